@@ -1,0 +1,164 @@
+"""Everything that can be refused, with its stable code, HTTP status and text in English and Vietnamese.
+
+    TongdaiError
+    ├── Invalid (422)             a field that cannot be taken; names it
+    │   ├── InvalidPhone          not a number that can be dialled
+    │   └── InvalidExtension      no such extension in this domain
+    ├── NotAuthenticated (401)    no token, a bad one, an expired one
+    │   └── WrongCredentials      user name, password or API key
+    ├── Forbidden (403)           the user's level does not allow it
+    ├── NotFound (404)            not here, or not yours: the same answer
+    ├── Gone (410)                it was here and is no more
+    ├── Conflict (409)            it exists already, or is in use
+    ├── TooManyRequests (429)     with Retry-After
+    ├── Unavailable (503)         database or switch away
+    │   └── SwitchDown
+    ├── CallRefused (409)         a call that could not be placed
+    │   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls
+    └── SetupError                a start-up that cannot go on: one readable line
+        └── WrongMasterKey
+"""
+
+from typing import ClassVar
+
+
+class TongdaiError(Exception):
+    """Base of all. `code` is stable and documented in docs/errors.md; `texts` may use {field} and {why}."""
+
+    code: ClassVar[str] = "ERROR"
+    status: ClassVar[int] = 500
+    texts: ClassVar[dict[str, str]] = {"en": "Something went wrong.", "vi": "Đã có lỗi xảy ra."}
+
+    def __init__(self, why: str = "", *, field: str = "", retry_after_s: int = 0) -> None:
+        super().__init__(why or self.texts["en"])
+        self.why, self.field, self.retry_after_s = why, field, retry_after_s
+
+    def text(self, language: str) -> str:
+        """The message in "vi" or "en" (any other language gets English)."""
+        return self.texts.get(language, self.texts["en"]).format(field=self.field, why=self.why).strip()
+
+
+class Invalid(TongdaiError):
+    code, status = "INVALID_FIELD", 422
+    texts: ClassVar = {"en": "{field}: {why}", "vi": "{field} không hợp lệ: {why}"}
+
+
+class InvalidPhone(Invalid):
+    code = "INVALID_PHONE"
+    texts: ClassVar = {
+        "en": "{field}: not a phone number that can be dialled. {why}",
+        "vi": "{field}: số điện thoại không gọi được. {why}",
+    }
+
+
+class InvalidExtension(Invalid):
+    code = "INVALID_EXTENSION"
+    texts: ClassVar = {
+        "en": "{field}: no such extension in this domain. {why}",
+        "vi": "{field}: không có máy nhánh này trong domain. {why}",
+    }
+
+
+class NotAuthenticated(TongdaiError):
+    code, status = "UNAUTHORIZED", 401
+    texts: ClassVar = {
+        "en": "A valid token is needed: Authorization: Bearer {{TOKEN}}. {why}",
+        "vi": "Cần token hợp lệ: Authorization: Bearer {{TOKEN}}. {why}",
+    }
+
+
+class WrongCredentials(NotAuthenticated):
+    code = "WRONG_CREDENTIALS"
+    texts: ClassVar = {
+        "en": "Unknown user, wrong password or wrong API key.",
+        "vi": "Sai tài khoản, mật khẩu hoặc API key.",
+    }
+
+
+class Forbidden(TongdaiError):
+    code, status = "FORBIDDEN", 403
+    texts: ClassVar = {"en": "This account may not do that. {why}", "vi": "Tài khoản không có quyền này. {why}"}
+
+
+class NotFound(TongdaiError):
+    code, status = "NOT_FOUND", 404
+    texts: ClassVar = {"en": "Not found.", "vi": "Không tìm thấy."}
+
+
+class Gone(TongdaiError):
+    code, status = "GONE", 410
+    texts: ClassVar = {"en": "No longer available. {why}", "vi": "Không còn nữa. {why}"}
+
+
+class Conflict(TongdaiError):
+    code, status = "CONFLICT", 409
+    texts: ClassVar = {"en": "{field}: {why}", "vi": "{field}: {why}"}
+
+
+class TooManyRequests(TongdaiError):
+    code, status = "TOO_MANY_REQUESTS", 429
+    texts: ClassVar = {"en": "Too many requests; try again later.", "vi": "Quá nhiều yêu cầu; vui lòng thử lại sau."}
+
+
+class Unavailable(TongdaiError):
+    code, status = "UNAVAILABLE", 503
+    texts: ClassVar = {"en": "Not available right now. {why}", "vi": "Tạm thời không phục vụ được. {why}"}
+
+
+class SwitchDown(Unavailable):
+    code = "SWITCH_DOWN"
+    texts: ClassVar = {"en": "The switch cannot be reached.", "vi": "Không kết nối được tổng đài."}
+
+
+class CallRefused(TongdaiError):
+    code, status = "CALL_REFUSED", 409
+    texts: ClassVar = {"en": "The call could not be placed. {why}", "vi": "Không thực hiện được cuộc gọi. {why}"}
+
+
+class UserNotRegistered(CallRefused):
+    code = "USER_NOT_REGISTERED"
+    texts: ClassVar = {"en": "The extension's phone is not registered.", "vi": "Máy nhánh chưa đăng ký (offline)."}
+
+
+class UserBusy(CallRefused):
+    code = "USER_BUSY"
+    texts: ClassVar = {"en": "The extension is busy.", "vi": "Máy nhánh đang bận."}
+
+
+class UserRejected(CallRefused):
+    code = "USER_REJECTED"
+    texts: ClassVar = {"en": "The extension rejected the call.", "vi": "Máy nhánh từ chối cuộc gọi."}
+
+
+class UserNotAnswering(CallRefused):
+    code = "USER_NOT_ANSWERING"
+    texts: ClassVar = {"en": "The extension did not answer.", "vi": "Máy nhánh không nhấc máy."}
+
+
+class NoHotline(CallRefused):
+    code = "NO_HOTLINE"
+    texts: ClassVar = {
+        "en": "The domain has no hotline with a trunk to call out by. {why}",
+        "vi": "Domain chưa có đầu số (hotline) để gọi ra. {why}",
+    }
+
+
+class TooManyCalls(CallRefused):
+    code = "TOO_MANY_CALLS"
+    texts: ClassVar = {
+        "en": "The domain has reached its number of simultaneous calls.",
+        "vi": "Domain đã đạt số cuộc gọi đồng thời tối đa.",
+    }
+
+
+class SetupError(TongdaiError):
+    code = "SETUP"
+    texts: ClassVar = {"en": "{why}", "vi": "{why}"}
+
+
+class WrongMasterKey(SetupError):
+    code = "WRONG_MASTER_KEY"
+    texts: ClassVar = {
+        "en": "The data was sealed under another master key (TONGDAI_SECRET).",
+        "vi": "Dữ liệu được mã hoá bằng khoá khác (TONGDAI_SECRET).",
+    }

@@ -1,0 +1,115 @@
+"""The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the house."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx import numbers
+
+CallIdMode = Literal["leg", "conversation"]
+Strategy = Literal["ring_all", "sequential", "round_robin"]
+TrunkAuth = Literal["ip", "digest", "registration"]
+NumberFormat = Literal["national", "e164", "plain"]
+
+
+class Domain(msgspec.Struct, frozen=True):
+    """The tenant. `name` is also its SIP domain."""
+
+    domain_uuid: UUID
+    name: str
+    enabled: bool = True
+    time_zone: str = "Asia/Ho_Chi_Minh"
+    country_code: str = "84"
+    call_id_mode: CallIdMode = "leg"
+    recording: bool = True
+    recording_days: int | None = None
+    max_calls: int = 100
+
+
+class Extension(msgspec.Struct, frozen=True):
+    """An internal number with phones behind it. `recording` None follows the domain, `hotline` None its default."""
+
+    extension: str
+    name: str = ""
+    enabled: bool = True
+    recording: bool | None = None
+    hotline: str | None = None
+    max_calls: int = 2
+    ring_timeout_s: int = 30
+
+
+class Trunk(msgspec.Struct, frozen=True):
+    """A SIP link to a carrier. `number_format` is how the carrier wants numbers that we call."""
+
+    trunk_uuid: UUID
+    name: str
+    enabled: bool = True
+    number_format: NumberFormat = "national"
+    max_calls: int = 100
+
+
+class Hotline(msgspec.Struct, frozen=True):
+    """A public number (DID) of the domain. `destination` is a dialable number of the domain; "" refuses calls."""
+
+    number: str
+    canonical: str
+    trunk_uuid: UUID
+    name: str = ""
+    destination: str = ""
+    is_default: bool = False
+    enabled: bool = True
+
+
+class RingGroup(msgspec.Struct, frozen=True):
+    """Extensions that ring together or in turn. `next_member` is where a round robin goes on."""
+
+    number: str
+    name: str = ""
+    strategy: Strategy = "ring_all"
+    members: tuple[str, ...] = ()
+    ring_timeout_s: int = 20
+    timeout_s: int = 60
+    overflow: str = ""
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Callers wait with music, in order; the longest idle agent is offered first."""
+
+    number: str
+    name: str = ""
+    agents: tuple[str, ...] = ()
+    ring_timeout_s: int = 15
+    rest_s: int = 5
+    wrap_up_s: int = 0
+    timeout_s: int = 300
+    overflow: str = ""
+    music: str = "default"
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """A domain and all that can be dialled in it, as of one moment. Look-ups give None for what is not there."""
+
+    domain: Domain
+    extensions: dict[str, Extension] = {}
+    trunks: dict[UUID, Trunk] = {}  # the domain's own, and shared ones that its hotlines use
+    hotlines: dict[str, Hotline] = {}  # by canonical number
+    ring_groups: dict[str, RingGroup] = {}
+    queues: dict[str, Queue] = {}
+
+    def hotline(self, number: str) -> Hotline | None:
+        """The hotline that a written number (national, international or short) means."""
+        return self.hotlines.get(numbers.canonical(number, self.domain.country_code))
+
+    def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
+        """What an outbound call shows: the extension's own hotline, else the domain's default, else its only one."""
+        if extension and extension.hotline and (own := self.hotline(extension.hotline)):
+            return own
+        enabled = [hotline for hotline in self.hotlines.values() if hotline.enabled]
+        chosen = [hotline for hotline in enabled if hotline.is_default] or enabled
+        return min(chosen, key=lambda hotline: hotline.canonical, default=None)
+
+    def records(self, extension: str) -> bool:
+        """Whether answered calls of the extension are recorded."""
+        known = self.extensions.get(extension)
+        return self.domain.recording if known is None or known.recording is None else known.recording

@@ -1,0 +1,61 @@
+"""Telephone numbers: what people write, what carriers want, and when two of them are the same."""
+
+import re
+
+from tongdai import errors
+
+_PHONE = re.compile(r"\+?[0-9]{3,18}")
+_EXTENSION = re.compile(r"[0-9]{2,8}")
+_PUNCTUATION = str.maketrans("", "", " .-()\u00a0")
+_SHORT = 8  # digits: what is no longer stays as it is (emergency and service numbers, 1900xxxx)
+
+
+def phone(text: str, field: str = "phone") -> str:
+    """The number without the punctuation people write: optional + and 3 to 18 digits. Raises errors.InvalidPhone."""
+    number = text.translate(_PUNCTUATION)
+    if not _PHONE.fullmatch(number):
+        raise errors.InvalidPhone(field=field)
+    return number
+
+
+def extension(text: str, field: str = "ext") -> str:
+    """An internal number, 2 to 8 digits. Raises errors.InvalidExtension."""
+    if not _EXTENSION.fullmatch(text):
+        raise errors.InvalidExtension(field=field)
+    return text
+
+
+def canonical(number: str, country_code: str) -> str:
+    """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as they are.
+
+    With country code 84, 0899888999, +84899888999, 84899888999 and 0084899888999 are all 84899888999; 19001919 stays.
+    """
+    digits = number.lstrip("+")
+    if number.startswith("+"):
+        return digits
+    if digits.startswith("00"):
+        return digits[2:]
+    if digits.startswith("0") and len(digits) > _SHORT:
+        return country_code + digits[1:]
+    return digits
+
+
+def national(number: str, country_code: str) -> str:
+    """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164 digits."""
+    digits = canonical(number, country_code)
+    if len(digits) <= _SHORT:
+        return digits
+    if digits.startswith(country_code):
+        rest = digits.removeprefix(country_code)
+        return rest if rest.startswith(("1900", "1800")) else "0" + rest
+    return "00" + digits if number.startswith(("+", "00")) else digits
+
+
+def formatted(number: str, number_format: str, country_code: str) -> str:
+    """A number as a trunk wants it: "national" 0899..., "e164" +84899..., "plain" as dialled."""
+    if number_format == "plain":
+        return number
+    digits = canonical(number, country_code)
+    if number_format == "e164" and len(digits) > _SHORT:
+        return "+" + digits
+    return national(number, country_code)
