@@ -1,0 +1,1 @@
+"""Drives the switch: Asterisk's programs, its private process, and ARI."""

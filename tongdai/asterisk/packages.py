@@ -1,0 +1,317 @@
+"""Programs out of Debian's archive, unpacked into a private folder without root. Nothing here starts one.
+
+apt resolves, downloads and verifies by signature, as it does for the system, but with every folder of its own moved
+into the cache; the programs then run through the C library that came with them, whatever the machine's is.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+ASTERISK = (22, 10, 1)
+"""The first release that serves; any later one of the same long-term series does too."""
+
+SUITES = ("testing", "forky", "unstable")
+"""Debian's suites in the order asked: `forky` keeps the series when `testing` has moved on."""
+
+DEBIAN_SUITES = frozenset({"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"})
+KEYRING = Path("usr/share/keyrings/debian-archive-keyring.gpg")
+ARCHIVE_INFO = Path("usr/share/python-apt/templates/Debian.info")
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told what is being done, and how many of how many parts of it are done."""
+
+
+class PackageError(Exception):
+    """A program could not be had; the message says what is missing and what would help."""
+
+
+class Root(msgspec.Struct, frozen=True):
+    """Where programs are installed."""
+
+    prefix: Path
+    """Holds `bin`, `sbin`, `lib` and `share`."""
+    loader: tuple[str, ...] = ()
+    """What runs a program of a private root with the libraries beside it; empty for the system's."""
+
+    def command(self, program: str) -> list[str]:
+        """The start of a command line that runs `program`; PackageError if it is not installed here."""
+        for folder in ("sbin", "bin"):
+            if (path := self.prefix / folder / program).is_file():
+                return [*self.loader, str(path)]
+        raise PackageError(f"there is no {program} in {self.prefix}")
+
+    @property
+    def modules(self) -> Path:
+        """Asterisk's loadable modules."""
+        return _first(self.prefix, ("lib/*/asterisk/modules", "lib/asterisk/modules", "lib64/asterisk/modules"))
+
+    @property
+    def data(self) -> Path:
+        """Asterisk's read-only data: sounds and documentation."""
+        return _first(self.prefix, ("share/asterisk", "../var/lib/asterisk"))
+
+
+def default_cache() -> Path:
+    """The user's cache folder (XDG base directory specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tongdai"
+
+
+def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root:
+    """A root with an Asterisk that serves: the given one (a program or a folder), the cached, Debian's, the system's.
+
+    Blocks for as long as a first download takes. PackageError names every place that was looked at and why it failed.
+    """
+    if given is not None:
+        return _serving(at(given))
+    try:
+        return _serving(fetch(["asterisk"], cache, progress, is_serving))
+    except PackageError as unavailable:
+        try:
+            return _serving(Root(Path("/usr")))
+        except PackageError as unsuitable:
+            raise PackageError(
+                f"Asterisk {_dotted(ASTERISK)} or a later {ASTERISK[0]}.x is needed.\n"
+                f"From Debian's archive: {unavailable}\nFrom this system: {unsuitable}\n"
+                "Install one, or name the path of one that you have."
+            ) from unavailable
+
+
+def at(given: Path) -> Root:
+    """The root of a program (`/opt/asterisk/sbin/asterisk`) or of a folder with unpacked packages."""
+    if given.is_file():
+        return Root(given.parent.parent)
+    return _private(given) if given.is_dir() else Root(given)
+
+
+def fetch(
+    names: Sequence[str], cache: Path, progress: Progress, accept: Callable[[str], bool] = lambda _version: True
+) -> Root:
+    """A root in `cache` that holds these packages and all they need; `accept` judges the version of the first.
+
+    Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of two at once the
+    second waits for the first. PackageError if no suite has them.
+    """
+    folder = cache / "+".join(names)
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache / "lock"):
+            if not folder.exists():
+                _fetch(names, folder, progress, accept)
+    return _private(folder)
+
+
+def is_serving(version: str) -> bool:
+    """Whether Asterisk of this version (`22.10.1`, or Debian's `1:22.10.1+dfsg-1`) serves."""
+    found = re.match(r"(?:\d+:)?(\d+)\.(\d+)(?:\.(\d+))?", version)
+    release = tuple(int(part or 0) for part in found.groups()) if found else ()
+    return release[:1] == ASTERISK[:1] and release >= ASTERISK
+
+
+def _serving(root: Root) -> Root:
+    command = [*root.command("asterisk"), "-V"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PackageError(f"{command[-2]} does not run: {error}") from error
+    version = said.removeprefix("Asterisk ").strip()
+    if not is_serving(version):
+        raise PackageError(f"{command[-2]} is version {version}")
+    return root
+
+
+def _private(folder: Path) -> Root:
+    loaders = sorted(folder.glob("usr/lib*/ld-linux*.so.*")) or sorted(folder.glob("usr/lib/*/ld-linux*.so.*"))
+    if not loaders:
+        raise PackageError(f"{folder} holds no C library: remove it, it is fetched again")
+    libraries = [path.parent for path in sorted(folder.glob("usr/lib/*/libc.so.6"))]
+    return Root(folder / "usr", (str(loaders[0]), "--library-path", ":".join(map(str, libraries))))
+
+
+def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]) -> None:
+    if missing := [tool for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb") if not shutil.which(tool)]:
+        raise PackageError(f"this machine has no {', '.join(missing)}")
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{names[0]}-") as scratch:
+        apt = _choose(names, Path(scratch), progress, accept)
+        apt.get(["install", "--download-only", *names], f"downloading {names[0]}", progress)
+        tree = Path(scratch, "tree")
+        unpack(apt.downloads(), tree, f"unpacking {names[0]}", progress)
+        tree.rename(folder)
+
+
+def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Callable[[str], bool]) -> "Apt":
+    """The first of Debian's suites, with its index read, that has an accepted version."""
+    archive, keyring = _debian(scratch, progress)
+    refused = []
+    for suite in SUITES:
+        apt = Apt.of_debian(scratch / suite, archive, keyring, suite)
+        try:
+            apt.get(["update"], f"reading the index of Debian {suite}", progress)
+        except PackageError as error:
+            refused.append(f"suite {suite}: {error}")
+            continue
+        version = apt.candidate(names[0])
+        if version and accept(version):
+            return apt
+        refused.append(f"suite {suite} has {names[0]} {version or 'not at all'}")
+    raise PackageError(f"{archive}: " + "; ".join(refused))
+
+
+def _debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
+    """The address of Debian's archive and the file of its keys, by what this machine's own apt knows and trusts."""
+    keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *_TARGETS))
+    if addresses and keyring.exists():
+        return addresses[0], keyring
+    # Ubuntu packages both: Debian's keys, and a table of distributions with Debian's address in it.
+    apt = Apt.of_machine(scratch / "machine")
+    apt.get(["update"], "reading the index of this machine's own archive", progress)
+    apt.get(["download", "debian-archive-keyring", "python-apt-common"], "downloading Debian's keys", progress)
+    unpack(apt.downloads(), tree := scratch / "keys", "unpacking Debian's keys", progress)
+    stated = re.search(r"^BaseURI: (\S+)", (tree / ARCHIVE_INFO).read_text(), re.MULTILINE)
+    if not addresses and stated is None:
+        raise PackageError(f"{ARCHIVE_INFO} does not state the address of Debian's archive")
+    return addresses[0] if addresses else str(stated and stated[1]), tree / KEYRING
+
+
+_TARGETS = (
+    *("indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"),
+    "Created-By: Packages",
+)
+
+
+def archives(targets: str) -> list[str]:
+    """Addresses of Debian's main archive among apt's index targets, one `address suite component` a line.
+
+    Those that end in `/debian/` come first: other publishers name their suites after Debian's too.
+    """
+    rows = (line.split() for line in targets.splitlines())
+    found = dict.fromkeys(row[0] for row in rows if row[1] in DEBIAN_SUITES and row[2] == "main")
+    return sorted(found, key=lambda address: not address.endswith("/debian/"))
+
+
+class Apt(msgspec.Struct, frozen=True):
+    """apt with its state in `folder`, so that nothing of the system is read or changed but its network settings."""
+
+    folder: Path
+
+    @classmethod
+    def of_debian(cls, folder: Path, archive: str, keyring: Path, suite: str) -> "Apt":
+        """For one suite of Debian, trusting these keys alone; takes nothing as installed, down to the C library."""
+        (trusted := folder / "trusted").mkdir(parents=True)
+        shutil.copyfile(keyring, trusted / "debian.gpg")
+        (folder / "sources.list").write_text(f"deb {archive} {suite} main\n")
+        return cls(folder)._configured(
+            ("Dir::Etc::SourceList", str(folder / "sources.list")),
+            ("Dir::Etc::SourceParts", "/dev/null"),
+            ("Dir::Etc::Trusted", "/dev/null"),
+            ("Dir::Etc::TrustedParts", str(trusted)),
+        )
+
+    @classmethod
+    def of_machine(cls, folder: Path) -> "Apt":
+        """For the machine's own sources and keys."""
+        folder.mkdir(parents=True)
+        return cls(folder)._configured()
+
+    def _configured(self, *settings: tuple[str, str]) -> "Apt":
+        for needed in ("state/lists/partial", "cache/archives/partial"):
+            (self.folder / needed).mkdir(parents=True)
+        (self.folder / "status").touch()
+        mine = [
+            ("Dir::State", str(self.folder / "state")),
+            ("Dir::State::status", str(self.folder / "status")),
+            ("Dir::Cache", str(self.folder / "cache")),
+            *((f"Dir::Etc::{name}", "/dev/null") for name in ("Main", "Parts", "Preferences", "PreferencesParts")),
+            ("APT::Sandbox::User", ""),  # dropping to another user needs root, and a folder that user may enter
+            ("Debug::NoLocking", "1"),
+            ("APT::Install-Recommends", "0"),
+            ("Acquire::Languages", "none"),
+            *settings,
+        ]
+        lines = [f'{name} "{value}";' for name, value in mine]
+        # How this machine reaches an archive (proxies, certificates, mirrors' ages) is its operator's word.
+        network = _run("apt-config", "dump", "--format", '%f "%v";%n', "Acquire")
+        (self.folder / "apt.conf").write_text(network + "\n".join(lines) + "\n")
+        return self
+
+    def get(self, arguments: Sequence[str], text: str, progress: Progress) -> None:
+        """Runs apt-get; progress is in percent of what is downloaded."""
+        command = ["apt-get", "-q", "-y", "-o", "APT::Status-Fd=1", *arguments]
+        archives_folder = self.folder / "cache" / "archives"
+        said: deque[str] = deque(maxlen=5)
+        progress(text, 0, 100)
+        with subprocess.Popen(
+            command,
+            env=self._environment(),
+            cwd=archives_folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            for line in process.stdout or ():
+                if line.startswith("dlstatus:"):
+                    progress(text, round(float(line.split(":")[2])), 100)
+                elif line.startswith(("E:", "W:", "Err:")):
+                    said.append(line.strip())
+        if process.returncode:
+            raise PackageError(" ".join(said) or f"apt-get {arguments[0]} failed ({process.returncode})")
+        progress(text, 100, 100)
+
+    def candidate(self, name: str) -> str | None:
+        """The version that would be installed, if there is one."""
+        found = re.search(r"Candidate: (\S+)", _run("apt-cache", "policy", name, env=self._environment()))
+        return found[1] if found and found[1] != "(none)" else None
+
+    def downloads(self) -> list[Path]:
+        """The package files downloaded so far."""
+        return sorted((self.folder / "cache" / "archives").glob("*.deb"))
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
+
+
+def unpack(files: Sequence[Path], tree: Path, text: str, progress: Progress) -> None:
+    """Lays the contents of all these packages over each other in `tree`; their scripts are not run."""
+    tree.mkdir(parents=True)
+    for done, file in enumerate(files):
+        progress(text, done, len(files))
+        _run("dpkg-deb", "-x", str(file), str(tree))
+    progress(text, len(files), len(files))
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> str:
+    finished = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=env or {**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    if finished.returncode:
+        raise PackageError(f"{' '.join(command[:2])}: {finished.stderr.strip()}")
+    return finished.stdout
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _first(prefix: Path, patterns: Sequence[str]) -> Path:
+    for pattern in patterns:
+        for path in sorted(prefix.glob(pattern)):
+            return path
+    raise PackageError(f"{prefix} holds none of {', '.join(patterns)}")
+
+
+def _dotted(release: tuple[int, ...]) -> str:
+    return ".".join(map(str, release))
