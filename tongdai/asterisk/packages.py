@@ -18,6 +18,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from tongdai import errors
+
 ASTERISK = (22, 10, 1)
 """The first release that serves; any later one of the same long-term series does too."""
 
@@ -32,10 +34,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, and how many of how many parts of it are done."""
 
 
-class PackageError(Exception):
-    """A program could not be had; the message says what is missing and what would help."""
-
-
 class Root(msgspec.Struct, frozen=True):
     """Where programs are installed."""
 
@@ -45,11 +43,11 @@ class Root(msgspec.Struct, frozen=True):
     """What runs a program of a private root with the libraries beside it; empty for the system's."""
 
     def command(self, program: str) -> list[str]:
-        """The start of a command line that runs `program`; PackageError if it is not installed here."""
+        """The start of a command line that runs `program`; errors.SetupError if it is not installed here."""
         for folder in ("sbin", "bin"):
             if (path := self.prefix / folder / program).is_file():
                 return [*self.loader, str(path)]
-        raise PackageError(f"there is no {program} in {self.prefix}")
+        raise errors.SetupError(f"there is no {program} in {self.prefix}")
 
     @property
     def modules(self) -> Path:
@@ -70,17 +68,17 @@ def default_cache() -> Path:
 def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root:
     """A root with an Asterisk that serves: the given one (a program or a folder), the cached, Debian's, the system's.
 
-    Blocks for as long as a first download takes. PackageError names every place that was looked at and why it failed.
+    Blocks for as long as a first download takes. Raises errors.SetupError naming each place looked at and why not.
     """
     if given is not None:
         return _serving(at(given))
     try:
         return _serving(fetch(["asterisk"], cache, progress, is_serving))
-    except PackageError as unavailable:
+    except errors.SetupError as unavailable:
         try:
             return _serving(Root(Path("/usr")))
-        except PackageError as unsuitable:
-            raise PackageError(
+        except errors.SetupError as unsuitable:
+            raise errors.SetupError(
                 f"Asterisk {_dotted(ASTERISK)} or a later {ASTERISK[0]}.x is needed.\n"
                 f"From Debian's archive: {unavailable}\nFrom this system: {unsuitable}\n"
                 "Install one, or name the path of one that you have."
@@ -100,7 +98,7 @@ def fetch(
     """A root in `cache` that holds these packages and all they need; `accept` judges the version of the first.
 
     Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of two at once the
-    second waits for the first. PackageError if no suite has them.
+    second waits for the first. errors.SetupError if no suite has them.
     """
     folder = cache / "+".join(names)
     if not folder.exists():
@@ -123,24 +121,24 @@ def _serving(root: Root) -> Root:
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise PackageError(f"{command[-2]} does not run: {error}") from error
+        raise errors.SetupError(f"{command[-2]} does not run: {error}") from error
     version = said.removeprefix("Asterisk ").strip()
     if not is_serving(version):
-        raise PackageError(f"{command[-2]} is version {version}")
+        raise errors.SetupError(f"{command[-2]} is version {version}")
     return root
 
 
 def _private(folder: Path) -> Root:
     loaders = sorted(folder.glob("usr/lib*/ld-linux*.so.*")) or sorted(folder.glob("usr/lib/*/ld-linux*.so.*"))
     if not loaders:
-        raise PackageError(f"{folder} holds no C library: remove it, it is fetched again")
+        raise errors.SetupError(f"{folder} holds no C library: remove it, it is fetched again")
     libraries = [path.parent for path in sorted(folder.glob("usr/lib/*/libc.so.6"))]
     return Root(folder / "usr", (str(loaders[0]), "--library-path", ":".join(map(str, libraries))))
 
 
 def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]) -> None:
     if missing := [tool for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb") if not shutil.which(tool)]:
-        raise PackageError(f"this machine has no {', '.join(missing)}")
+        raise errors.SetupError(f"this machine has no {', '.join(missing)}")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{names[0]}-") as scratch:
         apt = _choose(names, Path(scratch), progress, accept)
         apt.get(["install", "--download-only", *names], f"downloading {names[0]}", progress)
@@ -157,14 +155,14 @@ def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Cal
         apt = Apt.of_debian(scratch / suite, archive, keyring, suite)
         try:
             apt.get(["update"], f"reading the index of Debian {suite}", progress)
-        except PackageError as error:
+        except errors.SetupError as error:
             refused.append(f"suite {suite}: {error}")
             continue
         version = apt.candidate(names[0])
         if version and accept(version):
             return apt
         refused.append(f"suite {suite} has {names[0]} {version or 'not at all'}")
-    raise PackageError(f"{archive}: " + "; ".join(refused))
+    raise errors.SetupError(f"{archive}: " + "; ".join(refused))
 
 
 def _debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
@@ -179,7 +177,7 @@ def _debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
     unpack(apt.downloads(), tree := scratch / "keys", "unpacking Debian's keys", progress)
     stated = re.search(r"^BaseURI: (\S+)", (tree / ARCHIVE_INFO).read_text(), re.MULTILINE)
     if not addresses and stated is None:
-        raise PackageError(f"{ARCHIVE_INFO} does not state the address of Debian's archive")
+        raise errors.SetupError(f"{ARCHIVE_INFO} does not state the address of Debian's archive")
     return addresses[0] if addresses else str(stated and stated[1]), tree / KEYRING
 
 
@@ -265,7 +263,7 @@ class Apt(msgspec.Struct, frozen=True):
                 elif line.startswith(("E:", "W:", "Err:")):
                     said.append(line.strip())
         if process.returncode:
-            raise PackageError(" ".join(said) or f"apt-get {arguments[0]} failed ({process.returncode})")
+            raise errors.SetupError(" ".join(said) or f"apt-get {arguments[0]} failed ({process.returncode})")
         progress(text, 100, 100)
 
     def candidate(self, name: str) -> str | None:
@@ -295,7 +293,7 @@ def _run(*command: str, env: dict[str, str] | None = None) -> str:
         command, capture_output=True, text=True, check=False, env=env or {**os.environ, "LC_ALL": "C.UTF-8"}
     )
     if finished.returncode:
-        raise PackageError(f"{' '.join(command[:2])}: {finished.stderr.strip()}")
+        raise errors.SetupError(f"{' '.join(command[:2])}: {finished.stderr.strip()}")
     return finished.stdout
 
 
@@ -310,7 +308,7 @@ def _first(prefix: Path, patterns: Sequence[str]) -> Path:
     for pattern in patterns:
         for path in sorted(prefix.glob(pattern)):
             return path
-    raise PackageError(f"{prefix} holds none of {', '.join(patterns)}")
+    raise errors.SetupError(f"{prefix} holds none of {', '.join(patterns)}")
 
 
 def _dotted(release: tuple[int, ...]) -> str:
