@@ -1,0 +1,1 @@
+"""Remembers. The only room with SQL, all of it literal, hand-written and run through asyncpg."""

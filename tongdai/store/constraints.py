@@ -1,0 +1,33 @@
+"""What each constraint of the schema means to a user when it refuses: one table, by constraint name."""
+
+import asyncpg
+
+from tongdai import errors
+
+_CONFLICTS = {
+    "domains_name_key": ("name", "a domain of this name exists already"),
+    "users_domain_uuid_username_key": ("username", "a user of this name exists already"),
+    "users_api_key_digest_key": ("api_key", "this API key is taken"),
+    "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
+    "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
+    "hotlines_pkey": ("number", "this hotline exists already"),
+    "hotlines_trunk_uuid_canonical_key": ("number", "another domain has this hotline on the same trunk"),
+    "hotlines_one_default": ("is_default", "another hotline is the default"),
+    "hotlines_trunk_uuid_fkey": ("trunk", "hotlines use this trunk"),
+}
+
+
+def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.TongdaiError:
+    """The error to raise: what is known of the constraint, else the general meaning of its kind."""
+    if known := _CONFLICTS.get(reason.constraint_name or ""):
+        field, why = known
+        return errors.Conflict(why, field=field)
+    table, constraint = reason.table_name or "", reason.constraint_name or ""
+    if isinstance(reason, asyncpg.CheckViolationError):
+        field = constraint.removeprefix(f"{table}_").removesuffix("_check")
+        return errors.Invalid("out of range, or not one of the known values", field=field)
+    if isinstance(reason, asyncpg.NotNullViolationError):
+        return errors.Invalid("is needed", field=reason.column_name or "")
+    if isinstance(reason, asyncpg.ForeignKeyViolationError):
+        return errors.Conflict("what it refers to is gone, or something still refers to it", field=table)
+    return errors.Conflict("exists already", field=table)

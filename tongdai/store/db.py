@@ -1,0 +1,252 @@
+"""Connections to PostgreSQL: a fair queue of them, transactions, notifications, rows as structs, refusals as errors."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import asyncpg
+import msgspec
+
+from tongdai import errors
+from tongdai.store import constraints
+
+if TYPE_CHECKING:
+    Tx = asyncpg.Connection[asyncpg.Record]
+else:
+    Tx = asyncpg.Connection  # not generic at run time
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+_CONNECT_S = 2.0
+_STATEMENT_S = 10.0  # an answer that takes longer means a database that hangs
+_HEARTBEAT_S = 10.0
+_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
+
+
+class Database:
+    """`size` connections, handed out in the order they were asked for; whoever waits `patience_s` gets Unavailable."""
+
+    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0) -> None:
+        self.dsn, self._size, self._patience_s = dsn, size, patience_s
+        self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
+        self._waiting: deque[asyncio.Future[Tx | None]] = deque()
+        self._listeners: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def open(self) -> None:
+        """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is wrong."""
+        try:
+            for _ in range(self._size):
+                self._idle.append(await connect(self.dsn))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Nothing of it is left: idle connections close now, those in use when they come back."""
+        self._closed = True
+        for task in self._listeners:
+            task.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
+        while self._idle:
+            if (idle := self._idle.popleft()) is not None:
+                await _close(idle)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Tx]:
+        """A connection on which every statement commits by itself. Leave no session state behind: nothing resets it.
+
+        Wait for nothing but the database in here. Raises errors.Unavailable when that is away, hangs or has no connection
+        free, and the errors of `constraints` for what it refuses.
+        """
+        tx = await self._take()
+        try:
+            yield tx
+        except (TimeoutError, asyncio.CancelledError) as reason:
+            tx.terminate()  # a statement may still be running on it
+            if isinstance(reason, TimeoutError):
+                raise errors.Unavailable("The database does not answer.") from reason
+            raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
+            if (refused := _refused(reason, tx.is_closed())) is None:
+                raise
+            raise refused from reason
+        finally:
+            self._give(tx)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """As `connection`, but all of it commits at the end, or nothing of it when anything is raised."""
+        async with self.connection() as tx:
+            transaction = tx.transaction()
+            await transaction.start()
+            try:
+                yield tx
+            except (TimeoutError, asyncio.CancelledError):
+                raise  # `connection` drops the connection, and PostgreSQL rolls back
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await transaction.commit()
+
+    async def listen(self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]) -> None:
+        """Each notification on a channel calls its callback with the payload, until `close`.
+
+        `lost` is called when the connection breaks and again when a new one listens: whatever was learnt may be stale.
+        """
+        tx = await self._listening(callbacks)
+        task = asyncio.create_task(self._keep_listening(tx, callbacks, lost))
+        self._listeners.add(task)
+        task.add_done_callback(self._listeners.discard)
+
+    async def _keep_listening(
+        self, tx: Tx, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]
+    ) -> None:
+        try:
+            while True:
+                await _until_broken(tx)
+                lost()
+                tx = await self._listening_again(callbacks)
+                lost()
+        finally:
+            tx.terminate()
+
+    async def _listening(self, callbacks: Mapping[str, Callable[[str], None]]) -> Tx:
+        tx = await connect(self.dsn)
+        try:
+            for channel, callback in callbacks.items():
+                await tx.add_listener(channel, _with_payload(callback))
+        except BaseException:
+            tx.terminate()
+            raise
+        return tx
+
+    async def _listening_again(self, callbacks: Mapping[str, Callable[[str], None]]) -> Tx:
+        attempt = 0
+        while True:
+            await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+            attempt += 1
+            try:
+                return await self._listening(callbacks)
+            except (errors.TongdaiError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                continue
+
+    async def _take(self) -> Tx:
+        tx = self._idle.popleft() if self._idle else await self._wait()
+        if tx is not None and not tx.is_closed():
+            return tx
+        try:
+            return await connect(self.dsn)
+        except BaseException:
+            self._give(None)
+            raise
+
+    async def _wait(self) -> Tx | None:
+        waiter: asyncio.Future[Tx | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                return await waiter
+        except BaseException as reason:
+            if waiter.done() and not waiter.cancelled():  # handed over in the moment we gave up
+                self._give(waiter.result())
+            if isinstance(reason, TimeoutError):
+                raise errors.Unavailable("The database has no free connection.") from None
+            raise
+
+    def _give(self, tx: Tx | None) -> None:
+        if tx is not None and (self._closed or tx.is_closed() or tx.is_in_transaction()):
+            tx.terminate()
+            tx = None
+        while self._waiting:
+            if not (waiter := self._waiting.popleft()).done():
+                return waiter.set_result(tx)
+        if not self._closed:
+            self._idle.append(tx)
+
+
+async def connect(dsn: str, statement_s: float | None = _STATEMENT_S) -> Tx:
+    """A connection of one's own, to be closed by the caller; statements longer than `statement_s` raise TimeoutError.
+
+    Raises errors.Unavailable when PostgreSQL is not there, errors.SetupError when it does not let us in.
+    """
+    try:
+        return await asyncpg.connect(
+            dsn,
+            timeout=_CONNECT_S,
+            command_timeout=statement_s,
+            statement_cache_size=512,
+            max_cached_statement_lifetime=0,  # for ever
+            server_settings={"application_name": "tongdai"},
+        )
+    except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
+        raise errors.Unavailable("The database cannot be reached.") from reason
+    except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as reason:
+        raise errors.Unavailable("The database went away.") from reason
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
+        raise errors.SetupError(f"PostgreSQL refuses the connection: {reason}") from reason
+
+
+def structs(rows: Iterable[asyncpg.Record], kind: type[Struct]) -> list[Struct]:
+    """Rows as structs, by column name; columns that the struct does not know are left out."""
+    return msgspec.convert([dict(row) for row in rows], list[kind])  # type: ignore[valid-type]
+
+
+def struct(row: asyncpg.Record | None, kind: type[Struct]) -> Struct:
+    """One row as a struct. Raises errors.NotFound for None."""
+    if row is None:
+        raise errors.NotFound
+    return msgspec.convert(dict(row), kind)
+
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, right after a fail-over
+)
+
+
+def _refused(reason: Exception, is_closed: bool) -> errors.TongdaiError | None:
+    """What a driver's error means to a user; None: a fault of ours, to be seen as it is."""
+    if isinstance(reason, asyncpg.IntegrityConstraintViolationError):
+        return constraints.refusal(reason)
+    if isinstance(reason, asyncpg.TransactionRollbackError):
+        return errors.Unavailable("Somebody else changed the same thing; try again.")
+    if is_closed or isinstance(reason, _AWAY):
+        return errors.Unavailable("The database went away.")
+    return None
+
+
+def _with_payload(callback: Callable[[str], None]) -> Callable[..., None]:
+    """asyncpg calls with (connection, pid, channel, payload)."""
+    return lambda *notification: callback(notification[3])
+
+
+async def _until_broken(tx: Tx) -> None:
+    """Returns when the connection is lost, or does not answer."""
+    broken = asyncio.Event()
+    tx.add_termination_listener(lambda _: broken.set())
+    while not tx.is_closed():
+        try:
+            async with asyncio.timeout(_HEARTBEAT_S):
+                await broken.wait()
+        except TimeoutError:
+            await _heartbeat(tx)
+
+
+async def _heartbeat(tx: Tx) -> None:
+    try:
+        await tx.fetchval("SELECT 1", timeout=_CONNECT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        tx.terminate()
+
+
+async def _close(tx: Tx) -> None:
+    try:
+        await tx.close(timeout=_CONNECT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        tx.terminate()

@@ -1,0 +1,60 @@
+"""Brings the schema up to date: the numbered SQL files of migrations/, in order, each once and in a transaction."""
+
+from importlib import resources
+
+from tongdai import errors
+from tongdai.store import db
+
+_LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, whoever starts it
+
+
+async def apply(dsn: str) -> list[str]:
+    """The schema is this version's. Returns the names of the files that were applied now, in order.
+
+    Raises errors.SetupError when the database has seen a newer version, errors.Unavailable when it is away.
+    """
+    tx = await db.connect(dsn, statement_s=None)
+    try:
+        await tx.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        names = await _pending(tx)
+        for name in names:
+            await _apply(tx, name)
+        return names
+    finally:
+        await tx.close()
+
+
+async def pending(dsn: str) -> list[str]:
+    """The names of the files that `apply` would apply, in order. Raises as `apply` does; changes nothing."""
+    tx = await db.connect(dsn)
+    try:
+        return await _pending(tx)
+    finally:
+        await tx.close()
+
+
+async def _apply(tx: db.Tx, name: str) -> None:
+    async with tx.transaction():
+        await tx.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        await tx.execute((_folder() / name).read_text("utf-8"))
+        await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
+
+
+async def _pending(tx: db.Tx) -> list[str]:
+    known = sorted(entry.name for entry in _folder().iterdir() if entry.name.endswith(".sql"))
+    applied = await _applied(tx)
+    if newer := sorted(applied - set(known)):
+        raise errors.SetupError(f"The database belongs to a newer version of tongdai ({newer[-1]}).")
+    return [name for name in known if name not in applied]
+
+
+async def _applied(tx: db.Tx) -> set[str]:
+    if await tx.fetchval("SELECT to_regclass('migrations')") is None:
+        return set()
+    return {row["name"] for row in await tx.fetch("SELECT name FROM migrations")}
+
+
+def _folder() -> resources.abc.Traversable:
+    return resources.files("tongdai.store") / "migrations"
