@@ -6,8 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-Status = Literal["ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION"]
-STATUSES: tuple[Status, ...] = ("ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION")
+from tongdai.pbx import numbers
+from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.causes import STATUSES, Ending, Status
+
+__all__ = ["DIRECTIONS", "STATUSES", "Cdr", "RecordingStatus", "Status", "of"]
+
 DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
 RecordingStatus = Literal["none", "pending", "ready", "failed", "deleted"]
 
@@ -41,3 +45,43 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     recording_file: str | None = None
     settled: bool = False
     other_ids: tuple[str, ...] = ()  # leg ids and SIP Call-IDs by which it is found too
+
+
+def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
+    """The record of an ended call. Outbound calls are from the hotline shown; inbound ones to the hotline called."""
+    told = call.told_leg
+    from_number = call.shown or call.hotline if call.direction == "outbound" else call.caller_number
+    ended_at = call.ended_at or call.started_at
+    return Cdr(
+        domain_uuid=call.domain_uuid,
+        cdr_uuid=call.call_uuid,
+        call_id=call.told_id(told),
+        sip_call_id=told.sip_call_id if told else call.legs[0].sip_call_id,
+        direction=DIRECTIONS[call.direction],
+        status=ending.status,
+        cause=ending.cause,
+        extension=call.extension,
+        from_number=from_number,
+        to_number=call.dialled,
+        from_canonical=numbers.canonical(from_number, call.country_code),
+        to_canonical=numbers.canonical(call.dialled, call.country_code),
+        hotline=call.hotline,
+        receive_dest=call.receive_dest,
+        customer_id=call.customer_id,
+        time_started=call.started_at,
+        time_answered=call.answered_at,
+        time_ended=ended_at,
+        duration=call.duration(ended_at),
+        billsec=call.billsec(ended_at),
+        hangup_by=call.hangup_by,
+        recording_status=recording_status,
+        recording_token=None if recording_status == "none" else call.recording_token,
+        other_ids=_other_ids(call),
+    )
+
+
+def _other_ids(call: Call) -> tuple[str, ...]:
+    """Everything else somebody may hold of this call: leg ids, merged calls' ids, SIP Call-IDs."""
+    legs: list[Leg] = [*call.legs]
+    ids = {str(leg.leg_uuid) for leg in legs if leg.leg_uuid} | {leg.sip_call_id for leg in legs if leg.sip_call_id}
+    return tuple(sorted((ids | {str(merged) for merged in call.merged}) - {str(call.call_uuid)}))

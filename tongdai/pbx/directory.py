@@ -71,6 +71,7 @@ class RingGroup(msgspec.Struct, frozen=True):
     ring_timeout_s: int = 20
     timeout_s: int = 60
     overflow: str = ""
+    next_member: int = 0
 
 
 class Queue(msgspec.Struct, frozen=True):

@@ -1,9 +1,13 @@
 """What subscribers are told: the catalogue of events and the JSON of each (the reference, "Event Hook Data")."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
+
+from tongdai import ids
+from tongdai.pbx.call import Call, Leg
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
@@ -34,3 +38,40 @@ class Event(msgspec.Struct, frozen=True):
     domain_uuid: UUID
     call_uuid: UUID  # the conversation: the order key
     body: Body
+
+
+def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = "") -> Event:
+    """What subscribers hear of a leg, or of a call that no extension ever rang for (leg None).
+
+    The reference: from_number is the extension on outbound calls, to_number on inbound ones.
+    """
+    ours = leg.number if leg else call.extension
+    ended = name in ("hangup", "cdr", "missed")
+    body = Body(
+        call_id=call.told_id(leg),
+        sip_call_id=leg.sip_call_id if leg else call.legs[0].sip_call_id,
+        domain=call.domain,
+        direction=call.direction,
+        from_number=ours if call.direction == "outbound" else call.caller_number,
+        to_number=call.dialled if call.direction == "outbound" else ours or call.dialled,
+        hotline=call.hotline,
+        state=name,
+        duration=call.duration(at) if ended else 0,
+        billsec=_billsec(call, leg, at) if ended else 0,
+        recording_url=recording_url,
+        conversation_id=call.call_uuid,
+        customer_id=call.customer_id,
+    )
+    return Event(
+        event_uuid=ids.derived(call.call_uuid, f"{name}:{leg.leg_uuid if leg else ''}"),
+        domain_uuid=call.domain_uuid,
+        call_uuid=call.call_uuid,
+        body=body,
+    )
+
+
+def _billsec(call: Call, leg: Leg | None, at: datetime) -> int:
+    """A leg's own talk where the call had several; the whole of it otherwise."""
+    if leg and leg.connected_at and call.answered_at and leg.connected_at > call.answered_at:
+        return max(0, int((at - leg.connected_at).total_seconds() + 0.5))
+    return call.billsec(at)

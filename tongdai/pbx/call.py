@@ -1,0 +1,127 @@
+"""A call as it stands: its stage, its legs, and what it has come to. `pbx.step` says how it changes."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx.causes import Ending
+from tongdai.pbx.directory import CallIdMode
+from tongdai.pbx.ringing import Round
+
+Direction = Literal["inbound", "outbound", "local"]
+
+
+class Stage(StrEnum):
+    CALLING = "calling"  # click-to-call: the extension's own phone rings
+    RINGING = "ringing"  # somebody is being called
+    WAITING = "waiting"  # in a queue, with music
+    TALKING = "talking"
+    ENDED = "ended"  # no channel is left; at most the recording is still being finished
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One party. `number` is its extension or telephone number; `leg_uuid` is what events call it, extensions only."""
+
+    channel: str
+    number: str
+    role: Literal["caller", "callee"]
+    is_extension: bool
+    started_at: datetime
+    sip_call_id: str = ""
+    leg_uuid: UUID | None = None
+    rang: bool = False
+    answered_at: datetime | None = None  # it picked up
+    connected_at: datetime | None = None  # it was joined with the other party
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    told: tuple[str, ...] = ()  # names of the events published of this leg
+
+    @property
+    def is_live(self) -> bool:
+        return self.ended_at is None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation. `channel` is the party whose way we decide: the caller, or whoever was transferred last."""
+
+    call_uuid: UUID
+    domain_uuid: UUID
+    domain: str
+    country_code: str
+    call_id_mode: CallIdMode
+    direction: Direction
+    stage: Stage
+    started_at: datetime
+    channel: str
+    caller_number: str  # who calls: a telephone number (inbound), else an extension
+    dialled: str  # what was called: a hotline (inbound), a telephone number (outbound), an internal number
+    extension: str = ""  # ours: who answered or rang first (inbound), else who calls
+    hotline: str = ""
+    shown: str = ""  # caller id on the outbound leg
+    receive_dest: str = ""  # ring group or queue
+    customer_id: str = ""
+    is_click_to_call: bool = False
+    record: bool = False
+    recording_token: str = ""
+    legs: tuple[Leg, ...] = ()
+    rounds: tuple[Round, ...] = ()  # still to ring
+    until: datetime | None = None  # when ringing in rounds, or waiting, is over
+    overflow: str = ""
+    overflows: int = 0
+    queue: str = ""
+    queued_at: datetime | None = None
+    offered: str = ""  # the agent who rings now
+    failures: tuple[Ending, ...] = ()
+    ending: Ending | None = None  # decided by us
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    hangup_by: str = ""
+    merged: tuple[UUID, ...] = ()  # consultations that an attended transfer made part of this call
+
+    def leg(self, channel: str) -> Leg | None:
+        return next((leg for leg in self.legs if leg.channel == channel), None)
+
+    @property
+    def live_legs(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in self.legs if leg.is_live)
+
+    @property
+    def told_legs(self) -> tuple[Leg, ...]:
+        """The legs that events speak of: our extensions', in the order they were called."""
+        return tuple(leg for leg in self.legs if leg.leg_uuid)
+
+    @property
+    def told_leg(self) -> Leg | None:
+        """The one that stands for the whole call: the first that talked, else the first."""
+        connected = [leg for leg in self.told_legs if leg.connected_at]
+        return min(connected, key=lambda leg: leg.connected_at or self.started_at, default=next(iter(self.told_legs), None))
+
+    def told_id(self, leg: Leg | None) -> UUID:
+        """The call_id that events and records give for a leg, by the domain's call_id_mode."""
+        own = leg.leg_uuid if leg and self.call_id_mode == "leg" else None
+        return own or self.call_uuid
+
+    def duration(self, at: datetime) -> int:
+        """Whole seconds from the start."""
+        return _seconds(self.started_at, at)
+
+    def billsec(self, at: datetime) -> int:
+        """Whole seconds from the answer, 0 when there was none."""
+        return _seconds(self.answered_at, at) if self.answered_at else 0
+
+
+def due(call: Call) -> datetime | None:
+    """When the call wants a TimerFired; None when only signals move it."""
+    if call.stage is Stage.WAITING:
+        return call.until
+    if call.stage is Stage.CALLING:
+        # The switch's own limit on ringing comes first; this is for a switch that forgot.
+        return call.started_at + timedelta(seconds=300)
+    return None
+
+
+def _seconds(start: datetime, end: datetime) -> int:
+    return max(0, int((end - start).total_seconds() + 0.5))

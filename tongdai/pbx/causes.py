@@ -1,0 +1,81 @@
+"""How calls end: Q.850 causes and SIP statuses in the reference's words."""
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION"]
+STATUSES: tuple[Status, ...] = ("ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION")
+
+CAUSES: dict[int, tuple[str, Status]] = {  # ITU-T Q.850 table 1, by the names FreeSWITCH and CRMs use
+    1: ("UNALLOCATED_NUMBER", "INVALID"),
+    2: ("NO_ROUTE_TRANSIT_NET", "INVALID"),
+    3: ("NO_ROUTE_DESTINATION", "INVALID"),
+    16: ("NORMAL_CLEARING", "NO-ANSWERED"),
+    17: ("USER_BUSY", "BUSY"),
+    18: ("NO_USER_RESPONSE", "NOT-AVAILABLE"),
+    19: ("NO_ANSWER", "NO-ANSWERED"),
+    20: ("SUBSCRIBER_ABSENT", "NOT-AVAILABLE"),
+    21: ("CALL_REJECTED", "BUSY"),
+    22: ("NUMBER_CHANGED", "INVALID"),
+    27: ("DESTINATION_OUT_OF_ORDER", "NOT-AVAILABLE"),
+    28: ("INVALID_NUMBER_FORMAT", "INVALID"),
+    29: ("FACILITY_REJECTED", "INVALID"),
+    31: ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"),
+    34: ("NORMAL_CIRCUIT_CONGESTION", "CONGESTION"),
+    38: ("NETWORK_OUT_OF_ORDER", "CONGESTION"),
+    41: ("NORMAL_TEMPORARY_FAILURE", "CONGESTION"),
+    42: ("SWITCH_CONGESTION", "CONGESTION"),
+    44: ("REQUESTED_CHAN_UNAVAIL", "CONGESTION"),
+    47: ("RESOURCE_UNAVAILABLE", "CONGESTION"),
+    50: ("FACILITY_NOT_SUBSCRIBED", "INVALID"),
+    52: ("OUTGOING_CALL_BARRED", "INVALID"),
+    57: ("BEARERCAPABILITY_NOTAUTH", "INVALID"),
+    58: ("BEARERCAPABILITY_NOTAVAIL", "INVALID"),
+    88: ("INCOMPATIBLE_DESTINATION", "INVALID"),
+    102: ("RECOVERY_ON_TIMER_EXPIRE", "NOT-AVAILABLE"),
+    111: ("PROTOCOL_ERROR", "CONGESTION"),
+    127: ("INTERWORKING", "CONGESTION"),
+}
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a call, or an attempt to reach one party, ended. `q850` is what the caller's side is told."""
+
+    status: Status
+    cause: str
+    q850: int = 16
+
+
+ANSWERED = Ending("ANSWERED", "NORMAL_CLEARING")
+CANCELLED = Ending("CANCEL", "ORIGINATOR_CANCEL", 16)
+RANG_OUT = Ending("NO-ANSWERED", "NO_ANSWER", 19)
+ABSENT = Ending("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 20)
+BUSY = Ending("BUSY", "USER_BUSY", 17)
+UNALLOCATED = Ending("INVALID", "UNALLOCATED_NUMBER", 1)
+BARRED = Ending("INVALID", "OUTGOING_CALL_BARRED", 52)
+NO_ROUTE = Ending("INVALID", "NO_ROUTE_DESTINATION", 3)
+OVERLOADED = Ending("CONGESTION", "SWITCH_CONGESTION", 42)
+FAILED = Ending("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
+
+# The most telling first: what a caller would want to hear of several parties that were all not reached.
+_TELLING: tuple[Status, ...] = ("NO-ANSWERED", "BUSY", "NOT-AVAILABLE", "CONGESTION", "INVALID")
+
+
+def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
+    """How a party that did not answer ended, from its Q.850 cause and final SIP response (RFC 3398 §8.2.6).
+
+    480 from a phone that never rang is an absent subscriber: Asterisk calls both cases 19.
+    """
+    if sip_status == 480 and not rang:
+        return ABSENT
+    if sip_status == 603:
+        return Ending("BUSY", "CALL_REJECTED", 21)
+    name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))
+    return Ending(status, name, cause if cause in CAUSES else 31)
+
+
+def most_telling(endings: list[Ending]) -> Ending:
+    """The one of several failures that a call is recorded by; absent when nobody could even be tried."""
+    known = [ending for ending in endings if ending.status in _TELLING]
+    return min(known, key=lambda ending: _TELLING.index(ending.status), default=ABSENT)

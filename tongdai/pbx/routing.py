@@ -1,0 +1,114 @@
+"""Where a dialled number leads."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from tongdai.pbx import causes, numbers, ringing
+from tongdai.pbx.actions import Party
+from tongdai.pbx.directory import Directory, Extension, Hotline
+
+OUTBOUND_TIMEOUT_S = 90  # carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
+MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What a decision may look at besides the call: the domain's directory, and how busy everybody is."""
+
+    directory: Directory
+    talks: Mapping[str, int] = MappingProxyType({})  # extension -> live legs
+    calls: int = 0  # live calls of the domain
+    recording_url: str = ""  # what a recording token is appended to
+
+
+class Ring(msgspec.Struct, frozen=True):
+    """Rounds of ringing, one after the other; then `overflow`, when there is one."""
+
+    rounds: tuple[ringing.Round, ...]
+    timeout_s: int
+    receive_dest: str = ""
+    overflow: str = ""
+    rotate: str = ""
+
+
+class Enqueue(msgspec.Struct, frozen=True):
+    queue: str
+
+
+class CallOut(msgspec.Struct, frozen=True):
+    party: Party
+    hotline: Hotline
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    ending: causes.Ending
+
+
+Destination = Ring | Enqueue | CallOut | Refuse
+
+
+def inside(number: str, scene: Scene) -> Destination | None:
+    """Where an internal number leads; None when the domain has no such number."""
+    directory = scene.directory
+    if extension := directory.extensions.get(number):
+        return _extension(extension, scene)
+    if group := directory.ring_groups.get(number):
+        return Ring(
+            rounds=ringing.rounds(group, lambda member: _reachable(member, scene), directory.domain.name),
+            timeout_s=group.timeout_s,
+            receive_dest=group.number,
+            overflow=group.overflow,
+            rotate=group.number if group.strategy == "round_robin" else "",
+        )
+    if number in directory.queues:
+        return Enqueue(number)
+    return None
+
+
+def outside(number: str, scene: Scene, *, extension: str = "", hotline: str = "") -> CallOut | Refuse:
+    """By which hotline and trunk a public number is called, in the form that the trunk wants it.
+
+    `hotline` "" means the extension's own, else the domain's default.
+    """
+    directory = scene.directory
+    chosen = directory.hotline(hotline) if hotline else directory.default_hotline(directory.extensions.get(extension))
+    trunk = directory.trunks.get(chosen.trunk_uuid) if chosen else None
+    if chosen is None or trunk is None or not chosen.enabled or not trunk.enabled:
+        return Refuse(causes.BARRED)
+    dialled = numbers.formatted(number, trunk.number_format, directory.domain.country_code)
+    return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=dialled), chosen)
+
+
+def from_phone(number: str, scene: Scene, extension: str) -> Destination:
+    """An extension dials: inside first, then a public number."""
+    if known := inside(number, scene):
+        return known
+    if len(number.lstrip("+")) < 3 or not number.lstrip("+").isdigit():
+        return Refuse(causes.UNALLOCATED)
+    return outside(number, scene, extension=extension)
+
+
+def from_hotline(hotline: Hotline | None, scene: Scene) -> Destination:
+    """A carrier delivers a call for one of the domain's hotlines."""
+    if hotline is None or not hotline.enabled or not hotline.destination:
+        return Refuse(causes.UNALLOCATED)
+    return inside(hotline.destination, scene) or Refuse(causes.UNALLOCATED)
+
+
+def _extension(extension: Extension, scene: Scene) -> Destination:
+    if not extension.enabled:
+        return Refuse(causes.ABSENT)
+    if not _reachable(extension.extension, scene):
+        return Refuse(causes.BUSY)
+    party = Party(endpoint=f"{extension.extension}@{scene.directory.domain.name}")
+    return Ring(
+        rounds=(ringing.Round((party,), extension.ring_timeout_s),),
+        timeout_s=extension.ring_timeout_s,
+    )
+
+
+def _reachable(extension: str, scene: Scene) -> bool:
+    """Whether one more call may ring there."""
+    known = scene.directory.extensions.get(extension)
+    return known is not None and known.enabled and scene.talks.get(extension, 0) < known.max_calls

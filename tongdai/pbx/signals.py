@@ -1,0 +1,131 @@
+"""What happened to a call, in our words. Each carries when (`at`, aware) and the channel it happened to."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+Via = Literal["phone", "trunk"]
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A new call waits to be routed. `endpoint` is "101@domain" or a trunk's UUID, as `via` says."""
+
+    call_uuid: UUID
+    channel: str
+    at: datetime
+    via: Via
+    endpoint: str
+    dialled: str
+    caller_number: str
+    sip_call_id: str
+
+
+class LegDialed(msgspec.Struct, frozen=True):
+    """The switch has begun to call a party."""
+
+    channel: str
+    at: datetime
+    endpoint: str
+    sip_call_id: str
+
+
+class LegRinging(msgspec.Struct, frozen=True):
+    channel: str
+    at: datetime
+
+
+class LegAnswered(msgspec.Struct, frozen=True):
+    channel: str
+    at: datetime
+    sip_call_id: str = ""
+
+
+class HangupAsked(msgspec.Struct, frozen=True):
+    """A party hung up (its BYE or CANCEL came), or the switch did."""
+
+    channel: str
+    at: datetime
+
+
+class LegHungUp(msgspec.Struct, frozen=True):
+    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0 if none."""
+
+    channel: str
+    at: datetime
+    cause: int
+    sip_status: int = 0
+
+
+class DialEnded(msgspec.Struct, frozen=True):
+    """Nobody answered what the channel was dialling, and it is in our hands again (Dial's DIALSTATUS)."""
+
+    channel: str
+    at: datetime
+    dialstatus: str
+    cause: int
+
+
+class BlindTransferred(msgspec.Struct, frozen=True):
+    """The channel's peer sent it on to `dialled` (REFER, RFC 3515); it waits to be routed."""
+
+    channel: str
+    at: datetime
+    dialled: str
+
+
+class AttendedTransferred(msgspec.Struct, frozen=True):
+    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, its legs are ours now."""
+
+    channel: str
+    at: datetime
+    other: UUID
+
+
+class AgentOffered(msgspec.Struct, frozen=True):
+    """The queue's turn: this waiting call may ring this agent."""
+
+    channel: str
+    at: datetime
+    extension: str
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    """The moment that `call.due` named has come."""
+
+    channel: str
+    at: datetime
+
+
+class RecordingFinished(msgspec.Struct, frozen=True):
+    """`file` is the recording's path under the recordings folder, "" when there is none; `failed` when it was lost."""
+
+    channel: str
+    at: datetime
+    file: str
+    failed: bool = False
+
+
+class OriginateRefused(msgspec.Struct, frozen=True):
+    """The switch would not call the click-to-call extension."""
+
+    channel: str
+    at: datetime
+
+
+Signal = (
+    Arrived
+    | LegDialed
+    | LegRinging
+    | LegAnswered
+    | HangupAsked
+    | LegHungUp
+    | DialEnded
+    | BlindTransferred
+    | AttendedTransferred
+    | AgentOffered
+    | TimerFired
+    | RecordingFinished
+    | OriginateRefused
+)
