@@ -5,27 +5,25 @@ same folder finds it and takes it over. What is said to it over ARI lives elsewh
 """
 
 import asyncio
-import contextlib
 import hashlib
-import os
 import re
 import resource
 import secrets
 import signal
 import socket
-import string
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import aiohttp
 import msgspec
 
 from tongdai import errors
 from tongdai.asterisk import music, packages
+from tongdai.process import Process, find, launch
 
-TEMPLATES = Path(__file__).parent / "conf"
+COMMON, PBX, SANDBOX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx", "sandbox"))
 USER = "tongdai"
 START_S = 30.0
 """A start takes about 2 s on an idle machine, several times that on a crowded one."""
@@ -46,8 +44,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     root: packages.Root
     folder: Path
     """Everything it writes; made if absent."""
-    kind: Literal["pbx", "sandbox"] = "pbx"
-    """Its templates: those of `conf/common` with `conf/<kind>` laid over them."""
+    conf: Path = PBX
+    """Its templates, laid over those of `conf/common`; the folder's name is the name of the system."""
     sip: str
     """UDP and TCP."""
     rtp: tuple[int, int]
@@ -75,52 +73,27 @@ class State(msgspec.Struct, frozen=True):
 class Node:
     """A running Asterisk."""
 
-    def __init__(self, spec: Spec, state: State, process: "subprocess.Popen[bytes] | None") -> None:
-        self.folder, self.name = spec.folder, spec.kind
-        self._command = spec.root.command("asterisk")
-        self._state, self._process = state, process
+    def __init__(self, spec: Spec, state: State, process: Process, *, adopted: bool) -> None:
+        self.folder, self.name = spec.folder, spec.conf.name
+        self.url = f"http://{state.ari}"
+        """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
+        self.user, self.password = USER, state.password
+        self.adopted = adopted
+        """Whether it was running before, started by a program that is no more."""
+        self.journal = spec.folder / "log" / "cel-custom" / "journal.jsonl"
+        """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
+        self.spool = spec.folder / "spool"
+        """Where it writes recordings: `recording/` those of ARI, `monitor/` those of MixMonitor by default."""
+        self._command, self._process = spec.root.command("asterisk"), process
 
     @property
     def pid(self) -> int:
-        return self._state.pid
-
-    @property
-    def adopted(self) -> bool:
-        """Whether it was running before, started by a program that is no more."""
-        return self._process is None
-
-    @property
-    def url(self) -> str:
-        """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
-        return f"http://{self._state.ari}"
-
-    @property
-    def user(self) -> str:
-        return USER
-
-    @property
-    def password(self) -> str:
-        return self._state.password
-
-    @property
-    def journal(self) -> Path:
-        """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
-        return _journal(self.folder)
-
-    @property
-    def spool(self) -> Path:
-        """Where it writes recordings: `recording/` those of ARI, `monitor/` those of MixMonitor by default."""
-        return self.folder / "spool"
+        return self._process.pid
 
     async def console(self, command: str) -> str:
         """What its command line answers to, say, `core show channels`; errors.SetupError if it does not."""
-        config = str(self.folder / "etc" / "asterisk.conf")
         process = await asyncio.create_subprocess_exec(
-            *self._command,
-            "-C",
-            config,
-            "-rx",
-            command,
+            *(*self._command, "-C", str(_config(self.folder)), "-rx", command),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -133,13 +106,11 @@ class Node:
 
     async def wait(self) -> None:
         """Returns when the process has ended, by whatever cause."""
-        await _ended(self.pid)
+        await self._process.ended()
 
     async def stop(self) -> None:
         """Ends it and its children, calls and all; returns when they are gone."""
-        await _end(self.pid)
-        if self._process is not None:
-            self._process.wait()
+        await self._process.end(signal.SIGTERM, STOP_S)
 
 
 async def start(spec: Spec) -> Node:
@@ -149,75 +120,60 @@ async def start(spec: Spec) -> Node:
     """
     spec = msgspec.structs.replace(spec, folder=spec.folder.absolute())
     before = _remembered(spec.folder)
-    if before is not None and is_running(before.pid, spec.folder):
-        if await _adopt(spec, before):
-            return Node(spec, before, None)
-        await _end(before.pid)
+    if before is not None and (process := find(before.pid, str(_config(spec.folder)))) is not None:
+        if await _adopts(spec, before):
+            return Node(spec, before, process, adopted=True)
+        await process.end(signal.SIGTERM, STOP_S)
     return await _launch(spec, before.password if before else secrets.token_urlsafe(24))
 
 
-async def _adopt(spec: Spec, state: State) -> bool:
+async def _adopts(spec: Spec, state: State) -> bool:
     """Whether the running one is what the spec asks for, and answers; then also with the dialplan of now."""
     if spec.ari not in ("", state.ari):
         return False
     files = render(spec, state.ari, state.password)
     if _digest(spec, files) != state.digest or not await _answers(spec, state):
         return False
-    etc = spec.folder / "etc"
     for name, module in RELOADABLE.items():
-        if (etc / name).read_text() != files[name]:
-            _write(etc / name, files[name])
+        path = spec.folder / "etc" / name
+        if path.read_text() != files[name]:
+            _write(path, files[name])
             await _ari(state, "PUT", f"asterisk/modules/{module}")
     return True
 
 
 async def _launch(spec: Spec, password: str) -> Node:
     ari = spec.ari or f"127.0.0.1:{_free_port()}"
-    for what, address, kind in (
-        ("SIP", spec.sip, socket.SOCK_DGRAM),
-        ("SIP", spec.sip, socket.SOCK_STREAM),
-        ("ARI", ari, socket.SOCK_STREAM),
-    ):
-        _check_free(what, address, kind)
+    _check_free("SIP", spec.sip, socket.SOCK_DGRAM)
+    _check_free("SIP", spec.sip, socket.SOCK_STREAM)
+    _check_free("ARI", ari, socket.SOCK_STREAM)
     files = render(spec, ari, password)
     _lay_out(spec.folder, files)
-    config = spec.folder / "etc" / "asterisk.conf"
-    with (spec.folder / "log" / "console").open("wb") as console:
-        process = subprocess.Popen(
-            [*spec.root.command("asterisk"), "-f", "-C", str(config)],
-            cwd=spec.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-        )
+    command = [*spec.root.command("asterisk"), "-f", "-C", str(_config(spec.folder))]
+    process = launch(command, spec.folder, spec.folder / "log" / "console")
     state = State(process.pid, ari, password, _digest(spec, files))
     _write(spec.folder / "node.json", msgspec.json.encode(state).decode())
-    node = Node(spec, state, process)
     try:
         async with asyncio.timeout(START_S):
-            while not await _answers(spec, state):
-                if process.poll() is not None:
-                    raise errors.SetupError(f"Asterisk ended at start-up ({process.returncode}). {_tail(spec.folder)}")
-                await asyncio.sleep(0.05)
+            await _ready(spec, state, process)
     except BaseException as failure:
-        await node.stop()
+        await process.end(signal.SIGTERM, STOP_S)
         if isinstance(failure, TimeoutError):
             raise errors.SetupError(f"Asterisk does not answer after {START_S:.0f} s. {_tail(spec.folder)}") from None
         raise
-    return node
+    return Node(spec, state, process, adopted=False)
 
 
-class Template(string.Template):
-    """`@{name}`, because `${name}` is Asterisk's own."""
-
-    delimiter = "@"
-    idpattern = "(?!)"
-    braceidpattern = "[a-z_]+"
+async def _ready(spec: Spec, state: State, process: Process) -> None:
+    """Returns once ARI answers, which it does when everything is loaded (before, it says 503)."""
+    while not await _answers(spec, state):
+        if not process.is_running:
+            raise errors.SetupError(f"Asterisk ended at start-up. {_tail(spec.folder)}")
+        await asyncio.sleep(0.05)
 
 
 def render(spec: Spec, ari: str, password: str) -> Files:
-    """The configuration files by name."""
+    """The configuration files by name: their templates with each `@{name}` filled in (`${name}` is Asterisk's own)."""
     host, _, port = ari.rpartition(":")
     first, last = spec.rtp
     values = {
@@ -225,7 +181,7 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "run": "run",  # relative: the path of a socket may have 107 bytes only
         "modules": str(spec.root.modules),
         "data": str(spec.root.data),
-        "name": spec.kind,
+        "name": spec.conf.name,
         "entity_id": _entity_id(spec.folder),
         "max_files": str(min(MAX_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1] & 0x7FFFFFFF)),
         "sip": spec.sip,
@@ -239,8 +195,8 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "channel_variables": ",".join(spec.channel_variables),
         **spec.values,
     }
-    templates = [path for part in ("common", spec.kind) for path in sorted((TEMPLATES / part).glob("*.conf"))]
-    return {path.name: Template(path.read_text()).substitute(values) for path in templates}
+    templates = [path for folder in (COMMON, spec.conf) for path in sorted(folder.glob("*.conf"))]
+    return {path.name: re.sub(r"@\{(\w+)\}", lambda name: values[name[1]], path.read_text()) for path in templates}
 
 
 def _external(address: str) -> str:
@@ -249,14 +205,6 @@ def _external(address: str) -> str:
     inside = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
     lines = [f"external_{what}_address = {address}" for what in ("signaling", "media")]
     return "\n".join(lines + [f"local_net = {network}" for network in inside])
-
-
-def is_running(pid: int, folder: Path) -> bool:
-    """Whether this process is the Asterisk of this folder, and not one that got its number later."""
-    try:
-        return str(folder / "etc" / "asterisk.conf").encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
 
 
 async def _answers(spec: Spec, state: State) -> bool:
@@ -278,34 +226,6 @@ async def _ari(state: State, method: str, path: str) -> Any:
         return msgspec.json.decode(await response.read() or b"null")
 
 
-async def _end(pid: int) -> None:
-    """SIGTERM, then SIGKILL after STOP_S; then whatever it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(STOP_S):
-                await _ended(pid)
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            await _ended(pid)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)  # it leads a session, so its children are of its group
-
-
-async def _ended(pid: int) -> None:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
 def _lay_out(folder: Path, files: Files) -> None:
     """The folder with all that Asterisk expects in it. Only its owner may enter: the files hold passwords."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -325,7 +245,7 @@ def _lay_out(folder: Path, files: Files) -> None:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     for name, text in files.items():
         _write(folder / "etc" / name, text)
-    for name in ("messages", "security"):
+    for name in ("messages", "security", "console"):
         if (log := folder / "log" / name).exists():
             log.replace(log.with_suffix(".previous"))
     if not (tune := folder / "moh" / "arpeggio.wav").exists():
@@ -352,8 +272,8 @@ def _digest(spec: Spec, files: Files) -> str:
     return hashlib.sha256(msgspec.json.encode([spec.root.command("asterisk"), fixed])).hexdigest()
 
 
-def _journal(folder: Path) -> Path:
-    return folder / "log" / "cel-custom" / "journal.jsonl"
+def _config(folder: Path) -> Path:
+    return folder / "etc" / "asterisk.conf"
 
 
 def _entity_id(folder: Path) -> str:

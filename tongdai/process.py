@@ -1,0 +1,84 @@
+"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with their children."""
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class Process:
+    """One that we started, in this run or an earlier one; held by a pidfd, so that a reused id is never mistaken."""
+
+    def __init__(self, pid: int) -> None:
+        """Raises ProcessLookupError if it is gone already."""
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    @property
+    def is_running(self) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)  # readable once it has ended (pidfd_open(2))
+        return not poll.poll(0)
+
+    async def ended(self) -> None:
+        """Returns when it has ended, by whatever cause."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        watched = os.dup(self._descriptor)  # of its own, so that many may wait
+        loop.add_reader(watched, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(watched)
+            os.close(watched)
+
+    async def end(self, gently: signal.Signals, within_s: float) -> None:
+        """Asks it by that signal, kills it when it takes longer, and whatever of its session is left; returns then."""
+        self._send(gently)
+        try:
+            async with asyncio.timeout(within_s):
+                await self.ended()
+        except TimeoutError:
+            self._send(signal.SIGKILL)
+            await self.ended()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+    def _send(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, number)
+
+    def __del__(self) -> None:
+        if (descriptor := getattr(self, "_descriptor", None)) is not None:
+            os.close(descriptor)
+
+
+def launch(command: Sequence[str], folder: Path, log: Path) -> Process:
+    """Starts a command in a folder, in a session of its own: our Ctrl-C is none for it. What it says goes to `log`."""
+    write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        "/usr/bin/env",
+        ["env", f"--chdir={folder}", *command],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return Process(pid)
+
+
+def find(pid: int, mark: str) -> Process | None:
+    """The running process of that id if `mark` is one of its arguments, so that it is ours."""
+    try:
+        process = Process(pid)
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return process if mark.encode() in arguments else None

