@@ -1,0 +1,121 @@
+"""Call detail records on a real PostgreSQL."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.store.samples import record
+from tongdai import errors, ids
+from tongdai.pbx import cdr, directory
+from tongdai.store import cdrs, db
+
+
+async def days(database: db.Database, domain: directory.Domain) -> list[tuple[str, int, str, int]]:
+    async with database.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT day, direction, status, calls FROM cdr_days WHERE domain_uuid = $1 ORDER BY day, direction, status",
+            domain.domain_uuid,
+        )
+    return [(str(row["day"]), row["direction"], row["status"], row["calls"]) for row in rows]
+
+
+async def write(database: db.Database, *records: cdr.Cdr) -> set[UUID]:
+    async with database.transaction() as tx:
+        return await cdrs.insert_many(tx, records)
+
+
+async def test_a_record_comes_back_as_it_was_written(database: db.Database, domain: directory.Domain) -> None:
+    written = record(
+        domain.domain_uuid, recording_status="ready", recording_token=str(ids.new()), recording_file="a.wav"
+    )
+
+    assert {written.cdr_uuid} == await write(database, written)
+    async with database.connection() as tx:
+        assert written == await cdrs.get(tx, domain.domain_uuid, str(written.cdr_uuid))
+
+
+async def test_writing_twice_changes_and_counts_nothing(database: db.Database, domain: directory.Domain) -> None:
+    first, second = record(domain.domain_uuid), record(domain.domain_uuid)
+    await write(database, first)
+
+    assert {second.cdr_uuid} == await write(database, first, second)
+    assert set() == await write(database, first, second)
+    assert [("2021-02-17", 3, "ANSWERED", 2)] == await days(database, domain)
+
+
+async def test_days_are_those_of_the_domains_clock(database: db.Database, domain: directory.Domain) -> None:
+    await write(
+        database,
+        record(domain.domain_uuid, "2021-02-17 23:59:59"),
+        record(domain.domain_uuid, "2021-02-18 00:00:00"),
+        record(domain.domain_uuid, "2021-02-18 06:59:59", direction=2, status="BUSY"),
+        record(domain.domain_uuid, "2021-02-18 07:00:00"),
+    )
+
+    assert [
+        ("2021-02-17", 3, "ANSWERED", 1),
+        ("2021-02-18", 2, "BUSY", 1),
+        ("2021-02-18", 3, "ANSWERED", 2),
+    ] == await days(database, domain)
+
+
+async def test_a_rollback_leaves_neither_record_nor_count(database: db.Database, domain: directory.Domain) -> None:
+    lost = record(domain.domain_uuid)
+    with pytest.raises(errors.Unavailable):
+        async with database.transaction() as tx:
+            await cdrs.insert_many(tx, [lost])
+            raise errors.Unavailable
+
+    assert [] == await days(database, domain)
+
+
+async def test_it_is_found_by_any_id_of_any_leg(database: db.Database, domain: directory.Domain) -> None:
+    leg = ids.new()
+    written = record(domain.domain_uuid, other_ids=(str(leg), "queue-leg@phone"))
+    await write(database, written)
+
+    async with database.connection() as tx:
+        for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id, str(leg), "queue-leg@phone"):
+            assert written.cdr_uuid == (await cdrs.get(tx, domain.domain_uuid, name)).cdr_uuid
+
+
+async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Database, domain: directory.Domain) -> None:
+    older = record(domain.domain_uuid, "2021-02-17 10:00:00", sip_call_id="same@phone")
+    newer = record(domain.domain_uuid, "2021-02-17 11:00:00", sip_call_id="same@phone")
+    named_as_older = record(domain.domain_uuid, "2021-02-18 11:00:00", sip_call_id=str(older.cdr_uuid))
+    await write(database, newer, older, named_as_older)
+
+    async with database.connection() as tx:
+        assert newer.cdr_uuid == (await cdrs.get(tx, domain.domain_uuid, "same@phone")).cdr_uuid
+        assert older.cdr_uuid == (await cdrs.get(tx, domain.domain_uuid, str(older.cdr_uuid))).cdr_uuid
+
+
+async def test_another_domains_record_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+    written = record(domain.domain_uuid)
+    await write(database, written)
+
+    async with database.connection() as tx:
+        for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id):
+            with pytest.raises(errors.NotFound):
+                await cdrs.get(tx, ids.new(), name)
+
+
+async def test_a_recording_becomes_ready_and_is_found_by_its_token(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    written = record(domain.domain_uuid, recording_status="pending", recording_token=str(ids.new()))
+    await write(database, written)
+
+    async with database.transaction() as tx:
+        await cdrs.recorded(tx, domain.domain_uuid, written.cdr_uuid, "ready", "2021/02/a.wav")
+        found = await cdrs.by_recording_token(tx, str(written.recording_token))
+
+    assert ("ready", "2021/02/a.wav") == (found.recording_status, found.recording_file)
+
+
+async def test_an_unknown_recording_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+    async with database.connection() as tx:
+        with pytest.raises(errors.NotFound):
+            await cdrs.recorded(tx, domain.domain_uuid, ids.new(), "ready", "a.wav")
+        with pytest.raises(errors.NotFound):
+            await cdrs.by_recording_token(tx, "nothing")

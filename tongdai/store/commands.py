@@ -1,0 +1,168 @@
+"""What API users asked of live calls: the inbox that the engine takes from, and the answers that the API waits for.
+
+The table notifies `commands` when one is asked and `outcomes` when one is done, both with "domain_uuid/command_uuid".
+"""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors, ids
+from tongdai.pbx import commands
+from tongdai.store import db
+
+FRESH_S = 30  # what nobody took for so long is no longer wanted: its asker was told that the switch is down
+_POLL_S = 1.0  # only where notifications are lost
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A command that is now the taker's: to be carried out, then `finish`ed."""
+
+    domain_uuid: UUID
+    command_uuid: UUID
+    command: commands.Command
+
+
+async def ask(tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempotency_key: str | None = None) -> UUID:
+    """The command is asked; its command_uuid. With the key of an earlier one it is that one, not a second.
+
+    Raises errors.Conflict when the earlier one asked for something else.
+    """
+    body = msgspec.json.encode(command).decode()
+    for _ in range(3):  # again when an earlier one of the same key turned out void
+        asked: UUID | None = await tx.fetchval(
+            """
+            INSERT INTO commands (domain_uuid, command_uuid, name, body, idempotency_key) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (domain_uuid, idempotency_key) DO NOTHING RETURNING command_uuid
+            """,
+            domain_uuid,
+            ids.new(),
+            str(command.__struct_config__.tag),
+            body,
+            idempotency_key,
+        )
+        if asked := asked or await _earlier(tx, domain_uuid, idempotency_key, body):
+            return asked
+    raise errors.SwitchDown
+
+
+async def _earlier(tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str) -> UUID | None:
+    """The command that was asked with this key; None, and deleted, where the switch was down for it."""
+    row = await tx.fetchrow(
+        "SELECT command_uuid, body, outcome FROM commands WHERE domain_uuid = $1 AND idempotency_key = $2",
+        domain_uuid,
+        idempotency_key,
+    )
+    if row is None:
+        return None
+    if row["body"] != body:
+        raise errors.Conflict("used before for another request", field="Idempotency-Key")
+    if row["outcome"] and _decoded(row["outcome"]).error == errors.SwitchDown.code:
+        await tx.execute(
+            "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2", domain_uuid, row["command_uuid"]
+        )
+        return None
+    return row["command_uuid"]  # type: ignore[no-any-return]
+
+
+async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
+    """Whether the command could still be unasked: nobody has taken it, and now nobody will."""
+    return None is not await tx.fetchval(
+        "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2 AND state = 'asked' RETURNING true",
+        domain_uuid,
+        command_uuid,
+    )
+
+
+async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
+    """The oldest commands that nobody else has taken, of all domains, in the order they were asked. None twice."""
+    rows = await tx.fetch(
+        """
+        UPDATE commands SET state = 'taken'
+        FROM (SELECT domain_uuid, command_uuid FROM commands
+              WHERE state = 'asked' AND created_at > now() - make_interval(secs => $1)
+              ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
+        WHERE commands.domain_uuid = due.domain_uuid AND commands.command_uuid = due.command_uuid
+        RETURNING commands.domain_uuid, commands.command_uuid, commands.body, commands.created_at
+        """,
+        FRESH_S,
+        limit,
+    )
+    return [
+        Asked(row["domain_uuid"], row["command_uuid"], msgspec.json.decode(row["body"], type=commands.Command))
+        for row in sorted(rows, key=lambda row: row["created_at"])  # RETURNING keeps no order
+    ]
+
+
+async def finish(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome) -> None:
+    """Whoever waits for the command learns its outcome at commit. The first outcome stays."""
+    await tx.execute(
+        "UPDATE commands SET state = 'done', outcome = $3 WHERE domain_uuid = $1 AND command_uuid = $2 AND state <> 'done'",
+        domain_uuid,
+        command_uuid,
+        msgspec.json.encode(outcome).decode(),
+    )
+
+
+async def outcome(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> commands.Outcome | None:
+    """How the command ended, or None: not yet, or withdrawn."""
+    text = await tx.fetchval(
+        "SELECT outcome FROM commands WHERE domain_uuid = $1 AND command_uuid = $2", domain_uuid, command_uuid
+    )
+    return _decoded(text) if text else None
+
+
+async def purge(tx: db.Tx, older_than_s: float) -> int:
+    """How many commands of all domains were forgotten, with their idempotency keys: all asked before that long ago."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        """
+        WITH gone AS (DELETE FROM commands WHERE created_at < now() - make_interval(secs => $1) RETURNING 1)
+        SELECT count(*) FROM gone
+        """,
+        older_than_s,
+    )
+
+
+def _decoded(text: str) -> commands.Outcome:
+    return msgspec.json.decode(text, type=commands.Outcome)
+
+
+class Outcomes:
+    """Waits for outcomes. Fed with the `outcomes` notifications there is no delay; without them it looks now and then."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._database = database
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    def heard(self, payload: str) -> None:
+        """To be called with each payload of the `outcomes` channel."""
+        for event in self._waiting.get(payload, ()):
+            event.set()
+
+    async def wait(self, domain_uuid: UUID, command_uuid: UUID, timeout_s: float) -> commands.Outcome | None:
+        """The command's outcome, or None after the time-out."""
+        payload, event = f"{domain_uuid}/{command_uuid}", asyncio.Event()
+        self._waiting.setdefault(payload, set()).add(event)
+        try:
+            return await self._look_until_known(domain_uuid, command_uuid, event, timeout_s)
+        finally:
+            self._waiting[payload].discard(event)
+            if not self._waiting[payload]:
+                del self._waiting[payload]
+
+    async def _look_until_known(
+        self, domain_uuid: UUID, command_uuid: UUID, event: asyncio.Event, timeout_s: float
+    ) -> commands.Outcome | None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout_s
+        while True:
+            event.clear()
+            async with self._database.connection() as tx:
+                known = await outcome(tx, domain_uuid, command_uuid)
+            if known or (left := deadline - clock()) <= 0:
+                return known
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _POLL_S)):
+                    await event.wait()
