@@ -1,0 +1,173 @@
+"""Publishing events: numbered without gaps, once each, due for whoever subscribed."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tests.webhooks import samples
+from tongdai import ids
+from tongdai.pbx import directory, events
+from tongdai.seal import Seal
+from tongdai.store import db, outbox
+
+
+@pytest.fixture
+async def other(database: db.Database) -> directory.Domain:
+    """A second domain."""
+    return await samples.domain(database)
+
+
+async def seqs(tx: db.Tx, domain: directory.Domain) -> dict[UUID, int]:
+    rows = await tx.fetch("SELECT event_uuid, seq FROM events WHERE domain_uuid = $1", domain.domain_uuid)
+    return {row["event_uuid"]: row["seq"] for row in rows}
+
+
+async def publish(database: db.Database, published: Sequence[events.Event]) -> int:
+    async with database.transaction() as tx:
+        return await outbox.publish_many(tx, published)
+
+
+async def test_a_batch_over_domains_is_numbered_in_each_without_gaps(
+    database: db.Database, domain: directory.Domain, other: directory.Domain
+) -> None:
+    mine = [samples.event(domain) for _ in range(3)]
+    theirs = [samples.event(other) for _ in range(2)]
+
+    published = await publish(database, [mine[0], theirs[0], mine[1], theirs[1], mine[2]])
+    more = samples.event(domain)
+    await publish(database, [more])
+
+    assert published == 5
+    async with database.connection() as tx:
+        assert await seqs(tx, domain) == {
+            mine[0].event_uuid: 1,
+            mine[1].event_uuid: 2,
+            mine[2].event_uuid: 3,
+            more.event_uuid: 4,
+        }
+        assert await seqs(tx, other) == {theirs[0].event_uuid: 1, theirs[1].event_uuid: 2}
+
+
+async def test_a_repeat_publishes_nothing_and_burns_no_number(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", "http://crm.example.vn/hook")
+    first, second = samples.event(domain), samples.event(domain)
+    await publish(database, [first])
+
+    again = await publish(database, [first, second, second])
+
+    assert again == 1
+    async with database.connection() as tx:
+        assert await seqs(tx, domain) == {first.event_uuid: 1, second.event_uuid: 2}
+        assert await tx.fetchval("SELECT count(*) FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid) == 2
+
+
+async def test_what_is_rolled_back_was_never_published(database: db.Database, domain: directory.Domain) -> None:
+    lost, kept = samples.event(domain), samples.event(domain)
+    with pytest.raises(ZeroDivisionError):
+        async with database.transaction() as tx:
+            await outbox.publish_many(tx, [lost])
+            _ = 1 / 0
+
+    await publish(database, [kept])
+
+    async with database.connection() as tx:
+        assert await seqs(tx, domain) == {kept.event_uuid: 1}
+
+
+async def test_publishers_at_the_same_time_leave_no_gap_and_no_deadlock(
+    database: db.Database, domain: directory.Domain, other: directory.Domain
+) -> None:
+    batches = [[samples.event(domain), samples.event(other)][:: 1 if n % 2 else -1] for n in range(20)]
+
+    await asyncio.gather(*(publish(database, batch) for batch in batches))
+
+    async with database.connection() as tx:
+        assert sorted((await seqs(tx, domain)).values()) == list(range(1, 21))
+        assert sorted((await seqs(tx, other)).values()) == list(range(1, 21))
+
+
+async def test_every_enabled_subscription_of_that_event_gets_a_delivery(
+    database: db.Database, domain: directory.Domain, other: directory.Domain, seal: Seal
+) -> None:
+    wanted = [await samples.subscribe(database, seal, domain, "hangup", f"http://crm{n}.example.vn/") for n in range(2)]
+    await samples.subscribe(database, seal, domain, "cdr", "http://crm0.example.vn/")
+    await samples.subscribe(database, seal, other, "hangup", "http://crm0.example.vn/")
+    disabled = await samples.subscribe(database, seal, domain, "hangup", "http://crm3.example.vn/")
+    async with database.connection() as tx:
+        await tx.execute("UPDATE subscriptions SET enabled = false WHERE subscription_uuid = $1", disabled)
+
+    await publish(database, [samples.event(domain, "hangup")])
+
+    async with database.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT subscription_uuid, state FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid
+        )
+    assert {(row["subscription_uuid"], row["state"]) for row in rows} == {(uuid, "due") for uuid in wanted}
+
+
+async def test_subscriptions_of_one_url_share_an_endpoint_in_their_domain_alone(
+    database: db.Database, domain: directory.Domain, other: directory.Domain, seal: Seal
+) -> None:
+    for tenant in (domain, other):
+        for name in ("ringing", "hangup"):
+            await samples.subscribe(database, seal, tenant, name, "http://crm.example.vn/hook")
+
+    await publish(
+        database, [samples.event(tenant, name) for tenant in (domain, other) for name in ("ringing", "hangup")]
+    )
+
+    async with database.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT domain_uuid, count(DISTINCT endpoint) AS n FROM deliveries WHERE domain_uuid = ANY($1) GROUP BY 1",
+            [domain.domain_uuid, other.domain_uuid],
+        )
+        endpoints = await tx.fetchval(
+            "SELECT count(DISTINCT endpoint) FROM deliveries WHERE domain_uuid = ANY($1)",
+            [domain.domain_uuid, other.domain_uuid],
+        )
+    assert [row["n"] for row in rows] == [1, 1]
+    assert endpoints == 2
+
+
+async def test_the_body_has_the_keys_of_the_reference_in_its_order_and_then_ours(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    event = samples.event(domain, "cdr")
+
+    await publish(database, [event])
+
+    async with database.connection() as tx:
+        body: str = await tx.fetchval("SELECT body FROM events WHERE event_uuid = $1", event.event_uuid)
+    assert list(msgspec.json.decode(body)) == [
+        "call_id", "sip_call_id", "domain", "direction", "from_number", "to_number", "hotline", "state",
+        "duration", "billsec", "recording_url", "conversation_id", "customer_id",
+    ]  # fmt: skip
+    assert msgspec.json.decode(body, type=events.Body) == event.body
+
+
+async def test_nothing_to_publish_touches_nothing(database: db.Database, domain: directory.Domain) -> None:
+    assert await publish(database, []) == 0
+
+
+async def test_a_domain_that_is_gone_has_no_events(database: db.Database) -> None:
+    gone = directory.Domain(ids.new(), "gone.example.vn")
+
+    assert await publish(database, [samples.event(gone)]) == 0
+
+
+async def test_publishing_sends_no_notification(database: db.Database, dsn: str, domain: directory.Domain) -> None:
+    heard: list[str] = []
+    tx = await db.connect(dsn)
+    for channel in ("directory", "commands", "outcomes"):
+        await tx.add_listener(channel, lambda *_: heard.append("!"))
+
+    await publish(database, [samples.event(domain)])
+    await tx.execute("SELECT 1")
+
+    await tx.close()
+    assert heard == []

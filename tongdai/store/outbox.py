@@ -1,0 +1,57 @@
+"""The outbox: events, and one delivery of each for every subscription, in the transaction that made them true."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tongdai.pbx import events as catalogue
+from tongdai.store import db
+
+
+async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event]) -> int:
+    """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for every enabled
+    subscription of its name. Returns how many are new: one published before (same event_uuid) changes nothing.
+
+    Holds the rows of the domains until the transaction ends, so events become visible in the order of their `seq`.
+    """
+    if not events:
+        return 0
+    await tx.execute(
+        "SELECT FROM domains WHERE domain_uuid = ANY($1) ORDER BY domain_uuid FOR NO KEY UPDATE",
+        list({event.domain_uuid for event in events}),
+    )
+    published: int = await tx.fetchval(
+        """
+        WITH given AS (
+          SELECT DISTINCT ON (domain_uuid, event_uuid) *
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
+            WITH ORDINALITY AS t (domain_uuid, event_uuid, call_uuid, name, body, position)
+          ORDER BY domain_uuid, event_uuid, position
+        ), fresh AS (
+          SELECT given.*, row_number() OVER (PARTITION BY domain_uuid ORDER BY position) AS n FROM given
+          WHERE NOT EXISTS (SELECT FROM events WHERE events.domain_uuid = given.domain_uuid
+                                                 AND events.event_uuid = given.event_uuid)
+        ), advanced AS (
+          UPDATE domains SET event_seq = event_seq + added.n
+          FROM (SELECT domain_uuid, count(*) AS n FROM fresh GROUP BY domain_uuid) AS added
+          WHERE domains.domain_uuid = added.domain_uuid
+          RETURNING domains.domain_uuid, event_seq - added.n AS last_seq
+        ), published AS (
+          INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body)
+          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body FROM fresh JOIN advanced USING (domain_uuid)
+          RETURNING domain_uuid, seq, call_uuid, name
+        ), due AS (
+          INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint)
+          SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint
+          FROM published JOIN subscriptions USING (domain_uuid)
+          WHERE subscriptions.event_name = published.name AND subscriptions.enabled
+        )
+        SELECT count(*) FROM published
+        """,
+        [event.domain_uuid for event in events],
+        [event.event_uuid for event in events],
+        [event.call_uuid for event in events],
+        [event.body.state for event in events],
+        [msgspec.json.encode(event.body).decode() for event in events],
+    )
+    return published
