@@ -1,0 +1,39 @@
+# tongdai: a cloud PBX with a CRM integration API. Settings are TONGDAI_* variables and pass through.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fix bench clean
+BIN := .venv/bin
+CODE := $(wildcard tongdai tests bench)
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## the Python environment that `run` needs (.venv, from requirements.lock)
+	@bin/setup
+
+run: setup ## everything, on this machine: PostgreSQL, Asterisk, a demo domain, the API. Ctrl-C stops it
+	@exec $(BIN)/python -m tongdai up $(ARGS)
+
+test: ## all tests, on real PostgreSQL and Asterisk. ARGS="-k transfer" picks some
+	@bin/setup dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: ## lint, format, types, direction of imports
+	@bin/setup dev
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-logo
+
+fix: ## what lint and format can mend by themselves
+	@bin/setup dev
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: ## the benchmarks of docs/benchmarks.md
+	@bin/setup dev
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## removes .venv and caches here; data and the downloaded Asterisk stay
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
