@@ -23,6 +23,8 @@ def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.Tongdai
         field, why = known
         return errors.Conflict(why, field=field)
     table, constraint = reason.table_name or "", reason.constraint_name or ""
+    if constraint.endswith("_domain_uuid_fkey"):
+        return errors.NotFound()
     if isinstance(reason, asyncpg.CheckViolationError):
         field = constraint.removeprefix(f"{table}_").removesuffix("_check")
         return errors.Invalid("out of range, or not one of the known values", field=field)

@@ -58,8 +58,8 @@ class Database:
     async def connection(self) -> AsyncIterator[Tx]:
         """A connection on which every statement commits by itself. Leave no session state behind: nothing resets it.
 
-        Wait for nothing but the database in here. Raises errors.Unavailable when that is away, hangs or has no connection
-        free, and the errors of `constraints` for what it refuses.
+        Wait for nothing but the database in here. Raises errors.Unavailable when that is away, hangs or has no
+        connection free, and the errors of `constraints` for what it refuses.
         """
         tx = await self._take()
         try:
@@ -70,7 +70,7 @@ class Database:
                 raise errors.Unavailable("The database does not answer.") from reason
             raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
-            if (refused := _refused(reason, tx.is_closed())) is None:
+            if (refused := _refused(reason, is_closed=tx.is_closed())) is None:
                 raise
             raise refused from reason
         finally:
@@ -162,7 +162,8 @@ class Database:
             tx = None
         while self._waiting:
             if not (waiter := self._waiting.popleft()).done():
-                return waiter.set_result(tx)
+                waiter.set_result(tx)
+                return
         if not self._closed:
             self._idle.append(tx)
 
@@ -201,6 +202,11 @@ def struct(row: asyncpg.Record | None, kind: type[Struct]) -> Struct:
     return msgspec.convert(dict(row), kind)
 
 
+def struct_or_none(row: asyncpg.Record | None, kind: type[Struct]) -> Struct | None:
+    """One row as a struct, or None."""
+    return None if row is None else struct(row, kind)
+
+
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -210,10 +216,12 @@ _AWAY = (
 )
 
 
-def _refused(reason: Exception, is_closed: bool) -> errors.TongdaiError | None:
+def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | None:
     """What a driver's error means to a user; None: a fault of ours, to be seen as it is."""
     if isinstance(reason, asyncpg.IntegrityConstraintViolationError):
         return constraints.refusal(reason)
+    if isinstance(reason, asyncpg.CharacterNotInRepertoireError):
+        return errors.Invalid("holds a character that cannot be stored", field="text")
     if isinstance(reason, asyncpg.TransactionRollbackError):
         return errors.Unavailable("Somebody else changed the same thing; try again.")
     if is_closed or isinstance(reason, _AWAY):

@@ -36,7 +36,10 @@ async def pending(dsn: str) -> list[str]:
 async def _apply(tx: db.Tx, name: str) -> None:
     async with tx.transaction():
         await tx.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            """
+            CREATE TABLE IF NOT EXISTS migrations (
+              name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+            """
         )
         await tx.execute((_folder() / name).read_text("utf-8"))
         await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)

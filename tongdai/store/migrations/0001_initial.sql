@@ -275,7 +275,14 @@ BEGIN
 END $$;
 CREATE TRIGGER users_changed       AFTER INSERT OR UPDATE OR DELETE ON users       FOR EACH ROW EXECUTE FUNCTION notify_directory();
 CREATE TRIGGER extensions_changed  AFTER INSERT OR UPDATE OR DELETE ON extensions  FOR EACH ROW EXECUTE FUNCTION notify_directory();
-CREATE TRIGGER trunks_changed      AFTER INSERT OR UPDATE OR DELETE ON trunks      FOR EACH ROW EXECUTE FUNCTION notify_directory();
+CREATE FUNCTION notify_trunk() RETURNS trigger LANGUAGE plpgsql AS $$   -- a shared trunk is in other domains' directories too
+BEGIN
+  PERFORM pg_notify('directory', domain_uuid::text) FROM (
+    SELECT COALESCE(NEW.domain_uuid, OLD.domain_uuid) AS domain_uuid
+    UNION SELECT domain_uuid FROM hotlines WHERE trunk_uuid = COALESCE(NEW.trunk_uuid, OLD.trunk_uuid)) AS affected;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trunks_changed      AFTER INSERT OR UPDATE OR DELETE ON trunks      FOR EACH ROW EXECUTE FUNCTION notify_trunk();
 CREATE TRIGGER hotlines_changed    AFTER INSERT OR UPDATE OR DELETE ON hotlines    FOR EACH ROW EXECUTE FUNCTION notify_directory();
 CREATE TRIGGER queues_changed      AFTER INSERT OR UPDATE OR DELETE ON queues      FOR EACH ROW EXECUTE FUNCTION notify_directory();
 CREATE TRIGGER ring_groups_changed AFTER INSERT OR DELETE OR UPDATE OF name, strategy, members, ring_timeout_s, timeout_s, overflow ON ring_groups

@@ -1,0 +1,145 @@
+"""What an operator may write into the configuration. Much of it ends in the switch's files: nothing gets through that
+could end a line, open a comment or mean something to the dialplan. Pure; each raises errors.Invalid with the field."""
+
+import re
+import unicodedata
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_interface, ip_network
+
+from tongdai import errors
+
+_NUMBER = re.compile(r"[0-9]{2,8}")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")  # RFC 1123 §2.1, and _ as SRV names have it
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
+_USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
+_SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")  # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
+_SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{8,128}")  # visible ASCII, but no " ' ; \
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_NOT_IN_NAMES = set('"<>;\\`${}[]|')
+_NAME = 80  # characters
+
+
+def name(text: str, field: str = "name", *, needed: bool = False) -> str:
+    """A name for people, in any script: up to 80 characters, nothing that files or the dialplan would read as more."""
+    if needed and not text.strip():
+        raise errors.Invalid("is needed", field=field)
+    if len(text) > _NAME:
+        raise errors.Invalid(f"at most {_NAME} characters", field=field)
+    if any(char in _NOT_IN_NAMES or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
+        raise errors.Invalid('no control characters and none of " < > ; \\ ` $ { } [ ] |', field=field)
+    return text
+
+
+def domain_name(text: str, field: str = "name") -> str:
+    """A DNS name in lower case, such as sales.example.vn."""
+    if not _DOMAIN.fullmatch(text) or not all(_LABEL.fullmatch(label) for label in text.split(".")):
+        raise errors.Invalid("a DNS name in lower case is needed, such as sales.example.vn", field=field)
+    return text
+
+
+def time_zone(text: str, field: str = "time_zone") -> str:
+    """A zone of the IANA database."""
+    if text not in zoneinfo.available_timezones():
+        raise errors.Invalid(f"no such time zone: {text!r}; try Asia/Ho_Chi_Minh", field=field)
+    return text
+
+
+def country_code(text: str, field: str = "country_code") -> str:
+    """One to three digits, without +."""
+    if not re.fullmatch("[1-9][0-9]{0,2}", text):
+        raise errors.Invalid("one to three digits without +, such as 84", field=field)
+    return text
+
+
+def number(text: str, field: str = "number") -> str:
+    """A number inside a domain, to be made."""
+    if not _NUMBER.fullmatch(text):
+        raise errors.Invalid("2 to 8 digits are needed", field=field)
+    return text
+
+
+def username(text: str, field: str = "username") -> str:
+    """A login name without its domain."""
+    if not _USERNAME.fullmatch(text):
+        raise errors.Invalid("1 to 64 of a-z 0-9 . _ + - are needed, without the domain", field=field)
+    return text
+
+
+def password(text: str, field: str = "password") -> str:
+    """A user's password."""
+    if not 8 <= len(text) <= 256:
+        raise errors.Invalid("8 to 256 characters are needed", field=field)
+    return text
+
+
+def sip_secret(text: str, field: str = "password") -> str:
+    """A SIP password."""
+    if not _SIP_SECRET.fullmatch(text):
+        raise errors.Invalid("8 to 128 visible ASCII characters, no space and none of \" ' ; \\", field=field)
+    return text
+
+
+def sip_user(text: str, field: str) -> str:
+    """A SIP user name, or ""."""
+    if not _SIP_USER.fullmatch(text):
+        raise errors.Invalid("at most 128 letters, digits and . _ + ~ * @ -", field=field)
+    return text
+
+
+def word(text: str, field: str) -> str:
+    """A name that a machine uses, such as a class of hold music."""
+    if not _WORD.fullmatch(text):
+        raise errors.Invalid("1 to 32 letters, digits, _ and -", field=field)
+    return text
+
+
+def host(text: str, field: str = "host") -> str:
+    """A DNS name, an IPv4 address or a bracketed IPv6 address, with or without :port."""
+    name_or_address, colon, port = (text, "", "") if text.endswith("]") else text.rpartition(":")
+    if not colon:
+        name_or_address = text
+    is_port = not colon or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)
+    if not is_port or not _is_host(name_or_address):
+        raise errors.Invalid(
+            "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080", field=field
+        )
+    return text
+
+
+def host_or_none(text: str, field: str) -> str:
+    """As `host`, or ""."""
+    return host(text, field) if text else ""
+
+
+def distinct(numbers: Sequence[str], field: str) -> None:
+    """None twice."""
+    if len(set(numbers)) < len(numbers):
+        raise errors.Invalid("a number stands there twice", field=field)
+
+
+def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:
+    """IP addresses and CIDR networks, each as the address library writes it."""
+    try:
+        return tuple(_network(text) for text in texts)
+    except ValueError as reason:
+        raise errors.Invalid(f"IP addresses or networks are needed: {reason}", field=field) from reason
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text)) if "/" in text else str(ip_address(text))
+
+
+def _is_host(text: str) -> bool:
+    if text.startswith("["):
+        return text.endswith("]") and "%" not in text and _is_address(text[1:-1], 6)
+    if re.fullmatch(r"[0-9.]+", text):
+        return _is_address(text, 4)
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ip_interface(text).version == version and "/" not in text
+    except ValueError:
+        return False

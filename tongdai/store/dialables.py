@@ -1,0 +1,74 @@
+"""The numbers that can be dialled inside a domain, each leading to one thing: an extension, a ring group or a queue.
+
+A transaction that refers to a number holds it (`require`), so that it cannot be deleted under a reference.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+from uuid import UUID
+
+from tongdai import errors
+from tongdai.store import checks, db
+
+Kind = Literal["extension", "ring_group", "queue"]
+
+
+async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
+    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits, Conflict when it was taken before."""
+    await tx.execute(
+        "INSERT INTO dialables (domain_uuid, number, kind) VALUES ($1, $2, $3)",
+        domain_uuid,
+        checks.number(number),
+        kind,
+    )
+
+
+async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
+    """The number and what it led to are gone. Raises errors.NotFound, and Conflict naming what refers to it."""
+    held = await tx.fetchval(
+        "SELECT true FROM dialables WHERE domain_uuid = $1 AND number = $2 AND kind = $3 FOR UPDATE",
+        domain_uuid,
+        number,
+        kind,
+    )
+    if not held:
+        raise errors.NotFound
+    if users := await _users(tx, domain_uuid, number):
+        raise errors.Conflict("in use by " + ", ".join(users), field="number")
+    await tx.execute("DELETE FROM dialables WHERE domain_uuid = $1 AND number = $2", domain_uuid, number)
+
+
+async def require(tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: str, kind: Kind | None = None) -> None:
+    """All the numbers lead somewhere (to that kind), and will until the transaction ends. Raises errors.Invalid."""
+    wanted = sorted(set(numbers) - {""})
+    rows = await tx.fetch(
+        """
+        SELECT number FROM dialables
+        WHERE domain_uuid = $1 AND number = ANY($2) AND ($3::text IS NULL OR kind = $3)
+        ORDER BY number FOR KEY SHARE
+        """,
+        domain_uuid,
+        wanted,
+        kind,
+    )
+    if missing := [number for number in wanted if number not in {row["number"] for row in rows}]:
+        what = (kind or "extension, ring group or queue").replace("_", " ")
+        raise errors.Invalid(f"no such {what}: {', '.join(missing)}", field=field)
+
+
+async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
+    """What refers to the number, in words."""
+    rows = await tx.fetch(
+        """
+        SELECT 'hotline ' || number AS who FROM hotlines WHERE domain_uuid = $1 AND destination = $2
+        UNION ALL
+        SELECT 'ring group ' || number FROM ring_groups
+        WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(members))
+        UNION ALL
+        SELECT 'queue ' || number FROM queues WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(agents))
+        ORDER BY who
+        """,
+        domain_uuid,
+        number,
+    )
+    return [row["who"] for row in rows]

@@ -1,0 +1,52 @@
+"""A domain's whole directory in one round trip, and the ways into it from outside."""
+
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors
+from tongdai.pbx import directory
+from tongdai.store import db, domains
+
+
+async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
+    """The domain and all that can be dialled in it, as of one moment. Raises errors.NotFound."""
+    # JSON, since it carries rows of several tables in one answer; the keys are those of pbx.directory.Directory.
+    found: str | None = await tx.fetchval(
+        """
+        SELECT json_build_object(
+          'domain', to_json(d),
+          'extensions', (
+            SELECT coalesce(json_object_agg(extension, e), '{}') FROM (
+              SELECT extension, name, enabled, recording, hotline, max_calls, ring_timeout_s
+              FROM extensions WHERE domain_uuid = d.domain_uuid) AS e),
+          'trunks', (
+            SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (
+              SELECT trunk_uuid, name, enabled, number_format, max_calls FROM trunks
+              WHERE domain_uuid = d.domain_uuid
+              OR trunk_uuid IN (SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid)) AS t),
+          'hotlines', (
+            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h WHERE domain_uuid = d.domain_uuid),
+          'ring_groups', (
+            SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g WHERE domain_uuid = d.domain_uuid),
+          'queues', (
+            SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q WHERE domain_uuid = d.domain_uuid))
+        FROM domains AS d WHERE d.domain_uuid = $1
+        """,
+        domain_uuid,
+    )
+    if found is None:
+        raise errors.NotFound
+    return msgspec.json.decode(found, type=directory.Directory)
+
+
+async def by_name(tx: db.Tx, name: str) -> directory.Directory:
+    """As `load`, by the domain's name. Raises errors.NotFound."""
+    return await load(tx, (await domains.by_name(tx, name)).domain_uuid)
+
+
+async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | None:
+    """The domain_uuid of whoever has the hotline on that trunk, or None. It crosses tenants: a trunk may be shared."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2", trunk_uuid, canonical
+    )

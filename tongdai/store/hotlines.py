@@ -1,0 +1,116 @@
+"""Hotlines: the public numbers of a domain, where their calls go, and the trunk that carries them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tongdai import errors
+from tongdai.pbx import directory, numbers
+from tongdai.store import checks, db, dialables, domains, trunks
+
+
+async def insert(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    number: str,
+    trunk_uuid: UUID,
+    *,
+    name: str = "",
+    destination: str = "",
+    is_default: bool = False,
+    enabled: bool = True,
+) -> directory.Hotline:
+    """The new hotline; as the default it takes the place of another. `destination` "" refuses inbound calls.
+
+    Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
+    """
+    number = numbers.phone(number, "number")
+    canonical = await _canonical(tx, domain_uuid, number)
+    hotline = directory.Hotline(number, canonical, trunk_uuid, name, destination, is_default, enabled)
+    await _check(tx, domain_uuid, hotline)
+    await tx.execute(
+        """
+        INSERT INTO hotlines (domain_uuid, number, canonical, trunk_uuid, name, destination, is_default, enabled)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """,
+        domain_uuid,
+        number,
+        canonical,
+        trunk_uuid,
+        name,
+        destination,
+        is_default,
+        enabled,
+    )
+    return hotline
+
+
+async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline | None:
+    """The hotline that a number means, however it is written (national, international, short), or None."""
+    row = await tx.fetchrow(
+        "SELECT * FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
+        domain_uuid,
+        await _canonical(tx, domain_uuid, number),
+    )
+    return db.struct_or_none(row, directory.Hotline)
+
+
+async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline:
+    """As `find`. Raises errors.NotFound."""
+    if (found := await find(tx, domain_uuid, number)) is None:
+        raise errors.NotFound
+    return found
+
+
+async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    """The hotline of that canonical number is as given; its number stays. Raises errors.NotFound and as `insert`."""
+    await _check(tx, domain_uuid, hotline)
+    done = await tx.fetchval(
+        """
+        UPDATE hotlines SET trunk_uuid = $3, name = $4, destination = $5, is_default = $6, enabled = $7
+        WHERE domain_uuid = $1 AND canonical = $2 RETURNING true
+        """,
+        domain_uuid,
+        hotline.canonical,
+        hotline.trunk_uuid,
+        hotline.name,
+        hotline.destination,
+        hotline.is_default,
+        hotline.enabled,
+    )
+    if not done:
+        raise errors.NotFound
+
+
+async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
+    """The hotline is gone. Raises errors.NotFound, and errors.Conflict naming the extensions that show it."""
+    canonical, code = (await get(tx, domain_uuid, number)).canonical, (await domains.get(tx, domain_uuid)).country_code
+    await tx.execute("DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical)
+    rows = await tx.fetch(
+        "SELECT extension, hotline FROM extensions WHERE domain_uuid = $1 AND hotline IS NOT NULL ORDER BY extension",
+        domain_uuid,
+    )
+    if users := [row["extension"] for row in rows if numbers.canonical(row["hotline"], code) == canonical]:
+        raise errors.Conflict(f"shown by extension {', '.join(users)}", field="number")
+
+
+async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
+    """The domain's hotlines, by canonical number."""
+    rows = await tx.fetch("SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid)
+    return db.structs(rows, directory.Hotline)
+
+
+async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
+    return numbers.canonical(number, (await domains.get(tx, domain_uuid)).country_code)
+
+
+async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    """What the hotline refers to is there; as the default it is the only one."""
+    checks.name(hotline.name)
+    await trunks.hold(tx, domain_uuid, hotline.trunk_uuid)
+    await dialables.require(tx, domain_uuid, [hotline.destination], "destination")
+    if hotline.is_default:
+        await tx.execute(
+            "UPDATE hotlines SET is_default = false WHERE domain_uuid = $1 AND canonical <> $2 AND is_default",
+            domain_uuid,
+            hotline.canonical,
+        )

@@ -1,0 +1,212 @@
+"""Trunks: SIP links to carriers. Those marked as shared may carry other domains' hotlines too."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors, ids
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import checks, db
+
+Transport = Literal["udp", "tcp", "tls"]
+
+
+class Trunk(msgspec.Struct, frozen=True, kw_only=True):
+    """A trunk as its operator knows it, without its password. `host` has :port where it is not 5060.
+
+    `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges; "registration", we register too.
+    `addresses`: where its calls come from, IP addresses or networks; () means `host`.
+    """
+
+    name: str
+    auth: directory.TrunkAuth
+    host: str
+    trunk_uuid: UUID = msgspec.field(default_factory=ids.new)
+    transport: Transport = "udp"
+    addresses: tuple[str, ...] = ()
+    username: str = ""
+    from_user: str = ""
+    from_domain: str = ""
+    number_format: directory.NumberFormat = "national"
+    shared: bool = False
+    max_calls: int = 100
+    enabled: bool = True
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What the switch needs to connect a trunk. `password` is "" where there is none."""
+
+    domain_uuid: UUID
+    domain: str
+    trunk: Trunk
+    password: str
+
+
+async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str = "") -> None:
+    """The domain has the trunk. Raises errors.Conflict when its name is taken, errors.Invalid naming the field."""
+    trunk = _checked(trunk, has_password=password != "")
+    await tx.execute(
+        """
+        INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses, username, from_user,
+                            from_domain, number_format, shared, max_calls, enabled, password_sealed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        """,
+        domain_uuid,
+        trunk.trunk_uuid,
+        trunk.name,
+        trunk.auth,
+        trunk.host,
+        trunk.transport,
+        trunk.addresses,
+        trunk.username,
+        trunk.from_user,
+        trunk.from_domain,
+        trunk.number_format,
+        trunk.shared,
+        trunk.max_calls,
+        trunk.enabled,
+        seal.seal(checks.sip_secret(password)) if password else None,
+    )
+
+
+async def get(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> Trunk:
+    """The domain's own trunk. Raises errors.NotFound."""
+    row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2", domain_uuid, trunk_uuid)
+    return db.struct(row, Trunk)
+
+
+async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
+    """The domain's own trunk of that name. Raises errors.NotFound."""
+    row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND name = $2", domain_uuid, name)
+    return db.struct(row, Trunk)
+
+
+async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
+    """The trunk of that name that the domain's hotlines may use: its own, else a shared one, else the one whose
+    trunk_uuid `name` is. Raises errors.Invalid when there is none, or several shared ones."""
+    rows = await tx.fetch(
+        """
+        SELECT *, domain_uuid = $1 AS own FROM trunks
+        WHERE (domain_uuid = $1 OR shared) AND (name = $2 OR trunk_uuid::text = lower($2))
+        """,
+        domain_uuid,
+        name,
+    )
+    found = db.structs([row for row in rows if row["own"]] or rows, Trunk)
+    if len(found) != 1:
+        why = "several shared trunks have this name; give the trunk's uuid" if found else "no such trunk"
+        raise errors.Invalid(why, field="trunk")
+    return found[0]
+
+
+async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str | None = None) -> None:
+    """The trunk of that trunk_uuid is as given; None keeps its password, "" removes it.
+
+    Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but others' hotlines use it.
+    """
+    sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
+    if password is not None:
+        sealed = seal.seal(checks.sip_secret(password)) if password else None
+    trunk = _checked(trunk, has_password=sealed is not None)
+    await tx.execute(
+        """
+        UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7, username = $8,
+          from_user = $9, from_domain = $10, number_format = $11, shared = $12, max_calls = $13, enabled = $14, password_sealed = $15
+        WHERE domain_uuid = $1 AND trunk_uuid = $2
+        """,
+        domain_uuid,
+        trunk.trunk_uuid,
+        trunk.name,
+        trunk.auth,
+        trunk.host,
+        trunk.transport,
+        trunk.addresses,
+        trunk.username,
+        trunk.from_user,
+        trunk.from_domain,
+        trunk.number_format,
+        trunk.shared,
+        trunk.max_calls,
+        trunk.enabled,
+        sealed,
+    )
+    if not trunk.shared:
+        await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
+
+
+async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
+    """The trunk is gone. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
+    if not await tx.fetchval(
+        "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true", domain_uuid, trunk_uuid
+    ):
+        raise errors.NotFound
+
+
+async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
+    """The domain's hotlines may use the trunk, and may until the transaction ends. Raises errors.Invalid."""
+    if not await tx.fetchval(
+        "SELECT true FROM trunks WHERE trunk_uuid = $2 AND (domain_uuid = $1 OR shared) FOR SHARE",
+        domain_uuid,
+        trunk_uuid,
+    ):
+        raise errors.Invalid("no such trunk", field="trunk")
+
+
+async def list_for_provisioning(tx: db.Tx, seal: Seal) -> Sequence[Link]:
+    """All enabled trunks of enabled domains, with their passwords. For the switch: it crosses tenants."""
+    rows = await tx.fetch(
+        """
+        SELECT trunks.*, domains.name AS domain FROM trunks JOIN domains USING (domain_uuid)
+        WHERE trunks.enabled AND domains.enabled
+        ORDER BY domains.name, trunks.name
+        """
+    )
+    return [
+        Link(
+            row["domain_uuid"],
+            row["domain"],
+            db.struct(row, Trunk),
+            seal.open(row["password_sealed"]) if row["password_sealed"] else "",
+        )
+        for row in rows
+    ]
+
+
+async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[Trunk]:
+    """The domain's own trunks, by name."""
+    return db.structs(await tx.fetch("SELECT * FROM trunks WHERE domain_uuid = $1 ORDER BY name", domain_uuid), Trunk)
+
+
+async def _password_sealed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> bytes | None:
+    row = await tx.fetchrow(
+        "SELECT password_sealed FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 FOR UPDATE",
+        domain_uuid,
+        trunk_uuid,
+    )
+    if row is None:
+        raise errors.NotFound
+    return row["password_sealed"]  # type: ignore[no-any-return]
+
+
+async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
+    if await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)", domain_uuid, trunk_uuid
+    ):
+        raise errors.Conflict("other domains' hotlines use this trunk", field="shared")
+
+
+def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
+    """The trunk, once nothing in it can hurt the switch."""
+    checks.name(trunk.name, needed=True)
+    checks.host(trunk.host)
+    checks.sip_user(trunk.username, "username")
+    checks.sip_user(trunk.from_user, "from_user")
+    checks.host_or_none(trunk.from_domain, "from_domain")
+    if trunk.auth != "ip" and not trunk.username:
+        raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="username")
+    if trunk.auth != "ip" and not has_password:
+        raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="password")
+    return msgspec.structs.replace(trunk, addresses=checks.networks(trunk.addresses))
