@@ -31,10 +31,10 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         """
         WITH given AS (
           SELECT * FROM unnest(  -- in the order of pbx.cdr.Cdr
-            $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::timestamptz[],
-            $17::timestamptz[], $18::timestamptz[], $19::integer[], $20::integer[], $21::text[], $22::text[], $23::text[],
-            $24::text[], $25::boolean[])
+            $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
+            $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::integer[], $20::integer[], $21::text[],
+            $22::text[], $23::text[], $24::text[], $25::boolean[])
         ), written AS (
           INSERT INTO cdrs (
             domain_uuid, cdr_uuid, call_id, sip_call_id, direction, status, cause, extension, from_number,
@@ -101,7 +101,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, id: str) -> cdr.Cdr:
         """,
         domain_uuid,
         id,
-        _uuid(id),
+        uuid_or_none(id),
     )
     return db.struct(row, cdr.Cdr)
 
@@ -114,7 +114,8 @@ async def by_recording_token(tx: db.Tx, token: str) -> cdr.Cdr:
     return db.struct(await tx.fetchrow("SELECT * FROM cdrs WHERE recording_token = $1", token), cdr.Cdr)
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_or_none(text: str) -> UUID | None:
+    """The UUID that a text writes, if it does."""
     try:
         return UUID(text)
     except ValueError:
