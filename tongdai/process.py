@@ -33,6 +33,8 @@ class Process:
         finally:
             loop.remove_reader(watched)
             os.close(watched)
+        with contextlib.suppress(ChildProcessError):  # the run that started it has to reap it
+            os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 -- WNOHANG: it does not wait
 
     async def end(self, gently: signal.Signals, within_s: float) -> None:
         """Asks it by that signal, kills it when it takes longer, and whatever of its session is left; returns then."""
@@ -45,8 +47,6 @@ class Process:
             await self.ended()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
 
     def _send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

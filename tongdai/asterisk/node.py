@@ -19,9 +19,8 @@ from typing import Any, TypeAlias
 import aiohttp
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, process
 from tongdai.asterisk import music, packages
-from tongdai.process import Process, find, launch
 
 COMMON, PBX, SANDBOX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx", "sandbox"))
 USER = "tongdai"
@@ -73,7 +72,7 @@ class State(msgspec.Struct, frozen=True):
 class Node:
     """A running Asterisk."""
 
-    def __init__(self, spec: Spec, state: State, process: Process, *, adopted: bool) -> None:
+    def __init__(self, spec: Spec, state: State, running: process.Process, *, adopted: bool) -> None:
         self.folder, self.name = spec.folder, spec.conf.name
         self.url = f"http://{state.ari}"
         """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
@@ -84,33 +83,33 @@ class Node:
         """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
         self.spool = spec.folder / "spool"
         """Where it writes recordings: `recording/` those of ARI, `monitor/` those of MixMonitor by default."""
-        self._command, self._process = spec.root.command("asterisk"), process
+        self._command, self._running = spec.root.command("asterisk"), running
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._running.pid
 
     async def console(self, command: str) -> str:
         """What its command line answers to, say, `core show channels`; errors.SetupError if it does not."""
-        process = await asyncio.create_subprocess_exec(
+        console = await asyncio.create_subprocess_exec(
             *(*self._command, "-C", str(_config(self.folder)), "-rx", command),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        said = (await process.communicate())[0].decode(errors="replace")
-        if process.returncode:
+        said = (await console.communicate())[0].decode(errors="replace")
+        if console.returncode:
             raise errors.SetupError(f"Asterisk's console: {said.strip()}")
         return said
 
     async def wait(self) -> None:
         """Returns when the process has ended, by whatever cause."""
-        await self._process.ended()
+        await self._running.ended()
 
     async def stop(self) -> None:
         """Ends it and its children, calls and all; returns when they are gone."""
-        await self._process.end(signal.SIGTERM, STOP_S)
+        await self._running.end(signal.SIGTERM, STOP_S)
 
 
 async def start(spec: Spec) -> Node:
@@ -120,10 +119,10 @@ async def start(spec: Spec) -> Node:
     """
     spec = msgspec.structs.replace(spec, folder=spec.folder.absolute())
     before = _remembered(spec.folder)
-    if before is not None and (process := find(before.pid, str(_config(spec.folder)))) is not None:
+    if before is not None and (running := process.find(before.pid, str(_config(spec.folder)))) is not None:
         if await _adopts(spec, before):
-            return Node(spec, before, process, adopted=True)
-        await process.end(signal.SIGTERM, STOP_S)
+            return Node(spec, before, running, adopted=True)
+        await running.end(signal.SIGTERM, STOP_S)
     return await _launch(spec, before.password if before else secrets.token_urlsafe(24))
 
 
@@ -150,24 +149,24 @@ async def _launch(spec: Spec, password: str) -> Node:
     files = render(spec, ari, password)
     _lay_out(spec.folder, files)
     command = [*spec.root.command("asterisk"), "-f", "-C", str(_config(spec.folder))]
-    process = launch(command, spec.folder, spec.folder / "log" / "console")
-    state = State(process.pid, ari, password, _digest(spec, files))
+    running = process.launch(command, spec.folder, spec.folder / "log" / "console")
+    state = State(running.pid, ari, password, _digest(spec, files))
     _write(spec.folder / "node.json", msgspec.json.encode(state).decode())
     try:
         async with asyncio.timeout(START_S):
-            await _ready(spec, state, process)
+            await _ready(spec, state, running)
     except BaseException as failure:
-        await process.end(signal.SIGTERM, STOP_S)
+        await running.end(signal.SIGTERM, STOP_S)
         if isinstance(failure, TimeoutError):
             raise errors.SetupError(f"Asterisk does not answer after {START_S:.0f} s. {_tail(spec.folder)}") from None
         raise
-    return Node(spec, state, process, adopted=False)
+    return Node(spec, state, running, adopted=False)
 
 
-async def _ready(spec: Spec, state: State, process: Process) -> None:
+async def _ready(spec: Spec, state: State, running: process.Process) -> None:
     """Returns once ARI answers, which it does when everything is loaded (before, it says 503)."""
     while not await _answers(spec, state):
-        if not process.is_running:
+        if not running.is_running:
             raise errors.SetupError(f"Asterisk ended at start-up. {_tail(spec.folder)}")
         await asyncio.sleep(0.05)
 

@@ -202,45 +202,25 @@ class Apt(msgspec.Struct, frozen=True):
 
     folder: Path
 
-    @classmethod
-    def of_debian(cls, folder: Path, archive: str, keyring: Path, suite: str) -> "Apt":
+    @staticmethod
+    def of_debian(folder: Path, archive: str, keyring: Path, suite: str) -> "Apt":
         """For one suite of Debian, trusting these keys alone; takes nothing as installed, down to the C library."""
         (trusted := folder / "trusted").mkdir(parents=True)
         shutil.copyfile(keyring, trusted / "debian.gpg")
         (folder / "sources.list").write_text(f"deb {archive} {suite} main\n")
-        return cls(folder)._configured(
+        return _configured(
+            folder,
             ("Dir::Etc::SourceList", str(folder / "sources.list")),
             ("Dir::Etc::SourceParts", "/dev/null"),
             ("Dir::Etc::Trusted", "/dev/null"),
             ("Dir::Etc::TrustedParts", str(trusted)),
         )
 
-    @classmethod
-    def of_machine(cls, folder: Path) -> "Apt":
+    @staticmethod
+    def of_machine(folder: Path) -> "Apt":
         """For the machine's own sources and keys."""
         folder.mkdir(parents=True)
-        return cls(folder)._configured()
-
-    def _configured(self, *settings: tuple[str, str]) -> "Apt":
-        for needed in ("state/lists/partial", "cache/archives/partial"):
-            (self.folder / needed).mkdir(parents=True)
-        (self.folder / "status").touch()
-        mine = [
-            ("Dir::State", str(self.folder / "state")),
-            ("Dir::State::status", str(self.folder / "status")),
-            ("Dir::Cache", str(self.folder / "cache")),
-            *((f"Dir::Etc::{name}", "/dev/null") for name in ("Main", "Parts", "Preferences", "PreferencesParts")),
-            ("APT::Sandbox::User", ""),  # dropping to another user needs root, and a folder that user may enter
-            ("Debug::NoLocking", "1"),
-            ("APT::Install-Recommends", "0"),
-            ("Acquire::Languages", "none"),
-            *settings,
-        ]
-        lines = [f'{name} "{value}";' for name, value in mine]
-        # How this machine reaches an archive (proxies, certificates, mirrors' ages) is its operator's word.
-        network = _run("apt-config", "dump", "--format", '%f "%v";%n', "Acquire")
-        (self.folder / "apt.conf").write_text(network + "\n".join(lines) + "\n")
-        return self
+        return _configured(folder)
 
     def get(self, arguments: Sequence[str], text: str, progress: Progress) -> None:
         """Runs apt-get; progress is in percent of what is downloaded."""
@@ -277,6 +257,27 @@ class Apt(msgspec.Struct, frozen=True):
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
+
+
+def _configured(folder: Path, *settings: tuple[str, str]) -> Apt:
+    for needed in ("state/lists/partial", "cache/archives/partial"):
+        (folder / needed).mkdir(parents=True)
+    (folder / "status").touch()
+    ours = [
+        ("Dir::State", str(folder / "state")),
+        ("Dir::State::status", str(folder / "status")),
+        ("Dir::Cache", str(folder / "cache")),
+        *((f"Dir::Etc::{name}", "/dev/null") for name in ("Main", "Parts", "Preferences", "PreferencesParts")),
+        ("APT::Sandbox::User", ""),  # dropping to another user needs root, and a folder that user may enter
+        ("Debug::NoLocking", "1"),
+        ("APT::Install-Recommends", "0"),
+        ("Acquire::Languages", "none"),
+        *settings,
+    ]
+    # How this machine reaches an archive (proxies, certificates, a mirror's age) is its operator's word.
+    network = _run("apt-config", "dump", "--format", '%f "%v";%n', "Acquire")
+    (folder / "apt.conf").write_text(network + "".join(f'{name} "{value}";\n' for name, value in ours))
+    return Apt(folder)
 
 
 def unpack(files: Sequence[Path], tree: Path, text: str, progress: Progress) -> None:

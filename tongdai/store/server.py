@@ -15,15 +15,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import asyncpg
 import msgspec
 
-from tongdai import errors
-from tongdai.process import Process, find, launch
+from tongdai import errors, process
 
 VERSION = "18"
 """For new data; old data goes on with the version that made it."""
@@ -61,70 +61,79 @@ class Login(msgspec.Struct, frozen=True):
 class Server:
     """A running PostgreSQL."""
 
-    def __init__(self, process: Process, dsn: str, sockets: Path, *, adopted: bool) -> None:
+    def __init__(self, running: process.Process, dsn: str, sockets: Path, *, adopted: bool) -> None:
         self.dsn = dsn
         self.adopted = adopted
         """Whether it was running before, started by a program that is no more."""
-        self._process, self._sockets = process, sockets
+        self._running, self._sockets = running, sockets
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._running.pid
 
     async def wait(self) -> None:
         """Returns when it has ended, by whatever cause."""
-        await self._process.ended()
+        await self._running.ended()
 
     async def stop(self) -> None:
         """Ends it with all its connections; what was committed is on disk."""
-        await self._process.end(signal.SIGINT, STOP_S)  # fast shutdown (postgres(1))
+        await self._running.end(signal.SIGINT, STOP_S)  # fast shutdown (postgres(1))
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 
-async def start(folder: Path) -> Server:
+async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Server:
     """A server that takes connections, with the data in this folder: the one already running there, or a new one.
 
-    Raises errors.SetupError with the end of PostgreSQL's log.
+    `settings` go over SETTINGS when it is started. Raises errors.SetupError with the end of PostgreSQL's log.
     """
     folder = folder.absolute()
     if not (data := folder / "data").exists():
         await asyncio.to_thread(_create, folder)
-    running = _running(data)
-    process = running or _launch(folder, data)
+    adopted = _find(data)
+    running = adopted or _launch(folder, data, {**SETTINGS, **settings})
     try:
         async with asyncio.timeout(START_S):
-            sockets = await _ready(process, data)
-        return Server(process, await _prepared(folder, sockets), sockets, adopted=running is not None)
+            sockets = await _ready(running, data)
+        return Server(running, await _prepared(folder, sockets), sockets, adopted=adopted is not None)
     except BaseException as failure:
-        if running is None:
-            await process.end(signal.SIGINT, STOP_S)
+        if adopted is None:
+            await running.end(signal.SIGINT, STOP_S)
         if isinstance(failure, TimeoutError | OSError | asyncpg.PostgresError):
             raise errors.SetupError(f"PostgreSQL in {folder} does not start: {failure!r}. {_tail(folder)}") from failure
         raise
 
 
-def _running(data: Path) -> Process | None:
+def _find(data: Path) -> process.Process | None:
     state = _state(data)
-    return find(int(state[0]), str(data)) if state else None
+    return process.find(int(state[0]), str(data)) if state else None
 
 
-def _launch(folder: Path, data: Path) -> Process:
-    (data / "postmaster.pid").unlink(missing_ok=True)  # stale: it is not running
+def _launch(folder: Path, data: Path, settings: Mapping[str, str]) -> process.Process:
+    _disown(data)
     postgres = _binaries(data) / "postgres"
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    command = [str(postgres), "-D", str(data), "-k", str(_socket_folder(folder)), *settings]
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command = [str(postgres), "-D", str(data), "-k", str(_socket_folder(folder)), *options]
     if (log := folder / "log").exists():
         log.replace(folder / "log.previous")
-    return launch([*_as_owner(folder, postgres), *command], folder, log)
+    return process.launch([*_as_owner(folder, postgres), *command], folder, log)
 
 
-async def _ready(process: Process, data: Path) -> Path:
+def _disown(data: Path) -> None:
+    """Lets a new server start after a crash, though the old one's process id may be another's by now.
+
+    PostgreSQL ignores its parent's id in postmaster.pid; by the rest of that file it still finds workers left over.
+    """
+    if state := _state(data):
+        (data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *state[1:], ""]))
+
+
+async def _ready(running: process.Process, data: Path) -> Path:
     """The folder of its socket, once it takes connections. Raises OSError when it ends before."""
     while True:
         state = _state(data)
-        if len(state) >= 8 and int(state[0]) == process.pid and state[7].strip() == "ready":
+        if len(state) >= 8 and int(state[0]) == running.pid and state[7].strip() == "ready":
             return Path(state[4])
-        if not process.is_running:
+        if not running.is_running:
             raise OSError("it ended")
         await asyncio.sleep(0.02)
 
@@ -194,7 +203,7 @@ def _binaries(data: Path) -> Path:
 
 def _socket_folder(folder: Path) -> Path:
     """Where the socket goes: beside the data, or into a fresh temporary folder if that path is too long."""
-    sockets = folder / "run"
+    shutil.rmtree(sockets := folder / "run", ignore_errors=True)
     if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
         sockets = Path(tempfile.mkdtemp(prefix="tongdai-"))
     sockets.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,51 @@
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tongdai import process
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "child-of-stubborn"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+async def test_a_process_is_found_by_its_id_and_a_mark(tmp_path: Path) -> None:
+    started = process.launch(["sleep", "600.125"], tmp_path, tmp_path / "log")
+    while (found := process.find(started.pid, "600.125")) is None:  # until `env` has become `sleep`
+        assert started.is_running
+    assert found.is_running
+    assert process.find(started.pid, "another") is None
+    await started.end(signal.SIGTERM, 5)
+    await found.ended()
+    assert process.find(started.pid, "600.125") is None
+
+
+async def test_what_it_says_is_in_the_log(tmp_path: Path) -> None:
+    started = process.launch(["sh", "-c", "pwd; echo wrong >&2"], tmp_path, tmp_path / "log")
+    await started.ended()
+    await started.end(signal.SIGTERM, 5)
+    assert (tmp_path / "log").read_text() == f"{tmp_path}\nwrong\n"
+
+
+async def test_one_that_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
+    started = process.launch([sys.executable, "-c", STUBBORN], tmp_path, log := tmp_path / "log")
+    while not (said := log.read_text()).endswith("\n"):
+        assert started.is_running
+    child = process.find(int(said), "child-of-stubborn")
+    assert child is not None
+    await started.end(signal.SIGTERM, 0.1)
+    assert not started.is_running
+    await child.ended()
+
+
+async def test_a_process_that_is_gone_cannot_be_held(tmp_path: Path) -> None:
+    started = process.launch(["true"], tmp_path, tmp_path / "log")
+    await started.end(signal.SIGTERM, 5)
+    with pytest.raises(ProcessLookupError):
+        process.Process(started.pid)
