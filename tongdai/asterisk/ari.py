@@ -1,0 +1,137 @@
+"""The one WebSocket to Asterisk: requests out, answers and events in (docs.asterisk.org, "ARI REST over WebSockets").
+
+What the events mean lives in `translate`; when to connect again lives in `switch`.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from tongdai import errors
+
+REQUEST_S = 5.0
+HANDSHAKE_S = 5.0
+BACKLOG = 50_000  # events read but not yet taken; beyond it the reader waits and Asterisk will cut us off
+
+
+class Response(msgspec.Struct, frozen=True):
+    """Asterisk's answer to one request. `status` is an HTTP status, `body` JSON or empty."""
+
+    request_id: str
+    status_code: int
+    message_body: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status_code < 300
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.message_body)
+
+
+class _Frame(msgspec.Struct):
+    type: str
+
+
+class Link:
+    """One open connection of the application. It dies once; a new one is opened by `connect`."""
+
+    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._session, self._socket = session, socket
+        self._numbers = itertools.count(1)
+        self._asked: dict[str, asyncio.Future[Response]] = {}
+        self._events: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(BACKLOG)
+        self._reader = asyncio.create_task(self._read(), name="ari-reader")
+
+    async def request(
+        self, method: str, uri: str, query: Mapping[str, str] | None = None, body: object = None
+    ) -> Response:
+        """Ask, and wait for the answer. Requests sent one after the other are carried out in that order.
+
+        Raises errors.SwitchDown when the link is dead or Asterisk does not answer in time.
+        """
+        number = str(next(self._numbers))
+        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        try:
+            await self._socket.send_str(_request(number, method, uri, query, body))
+            async with asyncio.timeout(REQUEST_S):
+                return await answer
+        except (ConnectionError, TimeoutError, aiohttp.ClientError) as reason:
+            raise errors.SwitchDown(str(reason)) from reason
+        finally:
+            self._asked.pop(number, None)
+
+    async def events(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Type and JSON of each event, in order; ends when the link is dead."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        await self._socket.close()
+        await self._session.close()
+
+    async def _read(self) -> None:
+        """Only parses and hands over: a slow reader is cut off by Asterisk (websocket_write_timeout)."""
+        try:
+            async for message in self._socket:
+                if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                    continue
+                await self._handle(message.data.encode() if isinstance(message.data, str) else message.data)
+        finally:
+            for answer in self._asked.values():
+                if not answer.done():
+                    answer.set_exception(errors.SwitchDown("the link to Asterisk was lost"))
+            await self._events.put(None)
+
+    async def _handle(self, data: bytes) -> None:
+        try:
+            frame = _FRAME.decode(data)
+        except msgspec.DecodeError:  # one bad frame must not end the reader
+            return
+        if frame.type != "RESTResponse":
+            await self._events.put((frame.type, data))
+            return
+        response = _RESPONSE.decode(data)
+        if (answer := self._asked.get(response.request_id)) and not answer.done():
+            answer.set_result(response)
+
+
+async def connect(url: str, user: str, password: str, app: str) -> Link:
+    """An open link for the application. Never with subscribeAll: closing such a socket can deadlock Asterisk 22.
+
+    No WebSocket pings: Asterisk leaves those without a payload unanswered, and answers others even when the
+    application is dead; `switch` listens for an echo instead.
+
+    Raises errors.SwitchDown.
+    """
+    session = aiohttp.ClientSession(headers={"Authorization": aiohttp.encode_basic_auth(user, password)})
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            socket = await session.ws_connect(
+                f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0
+            )
+    except (aiohttp.ClientError, OSError, TimeoutError) as reason:
+        await session.close()
+        raise errors.SwitchDown(f"ARI at {url}: {reason}") from reason
+    return Link(session, socket)
+
+
+def _request(number: str, method: str, uri: str, query: Mapping[str, str] | None, body: object) -> str:
+    asked: dict[str, object] = {"type": "RESTRequest", "request_id": number, "method": method, "uri": uri}
+    if query:
+        asked["query_strings"] = [{"name": name, "value": value} for name, value in query.items()]
+    if body is not None:
+        asked["content_type"] = "application/json"
+        asked["message_body"] = msgspec.json.encode(body).decode()
+    return msgspec.json.encode(asked).decode()
+
+
+_FRAME = msgspec.json.Decoder(_Frame)
+_RESPONSE = msgspec.json.Decoder(Response)

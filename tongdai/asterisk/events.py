@@ -1,0 +1,85 @@
+"""The ARI events we use, as structs; all others are dropped unread (docs.asterisk.org, "Asterisk REST Data Models")."""
+
+from datetime import datetime
+
+import msgspec
+
+VARIABLES = ("TD_CALL_ID",)
+"""Channel variables that Asterisk sends along with every channel (ari.conf, channelvars)."""
+
+
+class CallerId(msgspec.Struct, frozen=True):
+    name: str = ""
+    number: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """`protocol_id` is the SIP Call-ID. `name` is PJSIP/ENDPOINT-00000001."""
+
+    id: str
+    name: str
+    state: str = ""
+    caller: CallerId = CallerId()
+    protocol_id: str = ""
+    channelvars: dict[str, str] = {}
+
+    @property
+    def endpoint(self) -> str:
+        return self.name.partition("/")[2].rpartition("-")[0]
+
+
+class StasisStart(msgspec.Struct, frozen=True):
+    timestamp: str
+    channel: Channel
+    args: tuple[str, ...] = ()
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """`dialstatus` "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or how it failed."""
+
+    timestamp: str
+    peer: Channel
+    dialstatus: str = ""
+    caller: Channel | None = None
+
+
+class ChannelHangupRequest(msgspec.Struct, frozen=True):
+    """`soft`: Asterisk's own doing, not the party's."""
+
+    timestamp: str
+    channel: Channel
+    soft: bool = False
+
+
+class ChannelDestroyed(msgspec.Struct, frozen=True):
+    """`tech_cause` is the SIP status that ended it, absent when none did."""
+
+    timestamp: str
+    channel: Channel
+    cause: int = 0
+    tech_cause: int = 0
+
+
+class ChannelUserevent(msgspec.Struct, frozen=True):
+    eventname: str
+
+
+AriEvent = StasisStart | Dial | ChannelHangupRequest | ChannelDestroyed | ChannelUserevent
+
+_DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
+    kind.__name__: msgspec.json.Decoder(kind)
+    for kind in (StasisStart, Dial, ChannelHangupRequest, ChannelDestroyed, ChannelUserevent)
+}
+NAMES = (*_DECODERS, "ApplicationReplaced")
+"""What the application's event filter lets through."""
+
+
+def decode(name: str, data: bytes) -> AriEvent | None:
+    """The event as a struct; None for types we do not use. Raises msgspec.ValidationError for a malformed one."""
+    decoder = _DECODERS.get(name)
+    return decoder.decode(data) if decoder else None
+
+
+def moment(timestamp: str) -> datetime:
+    """An aware datetime of "2026-11-23T12:42:42.853+0000"."""
+    return datetime.fromisoformat(timestamp)

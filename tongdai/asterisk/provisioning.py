@@ -1,0 +1,146 @@
+"""Phones and trunks as PJSIP objects, pushed over ARI into Asterisk's memory: no files, no database driver there.
+
+Pure: which objects an extension or a trunk is. `switch` pushes them, and takes away what is no more.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+Objects: TypeAlias = "dict[tuple[str, str], Fields]"
+"""By (kind, id), such as ("endpoint", "101@example.vn"), in the order in which Asterisk must get them."""
+Fields: TypeAlias = dict[str, str]
+
+KINDS = ("auth", "aor", "endpoint", "identify", "registration")
+MAX_CONTACTS = 5  # phones of one extension
+CODECS = "alaw,ulaw,g722,opus"
+
+_MEDIA: Fields = {
+    "disallow": "all",
+    "allow": CODECS,
+    "direct_media": "no",
+    "rtp_symmetric": "yes",
+    "rtp_timeout": "60",
+    "rtp_timeout_hold": "900",
+    "dtmf_mode": "rfc4733",
+    "timers": "yes",
+    "timers_sess_expires": "1800",
+}
+
+
+class Phone(msgspec.Struct, frozen=True):
+    """An extension that may register as extension@domain, by digest (RFC 8760 HA1 in hex)."""
+
+    domain: str
+    extension: str
+    name: str
+    digest_md5: str
+    digest_sha256: str
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """A trunk. `host` may carry a port; `auth` is ip, digest or registration."""
+
+    trunk: str
+    auth: str
+    host: str
+    transport: str
+    addresses: tuple[str, ...]
+    username: str
+    password: str
+    from_user: str
+    from_domain: str
+
+
+def objects(phones: Iterable[Phone], carriers: Iterable[Carrier]) -> Objects:
+    """Everything the switch must know."""
+    found: Objects = {}
+    for phone in phones:
+        found |= _phone(phone)
+    for carrier in carriers:
+        found |= _carrier(carrier)
+    return found
+
+
+def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Objects, list[tuple[str, str]]]:
+    """What to push, in order, and what to delete, users before what they use."""
+    pushed = {key: fields for key, fields in wanted.items() if now.get(key) != fields}
+    gone = sorted((key for key in now if key not in wanted), key=lambda key: -KINDS.index(key[0]))
+    return pushed, gone
+
+
+def _phone(phone: Phone) -> Objects:
+    address = f"{phone.extension}@{phone.domain}"
+    return {
+        ("auth", address): {
+            "auth_type": "digest",
+            "username": phone.extension,
+            "realm": phone.domain,
+            "password_digest": f"MD5:{phone.digest_md5}",
+            "supported_algorithms_uas": "MD5",
+        },
+        ("aor", address): {
+            "max_contacts": str(MAX_CONTACTS),
+            "remove_unavailable": "yes",
+            "default_expiration": "120",
+            "maximum_expiration": "3600",
+            "support_path": "yes",
+        },
+        ("endpoint", address): {
+            **_MEDIA,
+            "context": "phone",
+            "auth": address,
+            "aors": address,
+            "identify_by": "username,auth_username",
+            "callerid": f"<{phone.extension}>",
+            "from_domain": phone.domain,
+            "force_rport": "yes",
+            "rewrite_contact": "yes",
+            "webrtc": "no",
+            "allow_subscribe": "no",
+            "tenantid": phone.domain[:79],
+        },
+    }
+
+
+def _carrier(carrier: Carrier) -> Objects:
+    """An endpoint named by the trunk's UUID. Its calls come by address, or by digest, or by our registration's line."""
+    name, host = carrier.trunk, carrier.host
+    uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
+    has_auth = bool(carrier.username and carrier.password)
+    endpoint: Fields = {
+        **_MEDIA,
+        "context": "trunk",
+        "aors": name,
+        "identify_by": "ip",
+        "trust_id_inbound": "yes",
+        "send_pai": "yes",
+        "from_user": carrier.from_user,
+        "from_domain": carrier.from_domain,
+        "outbound_auth": name if has_auth else "",
+    }
+    found: Objects = {}
+    if has_auth:
+        found["auth", name] = {"auth_type": "digest", "username": carrier.username, "password": carrier.password}
+    found["aor", name] = {"contact": uri, "qualify_frequency": "60"}
+    found["endpoint", name] = {key: value for key, value in endpoint.items() if value}
+    found["identify", name] = {"endpoint": name, "match": ",".join(carrier.addresses or (_address(host),))}
+    if carrier.auth == "registration":
+        found["registration", name] = {
+            "outbound_auth": name,
+            "server_uri": uri,
+            "client_uri": f"sip:{carrier.username}@{carrier.from_domain or host}",
+            "contact_user": carrier.username,
+            "expiration": "300",
+            "retry_interval": "20",
+            "forbidden_retry_interval": "300",
+            "max_retries": "1000000",
+            "line": "yes",
+            "endpoint": name,
+        }
+    return found
+
+
+def _address(host: str) -> str:
+    return host.rpartition(":")[0] if host.count(":") == 1 else host.strip("[]")

@@ -1,0 +1,94 @@
+"""From what MixMonitor wrote to one finished WAV file: complete, in its place, or known to be lost."""
+
+import asyncio
+import contextlib
+import shutil
+import struct
+import wave
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
+CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
+POLL_S = 0.02
+
+
+def place(domain_uuid: UUID, call_uuid: UUID, started_at: datetime) -> str:
+    """Where a recording is kept, under the recordings folder."""
+    return f"{domain_uuid}/{started_at:%Y/%m/%d}/{call_uuid}.wav"
+
+
+async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
+    """The parts of a call's recording are one file at `target`, and gone from the spool. False: nothing was said.
+
+    A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the order they began.
+    """
+    parts = [part for call_uuid in call_uuids for part in sorted(spool.glob(f"{call_uuid.hex}-*.wav"))]
+    await asyncio.gather(*(_closed(part) for part in parts))
+    return await asyncio.to_thread(_join, parts, target)
+
+
+async def discard(spool: Path, call_uuid: UUID) -> None:
+    """No part is left of a call that nobody answered: what was opened for it held no talk."""
+    for part in spool.glob(f"{call_uuid.hex}-*.wav"):
+        part.unlink(missing_ok=True)
+
+
+async def _closed(part: Path) -> None:
+    """Returns when the header tells the file's true size: Asterisk writes it on closing."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_S):
+            while not _is_closed(part):
+                await asyncio.sleep(POLL_S)
+
+
+def _is_closed(part: Path) -> bool:
+    size = part.stat().st_size
+    if size < HEADER:
+        return False
+    with part.open("rb") as file:
+        told = int(struct.unpack("<I", file.read(HEADER)[40:44])[0])
+    return told == size - HEADER and told > 0
+
+
+def _join(parts: list[Path], target: Path) -> bool:
+    spoken = [part for part in parts if part.stat().st_size > HEADER]
+    for silent in set(parts) - set(spoken):
+        silent.unlink()
+    if not spoken:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for part in spoken:
+        _repair(part)
+    if len(spoken) == 1:
+        shutil.move(spoken[0], target)
+        return True
+    draft = target.with_suffix(".part")
+    with wave.open(str(draft), "wb") as whole:
+        for part in spoken:
+            _append(part, whole)
+    draft.replace(target)
+    for part in spoken:
+        part.unlink()
+    return True
+
+
+def _append(part: Path, whole: wave.Wave_write) -> None:
+    with wave.open(str(part), "rb") as piece:
+        if whole.getnframes() == 0:
+            whole.setparams(piece.getparams())
+        while frames := piece.readframes(65_536):
+            whole.writeframesraw(frames)
+
+
+def _repair(part: Path) -> None:
+    """The header tells the size that is there."""
+    if _is_closed(part):
+        return
+    data = part.stat().st_size - HEADER
+    with part.open("r+b") as file:
+        file.seek(4)
+        file.write(struct.pack("<I", data + HEADER - 8))
+        file.seek(40)
+        file.write(struct.pack("<I", data))

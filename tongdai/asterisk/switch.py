@@ -1,0 +1,240 @@
+"""One Asterisk as the engine sees it: signals come, actions go, phones and trunks are known; links come and go below.
+
+Reconnecting follows docs/reliability.md: never subscribeAll; an echo proves that the link lives; one leader a node.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from tongdai import errors
+from tongdai.asterisk import ari, events, provisioning, translate
+from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Wait
+from tongdai.pbx.signals import LegDialed, OriginateRefused, Signal
+
+log = structlog.get_logger()
+
+APP = "tongdai"
+ECHO_S = 2.0
+ECHO_LIMIT_S = 3.0
+RECONNECT_S = (0.5, 1.0, 2.0, 5.0)  # the last one repeats; Asterisk must have forgotten the old link
+PUSHES = 32  # requests in flight while provisioning
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where an Asterisk's ARI is, without "/ari"."""
+
+    url: str
+    user: str
+    password: str
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What runs on the switch at this moment: channel ids by call, and since when it has been up."""
+
+    started_at: datetime
+    channels: dict[UUID, tuple[events.Channel, ...]]
+
+
+class Switch:
+    """`on_signal` gets every signal, in order; `on_link` is awaited after each (re)connection, before its signals."""
+
+    def __init__(
+        self,
+        address: Address,
+        on_signal: Callable[[UUID, Signal], None],
+        on_link: Callable[[Standing], Awaitable[None]],
+    ) -> None:
+        self._address, self._on_signal, self._on_link = address, on_signal, on_link
+        self._link: ari.Link | None = None
+        self._pushed: provisioning.Objects = {}
+        self._wanted: provisioning.Objects = {}
+        self._pushing = asyncio.Lock()
+        self._echoed = 0.0
+        self.linked = asyncio.Event()
+
+    @property
+    def is_up(self) -> bool:
+        return self.linked.is_set()
+
+    async def run(self) -> None:
+        """Stays connected until cancelled."""
+        tries = 0
+        while True:
+            try:
+                self._link = await ari.connect(self._address.url, self._address.user, self._address.password, APP)
+                tries = 0
+                await self._serve(self._link)
+            except (errors.Unavailable, OSError) as reason:
+                log.warning("switch.lost", why=str(reason), code=type(reason).__name__)
+            finally:
+                self.linked.clear()
+                if self._link:
+                    await self._link.close()
+                    self._link = None
+            await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
+            tries += 1
+
+    async def _serve(self, link: ari.Link) -> None:
+        """Until the link dies: everything that must be said first, then events for as long as they come."""
+        await self._filter(link)
+        started_at = await self._restarted(link)
+        await self._push(link)
+        await self._checked(link.request("POST", f"applications/{APP}/subscription", {"eventSource": "endpoint:PJSIP"}))
+        await self._on_link(await self._standing(link, started_at))
+        echo = asyncio.create_task(self._echo(link), name="ari-echo")
+        try:
+            self.linked.set()
+            log.info("switch.linked", url=self._address.url)
+            async for name, data in link.events():
+                if name == "ApplicationReplaced":
+                    raise errors.SwitchDown("another controller took the switch")
+                self._handle(name, data)
+        finally:
+            echo.cancel()
+            await asyncio.gather(echo, return_exceptions=True)
+
+    def _handle(self, name: str, data: bytes) -> None:
+        try:
+            event = events.decode(name, data)
+        except msgspec.ValidationError as reason:
+            log.warning("switch.odd_event", event_type=name, why=str(reason))
+            return
+        if isinstance(event, events.ChannelUserevent):
+            self._echoed = asyncio.get_running_loop().time()
+        elif event is not None and (meant := translate.signal(event)):
+            self._on_signal(*meant)
+
+    async def _echo(self, link: ari.Link) -> None:
+        """A listener can be dead behind a live socket, and a socket half open: only an echo tells."""
+        loop = asyncio.get_running_loop()
+        self._echoed = loop.time()
+        while True:
+            with contextlib.suppress(errors.SwitchDown):
+                await link.request("POST", "events/user/echo", {"application": APP})
+            await asyncio.sleep(ECHO_S)
+            if loop.time() - self._echoed > ECHO_S + ECHO_LIMIT_S:
+                log.warning("switch.silent")
+                await link.close()
+                return
+
+    async def _filter(self, link: ari.Link) -> None:
+        allowed = {"allowed": [{"type": name} for name in events.NAMES]}
+        await self._checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
+
+    async def _restarted(self, link: ari.Link) -> datetime:
+        """Since when it has been up; a new one knows nothing of what was pushed before."""
+        info = (await self._checked(link.request("GET", "asterisk/info", {"only": "status"}))).json()
+        started_at = events.moment(info["status"]["startup_time"])
+        if getattr(self, "_started_at", None) != started_at:
+            self._pushed = {}
+        self._started_at = started_at
+        return started_at
+
+    async def _standing(self, link: ari.Link, started_at: datetime) -> Standing:
+        answer = await self._checked(link.request("GET", "channels"))
+        channels: dict[UUID, tuple[events.Channel, ...]] = {}
+        for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
+            if call_uuid := translate.call_id(channel):
+                channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
+        return Standing(started_at, channels)
+
+    # --- what is known
+
+    async def provision(self, wanted: provisioning.Objects) -> None:
+        """The switch knows these phones and trunks and no others, now or as soon as it is up."""
+        self._wanted = wanted
+        if self._link is not None and self.is_up:
+            with contextlib.suppress(errors.SwitchDown):
+                await self._push(self._link)
+
+    async def _push(self, link: ari.Link) -> None:
+        async with self._pushing:
+            pushed, gone = provisioning.changes(self._pushed, self._wanted)
+            slots = asyncio.Semaphore(PUSHES)
+            for kind in provisioning.KINDS:
+                await asyncio.gather(*(self._put(link, slots, key, pushed[key]) for key in pushed if key[0] == kind))
+            for key in gone:
+                await link.request("DELETE", _uri(key))
+                self._pushed.pop(key, None)
+            if pushed or gone:
+                log.info("switch.provisioned", pushed=len(pushed), gone=len(gone))
+
+    async def _put(
+        self, link: ari.Link, slots: asyncio.Semaphore, key: tuple[str, str], fields: provisioning.Fields
+    ) -> None:
+        body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
+        async with slots:
+            answer = await link.request("PUT", _uri(key), body=body)
+        if answer.is_ok:
+            self._pushed[key] = fields
+        else:
+            log.error("switch.refused_object", kind=key[0], id=key[1], status=answer.status_code, why=answer.message_body)
+
+    # --- what is done
+
+    async def act(self, action: Action) -> None:
+        """The action is under way. What the switch refuses because the channel is gone comes as a signal anyway."""
+        match action:
+            case Dial():
+                await self._all(translate.dial(action))
+            case Wait():
+                await self._all(translate.wait(action))
+            case HangUp():
+                await self._all([translate.hang_up(action)])
+            case Originate():
+                await self.originate(action)
+
+    async def _all(self, requests: Sequence[translate.Request]) -> None:
+        link = self._up()
+        answers = await asyncio.gather(
+            *(link.request(request.method, request.uri, request.query, request.body) for request in requests)
+        )
+        for request, answer in zip(requests, answers, strict=True):
+            if not answer.is_ok and answer.status_code not in (404, 409):
+                log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
+
+    async def originate(self, action: Originate) -> None:
+        """Every phone of the extension rings, or OriginateRefused is signalled when it has none."""
+        link = self._up()
+        phones = await self.phones(action.endpoint)
+        names = [action.channel, *(f"{action.channel}-{number}" for number in range(1, len(phones)))]
+        answers = []
+        for phone, name in zip(phones, names, strict=False):
+            request = translate.originate(action, phone, name)
+            answers.append(await link.request(request.method, request.uri, request.query, request.body))
+        rung = [answer for answer in answers if answer.is_ok]
+        now = datetime.now(UTC)
+        if not rung:
+            self._on_signal(action.call_uuid, OriginateRefused(action.channel, now))
+        for answer in rung:
+            channel = msgspec.json.decode(answer.message_body, type=events.Channel)
+            self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
+
+    async def phones(self, endpoint: str) -> list[str]:
+        """The registered phones of an extension, ready to dial: PJSIP/101@domain/sip:101@192.0.2.7:5060."""
+        answer = await self._up().request("GET", "asterisk/variable", {"variable": translate.contacts(endpoint)})
+        contacts = answer.json()["value"] if answer.is_ok else ""
+        return [contact for contact in contacts.split("&") if contact]
+
+    def _up(self) -> ari.Link:
+        if self._link is None or not self.is_up:
+            raise errors.SwitchDown
+        return self._link
+
+    async def _checked(self, request: Awaitable[ari.Response]) -> ari.Response:
+        answer = await request
+        if not answer.is_ok:
+            raise errors.SwitchDown(f"{answer.status_code} {answer.message_body}")
+        return answer
+
+
+def _uri(key: tuple[str, str]) -> str:
+    return f"asterisk/config/dynamic/res_pjsip/{key[0]}/{key[1]}"
+
+

@@ -1,0 +1,211 @@
+"""ARI events into signals, actions into ARI requests: the only file that speaks both languages.
+
+What goes into a dial string is checked here once more, whoever wrote it: dial strings are evaluated by Asterisk.
+"""
+
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tongdai.asterisk import events
+from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.signals import (
+    Arrived,
+    BlindTransferred,
+    DialEnded,
+    HangupAsked,
+    LegAnswered,
+    LegDialed,
+    LegHungUp,
+    LegRinging,
+    Signal,
+)
+
+
+class Request(msgspec.Struct, frozen=True):
+    method: str
+    uri: str
+    query: dict[str, str] = {}
+    body: Any = None
+
+
+# --- in
+
+
+def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
+    """The call that an event is about and what it means for it; None when it is about no call of ours."""
+    match event:
+        case events.StasisStart():
+            return _entered(event)
+        case events.Dial():
+            return _dial(event)
+        case events.ChannelHangupRequest(soft=False):
+            return _of(event.channel, HangupAsked(event.channel.id, events.moment(event.timestamp)))
+        case events.ChannelDestroyed():
+            at = events.moment(event.timestamp)
+            return _of(event.channel, LegHungUp(event.channel.id, at, event.cause, event.tech_cause))
+        case _:
+            return None
+
+
+def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
+    """Stasis(app, ...) was reached: extensions.conf says with which arguments."""
+    channel, at = event.channel, events.moment(event.timestamp)
+    match event.args:
+        case ("arrived", "phone" | "trunk" as via, dialled, *rest):
+            number = dialled if dialled.lstrip("+").isdigit() else _to_user(rest) or dialled
+            call_uuid = call_id(channel)
+            if call_uuid is None:
+                return None
+            arrived = Arrived(
+                call_uuid=call_uuid,
+                channel=channel.id,
+                at=at,
+                via="phone" if via == "phone" else "trunk",
+                endpoint=channel.endpoint,
+                dialled=number,
+                caller_number=channel.caller.number,
+                sip_call_id=channel.protocol_id,
+            )
+            return call_uuid, arrived
+        case ("dialed", dialstatus, cause):
+            return _of(channel, DialEnded(channel.id, at, dialstatus, int(cause or 0)))
+        case ("transferred", dialled):
+            return _of(channel, BlindTransferred(channel.id, at, dialled))
+        case _:
+            return None
+
+
+def _to_user(rest: list[str]) -> str:
+    """The user part of a To header: where a carrier that we register with puts the number called."""
+    found = re.search(r"sips?:(\+?[0-9]+)@", rest[0]) if rest else None
+    return found[1] if found else ""
+
+
+def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
+    peer, at = event.peer, events.moment(event.timestamp)
+    call_uuid = call_id(peer) or (call_id(event.caller) if event.caller else None)
+    if call_uuid is None:
+        return None
+    match event.dialstatus:
+        case "":
+            return call_uuid, LegDialed(peer.id, at, peer.endpoint, peer.protocol_id)
+        case "RINGING":
+            return call_uuid, LegRinging(peer.id, at)
+        case "ANSWER":
+            return call_uuid, LegAnswered(peer.id, at, peer.protocol_id)
+        case _:
+            return None
+
+
+def _of(channel: events.Channel, meant: Signal) -> tuple[UUID, Signal] | None:
+    call_uuid = call_id(channel)
+    return (call_uuid, meant) if call_uuid else None
+
+
+def call_id(channel: events.Channel) -> UUID | None:
+    """Our id of the call that a channel belongs to, which rides in an inherited variable."""
+    value = channel.channelvars.get("TD_CALL_ID", "")
+    return UUID(hex=value) if len(value) == 32 else None
+
+
+# --- out
+
+
+def dial(action: Dial) -> list[Request]:
+    """Set what to dial, then leave Stasis for the lines that dial it."""
+    channel = f"channels/{action.channel}"
+    outside = any(party.number for party in action.parties)
+    context = "dial-recorded" if action.record and not outside else "dial"
+    place = {"context": context, "extension": shown(action.caller_id), "priority": "1"}
+    return [
+        Request("POST", f"{channel}/variable", {"variable": "TD_DIAL", "value": dial_string(action)}),
+        Request("POST", f"{channel}/continue", place),
+    ]
+
+
+def dial_string(action: Dial) -> str:
+    """Arguments of Dial(). Raises ValueError for a party, or music, that could mean more than it says."""
+    options = ""
+    if action.music:
+        options += f"m({_safe(_WORD, action.music)})"
+    if action.record and any(party.number for party in action.parties):
+        options += "b(record^s^1)"
+    return f"{'&'.join(map(_target, action.parties))},{action.timeout_s:d},{options}"
+
+
+def _target(party: Party) -> str:
+    if party.number:
+        return f"PJSIP/{_safe(_NUMBER, party.number)}@{_safe(_WORD, party.endpoint)}"
+    return f"${{{contacts(party.endpoint)}}}"
+
+
+def contacts(endpoint: str) -> str:
+    """The dialplan function that gives every registered phone of an extension, ready to dial."""
+    return f"PJSIP_DIAL_CONTACTS({_safe(_ADDRESS, endpoint)})"
+
+
+def wait(action: Wait) -> list[Request]:
+    channel = f"channels/{action.channel}"
+    return [
+        Request("POST", f"{channel}/answer"),
+        Request("POST", f"{channel}/moh", {"mohClass": _safe(_WORD, action.music)}),
+    ]
+
+
+def hang_up(action: HangUp) -> Request:
+    return Request("DELETE", f"channels/{action.channel}", {"reason_code": str(action.cause)})
+
+
+AUTO_ANSWER = {  # what phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
+    "PJSIP_HEADER(add,Answer-Mode)": "Auto",
+    "PJSIP_HEADER(add,Alert-Info)": "<sip:localhost>;info=alert-autoanswer;delay=0",
+    "PJSIP_HEADER(add,Call-Info)": "<sip:localhost>;answer-after=0",
+    "PJSIP_HEADER(add,P-Auto-Answer)": "normal",
+}
+
+
+def originate(action: Originate, contact: str, channel: str) -> Request:
+    """Ring one phone of the extension (`contact` as Asterisk gave it); who answers goes on in the context "click"."""
+    variables = {
+        "__TD_CALL_ID": action.call_uuid.hex,
+        "__TRANSFER_CONTEXT": "transfer",
+        "CHANNEL(accountcode)": action.call_uuid.hex,
+        "TD_DIAL": dial_string(action.then),
+        "TD_SHOWN_NAME": name(action.then.caller_name),
+        **(AUTO_ANSWER if action.auto_answer else {}),
+    }
+    if action.then.record and not any(party.number for party in action.then.parties):
+        variables["TD_RECORD"] = "yes"
+    query = {
+        "endpoint": contact,
+        "context": "click",
+        "extension": shown(action.then.caller_id),
+        "priority": "1",
+        "callerId": f'"{name(action.caller_name)}" <{shown(action.caller_id)}>',
+        "timeout": str(action.timeout_s),
+    }
+    return Request("POST", f"channels/{channel}", query, {"variables": variables})
+
+
+def shown(number: str) -> str:
+    """A caller number that is safe as an extension of the dialplan; "anonymous" for what has no digits."""
+    return re.sub(r"[^+0-9]", "", number)[:32] or "anonymous"
+
+
+def name(text: str) -> str:
+    """A display name without what could end a quoted string, a header or a dialplan argument."""
+    return re.sub(r'[\x00-\x1f\x7f"<>\\;,$|&^(){}\[\]]', "", text)[:64]
+
+
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+_WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ADDRESS = re.compile(r"[0-9]{2,8}@[a-z0-9.-]{1,254}")
+
+
+def _safe(pattern: re.Pattern[str], text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise ValueError(f"not for a dial string: {text!r}")
+    return text

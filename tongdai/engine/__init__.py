@@ -1,0 +1,1 @@
+"""The only writer of live calls: signals come in, are decided by `pbx`, committed, and then acted on."""

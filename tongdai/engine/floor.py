@@ -1,0 +1,106 @@
+"""Who is doing what at this moment: extensions in talks, agents idle, callers waiting. Derived from the live calls."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+
+from tongdai.pbx import queueing
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.directory import Directory
+from tongdai.pbx.routing import Scene
+
+
+class Floor:
+    """All domains' floors. `recording_url` is what recording tokens are appended to."""
+
+    def __init__(self, recording_url: str) -> None:
+        self._recording_url = recording_url
+        self._calls: defaultdict[UUID, dict[UUID, Call]] = defaultdict(dict)
+        self._talks: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
+        self._talked_until: dict[tuple[UUID, str], datetime] = {}
+        self._ignored_at: dict[tuple[UUID, str], datetime] = {}
+
+    def remember(self, talks: dict[tuple[UUID, str], datetime]) -> None:
+        """When extensions ended their last talks, before we were here."""
+        self._talked_until |= talks
+
+    def update(self, call: Call, at: datetime) -> None:
+        """The call stands as given now."""
+        domain = self._calls[call.domain_uuid]
+        before = domain.get(call.call_uuid)
+        talks = self._talks[call.domain_uuid]
+        talks.subtract(_extensions(before))
+        talks.update(_extensions(call))
+        self._note_agents(before, call, at)
+        if call.stage is Stage.ENDED:
+            domain.pop(call.call_uuid, None)
+        else:
+            domain[call.call_uuid] = call
+
+    def forget(self, call: Call) -> None:
+        """The call became part of another."""
+        if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
+            self._talks[call.domain_uuid].subtract(_extensions(before))
+
+    def scene(self, directory: Directory) -> Scene:
+        domain_uuid = directory.domain.domain_uuid
+        return Scene(directory, self._talks[domain_uuid], len(self._calls[domain_uuid]), self._recording_url)
+
+    def calls(self, domain_uuid: UUID) -> Iterable[Call]:
+        return self._calls[domain_uuid].values()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._calls.values()))
+
+    def waits(self, domain_uuid: UUID) -> bool:
+        """Whether any caller waits in a queue of the domain."""
+        return any(call.stage is Stage.WAITING for call in self.calls(domain_uuid))
+
+    def offers(self, directory: Directory, now: datetime) -> tuple[list[tuple[Call, str]], datetime | None]:
+        """Which caller is offered to which agent now, over all queues, each agent once; and when to look again."""
+        taken: set[str] = set()
+        found: list[tuple[Call, str]] = []
+        looks: list[datetime] = []
+        domain_uuid = directory.domain.domain_uuid
+        for queue in directory.queues.values():
+            waiting = {str(call.call_uuid): call for call in self.calls(domain_uuid) if _waits_in(call, queue.number)}
+            if not waiting:
+                continue
+            agents = {name: self._agent(domain_uuid, name, name in taken) for name in queue.agents}
+            callers = [queueing.Waiting(key, call.queued_at or call.started_at) for key, call in waiting.items()]
+            for caller, agent in queueing.offers(queue, callers, agents, now):
+                found.append((waiting[caller.call], agent))
+                taken.add(agent)
+            if look := queueing.next_look(queue, agents, now):
+                looks.append(look)
+        return found, min(looks, default=None)
+
+    def _agent(self, domain_uuid: UUID, name: str, is_taken: bool) -> queueing.Agent:
+        key = (domain_uuid, name)
+        return queueing.Agent(
+            talks=self._talks[domain_uuid][name] + is_taken,
+            talked_until=self._talked_until.get(key),
+            ignored_at=self._ignored_at.get(key),
+        )
+
+    def _note_agents(self, before: Call | None, call: Call, at: datetime) -> None:
+        """Ends of talks, and offers that nobody took."""
+        for leg in call.legs:
+            if leg.is_extension and leg.connected_at and leg.ended_at:
+                self._talked_until[call.domain_uuid, leg.number] = leg.ended_at
+        if before and before.offered and not call.offered and call.stage is not Stage.TALKING:
+            self._ignored_at[call.domain_uuid, before.offered] = at
+
+
+def _extensions(call: Call | None) -> Counter[str]:
+    """How many live legs each extension has in a call."""
+    legs = call.live_legs if call and call.stage is not Stage.ENDED else ()
+    return Counter({leg.number for leg in legs if leg.is_extension} | ({call.offered} if call and call.offered else set()))
+
+
+def _waits_in(call: Call, queue: str) -> bool:
+    return call.stage is Stage.WAITING and call.queue == queue
+
+

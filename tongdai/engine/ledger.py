@@ -1,0 +1,116 @@
+"""Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
+
+One transaction at a time; whatever has gathered meanwhile is the next. An idle machine commits at once, a busy one in
+batches. While the database is away nothing is lost and nothing is acted on: steps wait.
+"""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from tongdai import errors
+from tongdai.pbx.step import Step
+from tongdai.store import calls, cdrs, db, outbox
+
+log = structlog.get_logger()
+
+BATCH = 200  # steps a transaction
+RETRY_S = 0.5
+
+
+class Ledger:
+    """`committed` is called after each transaction that held events."""
+
+    def __init__(self, database: db.Database, node: str, committed: Callable[[], None]) -> None:
+        self._database, self._node, self._committed = database, node, committed
+        self._waiting: asyncio.Queue[tuple[Step, asyncio.Future[None]]] = asyncio.Queue()
+
+    async def commit(self, step: Step) -> None:
+        """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((step, done))
+        await done
+
+    async def run(self) -> None:
+        """Until cancelled; then what has been handed in is still committed."""
+        try:
+            while True:
+                await self._commit([await self._waiting.get()])
+        finally:
+            if not self._waiting.empty():
+                await self._commit([])
+
+    async def _commit(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
+        while len(batch) < BATCH and not self._waiting.empty():
+            batch.append(self._waiting.get_nowait())
+        try:
+            await self._write_patiently([step for step, _ in batch])
+        except Exception as reason:
+            if len(batch) > 1:  # one bad step must not spoil the others
+                for each in batch:
+                    await self._commit_alone(each)
+                return
+            log.exception("ledger.refused")
+            _resolve(batch, reason)
+        else:
+            _resolve(batch, None)
+
+    async def _commit_alone(self, one: tuple[Step, asyncio.Future[None]]) -> None:
+        try:
+            await self._write_patiently([one[0]])
+        except Exception as reason:
+            log.exception("ledger.refused", call_id=str(one[0].call.call_uuid))
+            _resolve([one], reason)
+        else:
+            _resolve([one], None)
+
+    async def _write_patiently(self, steps: list[Step]) -> None:
+        while True:
+            try:
+                await self._write(steps)
+            except errors.Unavailable as reason:
+                log.warning("ledger.waiting", why=str(reason), steps=len(steps))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _write(self, steps: list[Step]) -> None:
+        """A call's several steps in one batch: its last state counts, all its events are told, in order."""
+        last = {step.call.call_uuid: step for step in steps}
+        events = [event for step in steps for event in step.events]
+        async with self._database.transaction() as tx:
+            await calls.save_many(tx, self._node, [step.call for step in last.values() if not step.done])
+            await self._record(tx, steps)
+            await outbox.publish_many(tx, events)
+            await calls.delete_many(tx, _over(last))
+        if events:
+            self._committed()
+
+    async def _record(self, tx: db.Tx, steps: list[Step]) -> None:
+        """New records; and those known before whose recording is finished now."""
+        records = {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr}
+        inserted = await cdrs.insert_many(tx, list(records.values()))
+        for cdr in records.values():
+            if cdr.cdr_uuid not in inserted:
+                await cdrs.recorded(tx, cdr.domain_uuid, cdr.cdr_uuid, cdr.recording_status, cdr.recording_file)
+
+
+def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:
+    """Calls of which all is said, and those that became part of another."""
+    return [
+        (step.call.domain_uuid, call_uuid)
+        for step in last.values()
+        for call_uuid in (*((step.call.call_uuid,) if step.done else ()), *step.call.merged)
+    ]
+
+
+def _resolve(batch: list[tuple[Step, asyncio.Future[None]]], reason: Exception | None) -> None:
+    for _, done in batch:
+        if done.done():
+            continue
+        if reason is None:
+            done.set_result(None)
+        else:
+            done.set_exception(reason)

@@ -1,0 +1,78 @@
+"""Who plays in the sandbox: robot phones and a carrier's customers, each with its behaviour and its tone.
+
+Pure: what they are, and the configuration that makes a second Asterisk play them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+RobotBehaviour = Literal["answers", "answers_late", "no_answer", "busy", "rejects"]
+CustomerBehaviour = Literal["answers", "hangs_up", "busy", "no_answer", "unreachable", "invalid"]
+
+TALK_S = 3600  # who answers stays on the line; the other side hangs up
+HANGS_UP_S = 5
+
+
+class Player(msgspec.Struct, frozen=True):
+    """A number that behaves as told. `tone` in Hz sounds whenever it can be heard, for `hold_s` seconds."""
+
+    number: str
+    behaviour: str
+    tone: int
+    hold_s: int = TALK_S
+
+
+ROBOTS: dict[RobotBehaviour, Player] = {
+    "answers": Player("201", "answers", 450),
+    "answers_late": Player("202", "answers_late", 550),
+    "no_answer": Player("203", "no_answer", 650),
+    "busy": Player("204", "busy", 750),
+    "rejects": Player("205", "rejects", 850),
+}
+CUSTOMERS: dict[CustomerBehaviour, Player] = {
+    "answers": Player("0900000001", "answers", 1150),
+    "hangs_up": Player("0900000002", "hangs_up", 1250, HANGS_UP_S),
+    "busy": Player("0900000003", "busy", 1350),
+    "no_answer": Player("0900000004", "no_answer", 1450),
+    "unreachable": Player("0900000005", "unreachable", 1650),
+    "invalid": Player("0900000006", "invalid", 1750),
+}
+
+
+def behaviours() -> str:
+    """Dialplan of the context "called": each player's number sets its tone and goes to its behaviour."""
+    lines: list[str] = []
+    for player in (*ROBOTS.values(), *CUSTOMERS.values()):
+        lines += [
+            f"exten => {player.number},1,Set(TONE={player.tone})",
+            f" same => n,Set(HOLD={player.hold_s})",
+            f" same => n,Goto({player.behaviour},{player.number},1)",
+        ]
+    return "\n".join(lines)
+
+
+def registrations(domain: str, switch: str, passwords: dict[str, str]) -> str:
+    """pjsip.conf sections that register each robot as number@domain with the switch (host:port)."""
+    return "\n".join(
+        f"""
+[robot-{number}]
+type = registration
+outbound_auth = robot-{number}
+server_uri = sip:{domain}
+client_uri = sip:{number}@{domain}
+contact_user = {number}
+outbound_proxy = sip:{switch}\\;lr
+expiration = 300
+max_random_initial_delay = 0
+retry_interval = 2
+forbidden_retry_interval = 5
+max_retries = 100000
+
+[robot-{number}]
+type = auth
+auth_type = digest
+username = {number}
+password = {password}"""
+        for number, password in sorted(passwords.items())
+    )

@@ -1,0 +1,41 @@
+"""The switches: when each started, and how far its journal has been read."""
+
+from datetime import datetime
+
+import msgspec
+
+from tongdai.store import db
+
+
+class Node(msgspec.Struct, frozen=True):
+    """`journal_inode` and `journal_offset` (bytes) are where reading goes on."""
+
+    node: str
+    switch_started_at: datetime | None = None
+    journal_inode: int = 0
+    journal_offset: int = 0
+
+
+async def find(tx: db.Tx, node: str) -> Node | None:
+    row = await tx.fetchrow("SELECT * FROM nodes WHERE node = $1", node)
+    return db.struct(row, Node) if row else None
+
+
+async def save(tx: db.Tx, node: Node) -> None:
+    """The switch stands as given."""
+    await tx.execute(
+        """
+        INSERT INTO nodes (node, switch_started_at, journal_inode, journal_offset) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (node) DO UPDATE SET switch_started_at = excluded.switch_started_at,
+          journal_inode = excluded.journal_inode, journal_offset = excluded.journal_offset
+        """,
+        node.node,
+        node.switch_started_at,
+        node.journal_inode,
+        node.journal_offset,
+    )
+
+
+async def lead(tx: db.Tx, node: str) -> bool:
+    """Whether this connection now is the only one that steers the switch; as long as it stays open."""
+    return bool(await tx.fetchval("SELECT pg_try_advisory_lock(hashtextextended('tongdai:' || $1, 0))", node))
