@@ -34,7 +34,7 @@ async def test_commands_are_taken_once_and_in_order(database: db.Database, domai
     asked = [await ask(database, domain) for _ in range(3)]
 
     assert [commands.Asked(domain.domain_uuid, one, CALL) for one in asked] == await take(database, domain)
-    assert [] == await take(database, domain)
+    assert await take(database, domain) == []
 
 
 async def test_two_takers_never_get_the_same(database: db.Database, domain: directory.Domain) -> None:
@@ -55,7 +55,7 @@ async def test_an_old_command_is_not_carried_out(database: db.Database, domain: 
             commands.FRESH_S,
         )
 
-    assert [] == await take(database, domain)
+    assert await take(database, domain) == []
 
 
 async def test_whoever_waits_learns_the_outcome_when_it_is_heard(
@@ -94,13 +94,13 @@ async def test_the_same_key_asks_once(database: db.Database, domain: directory.D
     first, again = await ask(database, domain, key="k1"), await ask(database, domain, key="k1")
 
     assert first == again
-    assert 1 == len(await take(database, domain))
+    assert len(await take(database, domain)) == 1
 
 
 async def test_the_same_key_at_the_same_time_asks_once(database: db.Database, domain: directory.Domain) -> None:
     asked = await asyncio.gather(*(ask(database, domain, key="k1") for _ in range(6)))
 
-    assert 1 == len(set(asked))
+    assert len(set(asked)) == 1
 
 
 async def test_the_same_key_for_something_else_is_refused(database: db.Database, domain: directory.Domain) -> None:
@@ -132,5 +132,5 @@ async def test_old_commands_are_forgotten(database: db.Database, domain: directo
     async with database.connection() as tx:
         await tx.execute("UPDATE commands SET created_at = now() - interval '2 days' WHERE command_uuid = $1", asked)
 
-        assert 1 <= await commands.purge(tx, 86_400)
+        assert await commands.purge(tx, 86_400) >= 1
     assert asked != await ask(database, domain, key="k1")

@@ -1,8 +1,8 @@
 """Subscriptions: where a domain wants its events to be posted, with what `Authorization` and under which secret."""
 
 import base64
-import builtins
 import secrets
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
@@ -47,7 +47,7 @@ async def insert(
     return subscription
 
 
-async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> builtins.list[Subscription]:
+async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscription]:
     """The domain's subscriptions, oldest first, those that were disabled too."""
     rows = await tx.fetch(
         "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, subscription_uuid", domain_uuid
