@@ -52,7 +52,10 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         ), counted AS (
           INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
           SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status, count(*)
-          FROM written JOIN domains USING (domain_uuid)
+          FROM written JOIN (
+            SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($1)
+            FOR KEY SHARE  -- not while domains.update recounts the days in another time zone
+          ) AS zone USING (domain_uuid)
           GROUP BY domain_uuid, day, direction, status
           ORDER BY domain_uuid, day, direction, status  -- transactions lock the counts in one order
           ON CONFLICT (domain_uuid, day, direction, status) DO UPDATE SET calls = cdr_days.calls + excluded.calls

@@ -114,7 +114,8 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
     await tx.execute(
         """
         UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7, username = $8,
-          from_user = $9, from_domain = $10, number_format = $11, shared = $12, max_calls = $13, enabled = $14, password_sealed = $15
+          from_user = $9, from_domain = $10, number_format = $11,
+          shared = $12, max_calls = $13, enabled = $14, password_sealed = $15
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
