@@ -26,6 +26,9 @@ ASTERISK = (22, 10, 1)
 SUITES = ("testing", "forky", "unstable")
 """Debian's suites in the order asked: `forky` keeps the series when `testing` has moved on."""
 
+SYSTEM = Path("/usr")
+"""Where the machine's own packages are."""
+
 DEBIAN_SUITES = frozenset({"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"})
 KEYRING = Path("usr/share/keyrings/debian-archive-keyring.gpg")
 ARCHIVE_INFO = Path("usr/share/python-apt/templates/Debian.info")
@@ -76,7 +79,7 @@ def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root
         return _serving(fetch(["asterisk"], cache, progress, is_serving))
     except errors.SetupError as unavailable:
         try:
-            return _serving(Root(Path("/usr")))
+            return _serving(Root(SYSTEM))
         except errors.SetupError as unsuitable:
             raise errors.SetupError(
                 f"Asterisk {_dotted(ASTERISK)} or a later {ASTERISK[0]}.x is needed.\n"
@@ -149,7 +152,7 @@ def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Calla
 
 def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Callable[[str], bool]) -> "Apt":
     """The first of Debian's suites, with its index read, that has an accepted version."""
-    archive, keyring = _debian(scratch, progress)
+    archive, keyring = debian(scratch, progress)
     refused = []
     for suite in SUITES:
         apt = Apt.of_debian(scratch / suite, archive, keyring, suite)
@@ -165,9 +168,9 @@ def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Cal
     raise errors.SetupError(f"{archive}: " + "; ".join(refused))
 
 
-def _debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
+def debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
     """The address of Debian's archive and the file of its keys, by what this machine's own apt knows and trusts."""
-    keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *_TARGETS))
+    keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS))
     if addresses and keyring.exists():
         return addresses[0], keyring
     # Ubuntu packages both: Debian's keys, and a table of distributions with Debian's address in it.
@@ -181,7 +184,7 @@ def _debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
     return addresses[0] if addresses else str(stated and stated[1]), tree / KEYRING
 
 
-_TARGETS = (
+TARGETS = (
     *("indextargets", "--no-release-info", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"),
     "Created-By: Packages",
 )

@@ -1,0 +1,257 @@
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+import wave
+from array import array
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import msgspec
+import pytest
+
+from tongdai import errors, process
+from tongdai.asterisk import music, node, packages
+
+Start: TypeAlias = Callable[[node.Spec], Awaitable[node.Node]]
+
+PJSIP = """
+[transport-udp]
+type = transport
+protocol = udp
+bind = @{sip}
+
+[neighbour]
+type = endpoint
+context = answers
+allow = ulaw
+
+[neighbour]
+type = identify
+endpoint = neighbour
+match = 127.0.0.1
+"""
+EXTENSIONS = """
+[answers]
+exten => 100,1,Answer()
+ same => n,Milliwatt()
+"""
+STARTER = """
+import asyncio, pathlib, sys, time
+import msgspec
+from tongdai.asterisk import node
+spec = msgspec.convert(msgspec.json.decode(sys.argv[1]), node.Spec, dec_hook=lambda kind, value: kind(value))
+print(asyncio.run(node.start(spec)).pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="session")
+async def root() -> packages.Root:
+    return await asyncio.to_thread(packages.asterisk, packages.default_cache(), lambda _text, _done, _total: None)
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """node.start, whose nodes are gone afterwards."""
+    started = []
+
+    async def _start(spec: node.Spec) -> node.Node:
+        started.append(await node.start(spec))
+        return started[-1]
+
+    yield _start
+    for one in started:
+        await one.stop()
+
+
+@pytest.fixture
+def spec(root: packages.Root, tmp_path: Path) -> node.Spec:
+    return a_spec(root, tmp_path / "switch")
+
+
+def a_spec(root: packages.Root, folder: Path) -> node.Spec:
+    """A node that answers its neighbours on this machine, on ports that are free now."""
+    (conf := folder.with_name(f"{folder.name}-conf")).mkdir()
+    (conf / "pjsip.conf").write_text(PJSIP)
+    (conf / "extensions.conf").write_text(EXTENSIONS)
+    rtp = free_port()
+    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp, rtp + 19))
+
+
+def free_port() -> int:
+    """A UDP port below 50000, so that a range may begin there."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 65_000:
+            return port & ~1
+
+
+async def ari(running: node.Node, method: str, path: str, body: object = None) -> Any:
+    """What ARI answers; anything but success fails the test with the text of the answer."""
+    login = {"Authorization": aiohttp.encode_basic_auth(running.user, running.password)}
+    async with (
+        aiohttp.ClientSession(headers=login) as session,
+        session.request(method, f"{running.url}/ari/{path}", json=body) as response,
+    ):
+        text = await response.text()
+        assert response.ok, f"{method} {path}: {response.status} {text}"
+        return msgspec.json.decode(text or "null")
+
+
+async def push(running: node.Node, kind: str, name: str, **fields: str) -> None:
+    attributes = [{"attribute": field, "value": value} for field, value in fields.items()]
+    await ari(running, "PUT", f"asterisk/config/dynamic/res_pjsip/{kind}/{name}", {"fields": attributes})
+
+
+async def journal(running: node.Node, until: str) -> list[dict[str, str]]:
+    """The events so far, once one of that type is among them."""
+    async with asyncio.timeout(10):
+        while True:
+            lines = running.journal.read_text().splitlines() if running.journal.exists() else []
+            events = [msgspec.json.decode(line, type=dict[str, str]) for line in lines]
+            if any(event["eventtype"] == until for event in events):
+                return events
+            await asyncio.sleep(0.02)
+
+
+def log(running: node.Node) -> str:
+    return (running.folder / "log" / "messages").read_text()
+
+
+async def test_it_starts_without_a_complaint_and_stops_without_a_trace(start: Start, spec: node.Spec) -> None:
+    running = await start(spec)
+    assert not running.adopted
+    modules = await ari(running, "GET", "asterisk/modules")
+    named = re.findall(r"^load = (\S+)", (node.COMMON / "modules.conf").read_text(), re.MULTILINE)
+    assert len(named) > 100
+    assert {module["name"] for module in modules if module["status"] == "Running"} >= set(named)
+    assert [line for line in log(running).splitlines() if "ERROR" in line or "WARNING" in line] == []
+    await running.stop()
+    assert process.find(running.pid, str(spec.folder / "etc" / "asterisk.conf")) is None
+    with pytest.raises(aiohttp.ClientError):
+        await ari(running, "GET", "asterisk/info")
+
+
+async def test_every_kind_of_object_is_pushed_over_ari(start: Start, spec: node.Spec) -> None:
+    running = await start(spec)
+    await push(running, "auth", "101@a.test", auth_type="userpass", username="101", password="secret")
+    await push(running, "aor", "101@a.test", max_contacts="5")
+    await push(running, "endpoint", "101@a.test", aors="101@a.test", auth="101@a.test", context="answers")
+    await push(running, "endpoint", "trunk", context="answers")
+    await push(running, "identify", "trunk", endpoint="trunk", match="192.0.2.7")
+    await push(running, "domain_alias", "alias.test", domain="a.test")
+    await push(running, "registration", "trunk", server_uri="sip:192.0.2.7", client_uri="sip:us@192.0.2.7")
+    shown = await running.console("pjsip show endpoint trunk")
+    assert "192.0.2.7/32" in shown
+    await ari(running, "DELETE", "asterisk/config/dynamic/res_pjsip/endpoint/trunk")
+
+
+async def test_two_side_by_side_call_each_other_and_the_journal_tells(
+    start: Start, root: packages.Root, tmp_path: Path
+) -> None:
+    specs = [a_spec(root, tmp_path / name) for name in ("one", "other")]
+    one, other = await asyncio.gather(*map(start, specs))
+    await push(one, "aor", "other", contact=f"sip:100@{specs[1].sip}")
+    await push(one, "endpoint", "other", aors="other", context="answers", disallow="all", allow="ulaw", tenantid="a")
+    call = {"endpoint": "PJSIP/other", "context": "answers", "extension": "100", "priority": 1, "callerId": '"<é" <7>'}
+    channel = await ari(one, "POST", "channels", call)
+    await journal(one, until="ANSWER")
+    assert len(await ari(other, "GET", "channels")) == 1
+    await ari(one, "DELETE", f"channels/{channel['id']}")
+    events = await journal(one, until="LINKEDID_END")
+    assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER", "HANGUP", "CHAN_END", "LINKEDID_END"]
+    hangup = events[2]
+    assert (hangup["uniqueid"], hangup["tenantid"]) == (channel["id"], "a")
+    assert msgspec.json.decode(hangup["eventextra"])["hangupcause"] == 16
+    assert float(events[0]["eventtime"]) <= float(hangup["eventtime"])
+    assert channel["id"].startswith("one-"), "the system's name keeps ids of several apart"
+
+
+async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, spec: node.Spec) -> None:
+    controller = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", STARTER, msgspec.json.encode(spec, enc_hook=str).decode()),
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert controller.stdout is not None
+    pid = int(await controller.stdout.readline())
+    controller.kill()
+    await controller.wait()
+    (spec.conf / "extensions.conf").write_text(f"{EXTENSIONS}\n[new]\nexten => 200,1,Hangup()\n")
+    running = await start(spec)
+    assert (running.pid, running.adopted) == (pid, True)
+    assert "'200'" in await running.console("dialplan show new")
+
+
+async def test_one_that_runs_with_other_addresses_is_replaced(start: Start, spec: node.Spec) -> None:
+    first = await start(spec)
+    second = await start(msgspec.structs.replace(spec, sip=f"127.0.0.1:{free_port()}"))
+    assert not second.adopted
+    assert second.pid != first.pid
+    await first.wait()
+    assert second.password == first.password, "what was configured with it goes on working"
+
+
+async def test_an_end_by_other_hands_is_noticed(start: Start, spec: node.Spec) -> None:
+    running = await start(spec)
+    await running.console("core stop now")
+    async with asyncio.timeout(10):
+        await running.wait()
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+async def test_an_address_in_use_is_named(spec: node.Spec, kind: socket.SocketKind) -> None:
+    host, _, port = spec.sip.rpartition(":")
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind((host, int(port)))
+        protocol = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
+        with pytest.raises(errors.SetupError, match=rf"{spec.sip} \({protocol}\).*in use"):
+            await node.start(spec)
+
+
+async def test_a_start_that_fails_shows_the_end_of_the_log(spec: node.Spec) -> None:
+    modules = (node.COMMON / "modules.conf").read_text()
+    (spec.conf / "modules.conf").write_text(f"{modules}\nrequire = res_of_nowhere.so\n")
+    with pytest.raises(errors.SetupError, match=r"(?s)ended at start-up.*res_of_nowhere"):
+        await node.start(spec)
+
+
+async def test_a_path_too_long_for_a_socket(start: Start, root: packages.Root, tmp_path: Path) -> None:
+    (deep := tmp_path / ("long" * 30)).mkdir()
+    running = await start(a_spec(root, deep / "switch"))
+    assert "System uptime" in await running.console("core show uptime")
+
+
+async def test_passwords_are_for_the_owner_alone(start: Start, spec: node.Spec) -> None:
+    running = await start(spec)
+    holding = [
+        path for path in spec.folder.rglob("*") if path.is_file() and running.password in path.read_text("latin-1")
+    ]
+    assert {path.name for path in holding} == {"ari.conf", "node.json"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holding)
+
+
+def test_an_address_beyond_a_nat_is_announced_to_the_outside_alone(spec: node.Spec) -> None:
+    (spec.conf / "pjsip.conf").write_text("@{external}")
+    outside = msgspec.structs.replace(spec, external_ip="203.0.113.5")
+    text = node.render(outside, "127.0.0.1:1", "secret")["pjsip.conf"]
+    assert "external_media_address = 203.0.113.5" in text
+    assert "local_net = 192.168.0.0/16" in text
+    assert node.render(spec, "127.0.0.1:1", "secret")["pjsip.conf"] == ""
+
+
+def test_hold_music_sounds_and_loops(tmp_path: Path) -> None:
+    music.write(tune := tmp_path / "tune.wav")
+    with wave.open(str(tune)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        samples = array("h", file.readframes(file.getnframes()))
+    assert len(samples) == 20 * 8000
+    assert abs(samples[0]) < 100
+    assert abs(samples[-1]) < 100
+    assert 4_000 < max(samples) < 16_000
