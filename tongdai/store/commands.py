@@ -99,7 +99,10 @@ async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
 async def finish(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome) -> None:
     """Whoever waits for the command learns its outcome at commit. The first outcome stays."""
     await tx.execute(
-        "UPDATE commands SET state = 'done', outcome = $3 WHERE domain_uuid = $1 AND command_uuid = $2 AND state <> 'done'",
+        """
+        UPDATE commands SET state = 'done', outcome = $3
+        WHERE domain_uuid = $1 AND command_uuid = $2 AND state <> 'done'
+        """,
         domain_uuid,
         command_uuid,
         msgspec.json.encode(outcome).decode(),
@@ -130,7 +133,7 @@ def _decoded(text: str) -> commands.Outcome:
 
 
 class Outcomes:
-    """Waits for outcomes. Fed with the `outcomes` notifications there is no delay; without them it looks now and then."""
+    """Waits for outcomes: without delay when fed the `outcomes` notifications, else by looking now and then."""
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
