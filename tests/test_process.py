@@ -1,3 +1,4 @@
+import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -15,10 +16,17 @@ time.sleep(600)
 """
 
 
+async def appeared(pid: int, mark: str) -> process.Process:
+    """The process, once it has become the program that it was started for."""
+    async with asyncio.timeout(10):
+        while (found := process.find(pid, mark)) is None:
+            await asyncio.sleep(0.01)
+        return found
+
+
 async def test_a_process_is_found_by_its_id_and_a_mark(tmp_path: Path) -> None:
     started = process.launch(["sleep", "600.125"], tmp_path, tmp_path / "log")
-    while (found := process.find(started.pid, "600.125")) is None:  # until `env` has become `sleep`
-        assert started.is_running
+    found = await appeared(started.pid, "600.125")
     assert found.is_running
     assert process.find(started.pid, "another") is None
     await started.end(signal.SIGTERM, 5)
@@ -35,10 +43,10 @@ async def test_what_it_says_is_in_the_log(tmp_path: Path) -> None:
 
 async def test_one_that_does_not_listen_is_killed_with_its_children(tmp_path: Path) -> None:
     started = process.launch([sys.executable, "-c", STUBBORN], tmp_path, log := tmp_path / "log")
-    while not (said := log.read_text()).endswith("\n"):
-        assert started.is_running
-    child = process.find(int(said), "child-of-stubborn")
-    assert child is not None
+    async with asyncio.timeout(10):
+        while not (said := log.read_text()).endswith("\n"):
+            await asyncio.sleep(0.01)
+    child = await appeared(int(said), "child-of-stubborn")
     await started.end(signal.SIGTERM, 0.1)
     assert not started.is_running
     await child.ended()

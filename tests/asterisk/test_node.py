@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import re
 import socket
 import subprocess
@@ -79,17 +80,22 @@ def a_spec(root: packages.Root, folder: Path) -> node.Spec:
     (conf / "pjsip.conf").write_text(PJSIP)
     (conf / "extensions.conf").write_text(EXTENSIONS)
     rtp = free_port()
-    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp, rtp + 19))
+    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp, rtp + 20))
 
 
 def free_port() -> int:
-    """A UDP port below 50000, so that a range may begin there."""
+    """A port that is free now, for UDP and TCP, and may begin a range."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 65_000:
-            return port & ~1
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            contextlib.suppress(OSError),
+        ):
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            udp.bind(("127.0.0.1", port))
+            if port < 65_000:
+                return port
 
 
 async def ari(running: node.Node, method: str, path: str, body: object = None) -> Any:
