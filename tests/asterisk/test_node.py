@@ -80,7 +80,7 @@ def a_spec(root: packages.Root, folder: Path) -> node.Spec:
     (conf / "pjsip.conf").write_text(PJSIP)
     (conf / "extensions.conf").write_text(EXTENSIONS)
     rtp = free_port()
-    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp, rtp + 20))
+    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp + rtp % 2, rtp + 21))
 
 
 def free_port() -> int:
