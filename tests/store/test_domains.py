@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
+from tests.store.locks import someone_waits
 from tests.store.samples import record
-from tests.until import until
 from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal
@@ -148,23 +148,11 @@ async def test_calls_that_end_while_the_days_are_recounted_are_counted_once(
     async with database.transaction() as tx:
         await domains.update(tx, msgspec.structs.replace(domain, time_zone="Asia/Tokyo"))
         writing = asyncio.create_task(write())
-        await blocked(database)
+        await someone_waits(database)
     await writing
 
     async with database.connection() as tx:
         assert await days(tx, domain) == [("2021-02-18", 3, "ANSWERED", 1)]
-
-
-async def blocked(database: db.Database) -> None:
-    """Returns when somebody waits for a lock."""
-
-    async def waits() -> bool:
-        async with database.connection() as tx:
-            return await tx.fetchval(  # type: ignore[no-any-return]
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-            )
-
-    await until(waits)
 
 
 async def test_the_country_code_stays_once_numbers_are_stored(

@@ -40,7 +40,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
 
 async def require(tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: str, kind: Kind | None = None) -> None:
     """All the numbers lead somewhere (to that kind), and will until the transaction ends. Raises errors.Invalid."""
-    wanted = sorted(set(numbers) - {""})
+    wanted = sorted(set(numbers))
     rows = await tx.fetch(
         """
         SELECT number FROM dialables

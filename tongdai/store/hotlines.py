@@ -107,7 +107,7 @@ async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     """What the hotline refers to is there; as the default it is the only one."""
     checks.name(hotline.name)
     await trunks.hold(tx, domain_uuid, hotline.trunk_uuid)
-    await dialables.require(tx, domain_uuid, [hotline.destination], "destination")
+    await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")
     if hotline.is_default:
         await tx.execute(
             "UPDATE hotlines SET is_default = false WHERE domain_uuid = $1 AND canonical <> $2 AND is_default",

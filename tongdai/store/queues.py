@@ -87,4 +87,4 @@ async def _check(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     await dialables.require(tx, domain_uuid, queue.agents, "agents", "extension")
     if queue.overflow == queue.number:
         raise errors.Invalid("leads back to this queue", field="overflow")
-    await dialables.require(tx, domain_uuid, [queue.overflow], "overflow")
+    await dialables.require(tx, domain_uuid, filter(None, [queue.overflow]), "overflow")

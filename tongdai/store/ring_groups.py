@@ -103,4 +103,4 @@ async def _check(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
     await dialables.require(tx, domain_uuid, group.members, "members", "extension")
     if group.overflow == group.number:
         raise errors.Invalid("leads back to this ring group", field="overflow")
-    await dialables.require(tx, domain_uuid, [group.overflow], "overflow")
+    await dialables.require(tx, domain_uuid, filter(None, [group.overflow]), "overflow")

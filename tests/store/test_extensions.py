@@ -1,0 +1,193 @@
+"""Extensions on a real PostgreSQL."""
+
+import hashlib
+
+import msgspec
+import pytest
+
+from tongdai import errors
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks
+
+Extension = directory.Extension
+
+
+async def test_an_extension_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain) -> None:
+    made = Extension("101", name="Nguyễn Thị Ánh", enabled=False, recording=False, max_calls=3, ring_timeout_s=45)
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, made)
+        await extensions.insert(tx, domain.domain_uuid, Extension("100"))
+
+        assert made == await extensions.get(tx, domain.domain_uuid, "101")
+        assert made == await extensions.find(tx, domain.domain_uuid, "101")
+        assert await extensions.list(tx, domain.domain_uuid) == [Extension("100"), made]
+        assert await extensions.find(tx, domain.domain_uuid, "102") is None
+
+
+async def test_a_generated_password_is_long_and_new_each_time(database: db.Database, domain: directory.Domain) -> None:
+    async with database.transaction() as tx:
+        first = await extensions.insert(tx, domain.domain_uuid, Extension("101"))
+        second = await extensions.insert(tx, domain.domain_uuid, Extension("102"))
+        third = await extensions.set_password(tx, domain.domain_uuid, "101")
+
+    assert len({first, second, third}) == 3
+    assert min(len(password) for password in (first, second, third)) >= 20
+
+
+async def provisioned(tx: db.Tx, domain: directory.Domain) -> list[extensions.Login]:
+    return [login for login in await extensions.list_for_provisioning(tx) if login.domain_uuid == domain.domain_uuid]
+
+
+async def test_the_switch_gets_digests_by_extension_domain_and_password(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        given = await extensions.insert(tx, domain.domain_uuid, Extension("101", name="Ánh"), "Secret-Word.1")
+        first = await provisioned(tx, domain)
+        await extensions.set_password(tx, domain.domain_uuid, "101", "Secret-Word.2")
+        second = await provisioned(tx, domain)
+        columns = str(await tx.fetch("SELECT * FROM extensions WHERE domain_uuid = $1", domain.domain_uuid))
+
+    def login(password: str) -> extensions.Login:
+        secret = f"101:{domain.name}:{password}".encode()
+        md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+        return extensions.Login(domain.domain_uuid, domain.name, "101", "Ánh", md5, hashlib.sha256(secret).hexdigest())
+
+    assert given == "Secret-Word.1"
+    assert first == [login("Secret-Word.1")]
+    assert second == [login("Secret-Word.2")]
+    assert "Secret" not in columns
+
+
+async def test_who_is_disabled_is_not_provisioned(database: db.Database, domain: directory.Domain) -> None:
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, Extension("101"))
+        await extensions.insert(tx, domain.domain_uuid, Extension("102", enabled=False))
+        assert [login.extension for login in await provisioned(tx, domain)] == ["101"]
+
+        await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
+        assert await provisioned(tx, domain) == []
+
+
+async def test_an_update_changes_all_but_number_and_password(database: db.Database, domain: directory.Domain) -> None:
+    changed = Extension("101", name="Bình", enabled=True, recording=True, max_calls=9, ring_timeout_s=5)
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, Extension("101"), "Secret-Word.1")
+        before = await provisioned(tx, domain)
+        await extensions.update(tx, domain.domain_uuid, changed)
+
+        assert changed == await extensions.get(tx, domain.domain_uuid, "101")
+        assert [msgspec.structs.replace(before[0], name="Bình")] == await provisioned(tx, domain)
+
+
+@pytest.mark.parametrize(
+    ("extension", "password", "field"),
+    [
+        (Extension("1"), None, "number"),
+        (Extension("123456789"), None, "number"),
+        (Extension("10a"), None, "number"),
+        (Extension("101\n"), None, "number"),
+        (Extension("\u0661\u0660\u0661"), None, "number"),  # digits, but not 0-9
+        (Extension("101", name='A" <sip:evil@x>'), None, "name"),
+        (Extension("101", name="A\r\nsecret=1"), None, "name"),
+        (Extension("101", name="A;B"), None, "name"),
+        (Extension("101", name="${SHELL(id)}"), None, "name"),
+        (Extension("101", name="x" * 81), None, "name"),
+        (Extension("101", max_calls=0), None, "max_calls"),
+        (Extension("101", ring_timeout_s=4), None, "ring_timeout_s"),
+        (Extension("101", hotline="0899888999"), None, "hotline"),
+        (Extension("101"), "short", "password"),
+        (Extension("101"), "long enough;comment", "password"),
+        (Extension("101"), "long enough", "password"),
+        (Extension("101"), "dàiđủ-mà-sai", "password"),
+    ],
+)
+async def test_wrong_values_name_their_field(
+    database: db.Database, domain: directory.Domain, extension: Extension, password: str | None, field: str
+) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        async with database.transaction() as tx:
+            await extensions.insert(tx, domain.domain_uuid, extension, password)
+
+    assert refused.value.field == field
+
+
+async def test_the_hotline_it_shows_is_one_of_its_domain(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7", shared=True)
+    async with database.transaction() as tx:
+        other = await domains.insert(tx, "other-extensions.example.vn")
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await hotlines.insert(tx, domain.domain_uuid, "0899888999", trunk.trunk_uuid)
+        await extensions.insert(tx, domain.domain_uuid, Extension("101", hotline="+84899888999"))
+        await extensions.insert(tx, other.domain_uuid, Extension("101"))
+
+        with pytest.raises(errors.Invalid):
+            await extensions.update(tx, other.domain_uuid, Extension("101", hotline="0899888999"))
+
+
+async def test_a_number_is_taken_once_in_a_domain_whatever_by(database: db.Database, domain: directory.Domain) -> None:
+    async with database.transaction() as tx:
+        other = await domains.insert(tx, "same-numbers.example.vn")
+        await extensions.insert(tx, domain.domain_uuid, Extension("101"))
+        await extensions.insert(tx, other.domain_uuid, Extension("101"))
+        await queues.insert(tx, domain.domain_uuid, directory.Queue("700"))
+
+    for taken in ("101", "700"):
+        with pytest.raises(errors.Conflict) as refused:
+            async with database.transaction() as tx:
+                await extensions.insert(tx, domain.domain_uuid, Extension(taken))
+        assert refused.value.field == "number"
+
+
+async def test_a_deleted_extension_frees_its_number(database: db.Database, domain: directory.Domain) -> None:
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, Extension("101"))
+        await extensions.delete(tx, domain.domain_uuid, "101")
+        assert await extensions.list(tx, domain.domain_uuid) == []
+
+        await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("101"))
+        with pytest.raises(errors.NotFound):
+            await extensions.delete(tx, domain.domain_uuid, "101")
+        assert await ring_groups.get(tx, domain.domain_uuid, "101")
+
+
+async def test_an_extension_in_use_stays_and_tells_by_whom(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
+    async with database.transaction() as tx:
+        for number in ("101", "102", "103"):
+            await extensions.insert(tx, domain.domain_uuid, Extension(number))
+        await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("600", members=("101", "102")))
+        await queues.insert(tx, domain.domain_uuid, directory.Queue("700", agents=("102",), overflow="101"))
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await hotlines.insert(tx, domain.domain_uuid, "1900 1919", trunk.trunk_uuid, destination="101")
+
+    with pytest.raises(errors.Conflict, match="in use by hotline 19001919, queue 700, ring group 600"):
+        async with database.transaction() as tx:
+            await extensions.delete(tx, domain.domain_uuid, "101")
+    async with database.transaction() as tx:
+        await extensions.delete(tx, domain.domain_uuid, "103")
+        assert [extension.extension for extension in await extensions.list(tx, domain.domain_uuid)] == ["101", "102"]
+
+
+async def test_another_domains_extension_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+    async with database.transaction() as tx:
+        other = (await domains.insert(tx, "stranger-extensions.example.vn")).domain_uuid
+        await extensions.insert(tx, domain.domain_uuid, Extension("101"), "Secret-Word.1")
+        before = await provisioned(tx, domain)
+        for attempt in (
+            extensions.get(tx, other, "101"),
+            extensions.update(tx, other, Extension("101", name="theirs")),
+            extensions.set_password(tx, other, "101"),
+            extensions.delete(tx, other, "101"),
+        ):
+            with pytest.raises(errors.NotFound):
+                await attempt
+        assert await extensions.find(tx, other, "101") is None
+        assert await extensions.list(tx, other) == []
+        assert before == await provisioned(tx, domain)
+        assert await extensions.get(tx, domain.domain_uuid, "101") == Extension("101")

@@ -1,0 +1,241 @@
+"""Trunks on a real PostgreSQL."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tongdai import errors, ids
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, domains, hotlines, trunks
+
+BY_IP: dict[str, Any] = {"name": "carrier", "auth": "ip", "host": "203.0.113.7"}
+
+
+async def test_a_trunk_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    made = trunks.Trunk(
+        name="Viettel Hà Nội",
+        auth="registration",
+        host="sip.carrier.vn:5080",
+        transport="tcp",
+        addresses=("203.0.113.0/24", "2001:db8::1"),
+        username="u-1.2+3",
+        from_user="02873001234",
+        from_domain="carrier.vn",
+        number_format="e164",
+        shared=True,
+        max_calls=30,
+        enabled=False,
+    )
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, made, "carrier-pass")
+        await trunks.insert(tx, domain.domain_uuid, seal, plain := trunks.Trunk(**BY_IP))
+
+        assert made == await trunks.get(tx, domain.domain_uuid, made.trunk_uuid)
+        assert made == await trunks.by_name(tx, domain.domain_uuid, "Viettel Hà Nội")
+        assert await trunks.list(tx, domain.domain_uuid) == sorted([made, plain], key=lambda trunk: trunk.name)
+
+
+async def links(tx: db.Tx, domain: directory.Domain, seal: Seal) -> list[trunks.Link]:
+    return [link for link in await trunks.list_for_provisioning(tx, seal) if link.domain_uuid == domain.domain_uuid]
+
+
+async def test_the_switch_gets_enabled_trunks_with_their_passwords(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    plain = trunks.Trunk(**BY_IP)
+    secret = trunks.Trunk(name="secret", auth="digest", host="sip.carrier.vn", username="me")
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, plain)
+        await trunks.insert(tx, domain.domain_uuid, seal, secret, "carrier-pass")
+        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "off", "enabled": False}))
+        sealed = await tx.fetchval("SELECT password_sealed FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid)
+
+        assert b"carrier-pass" not in sealed
+        assert await links(tx, domain, seal) == [
+            trunks.Link(domain.domain_uuid, domain.name, plain, ""),
+            trunks.Link(domain.domain_uuid, domain.name, secret, "carrier-pass"),
+        ]
+        await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
+        assert await links(tx, domain, seal) == []
+
+
+async def test_an_update_keeps_changes_or_removes_the_password(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    trunk = trunks.Trunk(name="secret", auth="digest", host="sip.carrier.vn", username="me")
+    changed = msgspec.structs.replace(
+        trunk, name="renamed", host="10.1.2.3", addresses=("10.1.2.3",), number_format="plain", max_calls=1
+    )
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk, "carrier-pass")
+        await trunks.update(tx, domain.domain_uuid, seal, changed)
+        assert changed == await trunks.get(tx, domain.domain_uuid, trunk.trunk_uuid)
+        assert [link.password for link in await links(tx, domain, seal)] == ["carrier-pass"]
+
+        await trunks.update(tx, domain.domain_uuid, seal, changed, "another-pass")
+        assert [link.password for link in await links(tx, domain, seal)] == ["another-pass"]
+
+        with pytest.raises(errors.Invalid, match="needed for a trunk by digest"):
+            await trunks.update(tx, domain.domain_uuid, seal, changed, "")
+        await trunks.update(tx, domain.domain_uuid, seal, msgspec.structs.replace(changed, auth="ip"), "")
+        assert [link.password for link in await links(tx, domain, seal)] == [""]
+
+
+@pytest.mark.parametrize(
+    "host", ["sip.carrier.vn", "a_b.vn:5080", "10.0.0.1", "10.0.0.1:65535", "[2001:db8::1]", "[::1]:5060"]
+)
+async def test_hosts_that_can_be_called(database: db.Database, domain: directory.Domain, seal: Seal, host: str) -> None:
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"host": host}))
+        assert (await trunks.by_name(tx, domain.domain_uuid, "carrier")).host == host
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        *(
+            ({"host": host}, "host")
+            for host in (
+                "",
+                "a b",
+                "a;b",
+                "a\nb",
+                "a,b",
+                'a"b',
+                "sip:a@b",
+                "host:",
+                "host:0",
+                "host:65536",
+                "host:5060:1",
+                "1.2.3",
+                "1.2.3.999",
+                "::1",
+                "[::1",
+                "[fe80::1%eth0]",
+                "[10.0.0.1]",
+                "10.0.0.0/8",
+                "-a.vn",
+                "tổng.vn",
+                "h:\u0665",
+            )
+        ),
+        ({"name": ""}, "name"),
+        ({"name": "  "}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"addresses": ("nonsense",)}, "addresses"),
+        ({"addresses": ("10.0.0.1/8",)}, "addresses"),
+        ({"addresses": ("10.0.0.1;x",)}, "addresses"),
+        ({"username": "a b"}, "username"),
+        ({"from_user": "a;b"}, "from_user"),
+        ({"from_domain": "a;b"}, "from_domain"),
+        ({"auth": "digest"}, "username"),
+        ({"auth": "registration", "username": "me"}, "password"),
+        ({"auth": "magic", "username": "me", "password": "long enough".replace(" ", "-")}, "auth"),
+        ({"password": "a;b-long-enough"}, "password"),
+        ({"password": 'a"b-long-enough'}, "password"),
+        ({"transport": "sctp"}, "transport"),
+        ({"number_format": "odd"}, "number_format"),
+        ({"max_calls": 0}, "max_calls"),
+    ],
+)
+async def test_wrong_values_name_their_field(
+    database: db.Database, domain: directory.Domain, seal: Seal, changes: dict[str, Any], field: str
+) -> None:
+    password = changes.pop("password", "")
+    with pytest.raises(errors.Invalid) as refused:
+        async with database.transaction() as tx:
+            await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | changes), password)
+
+    assert refused.value.field == field
+
+
+async def test_a_name_is_taken_once_in_a_domain(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP))
+    with pytest.raises(errors.Conflict) as refused:
+        async with database.transaction() as tx:
+            await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP))
+
+    assert refused.value.field == "name"
+
+
+async def test_a_trunk_in_use_stays(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    trunk = trunks.Trunk(**BY_IP)
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await hotlines.insert(tx, domain.domain_uuid, "19001919", trunk.trunk_uuid)
+
+    with pytest.raises(errors.Conflict, match="hotlines use this trunk"):
+        async with database.transaction() as tx:
+            await trunks.delete(tx, domain.domain_uuid, trunk.trunk_uuid)
+    async with database.transaction() as tx:
+        await hotlines.delete(tx, domain.domain_uuid, "19001919")
+        await trunks.delete(tx, domain.domain_uuid, trunk.trunk_uuid)
+        assert await trunks.list(tx, domain.domain_uuid) == []
+
+
+async def test_hotlines_use_their_domains_trunks_and_shared_ones(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    shared, private = trunks.Trunk(**BY_IP | {"shared": True}), trunks.Trunk(**BY_IP | {"name": "private"})
+    async with database.transaction() as tx:
+        other = (await domains.insert(tx, "borrows.example.vn")).domain_uuid
+        await trunks.insert(tx, domain.domain_uuid, seal, shared)
+        await trunks.insert(tx, domain.domain_uuid, seal, private)
+
+        assert shared == await trunks.usable(tx, other, str(shared.trunk_uuid).upper())
+        assert private == await trunks.usable(tx, domain.domain_uuid, "private")
+        for nothing in ("private", str(private.trunk_uuid), "nonsense"):
+            with pytest.raises(errors.Invalid, match="no such trunk"):
+                await trunks.usable(tx, other, nothing)
+
+        own = trunks.Trunk(**BY_IP)
+        await trunks.insert(tx, other, seal, own)
+        assert own == await trunks.usable(tx, other, "carrier")
+
+
+async def test_a_shared_name_that_several_have_is_ambiguous(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    async with database.transaction() as tx:
+        for number in (1, 2):
+            lender = await domains.insert(tx, f"lender{number}.example.vn")
+            await trunks.insert(tx, lender.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "twin", "shared": True}))
+
+        with pytest.raises(errors.Invalid, match="give the trunk's uuid"):
+            await trunks.usable(tx, domain.domain_uuid, "twin")
+
+
+async def test_a_trunk_that_others_use_stays_shared(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    trunk = trunks.Trunk(**BY_IP | {"shared": True})
+    async with database.transaction() as tx:
+        other = await domains.insert(tx, "still-borrows.example.vn")
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await hotlines.insert(tx, other.domain_uuid, "19001919", trunk.trunk_uuid)
+
+    with pytest.raises(errors.Conflict) as refused:
+        async with database.transaction() as tx:
+            await trunks.update(tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, shared=False))
+    assert refused.value.field == "shared"
+
+
+async def test_another_domains_trunk_is_not_found(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    trunk = trunks.Trunk(**BY_IP | {"shared": True})
+    async with database.transaction() as tx:
+        other = (await domains.insert(tx, "stranger-trunks.example.vn")).domain_uuid
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        for attempt in (
+            trunks.get(tx, other, trunk.trunk_uuid),
+            trunks.by_name(tx, other, trunk.name),
+            trunks.update(tx, other, seal, msgspec.structs.replace(trunk, host="10.0.0.1")),
+            trunks.delete(tx, other, trunk.trunk_uuid),
+            trunks.get(tx, domain.domain_uuid, ids.new()),
+        ):
+            with pytest.raises(errors.NotFound):
+                await attempt
+        assert await trunks.list(tx, other) == []
+        assert trunk == await trunks.get(tx, domain.domain_uuid, trunk.trunk_uuid)
