@@ -38,7 +38,8 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event]) -> int:
           RETURNING domains.domain_uuid, event_seq - added.n AS last_seq
         ), published AS (
           INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body)
-          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body FROM fresh JOIN advanced USING (domain_uuid)
+          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body
+          FROM fresh JOIN advanced USING (domain_uuid)
           RETURNING domain_uuid, seq, call_uuid, name
         ), due AS (
           INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint)
@@ -52,6 +53,11 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event]) -> int:
         [event.event_uuid for event in events],
         [event.call_uuid for event in events],
         [event.body.state for event in events],
-        [msgspec.json.encode(event.body).decode() for event in events],
+        [encoded(event).decode() for event in events],
     )
     return published
+
+
+def encoded(event: catalogue.Event) -> bytes:
+    """The JSON as it is delivered and signed."""
+    return msgspec.json.encode(event.body)

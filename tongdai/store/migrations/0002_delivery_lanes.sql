@@ -3,6 +3,7 @@
 -- dead endpoint piles up costs the others nothing; and a call's events keep their order across those subscriptions.
 ALTER TABLE subscriptions ADD COLUMN endpoint uuid NOT NULL
   GENERATED ALWAYS AS (md5(domain_uuid::text || callback_url)::uuid) STORED;
+CREATE INDEX subscriptions_endpoint ON subscriptions (endpoint);
 
 ALTER TABLE deliveries ADD COLUMN endpoint uuid;                 -- the subscription's when the event was published
 UPDATE deliveries SET endpoint = subscriptions.endpoint FROM subscriptions

@@ -1,0 +1,231 @@
+"""Deliveries: claimed for a while by whoever sends them, and settled by what came of it.
+
+Across domains, unlike the rest of `store`: one dispatcher serves all. Deliveries wait in lanes, one for each endpoint
+(a callback URL of a domain). All times are the database's, so the clocks of dispatchers need not agree.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai.store import db
+
+State = Literal["due", "delivered", "failed"]
+
+BATCH = 500
+"""The most that one `claim` gives."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One event for one subscription, ours until `leased_until`."""
+
+    domain_uuid: UUID
+    subscription_uuid: UUID
+    seq: int
+    endpoint: UUID
+    event_uuid: UUID
+    body: str  # the JSON
+    callback_url: str
+    callback_apikey_sealed: bytes | None
+    secret_sealed: bytes
+    is_enabled: bool  # the subscription; what is left of a disabled one is to be settled as failed
+    is_failing: bool  # the subscription's latest delivery failed
+    attempts: int  # so far
+    created_at: datetime
+    leased_until: datetime
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One POST, for the log. `status` is 0 where there was no answer; `error` is for the subscriber to read."""
+
+    at: datetime
+    status: int
+    latency_ms: int
+    error: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a claimed delivery; without an attempt it is given back, or dropped."""
+
+    delivery: Delivery
+    state: State
+    delay_s: float = 0.0  # until it is due again
+    attempt: Attempt | None = None
+    disable: str = ""  # why the subscription is to be disabled
+
+
+class Disabled(msgspec.Struct, frozen=True):
+    """A subscription that was disabled just now."""
+
+    domain_uuid: UUID
+    subscription_uuid: UUID
+    callback_url: str
+    disabled_reason: str
+
+
+async def due_endpoints(tx: db.Tx) -> list[UUID]:
+    """The endpoints with something due. Costs a look at the head of each lane, however long the lanes are."""
+    rows = await tx.fetch(
+        """
+        WITH RECURSIVE lanes AS (
+          (SELECT endpoint, due_at FROM deliveries WHERE state = 'due' ORDER BY endpoint, due_at LIMIT 1)
+          UNION ALL
+          SELECT next.endpoint, next.due_at FROM lanes CROSS JOIN LATERAL (
+            SELECT endpoint, due_at FROM deliveries
+            WHERE state = 'due' AND endpoint > lanes.endpoint ORDER BY endpoint, due_at LIMIT 1
+          ) AS next
+        )
+        SELECT endpoint FROM lanes WHERE due_at <= now()
+        """
+    )
+    return [row["endpoint"] for row in rows]
+
+
+async def count_owed(tx: db.Tx) -> int:
+    """How many deliveries are neither delivered nor given up; counts up to 100,000."""
+    owed: int = await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'due' LIMIT 100000) AS owed"
+    )
+    return owed
+
+
+async def claim(
+    tx: db.Tx, domains: Collection[UUID], rooms: Mapping[UUID, int | None], *, room: int, lease_s: float
+) -> list[Delivery]:
+    """What is due for the endpoints of `domains` and those in `rooms`; nobody else gets it within `lease_s`.
+
+    At most as many for each endpoint as `rooms` says; where that is None or silent, `room`, or 1 while it is failing.
+    A delivery waits for earlier ones of its call to its endpoint, but not for those that are 30 seconds old.
+    """
+    rows = await tx.fetch(
+        """
+        WITH known AS (
+          SELECT * FROM unnest($2::uuid[], $3::int[]) AS t (endpoint, room)
+        ), lanes AS (
+          SELECT endpoint, COALESCE(room, CASE WHEN EXISTS (
+            SELECT FROM subscriptions WHERE subscriptions.endpoint = asked.endpoint AND failing_since IS NOT NULL
+          ) THEN 1 ELSE $4 END) AS room
+          FROM (
+            SELECT endpoint FROM known UNION SELECT endpoint FROM subscriptions WHERE domain_uuid = ANY($1)
+          ) AS asked LEFT JOIN known USING (endpoint)
+          WHERE room IS DISTINCT FROM 0
+        ), heads AS (
+          SELECT due.* FROM lanes CROSS JOIN LATERAL (
+            SELECT domain_uuid, subscription_uuid, seq FROM deliveries AS delivery
+            WHERE endpoint = lanes.endpoint AND state = 'due' AND due_at <= now() AND NOT EXISTS (
+              SELECT FROM deliveries AS earlier
+              WHERE earlier.endpoint = delivery.endpoint AND earlier.call_uuid = delivery.call_uuid
+                AND earlier.seq < delivery.seq AND earlier.state = 'due'
+                AND earlier.created_at > now() - interval '30 seconds'
+            )
+            ORDER BY due_at LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
+          ) AS due LIMIT 500
+        ), leased AS (
+          UPDATE deliveries SET due_at = now() + $5 FROM heads
+          WHERE deliveries.domain_uuid = heads.domain_uuid
+            AND deliveries.subscription_uuid = heads.subscription_uuid AND deliveries.seq = heads.seq
+          RETURNING deliveries.*
+        )
+        SELECT leased.domain_uuid, subscription_uuid, seq, leased.endpoint, event_uuid, body, callback_url,
+               callback_apikey_sealed, secret_sealed, enabled AS is_enabled, failing_since IS NOT NULL AS is_failing,
+               attempts, leased.created_at, due_at AS leased_until
+        FROM leased JOIN events USING (domain_uuid, seq) JOIN subscriptions USING (domain_uuid, subscription_uuid)
+        ORDER BY leased.created_at, seq
+        """,
+        list(domains),
+        list(rooms),
+        list(rooms.values()),
+        room,
+        timedelta(seconds=lease_s),
+    )
+    return db.structs(rows, Delivery)
+
+
+async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float) -> list[Disabled]:
+    """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
+
+    A subscription with nothing but failures for `disable_after_s` is disabled. Returns those disabled now. An outcome
+    whose lease ran out changes nothing when somebody else has claimed the delivery since, unless it was delivered.
+    """
+    disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)  # locks first what deleting one locks first
+    attempts = [outcome.attempt for outcome in outcomes]
+    await tx.execute(
+        """
+        WITH given AS (
+          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::interval[],
+                               $7::int[], $8::timestamptz[], $9::int[], $10::int[], $11::text[])
+            AS t (domain_uuid, subscription_uuid, seq, leased_until,
+                  state, delay, attempt, at, status, latency_ms, error)
+        ), settled AS (
+          UPDATE deliveries SET state = given.state, attempts = given.attempt, due_at = now() + given.delay FROM given
+          WHERE deliveries.domain_uuid = given.domain_uuid
+            AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
+            AND deliveries.state = 'due' AND (due_at = leased_until OR given.state = 'delivered')
+          RETURNING given.*
+        )
+        INSERT INTO attempts (domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms, error)
+        SELECT domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms, error
+        FROM settled WHERE at IS NOT NULL ON CONFLICT DO NOTHING
+        """,
+        [outcome.delivery.domain_uuid for outcome in outcomes],
+        [outcome.delivery.subscription_uuid for outcome in outcomes],
+        [outcome.delivery.seq for outcome in outcomes],
+        [outcome.delivery.leased_until for outcome in outcomes],
+        [outcome.state for outcome in outcomes],
+        [timedelta(seconds=outcome.delay_s) for outcome in outcomes],
+        [outcome.delivery.attempts + (outcome.attempt is not None) for outcome in outcomes],
+        [attempt and attempt.at for attempt in attempts],
+        [attempt and attempt.status for attempt in attempts],
+        [attempt and attempt.latency_ms for attempt in attempts],
+        [attempt and attempt.error for attempt in attempts],
+    )
+    return disabled
+
+
+async def _judge_subscriptions(tx: db.Tx, outcomes: Sequence[Outcome], disable_after_s: float) -> list[Disabled]:
+    """Their failing_since and enabled are up to date; a success among several outcomes wins."""
+    news = [
+        outcome
+        for outcome in outcomes
+        if outcome.attempt and (outcome.state != "delivered" or outcome.delivery.is_failing)
+    ]
+    if not news:
+        return []
+    rows = await tx.fetch(
+        """
+        WITH given AS (
+          SELECT domain_uuid, subscription_uuid, bool_or(is_success) AS is_success, max(disable) AS disable
+          FROM unnest($1::uuid[], $2::uuid[], $3::bool[], $4::text[])
+            AS t (domain_uuid, subscription_uuid, is_success, disable)
+          GROUP BY domain_uuid, subscription_uuid
+        ), known AS (
+          SELECT domain_uuid, subscription_uuid, enabled, COALESCE(failing_since, now()) AS failing_since, is_success,
+                 CASE WHEN NOT enabled THEN disabled_reason
+                      WHEN disable <> '' THEN disable
+                      WHEN NOT is_success AND failing_since <= now() - $5::interval
+                      THEN 'Nothing but failures since '
+                        || to_char(failing_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') || '.'
+                      ELSE '' END AS reason
+          FROM subscriptions JOIN given USING (domain_uuid, subscription_uuid)
+          ORDER BY domain_uuid, subscription_uuid FOR NO KEY UPDATE OF subscriptions
+        )
+        UPDATE subscriptions SET
+          failing_since = CASE WHEN known.is_success THEN NULL ELSE known.failing_since END,
+          enabled = known.enabled AND known.reason = '',
+          disabled_reason = known.reason
+        FROM known
+        WHERE subscriptions.domain_uuid = known.domain_uuid
+          AND subscriptions.subscription_uuid = known.subscription_uuid
+        RETURNING subscriptions.domain_uuid, subscriptions.subscription_uuid, callback_url,
+                  subscriptions.disabled_reason, known.enabled AND NOT subscriptions.enabled AS is_new
+        """,
+        [outcome.delivery.domain_uuid for outcome in news],
+        [outcome.delivery.subscription_uuid for outcome in news],
+        [outcome.state == "delivered" for outcome in news],
+        [outcome.disable for outcome in news],
+        timedelta(seconds=disable_after_s),
+    )
+    return db.structs((row for row in rows if row["is_new"]), Disabled)

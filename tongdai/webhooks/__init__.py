@@ -1,0 +1,1 @@
+"""Tells: events go to the subscribers' callback URLs, signed, again and again until they are taken."""

@@ -1,0 +1,163 @@
+"""The POST: one keep-alive session that goes where the guard lets it, waits only so long and reads only so much."""
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import msgspec
+import structlog
+import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from tongdai import errors
+from tongdai.webhooks import retry
+from tongdai.webhooks.guard import Guard
+
+_BODY_BYTES = 20_000  # of an answer; it is read so that the connection can be used again, and thrown away
+_KEEPALIVE_S = 4.0  # below Node.js' 5 s, the shortest of the common servers: who closes first must be us
+_AGAIN_S = 1.0  # a kept connection that breaks so soon was closed while we wrote: nobody has read the request
+_DNS_THREADS = 64  # getaddrinfo cannot be cancelled, and a name whose server is dead holds its thread for many seconds
+_DNS_CACHE_S = 30
+_log = structlog.get_logger()
+_HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Seconds that one POST may take: to connect, in all until the status is there, and for the answer's body."""
+
+    connect_s: float = 5.0
+    total_s: float = 15.0
+    body_s: float = 1.0
+
+
+class Client:
+    """Use it as a context manager. `version` is tongdai's, for User-Agent."""
+
+    def __init__(self, guard: Guard, version: str, limits: Limits | None = None) -> None:
+        self._guard, self._version, self._limits = guard, version, limits or Limits()
+        self._target = lru_cache(4096)(guard.acceptable)
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self._resolver = _Resolver()
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
+            socket_factory=self._guard.socket,
+            limit=0,  # the dispatcher's lanes are the limit
+            keepalive_timeout=_KEEPALIVE_S,
+            ttl_dns_cache=_DNS_CACHE_S,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._limits.total_s, connect=self._limits.connect_s),
+            headers=_HEADERS | {"User-Agent": f"tongdai/{self._version}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        await self._resolver.close()  # the connector closes none that it was given
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> retry.Answer:
+        """How it went; only a cancelled task makes it raise. `headers` are sent as they are, or nothing is."""
+        started = time.monotonic()
+        try:
+            target = self._target(url)
+        except errors.Invalid as reason:
+            return retry.Answer(error=f"the URL cannot be called: {reason.why}", is_hopeless=True)
+        answer = await self._post(target, headers, body)
+        if answer is None and time.monotonic() - started < _AGAIN_S:
+            answer = await self._post(target, headers, body)
+        answer = answer or retry.Answer(error="the connection broke before the answer")
+        return msgspec.structs.replace(answer, latency_s=time.monotonic() - started)
+
+    async def _post(self, target: yarl.URL, headers: Mapping[str, str], body: bytes) -> retry.Answer | None:
+        """None: the connection broke before the answer."""
+        try:
+            async with self._session.post(target, headers=headers, data=body, allow_redirects=False) as response:
+                await self._drain(response)
+                return retry.Answer(status=response.status, retry_after_s=_retry_after_s(response))
+        except Exception as reason:  # noqa: BLE001  whatever one POST meets, the others go on
+            return _failure(reason)
+
+    async def _drain(self, response: aiohttp.ClientResponse) -> None:
+        """The connection can be used again, or is closed: the status alone is what counts."""
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                left = _BODY_BYTES
+                while left > 0 and (chunk := await response.content.read(left)):
+                    left -= len(chunk)
+        except (TimeoutError, aiohttp.ClientError, ConnectionError):
+            response.close()
+
+
+_NOT_CONNECTED = "no connection"  # refused, filtered, forbidden or unknown: subscribers are not to map our network
+_FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], retry.Answer | None], ...] = (
+    (aiohttp.ConnectionTimeoutError, retry.Answer(error=_NOT_CONNECTED, is_timeout=True)),
+    (TimeoutError, retry.Answer(error="no answer in time", is_timeout=True)),
+    ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError), retry.Answer(error="TLS failed")),
+    (aiohttp.ClientConnectorError, retry.Answer(error=_NOT_CONNECTED)),
+    ((aiohttp.ClientConnectionError, OSError), None),
+    (aiohttp.ClientResponseError, retry.Answer(error="the answer is no HTTP")),
+    ((aiohttp.InvalidURL, ValueError, TypeError), retry.Answer(error="the request cannot be sent", is_hopeless=True)),
+)
+
+
+def _failure(reason: Exception) -> retry.Answer | None:
+    """What the first line that fits says; None: the connection broke before the answer."""
+    for kinds, answer in _FAILURES:
+        if isinstance(reason, kinds):
+            return answer
+    _log.error("an unforeseen failure of a POST", exc_info=reason)
+    return retry.Answer(error="the request failed")
+
+
+class _Resolver(AbstractResolver):
+    """getaddrinfo on threads of its own, so that slow names of one subscriber do not use up the program's."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_DNS_THREADS, thread_name_prefix="webhooks-dns")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of the name; the guard judges each when the connector makes its socket. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
+        )
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=int(address[1]), family=family, proto=protocol, flags=flags
+            )
+            for family, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """No more look-ups; threads end with those under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds, from delta-seconds or a date (RFC 9110 10.2.3); None where absent or neither."""
+    text = response.headers.get("Retry-After", "")
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,299 @@
+"""The dispatcher: claims what is due, sends it, settles what came of it, round after round.
+
+Each endpoint has a lane. A lane sends `width` deliveries at a time while its endpoint takes them and one while it does
+not, so an endpoint that hangs holds few slots and delays nobody; what waits for it stays in the database.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from tongdai import errors
+from tongdai.seal import Seal
+from tongdai.store import db, deliveries
+from tongdai.webhooks import guard, retry, sign
+from tongdai.webhooks.client import Client
+
+LEASE_S = 60.0
+"""How long a delivery waits for a dispatcher that died with it."""
+_SEND_WITHIN_S = 40.0  # of the claim, or not at all: the POST must end before the lease
+_AHEAD_S = 0.5  # how much work a lane claims ahead
+_AHEAD = 16  # and at most so many times its slots
+_HELD = 2048  # deliveries in all lanes, at most: memory, and what a crash delays
+_COUNT_EVERY_S = 10.0
+
+_log = structlog.get_logger()
+_attempts = Counter("tongdai_delivery_attempts", "POSTs to subscribers, by what followed.", ["verdict"])
+_latency = Histogram(
+    "tongdai_delivery_post_seconds", "Time of one POST.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+)
+_age = Histogram(
+    "tongdai_delivery_age_seconds",
+    "From the publishing of an event to its delivery.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000, 10_000, 100_000),
+)
+_owed = Gauge("tongdai_deliveries_owed", "Deliveries neither delivered nor given up; counted up to 100,000.")
+
+
+class Lane:
+    """One endpoint while there is work for it: what is claimed, and how it takes it."""
+
+    def __init__(self, width: int) -> None:
+        self.queue: deque[tuple[deliveries.Delivery, float]] = deque()  # with the loop time to send it by
+        self.workers = 0
+        self.is_well: bool | None = None  # whether its endpoint took the latest; None: not tried
+        self._width, self._latency_s = width, _AHEAD_S
+
+    @property
+    def slots(self) -> int:
+        """How many deliveries it sends at a time."""
+        return 1 if self.is_well is False else self._width
+
+    @property
+    def room(self) -> int:
+        """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint is."""
+        ahead = min(_AHEAD, max(1, int(_AHEAD_S / self._latency_s))) if self.is_well else 1
+        return max(0, self.slots * ahead - self.workers - len(self.queue))
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.queue and not self.workers
+
+    def learn(self, *, is_well: bool, latency_s: float) -> None:
+        """It took a delivery or it did not."""
+        self.is_well = is_well
+        self._latency_s += (max(latency_s, 0.001) - self._latency_s) / 8
+
+
+class Dispatcher:
+    """Delivers for all domains until it is stopped. Any number of them may share a database.
+
+    `poll_s`: how late a delivery may start that nobody woke it for. `slots`: POSTs at a time; `width`: those of them to
+    one endpoint. `chance`: random numbers from 0 to 1. `clock`: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        database: db.Database,
+        seal: Seal,
+        client: Client,
+        *,
+        poll_s: float = 0.25,
+        slots: int = 512,
+        width: int = 8,
+        grace_s: float = 5.0,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database, self._client = database, client
+        self._poll_s, self._width, self._grace_s = poll_s, width, grace_s
+        self._chance, self._clock = chance, clock
+        self._apikey = lru_cache(4096)(seal.open)
+        self._key = lru_cache(4096)(lambda sealed: sign.key(seal.open(sealed)))
+        self._slots = asyncio.Semaphore(slots)
+        self._trials = asyncio.Semaphore(max(1, slots // 2))  # for endpoints that failed: the rest is for the others
+        self._lanes: dict[UUID, Lane] = {}
+        self._found: set[UUID] = set()  # endpoints that may have more
+        self._woken: set[UUID] = set()  # domains that may have more
+        self._outcomes: list[deliveries.Outcome] = []
+        self._workers: set[asyncio.Task[None]] = set()
+        self._awake = asyncio.Event()
+        self._poll_at = self._count_at = 0.0
+        self._is_stopping = False
+
+    def wake(self, domains: Collection[UUID] = ()) -> None:
+        """New deliveries may be due for these domains (none named: for any). To be called after the commit."""
+        if domains:
+            self._woken.update(domains)
+        else:
+            self._poll_at = 0.0
+        self._awake.set()
+
+    def stop(self) -> None:
+        """`run` claims nothing more, gives back what it has not begun to send, and returns."""
+        self._is_stopping = True
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Delivers until `stop` or until cancelled; what is being sent then has `grace_s` to end."""
+        self._is_stopping = False
+        rounds = asyncio.create_task(self._rounds())
+        try:
+            await asyncio.shield(rounds)
+        except asyncio.CancelledError:
+            self.stop()  # a claim that is cut off would hold its deliveries until the lease ends
+            await rounds
+            raise
+
+    async def _rounds(self) -> None:
+        while not self._is_stopping:
+            await self._nap()
+            await self._round()
+        await self._finish()
+
+    async def _nap(self) -> None:
+        """Returns when there is something to do, or it is time to look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._poll_at):
+                await self._awake.wait()
+        self._awake.clear()
+
+    async def _round(self) -> None:
+        try:
+            await self._settle()
+            await self._look()
+            await self._claim()
+        except errors.Unavailable as reason:
+            _log.warning("deliveries wait for the database", why=str(reason))
+            await asyncio.sleep(self._poll_s)
+
+    async def _settle(self) -> None:
+        """The oldest outcomes are in the database; what waited for them may be due."""
+        if not (outcomes := self._outcomes[: deliveries.BATCH]):
+            return
+        async with self._database.transaction() as tx:
+            disabled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
+        del self._outcomes[: len(outcomes)]
+        self._found.update(outcome.delivery.endpoint for outcome in outcomes)
+        for subscription in disabled:
+            _log.warning(
+                "subscription disabled",
+                subscription_uuid=str(subscription.subscription_uuid),
+                domain_uuid=str(subscription.domain_uuid),
+                callback_url=subscription.callback_url,
+                why=subscription.disabled_reason,
+            )
+
+    async def _look(self) -> None:
+        """Every `poll_s`: the endpoints with something due are known, whoever published it."""
+        now = asyncio.get_running_loop().time()
+        if now < self._poll_at:
+            return
+        self._poll_at = now + self._poll_s
+        async with self._database.connection() as tx:
+            self._found.update(await deliveries.due_endpoints(tx))
+            if now >= self._count_at:
+                self._count_at = now + _COUNT_EVERY_S
+                _owed.set(await deliveries.count_owed(tx))
+
+    async def _claim(self) -> None:
+        """Lanes with room have what is due for them, and are sending it."""
+        rooms = dict.fromkeys(self._found) | {endpoint: lane.room for endpoint, lane in self._lanes.items()}
+        if not (self._woken or any(room != 0 for room in rooms.values())) or self._held() >= _HELD:
+            return
+        woken, self._woken, self._found = self._woken, set(), set()
+        async with self._database.connection() as tx:
+            claimed = await deliveries.claim(tx, woken, rooms, room=self._width, lease_s=LEASE_S)
+        send_by = asyncio.get_running_loop().time() + _SEND_WITHIN_S
+        for delivery in claimed:
+            self._lane(delivery).queue.append((delivery, send_by))
+        for lane in self._lanes.values():
+            self._start(lane)
+        if len(claimed) == deliveries.BATCH:
+            self._found.update(rooms)  # there may be more than fitted into one claim
+            self._woken.update(woken)
+            self._awake.set()
+        self._lanes = {endpoint: lane for endpoint, lane in self._lanes.items() if not lane.is_idle}
+
+    def _held(self) -> int:
+        return sum(lane.workers + len(lane.queue) for lane in self._lanes.values())
+
+    def _lane(self, delivery: deliveries.Delivery) -> Lane:
+        if (lane := self._lanes.get(delivery.endpoint)) is None:
+            lane = self._lanes[delivery.endpoint] = Lane(self._width)
+            lane.is_well = False if delivery.is_failing else None
+        return lane
+
+    def _start(self, lane: Lane) -> None:
+        """As many workers as the lane has slots and deliveries."""
+        for _ in range(min(lane.slots - lane.workers, len(lane.queue))):
+            lane.workers += 1
+            task = asyncio.create_task(self._work(lane))
+            self._workers.add(task)
+            task.add_done_callback(self._workers.discard)
+
+    async def _work(self, lane: Lane) -> None:
+        """Sends what is in the lane's queue, one by one, while there is a slot for this worker."""
+        try:
+            while lane.queue and lane.workers <= lane.slots:
+                delivery, send_by = lane.queue.popleft()
+                outcome = deliveries.Outcome(delivery, "due")  # given back, should this be cut off
+                try:
+                    outcome = await self._outcome(lane, delivery, send_by)
+                finally:
+                    self._outcomes.append(outcome)
+                    self._awake.set()
+                if lane.is_well is False:
+                    self._give_back(lane)
+        finally:
+            lane.workers -= 1
+
+    def _give_back(self, lane: Lane) -> None:
+        """What the lane has not begun to send is due again, for whoever has room."""
+        self._outcomes += [deliveries.Outcome(delivery, "due") for delivery, _ in lane.queue]
+        lane.queue.clear()
+
+    async def _outcome(self, lane: Lane, delivery: deliveries.Delivery, send_by: float) -> deliveries.Outcome:
+        """What came of one delivery."""
+        if not delivery.is_enabled:
+            return deliveries.Outcome(delivery, "failed")
+        async with self._trials if lane.is_well is False else nullcontext(), self._slots:
+            if asyncio.get_running_loop().time() > send_by:
+                return deliveries.Outcome(delivery, "due")
+            at = self._clock()
+            answer = await self._post(delivery, int(at))
+        verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
+        lane.learn(is_well=verdict.state == "delivered", latency_s=answer.latency_s)
+        _attempts.labels(verdict.state).inc()
+        _latency.observe(answer.latency_s)
+        if verdict.state == "delivered":
+            _age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))
+        return deliveries.Outcome(
+            delivery,
+            verdict.state,
+            verdict.delay_s,
+            deliveries.Attempt(
+                datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
+            ),
+            verdict.disable,
+        )
+
+    async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
+        """How the POST went, or why it could not be made."""
+        body = delivery.body.encode()
+        try:
+            headers = sign.headers(delivery.event_uuid, timestamp, body, [self._key(delivery.secret_sealed)])
+            if delivery.callback_apikey_sealed:
+                headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
+                guard.acceptable_apikey(headers["Authorization"])
+        except errors.Invalid as reason:
+            return retry.Answer(error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True)
+        except errors.WrongMasterKey:
+            return retry.Answer(error="the subscription's secrets cannot be read")
+        return await self._client.post(delivery.callback_url, headers, body)
+
+    async def _finish(self) -> None:
+        """Nothing is claimed any more, unless the database is away: then leases end."""
+        for lane in self._lanes.values():
+            self._give_back(lane)
+        if self._workers:
+            await asyncio.wait(self._workers, timeout=self._grace_s)
+        for task in self._workers:
+            task.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._lanes.clear()
+        try:
+            while self._outcomes:
+                await self._settle()
+        except errors.Unavailable as reason:
+            _log.warning("deliveries are left to their leases", outcomes=len(self._outcomes), why=str(reason))
+            self._outcomes.clear()

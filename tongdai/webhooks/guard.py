@@ -1,0 +1,163 @@
+"""Which addresses and URLs callbacks may reach: the public Internet, and what the operator allows besides.
+
+Names are judged by the addresses that sockets connect to (`Guard.socket`, called by the connector for each of them), so
+there is no moment between check and use in which a name could change its meaning. Python's `is_global` is not enough:
+it takes multicast, site-local addresses and IPv4 loopback inside IPv6 for public ones.
+"""
+
+import re
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import yarl
+from aiohttp import AddrInfoType
+
+from tongdai import errors
+
+_DENIED4 = [
+    ip_network(cidr)
+    for cidr in (  # the IANA special-purpose registry (RFC 6890), whether routed or not
+        "0.0.0.0/8",  # this host
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT; holds Alibaba's metadata service
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's host services: public by number, private by nature
+        "169.254.0.0/16",  # link-local; holds the metadata services of most clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # IETF protocols; holds Oracle's metadata service
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+]
+_GLOBAL6 = ip_network("2000::/3")  # all global unicast there is; loopback, ULA, link-local, multicast lie outside
+_DENIED6 = [
+    ip_network(cidr)
+    for cidr in (
+        "2001::/23",  # IETF protocols: Teredo (which carries IPv4 addresses), ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4 (carries IPv4 addresses)
+        "3fff::/20",  # documentation
+    )
+]
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: judged by the IPv4 address inside
+
+_SERVICES = frozenset({  # ports above 1023 that speak other protocols
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000,  # fetch.spec.whatwg.org, "bad ports"
+    6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    2181, 3306, 5432, 6379, 9042, 9092, 11211, 27017,  # databases and their like
+    5038,  # Asterisk's manager interface
+})  # fmt: skip
+_URL_LENGTH = 2048
+_NAME = re.compile(
+    r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?"
+)
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+# RFC 9110 5.5 field values in ASCII, without space at the ends; no receiver needs a longer one
+_HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
+
+
+class Refused(PermissionError):
+    """The connector was about to reach a forbidden address."""
+
+
+class Guard:
+    """Judges by the list above; `allowed` networks (CIDRs) may be reached whatever the list says."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = [ip_network(cidr) for cidr in allowed]
+
+    def permits(self, address: str) -> bool:
+        """Whether a socket may connect to the IP address (a zone after % does not count)."""
+        ip = _embedded(ip_address(address.partition("%")[0]))
+        return any(ip in network for network in self._allowed) or _is_public(ip)
+
+    def socket(self, info: AddrInfoType) -> socket.socket:
+        """A socket to connect to an address that getaddrinfo gave. Raises Refused."""
+        family, kind, protocol, _, address = info
+        if not self.permits(str(address[0])):
+            raise Refused(f"{address[0]} is not to be reached")
+        return socket.socket(family, kind, protocol)
+
+    def acceptable(self, url: str, field: str = "callback_url") -> yarl.URL:
+        """The URL as it is called (international names in ASCII). Names are not looked up yet.
+
+        Raises errors.Invalid unless it is http or https, without a user, to a sane port and no forbidden address.
+        """
+        if (parsed := _parsed(url)) is None:
+            raise errors.Invalid("not a URL", field=field)
+        if why := self._why_not(parsed):
+            raise errors.Invalid(why, field=field)
+        return parsed
+
+    def _why_not(self, url: yarl.URL) -> str:
+        """What is wrong with the URL, or ""."""
+        if url.scheme not in ("http", "https"):
+            return "must begin with http:// or https://"
+        if "@" in url.raw_authority:
+            return "must not hold a user or a password; use callback_apikey"
+        if not _is_sane(url.port):
+            return "no callbacks to this port"
+        return self._why_no_host(url.raw_host or "")
+
+    def _why_no_host(self, host: str) -> str:
+        if ":" in host:
+            return "" if "%" not in host and self._permits_literal(host) else "no callbacks to this address"
+        if _is_number(host):  # never a name: 2130706433, 0x7f.1 and 127.1 all are 127.0.0.1 to getaddrinfo
+            return "" if self._permits_literal(host) else "no callbacks to this address"
+        if not _NAME.fullmatch(host):
+            return "not a host name"
+        if host.rstrip(".").rpartition(".")[2] == "localhost" and not self.permits("127.0.0.1"):
+            return "no callbacks to this address"
+        return ""
+
+    def _permits_literal(self, host: str) -> bool:
+        try:
+            return self.permits(host)
+        except ValueError:
+            return False  # a short, octal or hexadecimal form
+
+
+def _parsed(text: str) -> yarl.URL | None:
+    """The URL, or None where it is none."""
+    if not text.isprintable() or any(map(str.isspace, text)) or "\\" in text or len(text) > _URL_LENGTH:
+        return None  # parsers disagree on what to make of these
+    try:
+        url = yarl.URL(text)
+    except ValueError:
+        return None
+    return url if url.raw_host and url.port is not None else None
+
+
+def acceptable_apikey(apikey: str, field: str = "callback_apikey") -> None:
+    """The API key can travel as a header. Raises errors.Invalid."""
+    if not _HEADER.fullmatch(apikey):
+        raise errors.Invalid("up to 1,024 printable ASCII characters, no space at the ends", field=field)
+
+
+def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that the network will see behind an IPv6 one, where there is one."""
+    if isinstance(ip, IPv6Address):
+        return IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else ip.ipv4_mapped or ip
+    return ip
+
+
+def _is_public(ip: IPv4Address | IPv6Address) -> bool:
+    if isinstance(ip, IPv4Address):
+        return not any(ip in network for network in _DENIED4)
+    return ip in _GLOBAL6 and not any(ip in network for network in _DENIED6)
+
+
+def _is_sane(port: int | None) -> bool:
+    return port in (80, 443) or (port is not None and port >= 1024 and port not in _SERVICES)
+
+
+def _is_number(host: str) -> bool:
+    """Whether the host means an IPv4 address (url.spec.whatwg.org, "ends in a number checker")."""
+    return bool(_NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]))
