@@ -40,6 +40,16 @@ EXTENSIONS = """
 exten => 100,1,Answer()
  same => n,Milliwatt()
 """
+INVITE = b"""INVITE sip:100@pbx SIP/2.0\r
+Via: SIP/2.0/UDP 127.0.0.1:%(port)d;branch=z9hG4bK1\r
+From: <sip:%(from)s@127.0.0.1>;tag=1\r
+To: <sip:100@pbx>\r
+Call-ID: 1\r
+CSeq: 1 INVITE\r
+Contact: <sip:phone@127.0.0.1:%(port)d>\r
+Content-Length: 0\r
+\r
+"""
 STARTER = """
 import asyncio, pathlib, sys, time
 import msgspec
@@ -177,6 +187,17 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
     assert msgspec.json.decode(hangup["eventextra"])["hangupcause"] == 16
     assert float(events[0]["eventtime"]) <= float(hangup["eventtime"])
     assert channel["id"].startswith("one-"), "the system's name keeps ids of several apart"
+
+
+@pytest.mark.parametrize("caller", [b"%0A%7B%7D", b"%FF%FE", b"a%09b", b"%22%5C", b"%E1%BA%BF"])
+async def test_no_caller_can_write_into_the_journal(start: Start, spec: node.Spec, caller: bytes) -> None:
+    running = await start(spec)
+    host, _, port = spec.sip.rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.sendto(INVITE % {b"from": caller, b"port": phone.getsockname()[1]}, (host, int(port)))
+        events = await journal(running, until="ANSWER")
+    assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER"]
 
 
 async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, spec: node.Spec) -> None:
