@@ -148,9 +148,15 @@ async def test_a_character_that_postgresql_cannot_store_is_invalid(database: db.
 
 
 async def test_a_fault_of_ours_is_seen_as_it_is(database: db.Database) -> None:
-    with pytest.raises(asyncpg.UndefinedTableError):
+    with pytest.raises(asyncpg.PostgresSyntaxError):
         async with database.connection() as tx:
-            await tx.fetchval("SELECT 1 FROM nonsense")
+            await tx.fetchval("SELECT FROM WHERE")
+
+
+async def test_a_schema_of_another_version_is_an_error_of_the_set_up(database: db.Database) -> None:
+    with pytest.raises(errors.SetupError, match="tongdai migrate"):
+        async with database.connection() as tx:
+            await tx.fetchval("SELECT 1 FROM not_yet_made")
 
 
 @pytest.mark.parametrize(

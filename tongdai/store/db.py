@@ -195,10 +195,10 @@ def structs(rows: Iterable[asyncpg.Record], kind: type[Struct]) -> list[Struct]:
     return msgspec.convert([dict(row) for row in rows], list[kind])  # type: ignore[valid-type]
 
 
-def struct(row: asyncpg.Record | None, kind: type[Struct]) -> Struct:
-    """One row as a struct. Raises errors.NotFound for None."""
+def struct(row: asyncpg.Record | None, kind: type[Struct], missing: str = "") -> Struct:
+    """One row as a struct. Raises errors.NotFound, which says what is `missing`, for None."""
     if row is None:
-        raise errors.NotFound
+        raise errors.NotFound(missing)
     return msgspec.convert(dict(row), kind)
 
 
@@ -224,6 +224,8 @@ def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | Non
         return errors.Invalid("holds a character that cannot be stored", field="text")
     if isinstance(reason, asyncpg.TransactionRollbackError):
         return errors.Unavailable("Somebody else changed the same thing; try again.")
+    if isinstance(reason, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return errors.SetupError(f"The database is not of this version ({reason}): run tongdai migrate.")
     if is_closed or isinstance(reason, _AWAY):
         return errors.Unavailable("The database went away.")
     return None

@@ -11,6 +11,7 @@ from tongdai import errors
 from tongdai.store import checks, db
 
 Kind = Literal["extension", "ring_group", "queue"]
+_WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
@@ -32,7 +33,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
         kind,
     )
     if not held:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such {_WORDS[kind]}: {number}")
     if users := await _users(tx, domain_uuid, number):
         raise errors.Conflict("in use by " + ", ".join(users), field="number")
     await tx.execute("DELETE FROM dialables WHERE domain_uuid = $1 AND number = $2", domain_uuid, number)
@@ -52,7 +53,7 @@ async def require(tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: s
         kind,
     )
     if missing := [number for number in wanted if number not in {row["number"] for row in rows}]:
-        what = (kind or "extension, ring group or queue").replace("_", " ")
+        what = _WORDS[kind] if kind else "extension, ring group or queue"
         raise errors.Invalid(f"no such {what}: {', '.join(missing)}", field=field)
 
 

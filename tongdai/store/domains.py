@@ -43,13 +43,13 @@ async def insert(
 async def get(tx: db.Tx, domain_uuid: UUID) -> directory.Domain:
     """The domain. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM domains WHERE domain_uuid = $1", domain_uuid)
-    return db.struct(row, directory.Domain)
+    return db.struct(row, directory.Domain, f"no such domain: {domain_uuid}")
 
 
 async def by_name(tx: db.Tx, name: str) -> directory.Domain:
     """The domain of that name, in whatever case it is written. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM domains WHERE name = lower($1)", name)
-    return db.struct(row, directory.Domain)
+    return db.struct(row, directory.Domain, f"no such domain: {name}")
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:
@@ -60,7 +60,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
     """
     # FOR UPDATE, since it keeps out new CDRs (their foreign key) while they are recounted.
     row = await tx.fetchrow("SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid)
-    before = db.struct(row, directory.Domain)
+    before = db.struct(row, directory.Domain, f"no such domain: {domain.name}")
     if domain.country_code != before.country_code:
         await _refuse_if_numbered(tx, domain.domain_uuid)
     await tx.execute(
@@ -91,7 +91,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     if live := await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", domain_uuid):
         raise errors.Conflict(f"{live} calls are live", field="domain")
     if not await tx.fetchval("DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid):
-        raise errors.NotFound
+        raise errors.NotFound(f"no such domain: {domain_uuid}")
 
 
 async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:

@@ -67,7 +67,7 @@ async def find(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extens
 async def get(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extension:
     """The extension. Raises errors.NotFound."""
     if (found := await find(tx, domain_uuid, extension)) is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such extension: {extension}")
     return found
 
 
@@ -89,7 +89,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
         extension.ring_timeout_s,
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such extension: {extension.extension}")
 
 
 async def set_password(tx: db.Tx, domain_uuid: UUID, extension: str, password: str | None = None) -> str:
@@ -106,7 +106,7 @@ async def set_password(tx: db.Tx, domain_uuid: UUID, extension: str, password: s
         *digests(extension, domain, checks.sip_secret(password)),
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such extension: {extension}")
     return password
 
 

@@ -57,7 +57,7 @@ async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline |
 async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline:
     """As `find`. Raises errors.NotFound."""
     if (found := await find(tx, domain_uuid, number)) is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such hotline: {number}")
     return found
 
 
@@ -78,7 +78,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
         hotline.enabled,
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such hotline: {hotline.number}")
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:

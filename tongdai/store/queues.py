@@ -40,7 +40,7 @@ async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Queue | N
 async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Queue:
     """The queue. Raises errors.NotFound."""
     if (found := await find(tx, domain_uuid, number)) is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such queue: {number}")
     return found
 
 
@@ -65,7 +65,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
         queue.music,
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such queue: {queue.number}")
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:

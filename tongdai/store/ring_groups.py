@@ -40,7 +40,7 @@ async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.RingGroup
 async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.RingGroup:
     """The ring group. Raises errors.NotFound."""
     if (found := await find(tx, domain_uuid, number)) is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such ring group: {number}")
     return found
 
 
@@ -63,7 +63,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
         group.overflow,
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such ring group: {group.number}")
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
@@ -86,7 +86,7 @@ async def advance(tx: db.Tx, domain_uuid: UUID, number: str) -> int:
         number,
     )
     if turn is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such ring group: {number}")
     return max(turn, 0)
 
 

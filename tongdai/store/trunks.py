@@ -75,13 +75,13 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
 async def get(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> Trunk:
     """The domain's own trunk. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2", domain_uuid, trunk_uuid)
-    return db.struct(row, Trunk)
+    return db.struct(row, Trunk, f"no such trunk: {trunk_uuid}")
 
 
 async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     """The domain's own trunk of that name. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND name = $2", domain_uuid, name)
-    return db.struct(row, Trunk)
+    return db.struct(row, Trunk, f"no such trunk: {name}")
 
 
 async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
@@ -143,7 +143,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     if not await tx.fetchval(
         "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true", domain_uuid, trunk_uuid
     ):
-        raise errors.NotFound
+        raise errors.NotFound(f"no such trunk: {trunk_uuid}")
 
 
 async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
@@ -188,7 +188,7 @@ async def _password_sealed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> by
         trunk_uuid,
     )
     if row is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such trunk: {trunk_uuid}")
     return row["password_sealed"]  # type: ignore[no-any-return]
 
 

@@ -99,7 +99,7 @@ async def insert(
 async def get(tx: db.Tx, domain_uuid: UUID, username: str) -> User:
     """The user. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username)
-    return db.struct(row, User)
+    return db.struct(row, User, f"no such user: {username}")
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None = None) -> None:
@@ -119,7 +119,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
         None if password is None else await _hash(checks.password(password)),
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such user: {user.username}")
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
@@ -127,7 +127,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
     if not await tx.fetchval(
         "DELETE FROM users WHERE domain_uuid = $1 AND username = $2 RETURNING true", domain_uuid, username
     ):
-        raise errors.NotFound
+        raise errors.NotFound(f"no such user: {username}")
 
 
 async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
@@ -136,7 +136,7 @@ async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> st
         "SELECT api_key_sealed FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username
     )
     if sealed is None:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such user: {username}")
     return seal.open(sealed)
 
 
@@ -154,7 +154,7 @@ async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str
         seal.seal(key),
     )
     if not done:
-        raise errors.NotFound
+        raise errors.NotFound(f"no such user: {username}")
     return key
 
 
