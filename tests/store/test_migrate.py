@@ -15,7 +15,7 @@ async def empty(dsn: str) -> str:
     await tx.execute("DROP DATABASE IF EXISTS empty WITH (FORCE)")
     await tx.execute("CREATE DATABASE empty")
     await tx.close()
-    return dsn.replace("/postgres?", "/empty?")
+    return dsn.replace("/tongdai?", "/empty?")
 
 
 async def test_every_file_is_applied_once(empty: str) -> None:
