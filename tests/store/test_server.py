@@ -131,6 +131,15 @@ async def test_folders_above_the_data_stay_as_they_are(start: Start, tmp_path: P
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
+def test_the_server_finds_its_files_in_a_private_folder(tmp_path: Path) -> None:
+    """As when everything lies below /root: only an ordinary user's own server would get there by itself."""
+    (private := tmp_path / "private").mkdir(mode=0o700)
+    shutil.copy(sys.executable, program := private / "program")
+    look = "import os, sys; sys.exit(not os.access(sys.argv[1], os.X_OK))"  # by real user, like PostgreSQL
+    command = [*server._as_owner(private, program), sys.executable, "-c", look, str(program)]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
 async def test_a_cluster_left_half_made_is_made_again(start: Start, tmp_path: Path) -> None:
     (draft := tmp_path / "pg" / "data.new").mkdir(parents=True)
     (draft / "PG_VERSION").write_text("18")

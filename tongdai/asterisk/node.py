@@ -22,7 +22,7 @@ import msgspec
 from tongdai import errors, process
 from tongdai.asterisk import music, packages
 
-COMMON, PBX, SANDBOX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx", "sandbox"))
+COMMON, PBX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx"))
 USER = "tongdai"
 START_S = 30.0
 """A start takes about 2 s on an idle machine, several times that on a crowded one."""

@@ -36,6 +36,9 @@ STOP_S = 30.0
 SOCKET_PATH_BYTES = 107
 """The longest path of a Unix socket (unix(7))."""
 
+# The secure bit lets the capability count in access(2) too, by which PostgreSQL looks for its files.
+PASS_ALL = ("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
@@ -236,7 +239,7 @@ def _as_owner(folder: Path, binary: Path) -> Sequence[str]:
         return ()
     user, group = _account(folder)
     passable = all(path.stat().st_mode & 0o001 for path in (binary, *binary.parents, folder, *folder.parents))
-    pass_all = () if passable else ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    pass_all = () if passable else PASS_ALL
     return ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *pass_all, "--")
 
 
