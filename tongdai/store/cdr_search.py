@@ -20,7 +20,7 @@ _FIRST_ID = UUID(int=0)
 _FAR = 2_000  # records to pass over; from here on finding the day first is quicker than OFFSET
 
 
-class Filter(msgspec.Struct, frozen=True):
+class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     """What records must be to be listed. An empty tuple asks nothing; of several values any will do."""
 
     since: datetime = FIRST  # first moment of time_started

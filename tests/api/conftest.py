@@ -1,0 +1,153 @@
+"""The whole API on a real port, and clients that speak to it as a CRM would."""
+
+import asyncio
+import itertools
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+import uvicorn
+
+from tongdai import api, errors
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, domains, users
+
+PASSWORD = "correct horse"
+_numbers = itertools.count(1)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What came back; `json` is None for what is no JSON."""
+
+    status: int
+    headers: Any
+    body: bytes
+    json: Any
+
+
+class Client:
+    """Somebody who asks. `token` goes along where there is one."""
+
+    def __init__(self, session: aiohttp.ClientSession, token: str = "") -> None:
+        self._session, self.token = session, token
+
+    async def ask(self, method: str, path: str, *, expect: int | None = 200, **given: Any) -> Reply:
+        """The answer, whose status is as expected. Redirects are not followed; the path is sent as it is."""
+        headers = ({"Authorization": f"Bearer {self.token}"} if self.token else {}) | given.pop("headers", {})
+        async with self._session.request(method, path, headers=headers, allow_redirects=False, **given) as answer:
+            body = await answer.read()
+        is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+        reply = Reply(answer.status, answer.headers, body, msgspec.json.decode(body) if is_json and body else None)
+        assert expect in (None, reply.status), f"{method} {path}: {reply.status} {body[:500]!r}"
+        return reply
+
+    async def get(self, path: str, **given: Any) -> Reply:
+        return await self.ask("GET", path, **given)
+
+    async def post(self, path: str, json: Any = None, **given: Any) -> Reply:
+        return await self.ask("POST", path, json=json, **given)
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """A domain with an admin who is logged in."""
+
+    domain: directory.Domain
+    username: str
+    api_key: str
+    client: Client
+
+
+class Customers:
+    """A sandbox that notes who is made to call whom."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int]] = []
+
+    async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
+        if customer == "nobody":
+            raise errors.Invalid("no such customer", field="customer")
+        self.calls.append((hotline, customer, talk_s))
+        return "0900000001"
+
+
+def guard(url: str) -> None:
+    """As strict as the tests need."""
+    if not url.startswith(("http://", "https://")) or "@" in url:
+        raise errors.Invalid("an http or https URL is needed", field="callback_url")
+
+
+@pytest.fixture(scope="session")
+def customers() -> Customers:
+    return Customers()
+
+
+@pytest.fixture(scope="session")
+def deps(database: db.Database, seal: Seal, customers: Customers) -> AsyncIterator[api.Deps]:
+    with tempfile.TemporaryDirectory(prefix="tongdai-recordings-") as folder:
+        yield api.Deps(
+            database=database,
+            seal=seal,
+            base_url="http://pbx.example.vn",
+            recordings=Path(folder),
+            callback_guard=guard,
+            patience_s=0.2,
+            sandbox=customers,
+        )
+
+
+async def serve(deps: api.Deps) -> AsyncIterator[str]:
+    """The API's URL while it runs."""
+    server = uvicorn.Server(uvicorn.Config(api.create(deps), log_config=None, access_log=False, lifespan="on"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.005)
+        assert not running.done()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture(scope="session")
+async def url(deps: api.Deps) -> AsyncIterator[str]:
+    async for running in serve(deps):
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def session(url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(url) as session:
+        yield session
+
+
+@pytest.fixture
+def anybody(session: aiohttp.ClientSession) -> Client:
+    """Somebody without a token."""
+    return Client(session)
+
+
+async def move_in(database: db.Database, seal: Seal, session: aiohttp.ClientSession, **changes: Any) -> Tenant:
+    """A new domain, and its admin logged in the documented way."""
+    name = f"api{next(_numbers)}.example.vn"
+    async with database.transaction() as tx:
+        domain = await domains.insert(tx, name, **changes)
+        account = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
+    granted = await Client(session).post("/v1/auth/token", {"api_key": account.api_key})
+    return Tenant(domain, f"foo@{name}", account.api_key, Client(session, granted.json["data"]["token"]))
+
+
+@pytest.fixture
+async def tenant(database: db.Database, seal: Seal, session: aiohttp.ClientSession) -> Tenant:
+    return await move_in(database, seal, session)
+
+
+@pytest.fixture
+def client(tenant: Tenant) -> Client:
+    """The tenant's admin."""
+    return tenant.client

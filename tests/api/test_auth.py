@@ -1,0 +1,192 @@
+"""Login and tokens."""
+
+import base64
+import time
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from tests.api.conftest import PASSWORD, Client, Tenant
+from tests.until import until
+from tongdai import ids
+from tongdai.api.tokens import Tokens
+from tongdai.seal import Seal
+from tongdai.store import db, domains, users
+
+
+async def test_login_shows_the_account(anybody: Client, tenant: Tenant) -> None:
+    answer = await anybody.post("/v1/auth", {"username": tenant.username, "password": PASSWORD})
+
+    data = answer.json["data"]
+    assert UUID(data.pop("user_uuid"))
+    assert {
+        "domain_uuid": str(tenant.domain.domain_uuid),
+        "username": "foo",
+        "api_key": tenant.api_key,
+        "user_enabled": "true",
+        "level": "admin",
+    } == data
+
+
+@pytest.mark.parametrize("path", ["/v1/auth", "/v1/auth/"])
+async def test_trailing_slashes_are_fine(anybody: Client, tenant: Tenant, path: str) -> None:
+    await anybody.post(path, {"username": tenant.username, "password": PASSWORD})
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}], ids=["none", "curl -d"]
+)
+async def test_json_is_read_whatever_curl_calls_it(anybody: Client, tenant: Tenant, headers: dict[str, str]) -> None:
+    body = msgspec.json.encode({"username": tenant.username, "password": PASSWORD})
+
+    await anybody.ask("POST", "/v1/auth", data=body, headers=headers, skip_auto_headers=["Content-Type"])
+
+
+async def test_a_form_is_read_too(anybody: Client, tenant: Tenant) -> None:
+    await anybody.ask("POST", "/v1/auth", data={"username": tenant.username, "password": PASSWORD})
+
+
+async def test_an_api_key_gives_a_token(anybody: Client, tenant: Tenant) -> None:
+    before = int(time.time())
+    data = (await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})).json["data"]
+
+    assert {"expired", "token", "user_id", "token_type"} == set(data)
+    assert before + 86_400 <= data["expired"] <= time.time() + 86_400
+    assert "Bearer" == data["token_type"]
+    await Client(anybody._session, data["token"]).get("/v1/event")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"password": "wrong horse"}, {"username": "nobody@example.vn"}, {"username": "foo"}, {"username": "\0@\0"}],
+)
+async def test_wrong_credentials_are_all_alike(anybody: Client, tenant: Tenant, wrong: dict[str, str]) -> None:
+    given = {"username": tenant.username, "password": PASSWORD} | wrong
+
+    if "\0" in given["username"]:
+        await anybody.post("/v1/auth", given, expect=422)
+        return
+    answer = await anybody.post("/v1/auth", given, expect=401)
+    assert "WRONG_CREDENTIALS" == answer.json["error"]
+    assert "Bearer" in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_wrong_api_key_is_refused(anybody: Client, tenant: Tenant) -> None:
+    answer = await anybody.post("/v1/auth/token", {"api_key": str(ids.new())}, expect=401)
+
+    assert "WRONG_CREDENTIALS" == answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "username"), ({"username": "a@b"}, "password"), ({"username": 1, "password": "x"}, "username"), ([], "body")],
+)
+async def test_what_is_missing_is_named(anybody: Client, body: Any, field: str) -> None:
+    answer = await anybody.post("/v1/auth", body, expect=422)
+
+    assert ("INVALID_FIELD", field) == (answer.json["error"], answer.json["field"])
+
+
+async def test_guessing_passwords_ends_after_five(anybody: Client, tenant: Tenant) -> None:
+    for _ in range(5):
+        await anybody.post("/v1/auth", {"username": tenant.username, "password": "guess"}, expect=401)
+    refused = await anybody.post("/v1/auth", {"username": tenant.username.upper(), "password": PASSWORD}, expect=429)
+
+    assert "TOO_MANY_REQUESTS" == refused.json["error"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})
+
+
+async def test_right_logins_are_never_too_many(anybody: Client, tenant: Tenant) -> None:
+    for _ in range(7):
+        await anybody.post("/v1/auth", {"username": tenant.username, "password": PASSWORD})
+
+
+async def test_no_token_no_answer(anybody: Client) -> None:
+    answer = await anybody.get("/v1/event", expect=401)
+
+    assert "UNAUTHORIZED" == answer.json["error"]
+    assert 'Bearer realm="tongdai"' == answer.headers["WWW-Authenticate"]
+
+
+async def test_the_scheme_is_read_in_any_case(client: Client) -> None:
+    await client.get("/v1/event", headers={"Authorization": f"bearer  {client.token}"})
+
+
+def forged(seal: Seal, tenant: Tenant, user: UUID, **changes: Any) -> str:
+    """A token signed with our key, but saying something else."""
+    tokens = Tokens(seal, 60)
+    now = int(time.time())
+    claims = {
+        "iss": tokens._issuer,
+        "sub": str(user),
+        "dom": str(tenant.domain.domain_uuid),
+        "iat": now,
+        "exp": now + 60,
+    }
+    header, key = tokens._header | changes.pop("header", {}), changes.pop("key", tokens._key)
+    return jwt.encode(header, claims | changes, key, ["HS256", "HS512"])
+
+
+async def user_of(database: db.Database, tenant: Tenant) -> users.User:
+    async with database.connection() as tx:
+        return await users.get(tx, tenant.domain.domain_uuid, "foo")
+
+
+async def test_forged_tokens_are_refused(anybody: Client, tenant: Tenant, seal: Seal, database: db.Database) -> None:
+    user = (await user_of(database, tenant)).user_uuid
+    assert (await Client(anybody._session, forged(seal, tenant, user)).get("/v1/event")).json == {"data": []}
+
+    head, body, signature = tenant.client.token.split(".")
+    unsigned = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+    for token in (
+        "x",
+        "x.y.z",
+        "é.é.é".encode().decode("latin-1"),
+        head + "." + body + ".",
+        head + "." + body + "." + signature[:-2],
+        head + "." + body + "." + signature[::-1],
+        f"{unsigned}.{body}.",
+        f"{unsigned}.{body}.{signature}",
+        forged(seal, tenant, user, exp=int(time.time()) - 1),
+        forged(seal, tenant, user, exp="never"),
+        forged(seal, tenant, user, iss="tongdai:0000000000000000"),
+        forged(seal, tenant, user, header={"kid": "other"}),
+        forged(seal, tenant, user, header={"alg": "HS512"}),
+        forged(seal, tenant, user, key=OctKey.import_key(bytes(32))),
+        forged(Seal(b"another installation's own secret"), tenant, user),
+        forged(seal, tenant, ids.new()),
+        forged(seal, tenant, user, dom=str(ids.new())),
+        forged(seal, tenant, user, sub="101"),
+    ):
+        answer = await Client(anybody._session, token).get("/v1/event", expect=401)
+        assert "UNAUTHORIZED" == answer.json["error"], token
+        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_disabled_user_is_refused_at_once(tenant: Tenant, database: db.Database) -> None:
+    await tenant.client.get("/v1/event")
+    user = await user_of(database, tenant)
+    async with database.transaction() as tx:
+        await users.update(tx, tenant.domain.domain_uuid, msgspec.structs.replace(user, enabled=False))
+
+    await until(lambda: refused(tenant.client))
+    async with database.transaction() as tx:
+        await users.update(tx, tenant.domain.domain_uuid, user)
+    await tenant.client.get("/v1/event")
+
+
+async def test_a_disabled_domain_is_refused_at_once(tenant: Tenant, database: db.Database) -> None:
+    await tenant.client.get("/v1/event")
+    async with database.transaction() as tx:
+        await domains.update(tx, msgspec.structs.replace(tenant.domain, enabled=False))
+
+    await until(lambda: refused(tenant.client))
+
+
+async def refused(client: Client) -> bool:
+    return (await client.get("/v1/event", expect=None)).status == 401

@@ -1,0 +1,37 @@
+"""Is asked, in JSON: the HTTP API of the reference, one module a noun. It never speaks to the switch: see commands."""
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+
+from tongdai.api import auth, cdrs, click2call, events, health, inputs, observing, pages, problems, recordings, sandbox
+from tongdai.api.context import Context, Deps, Sandbox
+
+__all__ = ["Deps", "Sandbox", "create"]
+
+_NOUNS = (auth, events, cdrs, click2call, recordings, sandbox, health, pages)
+_HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range"]
+_EXPOSED = ["Retry-After", "WWW-Authenticate", "Content-Range"]
+
+
+def create(deps: Deps) -> Litestar:
+    """The application. Between its start-up and shutdown it hears of changes and outcomes from the database."""
+    here = Context(deps)
+    app = Litestar(
+        [handler for noun in _NOUNS for handler in noun.HANDLERS],
+        state=State({"context": here}),
+        on_startup=[here.listen],
+        exception_handlers={Exception: problems.answer},
+        cors_config=CORSConfig(
+            allow_origins=list(deps.cors_origins),
+            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_headers=_HEADERS,
+            expose_headers=_EXPOSED,
+            max_age=86_400,
+        ),
+        request_max_body_size=inputs.MAX_BODY,
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = observing.observed(app.asgi_handler)
+    return app

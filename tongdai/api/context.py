@@ -1,0 +1,81 @@
+"""What the API stands on: what the composition root gives it, and what it makes of that once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+import msgspec
+from litestar import Request
+
+from tongdai.api.attempts import Attempts
+from tongdai.api.principals import Principal, Principals
+from tongdai.api.scrolls import Scrolls
+from tongdai.api.tokens import Tokens
+from tongdai.seal import Seal
+from tongdai.store import commands, db
+
+Ask: TypeAlias = Request[Any, Any, Any]
+
+_LOGINS_AT_ONCE = 2  # argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
+
+
+class Sandbox(Protocol):
+    """The simulated carrier, as far as the API may ask of it."""
+
+    async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
+        """A customer, by behaviour (answers, hangs_up, ...) or by number, calls the hotline; the customer's number.
+
+        Once answered it hangs up after `talk_s` seconds. Raises errors.Invalid naming `customer`, errors.Unavailable.
+        """
+
+
+class Deps(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
+
+    database: db.Database
+    seal: Seal
+    base_url: str  # how clients reach us, without a trailing slash
+    recordings: Path  # the folder that a CDR's `recording_file` is under
+    callback_guard: Callable[[str], object]
+    token_life_s: int = 86_400
+    patience_s: float = 5.0  # for the engine to take a command and answer it
+    cors_origins: tuple[str, ...] = ("*",)
+    checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
+    sandbox: Sandbox | None = None
+
+
+class Context:
+    """The deps, and what remembers something between requests."""
+
+    def __init__(self, deps: Deps) -> None:
+        self.deps = deps
+        self.database, self.seal = deps.database, deps.seal
+        self.tokens = Tokens(deps.seal, deps.token_life_s)
+        self.principals = Principals(deps.database, self.tokens)
+        self.outcomes = commands.Outcomes(deps.database)
+        self.scrolls = Scrolls(deps.seal)
+        self.wrong_logins = Attempts(5)
+        self.wrong_recordings = Attempts(60)
+        self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
+
+    async def listen(self) -> None:
+        """From now on changes of users and outcomes of commands are heard at once."""
+        heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
+        await self.database.listen(heard, lost=self.principals.lost)
+        self.principals.listening()
+
+
+def of(request: Ask) -> Context:
+    """The context of the application that serves the request."""
+    return cast("Context", request.app.state["context"])
+
+
+async def principal(request: Ask) -> Principal:
+    """Who asks. Raises errors.NotAuthenticated."""
+    return await of(request).principals.of(request.scope)
+
+
+def address(request: Ask) -> str:
+    """Where the request comes from."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,54 @@
+"""Access tokens: signed by this installation with one algorithm, good until they expire (RFC 7515, RFC 7519)."""
+
+import time
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from tongdai import errors
+from tongdai.seal import Seal
+
+_ALGORITHM = "HS256"  # pinned: what the header of a token asks for is not heeded
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """Who a token speaks for, until when (Unix time)."""
+
+    iss: str
+    sub: UUID  # user
+    dom: UUID  # domain
+    iat: int
+    exp: int
+
+
+class Tokens:
+    """Issues and reads the tokens of one installation."""
+
+    def __init__(self, seal: Seal, life_s: int) -> None:
+        secret = seal.key("token")
+        self._key, self._life_s = OctKey.import_key(secret), life_s
+        self._issuer = "tongdai:" + sha256(b"issuer" + secret).hexdigest()[:16]
+        self._header = {"typ": "JWT", "alg": _ALGORITHM, "kid": sha256(b"kid" + secret).hexdigest()[:16]}
+
+    def issue(self, domain_uuid: UUID, user_uuid: UUID) -> tuple[str, int]:
+        """A token for the user, and the Unix time at which it expires."""
+        now = int(time.time())
+        claims = Claims(self._issuer, user_uuid, domain_uuid, now, now + self._life_s)
+        return jwt.encode(self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]), claims.exp
+
+    def read(self, token: str) -> Claims:
+        """What a token of ours says. Raises errors.NotAuthenticated when it is not ours, or has expired."""
+        try:
+            decoded = jwt.decode(token, self._key, [_ALGORITHM])
+            claims = msgspec.convert(decoded.claims, Claims)
+        except (JoseError, ValueError, msgspec.ValidationError) as reason:
+            raise errors.NotAuthenticated("The token is not valid.") from reason
+        if claims.iss != self._issuer or decoded.header.get("kid") != self._header["kid"]:
+            raise errors.NotAuthenticated("The token is not valid.")
+        if claims.exp <= time.time():
+            raise errors.NotAuthenticated("The token has expired.")
+        return claims

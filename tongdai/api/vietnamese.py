@@ -1,0 +1,11 @@
+"""The reasons that the API gives in English, in Vietnamese."""
+
+REASONS = {
+    "The token is not valid.": "Token không hợp lệ.",
+    "The token has expired.": "Token đã hết hạn.",
+    "The account is gone.": "Tài khoản không còn nữa.",
+    "The account is disabled.": "Tài khoản đã bị khoá.",
+    "is required": "bắt buộc phải có",
+    "The body is not JSON.": "Nội dung không phải là JSON.",
+    "The form cannot be read.": "Không đọc được form.",
+}
