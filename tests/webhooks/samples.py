@@ -37,7 +37,7 @@ def event(domain: directory.Domain, name: events.EventName = "ringing", call_uui
 
 
 async def subscribe(
-    database: db.Database, seal: Seal, domain: directory.Domain, event_name: str, url: str, apikey: str = ""
+    database: db.Database, seal: Seal, domain: directory.Domain, event_name: str, url: str, *, apikey: str = ""
 ) -> UUID:
     """A subscription's id; its secret is SECRET."""
     subscription_uuid = ids.new()

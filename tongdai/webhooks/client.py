@@ -95,6 +95,8 @@ class Client:
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
         """The connection can be used again, or is closed: the status alone is what counts."""
+        if response.content.at_eof():
+            return
         try:
             async with asyncio.timeout(self._limits.body_s):
                 left = _BODY_BYTES
@@ -154,7 +156,8 @@ class _Resolver(AbstractResolver):
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     """Seconds, from delta-seconds or a date (RFC 9110 10.2.3); None where absent or neither."""
-    text = response.headers.get("Retry-After", "")
+    if (text := response.headers.get("Retry-After")) is None:
+        return None
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
     try:

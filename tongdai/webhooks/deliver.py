@@ -9,7 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -32,7 +32,8 @@ _HELD = 2048  # deliveries in all lanes, at most: memory, and what a crash delay
 _COUNT_EVERY_S = 10.0
 
 _log = structlog.get_logger()
-_attempts = Counter("tongdai_delivery_attempts", "POSTs to subscribers, by what followed.", ["verdict"])
+_counter = Counter("tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"])
+_attempts = {state: _counter.labels(state) for state in ("delivered", "due", "failed")}
 _latency = Histogram(
     "tongdai_delivery_post_seconds", "Time of one POST.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 )
@@ -99,8 +100,9 @@ class Dispatcher:
         self._chance, self._clock = chance, clock
         self._apikey = lru_cache(4096)(seal.open)
         self._key = lru_cache(4096)(lambda sealed: sign.key(seal.open(sealed)))
-        self._slots = asyncio.Semaphore(slots)
-        self._trials = asyncio.Semaphore(max(1, slots // 2))  # for endpoints that failed: the rest is for the others
+        # Endpoints that failed share a part of the slots, so however many of them hang, the others have theirs.
+        self._trials = asyncio.Semaphore(max(1, slots // 4))
+        self._slots = asyncio.Semaphore(max(1, slots - slots // 4))
         self._lanes: dict[UUID, Lane] = {}
         self._found: set[UUID] = set()  # endpoints that may have more
         self._woken: set[UUID] = set()  # domains that may have more
@@ -246,26 +248,24 @@ class Dispatcher:
         """What came of one delivery."""
         if not delivery.is_enabled:
             return deliveries.Outcome(delivery, "failed")
-        async with self._trials if lane.is_well is False else nullcontext(), self._slots:
+        async with self._trials if lane.is_well is False else self._slots:
             if asyncio.get_running_loop().time() > send_by:
                 return deliveries.Outcome(delivery, "due")
             at = self._clock()
             answer = await self._post(delivery, int(at))
         verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
         lane.learn(is_well=verdict.state == "delivered", latency_s=answer.latency_s)
-        _attempts.labels(verdict.state).inc()
+        self._count(delivery, verdict, answer)
+        attempt = deliveries.Attempt(
+            datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
+        )
+        return deliveries.Outcome(delivery, verdict.state, verdict.delay_s, attempt, verdict.disable)
+
+    def _count(self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer) -> None:
+        _attempts[verdict.state].inc()
         _latency.observe(answer.latency_s)
         if verdict.state == "delivered":
             _age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))
-        return deliveries.Outcome(
-            delivery,
-            verdict.state,
-            verdict.delay_s,
-            deliveries.Attempt(
-                datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
-            ),
-            verdict.disable,
-        )
 
     async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
         """How the POST went, or why it could not be made."""

@@ -1,8 +1,6 @@
 """Standard Webhooks 1.0 signatures: who receives one knows that the body came from here, unchanged and just now."""
 
-import binascii
 import hmac
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from hashlib import sha256
@@ -11,35 +9,34 @@ from uuid import UUID
 from tongdai import errors
 
 PREFIX = "whsec_"
-_SIZE = 32  # bytes of a new secret
 _SIZES = range(24, 65)  # bytes; Standard Webhooks, "Signature scheme"
-
-
-def new_secret() -> str:
-    """A subscription's secret: whsec_ and the base64 of 32 random bytes."""
-    return PREFIX + b64encode(os.urandom(_SIZE)).decode()
 
 
 def key(secret: str) -> bytes:
     """The bytes that sign. Raises errors.Invalid unless it is whsec_ and the base64 of 24 to 64 bytes."""
     try:
         signing = b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         signing = b""
     if not secret.startswith(PREFIX) or len(signing) not in _SIZES:
         raise errors.Invalid("expected whsec_ and the base64 of 24 to 64 bytes", field="secret")
     return signing
 
 
+def signature(signing: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """v1, and the base64 of HMAC-SHA256 over id.timestamp.body."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + b64encode(hmac.digest(signing, signed, sha256)).decode()
+
+
 def headers(event_uuid: UUID, timestamp: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The three headers of one attempt at `timestamp` (Unix seconds): a signature for each key, newest first, so that
-    receivers know the body by the new secret or by the one being retired.
+    """The three headers of one attempt at `timestamp` (Unix seconds), with a signature for each key.
+
+    While a secret is being replaced there are two: receivers know the body by either.
     """
-    signed = f"{event_uuid}.{timestamp}.".encode() + body
+    message_id = str(event_uuid)
     return {
-        "webhook-id": str(event_uuid),
+        "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(
-            "v1," + b64encode(hmac.digest(signing, signed, sha256)).decode() for signing in keys
-        ),
+        "webhook-signature": " ".join(signature(signing, message_id, timestamp, body) for signing in keys),
     }
