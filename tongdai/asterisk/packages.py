@@ -31,7 +31,7 @@ SYSTEM = Path("/usr")
 
 DEBIAN_SUITES = frozenset({"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"})
 KEYRING = Path("usr/share/keyrings/debian-archive-keyring.gpg")
-ARCHIVE_INFO = Path("usr/share/python-apt/templates/Debian.info")
+ARCHIVE_NAMED_IN = Path("usr/bin/mmdebstrap")
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told what is being done, and how many of how many parts of it are done."""
@@ -173,15 +173,15 @@ def debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
     keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS))
     if addresses and keyring.exists():
         return addresses[0], keyring
-    # Ubuntu packages both: Debian's keys, and a table of distributions with Debian's address in it.
+    # Ubuntu packages both: Debian's keys, and a program that makes Debian systems and so knows where Debian is.
     apt = Apt.of_machine(scratch / "machine")
     apt.get(["update"], "reading the index of this machine's own archive", progress)
-    apt.get(["download", "debian-archive-keyring", "python-apt-common"], "downloading Debian's keys", progress)
+    apt.get(["download", "debian-archive-keyring", ARCHIVE_NAMED_IN.name], "downloading Debian's keys", progress)
     unpack(apt.downloads(), tree := scratch / "keys", "unpacking Debian's keys", progress)
-    stated = re.search(r"^BaseURI: (\S+)", (tree / ARCHIVE_INFO).read_text(), re.MULTILINE)
-    if not addresses and stated is None:
-        raise errors.SetupError(f"{ARCHIVE_INFO} does not state the address of Debian's archive")
-    return addresses[0] if addresses else str(stated and stated[1]), tree / KEYRING
+    named = re.search(r"https?://[^\s'\"]+/debian\b", (tree / ARCHIVE_NAMED_IN).read_text())
+    if named is None:
+        raise errors.SetupError(f"{ARCHIVE_NAMED_IN.name} does not name Debian's archive: add it to apt's sources")
+    return (*addresses, f"{named[0]}/")[0], tree / KEYRING
 
 
 TARGETS = (
