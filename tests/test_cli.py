@@ -1,0 +1,422 @@
+"""The operator's commands, from the command line down to a real PostgreSQL."""
+
+import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tongdai.cli import app
+from tongdai.seal import Seal
+from tongdai.store import db, extensions, migrate, server, trunks, users
+
+SECRET = "a master key of thirty-two characters or more"
+_names = itertools.count(1)
+
+
+class Cli:
+    """Runs tongdai with these settings, and with a domain of its own."""
+
+    def __init__(self, **environ: str) -> None:
+        self.environ = environ
+        self.domain = f"cli{next(_names)}.example.vn"
+
+    def __call__(self, *args: str, given: str = "", code: int = 0) -> str:
+        """What a command prints; on standard error when it is to end with a code other than 0."""
+        result = CliRunner().invoke(app, args, input=given, env={**self.environ, "TONGDAI_DOMAIN": self.domain})
+        assert result.exit_code == code, f"{args}: {result.output} {result.exception!r}"
+        return result.stderr if code else result.stdout
+
+    def json(self, *args: str, given: str = "") -> Any:
+        return json.loads(self(*args, "--json", given=given))
+
+    def refuses(self, *args: str, code: int = 1) -> str:
+        """The one line that a command is refused with."""
+        told = self(*args, code=code)
+        assert told.startswith("error: "), told
+        assert told.count("\n") == 1, told
+        return told.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.fixture
+def cli(database: db.Database) -> Cli:
+    """The settings' DSN and secret are given; the domain is there, with extensions 101, 102 and a trunk `carrier`."""
+    cli = Cli(TONGDAI_DSN=database.dsn, TONGDAI_SECRET=SECRET)
+    cli("domain", "create", cli.domain)
+    cli("extension", "create", "101")
+    cli("extension", "create", "102")
+    cli("trunk", "create", "carrier", "--host", "203.0.113.7")
+    return cli
+
+
+@pytest.fixture
+def sealed() -> Seal:
+    return Seal(SECRET.encode())
+
+
+def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
+    name = f"more-{cli.domain}"
+    made = cli.json("domain", "create", name, "--time-zone", "Asia/Bangkok", "--country-code", "66", "--no-recording")
+    assert made.pop("domain_uuid")
+    assert made == {
+        "name": name,
+        "enabled": True,
+        "time_zone": "Asia/Bangkok",
+        "country_code": "66",
+        "call_id_mode": "leg",
+        "recording": False,
+        "recording_days": None,
+        "max_calls": 100,
+    }
+    assert name in [domain["name"] for domain in cli.json("domain", "list")]
+
+    changes = ["--time-zone", "Asia/Tokyo", "--disable", "--recording", "--recording-days", "30", "--max-calls", "5"]
+    changed = cli.json("domain", "update", name, *changes, "--call-id-mode", "conversation", "--country-code", "81")
+    assert changed == cli.json("domain", "show", name)
+    assert made | {
+        "enabled": False,
+        "time_zone": "Asia/Tokyo",
+        "country_code": "81",
+        "call_id_mode": "conversation",
+        "recording": True,
+        "recording_days": 30,
+        "max_calls": 5,
+    } == {key: value for key, value in changed.items() if key != "domain_uuid"}
+    assert cli.json("domain", "update", name, "--recording-days", "0")["recording_days"] is None
+
+    cli("domain", "delete", name, given="n\n", code=1)
+    cli("domain", "show", name)
+    assert cli("domain", "delete", name, "--yes") == f"Deleted domain {name}.\n"
+    assert cli.refuses("domain", "show", name, code=3) == f"no such domain: {name}"
+
+
+async def test_a_user_logs_in_with_what_was_shown_once(cli: Cli, database: db.Database, sealed: Seal) -> None:
+    who = f"admin@{cli.domain}"
+    shown = await in_thread(cli.json, "user", "create", who)
+    async with database.connection() as tx:
+        account = await users.login(tx, sealed, "admin", cli.domain, shown["password"])
+
+    assert account.api_key == shown["api_key"]
+    assert len(shown["password"]) >= 16
+    later = await in_thread(cli, "user", "show", who) + await in_thread(cli, "user", "list")
+    assert "admin" in later
+    assert shown["password"] not in later
+    assert shown["api_key"] not in later
+    assert await in_thread(cli, "api-key", "show", who) == shown["api_key"] + "\n"
+
+    rotated = await in_thread(cli.json, "api-key", "rotate", who)
+    async with database.connection() as tx:
+        assert (await users.by_api_key(tx, sealed, rotated["api_key"])).username == "admin"
+    assert rotated["api_key"] != shown["api_key"]
+
+
+async def test_a_user_is_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:
+    who = f"foo@{cli.domain}"
+    await in_thread(cli, "user", "create", who, "--level", "user", "--password", "first password")
+    changed = await in_thread(
+        cli.json, "user", "update", who, "--level", "admin", "--password", "-", given="mật khẩu mới\n"
+    )
+    assert changed["level"] == "admin"
+    async with database.connection() as tx:
+        assert await users.login(tx, sealed, "foo", cli.domain, "mật khẩu mới")
+
+    assert (await in_thread(cli.json, "user", "update", who, "--disable"))["enabled"] is False
+    assert await in_thread(cli, "user", "delete", who) == f"Deleted user {who}.\n"
+    assert await in_thread(cli.json, "user", "list") == []
+
+
+@pytest.mark.parametrize("who", ["admin", "@x.vn", "admin@"])
+def test_a_user_is_named_as_it_logs_in(cli: Cli, who: str) -> None:
+    assert "expected user@domain" in cli("user", "show", who, code=2)
+
+
+async def test_an_extension_registers_with_what_was_shown_once(cli: Cli, database: db.Database) -> None:
+    async def digests() -> str:
+        async with database.connection() as tx:
+            logins = await extensions.list_for_provisioning(tx)
+        return next(login.digest_sha256 for login in logins if (login.domain, login.extension) == (cli.domain, "103"))
+
+    def expected(password: str) -> str:
+        return extensions.digests("103", cli.domain, password)[1]
+
+    made = await in_thread(cli.json, "extension", "create", "103")
+    assert await digests() == expected(made["password"])
+    again = await in_thread(cli.json, "extension", "update", "103", "--new-password")
+    assert await digests() == expected(again["password"])
+    assert again["password"] != made["password"]
+    await in_thread(cli.json, "extension", "update", "103", "--password", "-", given="Chosen-Secret.1\n")
+    assert await digests() == expected("Chosen-Secret.1")
+    assert "password" not in await in_thread(cli.json, "extension", "update", "103", "--name", "Còn")
+    assert await digests() == expected("Chosen-Secret.1")
+    assert "password" not in await in_thread(cli, "extension", "show", "103")
+
+
+def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
+    cli("hotline", "create", "19001919", "--trunk", "carrier")
+    changes = ["--name", "Nguyễn Thị Ánh", "--recording", "off", "--hotline", "19001919", "--max-calls", "3"]
+    changed = cli.json("extension", "update", "101", *changes, "--ring-timeout", "40", "--disable")
+    assert changed == {
+        "extension": "101",
+        "name": "Nguyễn Thị Ánh",
+        "enabled": False,
+        "recording": False,
+        "hotline": "19001919",
+        "max_calls": 3,
+        "ring_timeout_s": 40,
+    }
+    assert changed == cli.json("extension", "show", "101") == cli.json("extension", "list")[0]
+    assert "Nguyễn Thị Ánh" in cli("extension", "list")
+
+    back = cli.json("extension", "update", "101", "--recording", "domain", "--hotline", "", "--enable")
+    assert (back["recording"], back["hotline"], back["enabled"], back["name"]) == (None, None, True, "Nguyễn Thị Ánh")
+
+    assert cli("extension", "delete", "101") == "Deleted extension 101.\n"
+    assert [extension["extension"] for extension in cli.json("extension", "list")] == ["102"]
+
+
+async def test_a_trunk_is_made_listed_shown_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:
+    async def password() -> str:
+        async with database.connection() as tx:
+            links = await trunks.list_for_provisioning(tx, sealed)
+        return next(link.password for link in links if (link.domain, link.trunk.host) == (cli.domain, "sip.carrier.vn"))
+
+    options = ["--host", "sip.carrier.vn", "--auth", "registration", "--username", "u1", "--transport", "tcp"]
+    made = await in_thread(cli.json, "trunk", "create", "vnpt", *options, "--password", "-", given="Carrier.Secret\n")
+    assert "Carrier" not in str(made)
+    assert await password() == "Carrier.Secret"
+
+    changes = ["--addresses", "203.0.113.0/28, 2001:db8::1", "--number-format", "e164", "--shared", "--max-calls", "9"]
+    more = ["--new-name", "VNPT Hà Nội", "--from-user", "02873001234", "--from-domain", "carrier.vn"]
+    changed = await in_thread(cli.json, "trunk", "update", "vnpt", *changes, *more)
+    assert changed == made | {
+        "name": "VNPT Hà Nội",
+        "addresses": ["203.0.113.0/28", "2001:db8::1"],
+        "number_format": "e164",
+        "shared": True,
+        "max_calls": 9,
+        "from_user": "02873001234",
+        "from_domain": "carrier.vn",
+    }
+    assert await password() == "Carrier.Secret"
+    assert changed == await in_thread(cli.json, "trunk", "show", "VNPT Hà Nội")
+    assert "203.0.113.0/28, 2001:db8::1" in await in_thread(cli, "trunk", "list")
+
+    await in_thread(cli, "trunk", "update", "VNPT Hà Nội", "--password", "Another.Secret")
+    assert await password() == "Another.Secret"
+    assert await in_thread(cli, "trunk", "delete", "VNPT Hà Nội") == "Deleted trunk VNPT Hà Nội.\n"
+    assert [trunk["name"] for trunk in await in_thread(cli.json, "trunk", "list")] == ["carrier"]
+
+
+def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
+    cli("trunk", "create", "second", "--host", "203.0.113.8")
+    second = cli.json("trunk", "show", "second")["trunk_uuid"]
+    options = ["--trunk", "carrier", "--destination", "101", "--default", "--name", "Tổng đài"]
+    made = cli.json("hotline", "create", "028 7300 1234", *options)
+    assert made | {"trunk_uuid": ""} == {
+        "number": "02873001234",
+        "canonical": "842873001234",
+        "trunk_uuid": "",
+        "name": "Tổng đài",
+        "destination": "101",
+        "is_default": True,
+        "enabled": True,
+    }
+    changed = cli.json("hotline", "update", "+842873001234", "--trunk", second, "--destination", "", "--disable")
+    assert changed == made | {"trunk_uuid": second, "destination": "", "enabled": False}
+    assert changed == cli.json("hotline", "show", "842873001234") == cli.json("hotline", "list")[0]
+    assert "Tổng đài" in cli("hotline", "list")
+
+    assert cli("hotline", "delete", "02873001234") == "Deleted hotline 02873001234.\n"
+    assert cli.json("hotline", "list") == []
+
+
+def test_a_ring_group_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
+    made = cli.json(
+        "ring-group", "create", "600", "--members", "102,101", "--strategy", "sequential", "--overflow", "101"
+    )
+    changes = ["--members", "101", "--strategy", "round_robin", "--ring-timeout", "5", "--timeout", "50"]
+    changed = cli.json("ring-group", "update", "600", *changes, "--overflow", "", "--name", "Kinh doanh")
+    assert made["members"] == ["102", "101"]
+    assert changed == {
+        "number": "600",
+        "name": "Kinh doanh",
+        "strategy": "round_robin",
+        "members": ["101"],
+        "ring_timeout_s": 5,
+        "timeout_s": 50,
+        "overflow": "",
+        "next_member": 0,
+    }
+    assert changed == cli.json("ring-group", "show", "600") == cli.json("ring-group", "list")[0]
+    assert cli.json("ring-group", "update", "600", "--members", "")["members"] == []
+    assert cli("ring-group", "delete", "600") == "Deleted ring group 600.\n"
+    assert cli.json("ring-group", "list") == []
+
+
+def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
+    made = cli.json("queue", "create", "700", "--agents", "101,102", "--music", "jazz", "--overflow", "101")
+    changes = ["--agents", "102", "--ring-timeout", "9", "--rest", "1", "--wrap-up", "2", "--timeout", "60"]
+    changed = cli.json("queue", "update", "700", *changes, "--overflow", "", "--music", "default", "--name", "Hỗ trợ")
+    assert (made["agents"], made["music"], made["overflow"]) == (["101", "102"], "jazz", "101")
+    assert changed == {
+        "number": "700",
+        "name": "Hỗ trợ",
+        "agents": ["102"],
+        "ring_timeout_s": 9,
+        "rest_s": 1,
+        "wrap_up_s": 2,
+        "timeout_s": 60,
+        "overflow": "",
+        "music": "default",
+    }
+    assert changed == cli.json("queue", "show", "700") == cli.json("queue", "list")[0]
+    assert "Hỗ trợ" in cli("queue", "list")
+    assert cli("queue", "delete", "700") == "Deleted queue 700.\n"
+    assert cli.json("queue", "list") == []
+
+
+def test_refusals_are_one_line_that_names_the_field(cli: Cli) -> None:
+    assert cli.refuses("domain", "create", cli.domain) == "name: a domain of this name exists already"
+    assert cli.refuses("domain", "create", "Sales").startswith("name: a DNS name in lower case")
+    assert cli.refuses("domain", "update", cli.domain, "--time-zone", "Hanoi").startswith("time_zone: ")
+    assert cli.refuses("extension", "create", "10a") == "number: 2 to 8 digits are needed"
+    assert cli.refuses("extension", "create", "104", "--name", "a\nb").startswith("name: ")
+    assert cli.refuses("trunk", "create", "bad", "--host", "a;b").startswith("host: ")
+    assert cli.refuses("trunk", "create", "bad", "--host", "a.vn", "--auth", "digest").startswith("username: ")
+    assert cli.refuses("hotline", "create", "19001919", "--trunk", "none") == "trunk: no such trunk"
+    assert cli.refuses("hotline", "create", "abc", "--trunk", "carrier").startswith("number: not a phone number")
+    assert cli.refuses("ring-group", "create", "600", "--members", "101,999") == "members: no such extension: 999"
+    cli("ring-group", "create", "600", "--members", "101")
+    assert cli.refuses("extension", "delete", "101") == "number: in use by ring group 600"
+    assert cli.refuses("queue", "create", "700", "--timeout", "1").startswith("timeout_s: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("domain", "show", "unknown.example.vn"), "no such domain: unknown.example.vn"),
+        (("extension", "list", "--domain", "unknown.example.vn"), "no such domain: unknown.example.vn"),
+        (("extension", "show", "999"), "no such extension: 999"),
+        (("extension", "update", "999", "--name", "x"), "no such extension: 999"),
+        (("extension", "delete", "999"), "no such extension: 999"),
+        (("trunk", "update", "none", "--host", "x"), "no such trunk: none"),
+        (("trunk", "delete", "none"), "no such trunk: none"),
+        (("hotline", "delete", "19001919"), "no such hotline: 19001919"),
+        (("ring-group", "show", "600"), "no such ring group: 600"),
+        (("queue", "delete", "700"), "no such queue: 700"),
+    ],
+)
+def test_what_is_not_there_is_named(cli: Cli, args: tuple[str, ...], told: str) -> None:
+    assert cli.refuses(*args, code=3) == told
+
+
+def test_wrong_usage_is_told_by_the_parser(cli: Cli) -> None:
+    assert "--strategy" in cli("ring-group", "create", "600", "--strategy", "random", code=2)
+    assert "--max-calls" in cli("extension", "create", "104", "--max-calls", "many", code=2)
+
+
+@pytest.mark.parametrize("noun", ["domain", "user", "extension", "trunk", "hotline", "ring-group", "queue"])
+def test_help_has_an_example(noun: str) -> None:
+    for verb in ("create", "update"):
+        told = CliRunner().invoke(app, [noun, verb, "--help"]).stdout
+        assert f"Example: tongdai {noun} {verb}" in told
+    assert "Usage" in CliRunner().invoke(app, [noun]).output
+
+
+async def test_a_database_of_no_version_is_told_so_and_migrated(database: db.Database) -> None:
+    async with database.connection() as tx:
+        await tx.execute("DROP DATABASE IF EXISTS unmigrated WITH (FORCE)")
+        await tx.execute("CREATE DATABASE unmigrated")
+    cli = Cli(TONGDAI_DSN=database.dsn.replace("/tongdai?", "/unmigrated?"), TONGDAI_SECRET=SECRET)
+
+    assert "run tongdai migrate" in await in_thread(cli.refuses, "domain", "list", code=4)
+    pending = await in_thread(cli.json, "migrate", "--pending")
+    assert pending[0] == "0001_initial.sql"
+    assert "pending 0001_initial.sql" in await in_thread(cli, "migrate", "--pending")
+    assert "applied 0001_initial.sql" in await in_thread(cli, "migrate")
+    assert await in_thread(cli, "migrate") == "The schema is up to date.\n"
+    assert await in_thread(cli.json, "domain", "list") == []
+
+
+def test_a_database_that_is_away_is_told_so() -> None:
+    away = Cli(TONGDAI_DSN="postgresql://postgres@127.0.0.1:1/none", TONGDAI_SECRET=SECRET)
+    assert away.refuses("domain", "list", code=4) == "Not available right now. The database cannot be reached."
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    wrong = Cli(TONGDAI_HTTP="nonsense", TONGDAI_DATA=str(tmp_path))
+    assert wrong.refuses("domain", "list", code=4).startswith("TONGDAI_HTTP='nonsense': ")
+
+
+def test_without_a_master_key_no_secret_is_written(cli: Cli, tmp_path: Path) -> None:
+    keyless = Cli(TONGDAI_DSN=cli.environ["TONGDAI_DSN"], TONGDAI_DATA=str(tmp_path))
+    assert "TONGDAI_SECRET" in keyless.refuses("user", "create", f"admin@{cli.domain}", code=4)
+    assert list(tmp_path.iterdir()) == []
+
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    assert keyless.json("user", "create", f"admin@{cli.domain}")["api_key"]
+
+
+def test_another_master_key_is_told_so(cli: Cli) -> None:
+    cli("user", "create", f"admin@{cli.domain}")
+    cli.environ["TONGDAI_SECRET"] = "another master key of thirty-two characters"
+    assert "another master key" in cli.refuses("api-key", "show", f"admin@{cli.domain}", code=4)
+
+
+@pytest.fixture
+async def embedded() -> AsyncIterator[tuple[Path, server.Server]]:
+    """A data folder in which the embedded PostgreSQL runs, migrated."""
+    with tempfile.TemporaryDirectory(prefix="tongdai-test-") as folder:
+        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
+        try:
+            await migrate.apply(running.dsn)
+            yield Path(folder), running
+        finally:
+            await running.stop()
+
+
+async def test_the_embedded_database_is_found_while_it_runs(embedded: tuple[Path, server.Server]) -> None:
+    folder, running = embedded
+    cli = Cli(TONGDAI_DATA=str(folder))
+    await in_thread(cli, "domain", "create", cli.domain)
+    assert [domain["name"] for domain in await in_thread(cli.json, "domain", "list")] == [cli.domain]
+
+    await running.stop()
+    assert "start tongdai first" in await in_thread(cli.refuses, "domain", "list", code=4)
+
+
+def test_a_folder_where_nothing_was_started_is_told_so(tmp_path: Path) -> None:
+    assert "start tongdai first" in Cli(TONGDAI_DATA=str(tmp_path)).refuses("domain", "list", code=4)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_vietnamese_survives_a_shell_without_a_locale(cli: Cli) -> None:
+    environ = {**cli.environ, "PATH": os.environ["PATH"], "LC_ALL": "C", "TONGDAI_DOMAIN": cli.domain}
+    command = [sys.executable, "-m", "tongdai", "extension", "update", "101", "--name", "Đặng Thị Ngọc Ánh"]
+    changed = subprocess.run(command, env=environ, capture_output=True, check=True)
+    table = subprocess.run([*command[:4], "list"], env=environ, capture_output=True, check=True)
+
+    assert "Đặng Thị Ngọc Ánh" in changed.stdout.decode()
+    assert "Đặng Thị Ngọc Ánh" in table.stdout.decode()
+    assert cli.json("extension", "show", "101")["name"] == "Đặng Thị Ngọc Ánh"
+
+
+def test_a_refusal_in_a_process_of_its_own_is_one_line_and_a_code(cli: Cli) -> None:
+    environ = {**cli.environ, "PATH": os.environ["PATH"], "TONGDAI_DOMAIN": cli.domain}
+    command = [sys.executable, "-m", "tongdai", "queue", "show", "700"]
+    refused = subprocess.run(command, env=environ, capture_output=True, check=False, text=True)
+
+    assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", "error: no such queue: 700\n")
+
+
+async def in_thread(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Each command runs a loop of its own, so not in ours."""
+    return await asyncio.to_thread(function, *args, **kwargs)

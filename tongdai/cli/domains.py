@@ -1,0 +1,110 @@
+"""tongdai domain: the tenants."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx import directory
+from tongdai.store import db, domains
+
+app = typer.Typer(no_args_is_help=True, help="Domains: the tenants. A domain's name is also its SIP domain.")
+
+Name = Annotated[str, typer.Argument(help="A DNS name, such as sales.example.vn.", show_default=False)]
+TIME_ZONE = typer.Option(help="Of its local times and days.")
+COUNTRY_CODE = typer.Option(help="Of its national numbers, without +.")
+CALL_ID_MODE = typer.Option(help="The call_id that events carry: each leg's own, or the conversation's.")
+RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
+RECORDING_DAYS = typer.Option(min=0, help="How many days recordings are kept; 0: for ever.")
+MAX_CALLS = typer.Option(help="Calls at the same time.")
+
+
+@app.command()
+def create(
+    name: Name,
+    *,
+    time_zone: Annotated[str, TIME_ZONE] = "Asia/Ho_Chi_Minh",
+    country_code: Annotated[str, COUNTRY_CODE] = "84",
+    call_id_mode: Annotated[directory.CallIdMode, CALL_ID_MODE] = "leg",
+    recording: Annotated[bool, RECORDING] = True,
+    recording_days: Annotated[int, RECORDING_DAYS] = 0,
+    max_calls: Annotated[int, MAX_CALLS] = 100,
+    as_json: options.Json = False,
+) -> None:
+    """Make a domain.
+
+    Example: tongdai domain create sales.example.vn --recording-days 90
+    """
+
+    async def work(tx: db.Tx) -> directory.Domain:
+        return await domains.insert(
+            tx,
+            name,
+            time_zone=time_zone,
+            country_code=country_code,
+            call_id_mode=call_id_mode,
+            recording=recording,
+            recording_days=recording_days or None,
+            max_calls=max_calls,
+        )
+
+    terminal.one(session.run(work), as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: options.Json = False) -> None:
+    """Show all domains."""
+    columns = "name", "enabled", "time_zone", "country_code", "recording", "max_calls", "domain_uuid"
+    terminal.many(session.run(domains.list), *columns, as_json=as_json)
+
+
+@app.command()
+def show(name: Name, *, as_json: options.Json = False) -> None:
+    """Show a domain."""
+    terminal.one(session.call(name, domains.get), as_json=as_json)
+
+
+@app.command()
+def update(
+    name: Name,
+    *,
+    time_zone: Annotated[str | None, TIME_ZONE] = None,
+    country_code: Annotated[str | None, COUNTRY_CODE] = None,
+    call_id_mode: Annotated[directory.CallIdMode | None, CALL_ID_MODE] = None,
+    recording: Annotated[bool | None, RECORDING] = None,
+    recording_days: Annotated[int | None, RECORDING_DAYS] = None,
+    max_calls: Annotated[int | None, MAX_CALLS] = None,
+    enabled: Annotated[bool | None, options.ENABLED] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change a domain; what is not given stays.
+
+    Example: tongdai domain update sales.example.vn --time-zone Asia/Tokyo --disable
+    """
+    changes = options.given(
+        time_zone=time_zone,
+        country_code=country_code,
+        call_id_mode=call_id_mode,
+        recording=recording,
+        max_calls=max_calls,
+        enabled=enabled,
+    )
+    if recording_days is not None:
+        changes["recording_days"] = recording_days or None
+
+    async def work(tx: db.Tx) -> directory.Domain:
+        changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
+        await domains.update(tx, changed)
+        return changed
+
+    terminal.one(session.run(work), as_json=as_json)
+
+
+@app.command()
+def delete(name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Delete a domain with everything in it: users, extensions, call records, subscriptions."""
+    if not yes:
+        typer.confirm(f"Delete {name} with its users, extensions, call records and subscriptions?", abort=True)
+    session.call(name, domains.delete)
+    terminal.say(f"Deleted domain {name}.")

@@ -1,0 +1,111 @@
+"""tongdai extension: internal numbers and their phones' passwords."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx.directory import Extension
+from tongdai.store import db, extensions
+
+app = typer.Typer(no_args_is_help=True, help="Extensions: internal numbers, which phones register as.")
+
+Number = Annotated[str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits.", show_default=False)]
+Recording = Literal["on", "off", "domain"]
+RECORDING = typer.Option(help="Record its answered calls; domain: as the domain says.")
+HOTLINE = typer.Option(help='What its outbound calls show; "": the domain\'s default hotline.', show_default=False)
+MAX_CALLS = typer.Option(help="Calls at the same time.")
+RING_TIMEOUT = typer.Option(help="Seconds that it rings, 5 to 300.")
+
+_RECORDING: dict[Recording, bool | None] = {"on": True, "off": False, "domain": None}
+
+
+@app.command()
+def create(
+    extension: Number,
+    *,
+    domain: options.Domain,
+    name: Annotated[str, options.NAME] = "",
+    password: Annotated[str | None, options.PASSWORD] = None,
+    recording: Annotated[Recording, RECORDING] = "domain",
+    hotline: Annotated[str, HOTLINE] = "",
+    max_calls: Annotated[int, MAX_CALLS] = 2,
+    ring_timeout: Annotated[int, RING_TIMEOUT] = 30,
+    as_json: options.Json = False,
+) -> None:
+    """Make an extension, and show its SIP password.
+
+    Example: tongdai extension create 101 --domain sales.example.vn --name "Nguyễn Thị Ánh"
+    """
+    made = Extension(
+        extension,
+        name=name,
+        recording=_RECORDING[recording],
+        hotline=hotline or None,
+        max_calls=max_calls,
+        ring_timeout_s=ring_timeout,
+    )
+    chosen = session.call(domain, extensions.insert, made, options.secret(password))
+    terminal.one(made, as_json=as_json, password=chosen)
+    terminal.once("password")
+
+
+@app.command("list")
+def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a domain's extensions."""
+    columns = "extension", "name", "enabled", "recording", "hotline", "max_calls", "ring_timeout_s"
+    terminal.many(session.call(domain, extensions.list), *columns, as_json=as_json)
+
+
+@app.command()
+def show(extension: Number, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show an extension. Its password cannot be shown again, only replaced."""
+    terminal.one(session.call(domain, extensions.get, extension), as_json=as_json)
+
+
+@app.command()
+def update(
+    extension: Number,
+    *,
+    domain: options.Domain,
+    name: Annotated[str | None, options.NAME] = None,
+    password: Annotated[str | None, typer.Option(help='A new one; "-" reads it from standard input.')] = None,
+    new_password: Annotated[bool, typer.Option("--new-password", help="Make a new random one, and show it.")] = False,
+    recording: Annotated[Recording | None, RECORDING] = None,
+    hotline: Annotated[str | None, HOTLINE] = None,
+    max_calls: Annotated[int | None, MAX_CALLS] = None,
+    ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
+    enabled: Annotated[bool | None, options.ENABLED] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change an extension; what is not given stays.
+
+    Example: tongdai extension update 101 --domain sales.example.vn --new-password
+    """
+    changes = options.given(name=name, max_calls=max_calls, ring_timeout_s=ring_timeout, enabled=enabled)
+    if recording is not None:
+        changes["recording"] = _RECORDING[recording]
+    if hotline is not None:
+        changes["hotline"] = hotline or None
+    given = options.secret(password)
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[Extension, dict[str, Any]]:
+        changed = msgspec.structs.replace(await extensions.get(tx, domain_uuid, extension), **changes)
+        await extensions.update(tx, domain_uuid, changed)
+        if not new_password and given is None:
+            return changed, {}
+        return changed, {"password": await extensions.set_password(tx, domain_uuid, extension, given)}
+
+    changed, shown = session.call(domain, work)
+    terminal.one(changed, as_json=as_json, **shown)
+    if shown:
+        terminal.once("password")
+
+
+@app.command()
+def delete(extension: Number, *, domain: options.Domain) -> None:
+    """Delete an extension that no hotline, ring group or queue leads to."""
+    session.call(domain, extensions.delete, extension)
+    terminal.say(f"Deleted extension {extension}.")

@@ -1,0 +1,95 @@
+"""tongdai hotline: public numbers."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx.directory import Hotline
+from tongdai.store import db, hotlines, trunks
+
+app = typer.Typer(no_args_is_help=True, help="Hotlines: the public numbers of a domain.")
+
+Number = Annotated[
+    str, typer.Argument(metavar="HOTLINE", help="National, international or short: 02873001234.", show_default=False)
+]
+TRUNK = typer.Option(help="What carries it: a trunk of the domain, or a shared one; name or uuid.", show_default=False)
+DESTINATION = typer.Option(
+    help='Where its calls go: an extension, ring group or queue; "" refuses them.', show_default=False
+)
+DEFAULT = typer.Option("--default/--not-default", help="Outbound calls show it where nothing else is said.")
+
+
+@app.command()
+def create(
+    number: Number,
+    *,
+    domain: options.Domain,
+    trunk: Annotated[str, TRUNK],
+    name: Annotated[str, options.NAME] = "",
+    destination: Annotated[str, DESTINATION] = "",
+    default: Annotated[bool, DEFAULT] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make a hotline.
+
+    Example: tongdai hotline create 02873001234 --domain sales.example.vn --trunk viettel --destination 600 --default
+    """
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
+        trunk_uuid = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
+        return await hotlines.insert(
+            tx, domain_uuid, number, trunk_uuid, name=name, destination=destination, is_default=default
+        )
+
+    terminal.one(session.call(domain, work), as_json=as_json)
+
+
+@app.command("list")
+def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a domain's hotlines."""
+    columns = "number", "name", "destination", "is_default", "enabled", "canonical", "trunk_uuid"
+    terminal.many(session.call(domain, hotlines.list), *columns, as_json=as_json)
+
+
+@app.command()
+def show(number: Number, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a hotline."""
+    terminal.one(session.call(domain, hotlines.get, number), as_json=as_json)
+
+
+@app.command()
+def update(
+    number: Number,
+    *,
+    domain: options.Domain,
+    trunk: Annotated[str | None, TRUNK] = None,
+    name: Annotated[str | None, options.NAME] = None,
+    destination: Annotated[str | None, DESTINATION] = None,
+    default: Annotated[bool | None, DEFAULT] = None,
+    enabled: Annotated[bool | None, options.ENABLED] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change a hotline; what is not given stays.
+
+    Example: tongdai hotline update 02873001234 --domain sales.example.vn --destination 700
+    """
+    changes = options.given(name=name, destination=destination, is_default=default, enabled=enabled)
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
+        if trunk is not None:
+            changes["trunk_uuid"] = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
+        changed = msgspec.structs.replace(await hotlines.get(tx, domain_uuid, number), **changes)
+        await hotlines.update(tx, domain_uuid, changed)
+        return changed
+
+    terminal.one(session.call(domain, work), as_json=as_json)
+
+
+@app.command()
+def delete(number: Number, *, domain: options.Domain) -> None:
+    """Delete a hotline that no extension shows."""
+    session.call(domain, hotlines.delete, number)
+    terminal.say(f"Deleted hotline {number}.")

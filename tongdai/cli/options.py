@@ -1,0 +1,30 @@
+"""Options that several commands share, and what they mean."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+Domain = Annotated[
+    str, typer.Option("--domain", "-d", envvar="TONGDAI_DOMAIN", help="The domain's name.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+NAME = typer.Option(help="For people, in any script.", show_default=False)
+ENABLED = typer.Option("--enable/--disable", help="What is disabled stays, but is not served.", show_default=False)
+OVERFLOW = typer.Option(help='Where its calls go then: a number of the domain; "" ends them.', show_default=False)
+PASSWORD = typer.Option(help='"-" reads it from standard input; without it a random one is made.', show_default=False)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that were given: all but None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """The parts of "a,b,c"; () for "", None for None."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def secret(text: str | None) -> str | None:
+    """The password; for "-" the first line of standard input, so that no process list shows it."""
+    return sys.stdin.readline().rstrip("\r\n") if text == "-" else text

@@ -1,0 +1,105 @@
+"""tongdai queue: callers wait in order, with music, for agents."""
+
+from typing import Annotated
+
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx.directory import Queue
+from tongdai.store import queues
+
+app = typer.Typer(no_args_is_help=True, help="Queues: callers wait in order, with music, for agents.")
+
+Number = Annotated[str, typer.Argument(metavar="QUEUE", help="2 to 8 digits.", show_default=False)]
+AGENTS = typer.Option(help="Extensions, comma-separated; the longest idle is offered first.", show_default=False)
+RING_TIMEOUT = typer.Option(help="Seconds that an agent rings, 3 to 300.")
+REST = typer.Option(help="Seconds before an agent who did not answer is offered again, 0 to 3600.")
+WRAP_UP = typer.Option(help="Seconds that an agent has after a talk, 0 to 3600.")
+TIMEOUT = typer.Option(help="Seconds that a caller waits at most, 3 to 7200.")
+MUSIC = typer.Option(help="Class of the hold music.")
+
+
+@app.command()
+def create(
+    number: Number,
+    *,
+    domain: options.Domain,
+    agents: Annotated[str, AGENTS] = "",
+    name: Annotated[str, options.NAME] = "",
+    ring_timeout: Annotated[int, RING_TIMEOUT] = 15,
+    rest: Annotated[int, REST] = 5,
+    wrap_up: Annotated[int, WRAP_UP] = 0,
+    timeout: Annotated[int, TIMEOUT] = 300,
+    overflow: Annotated[str, options.OVERFLOW] = "",
+    music: Annotated[str, MUSIC] = "default",
+    as_json: options.Json = False,
+) -> None:
+    """Make a queue.
+
+    Example: tongdai queue create 700 --domain sales.example.vn --agents 101,102 --name "Hỗ trợ" --overflow 600
+    """
+    made = Queue(
+        number,
+        name=name,
+        agents=options.listed(agents) or (),
+        ring_timeout_s=ring_timeout,
+        rest_s=rest,
+        wrap_up_s=wrap_up,
+        timeout_s=timeout,
+        overflow=overflow,
+        music=music,
+    )
+    session.call(domain, queues.insert, made)
+    terminal.one(made, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a domain's queues."""
+    columns = "number", "name", "agents", "ring_timeout_s", "rest_s", "wrap_up_s", "timeout_s", "overflow", "music"
+    terminal.many(session.call(domain, queues.list), *columns, as_json=as_json)
+
+
+@app.command()
+def show(number: Number, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a queue."""
+    terminal.one(session.call(domain, queues.get, number), as_json=as_json)
+
+
+@app.command()
+def update(
+    number: Number,
+    *,
+    domain: options.Domain,
+    agents: Annotated[str | None, AGENTS] = None,
+    name: Annotated[str | None, options.NAME] = None,
+    ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
+    rest: Annotated[int | None, REST] = None,
+    wrap_up: Annotated[int | None, WRAP_UP] = None,
+    timeout: Annotated[int | None, TIMEOUT] = None,
+    overflow: Annotated[str | None, options.OVERFLOW] = None,
+    music: Annotated[str | None, MUSIC] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change a queue; what is not given stays.
+
+    Example: tongdai queue update 700 --domain sales.example.vn --agents 101,102,103 --timeout 600
+    """
+    changes = options.given(
+        agents=options.listed(agents),
+        name=name,
+        ring_timeout_s=ring_timeout,
+        rest_s=rest,
+        wrap_up_s=wrap_up,
+        timeout_s=timeout,
+        overflow=overflow,
+        music=music,
+    )
+    terminal.one(session.change(domain, queues.get, queues.update, number, changes), as_json=as_json)
+
+
+@app.command()
+def delete(number: Number, *, domain: options.Domain) -> None:
+    """Delete a queue that nothing leads to."""
+    session.call(domain, queues.delete, number)
+    terminal.say(f"Deleted queue {number}.")

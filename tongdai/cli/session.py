@@ -1,0 +1,85 @@
+"""From the command line into the store: the settings' database, one transaction a command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors, settings
+from tongdai.seal import Seal
+from tongdai.store import db, domains, server
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+
+def dsn() -> str:
+    """The DSN that the settings give, else that of the embedded PostgreSQL that runs on the data folder.
+
+    Raises errors.SetupError when there is none.
+    """
+    known = settings.load()
+    return known.dsn or server.dsn_of(known.data.absolute() / "postgres")
+
+
+def seal() -> Seal:
+    """What secrets are sealed with here. Raises errors.SetupError: a new master key would open nothing."""
+    known = settings.load()
+    if known.secret:
+        return Seal(known.secret.encode())
+    path = known.data / "secret"
+    try:
+        return Seal(path.read_text().strip().encode())
+    except OSError as reason:
+        why = f"The master key {path} cannot be read: set TONGDAI_DATA or TONGDAI_SECRET, or start tongdai first."
+        raise errors.SetupError(why) from reason
+
+
+def run(work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
+    """What the work returns, once its transaction is committed. Raises errors.TongdaiError."""
+    return asyncio.run(_run(dsn(), work))
+
+
+def call(
+    domain: str,
+    verb: Callable[Concatenate[db.Tx, UUID, Parameters], Awaitable[Result]],
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Result:
+    """A verb of the store in the domain of that name. Raises errors.NotFound for the domain, and what the verb does."""
+
+    async def work(tx: db.Tx) -> Result:
+        return await verb(tx, (await domains.by_name(tx, domain)).domain_uuid, *args, **kwargs)
+
+    return run(work)
+
+
+def change(
+    domain: str,
+    get: Callable[[db.Tx, UUID, str], Awaitable[Struct]],
+    update: Callable[[db.Tx, UUID, Struct], Awaitable[None]],
+    key: str,
+    changes: dict[str, Any],
+) -> Struct:
+    """The thing of that key in the domain, with the changes made. Raises as `call` does."""
+
+    async def work(tx: db.Tx) -> Struct:
+        domain_uuid = (await domains.by_name(tx, domain)).domain_uuid
+        changed = msgspec.structs.replace(await get(tx, domain_uuid, key), **changes)
+        await update(tx, domain_uuid, changed)
+        return changed
+
+    return run(work)
+
+
+async def _run(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
+    database = db.Database(dsn, size=1)
+    await database.open()
+    try:
+        async with database.transaction() as tx:
+            return await work(tx)
+    finally:
+        await database.close()

@@ -1,0 +1,78 @@
+"""What the terminal shows: tables for people, JSON for scripts, refusals in one line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tongdai import errors
+
+_PIPED_WIDTH = 240  # characters of a line where no terminal says how wide it is
+
+
+def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
+    """A thing with all its fields, and `more` that it does not hold itself, such as a new password."""
+    fields = {**msgspec.structs.asdict(thing), **more}
+    if as_json:
+        return json(fields)
+    table = Table("", "", show_header=False, box=None)
+    for name, value in fields.items():
+        table.add_row(Text(_words(name), style="bold"), _cell(value))
+    return _print(table)
+
+
+def many(things: Sequence[msgspec.Struct], *columns: str, as_json: bool) -> None:
+    """A table of things with these fields, in JSON with all."""
+    if as_json:
+        return json([msgspec.structs.asdict(thing) for thing in things])
+    table = Table(*map(_words, columns), box=None, header_style="bold")
+    for thing in things:
+        table.add_row(*(_cell(getattr(thing, column)) for column in columns))
+    return _print(table)
+
+
+def json(value: object) -> None:
+    """Readable JSON, in which Vietnamese stays readable too."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    typer.echo(text)
+
+
+def once(what: str) -> None:
+    """A remark, out of the way of what scripts read: this is shown once."""
+    typer.echo(f"Keep the {what}: it cannot be shown again.", err=True)
+
+
+def refused(refusal: errors.TongdaiError) -> int:
+    """One line on standard error; the exit code that says what kind of refusal it was."""
+    why = refusal.why if isinstance(refusal, errors.NotFound) and refusal.why else refusal.text("en")
+    typer.echo(f"error: {' '.join(why.split())}", err=True)
+    if isinstance(refusal, errors.NotFound):
+        return 3
+    return 4 if isinstance(refusal, errors.Unavailable | errors.SetupError) else 1
+
+
+def _words(name: str) -> str:
+    return name.removesuffix("_s").replace("_", " ")
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, list | tuple):
+        return Text(", ".join(map(str, value)))
+    return Text("" if value is None else str(value))
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PIPED_WIDTH)
+    console.print(table)

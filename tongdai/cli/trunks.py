@@ -1,0 +1,143 @@
+"""tongdai trunk: SIP links to carriers."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx import directory
+from tongdai.store import db, trunks
+
+app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
+
+Name = Annotated[str, typer.Argument(metavar="TRUNK", help="Its name in the domain.", show_default=False)]
+HOST = typer.Option(help="The carrier's address: host or host:port.", show_default=False)
+AUTH = typer.Option(
+    help="ip: the carrier knows our address; digest: we answer its challenges; registration: we register too."
+)
+TRANSPORT = typer.Option(help="How SIP travels.")
+ADDRESSES = typer.Option(
+    help="Where its calls come from: addresses and networks, comma-separated; none: its host.", show_default=False
+)
+USERNAME = typer.Option(help="For digest and registration.", show_default=False)
+PASSWORD = typer.Option(help='For digest and registration; "-" reads it from standard input.', show_default=False)
+FROM_USER = typer.Option(help="User of From in calls out, where the carrier wants one.", show_default=False)
+FROM_DOMAIN = typer.Option(help="Host of From in calls out, where the carrier wants one.", show_default=False)
+NUMBER_FORMAT = typer.Option(help="How it wants numbers: 0899888999, +84899888999, or as dialled.")
+SHARED = typer.Option("--shared/--not-shared", help="Other domains' hotlines may use it.", show_default=False)
+MAX_CALLS = typer.Option(help="Calls at the same time.")
+
+
+@app.command()
+def create(
+    name: Name,
+    *,
+    domain: options.Domain,
+    host: Annotated[str, HOST],
+    auth: Annotated[directory.TrunkAuth, AUTH] = "ip",
+    transport: Annotated[trunks.Transport, TRANSPORT] = "udp",
+    addresses: Annotated[str, ADDRESSES] = "",
+    username: Annotated[str, USERNAME] = "",
+    password: Annotated[str, PASSWORD] = "",
+    from_user: Annotated[str, FROM_USER] = "",
+    from_domain: Annotated[str, FROM_DOMAIN] = "",
+    number_format: Annotated[directory.NumberFormat, NUMBER_FORMAT] = "national",
+    shared: Annotated[bool, SHARED] = False,
+    max_calls: Annotated[int, MAX_CALLS] = 100,
+    as_json: options.Json = False,
+) -> None:
+    """Make a trunk.
+
+    Example: tongdai trunk create viettel --domain sales.example.vn --host 203.0.113.7 --addresses 203.0.113.0/28
+
+    Example: tongdai trunk create vnpt -d sales.example.vn --host sip.vnpt.vn --auth digest --username u1 --password -
+    """
+    made = trunks.Trunk(
+        name=name,
+        auth=auth,
+        host=host,
+        transport=transport,
+        addresses=options.listed(addresses) or (),
+        username=username,
+        from_user=from_user,
+        from_domain=from_domain,
+        number_format=number_format,
+        shared=shared,
+        max_calls=max_calls,
+    )
+    session.call(domain, trunks.insert, session.seal(), made, options.secret(password) or "")
+    terminal.one(made, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a domain's trunks."""
+    columns = "name", "auth", "host", "transport", "addresses", "username", "shared", "enabled", "trunk_uuid"
+    terminal.many(session.call(domain, trunks.list), *columns, as_json=as_json)
+
+
+@app.command()
+def show(name: Name, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a trunk, without its password."""
+    terminal.one(session.call(domain, trunks.by_name, name), as_json=as_json)
+
+
+@app.command()
+def update(
+    name: Name,
+    *,
+    domain: options.Domain,
+    new_name: Annotated[str | None, typer.Option(help="What it is called from now on.")] = None,
+    host: Annotated[str | None, HOST] = None,
+    auth: Annotated[directory.TrunkAuth | None, AUTH] = None,
+    transport: Annotated[trunks.Transport | None, TRANSPORT] = None,
+    addresses: Annotated[str | None, ADDRESSES] = None,
+    username: Annotated[str | None, USERNAME] = None,
+    password: Annotated[str | None, PASSWORD] = None,
+    from_user: Annotated[str | None, FROM_USER] = None,
+    from_domain: Annotated[str | None, FROM_DOMAIN] = None,
+    number_format: Annotated[directory.NumberFormat | None, NUMBER_FORMAT] = None,
+    shared: Annotated[bool | None, SHARED] = None,
+    max_calls: Annotated[int | None, MAX_CALLS] = None,
+    enabled: Annotated[bool | None, options.ENABLED] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change a trunk; what is not given stays, its password too.
+
+    Example: tongdai trunk update viettel --domain sales.example.vn --host 203.0.113.8 --max-calls 30
+    """
+    changes = options.given(
+        name=new_name,
+        host=host,
+        auth=auth,
+        transport=transport,
+        addresses=options.listed(addresses),
+        username=username,
+        from_user=from_user,
+        from_domain=from_domain,
+        number_format=number_format,
+        shared=shared,
+        max_calls=max_calls,
+        enabled=enabled,
+    )
+    seal, secret = session.seal(), options.secret(password)
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> trunks.Trunk:
+        changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
+        await trunks.update(tx, domain_uuid, seal, changed, secret)
+        return changed
+
+    terminal.one(session.call(domain, work), as_json=as_json)
+
+
+@app.command()
+def delete(name: Name, *, domain: options.Domain) -> None:
+    """Delete a trunk that no hotline uses."""
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> None:
+        await trunks.delete(tx, domain_uuid, (await trunks.by_name(tx, domain_uuid, name)).trunk_uuid)
+
+    session.call(domain, work)
+    terminal.say(f"Deleted trunk {name}.")
