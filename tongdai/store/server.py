@@ -106,6 +106,16 @@ async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
         raise
 
 
+def dsn_of(folder: Path) -> str:
+    """The DSN of the server that runs with the data in this folder. Raises errors.SetupError when none does."""
+    folder = folder.absolute()
+    state = _state(folder / "data")
+    if len(state) < 5 or _find(folder / "data") is None:
+        raise errors.SetupError(f"no PostgreSQL runs in {folder}: start tongdai first, or set TONGDAI_DSN")
+    login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
+    return _dsn(Path(state[4]), ROLE, login.role, ROLE)
+
+
 def _find(data: Path) -> process.Process | None:
     state = _state(data)
     return process.find(int(state[0]), str(data)) if state else None
