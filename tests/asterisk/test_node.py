@@ -6,7 +6,7 @@ import subprocess
 import sys
 import wave
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ import pytest
 from tongdai import errors, process
 from tongdai.asterisk import music, node, packages
 
-Start: TypeAlias = Callable[[node.Spec], Awaitable[node.Node]]
+Start: TypeAlias = Callable[[node.Spec], Coroutine[None, None, node.Node]]
 
 PJSIP = """
 [transport-udp]
@@ -172,7 +172,9 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
     start: Start, root: packages.Root, tmp_path: Path
 ) -> None:
     specs = [a_spec(root, tmp_path / name) for name in ("one", "other")]
-    one, other = await asyncio.gather(*map(start, specs))
+    async with asyncio.TaskGroup() as starting:  # if one fails, the other is not left
+        tasks = [starting.create_task(start(spec)) for spec in specs]
+    one, other = (task.result() for task in tasks)
     await push(one, "aor", "other", contact=f"sip:100@{specs[1].sip}")
     await push(one, "endpoint", "other", aors="other", context="answers", disallow="all", allow="ulaw", tenantid="a")
     call = {"endpoint": "PJSIP/other", "context": "answers", "extension": "100", "priority": 1, "callerId": '"<é" <7>'}

@@ -47,7 +47,7 @@ def program(path: Path, says: str) -> Path:
         ("git-master", False),
     ],
 )
-def test_any_later_release_of_the_series_serves(version: str, serves: bool) -> None:  # noqa: FBT001 -- a parameter
+def test_any_later_release_of_the_series_serves(version: str, serves: bool) -> None:
     assert packages.is_serving(version) is serves
 
 

@@ -103,7 +103,7 @@ async def test_it_starts_though_its_old_process_id_is_anothers(start: Start, tmp
 
 
 async def test_two_side_by_side(start: Start, tmp_path: Path) -> None:
-    one, other = await asyncio.gather(start(tmp_path / "one"), start(tmp_path / "other"))
+    one, other = await start(tmp_path / "one"), await start(tmp_path / "other")
     await ask(one.dsn, "CREATE TABLE here ()")
     assert await ask(other.dsn, "SELECT to_regclass('here')") is None
 
