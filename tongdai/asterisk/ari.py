@@ -61,7 +61,9 @@ class Link:
             await self._socket.send_str(_request(number, method, uri, query, body))
             async with asyncio.timeout(REQUEST_S):
                 return await answer
-        except (ConnectionError, TimeoutError, aiohttp.ClientError) as reason:
+        except TimeoutError as reason:
+            raise errors.SwitchDown(f"no answer to {method} {uri}") from reason
+        except (ConnectionError, aiohttp.ClientError) as reason:
             raise errors.SwitchDown(str(reason)) from reason
         finally:
             self._asked.pop(number, None)
@@ -114,9 +116,7 @@ async def connect(url: str, user: str, password: str, app: str) -> Link:
     session = aiohttp.ClientSession(headers={"Authorization": aiohttp.encode_basic_auth(user, password)})
     try:
         async with asyncio.timeout(HANDSHAKE_S):
-            socket = await session.ws_connect(
-                f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0
-            )
+            socket = await session.ws_connect(f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0)
     except (aiohttp.ClientError, OSError, TimeoutError) as reason:
         await session.close()
         raise errors.SwitchDown(f"ARI at {url}: {reason}") from reason

@@ -13,6 +13,10 @@ class CallerId(msgspec.Struct, frozen=True):
     number: str = ""
 
 
+class Dialplan(msgspec.Struct, frozen=True):
+    app_name: str = ""
+
+
 class Channel(msgspec.Struct, frozen=True):
     """`protocol_id` is the SIP Call-ID. `name` is PJSIP/ENDPOINT-00000001."""
 
@@ -22,6 +26,7 @@ class Channel(msgspec.Struct, frozen=True):
     caller: CallerId = CallerId()
     protocol_id: str = ""
     channelvars: dict[str, str] = {}
+    dialplan: Dialplan = Dialplan()
 
     @property
     def endpoint(self) -> str:
@@ -70,8 +75,8 @@ _DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
     kind.__name__: msgspec.json.Decoder(kind)
     for kind in (StasisStart, Dial, ChannelHangupRequest, ChannelDestroyed, ChannelUserevent)
 }
-NAMES = (*_DECODERS, "ApplicationReplaced")
-"""What the application's event filter lets through."""
+NAMES = (*_DECODERS, "ApplicationReplaced", "RESTResponse")
+"""What the application's event filter lets through: answers to requests count as events there."""
 
 
 def decode(name: str, data: bytes) -> AriEvent | None:

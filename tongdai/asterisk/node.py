@@ -42,9 +42,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     root: packages.Root
     folder: Path
-    """Everything it writes; made if absent."""
+    """Everything it writes; made if absent. Its name is the name of the system, which begins every uniqueid."""
     conf: Path = PBX
-    """Its templates, laid over those of `conf/common`; the folder's name is the name of the system."""
+    """Its templates, laid over those of `conf/common`."""
     sip: str
     """UDP and TCP."""
     rtp: tuple[int, int]
@@ -73,7 +73,7 @@ class Node:
     """A running Asterisk."""
 
     def __init__(self, spec: Spec, state: State, running: process.Process, *, adopted: bool) -> None:
-        self.folder, self.name = spec.folder, spec.conf.name
+        self.folder = spec.folder
         self.url = f"http://{state.ari}"
         """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
         self.user, self.password = USER, state.password
@@ -180,9 +180,9 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "run": "run",  # relative: the path of a socket may have 107 bytes only
         "modules": str(spec.root.modules),
         "data": str(spec.root.data),
-        "name": spec.conf.name,
+        "name": re.sub(r"\W+", "-", spec.folder.name),
         "entity_id": _entity_id(spec.folder),
-        "max_files": str(min(MAX_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1] & 0x7FFFFFFF)),
+        "max_files": str(_max_files()),
         "sip": spec.sip,
         "rtp_first": str(first),
         "rtp_last": str(last),
@@ -196,6 +196,11 @@ def render(spec: Spec, ari: str, password: str) -> Files:
     }
     templates = [path for folder in (COMMON, spec.conf) for path in sorted(folder.glob("*.conf"))]
     return {path.name: re.sub(r"@\{(\w+)\}", lambda name: values[name[1]], path.read_text()) for path in templates}
+
+
+def _max_files() -> int:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return MAX_FILES if allowed == resource.RLIM_INFINITY else min(MAX_FILES, allowed)
 
 
 def _external(address: str) -> str:

@@ -12,7 +12,7 @@ Objects: TypeAlias = "dict[tuple[str, str], Fields]"
 """By (kind, id), such as ("endpoint", "101@example.vn"), in the order in which Asterisk must get them."""
 Fields: TypeAlias = dict[str, str]
 
-KINDS = ("auth", "aor", "endpoint", "identify", "registration")
+KINDS = ("domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 MAX_CONTACTS = 5  # phones of one extension
 CODECS = "alaw,ulaw,g722,opus"
 
@@ -53,9 +53,9 @@ class Carrier(msgspec.Struct, frozen=True):
     from_domain: str
 
 
-def objects(phones: Iterable[Phone], carriers: Iterable[Carrier]) -> Objects:
-    """Everything the switch must know."""
-    found: Objects = {}
+def objects(phones: Iterable[Phone], carriers: Iterable[Carrier], aliases: Mapping[str, str]) -> Objects:
+    """Everything the switch must know. `aliases`: addresses that phones may use for a domain's name."""
+    found: Objects = {("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()}
     for phone in phones:
         found |= _phone(phone)
     for carrier in carriers:

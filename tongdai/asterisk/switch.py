@@ -174,7 +174,9 @@ class Switch:
         if answer.is_ok:
             self._pushed[key] = fields
         else:
-            log.error("switch.refused_object", kind=key[0], id=key[1], status=answer.status_code, why=answer.message_body)
+            log.error(
+                "switch.refused_object", kind=key[0], id=key[1], status=answer.status_code, why=answer.message_body
+            )
 
     # --- what is done
 
@@ -187,8 +189,6 @@ class Switch:
                 await self._all(translate.wait(action))
             case HangUp():
                 await self._all([translate.hang_up(action)])
-            case Originate():
-                await self.originate(action)
 
     async def _all(self, requests: Sequence[translate.Request]) -> None:
         link = self._up()
@@ -199,22 +199,21 @@ class Switch:
             if not answer.is_ok and answer.status_code not in (404, 409):
                 log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
 
-    async def originate(self, action: Originate) -> None:
-        """Every phone of the extension rings, or OriginateRefused is signalled when it has none."""
+    async def originate(self, action: Originate, phones: Sequence[str]) -> bool:
+        """These phones of the extension ring; signals LegDialed of each, or OriginateRefused. Whether any rings."""
         link = self._up()
-        phones = await self.phones(action.endpoint)
-        names = [action.channel, *(f"{action.channel}-{number}" for number in range(1, len(phones)))]
-        answers = []
-        for phone, name in zip(phones, names, strict=False):
-            request = translate.originate(action, phone, name)
-            answers.append(await link.request(request.method, request.uri, request.query, request.body))
-        rung = [answer for answer in answers if answer.is_ok]
+        rung = []
+        for number, phone in enumerate(phones):
+            request = translate.originate(action, phone, f"{action.channel}-{number}" if number else action.channel)
+            answer = await link.request(request.method, request.uri, request.query, request.body)
+            if answer.is_ok:
+                rung.append(msgspec.json.decode(answer.message_body, type=events.Channel))
         now = datetime.now(UTC)
+        for channel in rung:
+            self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
         if not rung:
             self._on_signal(action.call_uuid, OriginateRefused(action.channel, now))
-        for answer in rung:
-            channel = msgspec.json.decode(answer.message_body, type=events.Channel)
-            self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
+        return bool(rung)
 
     async def phones(self, endpoint: str) -> list[str]:
         """The registered phones of an extension, ready to dial: PJSIP/101@domain/sip:101@192.0.2.7:5060."""
@@ -236,5 +235,3 @@ class Switch:
 
 def _uri(key: tuple[str, str]) -> str:
     return f"asterisk/config/dynamic/res_pjsip/{key[0]}/{key[1]}"
-
-

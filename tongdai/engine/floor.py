@@ -97,10 +97,10 @@ class Floor:
 def _extensions(call: Call | None) -> Counter[str]:
     """How many live legs each extension has in a call."""
     legs = call.live_legs if call and call.stage is not Stage.ENDED else ()
-    return Counter({leg.number for leg in legs if leg.is_extension} | ({call.offered} if call and call.offered else set()))
+    return Counter(
+        {leg.number for leg in legs if leg.is_extension} | ({call.offered} if call and call.offered else set())
+    )
 
 
 def _waits_in(call: Call, queue: str) -> bool:
     return call.stage is Stage.WAITING and call.queue == queue
-
-

@@ -97,7 +97,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def told_leg(self) -> Leg | None:
         """The one that stands for the whole call: the first that talked, else the first."""
         connected = [leg for leg in self.told_legs if leg.connected_at]
-        return min(connected, key=lambda leg: leg.connected_at or self.started_at, default=next(iter(self.told_legs), None))
+        return min(
+            connected, key=lambda leg: leg.connected_at or self.started_at, default=next(iter(self.told_legs), None)
+        )
 
     def told_id(self, leg: Leg | None) -> UUID:
         """The call_id that events and records give for a leg, by the domain's call_id_mode."""

@@ -69,6 +69,8 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
     """
     if sip_status == 480 and not rang:
         return ABSENT
+    if cause == 0 and sip_status == 0:  # our own limit ended it
+        return RANG_OUT if rang else ABSENT
     if sip_status == 603:
         return Ending("BUSY", "CALL_REJECTED", 21)
     name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))

@@ -27,13 +27,17 @@ def offers(
     queue: Queue, waiting: Sequence[Waiting], agents: Mapping[str, Agent], now: datetime
 ) -> list[tuple[Waiting, str]]:
     """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent gets one call."""
-    free = sorted((name for name in queue.agents if _is_free(queue, agents.get(name, Agent()), now)), key=_idle(queue, agents))
+    free = sorted(
+        (name for name in queue.agents if _is_free(queue, agents.get(name, Agent()), now)), key=_idle(queue, agents)
+    )
     return list(zip(sorted(waiting, key=lambda caller: (caller.since, caller.call)), free, strict=False))
 
 
 def next_look(queue: Queue, agents: Mapping[str, Agent], now: datetime) -> datetime | None:
     """When an agent who is only resting or wrapping up becomes free; None when no clock will free one."""
-    moments = [_free_at(queue, agents.get(name, Agent())) for name in queue.agents if not agents.get(name, Agent()).talks]
+    moments = [
+        _free_at(queue, agents.get(name, Agent())) for name in queue.agents if not agents.get(name, Agent()).talks
+    ]
     return min((moment for moment in moments if moment and moment > now), default=None)
 
 

@@ -77,7 +77,9 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
         case Stage.CALLING, TimerFired():
             return Step(call, tuple(HangUp(leg.channel, causes.RANG_OUT.q850) for leg in call.live_legs))
         case Stage.CALLING, OriginateRefused():
-            return _end(replace(call, legs=(_ended(call.legs[0], causes.ABSENT, signal.at), *call.legs[1:])), signal.at, scene)
+            return _end(
+                replace(call, legs=(_ended(call.legs[0], causes.ABSENT, signal.at), *call.legs[1:])), signal.at, scene
+            )
         case _, BlindTransferred():
             return _blind_transfer(call, signal, scene)
         case _:
@@ -217,7 +219,12 @@ def click_to_call(
 def _go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
     match destination:
         case Ring(rounds=()):
-            return _overflow(replace(call, overflow=destination.overflow, receive_dest=destination.receive_dest), causes.BUSY, scene, at)
+            return _overflow(
+                replace(call, overflow=destination.overflow, receive_dest=destination.receive_dest),
+                causes.BUSY,
+                scene,
+                at,
+            )
         case Ring():
             return _ring(call, destination, scene, at)
         case Enqueue(queue=number):
@@ -268,9 +275,7 @@ def _offer(call: Call, signal: AgentOffered, scene: Scene) -> Step:
     return _dial(call, (party,), queue.ring_timeout_s, music=queue.music)
 
 
-def _dial(
-    call: Call, parties: tuple[Party, ...], timeout_s: int, *, caller_id: str = "", music: str = ""
-) -> Step:
+def _dial(call: Call, parties: tuple[Party, ...], timeout_s: int, *, caller_id: str = "", music: str = "") -> Step:
     """The party whose way we decide is shown by its own number; outbound, by the hotline."""
     leg = call.leg(call.channel)
     own = leg.number if leg else call.caller_number
@@ -305,7 +310,9 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     )
     if not is_extension:
         return Step(replace(call, legs=(*call.legs, leg)))
-    sibling = next((live for live in call.live_legs if live.number == user and live.leg_uuid and live.role == "callee"), None)
+    sibling = next(
+        (live for live in call.live_legs if live.number == user and live.leg_uuid and live.role == "callee"), None
+    )
     leg_uuid = sibling.leg_uuid if sibling else _leg_uuid(call, signal.channel)
     leg = replace(leg, leg_uuid=leg_uuid, told=sibling.told if sibling else ())
     extension = call.extension or user
@@ -345,9 +352,13 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
     if leg is None or leg.role == "caller" or leg.connected_at or not leg.is_live:
         return Step(call)
     call = _with_leg(call, signal.channel, answered_at=signal.at, connected_at=signal.at)
-    call = replace(call, stage=Stage.TALKING, answered_at=call.answered_at or signal.at, queue="", rounds=(), offered="")
+    call = replace(
+        call, stage=Stage.TALKING, answered_at=call.answered_at or signal.at, queue="", rounds=(), offered=""
+    )
     if leg.leg_uuid:
-        if call.direction == "inbound" and not any(other.connected_at for other in call.told_legs if other.channel != leg.channel):
+        if call.direction == "inbound" and not any(
+            other.connected_at for other in call.told_legs if other.channel != leg.channel
+        ):
             call = replace(call, extension=leg.number)
         call, told = _tell(call, leg, "answered", signal.at)
         return Step(call, events=told)
@@ -410,7 +421,9 @@ def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> 
     destination = routing.inside(call.overflow, scene) if call.overflow else None
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
         return _give_up(call, causes.most_telling([*call.failures, ending]))
-    call = replace(call, overflow="", overflows=call.overflows + 1, rounds=(), queue="", failures=(*call.failures, ending))
+    call = replace(
+        call, overflow="", overflows=call.overflows + 1, rounds=(), queue="", failures=(*call.failures, ending)
+    )
     return _go(call, destination, scene, at)
 
 

@@ -50,3 +50,11 @@ async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | N
     return await tx.fetchval(  # type: ignore[no-any-return]
         "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2", trunk_uuid, canonical
     )
+
+
+async def trunk_owner(tx: db.Tx, trunk_uuid: UUID) -> UUID:
+    """The domain_uuid of whose trunk it is. Raises errors.NotFound."""
+    found: UUID | None = await tx.fetchval("SELECT domain_uuid FROM trunks WHERE trunk_uuid = $1", trunk_uuid)
+    if found is None:
+        raise errors.NotFound
+    return found

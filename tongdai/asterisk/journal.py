@@ -1,0 +1,114 @@
+"""Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody listens to ARI."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
+
+CHUNK = 1 << 20  # bytes read at once
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of the journal. `accountcode` is our id of the call, `eventextra` JSON in a string."""
+
+    eventtype: str
+    eventtime: str
+    uniqueid: str
+    channame: str
+    accountcode: str = ""
+    eventextra: str = ""
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.eventtime), UTC)
+
+    @property
+    def call_uuid(self) -> UUID | None:
+        return UUID(hex=self.accountcode) if len(self.accountcode) == 32 else None
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        return msgspec.json.decode(self.eventextra) if self.eventextra else {}
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """An attended transfer: the channel that was handed over, and the one it was handed to."""
+
+    at: datetime
+    transferee: str
+    target: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where reading goes on: the file, and bytes into it."""
+
+    inode: int = 0
+    offset: int = 0
+
+
+def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
+    """Whole lines from the place on. A file that was rotated away is left for the new one, read from its beginning."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return [], place
+    offset = place.offset if status.st_ino == place.inode and status.st_size >= place.offset else 0
+    if status.st_size == offset:
+        return [], Place(status.st_ino, offset)
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(CHUNK)
+    whole = data[: data.rfind(b"\n") + 1]
+    entries = [entry for line in whole.splitlines() if (entry := _entry(line))]
+    return entries, Place(status.st_ino, offset + len(whole))
+
+
+def end(path: Path) -> Place:
+    """The end of the journal as it is now."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return Place()
+    return Place(status.st_ino, status.st_size)
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        return _DECODER.decode(line)
+    except msgspec.DecodeError:  # a line torn by a crash
+        return None
+
+
+def signal(entry: Entry) -> tuple[UUID, Signal] | None:
+    """What an entry would have been as a signal, had we listened; None when it would have been none."""
+    call_uuid = entry.call_uuid
+    if call_uuid is None:
+        return None
+    match entry.eventtype:
+        case "CHAN_START":
+            endpoint = entry.channame.partition("/")[2].rpartition("-")[0]
+            return call_uuid, LegDialed(entry.uniqueid, entry.at, endpoint, "")
+        case "ANSWER":
+            return call_uuid, LegAnswered(entry.uniqueid, entry.at)
+        case "HANGUP":
+            return call_uuid, LegHungUp(entry.uniqueid, entry.at, int(entry.extra.get("hangupcause", 0)))
+        case _:
+            return None
+
+
+def transfer(entry: Entry) -> Transfer | None:
+    """The attended transfer that an entry tells of, or None."""
+    if entry.eventtype != "ATTENDEDTRANSFER":
+        return None
+    extra = entry.extra
+    transferee = extra.get("transferee_channel_uniqueid", "")
+    target = extra.get("transfer_target_channel_uniqueid") or extra.get("channel2_uniqueid", "")
+    return Transfer(entry.at, transferee, target) if transferee and target else None
+
+
+_DECODER = msgspec.json.Decoder(Entry)

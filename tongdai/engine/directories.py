@@ -1,0 +1,71 @@
+"""Domains' directories, kept in memory until somebody changes them; and whose call a new call is."""
+
+from uuid import UUID
+
+from tongdai import errors
+from tongdai.pbx import numbers
+from tongdai.pbx.directory import Directory
+from tongdai.pbx.signals import Arrived
+from tongdai.store import db, directory
+
+
+class Directories:
+    """`forget` is called when a domain has changed (LISTEN directory), with "" when any may have."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._database = database
+        self._by_uuid: dict[UUID, Directory] = {}
+        self._by_name: dict[str, UUID] = {}
+        self._by_hotline: dict[tuple[str, str], UUID] = {}
+
+    def forget(self, domain_uuid: str) -> None:
+        self._by_hotline.clear()
+        self._by_name.clear()
+        if domain_uuid:
+            self._by_uuid.pop(UUID(domain_uuid), None)
+        else:
+            self._by_uuid.clear()
+
+    def replace(self, changed: Directory) -> None:
+        """For what only we change: where a round robin goes on."""
+        self._by_uuid[changed.domain.domain_uuid] = changed
+
+    async def get(self, domain_uuid: UUID) -> Directory:
+        """Raises errors.NotFound, errors.Unavailable."""
+        if known := self._by_uuid.get(domain_uuid):
+            return known
+        async with self._database.connection() as tx:
+            loaded = await directory.load(tx, domain_uuid)
+        self._by_uuid[domain_uuid] = loaded
+        return loaded
+
+    async def of(self, arrived: Arrived) -> Directory:
+        """The domain that an arriving call belongs to. Raises errors.NotFound when it is nobody's."""
+        if arrived.via == "phone":
+            return await self._named(arrived.endpoint.partition("@")[2])
+        return await self.get(await self._called(arrived.endpoint, arrived.dialled))
+
+    async def _named(self, name: str) -> Directory:
+        if known := self._by_name.get(name):
+            return await self.get(known)
+        async with self._database.connection() as tx:
+            loaded = await directory.by_name(tx, name)
+        self._by_name[name] = loaded.domain.domain_uuid
+        self._by_uuid[loaded.domain.domain_uuid] = loaded
+        return loaded
+
+    async def _called(self, trunk: str, dialled: str) -> UUID:
+        """Who has the hotline on that trunk; a number that nobody has is the trunk's owner's to refuse."""
+        if known := self._by_hotline.get((trunk, dialled)):
+            return known
+        try:
+            trunk_uuid = UUID(trunk)
+        except ValueError as reason:
+            raise errors.NotFound from reason
+        async with self._database.connection() as tx:
+            owner = await directory.trunk_owner(tx, trunk_uuid)
+            own = await directory.load(tx, owner)
+            canonical = numbers.canonical(dialled, own.domain.country_code)
+            found = await directory.trunk_hotline(tx, trunk_uuid, canonical) or owner
+        self._by_hotline[trunk, dialled] = found
+        return found

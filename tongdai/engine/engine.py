@@ -1,0 +1,306 @@
+"""The engine: every call's mailbox, the switch below it, and what moves calls besides signals.
+
+signal -> pbx.step -> commit -> act. It contains no rule about telephony.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from tongdai import errors
+from tongdai.asterisk import journal, recording
+from tongdai.asterisk.switch import Address, Standing, Switch
+from tongdai.engine.directories import Directories
+from tongdai.engine.floor import Floor
+from tongdai.engine.ledger import Ledger
+from tongdai.engine.mailbox import Mailbox, Yield
+from tongdai.pbx import step as steps
+from tongdai.pbx import transfer
+from tongdai.pbx.actions import Action, FinishRecording, HangUp, Rotate
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.directory import Directory
+from tongdai.pbx.signals import (
+    AgentOffered,
+    Arrived,
+    AttendedTransferred,
+    RecordingFinished,
+    Signal,
+)
+from tongdai.pbx.step import Step
+from tongdai.store import calls, db, ring_groups
+
+log = structlog.get_logger()
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The switch that this engine steers, and where its files are."""
+
+    node: str  # its name in the database, the same for ever
+    address: Address
+    journal: Path  # CEL, written by the switch
+    spool: Path  # recordings, written by the switch
+    recordings: Path  # where they are kept
+    recording_url: str  # what a recording token is appended to
+
+
+class Engine:
+    """`published` is called after each commit that made events; `moved` with each call after each step."""
+
+    def __init__(
+        self,
+        database: db.Database,
+        place: Place,
+        published: Callable[[], None],
+        moved: Callable[[Call], None] = lambda call: None,
+    ) -> None:
+        self._database, self._place, self._moved = database, place, moved
+        self.directories = Directories(database)
+        self.floor = Floor(place.recording_url)
+        self.switch = Switch(place.address, self.signal, self._linked)
+        self.on_link: Callable[[Standing], Awaitable[None]] | None = None
+        self.ledger = Ledger(database, place.node, published)
+        self.mailboxes: dict[UUID, Mailbox] = {}
+        self._merged: dict[UUID, UUID] = {}  # consultations, and the call each became part of
+        self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def load(self) -> None:
+        """The calls that were live when this engine, or the one before it, stopped."""
+        async with self._database.connection() as tx:
+            live = await calls.list(tx, self._place.node)
+            self.floor.remember(await calls.last_talks(tx))
+        now = datetime.now(UTC)
+        for call in live:
+            self.floor.update(call, now)
+            self.open(call)
+            if call.stage is Stage.ENDED:
+                self._spawn(self._finish_recording(call), "recording")
+
+    async def close(self) -> None:
+        """Mailboxes finish what they are at; calls go on in the switch."""
+        for mailbox in self.mailboxes.values():
+            mailbox.disarm()
+        tasks = [box.task for box in self.mailboxes.values() if box.task] + list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- signals
+
+    def signal(self, call_uuid: UUID, signal: Signal) -> None:
+        """Into the mailbox of its call; an Arrived opens one. Signals of calls that are no more fall away."""
+        call_uuid = self._merged.get(call_uuid, call_uuid)
+        mailbox = self.mailboxes.get(call_uuid)
+        if mailbox is None:
+            if not isinstance(signal, Arrived):
+                return
+            mailbox = self._new(call_uuid)
+        mailbox.put(signal)
+
+    def open(self, call: Call) -> Mailbox:
+        """A mailbox for a call that exists already."""
+        mailbox = self._new(call.call_uuid, call)
+        for merged in call.merged:
+            self._merged[merged] = call.call_uuid
+        mailbox.arm()
+        return mailbox
+
+    def _new(self, call_uuid: UUID, call: Call | None = None) -> Mailbox:
+        mailbox = self.mailboxes[call_uuid] = Mailbox(call)
+        mailbox.task = asyncio.create_task(self._serve(call_uuid, mailbox), name=f"call-{call_uuid}")
+        return mailbox
+
+    async def _serve(self, call_uuid: UUID, mailbox: Mailbox) -> None:
+        try:
+            while True:
+                signal = await mailbox.signals.get()
+                if isinstance(signal, Yield):
+                    if mailbox.call and not signal.call.done():
+                        signal.call.set_result(mailbox.call)
+                    return
+                try:
+                    if await self._handle(mailbox, signal):
+                        return
+                except errors.NotFound:
+                    await self._disown(signal)
+                    return
+                except Exception:
+                    log.exception("call.failed", call_id=str(call_uuid), signal=type(signal).__name__)
+        finally:
+            mailbox.disarm()
+            if self.mailboxes.get(call_uuid) is mailbox:
+                del self.mailboxes[call_uuid]
+
+    async def _handle(self, mailbox: Mailbox, signal: Signal) -> bool:
+        """Decide, commit, act. Whether all is said of the call."""
+        before = mailbox.call
+        step = await self._step(before, signal)
+        if isinstance(signal, AgentOffered):
+            self._on_offer.discard((step.call.domain_uuid, signal.extension))
+        mailbox.call = step.call
+        self.floor.update(step.call, signal.at)
+        if _is_worth_a_commit(before, step):
+            await self.ledger.commit(step)
+            self._log(before, step, signal)
+        for action in step.actions:
+            await self._act(step.call, action)
+        self._moved(step.call)
+        mailbox.arm()
+        if step.done and step.call.record:
+            await recording.discard(self._place.spool, step.call.call_uuid)
+        await self.offer(step.call.domain_uuid)
+        return step.done
+
+    async def _step(self, call: Call | None, signal: Signal) -> Step:
+        if call is None:
+            if not isinstance(signal, Arrived):
+                raise errors.NotFound
+            return await self._arrive(signal)
+        if isinstance(signal, AttendedTransferred):
+            return await self._merge(call, signal)
+        return steps.step(call, signal, self.floor.scene(await self.directories.get(call.domain_uuid)))
+
+    async def _arrive(self, arrived: Arrived) -> Step:
+        directory = await self.directories.of(arrived)
+        if not directory.domain.enabled:
+            raise errors.NotFound
+        return steps.arrive(arrived, new_token(), self.floor.scene(directory))
+
+    async def _disown(self, signal: Signal | Yield) -> None:
+        """Nobody's call: a number that no domain has."""
+        if isinstance(signal, Arrived):
+            log.warning("call.nobodys", endpoint=signal.endpoint, dialled=signal.dialled)
+            with contextlib.suppress(errors.SwitchDown):
+                await self.switch.act(HangUp(signal.channel, 1))
+
+    async def _merge(self, call: Call, signal: AttendedTransferred) -> Step:
+        other = self.mailboxes.get(signal.other)
+        if other is None or other.call is None or other.call.call_uuid == call.call_uuid:
+            return Step(call)
+        given: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
+        other.put(Yield(given))
+        async with asyncio.timeout(5):
+            consultation = await given
+        self.floor.forget(consultation)
+        self._merged[consultation.call_uuid] = call.call_uuid
+        while not other.signals.empty():  # what came for it meanwhile is ours
+            if not isinstance(late := other.signals.get_nowait(), Yield):
+                self.signal(call.call_uuid, late)
+        return Step(transfer.merge(call, consultation, signal.at))
+
+    def _log(self, before: Call | None, step: Step, signal: Signal) -> None:
+        log.info(
+            "call.moved",
+            call_id=str(step.call.call_uuid),
+            domain=step.call.domain,
+            signal=type(signal).__name__,
+            stage=f"{before.stage if before else 'new'}>{step.call.stage}",
+            events=[event.body.state for event in step.events],
+        )
+
+    # --- actions
+
+    async def _act(self, call: Call, action: Action) -> None:
+        match action:
+            case FinishRecording():
+                self._spawn(self._finish_recording(call), "recording")
+            case Rotate(ring_group=number):
+                await self._rotate(await self.directories.get(call.domain_uuid), number)
+            case _:
+                await self._act_when_linked(action)
+
+    async def _act_when_linked(self, action: Action) -> None:
+        """While the link is down the call waits as it is; what is no longer possible then is refused and harmless."""
+        while True:
+            await self.switch.linked.wait()
+            with contextlib.suppress(errors.SwitchDown):
+                await self.switch.act(action)
+                return
+            await asyncio.sleep(0.1)
+
+    async def _rotate(self, directory: Directory, number: str) -> None:
+        group = directory.ring_groups.get(number)
+        if group is None:
+            return
+        groups = {**directory.ring_groups, number: replace(group, next_member=group.next_member + 1)}
+        self.directories.replace(replace(directory, ring_groups=groups))
+        async with self._database.connection() as tx:
+            await ring_groups.advance(tx, directory.domain.domain_uuid, number)
+
+    async def _finish_recording(self, call: Call) -> None:
+        file = recording.place(call.domain_uuid, call.call_uuid, call.started_at)
+        try:
+            found = await recording.finish(
+                self._place.spool, [call.call_uuid, *call.merged], self._place.recordings / file
+            )
+            found = found or (self._place.recordings / file).exists()
+            finished = RecordingFinished(call.channel, datetime.now(UTC), file if found else "")
+        except OSError as reason:
+            log.error("recording.lost", call_id=str(call.call_uuid), why=str(reason))
+            finished = RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
+        self.signal(call.call_uuid, finished)
+
+    # --- queues
+
+    async def offer(self, domain_uuid: UUID) -> None:
+        """Callers who wait are offered to agents who are free."""
+        if not self.floor.waits(domain_uuid):
+            return
+        directory = await self.directories.get(domain_uuid)
+        now = datetime.now(UTC)
+        offers, look = self.floor.offers(directory, now)
+        for call, agent in offers:
+            mailbox = self.mailboxes.get(call.call_uuid)
+            if mailbox is None or (domain_uuid, agent) in self._on_offer:
+                continue
+            self._on_offer.add((domain_uuid, agent))
+            mailbox.put(AgentOffered(call.channel, now, agent))
+        if look:
+            left = (look - now + timedelta(milliseconds=5)).total_seconds()
+            asyncio.get_running_loop().call_later(left, lambda: self._spawn(self.offer(domain_uuid), "offer"))
+
+    # --- links
+
+    async def _linked(self, standing: Standing) -> None:
+        if self.on_link:
+            await self.on_link(standing)
+
+    def transferred(self, happened: journal.Transfer) -> None:
+        """The journal tells of an attended transfer: the calls of both channels become one."""
+        call_uuid, other = self._holder(happened.transferee), self._holder(happened.target)
+        if call_uuid and other and call_uuid != other:
+            self.signal(call_uuid, AttendedTransferred(happened.transferee, happened.at, other))
+
+    def _holder(self, channel: str) -> UUID | None:
+        boxes = self.mailboxes.items()
+        return next((call_uuid for call_uuid, box in boxes if box.call and box.call.leg(channel)), None)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def new_token() -> str:
+    """A recording's capability: 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+def _is_worth_a_commit(before: Call | None, step: Step) -> bool:
+    """What a restart could not find out again: the beginning, what was told, a change of stage, the record."""
+    if before is None or step.events or step.cdr or step.done:
+        return True
+    return (before.stage, before.merged, before.queue, len(before.legs)) != (
+        step.call.stage,
+        step.call.merged,
+        step.call.queue,
+        len(step.call.legs),
+    )

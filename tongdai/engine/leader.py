@@ -1,0 +1,53 @@
+"""One controller a switch: whoever holds PostgreSQL's advisory lock on it. Others stand by."""
+
+import asyncio
+
+import structlog
+
+from tongdai import errors
+from tongdai.store import db, nodes
+
+log = structlog.get_logger()
+
+RETRY_S = 1.0
+
+
+class Leader:
+    """The lock on one node, held by a connection of its own for as long as that lives."""
+
+    def __init__(self, dsn: str, node: str) -> None:
+        self._dsn, self._node = dsn, node
+        self._held: db.Tx | None = None
+
+    async def acquire(self) -> None:
+        """Returns when we lead. Standing by is said once."""
+        is_told = False
+        while not await self._try():
+            if not is_told:
+                log.info("leader.standing_by", node=self._node)
+                is_told = True
+            await asyncio.sleep(RETRY_S)
+
+    async def lost(self) -> None:
+        """Returns when somebody else leads. A database that is away is no reason to let calls go: nobody can take over."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            if self._held is not None and not self._held.is_closed():
+                continue
+            try:
+                if not await self._try():
+                    return
+            except errors.Unavailable:
+                continue
+
+    async def release(self) -> None:
+        if self._held is not None:
+            await self._held.close()
+
+    async def _try(self) -> bool:
+        if self._held is None or self._held.is_closed():
+            try:
+                self._held = await db.connect(self._dsn)
+            except errors.Unavailable:
+                return False
+        return await nodes.lead(self._held, self._node)

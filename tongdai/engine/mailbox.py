@@ -1,0 +1,45 @@
+"""One call's signals, handled one after the other: no locks, and no call waits for another."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import msgspec
+
+from tongdai.pbx import call as calls
+from tongdai.pbx.call import Call
+from tongdai.pbx.signals import Signal, TimerFired
+
+
+class Yield(msgspec.Struct, frozen=True):
+    """Not a signal: the call is asked for, to become part of another, and its mailbox closes."""
+
+    call: "asyncio.Future[Call]"
+
+
+class Mailbox:
+    """`call` is None until its first signal is handled."""
+
+    def __init__(self, call: Call | None = None) -> None:
+        self.call = call
+        self.signals: asyncio.Queue[Signal | Yield] = asyncio.Queue()
+        self.task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def put(self, signal: Signal | Yield) -> None:
+        self.signals.put_nowait(signal)
+
+    def arm(self) -> None:
+        """The moment that the call waits for will be signalled."""
+        self.disarm()
+        if self.call is None or (due := calls.due(self.call)) is None:
+            return
+        left = (due - datetime.now(UTC)).total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, left), self._fire, self.call.channel)
+
+    def disarm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self, channel: str) -> None:
+        self.put(TimerFired(channel, datetime.now(UTC)))

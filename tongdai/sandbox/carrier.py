@@ -1,0 +1,89 @@
+"""The second Asterisk, running: it answers calls by the cast's behaviours, and calls hotlines when told to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from tongdai import errors
+from tongdai.asterisk import node, packages
+from tongdai.sandbox import cast
+
+log = structlog.get_logger()
+
+CONF = Path(__file__).parent / "conf"
+ANSWER_S = 60  # how long a customer lets it ring
+
+
+class Carrier:
+    """Carrier and phones on one Asterisk node."""
+
+    def __init__(self, running: node.Node) -> None:
+        self._node = running
+
+    @property
+    def pid(self) -> int:
+        return self._node.pid
+
+    async def inbound(self, hotline: str, customer: str, talk_s: int, tone: int) -> None:
+        """A customer is calling the hotline, and once answered sounds `tone` (Hz) for `talk_s` seconds.
+
+        Raises errors.Unavailable when the sandbox does not answer.
+        """
+        query = {
+            "endpoint": f"PJSIP/{hotline}@switch",
+            "context": "customer",
+            "extension": "s",
+            "priority": "1",
+            "callerId": f"<{customer}>",
+            "timeout": str(ANSWER_S),
+        }
+        variables = {"variables": {"TONE": str(tone), "HOLD": str(talk_s)}}
+        login = {"Authorization": aiohttp.encode_basic_auth(self._node.user, self._node.password)}
+        try:
+            async with (
+                aiohttp.ClientSession(headers=login, timeout=aiohttp.ClientTimeout(total=5)) as session,
+                session.post(f"{self._node.url}/ari/channels", params=query, json=variables) as answer,
+            ):
+                if answer.status != 200:
+                    raise errors.Unavailable(f"the sandbox refused: {await answer.text()}")
+        except (aiohttp.ClientError, TimeoutError) as reason:
+            raise errors.Unavailable(f"the sandbox does not answer: {reason}") from reason
+
+    async def stop(self) -> None:
+        await self._node.stop()
+
+
+async def start(
+    root: packages.Root,
+    folder: Path,
+    sip: str,
+    rtp: tuple[int, int],
+    switch: str,
+    domain: str,
+    passwords: Mapping[str, str],
+) -> Carrier:
+    """The sandbox runs at `sip`, its robots (number -> password) register with the switch at `switch` (host:port)."""
+    spec = node.Spec(
+        root=root,
+        folder=folder,
+        conf=CONF,
+        sip=sip,
+        rtp=rtp,
+        values={
+            "switch": switch,
+            "switch_host": switch.rpartition(":")[0],
+            "behaviours": cast.behaviours(),
+            "robots": cast.registrations(domain, switch, dict(passwords)),
+        },
+    )
+    return Carrier(await node.start(spec))
+
+
+def customer(who: str) -> tuple[str, int]:
+    """Number and tone of a customer, by behaviour or by any telephone number (which sounds like "answers")."""
+    for behaviour, player in cast.CUSTOMERS.items():
+        if who in (behaviour, player.number):
+            return player.number, player.tone
+    return who, cast.CUSTOMERS["answers"].tone

@@ -1,0 +1,95 @@
+"""The demo company: everything an integrator needs on the first day, made once and kept with the data."""
+
+import secrets
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx.directory import Extension, Queue, RingGroup
+from tongdai.sandbox import cast
+from tongdai.seal import Seal
+from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
+
+DOMAIN = "demo.tongdai.local"
+ADMIN = "admin"
+HOTLINE = "19001919"
+RING_GROUP = "600"
+QUEUE = "700"
+PHONES = {"101": "Nguyễn Văn An", "102": "Trần Thị Bình", "103": "Lê Hoàng Châu"}
+
+
+class Demo(msgspec.Struct, frozen=True):
+    """Its credentials. `passwords` are SIP passwords by extension, those of the robots among them."""
+
+    domain_uuid: UUID
+    domain: str
+    username: str
+    password: str
+    api_key: str
+    passwords: dict[str, str]
+    hotline: str
+    ring_group: str
+    queue: str
+
+
+def load(folder: Path) -> Demo | None:
+    """The demo made before in this data folder, or None."""
+    try:
+        return msgspec.json.decode((folder / "demo.json").read_bytes(), type=Demo)
+    except FileNotFoundError:
+        return None
+
+
+async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) -> Demo:
+    """The demo exists: found again, or made with fresh passwords. `carrier` is the sandbox's SIP host:port."""
+    if (known := load(folder)) and await _exists(database, known):
+        await _move_trunk(database, seal, known, carrier)
+        return known
+    demo = await _insert(database, seal, carrier)
+    draft = folder / ".demo.json"
+    draft.touch(mode=0o600)
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(demo)))
+    draft.replace(folder / "demo.json")
+    return demo
+
+
+async def _exists(database: db.Database, demo: Demo) -> bool:
+    async with database.connection() as tx:
+        return any(domain.domain_uuid == demo.domain_uuid for domain in await domains.list(tx))
+
+
+async def _move_trunk(database: db.Database, seal: Seal, demo: Demo, carrier: str) -> None:
+    """The sandbox's address may be another at each start."""
+    async with database.transaction() as tx:
+        for trunk in await trunks.list(tx, demo.domain_uuid):
+            if trunk.name == "sandbox" and trunk.host != carrier:
+                moved = msgspec.structs.replace(trunk, host=carrier, addresses=(carrier.rpartition(":")[0],))
+                await trunks.update(tx, demo.domain_uuid, seal, moved)
+
+
+async def _insert(database: db.Database, seal: Seal, carrier: str) -> Demo:
+    password = secrets.token_urlsafe(12)
+    async with database.transaction() as tx:
+        domain = await domains.insert(tx, DOMAIN)
+        uuid = domain.domain_uuid
+        account = await users.insert(tx, uuid, seal, ADMIN, password)
+        passwords = {}
+        for number, name in {**PHONES, **_robots()}.items():
+            passwords[number] = await extensions.insert(tx, uuid, Extension(number, name=name))
+        trunk = trunks.Trunk(name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],))
+        await trunks.insert(tx, uuid, seal, trunk)
+        late, prompt = cast.ROBOTS["answers_late"].number, cast.ROBOTS["answers"].number
+        await ring_groups.insert(tx, uuid, RingGroup(RING_GROUP, name="Bán hàng", members=("101", late)))
+        await queues.insert(tx, uuid, Queue(QUEUE, name="Chăm sóc khách hàng", agents=("101", prompt)))
+        await hotlines.insert(tx, uuid, HOTLINE, trunk.trunk_uuid, destination=RING_GROUP, is_default=True)
+    return Demo(uuid, DOMAIN, f"{ADMIN}@{DOMAIN}", password, account.api_key, passwords, HOTLINE, RING_GROUP, QUEUE)
+
+
+def _robots() -> dict[str, str]:
+    return {player.number: f"Robot {behaviour}" for behaviour, player in cast.ROBOTS.items()}
+
+
+def robots(demo: Demo) -> dict[str, str]:
+    """The robots' SIP passwords by extension."""
+    return {number: demo.passwords[number] for number in _robots()}
