@@ -1,6 +1,8 @@
 """Connections, transactions, notifications and refusals on a real PostgreSQL."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 
 import asyncpg
@@ -116,6 +118,23 @@ async def test_a_database_that_hangs_is_unavailable(small: db.Database) -> None:
 
     async with small.connection() as one, small.connection() as two:
         assert await one.fetchval("SELECT 1") == await two.fetchval("SELECT 1") == 1
+
+
+async def test_a_backend_that_stands_still_is_given_up(database: db.Database) -> None:
+    single = db.Database(database.dsn, size=1, statement_s=0.5)
+    await single.open()
+    async with single.connection() as tx:
+        still = tx.get_server_pid()
+    os.kill(still, signal.SIGSTOP)
+    try:
+        with pytest.raises(errors.Unavailable):
+            async with single.transaction() as tx:
+                await tx.fetchval("SELECT 1")
+        async with single.connection() as tx:
+            assert await tx.fetchval("SELECT pg_backend_pid()") != still
+    finally:
+        os.kill(still, signal.SIGCONT)
+    await single.close()
 
 
 async def test_a_closed_database_gives_no_connection_back_into_use(database: db.Database) -> None:

@@ -26,10 +26,13 @@ _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 
 
 class Database:
-    """`size` connections, handed out in the order they were asked for; whoever waits `patience_s` gets Unavailable."""
+    """`size` connections, handed out in the order they were asked for.
 
-    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0) -> None:
-        self.dsn, self._size, self._patience_s = dsn, size, patience_s
+    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable.
+    """
+
+    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0, statement_s: float = _STATEMENT_S) -> None:
+        self.dsn, self._size, self._patience_s, self._statement_s = dsn, size, patience_s, statement_s
         self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()
         self._listeners: set[asyncio.Task[None]] = set()
@@ -39,7 +42,7 @@ class Database:
         """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is wrong."""
         try:
             for _ in range(self._size):
-                self._idle.append(await connect(self.dsn))
+                self._idle.append(await connect(self.dsn, self._statement_s))
         except BaseException:
             await self.close()
             raise
@@ -138,7 +141,7 @@ class Database:
         if tx is not None and not tx.is_closed():
             return tx
         try:
-            return await connect(self.dsn)
+            return await connect(self.dsn, self._statement_s)
         except BaseException:
             self._give(None)
             raise
