@@ -41,13 +41,15 @@ class Limits(msgspec.Struct, frozen=True):
 class Client:
     """Use it as a context manager. `version` is tongdai's, for User-Agent."""
 
-    def __init__(self, guard: Guard, version: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, guard: Guard, version: str, limits: Limits | None = None, resolver: AbstractResolver | None = None
+    ) -> None:
         self._guard, self._version, self._limits = guard, version, limits or Limits()
+        self._resolver = resolver or _Resolver()
         self._target = lru_cache(4096)(guard.acceptable)
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._resolver = _Resolver()
         connector = aiohttp.TCPConnector(
             resolver=self._resolver,
             socket_factory=self._guard.socket,
