@@ -7,12 +7,13 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+import aiohttp
 import msgspec
 import structlog
 import uvicorn
@@ -25,7 +26,6 @@ from tongdai.engine.commands import Desk
 from tongdai.engine.engine import Engine, Place
 from tongdai.engine.leader import Leader
 from tongdai.engine.recovery import Recovery
-from tongdai.pbx.call import Call
 from tongdai.sandbox import carrier, demo
 from tongdai.seal import Seal
 from tongdai.settings import Settings
@@ -222,6 +222,70 @@ async def _serve(
                 group.create_task(work)
 
 
+async def _api(
+    stack: AsyncExitStack,
+    settings: Settings,
+    database: db.Database,
+    seal: Seal,
+    player: carrier.Carrier | None,
+    engine: Engine | None,
+    callbacks: guard.Guard,
+) -> Coroutine[Any, Any, None]:
+    checks: dict[str, Callable[[], Awaitable[object]]] = {"database": lambda: _answers(database)}
+    if engine:
+        checks["switch"] = lambda: _is_linked(engine)
+    application = api.create(
+        api.Deps(
+            database=database,
+            seal=seal,
+            base_url=settings.base_url,
+            recordings=recordings(settings),
+            callback_guard=callbacks.acceptable,
+            token_life_s=settings.token_life_s,
+            cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
+            checks=checks,
+            sandbox=player,
+        )
+    )
+    return _http(settings, application)
+
+
+async def _http(settings: Settings, application: Any) -> None:
+    """Serves until cancelled; requests under way are finished first."""
+    host, port = configuration.address(settings.http)
+    listener = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=host,
+            port=port,
+            loop="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    listener.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are the command line's
+    serving = asyncio.create_task(listener._serve(), name="http")  # noqa: SLF001 -- serve() takes the signals
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        listener.should_exit = True
+        await serving
+        raise
+
+
+async def _answers(database: db.Database) -> None:
+    async with database.connection() as tx:
+        await tx.execute("SELECT 1")
+
+
+async def _is_linked(engine: Engine) -> None:
+    if not engine.switch.is_up:
+        raise errors.SwitchDown
+
+
 async def _engine(
     stack: AsyncExitStack, settings: Settings, database: db.Database, seal: Seal, published: Callable[[], None]
 ) -> tuple[Engine, Coroutine[Any, Any, None]]:
@@ -237,15 +301,16 @@ async def _engine(
         recordings=recordings(settings),
         recording_url=f"{settings.base_url}/recordings/",
     )
-    moved: list[Callable[[Call], None]] = []
-    engine = Engine(database, place, published, lambda call: [notice(call) for notice in moved] and None)
+    engine = Engine(database, place, published)
     desk = Desk(database, engine)
-    moved.append(desk.moved)
+    engine.moved = desk.moved
     provisioner = Provisioner(settings, database, seal, engine)
-    await database.listen(
-        {"directory": provisioner.changed, "commands": lambda _: desk.wake()},
-        lost=lambda: (provisioner.changed(""), desk.wake()) and None,
-    )
+
+    def lost() -> None:
+        provisioner.changed("")
+        desk.wake()
+
+    await database.listen({"directory": provisioner.changed, "commands": lambda _: desk.wake()}, lost=lost)
     leader = Leader(settings.dsn, place.node)
     stack.push_async_callback(leader.release)
     return engine, _lead(leader, engine, desk, provisioner, Recovery(database, engine, place))
@@ -330,6 +395,18 @@ def _carrier(link: trunks.Link) -> provisioning.Carrier:
         from_user=trunk.from_user,
         from_domain=trunk.from_domain,
     )
+
+
+async def is_ready(started: Started) -> None:
+    """Returns when the API answers, the switch is linked, and the demo's robots have registered."""
+    limit = aiohttp.ClientTimeout(total=2)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(f"http://{started.settings.http}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            await asyncio.sleep(0.05)
 
 
 def recordings(settings: Settings) -> Path:

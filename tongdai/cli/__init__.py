@@ -13,6 +13,7 @@ from tongdai.cli import (
     hotlines,
     queues,
     ring_groups,
+    running,
     schema,
     terminal,
     trunks,
@@ -47,4 +48,6 @@ app.add_typer(trunks.app, name="trunk")
 app.add_typer(hotlines.app, name="hotline")
 app.add_typer(ring_groups.app, name="ring-group")
 app.add_typer(queues.app, name="queue")
+app.command()(running.up)
+app.command()(running.serve)
 app.command()(schema.migrate)

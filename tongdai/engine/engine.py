@@ -54,14 +54,9 @@ class Place(msgspec.Struct, frozen=True):
 class Engine:
     """`published` is called after each commit that made events; `moved` with each call after each step."""
 
-    def __init__(
-        self,
-        database: db.Database,
-        place: Place,
-        published: Callable[[], None],
-        moved: Callable[[Call], None] = lambda call: None,
-    ) -> None:
-        self._database, self._place, self._moved = database, place, moved
+    def __init__(self, database: db.Database, place: Place, published: Callable[[], None]) -> None:
+        self._database, self._place = database, place
+        self.moved: Callable[[Call], None] = lambda call: None
         self.directories = Directories(database)
         self.floor = Floor(place.recording_url)
         self.switch = Switch(place.address, self.signal, self._linked)
@@ -152,7 +147,7 @@ class Engine:
             self._log(before, step, signal)
         for action in step.actions:
             await self._act(step.call, action)
-        self._moved(step.call)
+        self.moved(step.call)
         mailbox.arm()
         if step.done and step.call.record:
             await recording.discard(self._place.spool, step.call.call_uuid)

@@ -8,6 +8,7 @@ import structlog
 
 from tongdai import errors
 from tongdai.asterisk import node, packages
+from tongdai.pbx import numbers
 from tongdai.sandbox import cast
 
 log = structlog.get_logger()
@@ -26,17 +27,18 @@ class Carrier:
     def pid(self) -> int:
         return self._node.pid
 
-    async def inbound(self, hotline: str, customer: str, talk_s: int, tone: int) -> None:
-        """A customer is calling the hotline, and once answered sounds `tone` (Hz) for `talk_s` seconds.
+    async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
+        """A customer, by behaviour or number, calls the hotline, and sounds its tone for `talk_s` seconds once answered.
 
-        Raises errors.Unavailable when the sandbox does not answer.
+        The number it calls from. Raises errors.Invalid naming `customer`, errors.Unavailable.
         """
+        number, tone = caller(customer)
         query = {
             "endpoint": f"PJSIP/{hotline}@switch",
             "context": "customer",
             "extension": "s",
             "priority": "1",
-            "callerId": f"<{customer}>",
+            "callerId": f"<{number}>",
             "timeout": str(ANSWER_S),
         }
         variables = {"variables": {"TONE": str(tone), "HOLD": str(talk_s)}}
@@ -50,6 +52,7 @@ class Carrier:
                     raise errors.Unavailable(f"the sandbox refused: {await answer.text()}")
         except (aiohttp.ClientError, TimeoutError) as reason:
             raise errors.Unavailable(f"the sandbox does not answer: {reason}") from reason
+        return number
 
     async def stop(self) -> None:
         await self._node.stop()
@@ -81,9 +84,13 @@ async def start(
     return Carrier(await node.start(spec))
 
 
-def customer(who: str) -> tuple[str, int]:
-    """Number and tone of a customer, by behaviour or by any telephone number (which sounds like "answers")."""
+def caller(who: str) -> tuple[str, int]:
+    """Number and tone of a customer, by behaviour or by any telephone number. Raises errors.Invalid."""
     for behaviour, player in cast.CUSTOMERS.items():
         if who in (behaviour, player.number):
             return player.number, player.tone
-    return who, cast.CUSTOMERS["answers"].tone
+    try:
+        return numbers.phone(who, field="customer"), cast.CUSTOMERS["answers"].tone
+    except errors.InvalidPhone as reason:
+        known = ", ".join(cast.CUSTOMERS)
+        raise errors.Invalid(f"a telephone number or one of {known}", field="customer") from reason

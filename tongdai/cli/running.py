@@ -1,0 +1,109 @@
+"""tongdai up and tongdai serve: processes that run until Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from tongdai import app, logs, settings
+from tongdai.cli import ready
+
+console = Console(stderr=True)
+
+
+def up(
+    data: Annotated[str, typer.Option(envvar="TONGDAI_DATA", help="Folder of everything that must survive.")] = "data",
+    http: Annotated[str, typer.Option(envvar="TONGDAI_HTTP", help="Where the API listens.")] = "127.0.0.1:8080",
+    sip: Annotated[
+        str, typer.Option(envvar="TONGDAI_SIP", help="Where phones and carriers reach us, UDP and TCP.")
+    ] = "127.0.0.1:5060",
+    rtp: Annotated[str, typer.Option(envvar="TONGDAI_RTP", help="UDP ports of audio, first-last.")] = "10000-11999",
+    *,
+    sandbox: Annotated[
+        bool,
+        typer.Option(envvar="TONGDAI_SANDBOX", help="A demo company with a simulated carrier and robot phones."),
+    ] = False,
+) -> None:
+    """Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.
+
+    Any other setting comes from the environment; `tongdai doctor` lists them.
+    """
+    given = {"data": data, "http": http, "sip": sip, "rtp": rtp, "sandbox": str(sandbox).lower()}
+    chosen = settings.load({**os.environ, **{settings.PREFIX + name.upper(): value for name, value in given.items()}})
+    logs.configure(chosen)
+    _run(_up(chosen))
+
+
+def serve(
+    role: Annotated[
+        list[str] | None, typer.Option(help="api, engine or webhooks; several times for several.", show_default="all")
+    ] = None,
+) -> None:
+    """Run some roles in this process, on the database and Asterisk that the settings name.
+
+    API and webhooks processes may be many; of engines one leads and the others stand by.
+    """
+    roles = tuple(role or app.ROLES)
+    if wrong := [name for name in roles if name not in app.ROLES]:
+        raise typer.BadParameter(f"{wrong[0]}: not one of {', '.join(app.ROLES)}")
+    chosen = settings.load()
+    logs.configure(chosen)
+    _run(app.serve(chosen, roles))  # type: ignore[arg-type]  # checked above
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    uvloop.run(_until_signalled(work))
+
+
+async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    """SIGINT and SIGTERM end the work cleanly; a second one is not needed and changes nothing."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    except* Exception as group:  # the first reason is what the operator can mend
+        raise _first(group) from None
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
+
+
+async def _up(chosen: settings.Settings) -> None:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def progress(text: str, done: int, total: int) -> None:
+            bar.update(task, description=text, completed=done, total=total or None)
+            if not console.is_terminal:
+                console.print(text) if not done else None
+
+        async with app.up(chosen, progress) as (started, work):
+            serving = asyncio.ensure_future(work)
+            try:
+                await asyncio.wait(
+                    [serving, asyncio.ensure_future(app.is_ready(started))], return_when="FIRST_COMPLETED"
+                )
+                if serving.done():
+                    await serving
+                bar.stop()
+                ready.write(started)
+                ready.show(started)
+                await serving
+            finally:
+                ready.remove(started)
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+                console.print("stopping")
