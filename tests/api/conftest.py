@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def customers() -> Customers:
 
 
 @pytest.fixture(scope="session")
-def deps(database: db.Database, seal: Seal, customers: Customers) -> AsyncIterator[api.Deps]:
+def deps(database: db.Database, seal: Seal, customers: Customers) -> Iterator[api.Deps]:
     with tempfile.TemporaryDirectory(prefix="tongdai-recordings-") as folder:
         yield api.Deps(
             database=database,

@@ -56,7 +56,7 @@ async def test_an_api_key_gives_a_token(anybody: Client, tenant: Tenant) -> None
 
     assert {"expired", "token", "user_id", "token_type"} == set(data)
     assert before + 86_400 <= data["expired"] <= time.time() + 86_400
-    assert "Bearer" == data["token_type"]
+    assert data["token_type"] == "Bearer"
     await Client(anybody._session, data["token"]).get("/v1/event")
 
 
@@ -71,14 +71,14 @@ async def test_wrong_credentials_are_all_alike(anybody: Client, tenant: Tenant, 
         await anybody.post("/v1/auth", given, expect=422)
         return
     answer = await anybody.post("/v1/auth", given, expect=401)
-    assert "WRONG_CREDENTIALS" == answer.json["error"]
+    assert answer.json["error"] == "WRONG_CREDENTIALS"
     assert "Bearer" in answer.headers["WWW-Authenticate"]
 
 
 async def test_a_wrong_api_key_is_refused(anybody: Client, tenant: Tenant) -> None:
     answer = await anybody.post("/v1/auth/token", {"api_key": str(ids.new())}, expect=401)
 
-    assert "WRONG_CREDENTIALS" == answer.json["error"]
+    assert answer.json["error"] == "WRONG_CREDENTIALS"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_guessing_passwords_ends_after_five(anybody: Client, tenant: Tenan
         await anybody.post("/v1/auth", {"username": tenant.username, "password": "guess"}, expect=401)
     refused = await anybody.post("/v1/auth", {"username": tenant.username.upper(), "password": PASSWORD}, expect=429)
 
-    assert "TOO_MANY_REQUESTS" == refused.json["error"]
+    assert refused.json["error"] == "TOO_MANY_REQUESTS"
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})
 
@@ -109,8 +109,8 @@ async def test_right_logins_are_never_too_many(anybody: Client, tenant: Tenant) 
 async def test_no_token_no_answer(anybody: Client) -> None:
     answer = await anybody.get("/v1/event", expect=401)
 
-    assert "UNAUTHORIZED" == answer.json["error"]
-    assert 'Bearer realm="tongdai"' == answer.headers["WWW-Authenticate"]
+    assert answer.json["error"] == "UNAUTHORIZED"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="tongdai"'
 
 
 async def test_the_scheme_is_read_in_any_case(client: Client) -> None:
@@ -164,7 +164,7 @@ async def test_forged_tokens_are_refused(anybody: Client, tenant: Tenant, seal: 
         forged(seal, tenant, user, sub="101"),
     ):
         answer = await Client(anybody._session, token).get("/v1/event", expect=401)
-        assert "UNAUTHORIZED" == answer.json["error"], token
+        assert answer.json["error"] == "UNAUTHORIZED", token
         assert "invalid_token" in answer.headers["WWW-Authenticate"]
 
 

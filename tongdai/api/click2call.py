@@ -111,8 +111,9 @@ async def _asked(
     if outcome := await here.outcomes.wait(domain_uuid, asked, here.deps.patience_s):
         return outcome
     async with here.database.transaction() as tx:
-        if await commands.withdraw(tx, domain_uuid, asked):
-            raise errors.SwitchDown
+        is_withdrawn = await commands.withdraw(tx, domain_uuid, asked)
+    if is_withdrawn:
+        raise errors.SwitchDown
     outcome = await here.outcomes.wait(domain_uuid, asked, _PICK_UP_S if command.wait_answer else _TAKEN_S)
     if outcome is None:
         raise errors.SwitchDown

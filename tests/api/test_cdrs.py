@@ -1,0 +1,292 @@
+"""Call detail records as the reference has them, and every filter."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+
+from tests.api.conftest import Client, Tenant, move_in
+from tests.store.samples import record
+from tongdai import ids
+from tongdai.pbx import cdr
+from tongdai.seal import Seal
+from tongdai.store import cdrs, db
+
+DOCUMENTED = {
+    "id", "sip_call_id", "cause", "duration", "direction", "recording_url", "extension", "from_number", "to_number",
+    "receive_dest", "time_started", "time_answered", "time_ended", "status",
+}  # fmt: skip
+
+
+async def write(database: db.Database, *records: cdr.Cdr) -> None:
+    async with database.transaction() as tx:
+        await cdrs.insert_many(tx, records)
+
+
+@pytest.fixture
+async def calls(database: db.Database, tenant: Tenant) -> Sequence[cdr.Cdr]:
+    """Six calls, newest first."""
+    domain = tenant.domain.domain_uuid
+    records = [
+        record(domain, "2021-02-20 08:00:00", direction=2, extension="102", from_number="0911222333",
+               from_canonical="84911222333", to_number="102", to_canonical="102", status="ANSWERED", duration=60),
+        record(domain, "2021-02-19 23:59:59", direction=1, extension="101", from_number="101", from_canonical="101",
+               to_number="103", to_canonical="103", status="CANCEL", cause="ORIGINATOR_CANCEL", time_answered=None),
+        record(domain, "2021-02-19 00:00:00", status="NO-ANSWERED", cause="NO_ANSWER", time_answered=None),
+        record(domain, "2021-02-18 17:20:58", status="BUSY", cause="USER_BUSY", duration=7, billsec=0,
+               time_answered=None),
+        record(domain, "2021-02-18 17:20:57", extension="103", recording_status="ready",
+               recording_token=str(ids.new())),
+        record(domain, "2021-02-17 17:30:35", recording_status="ready", recording_token=str(ids.new()),
+               recording_file="a.wav", customer_id="C-1"),
+    ]  # fmt: skip
+    await write(database, *records)
+    return records
+
+
+async def test_one_record_is_the_documented_flat_object(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+    """With the values of the reference's example."""
+    one = calls[-1]
+    answer = (await client.get(f"/v1/cdr/{one.cdr_uuid}")).json
+
+    assert set(answer) >= DOCUMENTED
+    assert {
+        "id": str(one.cdr_uuid),
+        "sip_call_id": one.sip_call_id,
+        "cause": "NORMAL_CLEARING",
+        "duration": 11,
+        "direction": 3,
+        "recording_url": f"http://pbx.example.vn/recordings/{one.recording_token}",
+        "extension": "101",
+        "from_number": "19001919",
+        "to_number": "0899888999",
+        "receive_dest": "",
+        "time_started": "2021-02-17 17:30:35",
+        "time_answered": "2021-02-17 17:30:43",
+        "time_ended": "2021-02-17 17:30:46",
+        "status": "ANSWERED",
+        "billsec": 3,
+        "hotline": "19001919",
+        "conversation_id": str(one.cdr_uuid),
+        "call_id": str(one.call_id),
+        "customer_id": "C-1",
+        "recording_status": "ready",
+        "hangup_by": "caller",
+    } == answer
+
+
+async def test_what_did_not_happen_is_an_empty_text(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+    answer = (await client.get(f"/v1/cdr/{calls[3].cdr_uuid}")).json
+
+    assert (
+        answer["time_answered"], answer["recording_url"], answer["status"], answer["duration"]
+    ) == ("", "", "BUSY", 7)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "has_url"), [("none", False), ("pending", True), ("ready", True), ("failed", False)]
+)
+async def test_a_record_points_to_no_recording_that_will_not_be(
+    client: Client, tenant: Tenant, database: db.Database, *, status: str, has_url: bool
+) -> None:
+    one = record(tenant.domain.domain_uuid, recording_status=status, recording_token=str(ids.new()))
+    await write(database, one)
+
+    assert has_url == bool((await client.get(f"/v1/cdr/{one.cdr_uuid}")).json["recording_url"])
+
+
+async def test_it_is_found_by_any_of_its_ids(client: Client, tenant: Tenant, database: db.Database) -> None:
+    leg, call_id = str(ids.new()), "a/b%c?d@10.0.0.1:5060"
+    one = record(tenant.domain.domain_uuid, sip_call_id=call_id, other_ids=(leg, "leg-2@phone"))
+    await write(database, one)
+
+    for name in (str(one.cdr_uuid), str(one.call_id), call_id, leg, "leg-2@phone"):
+        for tail in ("", "/"):
+            assert str(one.cdr_uuid) == (await client.get(f"/v1/cdr/{quote(name, safe='')}{tail}")).json["id"]
+
+
+@pytest.mark.parametrize(
+    "name", ["01b7d166-b564-42ec-80a1-4ad343225934", "nobody@phone", "%00", "..%2f..%2fetc", "%ff"]
+)
+async def test_what_is_not_there_is_404(client: Client, name: str) -> None:
+    answer = await client.get(f"/v1/cdr/{name}", expect=404)
+
+    assert answer.json == {"status": "fail", "error": "NOT_FOUND", "message": "Not found."}
+
+
+async def listed(client: Client, query: str) -> list[UUID]:
+    return [UUID(one["id"]) for one in (await client.get(f"/v1/cdr?{query}")).json["data"]]
+
+
+FILTERS = {
+    "": [0, 1, 2, 3, 4, 5],
+    "start_date=2021-02-19": [0, 1, 2],
+    "end_date=2021-02-19": [1, 2, 3, 4, 5],
+    "end_date=2021-02-19 00:00:00": [2, 3, 4, 5],
+    "start_date=2021-02-18 17:20:58&end_date=2021-02-18 17:20:58": [3],
+    "start_date=2021-02-18T17:20:58&end_date=2021-02-18T17:20:59": [3],
+    "start_date=2021-02-18%2017:20:57&end_date=2021-02-18": [3, 4],
+    "start_date=2021-02-18T10:20:58Z&end_date=2021-02-18T17:20:58.5%2B07:00": [3],
+    "start_date=2021-02-18+17:20:58&end_date=2021-02-19": [1, 2, 3],
+    "start_date=0001-01-01&end_date=9999-12-31": [0, 1, 2, 3, 4, 5],
+    "start_date=2021-02-20&end_date=2021-02-17": [],
+    "duration=60": [0],
+    "duration=60&duration=7": [0, 3],
+    "extension=101": [1, 2, 3, 5],
+    "extension=103": [1, 4],
+    "extension=102&extension=103": [0, 1, 4],
+    "status=ANSWERED": [0, 4, 5],
+    "status=answered&status=BUSY": [0, 3, 4, 5],
+    "status=NO-ANSWERED": [2],
+    "phone=0899888999": [2, 3, 4, 5],
+    "phone=%2B84899888999": [2, 3, 4, 5],
+    "phone=+84899888999": [2, 3, 4, 5],
+    "phone=0899.888.999": [2, 3, 4, 5],
+    "phone=0911222333": [0],
+    "phone=0911222333&phone=84899888999": [0, 2, 3, 4, 5],
+    "phone=19001919": [2, 3, 4, 5],
+    "direction=outbound": [2, 3, 4, 5],
+    "direction=3": [2, 3, 4, 5],
+    "direction=Inbound": [0],
+    "direction=local&direction=2": [0, 1],
+    "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7&start_date=2021-02-18": [3],
+    "extension=&status=&page_size=7&unknown=1": [0, 1, 2, 3, 4, 5],
+}
+
+
+@pytest.mark.parametrize("query", FILTERS)
+async def test_filters(client: Client, calls: Sequence[cdr.Cdr], query: str) -> None:
+    expected = [calls[index].cdr_uuid for index in FILTERS[query]]
+    page = (await client.get(f"/v1/cdr?{query}&page=1&limit=500")).json
+
+    assert expected == await listed(client, query)
+    assert (expected, len(expected)) == ([UUID(one["id"]) for one in page["data"]], page["total"])
+
+
+@pytest.mark.parametrize("form", ["{0}", "{0}.wav", "{0}.mp3", "http://pbx.example.vn/recordings/{0}", "/x/{0}.wav"])
+async def test_the_recordingfile_filter_takes_whatever_one_has(
+    client: Client, calls: Sequence[cdr.Cdr], form: str
+) -> None:
+    name = quote(form.format(calls[5].recording_token), safe="")
+
+    assert [calls[5].cdr_uuid] == await listed(client, f"recordingfile={name}")
+    assert await listed(client, "recordingfile=abcd.mp3") == []
+
+
+WRONG = {
+    "start_date=yesterday": "start_date",
+    "end_date=2021-02-30": "end_date",
+    "start_date=2021-02-18 25:00:00": "start_date",
+    "duration=long": "duration",
+    "duration=-1": "duration",
+    "duration=99999999999": "duration",
+    "extension=1 or 1=1": "extension",
+    "status=HAPPY": "status",
+    "phone=abc": "phone",
+    "phone=' OR 1=1 --": "phone",
+    "direction=4": "direction",
+    "direction=sideways": "direction",
+    "recordingfile=/": "recordingfile",
+    "recordingfile=a%00b": "recordingfile",
+    "page=0": "page",
+    "page=x": "page",
+    "page=99999999999999999999": "page",
+    "limit=0": "limit",
+    "limit=501": "limit",
+    "limit=-5": "limit",
+    "scroll_id=x": "scroll_id",
+    "extension=101" + "&extension=1" * 100: "extension",
+}
+
+
+@pytest.mark.parametrize("query", WRONG)
+async def test_a_wrong_filter_is_named(client: Client, query: str) -> None:
+    answer = await client.get(f"/v1/cdr?{query}", expect=422)
+
+    assert WRONG[query] == answer.json["field"]
+    assert answer.json["error"] == ("INVALID_PHONE" if WRONG[query] == "phone" else "INVALID_FIELD")
+
+
+async def test_scroll_is_the_default(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+    for path in ("/v1/cdr", "/v1/cdr?", "/v1/cdr/", "/v1/cdr/?"):
+        assert {"data", "scroll_id"} == set((await client.get(path)).json)
+
+
+async def test_page_or_limit_give_pages(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+    first = (await client.get("/v1/cdr?page=1&limit=4")).json
+    second = (await client.get("/v1/cdr?page=2&limit=4")).json
+    beyond = (await client.get("/v1/cdr?page=3&limit=4")).json
+
+    assert [{"data", "limit", "page", "total"}] * 3 == [set(first), set(second), set(beyond)]
+    assert [(one["limit"], one["page"], one["total"]) for one in (first, second, beyond)] == [
+        (4, 1, 6),
+        (4, 2, 6),
+        (4, 3, 6),
+    ]
+    assert [str(one.cdr_uuid) for one in calls] == [one["id"] for one in first["data"] + second["data"]]
+    assert beyond["data"] == []
+    assert (await client.get("/v1/cdr?page=1")).json == first | {"data": first["data"] + second["data"], "limit": 10}
+    assert (await client.get("/v1/cdr?limit=4")).json == first
+    assert (await client.get("/v1/cdr?page=1000000000&limit=500")).json["data"] == []
+
+
+async def scroll(client: Client, query: str) -> list[Any]:
+    """All that scrolling gives, a list for each answer."""
+    answer = (await client.get(f"/v1/cdr?{query}")).json
+    got = [answer["data"]]
+    while answer["scroll_id"]:
+        answer = (await client.get(f"/v1/cdr?scroll_id={answer['scroll_id']}")).json
+        got.append(answer["data"])
+    return got
+
+
+async def test_scrolling_keeps_its_filters_and_ends_with_an_empty_id(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    records = [record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(30)]
+    others = [record(tenant.domain.domain_uuid, "2021-02-17 10:00:05", status="BUSY") for _ in range(15)]
+    await write(database, *records, *others)
+
+    got = await scroll(client, "status=ANSWERED")
+    assert [len(one) for one in got] == [10, 10, 10]
+    assert [str(one.cdr_uuid) for one in reversed(records)] == [one["id"] for part in got for one in part]
+    assert [len(one) for one in await scroll(client, "status=ANSWERED&scroll_id=&limit=20")] == [20, 10]
+
+
+async def test_calls_that_arrive_meanwhile_are_neither_repeated_nor_in_the_way(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    records = [record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(20)]
+    await write(database, *records)
+    first = (await client.get("/v1/cdr")).json
+    await write(database, *(record(tenant.domain.domain_uuid, "2021-02-18 10:00:00") for _ in range(5)))
+    second = (await client.get(f"/v1/cdr?scroll_id={first['scroll_id']}")).json
+
+    assert [str(one.cdr_uuid) for one in reversed(records)] == [one["id"] for one in first["data"] + second["data"]]
+    assert second["scroll_id"] == ""
+
+
+async def test_a_scroll_id_is_good_only_untouched_and_at_home(
+    client: Client, tenant: Tenant, database: db.Database, seal: Seal
+) -> None:
+    await write(database, *(record(tenant.domain.domain_uuid) for _ in range(11)))
+    good = (await client.get("/v1/cdr")).json["scroll_id"]
+    stranger = await move_in(database, seal, client._session)
+    await client.get(f"/v1/cdr?scroll_id={good.rstrip('=')}")
+
+    bad = [good[:index] + ("A" if good[index] != "A" else "B") + good[index + 1 :] for index in range(len(good) - 3)]
+    for text in (*bad[::7], good[:-8], good[:20], good + "AAAA", "=", "%C3%A9"):
+        assert (await client.get(f"/v1/cdr?scroll_id={text}", expect=422)).json["field"] == "scroll_id"
+    assert (await stranger.client.get(f"/v1/cdr?scroll_id={good}", expect=422)).json["field"] == "scroll_id"
+
+
+async def test_times_are_those_of_the_domain(client: Client, database: db.Database, seal: Seal) -> None:
+    berlin = await move_in(database, seal, client._session, time_zone="Europe/Berlin")
+    one = record(berlin.domain.domain_uuid, "2021-02-18 05:00:00")
+    await write(database, one)
+
+    assert (await berlin.client.get(f"/v1/cdr/{one.cdr_uuid}")).json["time_started"] == "2021-02-17 23:00:00"
+    assert [one.cdr_uuid] == await listed(berlin.client, "start_date=2021-02-17&end_date=2021-02-17")
+    assert await listed(berlin.client, "start_date=2021-02-18") == []

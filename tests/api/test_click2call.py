@@ -1,0 +1,272 @@
+"""Click-to-call, with an engine in the test's hands: what it is asked, and what becomes of its answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import pytest
+
+from tests.api.conftest import Client, Tenant
+from tests.until import until
+from tongdai import errors, ids
+from tongdai.api import problems
+from tongdai.pbx.commands import ClickToCall, Outcome
+from tongdai.store import commands, db
+
+CALL = "/v1/click2call?ext=101&phone=0899098899"
+
+
+class Engine:
+    """Takes what is asked of one domain and answers by `answer`; `asked` is what it was asked."""
+
+    def __init__(self, database: db.Database, tenant: Tenant, woken: asyncio.Event) -> None:
+        self._database, self._domain, self._woken = database, tenant.domain.domain_uuid, woken
+        self.asked: list[ClickToCall] = []
+        self.answer: Callable[[ClickToCall], Outcome | None] = lambda _: Outcome(call_id=ids.new())
+
+    async def run(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            async with self._database.transaction() as tx:
+                taken = [one for one in await commands.take(tx) if one.domain_uuid == self._domain]
+            for one in taken:
+                self.asked.append(one.command)
+                if outcome := self.answer(one.command):
+                    await self.finish(one.command_uuid, outcome)
+
+    async def finish(self, command_uuid: UUID, outcome: Outcome) -> None:
+        async with self._database.transaction() as tx:
+            await commands.finish(tx, self._domain, command_uuid, outcome)
+
+
+@pytest.fixture(scope="session")
+async def woken(database: db.Database) -> asyncio.Event:
+    """Set whenever something is asked."""
+    woken = asyncio.Event()
+    await database.listen({"commands": lambda _: woken.set()}, lost=woken.set)
+    return woken
+
+
+@pytest.fixture
+async def engine(database: db.Database, tenant: Tenant, woken: asyncio.Event) -> AsyncIterator[Engine]:
+    engine = Engine(database, tenant, woken)
+    running = asyncio.create_task(engine.run())
+    yield engine
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.parametrize("path", ["click2call", "click2call/", "click2call/async", "click2call/async/"])
+async def test_success_is_said_in_both_shapes(client: Client, engine: Engine, path: str) -> None:
+    placed = ids.new()
+    engine.answer = lambda _: Outcome(call_id=placed)
+    answer = await client.get(f"/v1/{path}?ext=101&phone=0899098899")
+
+    assert answer.json == {
+        "status": "success",
+        "call_id": str(placed),
+        "data": {"message": "success", "call_id": str(placed)},
+    }
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert engine.asked == [ClickToCall(ext="101", phone="0899098899")]
+
+
+FULL = {
+    "ext": "101",
+    "phone": "+84 899.098-899",
+    "src_cid_name": "Nguyễn Văn A",
+    "src_cid_number": "0911222333",
+    "dest_cid_name": "Công ty B (CSKH)",
+    "dest_cid_number": "19001919",
+    "auto_answer": "true",
+    "hotline": "19001919",
+    "customer_id": "KH-2021/7",
+    "wait": "answer",
+}
+ASKED = ClickToCall(
+    ext="101",
+    phone="+84899098899",
+    src_cid_name="Nguyễn Văn A",
+    src_cid_number="0911222333",
+    dest_cid_name="Công ty B (CSKH)",
+    dest_cid_number="19001919",
+    auto_answer=True,
+    hotline="19001919",
+    customer_id="KH-2021/7",
+    wait_answer=True,
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"params": FULL}, {"json": FULL | {"auto_answer": True}}, {"data": FULL}, {"json": FULL | {"ext": 101}}],
+    ids=["query", "json", "form", "numbers"],
+)
+async def test_every_parameter_arrives(client: Client, engine: Engine, given: dict[str, Any]) -> None:
+    await client.ask("GET" if "params" in given else "POST", "/v1/click2call", **given)
+
+    assert engine.asked == [ASKED]
+
+
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [("1", True), ("true", True), ("Yes", True), ("0", False), ("FALSE", False), ("no", False), ("", False)],
+)
+async def test_booleans(client: Client, engine: Engine, *, text: str, means: bool) -> None:
+    await client.get(f"{CALL}&auto_answer={text}")
+
+    assert [one.auto_answer for one in engine.asked] == [means]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "bad", "code"),
+    [
+        ("ext", "", "INVALID_FIELD"),
+        ("ext", "1", "INVALID_EXTENSION"),
+        ("ext", "101@evil.example", "INVALID_EXTENSION"),
+        ("ext", "101\r\nX-Evil: 1", "INVALID_EXTENSION"),
+        ("ext", "１０１", "INVALID_EXTENSION"),
+        ("ext", "101\0", "INVALID_FIELD"),
+        ("phone", "", "INVALID_FIELD"),
+        ("phone", "12", "INVALID_PHONE"),
+        ("phone", "sip:0899@127.0.0.1:15099", "INVALID_PHONE"),
+        ("phone", "0899/n", "INVALID_PHONE"),
+        ("phone", "0899&PJSIP/evil", "INVALID_PHONE"),
+        ("phone", "0" * 19, "INVALID_PHONE"),
+        ("phone", "٠٨٩٩٠٩٨٨٩٩", "INVALID_PHONE"),
+        ("src_cid_name", "a\r\nX-Evil: 1", "INVALID_FIELD"),
+        ("src_cid_name", "a\u2028b", "INVALID_FIELD"),
+        ("src_cid_name", "a\u0085b", "INVALID_FIELD"),
+        ("src_cid_name", 'a" <sip:evil@example.com>', "INVALID_FIELD"),
+        ("src_cid_name", "x" * 65, "INVALID_FIELD"),
+        ("dest_cid_name", "a;b", "INVALID_FIELD"),
+        ("dest_cid_name", "a\\b", "INVALID_FIELD"),
+        ("src_cid_number", "101;phone-context=x", "INVALID_PHONE"),
+        ("dest_cid_number", "anonymous", "INVALID_PHONE"),
+        ("hotline", "trunk-7", "INVALID_PHONE"),
+        ("auto_answer", "maybe", "INVALID_FIELD"),
+        ("wait", "hangup", "INVALID_FIELD"),
+        ("customer_id", "a\nb", "INVALID_FIELD"),
+        ("customer_id", "x" * 129, "INVALID_FIELD"),
+    ],
+)
+async def test_nothing_dangerous_reaches_the_engine(
+    client: Client, engine: Engine, *, parameter: str, bad: str, code: str
+) -> None:
+    given = {"ext": "101", "phone": "0899098899"} | {parameter: bad}
+    query = "&".join(f"{name}={quote(value)}" for name, value in given.items())
+
+    for answer in (
+        await client.get(f"/v1/click2call?{query}", expect=422),
+        await client.post("/v1/click2call", given, expect=422),
+    ):
+        assert (code, parameter) == (answer.json["error"], answer.json["field"])
+    assert engine.asked == []
+
+
+REFUSALS = [kind for kind in problems.kinds() if issubclass(kind, errors.CallRefused | errors.SwitchDown)]
+
+
+@pytest.mark.parametrize("kind", [*REFUSALS, errors.InvalidExtension])
+async def test_the_engines_refusal_is_passed_on(
+    client: Client, engine: Engine, kind: type[errors.TongdaiError]
+) -> None:
+    engine.answer = lambda _: Outcome(error=kind.code, field="ext")
+    answer = await client.get(CALL, expect=kind.status)
+
+    assert (kind.code, "fail") == (answer.json["error"], answer.json["status"])
+    assert "call_id" not in answer.json
+
+
+async def test_a_call_that_was_not_answered_has_an_id(client: Client, engine: Engine) -> None:
+    placed = ids.new()
+    engine.answer = lambda _: Outcome(call_id=placed, error="USER_NOT_ANSWERING", why="NO_ANSWER")
+    answer = await client.get(f"{CALL}&wait=answer", expect=409)
+
+    assert ("USER_NOT_ANSWERING", str(placed)) == (answer.json["error"], answer.json["call_id"])
+
+
+async def test_an_unknown_refusal_is_no_success(client: Client, engine: Engine) -> None:
+    engine.answer = lambda _: Outcome(error="SOMETHING_NEW")
+    assert (await client.get(CALL, expect=409)).json["error"] == "CALL_REFUSED"
+
+    engine.answer = lambda _: Outcome()
+    assert (await client.get(CALL, expect=409)).json["error"] == "CALL_REFUSED"
+
+
+async def test_without_an_engine_the_switch_is_down_and_nobody_is_called_later(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    answer = await client.get(CALL, expect=503)
+
+    assert answer.json["error"] == "SWITCH_DOWN"
+    assert int(answer.headers["Retry-After"]) >= 1
+    async with database.connection() as tx:
+        assert [one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid] == []
+
+
+async def test_a_slow_engine_is_waited_for_once_it_has_taken_the_command(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    """Longer than our patience with an engine that takes nothing."""
+    placed = ids.new()
+    asking = asyncio.create_task(client.get(CALL))
+    asked = await until(lambda: taken(database, tenant))
+    done, _ = await asyncio.wait([asking], timeout=0.4)
+    assert not done
+    async with database.transaction() as tx:
+        await commands.finish(tx, tenant.domain.domain_uuid, asked[0].command_uuid, Outcome(call_id=placed))
+
+    assert (await asking).json["call_id"] == str(placed)
+
+
+async def taken(database: db.Database, tenant: Tenant) -> list[commands.Asked]:
+    async with database.connection() as tx:
+        return [one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid]
+
+
+async def test_the_same_key_calls_once_and_answers_the_same(client: Client, engine: Engine) -> None:
+    headers = {"Idempotency-Key": "order-1"}
+    answers = await asyncio.gather(*(client.get(CALL, headers=headers) for _ in range(5)))
+    answers.append(await client.get(CALL, headers=headers))
+
+    assert 1 == len({answer.body for answer in answers}) == len(engine.asked)
+    different = await client.get(f"{CALL}&auto_answer=1", headers=headers, expect=409)
+    assert (different.json["error"], different.json["field"]) == ("CONFLICT", "Idempotency-Key")
+
+
+async def test_without_a_key_each_request_is_a_call(client: Client, engine: Engine) -> None:
+    answers = [await client.get(CALL) for _ in range(3)]
+
+    assert len({answer.json["call_id"] for answer in answers}) == 3 == len(engine.asked)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "khoá"])
+async def test_a_bad_key_is_named(client: Client, engine: Engine, key: str) -> None:
+    answer = await client.get(CALL, headers={"Idempotency-Key": key}, expect=422)
+
+    assert answer.json["field"] == "Idempotency-Key"
+    assert engine.asked == []
+
+
+async def test_the_page_of_another_site_may_call(anybody: Client, engine: Engine, client: Client) -> None:
+    """Browsers ask first."""
+    asked = {
+        "Origin": "https://crm.example.vn",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization, idempotency-key",
+    }
+    answer = await anybody.ask("OPTIONS", CALL, headers=asked, expect=204)
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", asked["Origin"])
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert "authorization" in allowed
+    assert "idempotency-key" in allowed
+    assert "GET" in answer.headers["Access-Control-Allow-Methods"]
+
+    called = await client.get(CALL, headers={"Origin": asked["Origin"]})
+    assert called.headers["Access-Control-Allow-Origin"] in ("*", asked["Origin"])

@@ -1,0 +1,150 @@
+"""Recordings by their public URL."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.api.conftest import Client, Tenant
+from tests.store.samples import record
+from tongdai import api, ids
+from tongdai.pbx import cdr
+from tongdai.store import cdrs, db
+
+SOUND = bytes(range(256)) * 4000  # a megabyte, more than one piece
+
+
+class Shelf:
+    """Puts recordings where the API looks for them."""
+
+    def __init__(self, database: db.Database, folder: Path, tenant: Tenant) -> None:
+        self._database, self._folder, self._domain = database, folder, tenant.domain.domain_uuid
+
+    async def put(self, status: str = "ready", sound: bytes | None = SOUND, name: str = "") -> cdr.Cdr:
+        """A call whose recording is in that state."""
+        token = str(ids.new())
+        name = name or f"2021/{token[-12:]}-call.wav"
+        if sound is not None:
+            (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / name).write_bytes(sound)
+        call = record(self._domain, recording_status=status, recording_token=token, recording_file=name)
+        async with self._database.transaction() as tx:
+            await cdrs.insert_many(tx, [call])
+        return call
+
+
+@pytest.fixture
+def shelf(database: db.Database, deps: api.Deps, tenant: Tenant) -> Shelf:
+    return Shelf(database, deps.recordings, tenant)
+
+
+def path_of(call: cdr.Cdr) -> str:
+    return f"/recordings/{call.recording_token}"
+
+
+async def test_it_plays_from_the_cdrs_url_without_a_token(anybody: Client, client: Client, shelf: Shelf) -> None:
+    call = await shelf.put()
+    url = (await client.get(f"/v1/cdr/{call.cdr_uuid}")).json["recording_url"]
+
+    for path in (urlsplit(url).path, urlsplit(url).path + ".wav"):
+        answer = await anybody.get(path)
+        assert answer.body == SOUND
+        expected = {
+            "Content-Type": "audio/wav",
+            "Content-Length": str(len(SOUND)),
+            "Content-Disposition": f'inline; filename="{call.recording_token}.wav"',
+            "Cache-Control": "private, no-store",
+            "X-Robots-Tag": "noindex",
+            "X-Content-Type-Options": "nosniff",
+            "Accept-Ranges": "bytes",
+        }
+        assert {name: answer.headers[name] for name in expected} == expected
+
+
+async def test_the_head_alone(anybody: Client, shelf: Shelf) -> None:
+    answer = await anybody.ask("HEAD", path_of(await shelf.put()))
+
+    assert (str(len(SOUND)), b"") == (answer.headers["Content-Length"], answer.body)
+
+
+END = len(SOUND) - 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-99", 0, 99),
+        ("bytes=100-", 100, END),
+        ("bytes=-100", END - 99, END),
+        ("bytes=0-99999999", 0, END),
+        (f"bytes={END}-{END}", END, END),
+        ("bytes=-99999999", 0, END),
+        ("bytes=300000-900000", 300_000, 900_000),
+    ],
+)
+async def test_a_range(anybody: Client, shelf: Shelf, *, asked: str, first: int, last: int) -> None:
+    answer = await anybody.get(path_of(await shelf.put()), headers={"Range": asked}, expect=206)
+
+    assert answer.body == SOUND[first : last + 1]
+    assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{len(SOUND)}"
+    assert answer.headers["Content-Length"] == str(last - first + 1)
+
+
+@pytest.mark.parametrize("asked", [f"bytes={END + 1}-", "bytes=99999999-", "bytes=-0"])
+async def test_a_range_beyond_the_end(anybody: Client, shelf: Shelf, asked: str) -> None:
+    answer = await anybody.get(path_of(await shelf.put()), headers={"Range": asked}, expect=416)
+
+    assert answer.headers["Content-Range"] == f"bytes */{len(SOUND)}"
+    assert answer.json["error"] == "RANGE_NOT_SATISFIABLE"
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9,20-29", "seconds=0-9", "bytes=9-0", "bytes=-", "bytes=a-b"])
+async def test_what_is_no_single_range_gets_the_whole(anybody: Client, shelf: Shelf, asked: str) -> None:
+    assert (await anybody.get(path_of(await shelf.put()), headers={"Range": asked})).body == SOUND
+
+
+async def test_a_range_of_some_other_version_gets_the_whole(anybody: Client, shelf: Shelf) -> None:
+    headers = {"Range": "bytes=0-9", "If-Range": '"old"'}
+    assert (await anybody.get(path_of(await shelf.put()), headers=headers)).body == SOUND
+
+
+async def test_while_it_is_written_one_is_asked_to_come_again(anybody: Client, shelf: Shelf) -> None:
+    answer = await anybody.get(path_of(await shelf.put("pending")), expect=202)
+
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("status", "sound"), [("deleted", SOUND), ("failed", SOUND), ("ready", None)], ids=["deleted", "failed", "lost"]
+)
+async def test_what_is_gone_says_why(anybody: Client, shelf: Shelf, status: str, sound: bytes | None) -> None:
+    answer = await anybody.get(path_of(await shelf.put(status, sound)), expect=410)
+
+    assert answer.json["error"] == "GONE"
+    assert ("deleted" if status == "deleted" else "lost") in answer.json["message"]
+
+
+async def test_every_miss_is_the_same(anybody: Client, shelf: Shelf) -> None:
+    call = await shelf.put()
+    token = str(call.recording_token)
+    misses = {
+        (await anybody.get(f"/recordings/{name}", expect=404)).body
+        for name in (
+            str(call.cdr_uuid), str(call.call_id), str(ids.new()), token[:-1], token + "x", token.upper(),
+            token + ".mp3", token + ".wav.wav", "x", "%00", "..%2f..%2fetc%2fpasswd", "....%2f%2fsecret",
+            f"..%2f{token}", "%ff%fe", f"2021%2f{token[-12:]}-call.wav",
+        )
+    }  # fmt: skip
+
+    assert misses == {b'{"status":"fail","error":"NOT_FOUND","message":"Not found."}'}
+
+
+async def test_no_file_outside_the_folder_is_ever_sent(anybody: Client, shelf: Shelf, deps: api.Deps) -> None:
+    """Even if the database says so."""
+    secret = deps.recordings.parent / f"{ids.new()}.txt"
+    secret.write_text("secret")
+    try:
+        for name in (f"../{secret.name}", str(secret), "."):
+            assert b"secret" not in (await anybody.get(path_of(await shelf.put("ready", None, name)), expect=410)).body
+    finally:
+        secret.unlink()
