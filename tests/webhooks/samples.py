@@ -1,11 +1,15 @@
 """Events, subscriptions and domains for tests of delivery."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, domains
+from tongdai.store import db, domains, migrate, outbox
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -56,3 +60,58 @@ async def subscribe(
             seal.seal(SECRET),
         )
     return subscription_uuid
+
+
+async def publish(database: db.Database, *published: events.Event) -> None:
+    """The events stand, in this order, committed."""
+    async with database.transaction() as tx:
+        await outbox.publish_many(tx, published)
+
+
+async def pass_time(database: db.Database, seconds: float) -> None:
+    """As if so many seconds had passed: everything the database has dated lies so much further back."""
+    async with database.transaction() as tx:
+        for table, column in (
+            ("events", "created_at"),
+            ("deliveries", "created_at"),
+            ("deliveries", "due_at"),
+            ("subscriptions", "failing_since"),
+        ):
+            await tx.execute(f"UPDATE {table} SET {column} = {column} - $1::interval", timedelta(seconds=seconds))  # noqa: S608
+
+
+async def attempts(database: db.Database) -> list[tuple[int, int, str]]:
+    """The log: (attempt, status, error) in the order in which it was written."""
+    async with database.connection() as tx:
+        rows = await tx.fetch("SELECT attempt, status, error FROM attempts ORDER BY at, seq, attempt")
+    return [(row["attempt"], row["status"], row["error"]) for row in rows]
+
+
+async def states(database: db.Database) -> list[str]:
+    """The deliveries' states, in the order of their events."""
+    async with database.connection() as tx:
+        rows = await tx.fetch("SELECT state FROM deliveries ORDER BY domain_uuid, seq, subscription_uuid")
+    return [row["state"] for row in rows]
+
+
+@asynccontextmanager
+async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
+    """A migrated database that other tests do not use: a dispatcher serves all that it finds."""
+    server = await db.connect(dsn)
+    await server.execute(f"CREATE DATABASE {name}")
+    own = urlsplit(dsn)._replace(path=f"/{name}").geturl()
+    await migrate.apply(own)
+    database = db.Database(own)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await server.close()
+
+
+async def empty(database: db.Database) -> None:
+    """No domain is left, and nothing of one."""
+    async with database.connection() as tx:
+        await tx.execute("TRUNCATE domains CASCADE")

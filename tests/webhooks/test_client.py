@@ -36,12 +36,6 @@ async def client() -> AsyncIterator[Client]:
         yield client
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
 # --- what is sent
 
 

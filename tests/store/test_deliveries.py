@@ -1,0 +1,437 @@
+"""Claiming and settling deliveries, in a database of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from tests.webhooks import samples
+from tongdai import ids
+from tongdai.pbx import directory, events
+from tongdai.seal import Seal
+from tongdai.store import db, deliveries, outbox
+from tongdai.store.deliveries import Attempt, Delivery, Outcome, State
+
+URL = "http://crm.example.vn/hook"
+HOUR = 3600.0
+NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
+
+
+@pytest.fixture(scope="module")
+async def own(dsn: str) -> AsyncIterator[db.Database]:
+    async with samples.own_database(dsn, "deliveries") as database:
+        yield database
+
+
+@pytest.fixture
+async def database(own: db.Database) -> db.Database:
+    """A dispatcher claims for all domains: no other test's are to be here."""
+    await samples.empty(own)
+    return own
+
+
+@pytest.fixture
+async def subscription(database: db.Database, domain: directory.Domain, seal: Seal) -> UUID:
+    """To `ringing`, at URL."""
+    return await samples.subscribe(database, seal, domain, "ringing", URL)
+
+
+async def claim(database: db.Database, domain: directory.Domain, room: int = 8, lease_s: float = 60) -> list[Delivery]:
+    async with database.connection() as tx:
+        return await deliveries.claim(tx, [domain.domain_uuid], {}, room=room, lease_s=lease_s)
+
+
+async def settle(database: db.Database, *outcomes: Outcome) -> list[deliveries.Disabled]:
+    async with database.transaction() as tx:
+        return await deliveries.settle(tx, outcomes, disable_after_s=120 * HOUR)
+
+
+def outcome(delivery: Delivery, status: int, delay_s: float = 5.0, disable: str = "") -> Outcome:
+    """As it follows from an answer with this HTTP status."""
+    state: State = "delivered" if status == 200 else "failed" if disable else "due"
+    attempt = Attempt(datetime.now(UTC), status, 7, "" if status else "no connection")
+    return Outcome(delivery, state, 0.0 if state == "delivered" else delay_s, attempt, disable)
+
+
+async def failing_since(database: db.Database, subscription_uuid: UUID) -> datetime | None:
+    async with database.connection() as tx:
+        since: datetime | None = await tx.fetchval(
+            "SELECT failing_since FROM subscriptions WHERE subscription_uuid = $1", subscription_uuid
+        )
+    return since
+
+
+# --- claiming
+
+
+async def test_a_claim_gives_all_that_is_needed_to_send(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    subscription = await samples.subscribe(database, seal, domain, "ringing", URL, apikey="foo")
+    event = samples.event(domain)
+    await samples.publish(database, event)
+
+    [delivery] = await claim(database, domain)
+
+    assert (delivery.subscription_uuid, delivery.seq, delivery.event_uuid) == (subscription, 1, event.event_uuid)
+    assert (delivery.callback_url, delivery.body) == (URL, outbox.encoded(event).decode())
+    assert seal.open(delivery.callback_apikey_sealed or b"") == "foo"
+    assert seal.open(delivery.secret_sealed) == samples.SECRET
+    assert (delivery.is_enabled, delivery.is_failing, delivery.attempts) == (True, False, 0)
+
+
+async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [first] = await claim(database, domain, lease_s=60)
+
+    assert await claim(database, domain) == []
+    await samples.pass_time(database, 59)
+    assert await claim(database, domain) == []
+    await samples.pass_time(database, 2)
+    assert [again.seq for again in await claim(database, domain)] == [first.seq]
+
+
+async def test_claims_at_the_same_time_give_each_delivery_once(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, *[samples.event(domain) for _ in range(200)])
+
+    claims = await asyncio.gather(*(claim(database, domain, room=30) for _ in range(8)))
+
+    claimed = [delivery.seq for claimed in claims for delivery in claimed]
+    assert len(claimed) == len(set(claimed)) > 30
+
+
+async def test_the_head_of_the_lane_comes_first_and_no_more_than_there_is_room(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    for _ in range(5):
+        await samples.publish(database, samples.event(domain))
+
+    assert [delivery.seq for delivery in await claim(database, domain, room=3)] == [1, 2, 3]
+    assert [delivery.seq for delivery in await claim(database, domain, room=3)] == [4, 5]
+
+
+async def test_each_endpoint_has_its_own_room(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    for n in range(3):
+        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
+    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    first = await claim(database, domain, room=1)
+    endpoints = {delivery.callback_url[-1]: delivery.endpoint for delivery in first}
+
+    async with database.connection() as tx:
+        rooms = {endpoints["0"]: 0, endpoints["1"]: 2, endpoints["2"]: None}
+        more = await deliveries.claim(tx, [], rooms, room=1, lease_s=60)
+
+    assert sorted(endpoints) == ["0", "1", "2"]
+    assert sorted(delivery.callback_url[-1] for delivery in more) == ["1", "1", "2"]
+
+
+async def test_a_failing_endpoint_has_room_for_one(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, *[samples.event(domain) for _ in range(5)])
+    [first] = await claim(database, domain, room=1)
+    await settle(database, outcome(first, 500))
+
+    [second] = await claim(database, domain, room=8)
+
+    assert second.is_failing
+
+
+async def test_of_another_domain_nothing_is_claimed(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    other = await samples.domain(database)
+    await samples.publish(database, samples.event(domain))
+
+    assert await claim(database, other) == []
+
+
+# --- the order of a call
+
+
+@pytest.fixture
+async def four(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+    """What a CRM subscribes: one URL for all four events of a call."""
+    for name in NAMES:
+        await samples.subscribe(database, seal, domain, name, URL)
+
+
+async def test_the_events_of_a_call_come_one_after_the_other(
+    database: db.Database, domain: directory.Domain, four: None
+) -> None:
+    call, other = ids.new(), ids.new()
+    await samples.publish(database, *[samples.event(domain, name, of) for name in NAMES for of in (call, other)])
+
+    came: list[list[int]] = []
+    while claimed := await claim(database, domain):
+        came.append([delivery.seq for delivery in claimed])
+        await settle(database, *[outcome(delivery, 200) for delivery in claimed])
+
+    assert came == [[1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+async def test_an_event_waits_for_an_earlier_one_that_failed_but_not_for_ever(
+    database: db.Database, domain: directory.Domain, four: None
+) -> None:
+    call = ids.new()
+    await samples.publish(database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call))
+    [ringing] = await claim(database, domain)
+    await settle(database, outcome(ringing, 500, delay_s=300))
+
+    assert await claim(database, domain) == []
+    await samples.pass_time(database, 29)
+    assert await claim(database, domain) == []
+    await samples.pass_time(database, 2)
+    assert [delivery.seq for delivery in await claim(database, domain)] == [2]
+
+
+async def test_an_event_does_not_wait_for_an_earlier_one_that_was_given_up(
+    database: db.Database, domain: directory.Domain, four: None
+) -> None:
+    call = ids.new()
+    await samples.publish(database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call))
+    [ringing] = await claim(database, domain)
+    await settle(database, Outcome(ringing, "failed"))
+
+    assert [delivery.seq for delivery in await claim(database, domain)] == [2]
+
+
+async def test_other_urls_and_other_calls_do_not_wait(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/1")
+    await samples.subscribe(database, seal, domain, "answered", f"{URL}/2")
+    await samples.subscribe(database, seal, domain, "answered", f"{URL}/1")
+    call = ids.new()
+    await samples.publish(
+        database,
+        samples.event(domain, "ringing", call),
+        samples.event(domain, "answered", call),
+        samples.event(domain, "answered"),
+    )
+
+    claimed = await claim(database, domain)
+
+    assert sorted((delivery.seq, delivery.callback_url[-1]) for delivery in claimed) == [
+        (1, "1"), (2, "2"), (3, "1"), (3, "2"),
+    ]  # fmt: skip
+
+
+# --- settling
+
+
+async def test_a_delivered_one_is_never_claimed_again(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [delivery] = await claim(database, domain)
+
+    await settle(database, outcome(delivery, 200))
+
+    await samples.pass_time(database, 1000 * HOUR)
+    assert await claim(database, domain) == []
+    assert await samples.states(database) == ["delivered"]
+    assert await samples.attempts(database) == [(1, 200, "")]
+
+
+async def test_a_failed_attempt_is_due_again_after_its_delay(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [delivery] = await claim(database, domain)
+
+    await settle(database, outcome(delivery, 503, delay_s=100))
+
+    await samples.pass_time(database, 99)
+    assert await claim(database, domain) == []
+    await samples.pass_time(database, 2)
+    [again] = await claim(database, domain)
+    assert (again.attempts, again.event_uuid, again.body) == (1, delivery.event_uuid, delivery.body)
+
+
+async def test_what_is_given_back_is_due_at_once_and_counts_no_attempt(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [delivery] = await claim(database, domain)
+
+    await settle(database, Outcome(delivery, "due"))
+
+    [again] = await claim(database, domain)
+    assert again.attempts == 0
+    assert await samples.attempts(database) == []
+
+
+async def test_who_lost_the_lease_changes_nothing_by_a_failure(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [late] = await claim(database, domain)
+    await samples.pass_time(database, 61)
+    [delivery] = await claim(database, domain)
+
+    await settle(database, outcome(late, 500))
+    assert await claim(database, domain) == []  # still leased to the second
+    await settle(database, outcome(delivery, 200))
+
+    assert await samples.states(database) == ["delivered"]
+    assert await samples.attempts(database) == [(1, 200, "")]
+
+
+async def test_who_lost_the_lease_and_delivered_ends_the_delivery(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [late] = await claim(database, domain)
+    await samples.pass_time(database, 61)
+    [delivery] = await claim(database, domain)
+
+    await settle(database, outcome(late, 200))
+    await settle(database, outcome(delivery, 500))
+
+    assert await samples.states(database) == ["delivered"]
+
+
+async def test_outcomes_of_a_subscription_that_is_gone_are_dropped(
+    database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/kept")
+    await samples.publish(database, samples.event(domain))
+    claimed = await claim(database, domain)
+    async with database.connection() as tx:
+        await tx.execute("DELETE FROM subscriptions WHERE subscription_uuid = $1", subscription)
+
+    await settle(database, *[outcome(delivery, 500) for delivery in claimed])
+
+    assert await samples.states(database) == ["due"]
+    assert await samples.attempts(database) == [(1, 500, "")]
+
+
+# --- subscriptions that fail
+
+
+async def test_failing_since_is_the_first_failure_and_one_success_clears_it(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    for _ in range(2):
+        [delivery] = await claim(database, domain, room=1)
+        await settle(database, outcome(delivery, 500))
+        await samples.pass_time(database, HOUR)
+    since = await failing_since(database, subscription)
+    [delivery] = await claim(database, domain, room=1)
+    await settle(database, outcome(delivery, 200))
+
+    assert since
+    assert 1.9 * HOUR < (datetime.now(UTC) - since).total_seconds() < 2.1 * HOUR
+    assert await failing_since(database, subscription) is None
+
+
+@pytest.mark.parametrize(("hours", "is_disabled"), [(119, False), (121, True)])
+async def test_120_hours_of_nothing_but_failures_disable_a_subscription(
+    database: db.Database, domain: directory.Domain, subscription: UUID, hours: int, *, is_disabled: bool
+) -> None:
+    await samples.publish(database, samples.event(domain), samples.event(domain))
+    first, _ = await claim(database, domain)
+    await settle(database, outcome(first, 500))
+    await samples.pass_time(database, hours * HOUR)
+    [first] = await claim(database, domain)
+
+    disabled = await settle(database, outcome(first, 500))
+
+    assert [one.subscription_uuid for one in disabled] == ([subscription] if is_disabled else [])
+    assert all(one.disabled_reason.startswith("Nothing but failures since 20") for one in disabled)
+    left = await claim(database, domain)
+    assert [delivery.is_enabled for delivery in left] == [not is_disabled]
+
+
+async def test_a_success_at_day_four_begins_the_count_anew(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    for hours, status in ((0, 500), (96, 200), (48, 500)):
+        await samples.pass_time(database, hours * HOUR)
+        [delivery] = await claim(database, domain, room=1)
+        assert await settle(database, outcome(delivery, status, delay_s=1000 * HOUR)) == []
+
+
+async def test_gone_disables_its_subscription_alone_and_once(
+    database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
+) -> None:
+    other = await samples.subscribe(database, seal, domain, "ringing", f"{URL}/other")
+    await samples.publish(database, samples.event(domain), samples.event(domain))
+    claimed = await claim(database, domain)
+    gone = [
+        outcome(delivery, 410, disable="Gone.") for delivery in claimed if delivery.subscription_uuid == subscription
+    ]
+
+    disabled = [*await settle(database, gone[0]), *await settle(database, gone[1])]
+
+    assert disabled == [deliveries.Disabled(domain.domain_uuid, subscription, URL, "Gone.")]
+    async with database.connection() as tx:
+        enabled = await tx.fetch("SELECT subscription_uuid FROM subscriptions WHERE enabled")
+    assert [row["subscription_uuid"] for row in enabled] == [other]
+
+
+# --- finding work
+
+
+async def test_endpoints_with_something_due_are_found_and_no_others(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    for n in range(3):
+        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
+    await samples.publish(database, samples.event(domain))
+    by_url = {delivery.callback_url[-1]: delivery for delivery in await claim(database, domain)}
+    await samples.publish(database, samples.event(domain))
+    async with database.connection() as tx:
+        await deliveries.claim(tx, [], {by_url["0"].endpoint: 5}, room=1, lease_s=60)
+    await settle(database, Outcome(by_url["1"], "due"), outcome(by_url["2"], 200))
+
+    async with database.connection() as tx:
+        found = await deliveries.due_endpoints(tx)
+        owed = await deliveries.count_owed(tx)
+
+    assert sorted(found) == sorted([by_url["1"].endpoint, by_url["2"].endpoint])
+    assert owed == 5
+
+
+async def test_neither_claim_nor_settle_reads_whole_tables(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    """Not even by the plan that PostgreSQL makes for all parameters, which it takes after five."""
+    async with database.transaction() as tx:
+        await tx.execute(
+            """
+            INSERT INTO events SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'ringing', '{}'
+            FROM generate_series(1, 20000) AS n
+            """,
+            domain.domain_uuid,
+        )
+        await tx.execute(
+            """
+            INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, state)
+            SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint,
+                   CASE WHEN seq % 10 = 0 THEN 'due' ELSE 'delivered' END
+            FROM events JOIN subscriptions USING (domain_uuid)
+            """
+        )
+    async with database.connection() as tx:
+        await tx.execute("ANALYZE")
+    async with database.transaction() as tx:
+        for _ in range(8):
+            assert await deliveries.due_endpoints(tx)
+            claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
+            assert len(claimed) == 8
+            await deliveries.settle(tx, [outcome(delivery, 200) for delivery in claimed], disable_after_s=1)
+        read = await tx.fetchval(
+            "SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname IN ('deliveries', 'events')"
+        )
+
+    assert read == 0
