@@ -16,7 +16,7 @@ import uvicorn
 from tongdai import api, errors
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, domains, users
+from tongdai.store import db, domains, hotlines, trunks, users
 
 PASSWORD = "correct horse"
 _numbers = itertools.count(1)
@@ -140,6 +140,14 @@ async def move_in(database: db.Database, seal: Seal, session: aiohttp.ClientSess
         account = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
     granted = await Client(session).post("/v1/auth/token", {"api_key": account.api_key})
     return Tenant(domain, f"foo@{name}", account.api_key, Client(session, granted.json["data"]["token"]))
+
+
+async def give_hotline(database: db.Database, seal: Seal, tenant: Tenant, number: str) -> None:
+    """The tenant has a hotline, on a trunk of its own."""
+    trunk = trunks.Trunk(name="carrier", auth="ip", host="192.0.2.1")
+    async with database.transaction() as tx:
+        await trunks.insert(tx, tenant.domain.domain_uuid, seal, trunk)
+        await hotlines.insert(tx, tenant.domain.domain_uuid, number, trunk.trunk_uuid)
 
 
 @pytest.fixture

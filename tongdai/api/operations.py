@@ -1,6 +1,7 @@
 """What each route says about itself, and the OpenAPI 3.1 document made of it."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -79,7 +80,8 @@ def document(app: Litestar, base_url: str) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     paths: dict[str, dict[str, Any]] = {}
     for path, method, handler, operation in found:
-        paths.setdefault(path, {})[method] = _operation(method, handler, operation)
+        name = handler.fn.__name__ if sum(handler is one for _, _, one, _ in found) == 1 else _slug(method, path)
+        paths.setdefault(path, {})[method] = _operation(name, method, handler, operation)
     return {
         "openapi": "3.1.0",
         "info": {"title": "tongdai", "version": "1", "description": _ABOUT.strip()},
@@ -93,10 +95,10 @@ def document(app: Litestar, base_url: str) -> dict[str, Any]:
     }
 
 
-def _operation(method: str, handler: HTTPRouteHandler, operation: Operation) -> dict[str, Any]:
+def _operation(name: str, method: str, handler: HTTPRouteHandler, operation: Operation) -> dict[str, Any]:
     summary, _, description = inspect.cleandoc(handler.fn.__doc__ or "").partition("\n")
     told: dict[str, Any] = {
-        "operationId": f"{handler.fn.__name__}_{method}" if len(handler.http_methods) > 1 else handler.fn.__name__,
+        "operationId": name,
         "tags": [operation.tag],
         "summary": summary.rstrip("."),
         "description": description.strip(),
@@ -160,6 +162,11 @@ def _structs(operation: Operation) -> Iterator[type]:
     for content in contents:
         if content and not isinstance(content, str):
             yield from content if isinstance(content, tuple) else (content,)
+
+
+def _slug(method: str, path: str) -> str:
+    """A name for one of several operations of a handler."""
+    return re.sub(r"[^a-z0-9]+", "_", f"{method}{path.lower()}").rstrip("_")
 
 
 def _template(route: HTTPRoute) -> str:

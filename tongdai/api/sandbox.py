@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from tongdai import errors
 from tongdai.api import answers, context, inputs, operations
+from tongdai.pbx import numbers
 from tongdai.store import directory
 
 
@@ -64,7 +65,7 @@ async def _hotline(here: context.Context, domain_uuid: UUID, number: str) -> str
     """The domain's own hotline that is meant, as it is written. Raises errors.Invalid."""
     async with here.database.connection() as tx:
         found = await directory.load(tx, domain_uuid)
-    hotline = found.hotline(number) if number else found.default_hotline()
+    hotline = found.hotline(numbers.phone(number, field="hotline")) if number else found.default_hotline()
     if hotline is None:
         raise errors.Invalid("the domain has no such hotline", field="hotline")
     return hotline.number

@@ -7,5 +7,4 @@ REASONS = {
     "The account is disabled.": "Tài khoản đã bị khoá.",
     "is required": "bắt buộc phải có",
     "The body is not JSON.": "Nội dung không phải là JSON.",
-    "The form cannot be read.": "Không đọc được form.",
 }

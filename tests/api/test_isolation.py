@@ -1,0 +1,235 @@
+"""Tenants: every operation of the served document, with one's own things, another's and what never was.
+
+Both have extension 101 and a call of the same SIP Call-ID. What is another's looks exactly like what never was.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tests.api.conftest import PASSWORD, Client, Reply, Tenant, give_hotline, move_in
+from tests.store.samples import record
+from tests.until import until
+from tongdai import api, ids
+from tongdai.pbx import directory
+from tongdai.pbx.commands import Outcome
+from tongdai.seal import Seal
+from tongdai.store import cdrs, commands, db, extensions
+
+SIP_CALL_ID = "same@10.0.0.9"
+_hotlines = itertools.count(1001)
+
+
+class House(msgspec.Struct, frozen=True):
+    """A tenant with one of everything."""
+
+    tenant: Tenant
+    cdr: str
+    leg: str
+    event: str
+    recording: str
+    hotline: str
+
+
+@pytest.fixture
+async def house(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+    return await furnish(database, seal, deps, tenant)
+
+
+@pytest.fixture
+async def neighbour(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+    return await furnish(database, seal, deps, await move_in(database, seal, tenant.client._session))
+
+
+async def furnish(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+    token = str(ids.new())
+    (deps.recordings / f"{token}.wav").write_bytes(b"RIFF")
+    call = record(
+        tenant.domain.domain_uuid,
+        sip_call_id=SIP_CALL_ID,
+        recording_status="ready",
+        recording_token=token,
+        recording_file=f"{token}.wav",
+    )
+    async with database.transaction() as tx:
+        await extensions.insert(tx, tenant.domain.domain_uuid, directory.Extension("101"))
+        await cdrs.insert_many(tx, [call])
+    hotline = f"1900{next(_hotlines)}"
+    await give_hotline(database, seal, tenant, hotline)
+    hook = {"callback_url": f"https://{tenant.domain.name}/", "event": "cdr"}
+    made = await tenant.client.post("/v1/event", hook)
+    return House(tenant, str(call.cdr_uuid), str(call.call_id), made.json["id"], token, hotline)
+
+
+Row = Callable[[House, House, db.Database], Awaitable[None]]
+ROWS: dict[tuple[str, str], Row] = {}
+
+
+def row(method: str, path: str) -> Callable[[Row], Row]:
+    """The function proves the isolation of this operation."""
+
+    def register(proof: Row) -> Row:
+        ROWS[method, path] = proof
+        return proof
+
+    return register
+
+
+async def same_as_nothing(client: Client, method: str, path: str, foreign: str) -> None:
+    """Another's id and a random one get the same answer, to the byte, and it is 404."""
+    strange = [await client.ask(method, path.format(name), expect=404) for name in (foreign, str(ids.new()))]
+
+    assert len({(answer.status, answer.body, _headers(answer)) for answer in strange}) == 1
+
+
+def _headers(answer: Reply) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in answer.headers.items() if name.lower() != "date")
+
+
+@row("get", "/v1/event")
+async def list_events(own: House, other: House, database: db.Database) -> None:
+    listed = (await own.tenant.client.get("/v1/event")).json["data"]
+
+    assert [own.event] == [one["id"] for one in listed]
+    assert own.tenant.domain.name == listed[0]["domain_name"]
+
+
+@row("post", "/v1/event")
+async def create_event(own: House, other: House, database: db.Database) -> None:
+    hook = {
+        "callback_url": "https://webhook.demo/",
+        "event": "hangup",
+        "domain_uuid": str(other.tenant.domain.domain_uuid),
+    }
+    made = (await own.tenant.client.post("/v1/event", hook)).json
+
+    assert made["data"]["domain_uuid"] == str(own.tenant.domain.domain_uuid)
+    assert [other.event] == [one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]]
+
+
+@row("delete", "/v1/event/{id}")
+async def delete_event(own: House, other: House, database: db.Database) -> None:
+    await same_as_nothing(own.tenant.client, "DELETE", "/v1/event/{}", other.event)
+    assert [other.event] == [one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]]
+    await own.tenant.client.ask("DELETE", f"/v1/event/{own.event}")
+
+
+@row("get", "/v1/cdr")
+async def list_cdrs(own: House, other: House, database: db.Database) -> None:
+    for query in ("", "page=1", "extension=101", "phone=0899888999", "status=ANSWERED&limit=500", "direction=outbound"):
+        listed = (await own.tenant.client.get(f"/v1/cdr?{query}")).json
+        assert [own.cdr] == [one["id"] for one in listed["data"]]
+        assert listed.get("total", 1) == 1
+    for mine, theirs in ((own.recording, other.recording), (own.cdr, other.cdr)):
+        assert [own.cdr] == await _by_recording(own, mine)
+        assert [] == await _by_recording(own, theirs) == await _by_recording(own, str(ids.new()))
+
+
+async def _by_recording(house: House, name: str) -> list[str]:
+    return [one["id"] for one in (await house.tenant.client.get(f"/v1/cdr?recordingfile={name}")).json["data"]]
+
+
+@row("get", "/v1/cdr/{id}")
+async def get_cdr(own: House, other: House, database: db.Database) -> None:
+    for name in (own.cdr, own.leg, SIP_CALL_ID):
+        assert own.cdr == (await own.tenant.client.get(f"/v1/cdr/{name}")).json["id"]
+    for name in (other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/v1/cdr/{}", name)
+
+
+async def click(own: House, other: House, database: db.Database, *, method: str, path: str) -> None:
+    """Both ask for the same with the same key at the same time: each gets its own call."""
+    wish = {"ext": "101", "phone": "0899098899", "domain_uuid": str(other.tenant.domain.domain_uuid)}
+    given: dict[str, Any] = {"params": wish} if method == "GET" else {"json": wish}
+    headers, houses = {"Idempotency-Key": "key-1"}, (own, other)
+    asking = [asyncio.create_task(house.tenant.client.ask(method, path, headers=headers, **given)) for house in houses]
+    calls: dict[UUID, UUID] = {}
+    await until(lambda: _carried_out(database, calls, {house.tenant.domain.domain_uuid for house in houses}))
+
+    for house, asked in zip(houses, asking, strict=True):
+        assert (await asked).json["call_id"] == str(calls[house.tenant.domain.domain_uuid])
+
+
+async def _carried_out(database: db.Database, calls: dict[UUID, UUID], wanted: set[UUID]) -> bool:
+    async with database.transaction() as tx:
+        for one in await commands.take(tx):
+            calls[one.domain_uuid] = ids.new()
+            await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome(call_id=calls[one.domain_uuid]))
+    return calls.keys() >= wanted
+
+
+for _method, _path in (
+    ("get", "/v1/click2call"), ("post", "/v1/click2call"),
+    ("get", "/v1/click2call/async"), ("post", "/v1/click2call/async"),
+):  # fmt: skip
+    ROWS[_method, _path] = partial(click, method=_method.upper(), path=_path)
+
+
+@row("post", "/v1/sandbox/inbound")
+async def sandbox_inbound(own: House, other: House, database: db.Database) -> None:
+    strange = [
+        await own.tenant.client.post("/v1/sandbox/inbound", {"hotline": number}, expect=422)
+        for number in (other.hotline, "18009999")
+    ]
+
+    assert len({answer.body for answer in strange}) == 1
+    await own.tenant.client.post("/v1/sandbox/inbound", {"hotline": own.hotline})
+
+
+@row("get", "/recordings/{token}")
+async def recordings(own: House, other: House, database: db.Database) -> None:
+    """The token is the right to hear it, whoever asks; nothing else that one may know is."""
+    assert (await own.tenant.client.get(f"/recordings/{other.recording}")).body == b"RIFF"
+    for name in (other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/recordings/{}", name)
+
+
+@row("post", "/v1/auth")
+async def login(own: House, other: House, database: db.Database) -> None:
+    """Both have a user foo, and even the same password."""
+    for house in (own, other):
+        given = {"username": house.tenant.username, "password": PASSWORD}
+        data = (await Client(own.tenant.client._session).post("/v1/auth", given)).json["data"]
+        assert (str(house.tenant.domain.domain_uuid), house.tenant.api_key) == (data["domain_uuid"], data["api_key"])
+
+
+@row("post", "/v1/auth/token")
+async def token(own: House, other: House, database: db.Database) -> None:
+    anybody = Client(own.tenant.client._session)
+    granted = (await anybody.post("/v1/auth/token", {"api_key": own.tenant.api_key})).json["data"]
+
+    assert [own.cdr] == [
+        one["id"] for one in (await Client(anybody._session, granted["token"]).get("/v1/cdr")).json["data"]
+    ]
+
+
+async def tells_of_nobody(own: House, other: House, database: db.Database, *, path: str) -> None:
+    body = (await own.tenant.client.get(path)).body.decode()
+
+    for house in (own, other):
+        for secret in (house.tenant.domain.name, str(house.tenant.domain.domain_uuid), house.cdr, house.recording):
+            assert secret not in body
+
+
+for _path in ("/healthz", "/readyz", "/metrics"):
+    ROWS["get", _path] = partial(tells_of_nobody, path=_path)
+
+
+@pytest.mark.parametrize(("method", "path"), ROWS)
+async def test_domains_do_not_see_each_other(
+    house: House, neighbour: House, database: db.Database, *, method: str, path: str
+) -> None:
+    await ROWS[method, path](house, neighbour, database)
+
+
+async def test_every_operation_has_a_row(anybody: Client) -> None:
+    document = (await anybody.get("/schema/openapi.json")).json
+    served = {(method, path) for path, methods in document["paths"].items() for method in methods}
+
+    assert served == set(ROWS)

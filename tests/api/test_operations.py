@@ -1,0 +1,95 @@
+"""The OpenAPI document and the page that shows it."""
+
+import re
+from typing import Any
+
+import pytest
+from litestar.routes import HTTPRoute
+
+from tests.api.conftest import Client
+from tongdai import api
+from tongdai.api import operations
+
+UNDOCUMENTED = {"/", "/schema", "/schema/openapi.json", "/schema/{name:str}"}
+
+
+@pytest.fixture
+async def document(anybody: Client) -> Any:
+    return (await anybody.get("/schema/openapi.json")).json
+
+
+def test_every_route_is_documented(deps: api.Deps) -> None:
+    app = api.create(deps)
+    routes = {route.path for route in app.routes if isinstance(route, HTTPRoute)}
+    documented = {route for route in routes if any(True for _ in _operations(app, route))}
+
+    assert routes - documented == UNDOCUMENTED
+
+
+def _operations(app: Any, path: str) -> Any:
+    return (found for found in operations.every(app) if found[0] == re.sub(r":[a-z]+}", "}", path))
+
+
+async def test_it_is_openapi_3_1_with_all_of_the_reference(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    for method, path in (
+        ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/v1/event"), ("post", "/v1/event"),
+        ("delete", "/v1/event/{id}"), ("get", "/v1/cdr"), ("get", "/v1/cdr/{id}"), ("get", "/v1/click2call"),
+    ):  # fmt: skip
+        operation = document["paths"][path][method]
+        assert operation["summary"]
+        assert "200" in operation["responses"]
+
+
+async def test_operations_are_named_once_and_their_references_lead_somewhere(document: Any) -> None:
+    named = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(set(named)) == len(named)
+
+    for reference in _references(document):
+        place: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if "$ref" in node else []
+        return own + [found for value in node.values() for found in _references(value)]
+    return [found for value in node for found in _references(value)] if isinstance(node, list) else []
+
+
+async def test_path_parameters_are_those_of_the_path(document: Any) -> None:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            told = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+            assert told == set(re.findall(r"{(\w+)}", path))
+
+
+async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client) -> None:
+    public = {
+        (method, path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if not operation["security"]
+    }
+    assert public == {
+        ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/recordings/{token}"),
+        ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    }  # fmt: skip
+    for path, methods in document["paths"].items():
+        for method in set(methods) - {method for method, public_path in public if public_path == path}:
+            await anybody.ask(method.upper(), path.replace("{id}", "x"), expect=401)
+
+
+async def test_the_page_needs_nothing_from_elsewhere(anybody: Client) -> None:
+    assert (await anybody.get("/", expect=307)).headers["Location"] == "schema"
+    page = await anybody.get("/schema")
+
+    assert page.headers["Content-Type"].startswith("text/html")
+    text = page.body.decode()
+    assert "//" not in re.sub(r"<!doctype.*?>", "", text)
+    for name in re.findall(r'(?:href|src)="([^"]+)"', text):
+        assert len((await anybody.get(f"/{name}")).body) > 10_000
+    script = (await anybody.get("/schema/swagger-ui.js")).body
+    assert b"isOAS31" in script  # this Swagger UI reads OpenAPI 3.1
+    await anybody.get("/schema/..%2f__init__.py", expect=404)
