@@ -1,7 +1,7 @@
 """The dispatcher: claims what is due, sends it, settles what came of it, round after round.
 
-Each endpoint has a lane. A lane sends `width` deliveries at a time while its endpoint takes them and one while it does
-not, so an endpoint that hangs holds few slots and delays nobody; what waits for it stays in the database.
+Each endpoint has a lane. A lane sends `width` deliveries at a time once its endpoint has taken one, and one at a time
+while it does not, so an endpoint that hangs holds few slots and delays nobody; what waits for it stays in the database.
 """
 
 import asyncio
@@ -29,7 +29,9 @@ _SEND_WITHIN_S = 40.0  # of the claim, or not at all: the POST must end before t
 _AHEAD_S = 0.5  # how much work a lane claims ahead
 _AHEAD = 16  # and at most so many times its slots
 _HELD = 2048  # deliveries in all lanes, at most: memory, and what a crash delays
+_REMEMBERED = 100_000  # endpoints
 _COUNT_EVERY_S = 10.0
+_PAUSE_S = 0.25  # after a round that failed
 
 _log = structlog.get_logger()
 _counter = Counter("tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"])
@@ -48,22 +50,24 @@ _owed = Gauge("tongdai_deliveries_owed", "Deliveries neither delivered nor given
 class Lane:
     """One endpoint while there is work for it: what is claimed, and how it takes it."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, is_well: bool | None) -> None:
         self.queue: deque[tuple[deliveries.Delivery, float]] = deque()  # with the loop time to send it by
         self.workers = 0
-        self.is_well: bool | None = None  # whether its endpoint took the latest; None: not tried
+        self.is_well = is_well  # whether its endpoint took the latest; None: not known
         self._width, self._latency_s = width, _AHEAD_S
 
     @property
     def slots(self) -> int:
         """How many deliveries it sends at a time."""
-        return 1 if self.is_well is False else self._width
+        return self._width if self.is_well else 1
 
     @property
     def room(self) -> int:
         """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint is."""
-        ahead = min(_AHEAD, max(1, int(_AHEAD_S / self._latency_s))) if self.is_well else 1
-        return max(0, self.slots * ahead - self.workers - len(self.queue))
+        if self.is_well is False:
+            return 0 if self.workers else 1
+        ahead = min(_AHEAD, max(1, int(_AHEAD_S / self._latency_s)))
+        return max(0, self._width * ahead - self.workers - len(self.queue))
 
     @property
     def is_idle(self) -> bool:
@@ -104,6 +108,7 @@ class Dispatcher:
         self._trials = asyncio.Semaphore(max(1, slots // 4))
         self._slots = asyncio.Semaphore(max(1, slots - slots // 4))
         self._lanes: dict[UUID, Lane] = {}
+        self._well: set[UUID] = set()  # endpoints that took the latest, with or without a lane
         self._found: set[UUID] = set()  # endpoints that may have more
         self._woken: set[UUID] = set()  # domains that may have more
         self._outcomes: list[deliveries.Outcome] = []
@@ -156,7 +161,10 @@ class Dispatcher:
             await self._claim()
         except errors.Unavailable as reason:
             _log.warning("deliveries wait for the database", why=str(reason))
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(_PAUSE_S)
+        except Exception:  # noqa: BLE001  whatever it was, the next round may do better
+            _log.exception("a round of deliveries failed")
+            await asyncio.sleep(_PAUSE_S)
 
     async def _settle(self) -> None:
         """The oldest outcomes are in the database; what waited for them may be due."""
@@ -211,9 +219,21 @@ class Dispatcher:
 
     def _lane(self, delivery: deliveries.Delivery) -> Lane:
         if (lane := self._lanes.get(delivery.endpoint)) is None:
-            lane = self._lanes[delivery.endpoint] = Lane(self._width)
-            lane.is_well = False if delivery.is_failing else None
+            is_well = False if delivery.is_failing else True if delivery.endpoint in self._well else None
+            lane = self._lanes[delivery.endpoint] = Lane(self._width, is_well=is_well)
         return lane
+
+    def _learn(self, lane: Lane, endpoint: UUID, *, is_well: bool, latency_s: float) -> None:
+        """The endpoint took a delivery or it did not."""
+        lane.learn(is_well=is_well, latency_s=latency_s)
+        if not is_well:
+            self._well.discard(endpoint)
+            self._give_back(lane)
+            return
+        if len(self._well) >= _REMEMBERED:
+            self._well.clear()
+        self._well.add(endpoint)
+        self._start(lane)
 
     def _start(self, lane: Lane) -> None:
         """As many workers as the lane has slots and deliveries."""
@@ -234,8 +254,6 @@ class Dispatcher:
                 finally:
                     self._outcomes.append(outcome)
                     self._awake.set()
-                if lane.is_well is False:
-                    self._give_back(lane)
         finally:
             lane.workers -= 1
 
@@ -254,7 +272,7 @@ class Dispatcher:
             at = self._clock()
             answer = await self._post(delivery, int(at))
         verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
-        lane.learn(is_well=verdict.state == "delivered", latency_s=answer.latency_s)
+        self._learn(lane, delivery.endpoint, is_well=verdict.state == "delivered", latency_s=answer.latency_s)
         self._count(delivery, verdict, answer)
         attempt = deliveries.Attempt(
             datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
