@@ -4,11 +4,11 @@ in the reverse they stop.
 
 import asyncio
 import contextlib
-import os
+import fcntl
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -63,15 +63,16 @@ def _master_key(settings: Settings) -> bytes:
     return path.read_text().strip().encode()
 
 
-class Started(msgspec.Struct, frozen=True):
-    """What a running instance is known by."""
+class Instance(msgspec.Struct, frozen=True):
+    """A running instance: what it is known by, and when all of it can be used."""
 
     settings: Settings
     demo: demo.Demo | None
+    ready: asyncio.Event
 
 
 @asynccontextmanager
-async def up(settings: Settings, progress: Progress) -> AsyncIterator[tuple[Started, Coroutine[Any, Any, None]]]:
+async def up(settings: Settings, progress: Progress) -> AsyncIterator[tuple[Instance, Coroutine[Any, Any, None]]]:
     """Everything in one process, with a PostgreSQL and an Asterisk of its own where none are given.
 
     Yields what was started, and what serves until it is cancelled. When we are killed, PostgreSQL and Asterisk live
@@ -80,6 +81,7 @@ async def up(settings: Settings, progress: Progress) -> AsyncIterator[tuple[Star
     seal = prepare(settings)
     data = settings.data.absolute()
     async with AsyncExitStack() as stack:
+        stack.enter_context(_alone(data))
         check_free("HTTP", settings.http)
         settings = await _with_database(stack, settings, progress)
         root = None
@@ -93,7 +95,8 @@ async def up(settings: Settings, progress: Progress) -> AsyncIterator[tuple[Star
         if settings.sandbox and root:
             progress("the sandbox starts", 0, 0)
             made, player = await _with_sandbox(stack, settings, root, database, seal, data)
-        yield Started(settings, made), _serve(settings, ROLES, database, seal, player)
+        instance = Instance(settings, made, asyncio.Event())
+        yield instance, _serve(settings, ROLES, database, seal, player, instance)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
@@ -104,7 +107,20 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
         if "engine" in roles:
             settings = _with_running_switch(settings)
         database = await _open(stack, settings)
-        await _serve(settings, roles, database, seal, None)
+        await _serve(settings, roles, database, seal, None, Instance(settings, None, asyncio.Event()))
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """No other instance runs on the data folder, and none will. Raises errors.SetupError."""
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as reason:
+            raise errors.SetupError(
+                f"another tongdai runs on {data}: stop it, or give TONGDAI_DATA another folder"
+            ) from reason
+        yield
 
 
 async def _with_database(stack: AsyncExitStack, settings: Settings, progress: Progress) -> Settings:
@@ -198,7 +214,12 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> db.Database:
 
 
 async def _serve(
-    settings: Settings, roles: tuple[Role, ...], database: db.Database, seal: Seal, player: carrier.Carrier | None
+    settings: Settings,
+    roles: tuple[Role, ...],
+    database: db.Database,
+    seal: Seal,
+    player: carrier.Carrier | None,
+    instance: Instance,
 ) -> None:
     """The roles run until one fails or we are cancelled; then all stop."""
     allow = [*configuration.networks(settings.callback_allow), *(LOOPBACK if settings.sandbox else ())]
@@ -217,9 +238,29 @@ async def _serve(
             running.append(work)
         if "api" in roles:
             running.append(await _api(stack, settings, database, seal, player, engine, guard.Guard(allow)))
+        if "api" in roles:
+            running.append(_tell_ready(instance, engine))
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
+
+
+async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
+    """`instance.ready` is set when the switch is linked, the robots have registered and the API answers."""
+    if engine:
+        await engine.switch.linked.wait()
+        for number in demo.robots(instance.demo) if instance.demo else ():
+            while not await engine.switch.phones(f"{number}@{demo.DOMAIN}"):
+                await asyncio.sleep(0.05)
+    limit = aiohttp.ClientTimeout(total=2)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(f"http://{instance.settings.http}/readyz") as answer:
+                    if answer.status == 200:
+                        break
+            await asyncio.sleep(0.05)
+    instance.ready.set()
 
 
 async def _api(
@@ -395,18 +436,6 @@ def _carrier(link: trunks.Link) -> provisioning.Carrier:
         from_user=trunk.from_user,
         from_domain=trunk.from_domain,
     )
-
-
-async def is_ready(started: Started) -> None:
-    """Returns when the API answers, the switch is linked, and the demo's robots have registered."""
-    limit = aiohttp.ClientTimeout(total=2)
-    async with aiohttp.ClientSession(timeout=limit) as session:
-        while True:
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with session.get(f"http://{started.settings.http}/readyz") as answer:
-                    if answer.status == 200:
-                        return
-            await asyncio.sleep(0.05)
 
 
 def recordings(settings: Settings) -> Path:

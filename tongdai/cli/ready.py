@@ -9,22 +9,22 @@ from rich.panel import Panel
 from rich.table import Table
 
 from tongdai import settings
-from tongdai.app import Started
+from tongdai.app import Instance
 from tongdai.sandbox import cast
 from tongdai.sandbox.demo import PHONES
 
 FILE = "ready.json"
 
 
-def document(started: Started) -> dict[str, Any]:
+def document(instance: Instance) -> dict[str, Any]:
     """ready.json: addresses, credentials, numbers."""
-    host, port = settings.address(started.settings.sip)
+    host, port = settings.address(instance.settings.sip)
     found: dict[str, Any] = {
-        "base_url": started.settings.base_url,
+        "base_url": instance.settings.base_url,
         "sip": {"host": host, "port": port},
         "pid": os.getpid(),
     }
-    if demo := started.demo:
+    if demo := instance.demo:
         found |= {
             "domain": demo.domain,
             "admin": {"username": demo.username, "password": demo.password},
@@ -41,33 +41,33 @@ def document(started: Started) -> dict[str, Any]:
     return found
 
 
-def write(started: Started) -> None:
+def write(instance: Instance) -> None:
     """ready.json is there, complete: whoever sees it may begin."""
-    path = started.settings.data / FILE
+    path = instance.settings.data / FILE
     draft = path.with_name(f".{FILE}")
     draft.touch(mode=0o600)
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(document(started))) + b"\n")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(document(instance))) + b"\n")
     draft.replace(path)
 
 
-def remove(started: Started) -> None:
+def remove(instance: Instance) -> None:
     """Nobody begins with what is no more."""
-    (started.settings.data / FILE).unlink(missing_ok=True)
+    (instance.settings.data / FILE).unlink(missing_ok=True)
 
 
-def show(started: Started) -> None:
+def show(instance: Instance) -> None:
     """The ready block, on standard output."""
     console = Console()
-    console.print(Panel(_addresses(started), title="tongdai is ready", title_align="left", expand=False))
-    if started.demo:
-        console.print(_session(started), highlight=False, markup=False, soft_wrap=True)
+    console.print(Panel(_addresses(instance), title="tongdai is ready", title_align="left", expand=False))
+    if instance.demo:
+        console.print(_session(instance), highlight=False, markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything; the data stays.", style="dim")
 
 
-def _addresses(started: Started) -> Table:
+def _addresses(instance: Instance) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
-    base, demo = started.settings.base_url, started.demo
-    rows = [("API", base), ("reference", f"{base}/schema"), ("SIP", f"{started.settings.sip} (UDP, TCP)")]
+    base, demo = instance.settings.base_url, instance.demo
+    rows = [("API", base), ("reference", f"{base}/schema"), ("SIP", f"{instance.settings.sip} (UDP, TCP)")]
     if demo:
         rows += [
             ("domain", demo.domain),
@@ -78,14 +78,14 @@ def _addresses(started: Started) -> Table:
             ("robots", "   ".join(f"{player.number} {name}" for name, player in cast.ROBOTS.items())),
             ("customers", "   ".join(f"{player.number} {name}" for name, player in cast.CUSTOMERS.items())),
         ]
-    rows.append(("data", f"{started.settings.data.absolute()} ({FILE} has all of this)"))
+    rows.append(("data", f"{instance.settings.data.absolute()} ({FILE} has all of this)"))
     for name, value in rows:
         table.add_row(f"[bold]{name}[/]  ", value)
     return table
 
 
-def _session(started: Started) -> str:
-    demo, base = started.demo, started.settings.base_url
+def _session(instance: Instance) -> str:
+    demo, base = instance.demo, instance.settings.base_url
     assert demo is not None
     robot, customer = cast.ROBOTS["answers"].number, cast.CUSTOMERS["hangs_up"].number
     return f"""
@@ -96,6 +96,6 @@ TOKEN=$(curl -s -X POST {base}/v1/auth/token -H 'Content-Type: application/json'
 curl -s "{base}/v1/click2call?ext={robot}&phone={customer}" -H "Authorization: Bearer $TOKEN"; sleep 7
 curl -s "{base}/v1/cdr?limit=1&page=1" -H "Authorization: Bearer $TOKEN"
 
-Your own phone: user 101, domain {demo.domain}, password {demo.passwords["101"]}, proxy {started.settings.sip}.
+Your own phone: user 101, domain {demo.domain}, password {demo.passwords["101"]}, proxy {instance.settings.sip}.
 Have a customer call it:  .venv/bin/python -m tongdai sandbox call
 """

@@ -90,20 +90,20 @@ async def _up(chosen: settings.Settings) -> None:
             if not console.is_terminal:
                 console.print(text) if not done else None
 
-        async with app.up(chosen, progress) as (started, work):
+        async with app.up(chosen, progress) as (instance, work):
             serving = asyncio.ensure_future(work)
             try:
                 await asyncio.wait(
-                    [serving, asyncio.ensure_future(app.is_ready(started))], return_when="FIRST_COMPLETED"
+                    [serving, asyncio.ensure_future(instance.ready.wait())], return_when="FIRST_COMPLETED"
                 )
                 if serving.done():
                     await serving
                 bar.stop()
-                ready.write(started)
-                ready.show(started)
+                ready.write(instance)
+                ready.show(instance)
                 await serving
             finally:
-                ready.remove(started)
+                ready.remove(instance)
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
                 console.print("stopping")

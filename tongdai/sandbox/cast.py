@@ -65,8 +65,9 @@ contact_user = {number}
 outbound_proxy = sip:{switch}\\;lr
 expiration = 300
 max_random_initial_delay = 0
-retry_interval = 2
-forbidden_retry_interval = 5
+retry_interval = 1
+forbidden_retry_interval = 1
+auth_rejection_permanent = no
 max_retries = 100000
 
 [robot-{number}]
