@@ -8,8 +8,7 @@ import structlog
 
 from tongdai import errors, ids
 from tongdai.engine.engine import Engine, new_token
-from tongdai.pbx import causes
-from tongdai.pbx import step as steps
+from tongdai.pbx import beginning, causes
 from tongdai.pbx.actions import Originate
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.commands import ClickToCall, Outcome
@@ -111,8 +110,8 @@ class Desk:
     def _begin(self, directory: Directory, command: ClickToCall) -> tuple[Call, Originate]:
         call_uuid, now = ids.new(), datetime.now(UTC)
         endpoint = f"{command.ext}@{directory.domain.name}"
-        beginning = Arrived(call_uuid, f"{call_uuid.hex}-ext", now, "phone", endpoint, command.phone, command.ext, "")
-        begun = steps.click_to_call(beginning, command, new_token(), self._engine.floor.scene(directory))
+        first = Arrived(call_uuid, f"{call_uuid.hex}-ext", now, "phone", endpoint, command.phone, command.ext, "")
+        begun = beginning.click_to_call(first, command, new_token(), self._engine.floor.scene(directory))
         if isinstance(begun, Refuse):
             raise _refused(begun.ending)
         return begun

@@ -22,8 +22,8 @@ from tongdai.engine.directories import Directories
 from tongdai.engine.floor import Floor
 from tongdai.engine.ledger import Ledger
 from tongdai.engine.mailbox import Mailbox, Yield
+from tongdai.pbx import beginning, transfer
 from tongdai.pbx import step as steps
-from tongdai.pbx import transfer
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Rotate
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
@@ -167,7 +167,7 @@ class Engine:
         directory = await self.directories.of(arrived)
         if not directory.domain.enabled:
             raise errors.NotFound
-        return steps.arrive(arrived, new_token(), self.floor.scene(directory))
+        return beginning.arrive(arrived, new_token(), self.floor.scene(directory))
 
     async def _disown(self, signal: Signal | Yield) -> None:
         """Nobody's call: a number that no domain has."""

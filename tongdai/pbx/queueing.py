@@ -1,6 +1,6 @@
 """Automatic call distribution: which waiting call is offered to which agent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -52,8 +52,8 @@ def _free_at(queue: Queue, agent: Agent) -> datetime | None:
     return max(filter(None, (rested, wrapped_up)), default=None)
 
 
-def _idle(queue: Queue, agents: Mapping[str, Agent]):  # type: ignore[no-untyped-def]  # a sort key
-    """Never used first, then the longest idle; the queue's own order between equals."""
+def _idle(queue: Queue, agents: Mapping[str, Agent]) -> Callable[[str], tuple[float, int]]:
+    """A sort key: never used first, then the longest idle; the queue's own order between equals."""
 
     def key(name: str) -> tuple[float, int]:
         agent = agents.get(name, Agent())

@@ -1,28 +1,26 @@
 """What each signal makes of a call: the whole call flow, one case a transition.
 
-Rule 1: everything that affects a call's course stands here and in routing, ringing, queueing and transfer.
+Rule 1: everything that affects a call's course stands here and in beginning, routing, ringing, queueing and transfer.
 Rule 2: stragglers are normal in signalling; a signal that means nothing at this stage changes nothing.
 Rule 3: the switch rings, bridges and tears down two parties by itself; we are asked again only when nobody answered.
         So a call ends when its last channel is gone, not when we say so.
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx import causes, cdr, events, numbers, routing
-from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Originate, Party, Rotate, Wait
-from tongdai.pbx.call import Call, Direction, Leg, Stage
+from tongdai.pbx import causes, cdr, events, routing
+from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Party, Rotate, Wait
+from tongdai.pbx.call import Call, Leg, Stage
 from tongdai.pbx.cdr import Cdr
-from tongdai.pbx.commands import ClickToCall
-from tongdai.pbx.directory import Domain
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
 from tongdai.pbx.signals import (
     AgentOffered,
-    Arrived,
     BlindTransferred,
     DialEnded,
     HangupAsked,
@@ -35,8 +33,6 @@ from tongdai.pbx.signals import (
     Signal,
     TimerFired,
 )
-
-AGENT_RING_S = 30  # click-to-call: how long the extension's own phone rings
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -67,7 +63,7 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
         case _, HangupAsked():
             return _hangup_asked(call, signal)
         case _, LegHungUp():
-            return _hung_up(call, signal, scene)
+            return _hung_up(call, signal)
         case Stage.RINGING, DialEnded() if signal.channel == call.channel:
             return _not_answered(call, signal, scene)
         case Stage.WAITING, AgentOffered():
@@ -77,146 +73,17 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
         case Stage.CALLING, TimerFired():
             return Step(call, tuple(HangUp(leg.channel, causes.RANG_OUT.q850) for leg in call.live_legs))
         case Stage.CALLING, OriginateRefused():
-            return _end(
-                replace(call, legs=(_ended(call.legs[0], causes.ABSENT, signal.at), *call.legs[1:])), signal.at, scene
-            )
+            return _end(replace(call, legs=(_ended(call.legs[0], causes.ABSENT, signal.at), *call.legs[1:])), signal.at)
         case _, BlindTransferred():
             return _blind_transfer(call, signal, scene)
         case _:
             return Step(call)
 
 
-# --- beginning
-
-
-def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
-    """A call from a phone or a trunk begins; the scene is its domain's."""
-    domain = scene.directory.domain
-    caller = Leg(
-        channel=signal.channel,
-        number=_caller_number(signal, domain),
-        role="caller",
-        is_extension=signal.via == "phone",
-        started_at=signal.at,
-        sip_call_id=signal.sip_call_id,
-    )
-    if signal.via == "trunk":
-        call, destination = _inbound(signal, caller, scene)
-    else:
-        call, destination = _from_phone(signal, caller, scene)
-    call = replace(call, recording_token=recording_token)
-    if scene.calls >= domain.max_calls:
-        destination = Refuse(causes.OVERLOADED)
-    if call.direction == "outbound":
-        call, ringing = _tell(call, call.legs[0], "ringing", signal.at)
-        return _with_events(_go(call, destination, scene, signal.at), ringing)
-    return _go(call, destination, scene, signal.at)
-
-
-def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
-    directory = scene.directory
-    hotline = directory.hotline(signal.dialled)
-    number = hotline.number if hotline else signal.dialled
-    call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
-    return call, routing.from_hotline(hotline, scene)
-
-
-def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
-    destination = routing.from_phone(signal.dialled, scene, caller.number)
-    domain = scene.directory.domain
-    if isinstance(destination, CallOut):
-        caller = replace(caller, leg_uuid=signal.call_uuid)
-        call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=destination.hotline.number)
-    else:
-        is_inside = routing.inside(signal.dialled, scene) is not None
-        direction: Direction = "local" if is_inside or len(signal.dialled) <= 4 else "outbound"
-        if direction == "outbound":
-            caller = replace(caller, leg_uuid=signal.call_uuid)
-        call = _begin(signal, caller, direction, domain, dialled=signal.dialled)
-    return replace(call, extension=caller.number, record=scene.directory.records(caller.number)), destination
-
-
-def _begin(
-    signal: Arrived, caller: Leg, direction: Direction, domain: Domain, *, dialled: str, hotline: str = ""
-) -> Call:
-    return Call(
-        call_uuid=signal.call_uuid,
-        domain_uuid=domain.domain_uuid,
-        domain=domain.name,
-        country_code=domain.country_code,
-        call_id_mode=domain.call_id_mode,
-        direction=direction,
-        stage=Stage.RINGING,
-        started_at=signal.at,
-        channel=signal.channel,
-        caller_number=caller.number,
-        dialled=dialled,
-        hotline=hotline,
-        record=domain.recording,
-        legs=(caller,),
-    )
-
-
-def _caller_number(signal: Arrived, domain: Domain) -> str:
-    if signal.via == "phone":
-        return signal.endpoint.partition("@")[0]
-    return numbers.national(signal.caller_number, domain.country_code)
-
-
-def click_to_call(
-    signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene
-) -> tuple[Call, Originate] | Refuse:
-    """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
-
-    Refused when there is no way out for the number. The extension's phones ring first, then `phone` is dialled.
-    """
-    directory, domain = scene.directory, scene.directory.domain
-    destination = routing.inside(command.phone, scene) or routing.outside(
-        command.phone, scene, extension=command.ext, hotline=command.hotline
-    )
-    if isinstance(destination, Refuse):
-        return destination
-    agent = Leg(
-        channel=signal.channel,
-        number=command.ext,
-        role="caller",
-        is_extension=True,
-        started_at=signal.at,
-        leg_uuid=signal.call_uuid,
-    )
-    is_out = isinstance(destination, CallOut)
-    hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
-    call = replace(
-        _begin(signal, agent, "outbound" if is_out else "local", domain, dialled=command.phone, hotline=hotline),
-        stage=Stage.CALLING,
-        extension=command.ext,
-        shown=command.dest_cid_number or hotline,
-        customer_id=command.customer_id,
-        is_click_to_call=True,
-        record=directory.records(command.ext),
-        recording_token=recording_token,
-    )
-    then = _go(call, destination, scene, signal.at)
-    dial = next((action for action in then.actions if isinstance(action, Dial)), None)
-    if dial is None:
-        return Refuse(then.call.ending or causes.BUSY)
-    originate = Originate(
-        channel=signal.channel,
-        endpoint=f"{command.ext}@{domain.name}",
-        timeout_s=AGENT_RING_S,
-        caller_id=command.src_cid_number or command.ext,
-        caller_name=command.src_cid_name,
-        auto_answer=command.auto_answer,
-        call_uuid=call.call_uuid,
-        then=replace(dial, caller_name=command.dest_cid_name),
-    )
-    return replace(then.call, stage=Stage.CALLING), originate
-
-
 # --- going somewhere
 
 
-def _go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
+def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
     match destination:
         case Ring(rounds=()):
             return _overflow(
@@ -226,7 +93,7 @@ def _go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Ste
                 at,
             )
         case Ring():
-            return _ring(call, destination, scene, at)
+            return _ring(call, destination, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, scene, at)
         case CallOut(party=party, hotline=hotline):
@@ -236,7 +103,7 @@ def _go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Ste
             return _give_up(call, ending)
 
 
-def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
+def _ring(call: Call, ring: Ring, at: datetime) -> Step:
     first, *rest = ring.rounds
     call = replace(
         call,
@@ -319,7 +186,7 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     call = replace(call, legs=(*call.legs, leg), extension=extension)
     if sibling:
         return Step(call)
-    call, ringing = _tell(call, leg, "ringing", signal.at)
+    call, ringing = tell(call, leg, "ringing", signal.at)
     return Step(call, events=ringing)
 
 
@@ -328,11 +195,11 @@ def _agent_called(call: Call, leg: Leg, signal: LegDialed) -> Step:
     if call.stage is not Stage.CALLING or "ringing" in leg.told:
         return Step(call)
     call = _with_leg(call, leg.channel, sip_call_id=signal.sip_call_id)
-    call, ringing = _tell(call, call.legs[0], "ringing", signal.at)
+    call, ringing = tell(call, call.legs[0], "ringing", signal.at)
     return Step(call, events=ringing)
 
 
-def _leg_uuid(call: Call, channel: str):  # type: ignore[no-untyped-def]  # UUID
+def _leg_uuid(call: Call, channel: str) -> UUID:
     """The first extension's leg goes by the conversation's own id; the others' can be computed again."""
     return ids.derived(call.call_uuid, channel) if call.told_legs else call.call_uuid
 
@@ -360,13 +227,13 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
             other.connected_at for other in call.told_legs if other.channel != leg.channel
         ):
             call = replace(call, extension=leg.number)
-        call, told = _tell(call, leg, "answered", signal.at)
+        call, told = tell(call, leg, "answered", signal.at)
         return Step(call, events=told)
     ours = next((own for own in call.told_legs if own.role == "caller" and own.is_live), None)
     if ours is None or ours.connected_at:
         return Step(call)
     call = _with_leg(call, ours.channel, connected_at=signal.at)
-    call, told = _tell(call, ours, "answered", signal.at)
+    call, told = tell(call, ours, "answered", signal.at)
     return Step(call, events=told)
 
 
@@ -379,7 +246,7 @@ def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
     return Step(replace(call, hangup_by=leg.role, ended_at=signal.at))
 
 
-def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
+def _hung_up(call: Call, signal: LegHungUp) -> Step:
     leg = call.leg(signal.channel)
     if leg is None or not leg.is_live:
         return Step(call)
@@ -388,10 +255,10 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     call = replace(call, legs=tuple(_ended(each, ending, signal.at) if each is leg else each for each in call.legs))
     told: tuple[Event, ...] = ()
     if was_answered and leg.leg_uuid and call.call_id_mode == "leg":
-        call, told = _tell(call, leg, "hangup", call.ended_at or signal.at)
+        call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
     if call.live_legs:
         return Step(call, events=told)
-    return _with_events(_end(call, signal.at, scene), told)
+    return with_events(_end(call, signal.at), told)
 
 
 def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
@@ -424,7 +291,7 @@ def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> 
     call = replace(
         call, overflow="", overflows=call.overflows + 1, rounds=(), queue="", failures=(*call.failures, ending)
     )
-    return _go(call, destination, scene, at)
+    return go(call, destination, scene, at)
 
 
 def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
@@ -434,13 +301,13 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
         return Step(call)
     by = next((own.number for own in call.told_legs if own.connected_at), call.extension)
     call = replace(call, channel=signal.channel, stage=Stage.RINGING, hangup_by="", ended_at=None, shown="", queue="")
-    return _go(call, routing.from_phone(signal.dialled, scene, by), scene, signal.at)
+    return go(call, routing.from_phone(signal.dialled, scene, by), scene, signal.at)
 
 
 # --- the end
 
 
-def _end(call: Call, at: datetime, scene: Scene) -> Step:
+def _end(call: Call, at: datetime) -> Step:
     """No channel is left. The record is written now; its event waits for the recording."""
     ending = _ending(call)
     call = replace(call, stage=Stage.ENDED, ended_at=call.ended_at or at, ending=ending)
@@ -490,7 +357,7 @@ def _with_leg(call: Call, channel: str, **changes: object) -> Call:
     return replace(call, legs=tuple(replace(leg, **changes) if leg.channel == channel else leg for leg in call.legs))
 
 
-def _tell(call: Call, leg: Leg, name: events.EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
+def tell(call: Call, leg: Leg, name: events.EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
     """The event, and the call that remembers having told it, on every leg of that id."""
     current = call.leg(leg.channel) or leg
     legs = tuple(
@@ -500,6 +367,6 @@ def _tell(call: Call, leg: Leg, name: events.EventName, at: datetime) -> tuple[C
     return replace(call, legs=legs), (events.tell(call, current, name, at),)
 
 
-def _with_events(step: Step, events: tuple[Event, ...]) -> Step:
+def with_events(step: Step, events: tuple[Event, ...]) -> Step:
     """These events first, then the step's own."""
     return replace(step, events=(*events, *step.events))

@@ -1,0 +1,139 @@
+"""How calls begin: one arrives from a phone or a trunk, or the API asked for one."""
+
+from msgspec.structs import replace
+
+from tongdai.pbx import numbers, routing
+from tongdai.pbx.actions import Dial, Originate
+from tongdai.pbx.call import Call, Direction, Leg, Stage
+from tongdai.pbx.causes import BUSY, OVERLOADED
+from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.directory import Domain
+from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
+from tongdai.pbx.signals import Arrived
+from tongdai.pbx.step import Step, go, tell, with_events
+
+AGENT_RING_S = 30  # click-to-call: how long the extension's own phone rings
+
+
+def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
+    """A call from a phone or a trunk begins; the scene is its domain's."""
+    domain = scene.directory.domain
+    caller = Leg(
+        channel=signal.channel,
+        number=_caller_number(signal, domain),
+        role="caller",
+        is_extension=signal.via == "phone",
+        started_at=signal.at,
+        sip_call_id=signal.sip_call_id,
+    )
+    if signal.via == "trunk":
+        call, destination = _inbound(signal, caller, scene)
+    else:
+        call, destination = _from_phone(signal, caller, scene)
+    call = replace(call, recording_token=recording_token)
+    if scene.calls >= domain.max_calls:
+        destination = Refuse(OVERLOADED)
+    if call.direction == "outbound":
+        call, ringing = tell(call, call.legs[0], "ringing", signal.at)
+        return with_events(go(call, destination, scene, signal.at), ringing)
+    return go(call, destination, scene, signal.at)
+
+
+def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
+    directory = scene.directory
+    hotline = directory.hotline(signal.dialled)
+    number = hotline.number if hotline else signal.dialled
+    call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
+    return call, routing.from_hotline(hotline, scene)
+
+
+def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
+    destination = routing.from_phone(signal.dialled, scene, caller.number)
+    domain = scene.directory.domain
+    if isinstance(destination, CallOut):
+        caller = replace(caller, leg_uuid=signal.call_uuid)
+        call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=destination.hotline.number)
+    else:
+        is_inside = routing.inside(signal.dialled, scene) is not None
+        direction: Direction = "local" if is_inside or len(signal.dialled) <= 4 else "outbound"
+        if direction == "outbound":
+            caller = replace(caller, leg_uuid=signal.call_uuid)
+        call = _begin(signal, caller, direction, domain, dialled=signal.dialled)
+    return replace(call, extension=caller.number, record=scene.directory.records(caller.number)), destination
+
+
+def _begin(
+    signal: Arrived, caller: Leg, direction: Direction, domain: Domain, *, dialled: str, hotline: str = ""
+) -> Call:
+    return Call(
+        call_uuid=signal.call_uuid,
+        domain_uuid=domain.domain_uuid,
+        domain=domain.name,
+        country_code=domain.country_code,
+        call_id_mode=domain.call_id_mode,
+        direction=direction,
+        stage=Stage.RINGING,
+        started_at=signal.at,
+        channel=signal.channel,
+        caller_number=caller.number,
+        dialled=dialled,
+        hotline=hotline,
+        record=domain.recording,
+        legs=(caller,),
+    )
+
+
+def _caller_number(signal: Arrived, domain: Domain) -> str:
+    if signal.via == "phone":
+        return signal.endpoint.partition("@")[0]
+    return numbers.national(signal.caller_number, domain.country_code)
+
+
+def click_to_call(
+    signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene
+) -> tuple[Call, Originate] | Refuse:
+    """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
+
+    Refused when there is no way out for the number. The extension's phones ring first, then `phone` is dialled.
+    """
+    directory, domain = scene.directory, scene.directory.domain
+    destination = routing.inside(command.phone, scene) or routing.outside(
+        command.phone, scene, extension=command.ext, hotline=command.hotline
+    )
+    if isinstance(destination, Refuse):
+        return destination
+    agent = Leg(
+        channel=signal.channel,
+        number=command.ext,
+        role="caller",
+        is_extension=True,
+        started_at=signal.at,
+        leg_uuid=signal.call_uuid,
+    )
+    is_out = isinstance(destination, CallOut)
+    hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
+    call = replace(
+        _begin(signal, agent, "outbound" if is_out else "local", domain, dialled=command.phone, hotline=hotline),
+        stage=Stage.CALLING,
+        extension=command.ext,
+        shown=command.dest_cid_number or hotline,
+        customer_id=command.customer_id,
+        is_click_to_call=True,
+        record=directory.records(command.ext),
+        recording_token=recording_token,
+    )
+    then = go(call, destination, scene, signal.at)
+    dial = next((action for action in then.actions if isinstance(action, Dial)), None)
+    if dial is None:
+        return Refuse(then.call.ending or BUSY)
+    originate = Originate(
+        channel=signal.channel,
+        endpoint=f"{command.ext}@{domain.name}",
+        timeout_s=AGENT_RING_S,
+        caller_id=command.src_cid_number or command.ext,
+        caller_name=command.src_cid_name,
+        auto_answer=command.auto_answer,
+        call_uuid=call.call_uuid,
+        then=replace(dial, caller_name=command.dest_cid_name),
+    )
+    return replace(then.call, stage=Stage.CALLING), originate
