@@ -107,7 +107,9 @@ def transfer(entry: Entry) -> Transfer | None:
         return None
     extra = entry.extra
     transferee = extra.get("transferee_channel_uniqueid", "")
-    target = extra.get("transfer_target_channel_uniqueid") or extra.get("channel2_uniqueid", "")
+    target = extra.get("transfer_target_channel_uniqueid", "")
+    if extra.get("app"):  # the target had not answered yet: the transferee took the place of the transferer's channel
+        target = extra.get("channel2_uniqueid", "")
     return Transfer(entry.at, transferee, target) if transferee and target else None
 
 

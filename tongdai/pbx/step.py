@@ -64,8 +64,8 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
             return _hangup_asked(call, signal)
         case _, LegHungUp():
             return _hung_up(call, signal)
-        case Stage.RINGING, DialEnded() if signal.channel == call.channel:
-            return _not_answered(call, signal, scene)
+        case Stage.RINGING | Stage.TALKING, DialEnded() if (leg := call.leg(signal.channel)) and leg.is_live:
+            return _not_answered(replace(call, stage=Stage.RINGING, channel=signal.channel), signal, scene)
         case Stage.WAITING, AgentOffered():
             return _offer(call, signal, scene)
         case Stage.WAITING, TimerFired():
