@@ -1,15 +1,16 @@
 """Webhook delivery beside a bare aiohttp loop that posts the same signed bodies to the same receiver.
 
-    python -m bench.webhooks
+    python -m bench.webhooks [8000]
 
-Prints deliveries a second, one dispatcher on one core, events preloaded, each outcome stored (G7); the time from commit
-to the receiver at a steady 200 events a second (G9); and the same while a tenth of the events goes to an endpoint that
-accepts connections and never answers (G8). PostgreSQL and the receiver share the other core; all on loopback.
+Deliveries a second, one dispatcher on one core, events preloaded, each outcome stored (G7); the time from commit to the
+receiver at a steady 200 events a second (G9); and the same while a tenth of the events goes to an endpoint that accepts
+connections and never answers (G8). PostgreSQL and the receiver share the other core; all on loopback.
 """
 
 import asyncio
 import contextlib
 import os
+import shutil
 import statistics
 import struct
 import sys
@@ -17,11 +18,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 import aiohttp
 import uvloop
 
+from bench.report import milliseconds, quantile, table
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
@@ -42,7 +45,7 @@ ROUNDS = 3
 class Receiver(asyncio.Protocol):
     """Answers each POST with 204 and notes when its event came; HEAD returns and forgets the notes."""
 
-    came: list[bytes] = []
+    came: ClassVar[list[bytes]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport, self.buffer = transport, b""
@@ -177,7 +180,8 @@ async def bare(port: int, count: int) -> float:
     """Posts a second of 64 tasks that only sign and post; CPU of the same kind as ours, nothing stored."""
     bodies = iter([body for call in calls([directory.Domain(ids.new(), "x.vn")], count // 4) for body in call])
     key = bytes(32)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()) as web:
+    connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as web:
 
         async def work() -> None:
             for event in bodies:
@@ -206,7 +210,7 @@ async def ours(database: db.Database, client: Client, of: list[directory.Domain]
     dispatcher = Dispatcher(database, SEAL, client)
     started = time.perf_counter()
     running = asyncio.create_task(dispatcher.run())
-    while await owed(database):
+    while await owed(database):  # noqa: ASYNC110  only the database knows
         await asyncio.sleep(0.02)
     taken = time.perf_counter() - started
     dispatcher.stop()
@@ -247,38 +251,49 @@ async def isolated(
     return times, share / 0.9
 
 
-def line(name: str, times: Sequence[float]) -> None:
-    p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]
-    print(f"  {name:<46} p50 {p50 * 1000:7.2f} ms   p99 {p99 * 1000:7.2f} ms")
-
-
 async def contest(good: int, bad: int, dsn: str, count: int) -> None:
     await migrate.apply(dsn)
     database = db.Database(dsn)
     await database.open()
     async with Client(Guard(["127.0.0.0/8"]), "bench") as client:
-        bares, many, one = [], [], []
         spread, single = await subscribed(database, 16, good), await subscribed(database, 1, good, "single")
-        for _ in range(ROUNDS):
-            bares.append(await bare(good, count))
-            many.append(await ours(database, client, spread, count))
-            one.append(await ours(database, client, single, count))
-        limit = statistics.median(bares)
-        print(f"deliveries a second, {count} preloaded, medians of {ROUNDS} rounds")
-        print(f"  bare aiohttp loop, 64 in flight, nothing stored{limit:10.0f}")
-        print(f"  ours, 16 endpoints   {statistics.median(many):30.0f}   G7 {statistics.median(many) / limit:.2f}")
-        print(f"  ours, one endpoint   {statistics.median(one):30.0f}   G7 {statistics.median(one) / limit:.2f}")
-        print("commit to receiver, 200 events/s for 10 s")
-        calm, _ = await latencies(database, client, good, spread, rate=200, seconds=10)
-        line("all healthy (G9)", calm)
+        rates = [
+            (
+                await bare(good, count),
+                await ours(database, client, spread, count),
+                await ours(database, client, single, count),
+            )
+            for _ in range(ROUNDS)
+        ]
+        limit, many, one = (statistics.median(column) for column in zip(*rates, strict=True))
+        table(
+            f"Webhooks: {count} deliveries preloaded, median of {ROUNDS} rounds",
+            ("", "a second", "of the loop (G7)"),
+            [
+                ("bare aiohttp loop, 64 in flight, nothing stored", f"{limit:.0f}", "1"),
+                ("tongdai, 16 endpoints, every outcome stored", f"{many:.0f}", f"{many / limit:.2f}"),
+                ("tongdai, one endpoint", f"{one:.0f}", f"{one / limit:.2f}"),
+            ],
+        )
+        calm, came = await latencies(database, client, good, spread, rate=200, seconds=10)
         held, share = await isolated(database, client, good, bad, rate=200, seconds=10)
-        line(f"healthy ones beside a black hole, {share:.1%} came", held)
-        ratio = held[int(len(held) * 0.99)] / calm[int(len(calm) * 0.99)]
-        print(f"  G8: p99 with / without {ratio:.2f}")
+        table(
+            "Webhooks: commit to receiver at 200 events a second",
+            ("", "p50", "p99", "delivered"),
+            [
+                ("all endpoints healthy (G9)", *both(calm), f"{came:.1%}"),
+                ("healthy ones, a tenth of the events for a black hole (G8)", *both(held), f"{share:.1%}"),
+                ("with / without", *(f"{quantile(held, q) / quantile(calm, q):.2f}" for q in (0.5, 0.99)), ""),
+            ],
+        )
     await database.close()
 
 
-async def main(count: int = 8000) -> None:
+def both(times: Sequence[float]) -> tuple[str, str]:
+    return milliseconds(quantile(times, 0.5)), milliseconds(quantile(times, 0.99))
+
+
+async def compete(count: int) -> None:
     cores = sorted(os.sched_getaffinity(0))
     folder = Path(tempfile.mkdtemp(prefix="tongdai-bench-"))
     os.sched_setaffinity(0, cores[:1])  # PostgreSQL inherits it
@@ -289,8 +304,12 @@ async def main(count: int = 8000) -> None:
             await contest(good, bad, postgres.dsn, count)
     finally:
         await postgres.stop()
-        await asyncio.to_thread(__import__("shutil").rmtree, folder)
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+def main(deliveries: int = 8000) -> None:
+    uvloop.run(compete(deliveries))
 
 
 if __name__ == "__main__":
-    uvloop.run(receive() if sys.argv[1:] == ["receive"] else main(*map(int, sys.argv[1:])))
+    uvloop.run(receive()) if sys.argv[1:] == ["receive"] else main(*map(int, sys.argv[1:]))

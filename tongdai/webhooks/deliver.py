@@ -26,10 +26,12 @@ from tongdai.webhooks.client import Client
 LEASE_S = 60.0
 """How long a delivery waits for a dispatcher that died with it."""
 _SEND_WITHIN_S = 40.0  # of the claim, or not at all: the POST must end before the lease
-_AHEAD_S = 0.5  # how much work a lane claims ahead
+_AHEAD_S = 0.25  # how much work a lane claims ahead
 _AHEAD = 16  # and at most so many times its slots
-_HELD = 2048  # deliveries in all lanes, at most: memory, and what a crash delays
+_HELD = 4096  # deliveries in all lanes, at most: memory, and what a crash delays
+_DOUBTS = 3  # failures in a row; with more of them an endpoint is tried once a poll, not again and again
 _REMEMBERED = 100_000  # endpoints
+_LEISURE = 10  # looking takes a tenth of the time at most, however many endpoints there are
 _COUNT_EVERY_S = 10.0
 _PAUSE_S = 0.25  # after a round that failed
 
@@ -50,21 +52,21 @@ _owed = Gauge("tongdai_deliveries_owed", "Deliveries neither delivered nor given
 class Lane:
     """One endpoint while there is work for it: what is claimed, and how it takes it."""
 
-    def __init__(self, width: int, *, is_well: bool | None) -> None:
+    def __init__(self, width: int, failures: int | None) -> None:
         self.queue: deque[tuple[deliveries.Delivery, float]] = deque()  # with the loop time to send it by
         self.workers = 0
-        self.is_well = is_well  # whether its endpoint took the latest; None: not known
+        self.failures = failures  # in a row, as of late; None: not known
         self._width, self._latency_s = width, _AHEAD_S
 
     @property
     def slots(self) -> int:
         """How many deliveries it sends at a time."""
-        return self._width if self.is_well else 1
+        return self._width if self.failures == 0 else 1
 
     @property
     def room(self) -> int:
         """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint is."""
-        if self.is_well is False:
+        if self.failures:
             return 0 if self.workers else 1
         ahead = min(_AHEAD, max(1, int(_AHEAD_S / self._latency_s)))
         return max(0, self._width * ahead - self.workers - len(self.queue))
@@ -73,9 +75,9 @@ class Lane:
     def is_idle(self) -> bool:
         return not self.queue and not self.workers
 
-    def learn(self, *, is_well: bool, latency_s: float) -> None:
-        """It took a delivery or it did not."""
-        self.is_well = is_well
+    def learn(self, *, is_taken: bool, latency_s: float) -> None:
+        """Its endpoint took a delivery or it did not."""
+        self.failures = 0 if is_taken else (self.failures or 0) + 1
         self._latency_s += (max(latency_s, 0.001) - self._latency_s) / 8
 
 
@@ -108,7 +110,7 @@ class Dispatcher:
         self._trials = asyncio.Semaphore(max(1, slots // 4))
         self._slots = asyncio.Semaphore(max(1, slots - slots // 4))
         self._lanes: dict[UUID, Lane] = {}
-        self._well: set[UUID] = set()  # endpoints that took the latest, with or without a lane
+        self._failures: dict[UUID, int] = {}  # of endpoints, in a row; kept when they have no lane
         self._found: set[UUID] = set()  # endpoints that may have more
         self._woken: set[UUID] = set()  # domains that may have more
         self._outcomes: list[deliveries.Outcome] = []
@@ -173,7 +175,8 @@ class Dispatcher:
         async with self._database.transaction() as tx:
             disabled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
         del self._outcomes[: len(outcomes)]
-        self._found.update(outcome.delivery.endpoint for outcome in outcomes)
+        endpoints = {outcome.delivery.endpoint for outcome in outcomes}
+        self._found.update(endpoint for endpoint in endpoints if self._failures.get(endpoint, 0) <= _DOUBTS)
         for subscription in disabled:
             _log.warning(
                 "subscription disabled",
@@ -185,12 +188,12 @@ class Dispatcher:
 
     async def _look(self) -> None:
         """Every `poll_s`: the endpoints with something due are known, whoever published it."""
-        now = asyncio.get_running_loop().time()
-        if now < self._poll_at:
+        loop = asyncio.get_running_loop()
+        if (now := loop.time()) < self._poll_at:
             return
-        self._poll_at = now + self._poll_s
         async with self._database.connection() as tx:
             self._found.update(await deliveries.due_endpoints(tx))
+            self._poll_at = now + max(self._poll_s, _LEISURE * (loop.time() - now))
             if now >= self._count_at:
                 self._count_at = now + _COUNT_EVERY_S
                 _owed.set(await deliveries.count_owed(tx))
@@ -219,21 +222,20 @@ class Dispatcher:
 
     def _lane(self, delivery: deliveries.Delivery) -> Lane:
         if (lane := self._lanes.get(delivery.endpoint)) is None:
-            is_well = False if delivery.is_failing else True if delivery.endpoint in self._well else None
-            lane = self._lanes[delivery.endpoint] = Lane(self._width, is_well=is_well)
+            failures = self._failures.get(delivery.endpoint, 1 if delivery.is_failing else None)
+            lane = self._lanes[delivery.endpoint] = Lane(self._width, failures)
         return lane
 
-    def _learn(self, lane: Lane, endpoint: UUID, *, is_well: bool, latency_s: float) -> None:
+    def _learn(self, lane: Lane, endpoint: UUID, *, is_taken: bool, latency_s: float) -> None:
         """The endpoint took a delivery or it did not."""
-        lane.learn(is_well=is_well, latency_s=latency_s)
-        if not is_well:
-            self._well.discard(endpoint)
+        lane.learn(is_taken=is_taken, latency_s=latency_s)
+        if len(self._failures) >= _REMEMBERED:
+            self._failures.clear()
+        self._failures[endpoint] = lane.failures or 0
+        if is_taken:
+            self._start(lane)
+        else:
             self._give_back(lane)
-            return
-        if len(self._well) >= _REMEMBERED:
-            self._well.clear()
-        self._well.add(endpoint)
-        self._start(lane)
 
     def _start(self, lane: Lane) -> None:
         """As many workers as the lane has slots and deliveries."""
@@ -266,13 +268,13 @@ class Dispatcher:
         """What came of one delivery."""
         if not delivery.is_enabled:
             return deliveries.Outcome(delivery, "failed")
-        async with self._trials if lane.is_well is False else self._slots:
+        async with self._trials if lane.failures else self._slots:
             if asyncio.get_running_loop().time() > send_by:
                 return deliveries.Outcome(delivery, "due")
             at = self._clock()
             answer = await self._post(delivery, int(at))
         verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
-        self._learn(lane, delivery.endpoint, is_well=verdict.state == "delivered", latency_s=answer.latency_s)
+        self._learn(lane, delivery.endpoint, is_taken=verdict.state == "delivered", latency_s=answer.latency_s)
         self._count(delivery, verdict, answer)
         attempt = deliveries.Attempt(
             datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
@@ -295,7 +297,7 @@ class Dispatcher:
                 guard.acceptable_apikey(headers["Authorization"])
         except errors.Invalid as reason:
             return retry.Answer(error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True)
-        except errors.WrongMasterKey:
+        except (errors.WrongMasterKey, ValueError):
             return retry.Answer(error="the subscription's secrets cannot be read")
         return await self._client.post(delivery.callback_url, headers, body)
 
@@ -312,6 +314,6 @@ class Dispatcher:
         try:
             while self._outcomes:
                 await self._settle()
-        except errors.Unavailable as reason:
+        except Exception as reason:  # noqa: BLE001  we stop, whatever it is
             _log.warning("deliveries are left to their leases", outcomes=len(self._outcomes), why=str(reason))
             self._outcomes.clear()
