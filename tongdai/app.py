@@ -105,7 +105,7 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
     async with AsyncExitStack() as stack:
         settings = _with_running_database(settings)
         if "engine" in roles:
-            settings = _with_running_switch(settings)
+            settings = with_running_switch(settings)
         database = await _open(stack, settings)
         await _serve(settings, roles, database, seal, None, Instance(settings, None, asyncio.Event()))
 
@@ -171,8 +171,8 @@ async def _with_switch(stack: AsyncExitStack, settings: Settings, root: packages
     return msgspec.structs.replace(settings, **known)
 
 
-def _with_running_switch(settings: Settings) -> Settings:
-    """The switch that the settings name, or the private one of this data folder."""
+def with_running_switch(settings: Settings) -> Settings:
+    """The switch that the settings name, or the private one of this data folder. Raises errors.SetupError: none."""
     if settings.asterisk_url:
         return settings
     try:
@@ -187,7 +187,7 @@ def _with_running_switch(settings: Settings) -> Settings:
 async def _with_sandbox(
     stack: AsyncExitStack, settings: Settings, root: packages.Root, database: db.Database, seal: Seal, data: Path
 ) -> tuple[demo.Demo, carrier.Carrier]:
-    sip = settings.sandbox_sip or f"127.0.0.2:{_free_port('127.0.0.2')}"
+    sip = settings.sandbox_sip or _sandbox_address(data)
     made = await demo.make(database, seal, data, sip)
     first, last = configuration.port_range(settings.rtp)
     player = await carrier.start(
@@ -195,6 +195,14 @@ async def _with_sandbox(
     )
     stack.push_async_callback(player.stop)
     return made, player
+
+
+def _sandbox_address(data: Path) -> str:
+    """A loopback address beside the switch's, the same at each start: a running sandbox is taken over."""
+    path = data / "sandbox.address"
+    if not path.exists():
+        path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
+    return path.read_text().strip()
 
 
 def _other_ports(first: int, last: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
+from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -84,21 +84,24 @@ def _entry(line: bytes) -> Entry | None:
         return None
 
 
-def signal(entry: Entry) -> tuple[UUID, Signal] | None:
-    """What an entry would have been as a signal, had we listened; None when it would have been none."""
-    call_uuid = entry.call_uuid
+def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
+    """What an entry would have been as signals, had we listened."""
+    call_uuid, channel, at = entry.call_uuid, entry.uniqueid, entry.at
     if call_uuid is None:
-        return None
+        return []
     match entry.eventtype:
         case "CHAN_START":
             endpoint = entry.channame.partition("/")[2].rpartition("-")[0]
-            return call_uuid, LegDialed(entry.uniqueid, entry.at, endpoint, "")
+            return [(call_uuid, LegDialed(channel, at, endpoint, ""))]
         case "ANSWER":
-            return call_uuid, LegAnswered(entry.uniqueid, entry.at)
+            return [(call_uuid, LegAnswered(channel, at))]
         case "HANGUP":
-            return call_uuid, LegHungUp(entry.uniqueid, entry.at, int(entry.extra.get("hangupcause", 0)))
+            extra = entry.extra
+            gone: list[Signal] = [LegHungUp(channel, at, int(extra.get("hangupcause", 0)))]
+            asked: list[Signal] = [HangupAsked(channel, at)] if extra.get("hangupsource") == entry.channame else []
+            return [(call_uuid, signal) for signal in asked + gone]
         case _:
-            return None
+            return []
 
 
 def transfer(entry: Entry) -> Transfer | None:

@@ -26,6 +26,9 @@ ASTERISK = (22, 10, 1)
 SUITES = ("testing", "forky", "unstable")
 """Debian's suites in the order asked: `forky` keeps the series when `testing` has moved on."""
 
+TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg-deb")
+"""What fetching needs; every Debian and Ubuntu has them."""
+
 SYSTEM = Path("/usr")
 """Where the machine's own packages are."""
 
@@ -140,7 +143,7 @@ def _private(folder: Path) -> Root:
 
 
 def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]) -> None:
-    if missing := [tool for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb") if not shutil.which(tool)]:
+    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         raise errors.SetupError(f"this machine has no {', '.join(missing)}")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{names[0]}-") as scratch:
         apt = _choose(names, Path(scratch), progress, accept)

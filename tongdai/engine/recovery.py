@@ -42,7 +42,7 @@ class Recovery:
         if known:
             self._kept = journal.Place(known.journal_inode, known.journal_offset)
         else:
-            self._kept = journal.end(self._place.journal)
+            await self._save(journal.end(self._place.journal))
         self._read = self._kept
 
     async def run(self) -> None:
@@ -72,19 +72,22 @@ class Recovery:
         at, place = self._history[0]
         if at > now - LAG_S or place == self._kept or not self._engine.switch.is_up:
             return
-        self._kept = place
         try:
-            async with self._database.connection() as tx:
-                await nodes.save(tx, nodes.Node(self._place.node, None, place.inode, place.offset))
+            await self._save(place)
         except errors.Unavailable as reason:
             log.warning("journal.not_kept", why=str(reason))
+
+    async def _save(self, place: journal.Place) -> None:
+        async with self._database.connection() as tx:
+            await nodes.save(tx, nodes.Node(self._place.node, None, place.inode, place.offset))
+        self._kept = place
 
     async def settle(self, standing: Standing) -> None:
         """The engine knows all that happened up to now. Called before the new link's signals."""
         entries = self._since_kept()
         for entry in entries:
-            if meant := journal.signal(entry):
-                self._engine.signal(*meant)
+            for call_uuid, signal in journal.signals(entry):
+                self._engine.signal(call_uuid, signal)
             if happened := journal.transfer(entry):
                 self._engine.transferred(happened)
         gone_at = _gone_at(entries, standing)
