@@ -1,10 +1,12 @@
 """The environment as one frozen Settings, checked at start-up; each wrong value is named in one readable line."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,35 +15,117 @@ from tongdai import errors
 PREFIX = "TONGDAI_"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting with its default. The variable is TONGDAI_ and the name in capitals. Addresses are host:port."""
+def _says(meaning: str) -> msgspec.Meta:
+    return msgspec.Meta(description=meaning)
 
-    data: Path = Path("data")  # everything that must survive: database, recordings, keys
-    cache: Path | None = None  # downloaded Asterisk; None: ~/.cache/tongdai
-    http: str = "127.0.0.1:8080"
-    public_url: str = ""  # how the outside sees the HTTP address; "": http://<http>
-    sip: str = "127.0.0.1:5060"  # UDP and TCP
-    rtp: str = "10000-11999"  # UDP port range, first-last
-    external_ip: str = ""  # what SIP and RTP announce to phones beyond a NAT
-    ari: str = ""  # where the private Asterisk's ARI listens; "": a free loopback port
-    dsn: str = ""  # an existing PostgreSQL; "": the embedded one
-    asterisk: str = ""  # path of an Asterisk to use instead of the fetched one
-    asterisk_url: str = ""  # ARI of an existing Asterisk instead of a private one, http://user:password@host:port
-    asterisk_journal: str = ""  # that Asterisk's CEL file
-    asterisk_spool: str = ""  # and the folder where it writes recordings
-    secret: str = ""  # master key, 32 bytes or more; "": kept in <data>/secret
-    token_life_s: int = 86_400
-    sandbox: bool = False  # simulated carrier and robot phones; loopback callbacks allowed
-    sandbox_sip: str = ""  # "": a free loopback port
-    callback_allow: str = ""  # networks that callbacks may reach although private, comma-separated CIDRs
-    cors_origins: str = "*"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_json: bool = False
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting with its default and meaning. The variable is TONGDAI_ and the name in capitals."""
+
+    data: Annotated[Path, _says("Folder of everything that must survive: database, recordings, keys.")] = Path("data")
+    cache: Annotated[
+        Path | None, _says("Folder of what was downloaded, such as Asterisk. Empty: `~/.cache/tongdai`.")
+    ] = None
+    http: Annotated[str, _says("Where the API listens, `host:port`.")] = "127.0.0.1:8080"
+    public_url: Annotated[
+        str,
+        _says(
+            "How the outside sees the API, such as `https://pbx.example.vn`: recording URLs begin with it. "
+            "Empty: `http://` and the address above."
+        ),
+    ] = ""
+    sip: Annotated[str, _says("Where phones and carriers reach us, `host:port`, UDP and TCP.")] = "127.0.0.1:5060"
+    rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = "10000-11999"
+    external_ip: Annotated[
+        str, _says("The public address that SIP and audio announce to those beyond a NAT. Empty: none.")
+    ] = ""
+    ari: Annotated[
+        str, _says("Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a free port.")
+    ] = ""
+    dsn: Annotated[
+        str, _says("An existing PostgreSQL, `postgresql://user:password@host/database`. Empty: the embedded one.")
+    ] = ""
+    asterisk: Annotated[
+        str,
+        _says(
+            "Path of an Asterisk program, or of a folder with unpacked packages, to start instead of the fetched one."
+        ),
+    ] = ""
+    asterisk_url: Annotated[
+        str,
+        _says(
+            "ARI of an Asterisk that runs already, `http://user:password@host:port`. Empty: a private one is started."
+        ),
+    ] = ""
+    asterisk_journal: Annotated[str, _says("That Asterisk's CEL file, as tongdai sees it.")] = ""
+    asterisk_spool: Annotated[str, _says("The folder that it writes recordings to, as tongdai sees it.")] = ""
+    secret: Annotated[
+        str,
+        _says(
+            "The master key, 32 characters or more: signs tokens and seals secrets in the database. "
+            "Empty: made once and kept in `<data>/secret`."
+        ),
+    ] = ""
+    token_life_s: Annotated[int, _says("How long an access token is good, in seconds.")] = 86_400
+    sandbox: Annotated[
+        bool,
+        _says(
+            "A demo company with a simulated carrier and robot phones; allows callbacks to this machine. "
+            "Not for production. `make run` turns it on."
+        ),
+    ] = False
+    sandbox_sip: Annotated[str, _says("Where the simulated carrier listens, `host:port`. Empty: a free port.")] = ""
+    callback_allow: Annotated[
+        str, _says("Networks that callbacks may reach although they are private, as CIDRs with commas between.")
+    ] = ""
+    cors_origins: Annotated[
+        str, _says("Origins of web pages that may call the API, with commas between; `*`: all.")
+    ] = "*"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _says("The least that is logged: debug, info, warning or error.")
+    ] = "info"
+    log_json: Annotated[bool, _says("Log lines as JSON.")] = False
 
     @property
     def base_url(self) -> str:
         """How clients reach the API, without a trailing slash."""
         return self.public_url.rstrip("/") or f"http://{self.http}"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One of them, for people. `value` is the text that its variable would hold; secrets in it are covered."""
+
+    variable: str
+    default: str
+    value: str
+    meaning: str
+
+
+def described(known: Settings) -> list[Setting]:
+    """All settings, in the order of the class."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return [
+        Setting(
+            variable=PREFIX + field.name.upper(),
+            default=_text(field.default),
+            value=_shown(field.name, _text(getattr(known, field.name))),
+            meaning=hints[field.name].__metadata__[0].description,
+        )
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _shown(name: str, text: str) -> str:
+    """The value for eyes and logs: without the secrets in it."""
+    if name == "secret":
+        return "***" if text else ""
+    return re.sub(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", "***", text)
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -51,8 +135,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     wrong = [_why_wrong(name, value) for name, value in given.items()]
     if any(wrong):
         raise errors.SetupError("; ".join(filter(None, wrong)))
-    settings = msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
-    return settings
+    return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
 
 
 def _why_wrong(name: str, value: str) -> str:
@@ -62,7 +145,7 @@ def _why_wrong(name: str, value: str) -> str:
         if check := _CHECKS.get(name):
             check(value)
     except (ValueError, msgspec.ValidationError) as reason:
-        return f"{PREFIX}{name.upper()}={value!r}: {reason}"
+        return f"{PREFIX}{name.upper()}={_shown(name, value)!r}: {reason}"
     return ""
 
 
@@ -87,6 +170,17 @@ def networks(text: str) -> list[str]:
     return [str(ip_network(part.strip())) for part in text.split(",") if part.strip()]
 
 
+def _postgresql(text: str) -> None:
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected postgresql://user:password@host/database")
+
+
+def _ari(text: str) -> None:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not (url.hostname and url.username and url.password):
+        raise ValueError("expected http://user:password@host:port")
+
+
 def _secret(text: str) -> None:
     if len(text) < 32:
         raise ValueError("at least 32 characters are needed")
@@ -101,6 +195,8 @@ _CHECKS = {
     "http": address,
     "sip": address,
     "ari": address,
+    "asterisk_url": _ari,
+    "dsn": _postgresql,
     "sandbox_sip": address,
     "rtp": port_range,
     "callback_allow": networks,

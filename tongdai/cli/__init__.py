@@ -8,12 +8,15 @@ from typer.core import TyperGroup
 from tongdai import errors
 from tongdai.cli import (
     api_keys,
+    config,
+    doctor,
     domains,
     extensions,
     hotlines,
     queues,
     ring_groups,
     running,
+    sandbox,
     schema,
     terminal,
     trunks,
@@ -35,7 +38,7 @@ app = typer.Typer(
     cls=Commands,
     name="tongdai",
     help="A multi-tenant cloud PBX with a CRM integration API.",
-    epilog="Settings come from the environment: TONGDAI_DATA, TONGDAI_DSN, TONGDAI_SECRET and so on. "
+    epilog="Settings come from the environment: `tongdai config` lists them. "
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 not possible now (database away, wrong set-up).",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they may hold secrets
@@ -48,6 +51,9 @@ app.add_typer(trunks.app, name="trunk")
 app.add_typer(hotlines.app, name="hotline")
 app.add_typer(ring_groups.app, name="ring-group")
 app.add_typer(queues.app, name="queue")
+app.add_typer(sandbox.app, name="sandbox")
 app.command()(running.up)
 app.command()(running.serve)
 app.command()(schema.migrate)
+app.command()(config.config)
+app.command()(doctor.doctor)

@@ -1,6 +1,7 @@
 """What a new user needs once everything runs: on the screen, and as ready.json for programs."""
 
 import os
+import shlex
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from rich.table import Table
 from tongdai import settings
 from tongdai.app import Instance
 from tongdai.sandbox import cast
-from tongdai.sandbox.demo import PHONES
+from tongdai.sandbox.demo import PHONES, Demo
+from tongdai.settings import Settings
 
 FILE = "ready.json"
 
@@ -56,46 +58,61 @@ def remove(instance: Instance) -> None:
 
 
 def show(instance: Instance) -> None:
-    """The ready block, on standard output."""
-    console = Console()
+    """The ready block, on standard output; fits 80 columns."""
+    console = Console(highlight=False)
     console.print(Panel(_addresses(instance), title="tongdai is ready", title_align="left", expand=False))
     if instance.demo:
-        console.print(_session(instance), highlight=False, markup=False, soft_wrap=True)
+        console.print(_session(instance.settings, instance.demo), markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything; the data stays.", style="dim")
 
 
 def _addresses(instance: Instance) -> Table:
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     base, demo = instance.settings.base_url, instance.demo
     rows = [("API", base), ("reference", f"{base}/schema"), ("SIP", f"{instance.settings.sip} (UDP, TCP)")]
     if demo:
         rows += [
             ("domain", demo.domain),
-            ("admin", f"{demo.username}   password {demo.password}"),
+            ("admin", f"{demo.username}  password {demo.password}"),
             ("API key", demo.api_key),
-            *((f"phone {number}", f"{name}   password {demo.passwords[number]}") for number, name in PHONES.items()),
-            ("hotline", f"{demo.hotline} rings group {demo.ring_group}; queue {demo.queue}"),
-            ("robots", "   ".join(f"{player.number} {name}" for name, player in cast.ROBOTS.items())),
-            ("customers", "   ".join(f"{player.number} {name}" for name, player in cast.CUSTOMERS.items())),
+            *((f"phone {number}", f"password {demo.passwords[number]}  {name}") for number, name in PHONES.items()),
+            ("hotline", f"{demo.hotline} rings group {demo.ring_group}; the queue is {demo.queue}"),
+            ("robots", _aligned([f"{player.number} {name}" for name, player in cast.ROBOTS.items()], 3)),
+            ("customers", _aligned([f"{player.number} {name}" for name, player in cast.CUSTOMERS.items()], 2)),
         ]
-    rows.append(("data", f"{instance.settings.data.absolute()} ({FILE} has all of this)"))
+    rows += [("data", str(instance.settings.data.absolute())), ("", f"{FILE} there has all of this")]
     for name, value in rows:
-        table.add_row(f"[bold]{name}[/]  ", value)
+        table.add_row(name, value)
     return table
 
 
-def _session(instance: Instance) -> str:
-    demo, base = instance.demo, instance.settings.base_url
-    assert demo is not None
+def _aligned(entries: list[str], columns: int) -> str:
+    """The entries in so many columns."""
+    width = max(map(len, entries)) + 3
+    lines = [entries[at : at + columns] for at in range(0, len(entries), columns)]
+    return "\n".join("".join(entry.ljust(width) for entry in line).rstrip() for line in lines)
+
+
+def _session(chosen: Settings, demo: Demo) -> str:
     robot, customer = cast.ROBOTS["answers"].number, cast.CUSTOMERS["hangs_up"].number
+    first = min(PHONES)
+    data = "" if str(chosen.data) == "data" else f"TONGDAI_DATA={shlex.quote(str(chosen.data.absolute()))} "
     return f"""
-Paste this: a robot phone ({robot}) calls a simulated customer, and the call is recorded.
+Paste this: robot phone {robot} calls a customer who hangs up after {cast.HANGS_UP_S} seconds,
+and the recording of both is in call.wav.
 
-TOKEN=$(curl -s -X POST {base}/v1/auth/token -H 'Content-Type: application/json' \\
-  -d '{{"api_key": "{demo.api_key}"}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["data"]["token"])')
-curl -s "{base}/v1/click2call?ext={robot}&phone={customer}" -H "Authorization: Bearer $TOKEN"; sleep 7
-curl -s "{base}/v1/cdr?limit=1&page=1" -H "Authorization: Bearer $TOKEN"
+API={chosen.base_url}
+TOKEN=$(curl -s $API/v1/auth/token -d api_key={demo.api_key} |
+  sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
+curl -s "$API/v1/click2call?ext={robot}&phone={customer}" \\
+  -H "Authorization: Bearer $TOKEN"; sleep {cast.HANGS_UP_S + 3}
+curl -s "$API/v1/cdr?page=1&limit=1" -H "Authorization: Bearer $TOKEN" |
+  tee cdr.json; echo
+curl -s -o call.wav $(sed 's/.*"recording_url":"\\([^"]*\\)".*/\\1/' cdr.json)
 
-Your own phone: user 101, domain {demo.domain}, password {demo.passwords["101"]}, proxy {instance.settings.sip}.
-Have a customer call it:  .venv/bin/python -m tongdai sandbox call
+Your own phone: user {first}, domain {demo.domain},
+password {demo.passwords[first]}, proxy {chosen.sip}. A customer calls it by
+  {data}bin/tongdai sandbox call
 """

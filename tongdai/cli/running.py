@@ -33,7 +33,7 @@ def up(
 ) -> None:
     """Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.
 
-    Any other setting comes from the environment; `tongdai doctor` lists them.
+    Any other setting comes from the environment; `tongdai config` lists them.
     """
     given = {"data": data, "http": http, "sip": sip, "rtp": rtp, "sandbox": str(sandbox).lower()}
     chosen = settings.load({**os.environ, **{settings.PREFIX + name.upper(): value for name, value in given.items()}})

@@ -1,6 +1,6 @@
 """What the terminal shows: tables for people, JSON for scripts, refusals in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,11 +16,15 @@ _PIPED_WIDTH = 240  # characters of a line where no terminal says how wide it is
 
 def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
     """A thing with all its fields, and `more` that it does not hold itself, such as a new password."""
-    fields = {**msgspec.structs.asdict(thing), **more}
+    return fields({**msgspec.structs.asdict(thing), **more}, as_json=as_json)
+
+
+def fields(values: Mapping[str, object], *, as_json: bool) -> None:
+    """A table of names and values."""
     if as_json:
-        return json(fields)
+        return json(values)
     table = Table("", "", show_header=False, box=None)
-    for name, value in fields.items():
+    for name, value in values.items():
         table.add_row(Text(_words(name), style="bold"), _cell(value))
     return _print(table)
 
@@ -45,9 +49,14 @@ def say(text: str) -> None:
     typer.echo(text)
 
 
+def aside(text: str) -> None:
+    """A line for people, out of the way of what scripts read."""
+    typer.echo(text, err=True)
+
+
 def once(what: str) -> None:
     """A remark, out of the way of what scripts read: this is shown once."""
-    typer.echo(f"Keep the {what}: it cannot be shown again.", err=True)
+    aside(f"Keep the {what}: it cannot be shown again.")
 
 
 def refused(refusal: errors.TongdaiError) -> int:

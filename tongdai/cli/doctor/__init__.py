@@ -1,0 +1,49 @@
+"""tongdai doctor: what is wrong with a set-up, and how to mend it. Looks only; works with nothing running."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+
+import typer
+
+from tongdai import errors, settings
+from tongdai.cli import options, terminal
+from tongdai.cli.doctor import installation, machine, ports
+from tongdai.cli.doctor.finding import Finding, fail
+
+_COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
+
+
+def doctor(*, as_json: options.Json = False) -> None:
+    """Look at this set-up, and tell what is wrong with it and how to mend it.
+
+    It changes nothing, and works with nothing running. Each line says ok, warn or fail; with any fail it ends with 1.
+    """
+    found = asyncio.run(_examined())
+    if as_json:
+        terminal.json(found)
+    else:
+        terminal.say("\n".join(_lines(found)))
+    if any(finding.state == "fail" for finding in found):
+        raise typer.Exit(1)
+
+
+async def _examined() -> list[Finding]:
+    found = [machine.python(), machine.clock(), *machine.unknown(os.environ)]
+    try:
+        known = settings.load()
+    except errors.SetupError as wrong:
+        return [*found, fail("settings", str(wrong), "Mend it; `tongdai config` lists all.")]
+    found += [machine.folder(known), machine.master_key(known), machine.disk(known)]
+    found += [machine.postgresql(known), machine.asterisk(known)]
+    found += [*ports.examine(known), *machine.exposure(known)]
+    return found + await installation.examine(known)
+
+
+def _lines(found: Iterable[Finding]) -> Iterable[str]:
+    width = max(len(finding.check) for finding in found)
+    for finding in found:
+        state = typer.style(f"{finding.state:4}", fg=_COLOURS[finding.state])
+        yield f"{state}  {finding.check:{width}}  {finding.found}"
+        if finding.mend:
+            yield f"      {'':{width}}  -> {finding.mend}"

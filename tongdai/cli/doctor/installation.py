@@ -1,0 +1,225 @@
+"""What runs and what is set up: database, switch, domains with their phones and trunks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from tongdai import app, errors
+from tongdai.asterisk import packages
+from tongdai.cli import session
+from tongdai.cli.doctor.finding import Finding, fail, ok, warn
+from tongdai.pbx.directory import Directory
+from tongdai.sandbox import demo
+from tongdai.settings import Settings
+from tongdai.store import db, directory, domains, migrate, server, users
+
+ANSWER_S = 3.0
+START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
+
+Endpoints: TypeAlias = dict[str, str]
+"""The states of phones (101@domain) and trunks (their UUIDs), as the switch tells them: online, offline, unknown."""
+
+
+async def examine(known: Settings) -> list[Finding]:
+    """Database, switch and API; and, where those answer, what the domains lack."""
+    found = [await _api(known)]
+    switch, endpoints = await _switch(known)
+    dsn, database = await _database(known)
+    found += [*switch, database]
+    if dsn:
+        found += await _domains(known, dsn, endpoints)
+    return found
+
+
+async def _api(known: Settings) -> Finding:
+    try:
+        status, told = await _get(f"http://{known.http}/readyz")
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return warn("api", f"nothing answers on {known.http}", START)
+    checks = told.get("checks", {}) if isinstance(told, dict) else {}
+    if lacking := {name: why for name, why in checks.items() if why != "ok"}:
+        why = ", ".join(f"{name}: {reason}" for name, reason in lacking.items())
+        return fail("api", f"answers, but cannot serve: {why}", "Mend what is named here.")
+    if status != 200 or "database" not in checks:
+        return fail("api", f"something else answers on {known.http}", "Give TONGDAI_HTTP another port.")
+    return ok("api", f"{known.base_url} serves")
+
+
+# --- the switch
+
+
+async def _switch(known: Settings) -> tuple[list[Finding], Endpoints]:
+    try:
+        here = app.with_running_switch(known)
+    except errors.SetupError:
+        return [ok("switch", "a private one is made at the first start")], {}
+    try:
+        found, endpoints = await _ari(here.asterisk_url)
+    except (aiohttp.ClientError, TimeoutError, OSError) as reason:
+        return [_no_switch(known, reason)], {}
+    return [found, *(_files(known) if known.asterisk_url else ())], endpoints
+
+
+async def _ari(url: str) -> tuple[Finding, Endpoints]:
+    """Raises aiohttp.ClientError, TimeoutError when nothing answers."""
+    where = f"ARI on {urlsplit(url).netloc.rpartition('@')[2]}"
+    status, info = await _get(f"{url}/ari/asterisk/info")
+    if status != 200:
+        return fail("switch", f"{where} answers {status}", "Mend TONGDAI_ASTERISK_URL: user, password, port."), {}
+    version = info["system"]["version"]
+    if not packages.is_serving(version):
+        wanted = ".".join(map(str, packages.ASTERISK))
+        return fail("switch", f"Asterisk {version}", f"Asterisk {wanted} or a later 22.x is needed."), {}
+    _, listed = await _get(f"{url}/ari/endpoints/PJSIP")
+    endpoints = {one["resource"]: one["state"] for one in listed}
+    status, _ = await _get(f"{url}/ari/applications/tongdai")
+    if status != 200:
+        return warn("switch", f"{where} answers, but no engine is linked to it", START), endpoints
+    return ok("switch", f"Asterisk {version}, {where}, linked"), endpoints
+
+
+def _no_switch(known: Settings, reason: Exception) -> Finding:
+    if known.asterisk_url:
+        return fail("switch", f"ARI does not answer: {reason}", "Start that Asterisk, or mend TONGDAI_ASTERISK_URL.")
+    return warn("switch", "the private Asterisk does not run", START)
+
+
+def _files(known: Settings) -> Iterator[Finding]:
+    """An existing Asterisk's files, which we read."""
+    for name, what in (("asterisk_journal", "journal"), ("asterisk_spool", "spool")):
+        path, variable = getattr(known, name), f"TONGDAI_{name.upper()}"
+        if not path:
+            yield fail(what, f"{variable} is not set", f"Set {variable}; see docs/existing-asterisk.md.")
+        elif not Path(path).exists():
+            yield fail(what, f"{path} is not there", f"Mend {variable}, or mount that folder here.")
+        else:
+            yield ok(what, path)
+
+
+async def _get(url: str) -> tuple[int, Any]:
+    """Status and JSON. User and password of the URL are sent as they should be."""
+    limit = aiohttp.ClientTimeout(total=ANSWER_S)
+    async with aiohttp.ClientSession(timeout=limit) as asking, asking.get(url) as answer:
+        is_json = answer.content_type == "application/json"
+        return answer.status, await answer.json() if is_json else None
+
+
+# --- the database
+
+
+async def _database(known: Settings) -> tuple[str, Finding]:
+    """Its DSN when it can be asked more, and the finding."""
+    folder = known.data.absolute() / "postgres"
+    if not known.dsn and not (folder / "data").exists():
+        return "", ok("database", "is made at the first start")
+    try:
+        dsn = known.dsn or server.dsn_of(folder)
+    except errors.SetupError:
+        return "", warn("database", "the embedded PostgreSQL does not run", START)
+    try:
+        pending = await migrate.pending(dsn)
+    except errors.TongdaiError as reason:
+        return "", fail("database", str(reason), "Start that PostgreSQL, or mend TONGDAI_DSN.")
+    if pending:
+        return "", fail("database", f"lacks {', '.join(pending)}", "Run `tongdai migrate`.")
+    return dsn, ok("database", "answers, and its schema is up to date")
+
+
+# --- the domains
+
+
+async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Finding]:
+    database = db.Database(dsn, size=1)
+    await database.open()
+    try:
+        async with database.connection() as tx:
+            return await _tenants(known, tx, endpoints)
+    finally:
+        await database.close()
+
+
+async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Finding]:
+    every = await domains.list(tx)
+    if not every:
+        return [warn("domains", "there is none yet", "tongdai domain create sales.example.vn")]
+    found: list[Finding] = []
+    for domain in every:
+        accounts = await users.list(tx, domain.domain_uuid)
+        known_inside = await directory.load(tx, domain.domain_uuid)
+        lacks = list(_lacks(known_inside, len(accounts), endpoints))
+        found += lacks or [ok(domain.name, _counted(known_inside))]
+        if domain.name == demo.DOMAIN and not known.sandbox:
+            found.append(warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}"))
+    return [*found, await _sealed(tx, [domain.domain_uuid for domain in every])]
+
+
+async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
+    """Whether our master key opens what the database holds."""
+    try:
+        seal = session.seal()
+        for domain_uuid in domain_uuids:
+            for user in await users.list(tx, domain_uuid):
+                await users.api_key(tx, domain_uuid, seal, user.username)
+                return ok("secrets", "the master key opens them")
+    except errors.SetupError as reason:
+        return fail("secrets", str(reason), "Give TONGDAI_SECRET the key that this database was made with.")
+    return ok("secrets", "there are none yet")
+
+
+def _counted(inside: Directory) -> str:
+    return (
+        f"{len(inside.extensions)} extensions, {len(inside.hotlines)} hotlines, "
+        f"{len(inside.ring_groups)} ring groups, {len(inside.queues)} queues"
+    )
+
+
+def _lacks(inside: Directory, accounts: int, endpoints: Endpoints) -> Iterator[Finding]:
+    name = inside.domain.name
+    if not accounts:
+        yield warn(name, "no user: nobody can use the API", f"tongdai user create admin@{name}")
+    if not inside.extensions:
+        yield warn(name, "no extension", f"tongdai extension create 101 --domain {name}")
+    if not inside.trunks:
+        yield warn(name, "no trunk: no calls out or in", f"tongdai trunk create carrier --domain {name} --host ...")
+    elif not inside.hotlines:
+        yield warn(name, "no hotline: no calls out or in", f"tongdai hotline create ... --domain {name} --trunk ...")
+    yield from _dead_ends(inside)
+    yield from _offline(inside, endpoints)
+
+
+def _dead_ends(inside: Directory) -> Iterator[Finding]:
+    """Numbers that lead nowhere."""
+    name = inside.domain.name
+    for hotline in inside.hotlines.values():
+        if hotline.enabled and not hotline.destination:
+            mend = f"tongdai hotline update {hotline.number} --domain {name} --destination 101"
+            yield warn(name, f"hotline {hotline.number} leads nowhere: its callers are refused", mend)
+    for group in inside.ring_groups.values():
+        if not group.members:
+            mend = f"tongdai ring-group update {group.number} --domain {name} --members 101,102"
+            yield warn(name, f"ring group {group.number} has no members", mend)
+    for queue in inside.queues.values():
+        if not queue.agents:
+            mend = f"tongdai queue update {queue.number} --domain {name} --agents 101,102"
+            yield warn(name, f"queue {queue.number} has no agents", mend)
+
+
+def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
+    """Phones and carriers that the switch does not reach."""
+    name = inside.domain.name
+    phones = [
+        one.extension
+        for one in inside.extensions.values()
+        if one.enabled and endpoints.get(f"{one.extension}@{name}") == "offline"
+    ]
+    if phones:
+        shown = ", ".join(sorted(phones)[:10]) + (f" and {len(phones) - 10} more" if phones[10:] else "")
+        mend = f"Have a phone register as user 101, domain {name}; see README.md."
+        yield warn(name, f"no phone is registered for {shown}", mend)
+    for trunk in inside.trunks.values():
+        if trunk.enabled and endpoints.get(str(trunk.trunk_uuid)) == "offline":
+            mend = f"Look at its host and addresses: tongdai trunk show {trunk.name} --domain {name}"
+            yield warn(name, f"trunk {trunk.name} does not answer (SIP OPTIONS)", mend)
