@@ -10,7 +10,9 @@ import msgspec
 from tongdai.pbx.causes import Ending
 from tongdai.pbx.directory import CallIdMode
 from tongdai.pbx.ringing import Round
+from tongdai.pbx.signals import DialEnded
 
+LATE_S = 2  # how long a channel's end may come after Dial's own
 Direction = Literal["inbound", "outbound", "local"]
 
 
@@ -74,6 +76,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = ""
     queued_at: datetime | None = None
     offered: str = ""  # the agent who rings now
+    dial_ended: DialEnded | None = None  # nobody answered; the last of those rung has yet to say why
     failures: tuple[Ending, ...] = ()
     ending: Ending | None = None  # decided by us
     answered_at: datetime | None = None
@@ -119,6 +122,8 @@ def due(call: Call) -> datetime | None:
     """When the call wants a TimerFired; None when only signals move it."""
     if call.stage is Stage.WAITING:
         return call.until
+    if call.dial_ended:
+        return call.dial_ended.at + timedelta(seconds=LATE_S)
     if call.stage is Stage.CALLING:
         # The switch's own limit on ringing comes first; this is for a switch that forgot.
         return call.started_at + timedelta(seconds=300)

@@ -63,11 +63,13 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
         case _, HangupAsked():
             return _hangup_asked(call, signal)
         case _, LegHungUp():
-            return _hung_up(call, signal)
+            return _hung_up(call, signal, scene)
         case Stage.RINGING | Stage.TALKING, DialEnded() if (leg := call.leg(signal.channel)) and leg.is_live:
-            return _not_answered(replace(call, stage=Stage.RINGING, channel=signal.channel), signal, scene)
+            return _dial_ended(replace(call, stage=Stage.RINGING, channel=signal.channel, dial_ended=signal), scene)
         case Stage.WAITING, AgentOffered():
             return _offer(call, signal, scene)
+        case Stage.RINGING, TimerFired() if call.dial_ended:
+            return _not_answered(call, call.dial_ended, scene)
         case Stage.WAITING, TimerFired():
             return _overflow(call, causes.RANG_OUT, scene, signal.at)
         case Stage.CALLING, TimerFired():
@@ -246,7 +248,7 @@ def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
     return Step(replace(call, hangup_by=leg.role, ended_at=signal.at))
 
 
-def _hung_up(call: Call, signal: LegHungUp) -> Step:
+def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     leg = call.leg(signal.channel)
     if leg is None or not leg.is_live:
         return Step(call)
@@ -257,14 +259,22 @@ def _hung_up(call: Call, signal: LegHungUp) -> Step:
     if was_answered and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
     if call.live_legs:
-        return Step(call, events=told)
+        return with_events(_dial_ended(call, scene), told)
     return with_events(_end(call, signal.at), told)
+
+
+def _dial_ended(call: Call, scene: Scene) -> Step:
+    """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment later."""
+    is_open = any(leg.role == "callee" and not leg.connected_at for leg in call.live_legs)
+    if call.dial_ended is None or is_open:
+        return Step(call)
+    return _not_answered(call, call.dial_ended, scene)
 
 
 def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
     """The parties just rung did not answer: the next round, the queue again, the overflow, or the end."""
     ending = _why(call, signal)
-    call = replace(call, failures=(*call.failures, ending), offered="")
+    call = replace(call, failures=(*call.failures, ending), offered="", dial_ended=None)
     is_over = call.until is not None and signal.at >= call.until
     if call.rounds and not is_over:
         first, *rest = call.rounds
