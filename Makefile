@@ -11,6 +11,7 @@ help: ## this list
 setup: ## the Python environment that `run` needs (.venv, from requirements.lock)
 	@bin/setup
 
+run: export TONGDAI_SANDBOX ?= true
 run: setup ## everything, on this machine: PostgreSQL, Asterisk, a demo domain, the API. Ctrl-C stops it
 	@exec $(BIN)/python -m tongdai up $(ARGS)
 

@@ -104,7 +104,8 @@ Paste this: robot phone {robot} calls a customer who hangs up after {cast.HANGS_
 and the recording of both is in call.wav.
 
 API={chosen.base_url}
-TOKEN=$(curl -s $API/v1/auth/token -d api_key={demo.api_key} |
+TOKEN=$(curl -s $API/v1/auth/token \\
+  -d api_key={demo.api_key} |
   sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
 curl -s "$API/v1/click2call?ext={robot}&phone={customer}" \\
   -H "Authorization: Bearer $TOKEN"; sleep {cast.HANGS_UP_S + 3}
