@@ -111,11 +111,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def duration(self, at: datetime) -> int:
         """Whole seconds from the start."""
-        return _seconds(self.started_at, at)
+        return seconds(self.started_at, at)
 
     def billsec(self, at: datetime) -> int:
         """Whole seconds from the answer, 0 when there was none."""
-        return _seconds(self.answered_at, at) if self.answered_at else 0
+        return seconds(max(self.answered_at, self.started_at), at) if self.answered_at else 0
 
 
 def due(call: Call) -> datetime | None:
@@ -130,5 +130,6 @@ def due(call: Call) -> datetime | None:
     return None
 
 
-def _seconds(start: datetime, end: datetime) -> int:
-    return max(0, int((end - start).total_seconds() + 0.5))
+def seconds(start: datetime, end: datetime) -> int:
+    """Whole seconds as people count them from times shown without fractions: 17:30:35 to 17:30:46 is 11."""
+    return max(0, int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()))

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai import ids
-from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.call import Call, Leg, seconds
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
@@ -45,15 +45,14 @@ def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recordin
 
     The reference: from_number is the extension on outbound calls, to_number on inbound ones.
     """
-    ours = leg.number if leg else call.extension
     ended = name in ("hangup", "cdr", "missed")
     body = Body(
         call_id=call.told_id(leg),
         sip_call_id=leg.sip_call_id if leg else call.legs[0].sip_call_id,
         domain=call.domain,
         direction=call.direction,
-        from_number=ours if call.direction == "outbound" else call.caller_number,
-        to_number=call.dialled if call.direction == "outbound" else ours or call.dialled,
+        from_number=_from(call, leg),
+        to_number=_to(call, leg),
         hotline=call.hotline,
         state=name,
         duration=call.duration(at) if ended else 0,
@@ -70,8 +69,20 @@ def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recordin
     )
 
 
+def _from(call: Call, leg: Leg | None) -> str:
+    if call.direction == "outbound":
+        return leg.number if leg else call.extension
+    return call.caller_number
+
+
+def _to(call: Call, leg: Leg | None) -> str:
+    if call.direction == "outbound" or leg is None or leg.role == "caller":
+        return call.dialled
+    return leg.number
+
+
 def _billsec(call: Call, leg: Leg | None, at: datetime) -> int:
     """A leg's own talk where the call had several; the whole of it otherwise."""
     if leg and leg.connected_at and call.answered_at and leg.connected_at > call.answered_at:
-        return max(0, int((at - leg.connected_at).total_seconds() + 0.5))
+        return seconds(leg.connected_at, at)
     return call.billsec(at)
