@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.store.samples import VIETNAM, record
-from tongdai import ids
+from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
 from tongdai.store import cdr_search, cdrs, db, domains
 
-ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 Matches = Callable[[cdr.Cdr], bool]
+
+
+def view(domain: directory.Domain) -> cdr_search.View:
+    return cdr_search.View(domain.domain_uuid, ZoneInfo(domain.time_zone), "http://pbx.example.vn/recordings/")
 
 
 def local(text: str) -> datetime:
@@ -36,6 +39,11 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         to_canonical=other,
         recording_token=chance.choice((None, str(ids.new()))),
     )
+
+
+async def write(database: db.Database, *records: cdr.Cdr) -> None:
+    async with database.transaction() as tx:
+        await cdrs.insert_many(tx, records)
 
 
 @pytest.fixture
@@ -116,18 +124,15 @@ async def test_scrolling_gives_each_record_once_newest_first(
     database: db.Database, domain: directory.Domain, written: list[cdr.Cdr], name: str
 ) -> None:
     wanted, matches = FILTERS[name]
-    got: list[cdr.Cdr] = []
     async with database.connection() as tx:
-        while chunk := await cdr_search.scroll(
-            tx,
-            domain.domain_uuid,
-            wanted,
-            limit=17,
-            after=cdr_search.Position(got[-1].time_started, got[-1].cdr_uuid) if got else None,
-        ):
-            got += chunk
+        part = await cdr_search.scroll(tx, view(domain), wanted, limit=17)
+        got = part.records
+        while part.after:
+            assert len(part.records) == 17
+            part = await cdr_search.scroll(tx, view(domain), wanted, limit=17, after=part.after)
+            got += part.records
 
-    assert [one.cdr_uuid for one in written if matches(one)] == [one.cdr_uuid for one in got]
+    assert [one.id for one in got] == [one.cdr_uuid for one in written if matches(one)]
 
 
 @pytest.fixture(params=[0, 10_000], ids=["by day", "by offset"])
@@ -144,10 +149,10 @@ async def test_pages_and_totals_agree_with_the_whole(
     expected = [one.cdr_uuid for one in written if matches(one)]
 
     async with database.connection() as tx:
-        assert len(expected) == await cdr_search.total(tx, domain.domain_uuid, wanted, ZONE)
+        assert len(expected) == await cdr_search.total(tx, view(domain), wanted)
         for offset in range(0, len(expected) + 26, 13):
-            page = await cdr_search.page(tx, domain.domain_uuid, wanted, limit=13, offset=offset, zone=ZONE)
-            assert expected[offset : offset + 13] == [one.cdr_uuid for one in page]
+            page = await cdr_search.page(tx, view(domain), wanted, limit=13, offset=offset)
+            assert expected[offset : offset + 13] == [one.id for one in page]
 
 
 async def test_a_recording_is_found_by_its_token_or_its_calls_id(
@@ -163,17 +168,17 @@ async def test_a_recording_is_found_by_its_token_or_its_calls_id(
             (str(without.cdr_uuid), []),
         ):
             wanted = cdr_search.Filter(recordings=(name,))
-            found = await cdr_search.scroll(tx, domain.domain_uuid, wanted, limit=10)
-            assert expected == [one.cdr_uuid for one in found]
-            assert len(expected) == await cdr_search.total(tx, domain.domain_uuid, wanted, ZONE)
+            found = (await cdr_search.scroll(tx, view(domain), wanted, limit=10)).records
+            assert expected == [one.id for one in found]
+            assert len(expected) == await cdr_search.total(tx, view(domain), wanted)
 
 
 @pytest.mark.parametrize("name", FILTERS)
 async def test_another_domain_sees_nothing(database: db.Database, written: list[cdr.Cdr], name: str) -> None:
-    wanted, stranger = FILTERS[name][0], ids.new()
+    wanted, stranger = FILTERS[name][0], cdr_search.View(ids.new(), ZoneInfo("UTC"), "")
     async with database.connection() as tx:
-        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == []
-        assert await cdr_search.total(tx, stranger, wanted, ZONE) == 0
+        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == cdr_search.Part([], None)
+        assert await cdr_search.total(tx, stranger, wanted) == 0
 
 
 async def test_days_with_a_missing_or_doubled_hour_are_counted_right(database: db.Database) -> None:
@@ -187,6 +192,38 @@ async def test_days_with_a_missing_or_doubled_hour_are_counted_right(database: d
         await cdrs.insert_many(tx, records)
         for day in (datetime(2021, 3, 28, tzinfo=zone), datetime(2021, 10, 31, tzinfo=zone)):
             wanted = cdr_search.Filter(since=day, until=day + timedelta(days=1))
-            whole = await cdr_search.total(tx, domain.domain_uuid, wanted, zone)
+            whole = await cdr_search.total(tx, view(domain), wanted)
             assert len([one for one in records if day <= one.time_started < day + timedelta(days=1)]) == whole
             assert whole == {3: 23, 10: 25}[day.month]
+
+
+async def test_it_is_found_by_any_id_of_any_leg(database: db.Database, domain: directory.Domain) -> None:
+    leg = ids.new()
+    written = record(domain.domain_uuid, other_ids=(str(leg), "queue-leg@phone"))
+    await write(database, written)
+
+    async with database.connection() as tx:
+        for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id, str(leg), "queue-leg@phone"):
+            assert written.cdr_uuid == (await cdr_search.get(tx, view(domain), name)).id
+
+
+async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Database, domain: directory.Domain) -> None:
+    older = record(domain.domain_uuid, "2021-02-17 10:00:00", sip_call_id="same@phone")
+    newer = record(domain.domain_uuid, "2021-02-17 11:00:00", sip_call_id="same@phone")
+    named_as_older = record(domain.domain_uuid, "2021-02-18 11:00:00", sip_call_id=str(older.cdr_uuid))
+    await write(database, newer, older, named_as_older)
+
+    async with database.connection() as tx:
+        assert newer.cdr_uuid == (await cdr_search.get(tx, view(domain), "same@phone")).id
+        assert older.cdr_uuid == (await cdr_search.get(tx, view(domain), str(older.cdr_uuid))).id
+
+
+async def test_another_domains_record_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+    written = record(domain.domain_uuid)
+    await write(database, written)
+    stranger = cdr_search.View(ids.new(), ZoneInfo("UTC"), "")
+
+    async with database.connection() as tx:
+        for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id):
+            with pytest.raises(errors.NotFound):
+                await cdr_search.get(tx, stranger, name)

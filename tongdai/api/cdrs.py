@@ -1,13 +1,10 @@
 """Call detail records: lists by page or by scroll, and one by any of its ids."""
 
-from datetime import datetime
-from typing import Annotated, Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from litestar import get
 from litestar.types import ASGIApp
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from tongdai import errors
 from tongdai.api import answers, context, filters, inputs, operations
@@ -15,41 +12,15 @@ from tongdai.api.inputs import Fields
 from tongdai.api.principals import Principal
 from tongdai.api.scrolls import Scroll
 from tongdai.pbx import cdr
-from tongdai.store import cdr_search, cdrs
+from tongdai.store import cdr_search
 
 _LIMIT, _MAX_LIMIT, _MAX_PAGE = 10, 500, 1_000_000_000
-
-
-class CallRecord(Struct, frozen=True):
-    """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are whole seconds."""
-
-    id: UUID
-    sip_call_id: Annotated[str, Meta(description="The SIP Call-ID of the extension's leg where there is one.")]
-    cause: Annotated[str, Meta(description="The name of the Q.850 cause.", examples=["NORMAL_CLEARING"])]
-    duration: Annotated[int, Meta(description="Seconds from start to end.", examples=[11])]
-    direction: Annotated[int, Meta(description="1 local, 2 inbound, 3 outbound.", examples=[3])]
-    recording_url: Annotated[str, Meta(description='Plays without a token; "" when there is no recording.')]
-    extension: Annotated[str, Meta(description="Which received or made the call.", examples=["101"])]
-    from_number: Annotated[str, Meta(examples=["19001919"])]
-    to_number: Annotated[str, Meta(examples=["0899888999"])]
-    receive_dest: Annotated[str, Meta(description="The ring group or queue that the extension answered for.")]
-    time_started: Annotated[str, Meta(examples=["2021-02-17 17:30:35"])]
-    time_answered: Annotated[str, Meta(examples=["2021-02-17 17:30:43"])]
-    time_ended: Annotated[str, Meta(examples=["2021-02-17 17:30:46"])]
-    status: Annotated[cdr.Status, Meta(examples=["ANSWERED"])]
-    billsec: Annotated[int, Meta(description="Seconds from answer to end.", examples=[3])]
-    hotline: Annotated[str, Meta(description="The domain's number that was called or shown.", examples=["19001919"])]
-    conversation_id: Annotated[UUID, Meta(description="The same as id; events carry it too.")]
-    call_id: Annotated[UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")]
-    customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
-    recording_status: cdr.RecordingStatus
-    hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
 
 
 class Page(Struct, frozen=True):
     """One page, and how many records there are in all."""
 
-    data: list[CallRecord]
+    data: list[cdr_search.CallRecord]
     limit: int
     page: int
     total: int
@@ -58,7 +29,7 @@ class Page(Struct, frozen=True):
 class ScrollPage(Struct, frozen=True):
     """Some records, and where the list goes on: "" at its end."""
 
-    data: list[CallRecord]
+    data: list[cdr_search.CallRecord]
     scroll_id: str
 
 
@@ -95,20 +66,21 @@ async def list_cdrs(request: context.Ask) -> ASGIApp:
     page with an exact total. Otherwise it is a scroll: ask again with its `scroll_id` until that is empty. A scroll
     neither skips nor repeats records while calls arrive, and may be gone on with at any time.
     """
-    principal, fields = await context.principal(request), inputs.query(request.scope)
+    here, principal = context.of(request), await context.principal(request)
+    fields = inputs.query(request.scope)
     if text := fields.one("scroll_id"):
-        scroll = context.of(request).scrolls.read(principal.domain_uuid, text)
+        scroll = here.scrolls.read(principal.domain_uuid, text)
         limit = filters.number(fields, "limit", scroll.limit, _MAX_LIMIT)
-        return await _scroll(request, principal, scroll.wanted, limit, scroll.after)
+        return await _scroll(here, principal, scroll.wanted, limit, scroll.after)
     wanted, limit = filters.of(fields, principal), filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
     if _is_paged(fields):
-        return await _page(request, principal, wanted, limit, filters.number(fields, "page", 1, _MAX_PAGE))
-    return await _scroll(request, principal, wanted, limit, None)
+        return await _page(here, principal, wanted, limit, filters.number(fields, "page", 1, _MAX_PAGE))
+    return await _scroll(here, principal, wanted, limit, None)
 
 
 _one: dict[str, Any] = operations.says(
     tag="CDRs",
-    gives={200: ("The record.", CallRecord)},
+    gives={200: ("The record.", cdr_search.CallRecord)},
     parameters=(_P("id", "The CDR's id, the call_id of any of its legs, or the SIP Call-ID of one.", place="path"),),
     fails=(errors.NotFound,),
 )
@@ -126,8 +98,7 @@ async def get_cdr(request: context.Ask) -> ASGIApp:
     if "\0" in name:
         raise errors.NotFound
     async with here.database.connection() as tx:
-        found = await cdrs.get(tx, principal.domain_uuid, name)
-    return answers.json(_told(found, principal.zone, here.deps.base_url))
+        return answers.json(await cdr_search.get(tx, _view(here, principal), name))
 
 
 def _is_paged(fields: Fields) -> bool:
@@ -135,69 +106,31 @@ def _is_paged(fields: Fields) -> bool:
     return bool(fields.one("page") or (fields.one("limit") and "scroll_id" not in fields.names))
 
 
+def _view(here: context.Context, principal: Principal) -> cdr_search.View:
+    return cdr_search.View(principal.domain_uuid, principal.zone, here.recordings_url)
+
+
 async def _page(
-    request: context.Ask, principal: Principal, wanted: cdr_search.Filter, limit: int, page: int
+    here: context.Context, principal: Principal, wanted: cdr_search.Filter, limit: int, page: int
 ) -> ASGIApp:
-    here, zone = context.of(request), principal.zone
+    view, offset = _view(here, principal), (page - 1) * limit
     async with here.database.connection() as tx:
-        total = await cdr_search.total(tx, principal.domain_uuid, wanted, zone)
-        offset = (page - 1) * limit
-        found = (
-            await cdr_search.page(tx, principal.domain_uuid, wanted, limit=limit, offset=offset, zone=zone)
-            if offset < total
-            else []
-        )
-    return answers.json(Page([_told(one, zone, here.deps.base_url) for one in found], limit, page, total))
+        total = await cdr_search.total(tx, view, wanted)
+        found = await cdr_search.page(tx, view, wanted, limit=limit, offset=offset) if offset < total else []
+    return answers.json(Page(found, limit, page, total))
 
 
 async def _scroll(
-    request: context.Ask,
+    here: context.Context,
     principal: Principal,
     wanted: cdr_search.Filter,
     limit: int,
     after: cdr_search.Position | None,
 ) -> ASGIApp:
-    here, zone = context.of(request), principal.zone
     async with here.database.connection() as tx:
-        found = await cdr_search.scroll(tx, principal.domain_uuid, wanted, limit=limit + 1, after=after)
-    next_id = ""
-    if len(found) > limit:
-        found.pop()
-        place = cdr_search.Position(found[-1].time_started, found[-1].cdr_uuid)
-        next_id = here.scrolls.write(principal.domain_uuid, Scroll(wanted, limit, place))
-    return answers.json(ScrollPage([_told(one, zone, here.deps.base_url) for one in found], next_id))
-
-
-def _told(one: cdr.Cdr, zone: ZoneInfo, base_url: str) -> CallRecord:
-    has_recording = one.recording_status in ("ready", "pending")
-    return CallRecord(
-        one.cdr_uuid,
-        one.sip_call_id,
-        one.cause,
-        one.duration,
-        one.direction,
-        f"{base_url}/recordings/{one.recording_token}" if has_recording else "",
-        one.extension,
-        one.from_number,
-        one.to_number,
-        one.receive_dest,
-        _local(one.time_started, zone),
-        _local(one.time_answered, zone) if one.time_answered else "",
-        _local(one.time_ended, zone),
-        one.status,
-        one.billsec,
-        one.hotline,
-        one.cdr_uuid,
-        one.call_id,
-        one.customer_id,
-        one.recording_status,
-        one.hangup_by,
-    )
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> str:
-    """YYYY-MM-DD HH:MM:SS"""
-    return str(moment.astimezone(zone))[:19]
+        part = await cdr_search.scroll(tx, _view(here, principal), wanted, limit=limit, after=after)
+    place = part.after and here.scrolls.write(principal.domain_uuid, Scroll(wanted, limit, part.after))
+    return answers.json(ScrollPage(part.records, place or ""))
 
 
 HANDLERS = [list_cdrs, get_cdr]

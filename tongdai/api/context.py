@@ -51,6 +51,7 @@ class Context:
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
         self.database, self.seal = deps.database, deps.seal
+        self.recordings_url = f"{deps.base_url}/recordings/"
         self.tokens = Tokens(deps.seal, deps.token_life_s)
         self.principals = Principals(deps.database, self.tokens)
         self.outcomes = commands.Outcomes(deps.database)

@@ -1,4 +1,4 @@
-"""Call detail records: written once with the call's end, found by any of their ids, listed newest first.
+"""Call detail records: written once, with the call's end. `cdr_search` finds and lists them.
 
 `cdr_days` counts them by local day of the domain's time zone, in the transaction that writes them, so that totals of
 large domains need no counting.
@@ -91,35 +91,9 @@ async def recorded(
         raise errors.NotFound
 
 
-async def get(tx: db.Tx, domain_uuid: UUID, id: str) -> cdr.Cdr:
-    """The record whose own id it is; else the newest with a leg of that id or SIP Call-ID. Raises errors.NotFound."""
-    row = await tx.fetchrow(
-        """
-        SELECT cdrs.*, 1 AS choice FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $3
-        UNION ALL
-        (SELECT cdrs.*, 2 FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
-         WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $2
-         ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1)
-        ORDER BY choice LIMIT 1
-        """,
-        domain_uuid,
-        id,
-        uuid_or_none(id),
-    )
-    return db.struct(row, cdr.Cdr)
-
-
 async def by_recording_token(tx: db.Tx, token: str) -> cdr.Cdr:
     """The record that the public recording URL belongs to, of any domain: the token is the right to it.
 
     Raises errors.NotFound.
     """
     return db.struct(await tx.fetchrow("SELECT * FROM cdrs WHERE recording_token = $1", token), cdr.Cdr)
-
-
-def uuid_or_none(text: str) -> UUID | None:
-    """The UUID that a text writes, if it does."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
