@@ -39,6 +39,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     connected_at: datetime | None = None  # it was joined with the other party
     ended_at: datetime | None = None
     ending: Ending | None = None
+    sip_status: int = 0  # the final response that ended it, 0 if none did
     told: tuple[str, ...] = ()  # names of the events published of this leg
 
     @property

@@ -254,7 +254,8 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
         return Step(call)
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
     was_answered = leg.connected_at is not None
-    call = replace(call, legs=tuple(_ended(each, ending, signal.at) if each is leg else each for each in call.legs))
+    gone = replace(_ended(leg, ending, signal.at), sip_status=signal.sip_status)
+    call = replace(call, legs=tuple(gone if each is leg else each for each in call.legs))
     told: tuple[Event, ...] = ()
     if was_answered and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
@@ -286,11 +287,11 @@ def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
 
 
 def _why(call: Call, signal: DialEnded) -> causes.Ending:
-    """Why nobody answered. A limit of ours is a ring-out; else what the parties' phones or carriers said."""
-    if signal.dialstatus == "NOANSWER":
+    """Why nobody answered: what the parties' phones or carriers said; our own limit on ringing is a ring-out."""
+    rung = [leg for leg in call.legs if leg.role == "callee" and leg.ending and not leg.connected_at][-10:]
+    if signal.dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung):
         return causes.RANG_OUT
-    rung = [leg.ending for leg in call.legs if leg.role == "callee" and leg.ending and not leg.connected_at]
-    return causes.most_telling(rung[-10:]) if rung else causes.ABSENT
+    return causes.most_telling([leg.ending for leg in rung if leg.ending])
 
 
 def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> Step:
