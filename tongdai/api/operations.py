@@ -139,13 +139,18 @@ def _responses(operation: Operation) -> dict[str, Any]:
 def _problem(kinds: list[type[errors.TongdaiError]]) -> dict[str, Any]:
     content = _content(Problem)["application/json"]
     examples = {
-        kind.code: {
-            "value": {"status": "fail", "error": kind.code, "message": problems.message(kind(field="phone"), "en")}
-        }
+        kind.code: {"value": {"status": "fail", "error": kind.code, "message": problems.message(_example(kind), "en")}}
         for kind in kinds
     }
     described = ", ".join(f"`{kind.code}`" for kind in kinds)
     return {"description": described, "content": {"application/json": content | {"examples": examples}}}
+
+
+def _example(kind: type[errors.TongdaiError]) -> errors.TongdaiError:
+    """One of that kind, as a client may meet it."""
+    if issubclass(kind, errors.Conflict):
+        return kind("was used for another request", field="Idempotency-Key")
+    return kind("is required" if kind is errors.Invalid else "", field="phone")
 
 
 def _content(content: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ TOKEN=$(curl -s $API/v1/auth/token \\
   -d api_key={demo.api_key} |
   sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
 curl -s "$API/v1/click2call?ext={robot}&phone={customer}" \\
-  -H "Authorization: Bearer $TOKEN"; sleep {cast.HANGS_UP_S + 3}
+  -H "Authorization: Bearer $TOKEN"; echo; sleep {cast.HANGS_UP_S + 3}
 curl -s "$API/v1/cdr?page=1&limit=1" -H "Authorization: Bearer $TOKEN" |
   tee cdr.json; echo
 curl -s -o call.wav $(sed 's/.*"recording_url":"\\([^"]*\\)".*/\\1/' cdr.json)
