@@ -17,10 +17,13 @@ Value = TypeVar("Value")
 
 _LONGEST = 2**31 - 1
 _MANY = 100  # values of one name
+_EVERYTHING = cdr_search.Filter()
 
 
 def of(fields: Fields, principal: Principal) -> cdr_search.Filter:
     """What the documented filters ask for. Raises errors.Invalid naming the parameter."""
+    if not fields.names:
+        return _EVERYTHING
     start, end = fields.one("start_date"), fields.one("end_date")
     return cdr_search.Filter(
         since=_since(start, principal.zone) if start else cdr_search.FIRST,

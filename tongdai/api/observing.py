@@ -1,14 +1,13 @@
 """One log line and one measurement for every request, whatever becomes of it."""
 
 import time
+from functools import cache
 from typing import Any
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Histogram
-
-_log = structlog.get_logger("tongdai.http")
 
 _SECONDS = Histogram(
     "tongdai_http_seconds",
@@ -20,7 +19,8 @@ _METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 
 def observed(app: ASGIApp) -> ASGIApp:
-    """The application, watched."""
+    """The application, watched. Logging is set up before."""
+    log = structlog.get_logger("tongdai.http").bind()
 
     async def watch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -36,16 +36,15 @@ def observed(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, note)
         finally:
-            _tell(scope, status, time.perf_counter() - began)
+            _tell(log, scope, status, time.perf_counter() - began)
 
     return watch
 
 
-def _tell(scope: Any, status: int, seconds: float) -> None:
-    """The route's template labels the measurement: never a path, of which there are without number."""
+def _tell(log: structlog.typing.FilteringBoundLogger, scope: Any, status: int, seconds: float) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    _SECONDS.labels(method, scope.get("path_template") or "none", status).observe(seconds)
-    _log.info(
+    _of_route(method, scope.get("path_template") or "none", status).observe(seconds)
+    log.info(
         "request",
         method=method,
         path=_printable(scope["path"]),
@@ -53,6 +52,12 @@ def _tell(scope: Any, status: int, seconds: float) -> None:
         ms=round(seconds * 1000, 1),
         address=scope["client"][0] if scope.get("client") else "",
     )
+
+
+@cache
+def _of_route(method: str, route: str, status: int) -> Histogram:
+    """The measurement of a route by its template: never by a path, of which there are without number."""
+    return _SECONDS.labels(method, route, status)
 
 
 def _printable(path: str) -> str:
