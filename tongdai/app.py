@@ -160,7 +160,7 @@ async def _with_switch(stack: AsyncExitStack, settings: Settings, root: packages
             ari=settings.ari,
             external_ip=settings.external_ip,
             channel_variables=events.VARIABLES,
-            values={"recordings": str(spool)},
+            values={"recordings": str(spool), "tls": _tls(settings)},
         )
     )
     stack.push_async_callback(running.stop)
@@ -169,6 +169,14 @@ async def _with_switch(stack: AsyncExitStack, settings: Settings, root: packages
     known = {"asterisk_url": url, "asterisk_journal": str(running.journal), "asterisk_spool": str(spool)}
     (data / "switch.json").write_bytes(msgspec.json.encode(known))
     return msgspec.structs.replace(settings, **known)
+
+
+def _tls(settings: Settings) -> str:
+    """The transport for SIP over TLS, or nothing."""
+    certificate, key = settings.sip_tls_cert, settings.sip_tls_key
+    if not (settings.sip_tls and certificate and key):
+        return ""
+    return provisioning.tls_transport(settings.sip_tls, str(certificate.absolute()), str(key.absolute()))
 
 
 def with_running_switch(settings: Settings) -> Settings:

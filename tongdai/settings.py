@@ -35,6 +35,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     sip: Annotated[str, _says("Where phones and carriers reach us, `host:port`, UDP and TCP.")] = "127.0.0.1:5060"
+    sip_tls: Annotated[
+        str, _says("Where phones and carriers reach us by TLS, such as `0.0.0.0:5061`. Empty: no TLS.")
+    ] = ""
+    sip_tls_cert: Annotated[Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")] = None
+    sip_tls_key: Annotated[Path | None, _says("PEM file with the private key for SIP over TLS.")] = None
     rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = "10000-11999"
     external_ip: Annotated[
         str, _says("The public address that SIP and audio announce to those beyond a NAT. Empty: none.")
@@ -135,7 +140,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     wrong = [_why_wrong(name, value) for name, value in given.items()]
     if any(wrong):
         raise errors.SetupError("; ".join(filter(None, wrong)))
-    return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    settings = msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    if settings.sip_tls and not (settings.sip_tls_cert and settings.sip_tls_key):
+        raise errors.SetupError(f"{PREFIX}SIP_TLS needs {PREFIX}SIP_TLS_CERT and {PREFIX}SIP_TLS_KEY")
+    return settings
 
 
 def _why_wrong(name: str, value: str) -> str:
@@ -144,7 +152,7 @@ def _why_wrong(name: str, value: str) -> str:
         msgspec.convert({name: value}, Settings, strict=False, dec_hook=lambda kind, text: kind(text))
         if check := _CHECKS.get(name):
             check(value)
-    except (ValueError, msgspec.ValidationError) as reason:
+    except (ValueError, OSError, msgspec.ValidationError) as reason:
         return f"{PREFIX}{name.upper()}={_shown(name, value)!r}: {reason}"
     return ""
 
@@ -168,6 +176,11 @@ def port_range(text: str) -> tuple[int, int]:
 def networks(text: str) -> list[str]:
     """The CIDRs of a comma-separated list. Raises ValueError."""
     return [str(ip_network(part.strip())) for part in text.split(",") if part.strip()]
+
+
+def _readable(text: str) -> None:
+    with Path(text).open("rb"):
+        pass
 
 
 def _postgresql(text: str) -> None:
@@ -194,6 +207,9 @@ def _positive(text: str) -> None:
 _CHECKS = {
     "http": address,
     "sip": address,
+    "sip_tls": address,
+    "sip_tls_cert": _readable,
+    "sip_tls_key": _readable,
     "ari": address,
     "asterisk_url": _ari,
     "dsn": _postgresql,

@@ -144,3 +144,11 @@ def _carrier(carrier: Carrier) -> Objects:
 
 def _address(host: str) -> str:
     return host.rpartition(":")[0] if host.count(":") == 1 else host.strip("[]")
+
+
+def tls_transport(bind: str, certificate: str, key: str) -> str:
+    """The section of pjsip.conf that listens for SIP over TLS; "" for no bind address."""
+    if not bind:
+        return ""
+    lines = ["[transport-tls]", "type = transport", "protocol = tls", f"bind = {bind}", "method = tlsv1_2"]
+    return "\n".join([*lines, f"cert_file = {certificate}", f"priv_key_file = {key}"])
