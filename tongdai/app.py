@@ -22,6 +22,7 @@ from tongdai import __version__, api, errors
 from tongdai import settings as configuration
 from tongdai.asterisk import events, node, packages, provisioning
 from tongdai.asterisk.switch import Address
+from tongdai.engine import housekeeping
 from tongdai.engine.commands import Desk
 from tongdai.engine.engine import Engine, Place
 from tongdai.engine.leader import Leader
@@ -370,10 +371,19 @@ async def _engine(
     await database.listen({"directory": provisioner.changed, "commands": lambda _: desk.wake()}, lost=lost)
     leader = Leader(settings.dsn, place.node)
     stack.push_async_callback(leader.release)
-    return engine, _lead(leader, engine, desk, provisioner, Recovery(database, engine, place))
+    recovery = Recovery(database, engine, place)
+    keeping = housekeeping.run(database, place.recordings)
+    return engine, _lead(leader, engine, desk, provisioner, recovery, keeping)
 
 
-async def _lead(leader: Leader, engine: Engine, desk: Desk, provisioner: "Provisioner", recovery: Recovery) -> None:
+async def _lead(
+    leader: Leader,
+    engine: Engine,
+    desk: Desk,
+    provisioner: "Provisioner",
+    recovery: Recovery,
+    keeping: Coroutine[Any, Any, None],
+) -> None:
     """Once it leads, the engine steers the switch; when another leads, it ends."""
     await leader.acquire()
     await recovery.load()
@@ -382,7 +392,7 @@ async def _lead(leader: Leader, engine: Engine, desk: Desk, provisioner: "Provis
     ledger = asyncio.create_task(engine.ledger.run(), name="ledger")
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (engine.switch.run(), recovery.run(), desk.run(), provisioner.run()):
+            for work in (engine.switch.run(), recovery.run(), desk.run(), provisioner.run(), keeping):
                 group.create_task(work)
             await leader.lost()
             raise errors.SetupError("another controller leads this switch now")

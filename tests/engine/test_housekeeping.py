@@ -1,0 +1,57 @@
+"""Recordings go when their domain's time for them is over, and not before."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tests.store import samples
+from tongdai.engine import housekeeping
+from tongdai.pbx.cdr import Cdr
+from tongdai.pbx.directory import Domain
+from tongdai.store import cdrs, db, domains
+
+
+async def test_recordings_past_their_time_are_gone_and_the_record_says_so(
+    database: db.Database, domain: Domain, tmp_path: Path
+) -> None:
+    async with database.transaction() as tx:
+        await domains.update(tx, replace(domain, recording_days=30))
+    old = await _recorded(database, domain, tmp_path, days=31)
+    fresh = await _recorded(database, domain, tmp_path, days=29)
+
+    assert await housekeeping.expire_recordings(database, tmp_path) == 1
+
+    async with database.connection() as tx:
+        assert (await cdrs.by_recording_token(tx, str(old.cdr_uuid))).recording_status == "deleted"
+        assert (await cdrs.by_recording_token(tx, str(fresh.cdr_uuid))).recording_status == "ready"
+    assert [path.stem for path in tmp_path.rglob("*.wav")] == [str(fresh.cdr_uuid)]
+
+
+async def test_a_domain_that_names_no_time_keeps_its_recordings(
+    database: db.Database, domain: Domain, tmp_path: Path
+) -> None:
+    old = await _recorded(database, domain, tmp_path, days=3650)
+
+    assert await housekeeping.expire_recordings(database, tmp_path) == 0
+
+    assert (tmp_path / str(old.recording_file)).exists()
+
+
+async def _recorded(database: db.Database, domain: Domain, folder: Path, *, days: int) -> Cdr:
+    """A call of so many days ago, and its recording's file."""
+    sample = samples.record(domain.domain_uuid, recording_status="ready")
+    started = datetime.now(UTC) - timedelta(days=days)
+    file = f"{sample.cdr_uuid}.wav"
+    record = replace(
+        sample,
+        time_started=started,
+        time_answered=started,
+        time_ended=started,
+        recording_file=file,
+        recording_token=str(sample.cdr_uuid),
+    )
+    (folder / file).write_bytes(b"RIFF")
+    async with database.transaction() as tx:
+        await cdrs.insert_many(tx, [record])
+    return record
