@@ -86,6 +86,13 @@ def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
     assert answer.content == {"status": "fail", "error": "ERROR", "message": "Something went wrong."}
 
 
+def test_what_is_away_is_503_and_says_when_to_come_again() -> None:
+    answer = problems.answer(RequestFactory().get("/v1/cdr"), errors.Unavailable("The database went away."))
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+
+
 def test_every_error_says_something_in_both_languages() -> None:
     for kind in problems.kinds():
         for language in ("en", "vi"):

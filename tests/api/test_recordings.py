@@ -3,9 +3,10 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
-from tests.api.conftest import Client, Tenant
+from tests.api.conftest import Client, Tenant, serve
 from tests.store.samples import record
 from tongdai import api, ids
 from tongdai.pbx import cdr
@@ -137,6 +138,17 @@ async def test_every_miss_is_the_same(anybody: Client, shelf: Shelf) -> None:
     }  # fmt: skip
 
     assert misses == {b'{"status":"fail","error":"NOT_FOUND","message":"Not found."}'}
+
+
+async def test_guessing_ends_after_sixty(deps: api.Deps, shelf: Shelf) -> None:
+    async for url in serve(deps):
+        async with aiohttp.ClientSession(url) as session:
+            guesser = Client(session)
+            for _ in range(60):
+                await guesser.get(f"/recordings/{ids.new()}", expect=404)
+            refused = await guesser.get(path_of(await shelf.put()), expect=429)
+
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
 async def test_no_file_outside_the_folder_is_ever_sent(anybody: Client, shelf: Shelf, deps: api.Deps) -> None:

@@ -1,0 +1,161 @@
+"""Whatever is sent is either taken and harmless, or refused with a named field: nothing else ever comes out."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import quote_from_bytes
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tongdai import errors, ids
+from tongdai.api import click2call, filters, inputs
+from tongdai.api.principals import Principal
+from tongdai.api.scrolls import Scroll, Scrolls
+from tongdai.api.tokens import Tokens
+from tongdai.seal import Seal
+from tongdai.store import cdr_search, users
+
+SEAL = Seal(bytes(range(32)))
+PRINCIPAL = Principal(
+    users.Principal(
+        ids.new(), ids.new(), "foo", "admin",
+        user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone="Asia/Ho_Chi_Minh", country_code="84",
+    ),
+    expires=0,
+)  # fmt: skip
+SPICY = st.text(st.sampled_from('0189+ .-()"<>\\;\r\n\0@/&=%aé\u2028\u0085\ud800１٠'), max_size=80)
+ANY = st.one_of(st.text(max_size=80), SPICY, st.from_regex(r"\+?[0-9 .()-]{0,25}", fullmatch=True))
+
+
+Read = TypeVar("Read")
+
+
+def fields(given: dict[str, str]) -> inputs.Fields:
+    return inputs.Fields(list(given.items()))
+
+
+def taken(read: Callable[[inputs.Fields], Read], wild: dict[str, str]) -> Read | None:
+    """What was read; None where it was refused, naming one of the fields."""
+    try:
+        return read(fields(wild))
+    except errors.Invalid as reason:
+        refused = reason.field
+    assert refused in wild
+    return None
+
+
+CALL = ("ext", "phone", "src_cid_name", "src_cid_number", "dest_cid_name", "dest_cid_number", "auto_answer", "hotline",
+        "customer_id", "wait")  # fmt: skip
+PHONE = re.compile(r"(\+?[0-9]{3,18})?", re.ASCII)
+NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>"\\;]{0,64}')
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.fixed_dictionaries({"ext": st.just("101"), "phone": st.just("113")}), st.dictionaries(st.sampled_from(CALL), ANY)
+)
+def test_no_call_carries_anything_but_digits_and_plain_names(good: dict[str, str], wild: dict[str, str]) -> None:
+    command = taken(click2call.command_of, good | wild)
+    if command is None:
+        return
+    assert re.fullmatch("[0-9]{2,8}", command.ext, re.ASCII)
+    for number in (command.phone, command.src_cid_number, command.dest_cid_number, command.hotline):
+        assert PHONE.fullmatch(number)
+    for name in (command.src_cid_name, command.dest_cid_name):
+        assert NAME.fullmatch(name)
+    assert "\n" not in command.customer_id
+    assert "\r" not in command.customer_id
+
+
+CDR = ("start_date", "end_date", "duration", "extension", "recordingfile", "status", "phone", "direction")
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.dictionaries(st.sampled_from(CDR), ANY))
+def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
+    wanted = taken(lambda asked: filters.of(asked, PRINCIPAL), wild)
+    if wanted is None:
+        return
+    assert cdr_search.FIRST <= wanted.since <= cdr_search.LAST
+    assert cdr_search.FIRST <= wanted.until <= cdr_search.LAST
+    assert all(0 <= duration < 2**31 for duration in wanted.durations)
+    assert not any("\0" in text for text in wanted.recordings + wanted.extensions + wanted.phones)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.datetimes(), st.sampled_from(["Asia/Ho_Chi_Minh", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"]))
+def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
+    user = users.Principal(
+        ids.new(), ids.new(), "foo", "admin",
+        user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone=zone, country_code="84",
+    )  # fmt: skip
+    asked = fields({"start_date": str(moment), "end_date": str(moment)})
+    wanted = filters.of(asked, Principal(user, expires=0))
+
+    assert wanted.since <= wanted.until <= wanted.since + timedelta(seconds=1) or wanted.since == cdr_search.FIRST
+    for limit in (wanted.since, wanted.until):
+        assert cdr_search.FIRST <= limit <= cdr_search.LAST
+    cdr_search._split(wanted, ZoneInfo(zone))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        ANY, st.binary(max_size=200).map(quote_from_bytes), st.from_regex(r"[A-Za-z0-9_=-]{0,200}", fullmatch=True)
+    )
+)
+def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        Scrolls(SEAL).read(ids.new(), text)
+    assert refused.value.field == "scroll_id"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.datetimes(timezones=st.just(ZoneInfo("UTC"))), st.uuids(), st.integers(1, 500),
+    st.lists(st.text(max_size=20), max_size=5),
+)  # fmt: skip
+def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: list[str]) -> None:
+    scroll = Scroll(cdr_search.Filter(since=moment, extensions=tuple(texts)), limit, cdr_search.Position(moment, name))
+    text = Scrolls(SEAL).write(name, scroll)
+
+    assert re.fullmatch(r"[A-Za-z0-9_-]+={0,2}", text)
+    assert Scrolls(SEAL).read(name, text) == scroll
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.one_of(
+        ANY,
+        st.from_regex(r"[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}", fullmatch=True),
+        st.binary(max_size=60).map(lambda data: data.decode("latin-1")),
+    )
+)
+def test_no_text_of_somebody_elses_is_a_token(text: str) -> None:
+    with pytest.raises(errors.NotAuthenticated):
+        Tokens(SEAL, 60).read(text)
+
+
+def test_a_token_says_who_and_until_when() -> None:
+    tokens, domain, user = Tokens(SEAL, 60), ids.new(), ids.new()
+    token, expires = tokens.issue(domain, user)
+    claims = tokens.read(token)
+
+    assert (domain, user, expires) == (claims.dom, claims.sub, claims.exp)
+    assert claims.exp - claims.iat == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("abcd.mp3", "abcd"), ("abcd", "abcd"), ("a.b.wav", "a.b"), ("/x/y/abcd.wav", "abcd"),
+        ("http://r.example/recordings/abcd", "abcd"), ("https://r.example/recordings/abcd.wav?x=1#y", "abcd"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_recording_is_what_all_its_writings_share(text: str, name: str) -> None:
+    assert filters.recording_name(text) == name

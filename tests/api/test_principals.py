@@ -1,0 +1,122 @@
+"""Who asks is remembered exactly as long as every change of it would be heard."""
+
+from uuid import UUID
+
+import msgspec
+import pytest
+from litestar.types import HTTPScope
+
+from tests.api.conftest import PASSWORD
+from tongdai import errors, ids
+from tongdai.api.attempts import Attempts
+from tongdai.api.principals import Principals
+from tongdai.api.tokens import Tokens
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, users
+
+
+class Door:
+    """Principals with one user at it. `shut` takes the database away from them."""
+
+    def __init__(self, database: db.Database, seal: Seal, user: users.Account) -> None:
+        self.database, self.user = database, user
+        tokens = Tokens(seal, 60)
+        self.principals = Principals(database, tokens)
+        token, _ = tokens.issue(user.domain_uuid, user.user_uuid)
+        self._scope = {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+
+    async def knock(self) -> UUID:
+        """The user that was recognised."""
+        scope: HTTPScope = self._scope  # type: ignore[assignment]
+        return (await self.principals.of(scope)).user.user_uuid
+
+    async def is_asking_the_database(self) -> bool:
+        self.principals._database = db.Database("postgresql:///nowhere", patience_s=0)
+        try:
+            await self.knock()
+        except errors.Unavailable:
+            return True
+        finally:
+            self.principals._database = self.database
+        return False
+
+    async def disable(self) -> None:
+        async with self.database.transaction() as tx:
+            user = await users.get(tx, self.user.domain_uuid, self.user.username)
+            await users.update(tx, self.user.domain_uuid, msgspec.structs.replace(user, enabled=False))
+
+
+@pytest.fixture
+async def door(database: db.Database, seal: Seal, domain: directory.Domain) -> Door:
+    async with database.transaction() as tx:
+        return Door(database, seal, await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD))
+
+
+async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door) -> None:
+    door.principals.listening()
+    assert await door.knock() == door.user.user_uuid
+    assert not await door.is_asking_the_database()
+
+
+async def test_unheard_nobody_is_remembered(door: Door) -> None:
+    await door.knock()
+    assert await door.is_asking_the_database()
+    await door.disable()
+    with pytest.raises(errors.NotAuthenticated):
+        await door.knock()
+
+
+async def test_lost_notifications_forget_everybody_until_they_are_back(door: Door) -> None:
+    door.principals.listening()
+    await door.knock()
+    door.principals.lost()
+    await door.knock()
+    assert await door.is_asking_the_database()
+    door.principals.lost()
+    await door.knock()
+    assert not await door.is_asking_the_database()
+
+
+async def test_a_change_in_the_domain_is_looked_at_anew(door: Door) -> None:
+    door.principals.listening()
+    await door.knock()
+    door.principals.forget(str(ids.new()))
+    assert not await door.is_asking_the_database()
+    door.principals.forget(str(door.user.domain_uuid))
+    assert await door.is_asking_the_database()
+
+
+async def test_a_change_while_it_is_looked_up_is_not_missed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    door.principals.listening()
+    find = users.principal
+
+    async def find_and_hear(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> users.Principal:
+        found = await find(tx, domain_uuid, user_uuid)
+        door.principals.forget(str(domain_uuid))
+        return found
+
+    monkeypatch.setattr(users, "principal", find_and_hear)
+    await door.knock()
+    assert await door.is_asking_the_database()
+
+
+def test_attempts_end_at_their_limit_and_begin_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    attempts = Attempts(3)
+    for at in (1000.0, 1010.0, 1020.0):
+        now = at
+        attempts.check("a")
+        attempts.count("a")
+
+    now = 1025.0
+    attempts.check("b")
+    with pytest.raises(errors.TooManyRequests) as refused:
+        attempts.check("a")
+    assert refused.value.retry_after_s == 35
+    now = 1060.5
+    attempts.check("a")
+    attempts.count("a")
+    attempts.forgive("a")
+    attempts.check("a")
