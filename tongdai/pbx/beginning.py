@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tongdai.pbx import numbers, routing
 from tongdai.pbx.actions import Dial, Originate
 from tongdai.pbx.call import Call, Direction, Leg, Stage
-from tongdai.pbx.causes import BUSY, OVERLOADED
+from tongdai.pbx.causes import BARRED, BUSY, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
@@ -30,6 +30,9 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
         call, destination = _inbound(signal, caller, scene)
     else:
         call, destination = _from_phone(signal, caller, scene)
+        known = scene.directory.extensions.get(caller.number)
+        if known is None or not known.enabled:
+            destination = Refuse(BARRED)
     call = replace(call, recording_token=recording_token)
     if scene.calls >= domain.max_calls:
         destination = Refuse(OVERLOADED)
@@ -50,16 +53,13 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
 def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
     destination = routing.from_phone(signal.dialled, scene, caller.number)
     domain = scene.directory.domain
-    if isinstance(destination, CallOut):
+    if isinstance(destination, CallOut) or destination == Refuse(BARRED):
         caller = replace(caller, leg_uuid=signal.call_uuid)
-        call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=destination.hotline.number)
+        hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
+        call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=hotline)
     else:
-        is_inside = routing.inside(signal.dialled, scene) is not None
-        direction: Direction = "local" if is_inside or len(signal.dialled) <= 4 else "outbound"
-        if direction == "outbound":
-            caller = replace(caller, leg_uuid=signal.call_uuid)
-        call = _begin(signal, caller, direction, domain, dialled=signal.dialled)
-    return replace(call, extension=caller.number, record=scene.directory.records(caller.number)), destination
+        call = _begin(signal, caller, "local", domain, dialled=signal.dialled)
+    return replace(call, extension=caller.number), destination
 
 
 def _begin(
@@ -78,7 +78,6 @@ def _begin(
         caller_number=caller.number,
         dialled=dialled,
         hotline=hotline,
-        record=domain.recording,
         legs=(caller,),
     )
 
@@ -86,7 +85,7 @@ def _begin(
 def _caller_number(signal: Arrived, domain: Domain) -> str:
     if signal.via == "phone":
         return signal.endpoint.partition("@")[0]
-    return numbers.national(signal.caller_number, domain.country_code)
+    return numbers.national(signal.caller_number, domain.country_code) or numbers.ANONYMOUS
 
 
 def click_to_call(
@@ -94,10 +93,13 @@ def click_to_call(
 ) -> tuple[Call, Originate] | Refuse:
     """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
 
-    Refused when there is no way out for the number. The extension's phones ring first, then `phone` is dialled.
+    Refused when there is no way to the number, or it is the extension's own. The extension's phones ring first, then
+    `phone` is dialled.
     """
-    directory, domain = scene.directory, scene.directory.domain
-    destination = routing.inside(command.phone, scene) or routing.outside(
+    domain = scene.directory.domain
+    if command.phone == command.ext:
+        return Refuse(UNALLOCATED)
+    destination = routing.inside(command.phone, scene, command.ext) or routing.outside(
         command.phone, scene, extension=command.ext, hotline=command.hotline
     )
     if isinstance(destination, Refuse):
@@ -119,7 +121,6 @@ def click_to_call(
         shown=command.dest_cid_number or hotline,
         customer_id=command.customer_id,
         is_click_to_call=True,
-        record=directory.records(command.ext),
         recording_token=recording_token,
     )
     then = go(call, destination, scene, signal.at)

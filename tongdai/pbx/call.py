@@ -34,6 +34,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     sip_call_id: str = ""
     leg_uuid: UUID | None = None
+    attempt: int = 0  # with which of the call's dials it was called
     rang: bool = False
     answered_at: datetime | None = None  # it picked up
     connected_at: datetime | None = None  # it was joined with the other party
@@ -70,6 +71,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     recording_token: str = ""
     legs: tuple[Leg, ...] = ()
+    gone: tuple[str, ...] = ()  # channels whose end was told before their beginning
+    attempt: int = 0  # how often parties have been dialled
     rounds: tuple[Round, ...] = ()  # still to ring
     until: datetime | None = None  # when ringing in rounds, or waiting, is over
     overflow: str = ""
@@ -78,6 +81,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     queued_at: datetime | None = None
     offered: str = ""  # the agent who rings now
     dial_ended: DialEnded | None = None  # nobody answered; the last of those rung has yet to say why
+    returned_at: datetime | None = None  # when a channel last came back to be routed: told twice, it came once
     failures: tuple[Ending, ...] = ()
     ending: Ending | None = None  # decided by us
     answered_at: datetime | None = None

@@ -71,7 +71,7 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
         return ABSENT
     if cause == 0 and sip_status == 0:  # our own limit ended it
         return RANG_OUT if rang else ABSENT
-    if sip_status == 603:
+    if sip_status in (603, 607, 608):  # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
         return Ending("BUSY", "CALL_REJECTED", 21)
     name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))
     return Ending(status, name, cause if cause in CAUSES else 31)

@@ -103,14 +103,17 @@ class Directory(msgspec.Struct, frozen=True):
         return self.hotlines.get(numbers.canonical(number, self.domain.country_code))
 
     def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
-        """What an outbound call shows: the extension's own hotline, else the domain's default, else its only one."""
-        if extension and extension.hotline and (own := self.hotline(extension.hotline)):
+        """What an outbound call shows: the extension's own hotline, else the domain's default, else its first one.
+
+        One that is disabled is not shown.
+        """
+        if extension and extension.hotline and (own := self.hotline(extension.hotline)) and own.enabled:
             return own
         enabled = [hotline for hotline in self.hotlines.values() if hotline.enabled]
         chosen = [hotline for hotline in enabled if hotline.is_default] or enabled
         return min(chosen, key=lambda hotline: hotline.canonical, default=None)
 
-    def records(self, extension: str) -> bool:
-        """Whether answered calls of the extension are recorded."""
-        known = self.extensions.get(extension)
-        return self.domain.recording if known is None or known.recording is None else known.recording
+    def records(self, *extensions: str) -> bool:
+        """Whether a talk between these is recorded: not if one says no; if one says yes; else as the domain says."""
+        said = {known.recording for name in extensions if (known := self.extensions.get(name))}
+        return False not in said and (True in said or self.domain.recording)

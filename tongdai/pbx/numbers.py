@@ -5,17 +5,25 @@ import re
 from tongdai import errors
 
 _PHONE = re.compile(r"\+?[0-9]{3,18}")
+_DIGITS = re.compile(r"\+?[0-9]+")
 _EXTENSION = re.compile(r"[0-9]{2,8}")
 _PUNCTUATION = str.maketrans("", "", " .-()\u00a0")
 _SHORT = 8  # digits: what is no longer stays as it is (emergency and service numbers, 1900xxxx)
+_SERVICE = {"84": ("1800", "1900")}  # dialled as they are, though longer: 1900545415
+ANONYMOUS = "anonymous"  # a caller who does not say who calls (RFC 3323 §4.1)
 
 
 def phone(text: str, field: str = "phone") -> str:
     """The number without the punctuation people write: optional + and 3 to 18 digits. Raises errors.InvalidPhone."""
     number = text.translate(_PUNCTUATION)
-    if not _PHONE.fullmatch(number):
+    if not is_phone(number):
         raise errors.InvalidPhone(field=field)
     return number
+
+
+def is_phone(number: str) -> bool:
+    """Whether it could be called outside: optional + and 3 to 18 digits."""
+    return _PHONE.fullmatch(number) is not None
 
 
 def extension(text: str, field: str = "ext") -> str:
@@ -28,26 +36,27 @@ def extension(text: str, field: str = "ext") -> str:
 def canonical(number: str, country_code: str) -> str:
     """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as they are.
 
-    With country code 84, 0899888999, +84899888999, 84899888999 and 0084899888999 are all 84899888999; 19001919 stays.
+    With country code 84, 0899888999, +84899888999, 84899888999 and 0084899888999 are all 84899888999; 19001919 stays,
+    and so does what is no number ("anonymous").
     """
-    digits = number.lstrip("+")
-    if number.startswith("+"):
-        return digits
-    if digits.startswith("00"):
-        return digits[2:]
-    if digits.startswith("0") and len(digits) > _SHORT:
-        return country_code + digits[1:]
-    return digits
+    if not _DIGITS.fullmatch(number):
+        return number
+    digits = number.removeprefix("+")
+    if len(digits) > _SHORT:
+        digits = digits.removeprefix("00")
+    if len(digits) > _SHORT and digits.startswith("0"):
+        digits = country_code + digits[1:]
+    service = digits.removeprefix(country_code)
+    return service if _is_service(service, country_code) else digits
 
 
 def national(number: str, country_code: str) -> str:
     """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164 digits."""
     digits = canonical(number, country_code)
-    if len(digits) <= _SHORT:
+    if len(digits) <= _SHORT or not digits.isdigit() or _is_service(digits, country_code):
         return digits
     if digits.startswith(country_code):
-        rest = digits.removeprefix(country_code)
-        return rest if rest.startswith(("1900", "1800")) else "0" + rest
+        return "0" + digits.removeprefix(country_code)
     return "00" + digits if number.startswith(("+", "00")) else digits
 
 
@@ -56,6 +65,10 @@ def formatted(number: str, number_format: str, country_code: str) -> str:
     if number_format == "plain":
         return number
     digits = canonical(number, country_code)
-    if number_format == "e164" and len(digits) > _SHORT:
+    if number_format == "e164" and len(digits) > _SHORT and not _is_service(digits, country_code):
         return "+" + digits
     return national(number, country_code)
+
+
+def _is_service(digits: str, country_code: str) -> bool:
+    return digits.startswith(_SERVICE.get(country_code, ())) and len(digits) <= 10

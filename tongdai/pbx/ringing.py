@@ -17,7 +17,7 @@ class Round(msgspec.Struct, frozen=True):
 
 def rounds(group: RingGroup, reachable: Callable[[str], bool], domain: str) -> tuple[Round, ...]:
     """The group's rounds. Ring-all is one round; the others ring one member a round, once each."""
-    members = group.members
+    members = tuple(dict.fromkeys(group.members))
     if group.strategy == "round_robin" and members:
         start = group.next_member % len(members)
         members = members[start:] + members[:start]

@@ -7,7 +7,7 @@ import msgspec
 
 from tongdai.pbx import causes, numbers, ringing
 from tongdai.pbx.actions import Party
-from tongdai.pbx.directory import Directory, Extension, Hotline
+from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup
 
 OUTBOUND_TIMEOUT_S = 90  # carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
 MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
@@ -23,13 +23,17 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 class Ring(msgspec.Struct, frozen=True):
-    """Rounds of ringing, one after the other; then `overflow`, when there is one."""
+    """Rounds of ringing, one after the other; then `overflow`, when there is one.
+
+    `ending` is what became of a call when there is nobody to ring.
+    """
 
     rounds: tuple[ringing.Round, ...]
     timeout_s: int
     receive_dest: str = ""
     overflow: str = ""
     rotate: str = ""
+    ending: causes.Ending = causes.ABSENT
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -48,21 +52,16 @@ class Refuse(msgspec.Struct, frozen=True):
 Destination = Ring | Enqueue | CallOut | Refuse
 
 
-def inside(number: str, scene: Scene) -> Destination | None:
-    """Where an internal number leads; None when the domain has no such number."""
+def inside(number: str, scene: Scene, caller: str = "") -> Destination | None:
+    """Where an internal number leads; None when the domain has no such number. `caller` is an extension or ""."""
     directory = scene.directory
     if extension := directory.extensions.get(number):
-        return _extension(extension, scene)
+        return Refuse(causes.BUSY) if number == caller else _extension(extension, scene)
     if group := directory.ring_groups.get(number):
-        return Ring(
-            rounds=ringing.rounds(group, lambda member: _reachable(member, scene), directory.domain.name),
-            timeout_s=group.timeout_s,
-            receive_dest=group.number,
-            overflow=group.overflow,
-            rotate=group.number if group.strategy == "round_robin" else "",
-        )
-    if number in directory.queues:
-        return Enqueue(number)
+        return _ring_group(group, scene, caller)
+    if queue := directory.queues.get(number):
+        has_agents = any(_is_enabled(agent, scene) for agent in queue.agents)
+        return Enqueue(number) if has_agents else Ring((), 0, receive_dest=number, overflow=queue.overflow)
     return None
 
 
@@ -80,13 +79,13 @@ def outside(number: str, scene: Scene, *, extension: str = "", hotline: str = ""
     return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=dialled), chosen)
 
 
-def from_phone(number: str, scene: Scene, extension: str) -> Destination:
-    """An extension dials: inside first, then a public number."""
-    if known := inside(number, scene):
+def from_phone(number: str, scene: Scene, extension: str, *, by: str = "") -> Destination:
+    """An extension dials, or is sent on `by` another: inside first, then a public number."""
+    if known := inside(number, scene, extension):
         return known
-    if len(number.lstrip("+")) < 3 or not number.lstrip("+").isdigit():
+    if not numbers.is_phone(number):
         return Refuse(causes.UNALLOCATED)
-    return outside(number, scene, extension=extension)
+    return outside(number, scene, extension=by or extension)
 
 
 def from_hotline(hotline: Hotline | None, scene: Scene) -> Destination:
@@ -108,7 +107,28 @@ def _extension(extension: Extension, scene: Scene) -> Destination:
     )
 
 
+def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
+    """Nobody rings himself by calling his own group."""
+    others = [member for member in group.members if member != caller]
+    rounds = ringing.rounds(
+        group, lambda member: member != caller and _reachable(member, scene), scene.directory.domain.name
+    )
+    return Ring(
+        rounds=rounds,
+        timeout_s=group.timeout_s,
+        receive_dest=group.number,
+        overflow=group.overflow,
+        rotate=group.number if group.strategy == "round_robin" else "",
+        ending=causes.BUSY if any(_is_enabled(member, scene) for member in others) else causes.ABSENT,
+    )
+
+
 def _reachable(extension: str, scene: Scene) -> bool:
     """Whether one more call may ring there."""
     known = scene.directory.extensions.get(extension)
     return known is not None and known.enabled and scene.talks.get(extension, 0) < known.max_calls
+
+
+def _is_enabled(extension: str, scene: Scene) -> bool:
+    known = scene.directory.extensions.get(extension)
+    return known is not None and known.enabled

@@ -7,7 +7,6 @@ Rule 3: the switch rings, bridges and tears down two parties by itself; we are a
 """
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from tongdai import ids
 from tongdai.pbx import causes, cdr, events, routing
 from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Party, Rotate, Wait
-from tongdai.pbx.call import Call, Leg, Stage
+from tongdai.pbx.call import Call, Leg, Stage, due
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
@@ -56,27 +55,29 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
             return _dialed(call, signal)
         case _, LegRinging():
             return Step(_with_leg(call, signal.channel, rang=True))
-        case Stage.CALLING, LegAnswered():
-            return _agent_answered(call, signal)
+        case Stage.CALLING, LegAnswered() if (leg := call.leg(signal.channel)) and leg.role == "caller":
+            return _agent_answered(call, leg, signal)
         case _, LegAnswered():
             return _answered(call, signal)
         case _, HangupAsked():
             return _hangup_asked(call, signal)
         case _, LegHungUp():
             return _hung_up(call, signal, scene)
-        case Stage.RINGING | Stage.TALKING, DialEnded() if (leg := call.leg(signal.channel)) and leg.is_live:
-            return _dial_ended(replace(call, stage=Stage.RINGING, channel=signal.channel, dial_ended=signal), scene)
+        case Stage.RINGING | Stage.TALKING, DialEnded() if _is_back(call, signal):
+            return _dial_ended(replace(_in_our_hands(call, signal), dial_ended=signal), scene)
         case Stage.WAITING, AgentOffered():
             return _offer(call, signal, scene)
+        case _, TimerFired() if (moment := due(call)) is None or signal.at < moment:
+            return Step(call)
         case Stage.RINGING, TimerFired() if call.dial_ended:
             return _not_answered(call, call.dial_ended, scene)
         case Stage.WAITING, TimerFired():
             return _overflow(call, causes.RANG_OUT, scene, signal.at)
         case Stage.CALLING, TimerFired():
-            return Step(call, tuple(HangUp(leg.channel, causes.RANG_OUT.q850) for leg in call.live_legs))
+            return _forgotten(call, signal)
         case Stage.CALLING, OriginateRefused():
-            return _end(replace(call, legs=(_ended(call.legs[0], causes.ABSENT, signal.at), *call.legs[1:])), signal.at)
-        case _, BlindTransferred():
+            return _originate_refused(call, signal)
+        case _, BlindTransferred() if _is_back(call, signal):
             return _blind_transfer(call, signal, scene)
         case _:
             return Step(call)
@@ -88,24 +89,20 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
 def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
     match destination:
         case Ring(rounds=()):
-            return _overflow(
-                replace(call, overflow=destination.overflow, receive_dest=destination.receive_dest),
-                causes.BUSY,
-                scene,
-                at,
-            )
+            call = replace(call, overflow=destination.overflow, receive_dest=destination.receive_dest)
+            return _overflow(call, destination.ending, scene, at)
         case Ring():
-            return _ring(call, destination, at)
+            return _ring(call, destination, scene, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, scene, at)
         case CallOut(party=party, hotline=hotline):
             call = replace(call, stage=Stage.RINGING, hotline=call.hotline or hotline.number, rounds=(), overflow="")
-            return _dial(call, (party,), routing.OUTBOUND_TIMEOUT_S, caller_id=call.shown or hotline.number)
+            return _dial(call, (party,), routing.OUTBOUND_TIMEOUT_S, scene, caller_id=call.shown or hotline.number)
         case Refuse(ending=ending):
             return _give_up(call, ending)
 
 
-def _ring(call: Call, ring: Ring, at: datetime) -> Step:
+def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
     first, *rest = ring.rounds
     call = replace(
         call,
@@ -116,7 +113,7 @@ def _ring(call: Call, ring: Ring, at: datetime) -> Step:
         receive_dest=ring.receive_dest or call.receive_dest,
         queue="",
     )
-    rung = _dial(call, first.parties, min(first.timeout_s, ring.timeout_s))
+    rung = _dial(call, first.parties, min(first.timeout_s, ring.timeout_s), scene)
     return replace(rung, actions=(*rung.actions, Rotate(ring.rotate))) if ring.rotate else rung
 
 
@@ -141,18 +138,35 @@ def _offer(call: Call, signal: AgentOffered, scene: Scene) -> Step:
         return _overflow(call, causes.ABSENT, scene, signal.at)
     call = replace(call, stage=Stage.RINGING, offered=signal.extension)
     party = Party(endpoint=f"{signal.extension}@{call.domain}")
-    return _dial(call, (party,), queue.ring_timeout_s, music=queue.music)
+    return _dial(call, (party,), _left(call, queue.ring_timeout_s, signal.at), scene, music=queue.music)
 
 
-def _dial(call: Call, parties: tuple[Party, ...], timeout_s: int, *, caller_id: str = "", music: str = "") -> Step:
+def _left(call: Call, timeout_s: int, at: datetime) -> int:
+    """Nobody rings for longer than the whole may take."""
+    left = int((call.until - at).total_seconds()) if call.until else timeout_s
+    return max(1, min(timeout_s, left))
+
+
+def _dial(
+    call: Call, parties: tuple[Party, ...], timeout_s: int, scene: Scene, *, caller_id: str = "", music: str = ""
+) -> Step:
     """The party whose way we decide is shown by its own number; outbound, by the hotline."""
     leg = call.leg(call.channel)
-    own = leg.number if leg else call.caller_number
-    dial = Dial(call.channel, parties, timeout_s, caller_id or own, record=call.record, music=music)
-    return Step(call, (dial,))
+    number = caller_id or (leg.number if leg else call.caller_number)
+    rung = [party.endpoint.partition("@")[0] for party in parties if not party.number]
+    record = scene.directory.records(*rung, _own_extension(call))
+    call = replace(call, attempt=call.attempt + 1, record=call.record or record)
+    return Step(call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),))
+
+
+def _own_extension(call: Call) -> str:
+    """The extension whose way we decide; "" for a party outside."""
+    leg = call.leg(call.channel)
+    return leg.number if leg and leg.is_extension else ""
 
 
 def _give_up(call: Call, ending: causes.Ending) -> Step:
+    ending = causes.most_telling([*call.failures, ending])
     call = replace(call, stage=Stage.RINGING, ending=ending, hangup_by=call.hangup_by or "system", rounds=(), queue="")
     return Step(call, (HangUp(call.channel, ending.q850),))
 
@@ -163,66 +177,85 @@ def _give_up(call: Call, ending: causes.Ending) -> Step:
 def _dialed(call: Call, signal: LegDialed) -> Step:
     """A party is being called. An extension's second phone shares the first one's leg id: it is one extension."""
     if known := call.leg(signal.channel):
-        return _agent_called(call, known, signal)
+        return _known_dialed(call, known, signal)
+    if signal.channel in call.gone:
+        return Step(call)
     user, at_sign, _ = signal.endpoint.partition("@")
-    is_extension = bool(at_sign)
-    if call.stage is Stage.CALLING:
-        twin = replace(call.legs[0], channel=signal.channel, sip_call_id=signal.sip_call_id)
-        return Step(replace(call, legs=(*call.legs, twin)))
     leg = Leg(
         channel=signal.channel,
-        number=user if is_extension else call.dialled,
+        number=user if at_sign else call.dialled,
         role="callee",
-        is_extension=is_extension,
+        is_extension=bool(at_sign),
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
+        attempt=call.attempt,
     )
-    if not is_extension:
-        return Step(replace(call, legs=(*call.legs, leg)))
-    sibling = next(
-        (live for live in call.live_legs if live.number == user and live.leg_uuid and live.role == "callee"), None
-    )
-    leg_uuid = sibling.leg_uuid if sibling else _leg_uuid(call, signal.channel)
-    leg = replace(leg, leg_uuid=leg_uuid, told=sibling.told if sibling else ())
-    extension = call.extension or user
-    call = replace(call, legs=(*call.legs, leg), extension=extension)
-    if sibling:
-        return Step(call)
-    call, ringing = tell(call, leg, "ringing", signal.at)
-    return Step(call, events=ringing)
+    agent = call.legs[0]
+    if call.stage is Stage.CALLING and leg.number == agent.number:
+        leg = replace(leg, role="caller", leg_uuid=agent.leg_uuid, attempt=0, told=agent.told)
+    elif leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
+        leg = _called_by_name(call, leg)
+    call = replace(call, legs=(*call.legs, leg), extension=call.extension or (leg.number if leg.leg_uuid else ""))
+    return Step(*_ringing(call, leg, signal.at))
 
 
-def _agent_called(call: Call, leg: Leg, signal: LegDialed) -> Step:
+def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
     """Click-to-call: the extension's phone has been asked to ring, under the SIP Call-ID now known."""
-    if call.stage is not Stage.CALLING or "ringing" in leg.told:
-        return Step(call)
-    call = _with_leg(call, leg.channel, sip_call_id=signal.sip_call_id)
-    call, ringing = tell(call, call.legs[0], "ringing", signal.at)
-    return Step(call, events=ringing)
+    call = _with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
+    return Step(*_ringing(call, leg, signal.at)) if call.is_click_to_call and leg.is_live else Step(call)
 
 
-def _leg_uuid(call: Call, channel: str) -> UUID:
-    """The first extension's leg goes by the conversation's own id; the others' can be computed again."""
-    return ids.derived(call.call_uuid, channel) if call.told_legs else call.call_uuid
+def _called_by_name(call: Call, leg: Leg) -> Leg:
+    """The leg under the id that events give it: the conversation's own for the first extension, else a derived one."""
+    for sibling in call.told_legs:
+        if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
+            return replace(leg, leg_uuid=sibling.leg_uuid, told=sibling.told)
+    return replace(leg, leg_uuid=ids.derived(call.call_uuid, leg.channel) if call.told_legs else call.call_uuid)
 
 
-def _agent_answered(call: Call, signal: LegAnswered) -> Step:
+def _ringing(call: Call, leg: Leg, at: datetime) -> tuple[Call, tuple[Action, ...], tuple[Event, ...]]:
+    call, told = tell(call, leg, "ringing", at) if leg.leg_uuid else (call, ())
+    return call, (), told
+
+
+def _agent_answered(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     """Click-to-call: the extension picked up; the switch is calling the other side already."""
-    losers = tuple(HangUp(leg.channel, 26) for leg in call.live_legs if leg.channel != signal.channel)
-    call = _with_leg(call, signal.channel, answered_at=signal.at)
-    first = [leg for leg in call.legs if leg.channel == signal.channel]
-    others = [leg for leg in call.legs if leg.channel != signal.channel]
-    call = replace(call, stage=Stage.RINGING, channel=signal.channel, legs=(*first, *others))
-    return Step(call, losers)
+    if not leg.is_live:
+        return Step(call)
+    losers = tuple(HangUp(other.channel, 26) for other in call.live_legs if other.channel != leg.channel)
+    leg = replace(leg, answered_at=signal.at, sip_call_id=leg.sip_call_id or signal.sip_call_id)
+    call = replace(
+        call,
+        stage=Stage.RINGING,
+        channel=leg.channel,
+        legs=(leg, *(other for other in call.legs if other.channel != leg.channel)),
+        until=call.until and call.until + (signal.at - call.started_at),
+    )
+    call, told = tell(call, leg, "ringing", signal.at)
+    return Step(call, losers, told)
 
 
 def _answered(call: Call, signal: LegAnswered) -> Step:
     leg = call.leg(signal.channel)
     if leg is None or leg.role == "caller" or leg.connected_at or not leg.is_live:
         return Step(call)
-    call = _with_leg(call, signal.channel, answered_at=signal.at, connected_at=signal.at)
+    call = _with_leg(
+        call,
+        signal.channel,
+        answered_at=signal.at,
+        connected_at=signal.at,
+        sip_call_id=leg.sip_call_id or signal.sip_call_id,
+    )
+    if call.stage is Stage.TALKING:  # who was thought to have ended it had handed it over
+        call = replace(call, hangup_by="", ended_at=None)
     call = replace(
-        call, stage=Stage.TALKING, answered_at=call.answered_at or signal.at, queue="", rounds=(), offered=""
+        call,
+        stage=Stage.TALKING,
+        answered_at=call.answered_at or signal.at,
+        queue="",
+        rounds=(),
+        offered="",
+        dial_ended=None,
     )
     if leg.leg_uuid:
         if call.direction == "inbound" and not any(
@@ -242,32 +275,61 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
 def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
     """Who hung up first, of the two who talk; or the caller who gave up."""
     leg = call.leg(signal.channel)
-    is_party = leg is not None and (signal.channel == call.channel or leg.connected_at is not None)
-    if call.hangup_by or not is_party or leg is None or (call.stage is not Stage.TALKING and leg.role != "caller"):
+    if leg is None or not leg.is_live or call.hangup_by or not _is_over_without(call, leg):
         return Step(call)
-    return Step(replace(call, hangup_by=leg.role, ended_at=signal.at))
+    return Step(replace(call, hangup_by=leg.role, ended_at=_not_before(call, signal.at)))
+
+
+def _is_over_without(call: Call, leg: Leg) -> bool:
+    """Two talk; more only while one hands over, whose leaving ends nothing. Before that, it is the caller's to end."""
+    if call.stage is not Stage.TALKING:
+        is_only = call.stage is not Stage.CALLING or len(call.live_legs) == 1
+        return leg.channel == call.channel and is_only
+    talking = [each.channel for each in call.live_legs if each.connected_at or each.channel == call.channel]
+    return leg.channel in talking and len(talking) <= 2
+
+
+def _not_before(call: Call, at: datetime) -> datetime:
+    """Signals may overtake each other; no call ends before it was answered."""
+    return max(at, call.answered_at or call.started_at)
 
 
 def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     leg = call.leg(signal.channel)
-    if leg is None or not leg.is_live:
+    if leg is None:
+        return Step(replace(call, gone=(*call.gone, signal.channel)))
+    if not leg.is_live:
         return Step(call)
+    if call.ended_at is None and _is_over_without(call, leg):
+        call = replace(call, ended_at=_not_before(call, signal.at))
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
-    was_answered = leg.connected_at is not None
-    gone = replace(_ended(leg, ending, signal.at), sip_status=signal.sip_status)
-    call = replace(call, legs=tuple(gone if each is leg else each for each in call.legs))
+    call = _with_leg(call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status)
     told: tuple[Event, ...] = ()
-    if was_answered and leg.leg_uuid and call.call_id_mode == "leg":
+    if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
     if call.live_legs:
         return with_events(_dial_ended(call, scene), told)
     return with_events(_end(call, signal.at), told)
 
 
+def _is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
+    """Whether a party of ours waits to be routed; told twice, it came once."""
+    leg = call.leg(signal.channel)
+    return leg is not None and leg.is_live and signal.at != call.returned_at
+
+
+def _in_our_hands(call: Call, signal: DialEnded | BlindTransferred) -> Call:
+    """From now on we decide this party's way. Whatever was thought to have ended a talk was a transfer."""
+    if call.stage is Stage.TALKING:
+        call = replace(call, hangup_by="", ended_at=None)
+    return replace(call, stage=Stage.RINGING, channel=signal.channel, returned_at=signal.at)
+
+
 def _dial_ended(call: Call, scene: Scene) -> Step:
     """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment later."""
-    is_open = any(leg.role == "callee" and not leg.connected_at for leg in call.live_legs)
-    if call.dial_ended is None or is_open:
+    is_open = any(leg.attempt == call.attempt and not leg.connected_at for leg in call.live_legs)
+    leg = call.leg(call.channel)
+    if call.dial_ended is None or is_open or leg is None or not leg.is_live:
         return Step(call)
     return _not_answered(call, call.dial_ended, scene)
 
@@ -275,12 +337,12 @@ def _dial_ended(call: Call, scene: Scene) -> Step:
 def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
     """The parties just rung did not answer: the next round, the queue again, the overflow, or the end."""
     ending = _why(call, signal)
-    call = replace(call, failures=(*call.failures, ending), offered="", dial_ended=None)
+    call = replace(_failed(call, ending), offered="", dial_ended=None)
     is_over = call.until is not None and signal.at >= call.until
     if call.rounds and not is_over:
         first, *rest = call.rounds
-        left = int((call.until - signal.at).total_seconds()) if call.until else first.timeout_s
-        return _dial(replace(call, rounds=tuple(rest)), first.parties, max(1, min(first.timeout_s, left)))
+        timeout_s = _left(call, first.timeout_s, signal.at)
+        return _dial(replace(call, rounds=tuple(rest)), first.parties, timeout_s, scene)
     if call.queue and not is_over and (queue := scene.directory.queues.get(call.queue)):
         return Step(replace(call, stage=Stage.WAITING), (Wait(call.channel, queue.music),))
     return _overflow(call, ending, scene, signal.at)
@@ -288,31 +350,40 @@ def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
 
 def _why(call: Call, signal: DialEnded) -> causes.Ending:
     """Why nobody answered: what the parties' phones or carriers said; our own limit on ringing is a ring-out."""
-    rung = [leg for leg in call.legs if leg.role == "callee" and leg.ending and not leg.connected_at][-10:]
-    if signal.dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung):
-        return causes.RANG_OUT
-    return causes.most_telling([leg.ending for leg in rung if leg.ending])
+    rung = [leg for leg in call.legs if leg.attempt == call.attempt and not leg.connected_at]
+    endings = [leg.ending for leg in rung if leg.ending]
+    is_ring_out = signal.dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung)
+    if is_ring_out or not rung or len(endings) < len(rung):
+        return _DIALSTATUS.get(signal.dialstatus, causes.ABSENT)
+    return causes.most_telling(endings)
+
+
+_DIALSTATUS = {"NOANSWER": causes.RANG_OUT, "BUSY": causes.BUSY, "CONGESTION": causes.FAILED}
+
+
+def _failed(call: Call, ending: causes.Ending) -> Call:
+    """Each way to fail once: a caller may wait long in a queue whose agents are away."""
+    return call if ending in call.failures else replace(call, failures=(*call.failures, ending))
 
 
 def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> Step:
     """Go where the ring group or queue sends those whom nobody answered; or give up."""
-    destination = routing.inside(call.overflow, scene) if call.overflow else None
+    destination = routing.inside(call.overflow, scene, _own_extension(call)) if call.overflow else None
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
-        return _give_up(call, causes.most_telling([*call.failures, ending]))
-    call = replace(
-        call, overflow="", overflows=call.overflows + 1, rounds=(), queue="", failures=(*call.failures, ending)
-    )
+        return _give_up(call, ending)
+    call = replace(_failed(call, ending), overflow="", overflows=call.overflows + 1, rounds=(), queue="")
     return go(call, destination, scene, at)
 
 
 def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
     """The other party sent this one on. The call keeps its identity; its hang-up is not the end."""
-    leg = call.leg(signal.channel)
-    if leg is None:
-        return Step(call)
-    by = next((own.number for own in call.told_legs if own.connected_at), call.extension)
-    call = replace(call, channel=signal.channel, stage=Stage.RINGING, hangup_by="", ended_at=None, shown="", queue="")
-    return go(call, routing.from_phone(signal.dialled, scene, by), scene, signal.at)
+    by = [leg for leg in call.legs if leg.is_extension and leg.connected_at and leg.channel != signal.channel]
+    by.sort(key=lambda leg: leg.connected_at or call.started_at)
+    call = replace(_in_our_hands(call, signal), shown="", queue="", dial_ended=None)
+    destination = routing.from_phone(
+        signal.dialled, scene, _own_extension(call), by=by[-1].number if by else call.extension
+    )
+    return go(call, destination, scene, signal.at)
 
 
 # --- the end
@@ -320,30 +391,49 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
 
 def _end(call: Call, at: datetime) -> Step:
     """No channel is left. The record is written now; its event waits for the recording."""
-    ending = _ending(call)
-    call = replace(call, stage=Stage.ENDED, ended_at=call.ended_at or at, ending=ending)
+    ending, at = _ending(call), call.ended_at or _not_before(call, at)
+    call = replace(call, stage=Stage.ENDED, ended_at=at, ending=ending, offered="")
     told: tuple[Event, ...] = ()
     if not any("hangup" in leg.told for leg in call.legs):
-        told = (events.tell(call, call.told_leg, "hangup", call.ended_at or at),)
+        told = (events.tell(call, call.told_leg, "hangup", at),)
     if call.direction == "inbound" and not call.answered_at:
-        told = (*told, events.tell(call, call.told_leg, "missed", call.ended_at or at))
+        told = (*told, events.tell(call, call.told_leg, "missed", at))
     if call.record and call.answered_at:
         return Step(call, (FinishRecording(call.call_uuid),), told, cdr.of(call, ending, "pending"))
     return Step(call, (), (*told, _cdr_event(call, "")), cdr.of(call, ending, "none"), done=True)
 
 
 def _ending(call: Call) -> causes.Ending:
+    """As we decided; else what the caller did; else why nobody was reached."""
+    mine = call.leg(call.channel)
+    own = [mine.ending] if mine and mine.ending else []
     if call.answered_at:
         return causes.ANSWERED
     if call.is_click_to_call and not call.legs[0].answered_at:
-        return msgspec.structs.replace(call.legs[0].ending or causes.FAILED, status="INVALID")
-    if call.hangup_by == "caller":
+        agents = [leg.ending for leg in call.legs if leg.role == "caller" and leg.ending]
+        return replace(causes.most_telling(agents), status="INVALID")
+    if call.hangup_by == "caller" or (call.ending is None and own and own[0].cause == "NORMAL_CLEARING"):
         return causes.CANCELLED
-    return call.ending or causes.most_telling([*call.failures, *_leg_endings(call)])
+    rung = [leg.ending for leg in call.legs if leg.role == "callee" and leg.ending]
+    return call.ending or causes.most_telling([*call.failures, *rung] or own)
 
 
-def _leg_endings(call: Call) -> list[causes.Ending]:
-    return [leg.ending for leg in call.legs if leg.role == "callee" and leg.ending]
+def _forgotten(call: Call, signal: TimerFired) -> Step:
+    """Click-to-call: the switch has not told what became of the extension's phones, and will not be waited for."""
+    hang_ups = tuple(HangUp(leg.channel, causes.RANG_OUT.q850) for leg in call.live_legs)
+    for leg in call.live_legs:
+        call = _with_leg(call, leg.channel, ended_at=signal.at, ending=causes.RANG_OUT)
+    over = _end(call, signal.at)
+    return replace(over, actions=(*hang_ups, *over.actions))
+
+
+def _originate_refused(call: Call, signal: OriginateRefused) -> Step:
+    """Click-to-call: this phone of the extension cannot be called; others may ring."""
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return Step(call)
+    call = _with_leg(call, leg.channel, ended_at=signal.at, ending=causes.ABSENT)
+    return Step(call) if call.live_legs else _end(call, signal.at)
 
 
 def _recorded(call: Call, signal: RecordingFinished, scene: Scene) -> Step:
@@ -360,17 +450,19 @@ def _cdr_event(call: Call, recording_url: str) -> Event:
 # --- small change
 
 
-def _ended(leg: Leg, ending: causes.Ending, at: datetime) -> Leg:
-    return replace(leg, ended_at=at, ending=ending)
-
-
 def _with_leg(call: Call, channel: str, **changes: object) -> Call:
     return replace(call, legs=tuple(replace(leg, **changes) if leg.channel == channel else leg for leg in call.legs))
 
 
 def tell(call: Call, leg: Leg, name: events.EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
-    """The event, and the call that remembers having told it, on every leg of that id."""
+    """The event, and the call that remembers having told it, on every leg of that id. Told once, it is not told again.
+
+    Where all legs go by one id, the call is answered once, whoever it is transferred to.
+    """
     current = call.leg(leg.channel) or leg
+    speaking = call.legs if call.call_id_mode == "conversation" and name != "ringing" else (current,)
+    if any(name in each.told for each in speaking):
+        return call, ()
     legs = tuple(
         replace(each, told=(*each.told, name)) if each.leg_uuid and each.leg_uuid == current.leg_uuid else each
         for each in call.legs
