@@ -1,5 +1,6 @@
 """Errors: one shape, right status, two languages, all documented."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -122,3 +123,25 @@ def test_every_reason_that_is_translated_is_given_somewhere() -> None:
 
     for english in vietnamese.REASONS:
         assert english.replace("\\", "\\\\") in sources, english
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/%ff%fe", "/v1/cdr?%ff=%fe&%00", "/v1/cdr?page=%ff", "/v1/cdr?" + "a=1&" * 5000, "/v1/cdr?=&&=&;", "/v1/cdr/%",
+        "/v1/cdr/%zz", "//v1//cdr", "/v1/cdr/../../etc/passwd", "/v1/cdr/" + "a" * 5000, "/v1/event/%2e%2e",
+        "/" + "a/" * 500,
+        "/v1/click2call?ext=101&ext=102&phone[]=1", "/v1/cdr?start_date=%F0%9F%93%9E", "/v1/cdr?scroll_id=%00",
+        "/recordings/%ff", "/recordings/", "/schema/%00", "/v1/cdr?extension=%D9%A1%D9%A2",
+    ],
+)  # fmt: skip
+async def test_no_target_makes_us_fail(url: str, tenant: Tenant, target: str) -> None:
+    """Sent byte by byte, as no client library would."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    head = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {tenant.client.token}\r\n"
+    writer.write(head.encode() + b"Accept-Language: \xff\xfe;q=\xff\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:300]

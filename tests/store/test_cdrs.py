@@ -70,6 +70,13 @@ async def test_a_rollback_leaves_neither_record_nor_count(database: db.Database,
     assert await days(database, domain) == []
 
 
+async def test_a_monstrous_call_id_stands_in_nobodys_way(database: db.Database, domain: directory.Domain) -> None:
+    monster = "".join(str(ids.new()) for _ in range(100))
+    written = record(domain.domain_uuid, sip_call_id=monster, other_ids=(monster[::-1],))
+
+    assert {written.cdr_uuid} == await write(database, written)
+
+
 async def test_a_recording_becomes_ready_and_is_found_by_its_token(
     database: db.Database, domain: directory.Domain
 ) -> None:

@@ -13,6 +13,8 @@ from tongdai import errors
 from tongdai.pbx import cdr
 from tongdai.store import db
 
+_LONGEST_ID = 512  # characters; phones choose Call-IDs, and an index entry of 2,704 bytes would fail the transaction
+
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     """The records, the ids they are found by, and their days' counts are written; the cdr_uuids that were new.
@@ -26,6 +28,7 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         (record.domain_uuid, record.cdr_uuid, name)
         for record in records
         for name in {str(record.call_id), record.sip_call_id, *record.other_ids} - {"", str(record.cdr_uuid)}
+        if len(name) <= _LONGEST_ID
     ]
     rows = await tx.fetch(
         """
