@@ -71,7 +71,7 @@ async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    except* Exception as group:  # the first reason is what the operator can mend
+    except* Exception as group:  # noqa: BLE001 the first reason is what the operator can mend
         raise _first(group) from None
 
 

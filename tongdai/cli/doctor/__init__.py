@@ -34,10 +34,11 @@ async def _examined() -> list[Finding]:
         known = settings.load()
     except errors.SetupError as wrong:
         return [*found, fail("settings", str(wrong), "Mend it; `tongdai config` lists all.")]
-    found += [machine.folder(known), machine.master_key(known), machine.disk(known)]
-    found += [machine.postgresql(known), machine.asterisk(known)]
+    found += [machine.postgresql(known), machine.asterisk(known), machine.disk(known)]
     found += [*ports.examine(known), *machine.exposure(known)]
-    return found + await installation.examine(known)
+    if (folder := machine.folder(known)).state == "fail":
+        return [*found, folder]
+    return [*found, folder, machine.master_key(known), *await installation.examine(known)]
 
 
 def _lines(found: Iterable[Finding]) -> Iterable[str]:

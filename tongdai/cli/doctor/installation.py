@@ -221,5 +221,5 @@ def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
         yield warn(name, f"no phone is registered for {shown}", mend)
     for trunk in inside.trunks.values():
         if trunk.enabled and endpoints.get(str(trunk.trunk_uuid)) == "offline":
-            mend = f"Look at its host and addresses: tongdai trunk show {trunk.name} --domain {name}"
-            yield warn(name, f"trunk {trunk.name} does not answer (SIP OPTIONS)", mend)
+            mend = f"Look at its host: tongdai trunk show {trunk.name} --domain {name}; it is asked once a minute."
+            yield warn(name, f"trunk {trunk.name} has not answered yet (SIP OPTIONS)", mend)

@@ -42,6 +42,8 @@ def examine(known: Settings) -> Iterator[Finding]:
     if known.asterisk_url:
         return
     yield _one("sip", known.sip, ("udp", "tcp"), data)
+    if known.sip_tls:
+        yield _one("sip_tls", known.sip_tls, ("tcp",), data)
     yield _range(known, data)
 
 
