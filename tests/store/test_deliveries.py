@@ -202,6 +202,22 @@ async def test_an_event_does_not_wait_for_an_earlier_one_that_was_given_up(
     assert [delivery.seq for delivery in await claim(database, domain)] == [2]
 
 
+async def test_of_a_failing_endpoint_only_the_head_is_looked_at(
+    database: db.Database, domain: directory.Domain, four: None
+) -> None:
+    """Thousands that wait for others must not make claiming slow; they wait half a minute at most."""
+    calls = [ids.new() for _ in range(100)]
+    for name in ("ringing", "answered"):
+        await samples.publish(database, *[samples.event(domain, name, call) for call in calls])
+    ringing = await claim(database, domain, room=100)
+    await settle(database, *[outcome(delivery, 500, delay_s=300) for delivery in ringing])
+    await samples.publish(database, samples.event(domain, "ringing"))
+
+    assert await claim(database, domain, room=1) == []
+    await samples.pass_time(database, 31)
+    assert [delivery.seq for delivery in await claim(database, domain, room=1)] == [101]
+
+
 async def test_other_urls_and_other_calls_do_not_wait(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:

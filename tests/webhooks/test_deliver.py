@@ -53,7 +53,7 @@ async def settled(database: db.Database, *expected: str) -> None:
     async def are_there() -> bool:
         return await samples.states(database) == [*expected]
 
-    await until(are_there)
+    await until(are_there, 30)
 
 
 async def tried(database: db.Database, *statuses: int) -> None:
@@ -62,7 +62,7 @@ async def tried(database: db.Database, *statuses: int) -> None:
     async def are_there() -> bool:
         return [status for _, status, _ in await samples.attempts(database)] == [*statuses]
 
-    await until(are_there)
+    await until(are_there, 30)
 
 
 async def waits_s(database: db.Database) -> list[float]:
@@ -190,10 +190,10 @@ async def test_it_is_sent_again_until_it_is_taken(
     async with dispatching(database, clock=lambda: next(times)):
         await samples.publish(database, event)
         await tried(database, 500)
-        assert await waits_s(database) == [pytest.approx(5, abs=2)]
+        assert await waits_s(database) == [pytest.approx(5, abs=4)]
         await samples.pass_time(database, 5)
         await tried(database, 500, 500)
-        assert await waits_s(database) == [pytest.approx(300, abs=5)]
+        assert await waits_s(database) == [pytest.approx(300, abs=10)]
         await samples.pass_time(database, 300)
         await settled(database, "delivered")
 
@@ -228,19 +228,19 @@ async def test_429_waits_as_long_as_it_asks_for(
         await samples.publish(database, samples.event(domain))
         await tried(database, 429)
 
-        assert await waits_s(database) == [pytest.approx(90, abs=5)]
+        assert await waits_s(database) == [pytest.approx(90, abs=10)]
 
 
 async def test_an_endpoint_that_hangs_is_a_timeout_in_the_log(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:
-    async with listening() as hole, dispatching(database, limits=Limits(total_s=0.1)):
+    async with listening() as hole, dispatching(database, limits=Limits(total_s=0.8)):
         await samples.subscribe(database, seal, domain, "ringing", hole.url)
         await samples.publish(database, samples.event(domain))
         await tried(database, 0)
 
         assert await samples.attempts(database) == [(1, 0, "no answer in time")]
-        assert await waits_s(database) == [pytest.approx(60, abs=5)]
+        assert await waits_s(database) == [pytest.approx(60, abs=10)]
 
 
 async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
@@ -431,10 +431,10 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
         await worker.wait()
     is_dead.set()
     async with dispatching(database):
-        await samples.pass_time(database, deliver.LEASE_S - 5)
+        await samples.pass_time(database, deliver.LEASE_S - 20)
         await asyncio.sleep(0.1)  # several polls
         assert await samples.states(database) == ["due"] * 3
-        await samples.pass_time(database, 6)
+        await samples.pass_time(database, 21)
         await settled(database, *["delivered"] * 3)
 
     assert await samples.attempts(database) == [(1, 200, "")] * 3
@@ -554,7 +554,7 @@ async def test_endpoints_that_hang_delay_nobody(
         for n in range(3):
             await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
         await samples.publish(database, *[samples.event(domain) for _ in range(100)])
-        await until(lambda: len(receiver.requests) == 100)
+        await until(lambda: len(receiver.requests) == 100, 30)
 
         assert (await samples.states(database)).count("due") >= 300
 
@@ -579,6 +579,20 @@ async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
         receiver.busiest = 0
         await until(lambda: len(receiver.requests) == 60)
         assert receiver.busiest == 1
+
+
+async def test_an_endpoint_that_goes_on_failing_is_tried_now_and_then(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    receiver.answer = in_turn(500)
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, *[samples.event(domain) for _ in range(20)])
+    async with dispatching(database, poll_s=NEVER_S) as dispatcher:
+        for tries in (4, 5, 6):  # three failures raise doubts; from then on one try each time it looks
+            dispatcher.wake()
+            await tried(database, *[500] * tries)
+
+    assert len(receiver.requests) == 6
 
 
 async def test_an_endpoint_that_recovers_has_all_its_slots_again(

@@ -128,7 +128,7 @@ async def claim(
                   AND earlier.seq < delivery.seq AND earlier.state = 'due'
                   AND earlier.created_at > now() - interval '30 seconds'
               )
-            ORDER BY due_at LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
+            ORDER BY due_at, seq LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
           ) AS due LIMIT 500
         ), leased AS (
           UPDATE deliveries SET due_at = now() + $5 FROM heads

@@ -200,7 +200,7 @@ class Dispatcher:
 
     async def _claim(self) -> None:
         """Lanes with room have what is due for them, and are sending it."""
-        rooms = dict.fromkeys(self._found) | {endpoint: lane.room for endpoint, lane in self._lanes.items()}
+        rooms = self._rooms()
         if not (self._woken or any(room != 0 for room in rooms.values())) or self._held() >= _HELD:
             return
         woken, self._woken, self._found = self._woken, set(), set()
@@ -216,6 +216,15 @@ class Dispatcher:
             self._woken.update(woken)
             self._awake.set()
         self._lanes = {endpoint: lane for endpoint, lane in self._lanes.items() if not lane.is_idle}
+
+    def _rooms(self) -> dict[UUID, int | None]:
+        """Of the endpoints that may have more and those at work; None: as the database thinks fit."""
+        busy = {endpoint for endpoint, lane in self._lanes.items() if not lane.is_idle}
+        rooms = {
+            endpoint: self._lanes[endpoint].room if endpoint in self._lanes else None for endpoint in self._found | busy
+        }
+        # Nothing more before the database knows of a failure: it may be the subscription's end.
+        return rooms | {outcome.delivery.endpoint: 0 for outcome in self._outcomes if outcome.state != "delivered"}
 
     def _held(self) -> int:
         return sum(lane.workers + len(lane.queue) for lane in self._lanes.values())

@@ -12,5 +12,5 @@ ALTER TABLE deliveries ALTER COLUMN endpoint SET NOT NULL;
 
 DROP INDEX deliveries_due;
 DROP INDEX deliveries_order;
-CREATE INDEX deliveries_lane  ON deliveries (endpoint, due_at) WHERE state = 'due';
+CREATE INDEX deliveries_lane  ON deliveries (endpoint, due_at, seq) WHERE state = 'due';
 CREATE INDEX deliveries_order ON deliveries (endpoint, call_uuid, seq) WHERE state = 'due';
