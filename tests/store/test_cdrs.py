@@ -41,7 +41,9 @@ async def test_writing_twice_changes_and_counts_nothing(database: db.Database, d
 
     assert {second.cdr_uuid} == await write(database, first, second)
     assert set() == await write(database, first, second)
-    assert await days(database, domain) == [("2021-02-17", 3, "ANSWERED", 2)]
+    third = record(domain.domain_uuid)
+    assert {third.cdr_uuid} == await write(database, third, third)
+    assert await days(database, domain) == [("2021-02-17", 3, "ANSWERED", 3)]
 
 
 async def test_days_are_those_of_the_domains_clock(database: db.Database, domain: directory.Domain) -> None:

@@ -16,11 +16,11 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tongdai API</title>
-<link rel="stylesheet" href="schema/swagger-ui.css">
+<link rel="stylesheet" href="/schema/swagger-ui.css">
 <div id="swagger-ui"></div>
-<script src="schema/swagger-ui.js"></script>
+<script src="/schema/swagger-ui.js"></script>
 <script>
-SwaggerUIBundle({url: "schema/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true});
+SwaggerUIBundle({url: "/schema/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true});
 </script>
 </html>
 """
@@ -33,7 +33,7 @@ _FILES = {
 @get("/", status_code=307)
 async def landing() -> Redirect:
     """To what people want to see first."""
-    return Redirect("schema", status_code=307)
+    return Redirect("/schema", status_code=307)
 
 
 @get("/schema", media_type=MediaType.HTML)

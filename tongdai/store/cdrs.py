@@ -52,6 +52,7 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
           SELECT domain_uuid, name.id, cdr_uuid
           FROM unnest($26::uuid[], $27::uuid[], $28::text[]) AS name (domain_uuid, cdr_uuid, id)
           JOIN written USING (domain_uuid, cdr_uuid)
+          ON CONFLICT DO NOTHING  -- a record that was given twice
         ), counted AS (
           INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
           SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status, count(*)
