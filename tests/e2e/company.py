@@ -1,0 +1,212 @@
+"""A company of its own for each test: a fresh domain with its admin, extensions, a trunk to a carrier, a hotline."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from tests.e2e import phones, sipp
+from tests.e2e.instance import Instance
+from tests.e2e.phones import ALICE_HZ, Carrier, Phone, Place, Transport
+from tests.until import until
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
+
+HOTLINE = "19001919"
+PASSWORD = "a-sip-password"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the API answered."""
+
+    status: int
+    json: Any
+    headers: dict[str, str]
+    body: bytes
+
+
+class Api:
+    """The HTTP API as a client with a token sees it."""
+
+    def __init__(self, base_url: str, token: str = "") -> None:
+        self._base_url, self._token = base_url, token
+
+    async def get(self, path: str, headers: dict[str, str] | None = None, **query: object) -> Answer:
+        return await self.ask("GET", path, query, headers=headers)
+
+    async def post(self, path: str, **body: object) -> Answer:
+        return await self.ask("POST", path, {}, body)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, object],
+        body: object = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """`path` may be a whole URL; then no token goes along."""
+        own = {} if "://" in path else {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        url = path if "://" in path else self._base_url + path
+        limit = aiohttp.ClientTimeout(total=30)
+        async with (
+            aiohttp.ClientSession(headers=own, timeout=limit) as session,
+            session.request(
+                method, url, params={name: str(value) for name, value in query.items()}, json=body, headers=headers
+            ) as answer,
+        ):
+            content = await answer.read()
+            is_json = "json" in answer.content_type
+            decoded = msgspec.json.decode(content) if is_json and content else None
+            return Answer(
+                answer.status, decoded, {name.lower(): value for name, value in answer.headers.items()}, content
+            )
+
+    async def click(self, ext: str, phone: str, **parameters: object) -> Answer:
+        return await self.ask("GET", "/v1/click2call", {"ext": ext, "phone": phone, **parameters})
+
+    async def cdr(self, id: object) -> dict[str, Any]:
+        """The record; it must be there."""
+        answer = await self.get(f"/v1/cdr/{id}")
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.json
+        return found
+
+
+async def log_in(base_url: str, username: str, password: str) -> Api:
+    """As the reference has it: the account, its API key, a token."""
+    anyone = Api(base_url)
+    account = await anyone.post("/v1/auth", username=username, password=password)
+    assert account.status == 200, account
+    token = await anyone.post("/v1/auth/token", api_key=account.json["data"]["api_key"])
+    assert token.status == 200, token
+    return Api(base_url, token.json["data"]["token"])
+
+
+class Office:
+    """Where companies are made: a running instance, seen by its operator."""
+
+    def __init__(self, instance: Instance, database: db.Database, seal: Seal, place: Place) -> None:
+        self.instance, self.database, self.seal, self.place = instance, database, seal, place
+        self._made = 0
+
+    async def company(self) -> "Company":
+        """A domain with extensions 101, 102, 103, and a hotline (HOTLINE) by a trunk to a carrier of its own."""
+        self._made += 1
+        name = f"company{self._made}.example.vn"
+        async with self.database.transaction() as tx:
+            domain = await domains.insert(tx, name)
+            await users.insert(tx, domain.domain_uuid, self.seal, "admin", PASSWORD)
+            for number in ("101", "102", "103"):
+                await extensions.insert(tx, domain.domain_uuid, directory.Extension(number, ring_timeout_s=5), PASSWORD)
+        api = await log_in(self.instance.ready["base_url"], f"admin@{name}", PASSWORD)
+        made = Company(self, domain, api, f"127.1.{self._made // 250}.{self._made % 250 + 1}")
+        made.trunk = await made.add_trunk()
+        await made.add_hotline(HOTLINE, made.trunk, destination="101", is_default=True)
+        return made
+
+    async def knows(self, endpoint: str) -> None:
+        """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
+
+        async def known() -> bool:
+            url = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())["asterisk_url"]
+            parts = urlsplit(url)
+            login = aiohttp.encode_basic_auth(parts.username or "", parts.password or "")
+            path = f"http://{parts.hostname}:{parts.port}/ari/endpoints/PJSIP/{endpoint}"
+            async with aiohttp.ClientSession(headers={"Authorization": login}) as session, session.get(path) as answer:
+                return answer.status == 200
+
+        await until(known, 15)
+
+
+class Company:
+    """One domain. `api` is its admin's."""
+
+    trunk: trunks.Trunk
+
+    def __init__(self, office: Office, domain: directory.Domain, api: Api, address: str) -> None:
+        self._office, self.domain, self.api = office, domain, api
+        self.uuid, self.name = domain.domain_uuid, domain.name
+        self.address = address  # its carrier's
+        self._port = sipp.free_port(address)
+
+    # --- its people and lines
+
+    def phone(
+        self, extension: str, *, hertz: int = ALICE_HZ, transport: Transport = "udp", password: str = PASSWORD
+    ) -> AbstractAsyncContextManager[Phone]:
+        """A phone of that extension, registered."""
+        return phones.phone(
+            self._office.place,
+            self.name,
+            extension,
+            password,
+            transport=transport,
+            hertz=hertz,
+            registers=password == PASSWORD,
+        )
+
+    def carrier(self, username: str = "", password: str = "") -> AbstractAsyncContextManager[Carrier]:
+        """The carrier behind the company's trunk."""
+        return phones.carrier(self._office.place, self.address, self._port, username=username, password=password)
+
+    # --- what its operator set up
+
+    async def add_trunk(self, auth: directory.TrunkAuth = "ip", password: str = "", **changes: Any) -> trunks.Trunk:
+        """A trunk to the company's carrier."""
+        trunk = trunks.Trunk(
+            name=auth, auth=auth, host=f"{self.address}:{self._port}", addresses=(self.address,), **changes
+        )
+        async with self._office.database.transaction() as tx:
+            await trunks.insert(tx, self.uuid, self._office.seal, trunk, password)
+        await self._office.knows(str(trunk.trunk_uuid))
+        return trunk
+
+    async def change_trunk(self, password: str = "", **changes: Any) -> None:
+        self.trunk = msgspec.structs.replace(self.trunk, **changes)
+        async with self._office.database.transaction() as tx:
+            await trunks.update(tx, self.uuid, self._office.seal, self.trunk, password)
+
+    async def add_hotline(self, number: str, trunk: trunks.Trunk, **properties: Any) -> None:
+        async with self._office.database.transaction() as tx:
+            await hotlines.insert(tx, self.uuid, number, trunk.trunk_uuid, **properties)
+
+    async def point_hotline(self, destination: str, number: str = HOTLINE) -> None:
+        """The hotline leads there now."""
+        async with self._office.database.transaction() as tx:
+            known = await hotlines.get(tx, self.uuid, number)
+            await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, destination=destination))
+
+    async def add_ring_group(self, number: str, *members: str, **properties: Any) -> None:
+        """A ring group, and the hotline leads to it."""
+        async with self._office.database.transaction() as tx:
+            await ring_groups.insert(tx, self.uuid, directory.RingGroup(number, members=members, **properties))
+        await self.point_hotline(number)
+
+    async def add_queue(self, number: str, *agents: str, **properties: Any) -> None:
+        """A queue, and the hotline leads to it."""
+        async with self._office.database.transaction() as tx:
+            await queues.insert(tx, self.uuid, directory.Queue(number, agents=agents, **properties))
+        await self.point_hotline(number)
+
+    async def change_extension(self, number: str, **changes: Any) -> None:
+        async with self._office.database.transaction() as tx:
+            known = await extensions.get(tx, self.uuid, number)
+            await extensions.update(tx, self.uuid, msgspec.structs.replace(known, **changes))
+
+    async def change(self, **changes: Any) -> None:
+        """Of the domain itself."""
+        self.domain = msgspec.structs.replace(self.domain, **changes)
+        async with self._office.database.transaction() as tx:
+            await domains.update(tx, self.domain)
+
+
+async def together(*work: Any) -> list[Any]:
+    """All of it at once; the first failure is the whole's."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+    return [task.result() for task in tasks]

@@ -1,0 +1,58 @@
+"""A CRM's webhook: a real HTTP receiver, subscribed through the API, that expects events one after the other."""
+
+from typing import Any
+
+import msgspec
+
+from tests.e2e.company import Api
+from tests.until import until
+from tests.webhooks.receivers import Received, Receiver
+from tongdai.pbx import events
+
+APIKEY = "Bearer crm-key-3f0a"
+PATIENCE_S = 15.0
+
+
+class Hook:
+    """`received` are the requests, `secrets` what signs each event's deliveries, by event name."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._seen = 0
+        self.secrets: dict[str, str] = {}
+
+    async def subscribe(self, api: Api, *names: str) -> None:
+        for name in names or events.NAMES:
+            answer = await api.post("/v1/event", callback_url=self._receiver.url, callback_apikey=APIKEY, event=name)
+            assert answer.json["created"] is True, answer
+            self.secrets[name] = answer.json["data"]["secret"]
+
+    async def expect(self, state: str, **fields: object) -> dict[str, Any]:
+        """The next event: it is this one, and has these fields."""
+        await until(lambda: len(self.received) > self._seen, PATIENCE_S)
+        event = self.events[self._seen]
+        self._seen += 1
+        found = {name: event.get(name) for name in fields}
+        assert (event["state"], found) == (state, fields), self.events
+        return event
+
+    async def expect_in_any_order(self, *states: str) -> list[dict[str, Any]]:
+        """The next events, sorted by state: these."""
+        await until(lambda: len(self.received) >= self._seen + len(states), PATIENCE_S)
+        found = self.events[self._seen : self._seen + len(states)]
+        self._seen += len(states)
+        assert sorted(event["state"] for event in found) == sorted(states), self.events
+        return sorted(found, key=lambda event: str(event["state"]))
+
+    @property
+    def received(self) -> list[Received]:
+        return self._receiver.requests
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(request.body) for request in self.received]
+
+    @property
+    def unexpected(self) -> list[str]:
+        """States of events that came without having been expected."""
+        return [str(event["state"]) for event in self.events[self._seen :]]

@@ -1,0 +1,122 @@
+"""`tongdai up` as an operator runs it: a process of its own, on free ports, with its data in a folder."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.e2e.sipp import free_port
+from tests.until import until
+
+START_S = 90.0  # the first start may fetch Asterisk
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Instance:
+    """`ready` is its ready.json. Addresses stay the same from start to start."""
+
+    def __init__(self, folder: Path, *, sandbox: bool) -> None:
+        self.data = folder / "data"
+        self.log = folder / "up.log"
+        self.http, self.sip = (f"127.0.0.1:{free_port('127.0.0.1')}" for _ in range(2))
+        first, last = _free_range()
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
+            "TONGDAI_DATA": str(self.data),
+            "TONGDAI_HTTP": self.http,
+            "TONGDAI_SIP": self.sip,
+            "TONGDAI_RTP": f"{first}-{last}",
+            "TONGDAI_SANDBOX": "1" if sandbox else "0",
+        }
+        self.ready: dict[str, Any] = {}
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """It is ready, as ready.json tells."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tongdai", "up"),
+                cwd=REPOSITORY,
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        file = self.data / "ready.json"
+        await until(lambda: self._is_over or self._is_told(file), START_S)
+        assert not self._is_over, self.said
+        self.ready = msgspec.json.decode(file.read_bytes())
+
+    async def interrupt(self) -> int:
+        """Ctrl-C. Its exit status."""
+        assert self._process
+        self._process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(40):
+            return await self._process.wait()
+
+    async def kill(self) -> None:
+        """kill -9: it can do nothing about it."""
+        assert self._process
+        self._process.kill()
+        await self._process.wait()
+
+    async def end(self) -> None:
+        """Whatever a test left of it is gone."""
+        if self._process and not self._is_over:
+            with contextlib.suppress(TimeoutError):
+                await self.interrupt()
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def processes(self) -> dict[int, str]:
+        """Command lines of all that runs for it, whoever started it: PostgreSQL, Asterisk, itself."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environ = (folder / "environ").read_bytes()
+                state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+                mine = str(self.data) in command or f"TONGDAI_DATA={self.data}\0".encode() in environ
+                if mine and state != "Z":
+                    found[int(folder.name)] = command
+        return found
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """The end of what it printed."""
+        return self.log.read_text(errors="replace")[-4_000:]
+
+    @property
+    def _is_over(self) -> bool:
+        return self._process is not None and self._process.returncode is not None
+
+    def _is_told(self, file: Path) -> bool:
+        """ready.json is of this start: after kill -9 there may be one of the last."""
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            return bool(msgspec.json.decode(file.read_bytes())["pid"] == self.pid)
+        return False
+
+
+def _free_range() -> tuple[int, int]:
+    """600 UDP ports, and as many for the sandbox after them, of which none seems to be in use."""
+    while True:
+        first = 2 * random.randrange(5_500, 15_000)  # noqa: S311 -- no secret
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + 1_200, 100):
+                probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                probe.bind(("127.0.0.1", port))
+            return first, first + 599
