@@ -200,7 +200,7 @@ async def _with_sandbox(
     made = await demo.make(database, seal, data, sip)
     first, last = configuration.port_range(settings.rtp)
     player = await carrier.start(
-        root, data / "sandbox", sip, _other_ports(first, last), settings.sip, made.domain, demo.robots(made)
+        root, data / "sandbox", sip, _other_ports(first, last), _from_here(settings.sip), made.domain, demo.robots(made)
     )
     stack.push_async_callback(player.stop)
     return made, player
@@ -212,6 +212,12 @@ def _sandbox_address(data: Path) -> str:
     if not path.exists():
         path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
     return path.read_text().strip()
+
+
+def _from_here(address: str) -> str:
+    """The address as this machine reaches itself: "any" is none that a carrier could be known by."""
+    host, port = configuration.address(address)
+    return f"127.0.0.1:{port}" if host == "0.0.0.0" else address  # noqa: S104 it is replaced
 
 
 def _other_ports(first: int, last: int) -> tuple[int, int]:
