@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tongdai.pbx import numbers, routing
 from tongdai.pbx.actions import Dial, Originate
 from tongdai.pbx.call import Call, Direction, Leg, Stage
-from tongdai.pbx.causes import BARRED, BUSY, OVERLOADED, UNALLOCATED
+from tongdai.pbx.causes import BARRED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
@@ -47,6 +47,8 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
     hotline = directory.hotline(signal.dialled)
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
+    if hotline and hotline.destination in directory.extensions:  # whose call it is, though nothing of his may ring
+        call = replace(call, extension=hotline.destination)
     return call, routing.from_hotline(hotline, scene)
 
 
@@ -126,7 +128,7 @@ def click_to_call(
     then = go(call, destination, scene, signal.at)
     dial = next((action for action in then.actions if isinstance(action, Dial)), None)
     if dial is None:
-        return Refuse(then.call.ending or BUSY)
+        return Refuse(then.call.ending or UNALLOCATED)
     originate = Originate(
         channel=signal.channel,
         endpoint=f"{command.ext}@{domain.name}",

@@ -50,7 +50,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
 def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
     """The record of an ended call. Outbound calls are from the hotline shown; inbound ones to the hotline called."""
     told = call.told_leg
-    from_number = call.shown or call.hotline if call.direction == "outbound" else call.caller_number
+    shown = call.shown or call.hotline if call.direction == "outbound" else ""
+    from_number = shown or call.caller_number
     ended_at = call.ended_at or call.started_at
     return Cdr(
         domain_uuid=call.domain_uuid,

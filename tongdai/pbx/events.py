@@ -76,8 +76,10 @@ def _from(call: Call, leg: Leg | None) -> str:
 
 
 def _to(call: Call, leg: Leg | None) -> str:
-    if call.direction == "outbound" or leg is None or leg.role == "caller":
+    if call.direction == "outbound" or (leg and leg.role == "caller"):
         return call.dialled
+    if leg is None:
+        return call.extension if call.direction == "inbound" and call.extension else call.dialled
     return leg.number
 
 

@@ -246,8 +246,6 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         connected_at=signal.at,
         sip_call_id=leg.sip_call_id or signal.sip_call_id,
     )
-    if call.stage is Stage.TALKING:  # who was thought to have ended it had handed it over
-        call = replace(call, hangup_by="", ended_at=None)
     call = replace(
         call,
         stage=Stage.TALKING,
@@ -256,6 +254,7 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         rounds=(),
         offered="",
         dial_ended=None,
+        ended_at=call.ended_at and max(call.ended_at, signal.at),  # who gives up may meet an answer on its way
     )
     if leg.leg_uuid:
         if call.direction == "inbound" and not any(
@@ -371,7 +370,10 @@ def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> 
     destination = routing.inside(call.overflow, scene, _own_extension(call)) if call.overflow else None
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
         return _give_up(call, ending)
-    call = replace(_failed(call, ending), overflow="", overflows=call.overflows + 1, rounds=(), queue="")
+    extension = call.extension or (call.overflow if call.overflow in scene.directory.extensions else "")
+    call = replace(
+        _failed(call, ending), overflow="", overflows=call.overflows + 1, rounds=(), queue="", extension=extension
+    )
     return go(call, destination, scene, at)
 
 
@@ -392,7 +394,8 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
 def _end(call: Call, at: datetime) -> Step:
     """No channel is left. The record is written now; its event waits for the recording."""
     ending, at = _ending(call), call.ended_at or _not_before(call, at)
-    call = replace(call, stage=Stage.ENDED, ended_at=at, ending=ending, offered="")
+    by = call.hangup_by or ("caller" if ending == causes.CANCELLED else "system")
+    call = replace(call, stage=Stage.ENDED, ended_at=at, ending=ending, hangup_by=by, offered="")
     told: tuple[Event, ...] = ()
     if not any("hangup" in leg.told for leg in call.legs):
         told = (events.tell(call, call.told_leg, "hangup", at),)

@@ -1,29 +1,47 @@
 """Attended transfer: two calls become one, and keep the identity of the first."""
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.signals import AttendedTransferred
 
 
-def merge(call: Call, consultation: Call, at: datetime) -> Call:
-    """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up: that is no end."""
+def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
+    """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up: that is no end.
+
+    Where the consultation had not been answered yet, what it was about to do goes on for the party handed over.
+    """
     known = {leg.channel for leg in call.legs}
     others = tuple(
         replace(leg, attempt=leg.attempt and call.attempt + leg.attempt)
         for leg in consultation.legs
         if leg.channel not in known
     )
-    is_talking = any(leg.connected_at for leg in others)
-    return replace(
+    merged = replace(
         call,
-        stage=Stage.TALKING if call.answered_at else call.stage,
+        channel=signal.channel,
         legs=(*call.legs, *others),
+        gone=(*call.gone, *consultation.gone),
         attempt=call.attempt + consultation.attempt,
         merged=(*call.merged, consultation.call_uuid, *consultation.merged),
-        answered_at=call.answered_at or (at if is_talking else None),
         hangup_by="",
         ended_at=None,
         record=call.record or consultation.record,
+    )
+    if consultation.answered_at:
+        return replace(merged, stage=Stage.TALKING, answered_at=call.answered_at or signal.at)
+    if consultation.stage not in (Stage.RINGING, Stage.WAITING):
+        return merged
+    return replace(
+        merged,
+        stage=consultation.stage,
+        queue=consultation.queue,
+        queued_at=consultation.queued_at,
+        offered=consultation.offered,
+        rounds=consultation.rounds,
+        until=consultation.until,
+        overflow=consultation.overflow,
+        overflows=consultation.overflows,
+        receive_dest=consultation.receive_dest or call.receive_dest,
+        dial_ended=consultation.dial_ended,
     )

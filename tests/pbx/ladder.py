@@ -1,0 +1,249 @@
+"""Call flows as text: what happens, and what comes of it. `ladders/*.txt` are read, played through `pbx`, compared.
+
+    A customer calls the hotline; extension 101 answers.      what it is about
+    given group 600 members=101,102                           how the company differs from company.COMPANY
+    0.1 LegDialed 101 | ringing | | ringing call 0899>101     seconds, signal | stage | actions | events
+    record ANSWERED NORMAL_CLEARING ...                       the record that the line above wrote
+
+Channels are named by who is behind them: customer, carrier, 101, and 101b for a second phone. Events are named by the
+leg whose id they carry; "call" is the conversation's own. Durations are duration/billsec. "#2" before a signal means
+the second call of the ladder.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from tests.pbx import company
+from tongdai import ids
+from tongdai.pbx import beginning, signals, transfer
+from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Originate, Rotate, Wait
+from tongdai.pbx.call import Call
+from tongdai.pbx.cdr import DIRECTIONS, Cdr
+from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.events import Event
+from tongdai.pbx.routing import Refuse, Scene
+from tongdai.pbx.step import Step, step
+
+FOLDER = Path(__file__).parent / "ladders"
+NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """One line of a ladder up to its first bar."""
+
+    said: str
+    at: datetime
+    call: str
+    words: tuple[str, ...]
+
+
+class Ladder(msgspec.Struct, frozen=True):
+    """`text` is the rungs and records as they are to be, blanks aside."""
+
+    name: str
+    about: str
+    scene: Scene
+    rungs: tuple[Rung, ...]
+    text: str
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What came of a rung. `before` is None where a call began, `signal` where the API asked for it."""
+
+    rung: Rung
+    before: Call | None
+    signal: signals.Signal | None
+    outcome: Step | Refuse
+
+    @property
+    def lines(self) -> list[str]:
+        if isinstance(self.outcome, Refuse):
+            return [f"{self.rung.said} | refused | {self.outcome.ending.status} {self.outcome.ending.cause}"]
+        return _lines(self.rung, self.outcome)
+
+
+def read(path: Path) -> Ladder:
+    about, scene, rungs, lines = "", company.scene(), [], []
+    for line in path.read_text().splitlines():
+        text = " ".join(line.split()).rstrip(" |")
+        if text.startswith("given "):
+            scene = company.given(scene, text.removeprefix("given "))
+        elif re.match(r"[0-9]+\.[0-9] ", text):
+            rungs.append(_rung(text.partition(" |")[0]))
+            lines.append(text)
+        elif text.startswith("record "):
+            lines.append(text)
+        else:
+            about = f"{about} {text}".strip()
+    return Ladder(path.stem, about, scene, tuple(rungs), "\n".join(lines))
+
+
+def _rung(said: str) -> Rung:
+    seconds, *words = said.split()
+    call = words.pop(0) if words[0].startswith("#") else "#1"
+    return Rung(said, NOON + timedelta(seconds=float(seconds)), call, tuple(words))
+
+
+def read_all() -> list[Ladder]:
+    return [read(path) for path in sorted(FOLDER.glob("*.txt"))]
+
+
+def played_text(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call) -> str:
+    """The ladder's text as it turns out."""
+    return "\n".join(line for played in play(ladder, kept) for line in played.lines)
+
+
+def play(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call) -> Iterator[Played]:
+    """What comes of each rung. `kept` is what becomes of a call between its signals: nothing."""
+    calls: dict[str, Call] = {}
+    for rung in ladder.rungs:
+        before = calls.get(rung.call)
+        played = _go_on(rung, before, calls, ladder.scene) if before else _begin(rung, ladder.scene)
+        if isinstance(played.outcome, Step):
+            calls[rung.call] = kept(played.outcome.call)
+        yield played
+
+
+def _begin(rung: Rung, scene: Scene) -> Played:
+    kind, *words = rung.words
+    if kind == "Click":
+        return Played(rung, None, None, _clicked(rung, words, scene))
+    via, caller, *rest = words
+    is_phone = via == "phone"
+    arrived = signals.Arrived(
+        call_uuid=_call_uuid(rung.call),
+        channel=caller if is_phone else "customer",
+        at=rung.at,
+        via="phone" if is_phone else "trunk",
+        endpoint=_endpoint(caller if is_phone else "carrier"),
+        dialled=rest[-1] if rest else caller,
+        caller_number=caller if rest else "",
+        sip_call_id=f"sip-{caller if is_phone else 'customer'}",
+    )
+    return Played(rung, None, arrived, beginning.arrive(arrived, "token", scene))
+
+
+def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
+    ext, phone, *rest = words
+    command = msgspec.convert(
+        {"type": "click2call", "ext": ext, "phone": phone, **dict(word.split("=") for word in rest)},
+        ClickToCall,
+        strict=False,
+    )
+    first = signals.Arrived(_call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, "")
+    begun = beginning.click_to_call(first, command, "token", scene)
+    return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
+
+
+def _go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Played:
+    kind, *words = rung.words
+    if kind == "AttendedTransferred":
+        channel, other = words
+        signal = signals.AttendedTransferred(channel, rung.at, calls[other].call_uuid)
+        return Played(rung, call, signal, Step(transfer.merge(call, calls[other], signal)))
+    happened = _signal(kind, words, rung.at, call)
+    return Played(rung, call, happened, step(call, happened, scene))
+
+
+def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:
+    """The signal that the words mean; where they name no channel, it is the one whose way we decide."""
+    made: signals.Signal
+    match kind, words:
+        case "LegDialed", (channel,):
+            made = signals.LegDialed(channel, at, _endpoint(channel), f"sip-{channel}")
+        case "LegHungUp", (channel, cause, *sip):
+            made = signals.LegHungUp(channel, at, int(cause), int(sip[0]) if sip else 0)
+        case "DialEnded", (channel, dialstatus):
+            made = signals.DialEnded(channel, at, dialstatus, 0)
+        case "BlindTransferred", (channel, dialled):
+            made = signals.BlindTransferred(channel, at, dialled)
+        case "AgentOffered", (extension,):
+            made = signals.AgentOffered(call.channel, at, extension)
+        case "TimerFired", ():
+            made = signals.TimerFired(call.channel, at)
+        case "RecordingFinished", (file,):
+            made = signals.RecordingFinished(call.channel, at, file if "." in file else "", failed=file == "lost")
+        case _, (channel,):
+            made = getattr(signals, kind)(channel, at)
+        case _:
+            raise ValueError(kind, words)
+    return made
+
+
+def _call_uuid(name: str) -> UUID:
+    return ids.derived(UUID(int=0), name)
+
+
+def _endpoint(channel: str) -> str:
+    """101 and 101b are phones of extension 101; what is not a number is behind the carrier's trunk."""
+    number = re.match(r"[0-9]*", channel)
+    return f"{number[0]}@example.vn" if number and number[0] else str(company.CARRIER)
+
+
+# --- as text
+
+
+def _lines(rung: Rung, step: Step) -> list[str]:
+    stage = f"{step.call.stage} done" if step.done else str(step.call.stage)
+    actions = "; ".join(map(_action, step.actions))
+    events = "; ".join(_event(step.call, event) for event in step.events)
+    line = " ".join(f"{rung.said} | {stage} | {actions} | {events}".split()).rstrip(" |")
+    return [line, _record(step.call, step.cdr)] if step.cdr else [line]
+
+
+def _action(action: Action) -> str:
+    match action:
+        case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
+            rung = ",".join(
+                f"{party.number}@carrier" if party.number else party.endpoint.partition("@")[0] for party in parties
+            )
+            more = [f'"{caller_name}"'] * bool(caller_name) + ["rec"] * record + [f"music={music}"] * bool(music)
+            return " ".join([f"Dial {channel}>{rung} {timeout_s}s as {caller_id}", *more])
+        case Originate():
+            shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer
+            rung = action.endpoint.partition("@")[0]
+            return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
+        case Wait(channel, music):
+            return f"Wait {channel} {music}"
+        case HangUp(channel, cause):
+            return f"HangUp {channel} {cause}"
+        case FinishRecording():
+            return "FinishRecording"
+        case Rotate(number):
+            return f"Rotate {number}"
+
+
+def _event(call: Call, event: Event) -> str:
+    body = event.body
+    text = f"{body.state} {_name(call, body.call_id)} {body.from_number}>{body.to_number}"
+    if body.state in ("hangup", "missed", "cdr"):
+        text += f" {body.duration}/{body.billsec}"
+    return text + " rec" * bool(body.recording_url)
+
+
+def _record(call: Call, cdr: Cdr) -> str:
+    direction = next(name for name, number in DIRECTIONS.items() if number == cdr.direction)
+    more = {
+        "hotline": cdr.hotline if cdr.hotline not in (cdr.from_number, cdr.to_number) else "",
+        "ext": cdr.extension,
+        "dest": cdr.receive_dest,
+        "by": cdr.hangup_by,
+        "id": _name(call, cdr.call_id),
+        "sip": cdr.sip_call_id.removeprefix("sip-"),
+        "rec": cdr.recording_status,
+    }
+    said = " ".join(f"{key}={value}" for key, value in more.items() if value)
+    numbers = f"{cdr.from_number}>{cdr.to_number}"
+    return f"record {cdr.status} {cdr.cause} {direction} {numbers} {cdr.duration}/{cdr.billsec} {said}"
+
+
+def _name(call: Call, call_id: UUID) -> str:
+    """Whose leg goes by an id."""
+    if call_id == call.call_uuid:
+        return "call"
+    return next((leg.channel for leg in call.legs if leg.leg_uuid == call_id), "?")
