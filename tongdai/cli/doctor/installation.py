@@ -77,8 +77,8 @@ async def _ari(url: str) -> tuple[Finding, Endpoints]:
     endpoints = {one["resource"]: one["state"] for one in listed}
     status, _ = await _get(f"{url}/ari/applications/tongdai")
     if status != 200:
-        return warn("switch", f"{where} answers, but no engine is linked to it", START), endpoints
-    return ok("switch", f"Asterisk {version}, {where}, linked"), endpoints
+        return warn("switch", f"{where} answers, but no engine has linked to it yet", START), endpoints
+    return ok("switch", f"Asterisk {version}, {where}"), endpoints
 
 
 def _no_switch(known: Settings, reason: Exception) -> Finding:
@@ -88,12 +88,12 @@ def _no_switch(known: Settings, reason: Exception) -> Finding:
 
 
 def _files(known: Settings) -> Iterator[Finding]:
-    """An existing Asterisk's files, which we read."""
+    """An existing Asterisk's files, which we read; its journal is made with its first call."""
     for name, what in (("asterisk_journal", "journal"), ("asterisk_spool", "spool")):
         path, variable = getattr(known, name), f"TONGDAI_{name.upper()}"
         if not path:
             yield fail(what, f"{variable} is not set", f"Set {variable}; see docs/existing-asterisk.md.")
-        elif not Path(path).exists():
+        elif not (Path(path).parent if what == "journal" else Path(path)).is_dir():
             yield fail(what, f"{path} is not there", f"Mend {variable}, or mount that folder here.")
         else:
             yield ok(what, path)
