@@ -70,6 +70,16 @@ def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Obj
     return pushed, gone
 
 
+def is_made_anew(key: tuple[str, str]) -> bool:
+    """Whether the object must be deleted before it is pushed over another.
+
+    A push changes what is there: a field left out stays, and a caller id left out becomes "unknown", which then is
+    shown instead of the caller's own. Phones' endpoints always have the same fields; trunks' do not.
+    """
+    kind, name = key
+    return kind == "endpoint" and "@" not in name
+
+
 def _phone(phone: Phone) -> Objects:
     address = f"{phone.extension}@{phone.domain}"
     return {
