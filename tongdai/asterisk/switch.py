@@ -169,10 +169,10 @@ class Switch:
         self, link: ari.Link, slots: asyncio.Semaphore, key: tuple[str, str], fields: provisioning.Fields
     ) -> None:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
-        requests = [link.request("PUT", _uri(key), body=body)]
-        if provisioning.is_made_anew(key):
-            requests.insert(0, link.request("DELETE", _uri(key)))
         async with slots:
+            requests = [link.request("PUT", _uri(key), body=body)]
+            if provisioning.is_made_anew(key):
+                requests.insert(0, link.request("DELETE", _uri(key)))
             *_, answer = await asyncio.gather(*requests)
         if answer.is_ok:
             self._pushed[key] = fields
