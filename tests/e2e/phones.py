@@ -188,7 +188,7 @@ class Talk:
         told = self._line.told[self.sip_call_id]
         with contextlib.suppress(AssertionError):
             await until(lambda: word in told or "aborted" in told, PATIENCE_S)
-        assert word in told, f"{word} was waited for; what came: {told}; {[one.start for one in self.messages]}"
+        assert word in told, f"{word} was waited for; what came: {told}; {[one.start for one in self.messages][-8:]}"
 
     def _speak(self) -> None:
         """To where the other side's last SDP wants it."""
@@ -308,6 +308,14 @@ class Carrier(Caller):
 
         found: list[Message] = await until(registered, PATIENCE_S)
         return found[-1]
+
+
+async def talk(one: Talk, other: Talk, seconds: float = 0.6) -> None:
+    """They hear each other, and go on for a while: until so much more audio has come to each."""
+    await one.hears(other)
+    await other.hears(one)
+    ends = [(each.voice, each.voice.packets + int(seconds / 0.02)) for each in (one, other)]
+    await until(lambda: all(voice.packets >= end for voice, end in ends), PATIENCE_S)
 
 
 @asynccontextmanager

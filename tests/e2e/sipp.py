@@ -87,7 +87,7 @@ class Sipp:
         writer.close()
 
     def _hear(self, told: str) -> None:
-        call_id = re.search(r"Call-ID: (\S+)", told)
+        call_id = re.search(r"(?i)Call-ID: (\S+)", told)
         word = re.search(r"Now: (\S+)", told)
         assert call_id, told
         if word and word[1] == "here":

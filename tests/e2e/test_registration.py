@@ -1,0 +1,81 @@
+"""Phones register by UDP and TCP, with digest, as extension@domain."""
+
+import pytest
+
+from tests.e2e.company import Company, Office
+from tests.e2e.phones import BOB_HZ, Transport, talk
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_phone_registers_calls_and_is_called(company: Company, transport: Transport) -> None:
+    async with (
+        company.phone("101", transport=transport) as alice,
+        company.phone("102", hertz=BOB_HZ, transport=transport) as bob,
+    ):
+        calling = await alice.calls("102")
+        called = await bob.rings()
+        await calling.ringing()
+        await called.answer()
+        await calling.answered()
+        await talk(calling, called)
+        await called.hang_up()
+        await calling.over()
+
+
+async def test_a_wrong_password_is_refused(company: Company) -> None:
+    async with company.phone("101", password="a-wrong-password") as stranger, company.phone("102") as bob:
+        assert not await stranger.register()
+        call = await bob.calls("101")
+        assert await call.refused() == 480, "nobody is registered there"
+        call = await stranger.calls("102")
+        assert await call.refused() == 401
+        assert bob.untaken == 0
+
+
+async def test_a_phone_that_signs_off_is_called_no_more(company: Company) -> None:
+    async with company.phone("101") as alice, company.phone("102") as bob:
+        assert await alice.register(expires_s=0)
+        call = await bob.calls("101")
+        assert await call.refused() == 480
+        assert await alice.register()
+        call = await bob.calls("101")
+        ring = await alice.rings()
+        await call.cancel()
+        await ring.cancelled()
+
+
+async def test_the_same_extension_lives_in_two_companies(company: Company, office: Office) -> None:
+    other = await office.company()
+    async with (
+        company.phone("101") as here,
+        other.phone("101") as there,
+        company.phone("102") as caller,
+        other.phone("102") as other_caller,
+    ):
+        call = await caller.calls("101")
+        ring = await here.rings()
+        assert ring.invite.header("From").startswith(f"<sip:102@{company.name}>")
+        other_call = await other_caller.calls("101")
+        other_ring = await there.rings()
+        assert other_ring.invite.header("From").startswith(f"<sip:102@{other.name}>")
+        assert (here.untaken, there.untaken) == (0, 0)
+        await call.cancel()
+        await other_call.cancel()
+        await ring.cancelled()
+        await other_ring.cancelled()
+
+
+async def test_every_phone_of_an_extension_rings_and_the_first_to_answer_talks(company: Company) -> None:
+    async with (
+        company.phone("101") as desk,
+        company.phone("101", transport="tcp") as mobile,
+        company.phone("102", hertz=BOB_HZ) as bob,
+    ):
+        call = await bob.calls("101")
+        on_desk, on_mobile = await desk.rings(), await mobile.rings()
+        await on_mobile.answer()
+        await on_desk.cancelled()
+        await call.answered()
+        await talk(call, on_mobile)
+        await call.hang_up()
+        await on_mobile.over()

@@ -1,0 +1,95 @@
+"""Trunks: by address, by digest, by registration. Calls come in by them and go out by them, shown by the hotline."""
+
+from tests.e2e import phones
+from tests.e2e.company import HOTLINE, Company, Office
+from tests.e2e.phones import Phone, talk
+from tests.e2e.sipp import free_port
+
+
+async def test_a_trunk_by_address(company: Company) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        await _calls_out(alice, carrier)
+        await _is_called(alice, carrier)
+
+
+async def test_the_hotline_is_shown_to_who_is_called(company: Company) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls("0909000111")
+        invite = (await carrier.rings()).invite
+        assert invite.start == f"INVITE sip:0909000111@{carrier.host} SIP/2.0"
+        assert invite.header("From").startswith(f"<sip:{HOTLINE}@")
+        assert invite.header("P-Asserted-Identity").startswith(f"<sip:{HOTLINE}@")
+        assert "101" not in invite.header("From") + invite.header("Contact") + invite.header("P-Asserted-Identity")
+        await call.cancel()
+
+
+async def test_an_extension_with_a_hotline_of_its_own_shows_that(company: Company) -> None:
+    await company.add_hotline("02873001234", company.trunk)
+    await company.change_extension("102", hotline="02873001234")
+    async with company.phone("102") as bob, company.carrier() as carrier:
+        call = await bob.calls("0909000111")
+        assert (await carrier.rings()).invite.header("From").startswith("<sip:02873001234@")
+        await call.cancel()
+
+
+async def test_a_trunk_by_digest(company: Company) -> None:
+    await company.change_trunk("trunk-password", auth="digest", username="customer7")
+    async with company.phone("101") as alice, company.carrier("customer7", "trunk-password") as carrier:
+        await _calls_out(alice, carrier, is_challenged=True)
+        await _is_called(alice, carrier)
+
+
+async def test_a_trunk_by_registration(company: Company) -> None:
+    async with company.phone("101") as alice, company.carrier("customer7", "trunk-password") as carrier:
+        await company.change_trunk("trunk-password", auth="registration", username="customer7")
+        register = await carrier.member()
+        assert register.header("To").startswith("<sip:customer7@")
+        await _calls_out(alice, carrier, is_challenged=True)
+        # A carrier calls us where we registered; the hotline stands in To alone.
+        contact = register.header("Contact").partition("<")[2].partition(">")[0]
+        await _is_called(alice, carrier, target=contact)
+
+
+async def test_numbers_go_out_as_the_carrier_wants_them(company: Company) -> None:
+    await company.change_trunk(number_format="e164")
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls("0909000111")
+        assert (await carrier.rings()).invite.start.startswith("INVITE sip:+84909000111@")
+        await call.cancel()
+
+
+async def test_a_stranger_cannot_call_by_somebody_elses_trunk(company: Company, office: Office) -> None:
+    address = "127.9.9.9"
+    async with (
+        company.phone("101") as alice,
+        phones.carrier(office.place, address, free_port(address)) as stranger,
+    ):
+        call = await stranger.calls(HOTLINE)
+        assert await call.refused() == 401
+        assert alice.untaken == 0
+
+
+async def _calls_out(alice: Phone, carrier: phones.Carrier, *, is_challenged: bool = False) -> None:
+    call = await alice.calls("0909000111")
+    customer = await carrier.called()
+    if is_challenged:
+        await customer.challenge()
+    await customer.ring()
+    await call.ringing()
+    await customer.answer()
+    await call.answered()
+    await talk(call, customer)
+    await call.hang_up()
+    await customer.over()
+
+
+async def _is_called(alice: Phone, carrier: phones.Carrier, target: str = "") -> None:
+    customer = await carrier.calls(HOTLINE, "0909000222", target=target)
+    ring = await alice.rings()
+    assert ring.invite.header("From").startswith("<sip:0909000222@")
+    await customer.ringing()
+    await ring.answer()
+    await customer.answered()
+    await talk(ring, customer)
+    await customer.hang_up()
+    await ring.over()
