@@ -66,6 +66,18 @@ async def test_a_repeat_publishes_nothing_and_burns_no_number(
         assert await tx.fetchval("SELECT count(*) FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid) == 2
 
 
+async def test_the_same_event_published_twice_at_the_same_time_is_one(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    event = samples.event(domain)
+
+    counts = await asyncio.gather(*(publish(database, [event]) for _ in range(6)))
+
+    assert sorted(counts) == [0, 0, 0, 0, 0, 1]
+    async with database.connection() as tx:
+        assert await seqs(tx, domain) == {event.event_uuid: 1}
+
+
 async def test_what_is_rolled_back_was_never_published(database: db.Database, domain: directory.Domain) -> None:
     lost, kept = samples.event(domain), samples.event(domain)
     with pytest.raises(ZeroDivisionError):

@@ -111,7 +111,6 @@ async def claim(
           FROM (
             SELECT endpoint FROM known UNION SELECT endpoint FROM subscriptions WHERE domain_uuid = ANY($1)
           ) AS asked LEFT JOIN known USING (endpoint)
-          WHERE room IS DISTINCT FROM 0
         ), heads AS (
           SELECT due.* FROM lanes CROSS JOIN LATERAL (
             SELECT domain_uuid, subscription_uuid, seq FROM deliveries AS delivery

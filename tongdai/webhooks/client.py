@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
@@ -96,16 +97,14 @@ class Client:
             return _failure(reason)
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
-        """The connection can be used again, or is closed: the status alone is what counts."""
+        """The body was read to its end and the connection can be used again, or else it will be closed."""
         if response.content.at_eof():
             return
-        try:
+        with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):  # the status alone is what counts
             async with asyncio.timeout(self._limits.body_s):
                 left = _BODY_BYTES
                 while left > 0 and (chunk := await response.content.read(left)):
                     left -= len(chunk)
-        except (TimeoutError, aiohttp.ClientError, ConnectionError):
-            response.close()
 
 
 _NOT_CONNECTED = "no connection"  # refused, filtered, forbidden or unknown: subscribers are not to map our network

@@ -144,9 +144,10 @@ class Dispatcher:
             raise
 
     async def _rounds(self) -> None:
+        await self._nap()
         while not self._is_stopping:
-            await self._nap()
             await self._round()
+            await self._nap()
         await self._finish()
 
     async def _nap(self) -> None:
