@@ -74,7 +74,7 @@ def read(path: Path) -> Ladder:
         if text.startswith("given "):
             scene = company.given(scene, text.removeprefix("given "))
         elif re.match(r"[0-9]+\.[0-9] ", text):
-            rungs.append(_rung(text.partition(" |")[0]))
+            rungs.append(rung(text.partition(" |")[0]))
             lines.append(text)
         elif text.startswith("record "):
             lines.append(text)
@@ -83,7 +83,7 @@ def read(path: Path) -> Ladder:
     return Ladder(path.stem, about, scene, tuple(rungs), "\n".join(lines))
 
 
-def _rung(said: str) -> Rung:
+def rung(said: str) -> Rung:
     seconds, *words = said.split()
     call = words.pop(0) if words[0].startswith("#") else "#1"
     return Rung(said, NOON + timedelta(seconds=float(seconds)), call, tuple(words))
@@ -103,13 +103,13 @@ def play(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call) -> It
     calls: dict[str, Call] = {}
     for rung in ladder.rungs:
         before = calls.get(rung.call)
-        played = _go_on(rung, before, calls, ladder.scene) if before else _begin(rung, ladder.scene)
+        played = go_on(rung, before, calls, ladder.scene) if before else begin(rung, ladder.scene)
         if isinstance(played.outcome, Step):
             calls[rung.call] = kept(played.outcome.call)
         yield played
 
 
-def _begin(rung: Rung, scene: Scene) -> Played:
+def begin(rung: Rung, scene: Scene) -> Played:
     kind, *words = rung.words
     if kind == "Click":
         return Played(rung, None, None, _clicked(rung, words, scene))
@@ -140,7 +140,7 @@ def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
     return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
 
 
-def _go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Played:
+def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Played:
     kind, *words = rung.words
     if kind == "AttendedTransferred":
         channel, other = words

@@ -267,8 +267,9 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
     if ours is None or ours.connected_at:
         return Step(call)
     call = _with_leg(call, ours.channel, connected_at=signal.at)
+    call, rang = tell(call, ours, "ringing", signal.at)  # told already, unless signals were lost
     call, told = tell(call, ours, "answered", signal.at)
-    return Step(call, events=told)
+    return Step(call, events=(*rang, *told))
 
 
 def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
@@ -303,6 +304,8 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
         call = replace(call, ended_at=_not_before(call, signal.at))
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
     call = _with_leg(call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status)
+    if leg.channel == call.channel and call.stage in (Stage.RINGING, Stage.WAITING):  # nobody's way is left to decide
+        call = replace(call, stage=Stage.RINGING, rounds=(), queue="", overflow="", offered="", dial_ended=None)
     told: tuple[Event, ...] = ()
     if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
@@ -327,8 +330,7 @@ def _in_our_hands(call: Call, signal: DialEnded | BlindTransferred) -> Call:
 def _dial_ended(call: Call, scene: Scene) -> Step:
     """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment later."""
     is_open = any(leg.attempt == call.attempt and not leg.connected_at for leg in call.live_legs)
-    leg = call.leg(call.channel)
-    if call.dial_ended is None or is_open or leg is None or not leg.is_live:
+    if call.dial_ended is None or is_open:
         return Step(call)
     return _not_answered(call, call.dial_ended, scene)
 

@@ -1,0 +1,170 @@
+"""Whatever a switch may tell, in whatever order and however often: what must be true of every call."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.pbx import company, ladder
+from tongdai.pbx.actions import Dial
+from tongdai.pbx.call import Call
+from tongdai.pbx.cdr import Cdr
+from tongdai.pbx.events import Body
+from tongdai.pbx.routing import Scene
+from tongdai.pbx.step import Step
+
+CHANNELS = ("customer", "carrier", "carrier2", "101", "101b", "102", "102b", "103")
+SIGNALS = (
+    *(
+        f"{kind} {channel}"
+        for channel in CHANNELS
+        for kind in ("LegDialed", "LegRinging", "LegAnswered", "HangupAsked", "OriginateRefused")
+    ),
+    *(f"LegHungUp {channel} {why}" for channel in CHANNELS for why in ("16", "0", "17 486", "19 480", "21 603")),
+    *(
+        f"DialEnded {channel} {status}"
+        for channel in ("customer", "101", "carrier")
+        for status in ("NOANSWER", "BUSY", "CHANUNAVAIL")
+    ),
+    *(f"BlindTransferred {channel} {to}" for channel in CHANNELS for to in ("103", "600", "700", "0912345678", "*9")),
+    "AgentOffered 101",
+    "AgentOffered 103",
+    "TimerFired",
+    "RecordingFinished a.wav",
+    "RecordingFinished lost",
+)
+BEGINNINGS = (
+    *(f"Arrived trunk 0899888999 {hotline}" for hotline in ("19001919", "19001600", "19001601", "19001700", "028123")),
+    *(f"Arrived phone 101 {number}" for number in ("0899888999", "102", "600", "601", "700", "101", "*9")),
+    *(f"Click 101 {number}" for number in ("0899888999", "102", "601")),
+)
+
+
+def _house(**domain: str) -> Scene:
+    scene = company.scene()
+    for text in (
+        "domain " + " ".join(f"{name}={value}" for name, value in domain.items()),
+        "group 600 members=101,102,103 overflow=700",
+        "group 601 strategy=sequential members=101,102,103 overflow=601",
+        "queue 700 agents=101,103 timeout_s=60 overflow=102",
+        "hotline 19001600 number=19001600 canonical=19001600 destination=600",
+        "hotline 19001601 number=19001601 canonical=19001601 destination=601",
+        "hotline 19001700 number=19001700 canonical=19001700 destination=700",
+        "extension 103 recording=false",
+    ):
+        scene = company.given(scene, text)
+    return scene
+
+
+HOUSES = {mode: _house(call_id_mode=mode) for mode in ("leg", "conversation")}
+RECORDED = [flow for flow in ladder.read_all() if "#2" not in flow.text and "refused" not in flow.text]
+
+STRANGERS = ("9.9 LegAnswered 102", "9.9 HangupAsked customer", "9.9 LegDialed 103", "9.9 LegHungUp 102 16")
+
+modes = st.sampled_from(sorted(HOUSES))
+delays = st.sampled_from((0.0, 0.1, 0.9, 3.0, 20.0, 61.0, -0.5))
+happenings = st.lists(st.tuples(st.sampled_from(SIGNALS), delays), max_size=40)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(modes, st.sampled_from(BEGINNINGS), happenings)
+def test_any_signals(mode: str, beginning: str, happening: list[tuple[str, float]]) -> None:
+    seconds, said = 0.0, [f"0.0 {beginning}"]
+    for signal, delay in happening:
+        seconds = max(0.0, seconds + delay)
+        said.append(f"{seconds:.1f} {signal}")
+    _check(_steps(said, HOUSES[mode]), mode)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.sampled_from(RECORDED), modes, st.data())
+def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.DataObject) -> None:
+    """A ladder, some of whose signals are lost, told again or told later; and strangers among them."""
+    first, *rest = [rung.said for rung in flow.rungs]
+    for _ in range(data.draw(st.integers(0, 6))):
+        place = data.draw(st.integers(0, len(rest)))
+        said = data.draw(st.sampled_from([*rest, *STRANGERS]))
+        if data.draw(st.booleans()):
+            rest.insert(place, said)
+        elif place < len(rest):
+            rest.pop(place)
+    scene = company.given(flow.scene, f"domain call_id_mode={mode}")
+    _check(_steps([first, *rest], scene), mode)
+
+
+def _steps(said: Sequence[str], scene: Scene) -> list[Step]:
+    """What comes of it, until all is said; at last everything that lives is hung up and the recording is there."""
+    begun = ladder.begin(ladder.rung(said[0]), scene)
+    if not isinstance(begun.outcome, Step):
+        return []
+    steps = [begun.outcome]
+    for text in said[1:]:
+        _go_on(steps, text, scene)
+    last = f"{max(float(text.split()[0]) for text in said):.1f}"
+    for leg in steps[-1].call.live_legs:
+        _go_on(steps, f"{last} LegHungUp {leg.channel} 16", scene)
+    _go_on(steps, f"{last} RecordingFinished a.wav", scene)
+    return steps
+
+
+def _go_on(steps: list[Step], said: str, scene: Scene) -> None:
+    before = steps[-1]
+    if before.done:
+        return
+    outcome = ladder.go_on(ladder.rung(said), before.call, {}, scene).outcome
+    assert isinstance(outcome, Step)
+    for action in outcome.actions:
+        if isinstance(action, Dial):
+            leg = outcome.call.leg(action.channel)
+            assert leg, action
+            assert leg.is_live, action
+    steps.append(outcome)
+
+
+def _check(steps: list[Step], mode: str) -> None:
+    if not steps:
+        return
+    assert steps[-1].done
+    told = [event.body for step in steps for event in step.events]
+    _check_events(told, steps[-1].call, mode)
+    records = [step.cdr for step in steps if step.cdr]
+    assert [step.cdr is not None for step in steps if step.done] == [True]
+    for record in records:
+        _check_record(record)
+    (last,) = [body for body in told if body.state == "cdr"]
+    record = records[-1]
+    assert (last.call_id, last.sip_call_id) == (record.call_id, record.sip_call_id)
+    assert last.duration == record.duration
+    assert len({(one.cdr_uuid, one.status, one.cause, one.time_ended, one.billsec) for one in records}) == 1
+
+
+def _check_events(told: list[Body], call: Call, mode: str) -> None:
+    counts = Counter((body.call_id, body.state) for body in told)
+    ringing = {body.call_id for body in told if body.state == "ringing"}
+    for (call_id, state), count in counts.items():
+        most = len({leg.leg_uuid for leg in call.told_legs}) if (mode, state) == ("conversation", "ringing") else 1
+        assert count <= most, (call_id, state)
+    for call_id in {call_id for call_id, state in counts if state == "answered"}:
+        assert call_id in ringing
+        assert counts[call_id, "hangup"] == 1
+    for call_id in {body.call_id for body in told}:
+        _check_order([body.state for body in told if body.call_id == call_id], mode)
+    assert all(0 <= body.billsec <= body.duration for body in told)
+
+
+def _check_order(states: list[str], mode: str) -> None:
+    known = ["ringing", "answered", "hangup", "missed", "cdr"]
+    ranks = [known.index(state) for state in states if mode == "leg" or state != "ringing"]
+    assert ranks == sorted(ranks), states
+
+
+def _check_record(record: Cdr) -> None:
+    assert record.time_started <= (record.time_answered or record.time_started) <= record.time_ended
+    shown = [moment.replace(microsecond=0) for moment in (record.time_started, record.time_ended)]
+    assert record.duration == (shown[1] - shown[0]).total_seconds()
+    assert 0 <= record.billsec <= record.duration
+    assert (record.status == "ANSWERED") == (record.time_answered is not None)
+    assert record.hangup_by in ("caller", "callee", "system")
+    assert all(UUID(id) for id in record.other_ids if not id.startswith("sip-"))
