@@ -5,9 +5,9 @@
     0.1 LegDialed 101 | ringing | | ringing call 0899>101     seconds, signal | stage | actions | events
     record ANSWERED NORMAL_CLEARING ...                       the record that the line above wrote
 
-Channels are named by who is behind them: customer, carrier, 101, and 101b for a second phone. Events are named by the
-leg whose id they carry; "call" is the conversation's own. Durations are duration/billsec. "#2" before a signal means
-the second call of the ladder.
+Channels are named by who is behind them: customer, carrier, 101, and 101b or 101-1 for a second phone. Events are named
+by the leg whose id they carry; "call" is the conversation's own. Durations are duration/billsec. "#2" before a signal
+means the second call of the ladder.
 """
 
 import re
@@ -130,13 +130,11 @@ def begin(rung: Rung, scene: Scene) -> Played:
 
 def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
     ext, phone, *rest = words
-    command = msgspec.convert(
-        {"type": "click2call", "ext": ext, "phone": phone, **dict(word.split("=") for word in rest)},
-        ClickToCall,
-        strict=False,
-    )
+    asked = dict(word.split("=") for word in rest)
+    phones = int(asked.pop("phones", "1"))
+    command = msgspec.convert({"type": "click2call", "ext": ext, "phone": phone, **asked}, ClickToCall, strict=False)
     first = signals.Arrived(_call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, "")
-    begun = beginning.click_to_call(first, command, "token", scene)
+    begun = beginning.click_to_call(first, command, "token", scene, phones)
     return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
 
 
@@ -206,7 +204,7 @@ def _action(action: Action) -> str:
             return " ".join([f"Dial {channel}>{rung} {timeout_s}s as {caller_id}", *more])
         case Originate():
             shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer
-            rung = action.endpoint.partition("@")[0]
+            rung = ",".join(action.channels)
             return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
         case Wait(channel, music):
             return f"Wait {channel} {music}"

@@ -203,20 +203,19 @@ class Switch:
                 log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
 
     async def originate(self, action: Originate, phones: Sequence[str]) -> bool:
-        """These phones of the extension ring; signals LegDialed of each, or OriginateRefused. Whether any rings."""
-        link = self._up()
-        rung = []
-        for number, phone in enumerate(phones):
-            request = translate.originate(action, phone, f"{action.channel}-{number}" if number else action.channel)
+        """These phones of the extension ring; signals LegDialed or OriginateRefused of each. Whether any rings."""
+        link, rings = self._up(), False
+        for channel_id, phone in zip(action.channels, phones, strict=True):
+            request = translate.originate(action, phone, channel_id)
             answer = await link.request(request.method, request.uri, request.query, request.body)
+            now = datetime.now(UTC)
             if answer.is_ok:
-                rung.append(msgspec.json.decode(answer.message_body, type=events.Channel))
-        now = datetime.now(UTC)
-        for channel in rung:
-            self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
-        if not rung:
-            self._on_signal(action.call_uuid, OriginateRefused(action.channel, now))
-        return bool(rung)
+                rings = True
+                channel = msgspec.json.decode(answer.message_body, type=events.Channel)
+                self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
+            else:
+                self._on_signal(action.call_uuid, OriginateRefused(channel_id, now))
+        return rings
 
     async def phones(self, endpoint: str) -> list[str]:
         """The registered phones of an extension, ready to dial: PJSIP/101@domain/sip:101@192.0.2.7:5060.

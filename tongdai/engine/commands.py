@@ -84,7 +84,7 @@ class Desk:
         phones = await self._engine.switch.phones(f"{command.ext}@{directory.domain.name}")
         if not phones:
             raise errors.UserNotRegistered
-        call, originate = self._begin(directory, command)
+        call, originate = self._begin(directory, command, len(phones))
         self._engine.open(call)
         self._engine.floor.update(call, call.started_at)
         await self._engine.ledger.commit(Step(call))
@@ -107,11 +107,11 @@ class Desk:
         if scene.calls >= directory.domain.max_calls:
             raise errors.TooManyCalls
 
-    def _begin(self, directory: Directory, command: ClickToCall) -> tuple[Call, Originate]:
+    def _begin(self, directory: Directory, command: ClickToCall, phones: int) -> tuple[Call, Originate]:
         call_uuid, now = ids.new(), datetime.now(UTC)
         endpoint = f"{command.ext}@{directory.domain.name}"
         first = Arrived(call_uuid, f"{call_uuid.hex}-ext", now, "phone", endpoint, command.phone, command.ext, "")
-        begun = beginning.click_to_call(first, command, new_token(), self._engine.floor.scene(directory))
+        begun = beginning.click_to_call(first, command, new_token(), self._engine.floor.scene(directory), phones)
         if isinstance(begun, Refuse):
             raise _refused(begun.ending)
         return begun

@@ -43,9 +43,9 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 class Originate(msgspec.Struct, frozen=True):
-    """Call an extension's phones under the channel id given; whoever answers is sent to dial `then`."""
+    """Call an extension's phones under these channel ids, one a phone; whoever answers is sent to dial `then`."""
 
-    channel: str
+    channels: tuple[str, ...]
     endpoint: str
     timeout_s: int
     caller_id: str

@@ -91,12 +91,12 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
 
 
 def click_to_call(
-    signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene
+    signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene, phones: int = 1
 ) -> tuple[Call, Originate] | Refuse:
     """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
 
-    Refused when there is no way to the number, or it is the extension's own. The extension's phones ring first, then
-    `phone` is dialled.
+    Refused when there is no way to the number, or it is the extension's own. The extension's `phones` ring first, all
+    of them under one leg id; then `phone` is dialled.
     """
     domain = scene.directory.domain
     if command.phone == command.ext:
@@ -106,19 +106,23 @@ def click_to_call(
     )
     if isinstance(destination, Refuse):
         return destination
-    agent = Leg(
-        channel=signal.channel,
-        number=command.ext,
-        role="caller",
-        is_extension=True,
-        started_at=signal.at,
-        leg_uuid=signal.call_uuid,
-    )
+    agents = [
+        Leg(
+            channel=f"{signal.channel}-{phone}" if phone else signal.channel,
+            number=command.ext,
+            role="caller",
+            is_extension=True,
+            started_at=signal.at,
+            leg_uuid=signal.call_uuid,
+        )
+        for phone in range(phones)
+    ]
     is_out = isinstance(destination, CallOut)
     hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
     call = replace(
-        _begin(signal, agent, "outbound" if is_out else "local", domain, dialled=command.phone, hotline=hotline),
+        _begin(signal, agents[0], "outbound" if is_out else "local", domain, dialled=command.phone, hotline=hotline),
         stage=Stage.CALLING,
+        legs=tuple(agents),
         extension=command.ext,
         shown=command.dest_cid_number or hotline,
         customer_id=command.customer_id,
@@ -130,7 +134,7 @@ def click_to_call(
     if dial is None:
         return Refuse(then.call.ending or UNALLOCATED)
     originate = Originate(
-        channel=signal.channel,
+        channels=tuple(agent.channel for agent in agents),
         endpoint=f"{command.ext}@{domain.name}",
         timeout_s=AGENT_RING_S,
         caller_id=command.src_cid_number or command.ext,

@@ -71,7 +71,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     recording_token: str = ""
     legs: tuple[Leg, ...] = ()
-    gone: tuple[str, ...] = ()  # channels whose end was told before their beginning
     attempt: int = 0  # how often parties have been dialled
     rounds: tuple[Round, ...] = ()  # still to ring
     until: datetime | None = None  # when ringing in rounds, or waiting, is over

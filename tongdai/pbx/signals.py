@@ -108,7 +108,7 @@ class RecordingFinished(msgspec.Struct, frozen=True):
 
 
 class OriginateRefused(msgspec.Struct, frozen=True):
-    """The switch would not call the click-to-call extension."""
+    """The switch would not call this phone of the click-to-call extension."""
 
     channel: str
     at: datetime

@@ -178,8 +178,6 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     """A party is being called. An extension's second phone shares the first one's leg id: it is one extension."""
     if known := call.leg(signal.channel):
         return _known_dialed(call, known, signal)
-    if signal.channel in call.gone:
-        return Step(call)
     user, at_sign, _ = signal.endpoint.partition("@")
     leg = Leg(
         channel=signal.channel,
@@ -190,10 +188,7 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
         sip_call_id=signal.sip_call_id,
         attempt=call.attempt,
     )
-    agent = call.legs[0]
-    if call.stage is Stage.CALLING and leg.number == agent.number:
-        leg = replace(leg, role="caller", leg_uuid=agent.leg_uuid, attempt=0, told=agent.told)
-    elif leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
+    if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
         leg = _called_by_name(call, leg)
     call = replace(call, legs=(*call.legs, leg), extension=call.extension or (leg.number if leg.leg_uuid else ""))
     return Step(*_ringing(call, leg, signal.at))
@@ -296,9 +291,7 @@ def _not_before(call: Call, at: datetime) -> datetime:
 
 def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     leg = call.leg(signal.channel)
-    if leg is None:
-        return Step(replace(call, gone=(*call.gone, signal.channel)))
-    if not leg.is_live:
+    if leg is None or not leg.is_live:
         return Step(call)
     if call.ended_at is None and _is_over_without(call, leg):
         call = replace(call, ended_at=_not_before(call, signal.at))

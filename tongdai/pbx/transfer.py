@@ -21,7 +21,6 @@ def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
         call,
         channel=signal.channel,
         legs=(*call.legs, *others),
-        gone=(*call.gone, *consultation.gone),
         attempt=call.attempt + consultation.attempt,
         merged=(*call.merged, consultation.call_uuid, *consultation.merged),
         hangup_by="",
