@@ -150,7 +150,7 @@ def _asterisk(settings: Settings, progress: Progress) -> packages.Root:
 async def _with_switch(stack: AsyncExitStack, settings: Settings, root: packages.Root) -> Settings:
     """The private Asterisk runs; the settings say where, as if it had been given."""
     data = settings.data.absolute()
-    spool = data / "asterisk" / "spool" / "recordings"
+    spool = data / "asterisk" / "spool" / "recording"  # ARI's own, so that all parts of a recording are together
     spool.mkdir(parents=True, exist_ok=True)
     running = await node.start(
         node.Spec(

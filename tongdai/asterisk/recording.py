@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import struct
 import wave
@@ -12,6 +13,8 @@ from uuid import UUID
 HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
 CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
 POLL_S = 0.02
+CUT = ".cut"  # beside a part: the moment (Unix seconds) up to which it counts
+RATE = 16_000  # bytes a second: 8 kHz, 16 bits, mono
 
 
 def place(domain_uuid: UUID, call_uuid: UUID, started_at: datetime) -> str:
@@ -27,6 +30,13 @@ async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
     parts = [part for call_uuid in call_uuids for part in sorted(spool.glob(f"{call_uuid.hex}-*.wav"))]
     await asyncio.gather(*(_closed(part) for part in parts))
     return await asyncio.to_thread(_join, parts, target)
+
+
+def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
+    """What the parts have up to this moment is all that counts of them: the recording goes on in another."""
+    for part in spool.glob(f"{call_uuid.hex}-*.wav"):
+        if not (mark := part.with_suffix(CUT)).exists():
+            mark.write_text(str(at.timestamp()))
 
 
 async def discard(spool: Path, call_uuid: UUID) -> None:
@@ -60,6 +70,7 @@ def _join(parts: list[Path], target: Path) -> bool:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     for part in spoken:
+        _shorten(part)
         _repair(part)
     if len(spoken) == 1:
         shutil.move(spoken[0], target)
@@ -72,6 +83,17 @@ def _join(parts: list[Path], target: Path) -> bool:
     for part in spoken:
         part.unlink()
     return True
+
+
+def _shorten(part: Path) -> None:
+    """To where it was cut, if it was: it went on until it was closed, which is when it was written last."""
+    mark = part.with_suffix(CUT)
+    if not mark.exists():
+        return
+    status = part.stat()
+    beyond = int(max(0.0, status.st_mtime - float(mark.read_text())) * RATE) & ~1  # whole samples
+    os.truncate(part, max(HEADER, status.st_size - beyond))
+    mark.unlink()
 
 
 def _append(part: Path, whole: wave.Wave_write) -> None:

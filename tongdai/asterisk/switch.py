@@ -14,7 +14,7 @@ import structlog
 
 from tongdai import errors, ids
 from tongdai.asterisk import ari, events, provisioning, translate
-from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Wait
+from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Record, Wait
 from tongdai.pbx.signals import LegDialed, OriginateRefused, Signal
 
 log = structlog.get_logger()
@@ -23,6 +23,8 @@ APP = "tongdai"
 ECHO_S = 2.0
 ECHO_LIMIT_S = 3.0
 RECONNECT_S = (0.5, 1.0, 2.0, 5.0)  # the last one repeats; Asterisk must have forgotten the old link
+SPY_TRIES, SPY_S = 50, 0.02
+CONFLICT = 409  # ARI: the channel is not in the application
 PUSHES = 32  # requests in flight while provisioning
 
 
@@ -190,6 +192,8 @@ class Switch:
                 await self._all(translate.dial(action))
             case Wait():
                 await self._all(translate.wait(action))
+            case Record():
+                await self._record(action)
             case HangUp():
                 await self._all([translate.hang_up(action)])
 
@@ -201,6 +205,18 @@ class Switch:
         for request, answer in zip(requests, answers, strict=True):
             if not answer.is_ok and answer.status_code not in (404, 409):
                 log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
+
+    async def _record(self, action: Record) -> None:
+        """The channel that listens in needs a moment to enter our application before it can record."""
+        listen, record = translate.record(action, datetime.now(UTC))
+        await self._all([listen])
+        for _ in range(SPY_TRIES):
+            answer = await self._up().request(record.method, record.uri, record.query)
+            if answer.status_code != CONFLICT:
+                break
+            await asyncio.sleep(SPY_S)
+        if not answer.is_ok:
+            log.error("switch.not_recording", channel=action.channel, status=answer.status_code)
 
     async def originate(self, action: Originate, phones: Sequence[str]) -> bool:
         """These phones of the extension ring; signals LegDialed or OriginateRefused of each. Whether any rings."""

@@ -4,13 +4,14 @@ What goes into a dial string is checked here once more, whoever wrote it: dial s
 """
 
 import re
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tongdai.asterisk import events
-from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
 from tongdai.pbx.signals import (
     Arrived,
     BlindTransferred,
@@ -157,6 +158,16 @@ def wait(action: Wait) -> list[Request]:
 
 def hang_up(action: HangUp) -> Request:
     return Request("DELETE", f"channels/{action.channel}", {"reason_code": str(action.cause)})
+
+
+def record(action: Record, at: datetime) -> list[Request]:
+    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files, which are named alike."""
+    spy = f"spy-{action.call_uuid.hex}-{at:%s}"
+    name = f"{action.call_uuid.hex}-{at:%s}-{action.channel}"
+    return [
+        Request("POST", f"channels/{action.channel}/snoop/{spy}", {"app": "tongdai", "spy": "both"}),
+        Request("POST", f"channels/{spy}/record", {"name": name, "format": "wav"}),
+    ]
 
 
 AUTO_ANSWER = {  # what phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream

@@ -24,7 +24,7 @@ from tongdai.engine.ledger import Ledger
 from tongdai.engine.mailbox import Mailbox, Yield
 from tongdai.pbx import beginning, transfer
 from tongdai.pbx import step as steps
-from tongdai.pbx.actions import Action, FinishRecording, HangUp, Rotate
+from tongdai.pbx.actions import Action, FinishRecording, HangUp, Record, Rotate
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.signals import (
@@ -189,7 +189,7 @@ class Engine:
         while not other.signals.empty():  # what came for it meanwhile is ours
             if not isinstance(late := other.signals.get_nowait(), Yield):
                 self.signal(call.call_uuid, late)
-        return Step(transfer.merge(call, consultation, signal))
+        return Step(transfer.merge(call, consultation, signal), transfer.recording(call, consultation))
 
     def _log(self, before: Call | None, step: Step, signal: Signal) -> None:
         log.info(
@@ -207,6 +207,9 @@ class Engine:
         match action:
             case FinishRecording():
                 self._spawn(self._finish_recording(call), "recording")
+            case Record(call_uuid=call_uuid):
+                recording.cut(self._place.spool, call_uuid, datetime.now(UTC))
+                await self._act_when_linked(action)
             case Rotate(ring_group=number):
                 await self._rotate(await self.directories.get(call.domain_uuid), number)
             case _:

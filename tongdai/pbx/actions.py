@@ -61,10 +61,17 @@ class FinishRecording(msgspec.Struct, frozen=True):
     call_uuid: UUID
 
 
+class Record(msgspec.Struct, frozen=True):
+    """Record the call on this channel from now on, instead of where it was recorded until now."""
+
+    channel: str
+    call_uuid: UUID
+
+
 class Rotate(msgspec.Struct, frozen=True):
     """Let the round robin of this ring group begin one further on."""
 
     ring_group: str
 
 
-Action = Dial | Wait | HangUp | Originate | FinishRecording | Rotate
+Action = Dial | Wait | HangUp | Originate | FinishRecording | Record | Rotate

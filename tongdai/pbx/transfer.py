@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from tongdai.pbx.actions import Record
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.signals import AttendedTransferred
 
@@ -44,3 +45,12 @@ def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
         receive_dest=consultation.receive_dest or call.receive_dest,
         dial_ended=consultation.dial_ended,
     )
+
+
+def recording(call: Call, consultation: Call) -> tuple[Record, ...]:
+    """The recording goes on where the new party is: Asterisk's hook on the party handed over does not hear the new one
+    while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
+    """
+    transferers = {leg.number for leg in call.legs if leg.connected_at and leg.is_extension}
+    targets = [leg for leg in consultation.live_legs if leg.number not in transferers]
+    return (Record(targets[0].channel, call.call_uuid),) if call.record and targets else ()
