@@ -104,12 +104,13 @@ class Switch:
     def _handle(self, name: str, data: bytes) -> None:
         try:
             event = events.decode(name, data)
-        except msgspec.ValidationError as reason:
+            meant = translate.signal(event) if event else None
+        except (msgspec.ValidationError, ValueError) as reason:
             log.warning("switch.odd_event", event_type=name, why=str(reason))
             return
         if isinstance(event, events.ChannelUserevent):
             self._echoed = asyncio.get_running_loop().time()
-        elif event is not None and (meant := translate.signal(event)):
+        elif meant:
             self._on_signal(*meant)
 
     async def _echo(self, link: ari.Link) -> None:

@@ -36,7 +36,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
-    """The call that an event is about and what it means for it; None when it is about no call of ours."""
+    """The call that an event is about and what it means for it; None when it is about no call of ours.
+
+    Raises ValueError for one that Asterisk would not send.
+    """
     match event:
         case events.StasisStart():
             return _entered(event)
@@ -80,8 +83,10 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
 
 
 def _to_user(rest: list[str]) -> str:
-    """The user part of a To header: where a carrier that we register with puts the number called."""
-    found = re.search(r"sips?:(\+?[0-9]+)@", rest[0]) if rest else None
+    """The user part of a To header, which its commas have parted: where a carrier that we register with puts the number
+    called.
+    """
+    found = re.search(r"sips?:(\+?[0-9]+)@", ",".join(rest))
     return found[1] if found else ""
 
 
@@ -203,7 +208,8 @@ def originate(action: Originate, contact: str, channel: str) -> Request:
 
 def shown(number: str) -> str:
     """A caller number that is safe as an extension of the dialplan; "anonymous" for what has no digits."""
-    return re.sub(r"[^+0-9]", "", number)[:32] or "anonymous"
+    digits = re.sub(r"[^0-9]", "", number)[:31]
+    return f"+{digits}" if digits and number.startswith("+") else digits or "anonymous"
 
 
 def name(text: str) -> str:
