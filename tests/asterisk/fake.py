@@ -1,0 +1,393 @@
+"""An Asterisk as its ARI speaks, on loopback: a real WebSocket server with the answers that Asterisk 22 gives to what
+we ask; anything else that is asked fails the test. Calls happen in it by script, whether anybody listens or not: the
+channels change, the journal tells, and who listens gets the events.
+
+`recordings` are what really went over the socket between `tongdai up` and Asterisk 22.10.1, with SIPp as phones and
+carrier, and what Asterisk wrote into its journal meanwhile; only the domain's and the trunk's names were made the same.
+"""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from tests.until import until
+from tongdai.asterisk.switch import Address
+
+RECORDINGS = Path(__file__).parent / "recordings"
+DOMAIN = "company.example.vn"
+TRUNK = "01a208b1-0000-7000-8000-000000000001"
+PHONES = {"eventSource": "endpoint:PJSIP"}  # never everything: that can deadlock Asterisk
+PAUSE_S = 0.5  # what is longer apart than this in a recording is one after the other for everybody
+_OURS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}")  # UUIDs version 7
+
+Json = dict[str, Any]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What was asked of it. `what` is method and URI."""
+
+    what: str
+    query: dict[str, str] = {}
+    body: Any = None
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """`frames` are events, and our requests with their answers, in order."""
+
+    told: str
+    frames: list[Json]
+    journal: list[dict[str, str]]
+
+    @property
+    def events(self) -> list[Json]:
+        return [frame for frame in self.frames if "type" in frame]
+
+
+def recording(name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: datetime | None = None) -> Recording:
+    """The recording as if it had been that domain's and trunk's, and had begun then."""
+    text = (RECORDINGS / f"{name}.json").read_text().replace(DOMAIN, domain).replace(TRUNK, trunk)
+    if began:
+        first = datetime.fromisoformat(msgspec.json.decode(text, type=Recording).events[0]["timestamp"])
+        text = _moved(text, began - first)
+    return msgspec.json.decode(text, type=Recording)
+
+
+def _moved(text: str, by: timedelta) -> str:
+    def stamp(found: re.Match[str]) -> str:
+        return _stamp(datetime.fromisoformat(found[0]) + by)
+
+    def seconds(found: re.Match[str]) -> str:
+        return f'"eventtime":"{float(found[1]) + by.total_seconds():.6f}"'
+
+    text = re.sub(r"\d{4}-\d\d-\d\dT[0-9:.]+\+0000", stamp, text)
+    return re.sub(r'"eventtime": ?"([0-9.]+)"', seconds, text)
+
+
+class FakeAsterisk:
+    """`objects` is what was provisioned, `asked` all requests in order, `contacts` phones by endpoint."""
+
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+        self.address = Address("", "tongdai", "a-password")
+        self.started_at = datetime.now(UTC)
+        self.objects: dict[tuple[str, str], dict[str, str]] = {}
+        self.channels: dict[str, Json] = {}
+        self.contacts: dict[str, str] = {}
+        self.asked: list[Request] = []
+        self.connections = 0
+        self.replaced = 0
+        self.is_echoing = True
+        self.is_answering = True
+        self._unknown: list[Request] = []
+        self._seen = 0  # of `asked`, by `expect`
+        self._socket: web.WebSocketResponse | None = None
+        self._transport: asyncio.Transport | None = None
+        self._numbers = itertools.count(1)
+        self._played: asyncio.Queue[tuple[Request, asyncio.Future[tuple[int, Any]]]] | None = None
+
+    # --- what the test does
+
+    async def expect(self, what: str, **query: str) -> Request:
+        """The next request of that method and URI (a regular expression), with at least that query."""
+
+        def found() -> int | None:
+            for index in range(self._seen, len(self.asked)):
+                asked = self.asked[index]
+                if re.fullmatch(what, asked.what) and query.items() <= asked.query.items():
+                    return index + 1
+            return None
+
+        self._seen = await until(found)
+        return self.asked[self._seen - 1]
+
+    def count(self, what: str) -> int:
+        """How many requests of that method and URI (a regular expression) there have been."""
+        return sum(re.fullmatch(what, asked.what) is not None for asked in self.asked)
+
+    async def send(self, event: Json | bytes) -> None:
+        """Who listens gets it; when nobody does it is lost, as with Asterisk."""
+        if self._socket is not None:
+            await self._socket.send_str((event if isinstance(event, bytes) else msgspec.json.encode(event)).decode())
+
+    async def hear(self) -> None:
+        """A controller is connected, and has asked all that it asks before it listens."""
+        await until(lambda: self._socket is not None)
+        await self.expect("POST events/user/echo")
+
+    async def lose_link(self) -> None:
+        """The connection breaks."""
+        self._socket = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def restart(self) -> None:
+        """It crashed and is up again: it knows nothing any more."""
+        await self.lose_link()
+        self.started_at, self.objects, self.channels = datetime.now(UTC), {}, {}
+
+    # --- calls that happen in it
+
+    async def arrives(
+        self, endpoint: str, dialled: str, *, caller: str = "0909000111", call: str = "", to: str = ""
+    ) -> str:
+        """A call from a trunk (its UUID) or a phone ("101@domain") is in Stasis. Its channel."""
+        via = "phone" if "@" in endpoint else "trunk"
+        channel = self._channel(endpoint, call or uuid4().hex, caller, "Ring")
+        await self._enters(channel, "arrived", via, dialled, *([to] if to else []))
+        return str(channel["id"])
+
+    async def rings(self, caller: str, endpoint: str, *, answers: bool = False) -> str:
+        """Dial() has made the endpoint ring. Its channel."""
+        call = self.channels[caller]["channelvars"]["TD_CALL_ID"]
+        peer = self._channel(endpoint, call, endpoint.partition("@")[0], "Down")
+        await self._dial(peer, "", caller)
+        peer["state"] = "Ringing"
+        await self._dial(peer, "RINGING", caller)
+        if answers:
+            await self.answers(peer["id"], caller)
+        return str(peer["id"])
+
+    async def answers(self, peer: str, caller: str) -> None:
+        for channel in (peer, caller):
+            self.channels[channel]["state"] = "Up"
+            self._write("ANSWER", self.channels[channel])
+        await self._dial(self.channels[peer], "ANSWER", caller)
+
+    async def returns(self, channel: str, dialstatus: str, cause: int = 0) -> None:
+        """Nobody answered: Dial() is over and the channel in Stasis again."""
+        await self._enters(self.channels[channel], "dialed", dialstatus, str(cause))
+
+    async def hangs_up(self, channel: str, cause: int = 16, tech_cause: int = 0) -> None:
+        """The party does; its channel is gone."""
+        at = self.channels[channel]
+        await self.send({"type": "ChannelHangupRequest", "timestamp": _stamp(), "channel": at, "cause": cause})
+        await self.ends(channel, cause, tech_cause, by=at["name"])
+
+    async def ends(self, channel: str, cause: int = 16, tech_cause: int = 0, *, by: str = "") -> None:
+        """The channel is gone, whyever."""
+        at = self.channels.pop(channel)
+        extra = {"hangupcause": cause, "hangupsource": by, "dialstatus": ""}
+        self._write("HANGUP", at, extra)
+        event = {"type": "ChannelDestroyed", "timestamp": _stamp(), "channel": at, "cause": cause}
+        await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
+
+    async def play(self, recording: Recording, quiet: Callable[[], Awaitable[object]]) -> None:
+        """It goes as recorded: events come, and where we asked something we must ask the same again.
+
+        `quiet` returns when all that was sent has been taken in; where time passed in the recording it is waited for.
+        """
+        self._played, journal, last = asyncio.Queue(), list(recording.journal), ""
+        names: dict[str, str] = {}
+        for frame in recording.frames:
+            if "request" in frame:
+                await self._is_asked(frame, names)
+                continue
+            if last and _moment(frame["timestamp"]) - _moment(last) > PAUSE_S:
+                await quiet()
+            last = frame["timestamp"]
+            while journal and float(journal[0]["eventtime"]) < _moment(last):
+                self._append(journal.pop(0))
+            await self.send(_renamed(frame, names))
+        for entry in journal:
+            self._append(entry)
+        await quiet()
+        assert self._played.empty(), "we asked for more than in the recording"
+        self._played = None
+
+    async def _is_asked(self, frame: Json, names: dict[str, str]) -> None:
+        assert self._played is not None
+        async with asyncio.timeout(10):
+            asked, answer = await self._played.get()
+        wanted = Request(frame["request"], frame["query"], frame.get("body"))
+        was, now = (_OURS.findall(msgspec.json.encode(each).decode()) for each in (wanted, asked))
+        names.update(zip(was, now, strict=True))
+        assert asked == msgspec.convert(_renamed(msgspec.to_builtins(wanted), names), Request), (asked, wanted)
+        answer.set_result((frame["status"], _renamed(frame.get("answer"), names)))
+
+    # --- the server
+
+    async def listen(self, request: web.Request) -> web.StreamResponse:
+        """GET /ari/events."""
+        login = aiohttp.encode_basic_auth(self.address.user, self.address.password)
+        if request.headers.get("Authorization") != login:
+            return web.Response(status=401)
+        if dict(request.query) != {"app": "tongdai"}:  # subscribeAll can deadlock Asterisk
+            self._unknown.append(Request("GET /ari/events", dict(request.query)))
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        before, self._socket, self._transport = self._socket, socket, request.transport
+        self.connections += 1
+        if before is not None:
+            self.replaced += 1
+            await before.send_json({"type": "ApplicationReplaced", "application": "tongdai", "timestamp": _stamp()})
+        async for message in socket:
+            await self._take(socket, msgspec.json.decode(message.data))
+        if self._socket is socket:
+            self._socket = None
+        return socket
+
+    async def _take(self, socket: web.WebSocketResponse, frame: Json) -> None:
+        body = msgspec.json.decode(frame["message_body"]) if "message_body" in frame else None
+        query = {part["name"]: part["value"] for part in frame.get("query_strings", [])}
+        asked = Request(f"{frame['method']} {frame['uri']}", query, body)
+        self.asked.append(asked)
+        if not self.is_answering:
+            return
+        status, answer = await self._answer(asked)
+        response = {"type": "RESTResponse", "request_id": frame["request_id"], "status_code": status}
+        if answer is not None:
+            response["message_body"] = msgspec.json.encode(answer).decode()
+        await socket.send_json(response)
+
+    async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: PLR0911
+        method, _, uri = asked.what.partition(" ")
+        if self._played is not None and uri.startswith("channels/"):
+            future: asyncio.Future[tuple[int, Any]] = asyncio.get_running_loop().create_future()
+            self._played.put_nowait((asked, future))
+            return await future
+        match method, uri.split("/"):
+            case "PUT", ["applications", "tongdai", "eventFilter"]:
+                return 200, {}
+            case "POST", ["applications", "tongdai", "subscription"] if asked.query == {
+                "eventSource": "endpoint:PJSIP"
+            }:
+                return 200, {}
+            case "GET", ["asterisk", "info"]:
+                return 200, {"status": {"startup_time": _stamp(self.started_at)}}
+            case "POST", ["events", "user", "echo"]:
+                if self.is_echoing:
+                    await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp()})
+                return 204, None
+            case "PUT" | "DELETE", ["asterisk", "config", "dynamic", "res_pjsip", kind, name]:
+                return self._provision(method, (kind, name), asked.body)
+            case "GET", ["channels"]:
+                return 200, list(self.channels.values())
+            case _, ["channels", channel, *rest]:
+                return await self._channels(method, channel, rest, asked)
+        return self._refuse(asked)
+
+    def _refuse(self, asked: Request) -> tuple[int, Any]:
+        self._unknown.append(asked)
+        return 404, {"message": "Resource not found"}
+
+    def _provision(self, method: str, key: tuple[str, str], body: Any) -> tuple[int, Any]:
+        if method == "DELETE":
+            return (204, None) if self.objects.pop(key, None) else (404, {"message": "Object not found"})
+        self.objects[key] = {field["attribute"]: field["value"] for field in body["fields"]}
+        return 200, body["fields"]
+
+    async def _channels(self, method: str, channel: str, rest: list[str], asked: Request) -> tuple[int, Any]:  # noqa: PLR0911
+        known = self.channels.get(channel)
+        match method, rest:
+            case "POST", [] if channel == "create":
+                made = self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
+                return 200, made
+            case "POST", [] if known is None:
+                return 200, self._originated(channel, asked)
+            case _ if known is None:
+                return 404, {"message": "Channel not found"}
+            case "GET", ["variable"]:
+                return 200, {"value": self.contacts.get(asked.query["variable"][20:-1], "")}
+            case "DELETE", []:
+                await self.ends(channel, int(asked.query.get("reason_code", "16")))
+                return 204, None
+            case "POST", ["variable" | "continue" | "answer" | "moh" as what]:
+                if known["dialplan"]["app_name"] != "Stasis":
+                    return 409, {"message": "Channel not in Stasis application"}
+                if what == "continue":
+                    known["dialplan"] = {"app_name": "Dial", "app_data": ""}
+                if what == "answer":
+                    known["state"] = "Up"
+                return 204, None
+        return self._refuse(asked)
+
+    def _originated(self, id: str, asked: Request) -> Json:
+        endpoint = asked.query["endpoint"].split("/")[1]
+        return self._channel(endpoint, asked.body["variables"]["__TD_CALL_ID"], "", "Down", id=id)
+
+    # --- small change
+
+    def _channel(self, endpoint: str, call: str, number: str, state: str, id: str = "") -> Json:
+        serial = next(self._numbers)
+        channel = {
+            "id": id or f"asterisk-1795442152.{serial}",
+            "name": f"PJSIP/{endpoint}-{serial:08x}",
+            "state": state,
+            "protocol_id": f"{serial}@phone",
+            "caller": {"name": "", "number": number},
+            "dialplan": {"app_name": "", "app_data": ""},
+            "creationtime": _stamp(),
+            "channelvars": {"TD_CALL_ID": call},
+        }
+        self.channels[str(channel["id"])] = channel
+        self._write("CHAN_START", channel | {"channelvars": {"TD_CALL_ID": ""}})  # it gets its call a moment later
+        return channel
+
+    async def _enters(self, channel: Json, *args: str) -> None:
+        channel["dialplan"] = {"app_name": "Stasis", "app_data": ",".join(("tongdai", *args))}
+        await self.send({"type": "StasisStart", "timestamp": _stamp(), "args": args, "channel": channel})
+
+    async def _dial(self, peer: Json, dialstatus: str, caller: str) -> None:
+        event = {"type": "Dial", "timestamp": _stamp(), "dialstatus": dialstatus}
+        await self.send({**event, "peer": peer, "caller": self.channels[caller]})
+
+    def _write(self, eventtype: str, channel: Json, extra: Json | None = None) -> None:
+        entry = {
+            "eventtype": eventtype,
+            "eventtime": f"{datetime.now(UTC).timestamp():.6f}",
+            "uniqueid": channel["id"],
+            "channame": channel["name"],
+            "accountcode": channel["channelvars"]["TD_CALL_ID"],
+            "eventextra": msgspec.json.encode(extra).decode() if extra else "",
+        }
+        self._append(entry)
+
+    def _append(self, entry: Json) -> None:
+        with self.journal.open("ab") as file:
+            file.write(msgspec.json.encode(entry) + b"\n")
+
+
+@asynccontextmanager
+async def running(journal: Path) -> AsyncIterator[FakeAsterisk]:
+    """It listens on a free port of loopback; at the end nothing may have been asked that it does not know."""
+    fake = FakeAsterisk(journal)
+    application = web.Application()
+    application.router.add_get("/ari/events", fake.listen)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.address = msgspec.structs.replace(fake.address, url=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    try:
+        yield fake
+    finally:
+        await fake.lose_link()
+        await runner.cleanup()
+    assert fake._unknown == []
+
+
+def _renamed(frame: Any, names: dict[str, str]) -> Any:
+    """With the ids that we chose this time."""
+    text = msgspec.json.encode(frame).decode()
+    for was, now in names.items():
+        text = text.replace(was, now)
+    return msgspec.json.decode(text)
+
+
+def _stamp(at: datetime | None = None) -> str:
+    """As Asterisk writes times."""
+    at = (at or datetime.now(UTC)).astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
+
+
+def _moment(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()

@@ -1,0 +1,409 @@
+"""Every event that Asterisk really sent means what it should; no value, whoever wrote it, means more than it says."""
+
+import contextlib
+import re
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.asterisk import fake
+from tongdai.asterisk import events, translate
+from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.signals import Signal
+
+CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
+HOSTILE = st.text() | st.text(alphabet="0159+@.-aA\r\n\x00\"'`<>${}&,;()[]|\\/ %#*", max_size=40)
+
+UNHURRIED = settings(deadline=None)
+
+# Call and channel, and what happened to them. TRUNK 19001919 0909000111: who called what from where.
+MEANT = {
+    "attended_transfer": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        2c Arrived phone 101@DOMAIN 102 101
+        2d LegDialed 102@DOMAIN
+        2d LegRinging
+        2d LegAnswered
+        1b LegHungUp 16 0
+        2c LegHungUp 16 0
+        1a HangupAsked
+        2d LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "blind_transfer": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        1a BlindTransferred 102
+        1b LegHungUp 16 0
+        1c LegDialed 102@DOMAIN
+        1c LegRinging
+        1c LegAnswered
+        1a HangupAsked
+        1a LegHungUp 16 0
+        1c LegHungUp 16 0
+    """,
+    "click_to_call": """
+        1a LegDialed 101@DOMAIN
+        1a LegRinging
+        1a LegAnswered
+        1b LegDialed TRUNK
+        1b LegRinging
+        1b LegAnswered
+        1b HangupAsked
+        1a LegHungUp 16 0
+        1b LegHungUp 16 0
+    """,
+    "click_to_call_rejected": """
+        1a LegDialed 101@DOMAIN
+        1a LegRinging
+        1a HangupAsked
+        1a LegHungUp 21 603
+    """,
+    "inbound_answered": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        1a HangupAsked
+        1b LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "inbound_busy": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b HangupAsked
+        1b LegHungUp 17 486
+        1a DialEnded BUSY 17
+        1a LegHungUp 17 486
+    """,
+    "inbound_by_registration": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        1a HangupAsked
+        1b LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "inbound_cancelled": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1a HangupAsked
+        1b LegHungUp 127 500
+        1a LegHungUp 127 487
+    """,
+    "inbound_rang_out": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1a DialEnded NOANSWER 0
+        1b LegHungUp 0 0
+        1a LegHungUp 19 480
+    """,
+    "inbound_unregistered": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1a DialEnded CHANUNAVAIL 0
+        1a LegHungUp 20 480
+    """,
+    "local_answered": """
+        1a Arrived phone 101@DOMAIN 102 101
+        1b LegDialed 102@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        1b HangupAsked
+        1b LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "outbound_answered": """
+        1a Arrived phone 101@DOMAIN 0909000111 101
+        1b LegDialed TRUNK
+        1b LegRinging
+        1b LegAnswered
+        1a HangupAsked
+        1a LegHungUp 16 0
+        1b LegHungUp 16 0
+    """,
+    "outbound_refused": """
+        1a Arrived phone 101@DOMAIN 0909000111 101
+        1b LegDialed TRUNK
+        1b HangupAsked
+        1a DialEnded CHANUNAVAIL 1
+        1b LegHungUp 1 404
+        1a LegHungUp 1 404
+    """,
+    "queue": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        1a HangupAsked
+        1b LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "ring_group": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1c LegDialed 102@DOMAIN
+        1b LegRinging
+        1c LegRinging
+        1b LegHungUp 26 0
+        1c LegAnswered
+        1c HangupAsked
+        1c LegHungUp 16 0
+        1a LegHungUp 16 0
+    """,
+    "semi_attended_transfer": """
+        1a Arrived trunk TRUNK 19001919 0909000111
+        1b LegDialed 101@DOMAIN
+        1b LegRinging
+        1b LegAnswered
+        2c Arrived phone 101@DOMAIN 102 101
+        2d LegDialed 102@DOMAIN
+        2d LegRinging
+        1b LegHungUp 16 0
+        2c LegHungUp 16 0
+        2d LegAnswered
+        2a HangupAsked
+        2d LegHungUp 16 0
+        2a LegHungUp 16 0
+    """,
+}
+
+
+# --- in
+
+
+def told(name: str) -> list[str]:
+    """The signals of a recording: which call's, which channel's, what; both numbered as they came."""
+    calls: dict[UUID, int] = {}
+    channels: dict[str, int] = {}
+    lines = []
+    for event in fake.recording(name).events:
+        if heard := _signal(event):
+            call, signal = heard
+            number = calls.setdefault(call, len(calls) + 1)
+            channel = channels.setdefault(signal.channel, len(channels) + 1)
+            lines.append(f"{number}{'abcd'[channel - 1]} {type(signal).__name__} {_said(signal)}".strip())
+    return lines
+
+
+def _signal(event: dict[str, Any]) -> tuple[UUID, Signal] | None:
+    decoded = events.decode(event["type"], msgspec.json.encode(event))
+    return translate.signal(decoded) if decoded else None
+
+
+def _said(signal: Signal) -> str:
+    """All of it but what differs from call to call."""
+    fields = msgspec.structs.asdict(signal)
+    different = ("channel", "at", "call_uuid", "sip_call_id")
+    said = [str(value) for name, value in fields.items() if name not in different]
+    return " ".join(said).replace(fake.TRUNK, "TRUNK").replace(fake.DOMAIN, "DOMAIN")
+
+
+def test_every_recording_is_tested() -> None:
+    assert set(MEANT) == {path.stem for path in fake.RECORDINGS.glob("*.json")}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_recorded_events_mean(name: str) -> None:
+    assert told(name) == [line.strip() for line in MEANT[name].strip().splitlines()]
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_times_and_sip_call_ids_are_asterisks_own(name: str) -> None:
+    for event in fake.recording(name).events:
+        if not (heard := _signal(event)):
+            continue
+        _, signal = heard
+        assert signal.at.isoformat(timespec="milliseconds").replace("+00:00", "+0000") == event["timestamp"]
+        if sip_call_id := getattr(signal, "sip_call_id", ""):
+            channel = event.get("channel") or event["peer"]
+            assert sip_call_id == channel["protocol_id"]
+
+
+@pytest.mark.parametrize("event", [{"type": "ContactStatusChange"}, {"type": "DeviceStateChanged"}])
+def test_events_we_do_not_use_are_left_unread(event: dict[str, str]) -> None:
+    assert _signal(event) is None
+
+
+def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
+    event = fake.recording("inbound_answered").events[-1]
+    for strange in ("", "0" * 31, "0" * 33):
+        event["channel"]["channelvars"] = {"TD_CALL_ID": strange}
+        assert _signal(event) is None
+
+
+@pytest.mark.parametrize(
+    ("dialled", "to", "number"),
+    [
+        ("19001919", ["<sip:0800@carrier>"], "19001919"),
+        ("+8419001919", [], "+8419001919"),
+        ("agent7", ["<sip:19001919@carrier>"], "19001919"),
+        ("agent7", ["<sips:+8419001919@carrier;user=phone>;tag=1"], "+8419001919"),
+        ("agent7", ["Sales", " Mr <sip:19001919@carrier>"], "19001919"),  # a comma in the name parts the arguments
+        ("agent7", ["<sip:agent7@carrier>"], "agent7"),
+        ("agent7", ["<sip:1900${SHELL(id)}@carrier>"], "agent7"),
+        ("agent7", [], "agent7"),
+    ],
+)
+def test_the_number_that_a_carrier_calls(dialled: str, to: list[str], number: str) -> None:
+    event = fake.recording("inbound_answered").events[0] | {"args": ["arrived", "trunk", dialled, *to]}
+    heard = _signal(event)
+    assert heard
+    assert getattr(heard[1], "dialled", None) == number
+
+
+@UNHURRIED
+@given(st.lists(HOSTILE, max_size=6))
+def test_whatever_stasis_is_called_with_is_a_signal_or_nothing_or_refused(args: list[str]) -> None:
+    event = fake.recording("inbound_answered").events[0]
+    for first in ([], ["arrived"], ["arrived", "trunk"], ["dialed"], ["dialed", "BUSY"], ["transferred"]):
+        with contextlib.suppress(ValueError):
+            _signal(event | {"args": first + args})
+
+
+# --- out
+
+
+def a_dial(*parties: Party, **changes: Any) -> Dial:
+    return Dial("asterisk-1.2", parties, 30, "0909000111", **changes)
+
+
+def test_dialling_an_extension() -> None:
+    requests = translate.dial(a_dial(Party("101@a.vn"), Party("102@a.vn"), record=True))
+    assert requests == [
+        translate.Request(
+            "POST",
+            "channels/asterisk-1.2/variable",
+            {"variable": "TD_DIAL", "value": "${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},30,"},
+        ),
+        translate.Request(
+            "POST",
+            "channels/asterisk-1.2/continue",
+            {"context": "dial-recorded", "extension": "0909000111", "priority": "1"},
+        ),
+    ]
+
+
+def test_outside_the_recording_hangs_on_the_party_called() -> None:
+    variable, place = translate.dial(a_dial(Party(fake.TRUNK, "+84909000111"), record=True))
+    assert variable.query["value"] == f"PJSIP/+84909000111@{fake.TRUNK},30,b(record^s^1)"
+    assert place.query["context"] == "dial"
+
+
+def test_music_plays_while_an_agent_rings() -> None:
+    variable, _ = translate.dial(a_dial(Party("101@a.vn"), music="jazz-2"))
+    assert variable.query["value"] == "${PJSIP_DIAL_CONTACTS(101@a.vn)},30,m(jazz-2)"
+
+
+def test_waiting_and_hanging_up() -> None:
+    assert translate.wait(Wait("c", "jazz")) == [
+        translate.Request("POST", "channels/c/answer"),
+        translate.Request("POST", "channels/c/moh", {"mohClass": "jazz"}),
+    ]
+    assert translate.hang_up(HangUp("c", 17)) == translate.Request("DELETE", "channels/c", {"reason_code": "17"})
+
+
+def an_originate(then: Dial, **changes: Any) -> Originate:
+    fields: dict[str, Any] = {"caller_id": "101", "caller_name": "Click2Call", "auto_answer": False} | changes
+    return Originate(("c",), "101@a.vn", 30, call_uuid=CALL, then=then, **fields)
+
+
+def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
+    then = a_dial(Party("102@a.vn"), record=True)
+    variables = translate.originate(an_originate(then, auto_answer=True), "PJSIP/x", "c").body["variables"]
+    assert translate.AUTO_ANSWER.items() <= variables.items()
+    assert variables["TD_RECORD"] == "yes"
+    variables = translate.originate(an_originate(a_dial(Party("102@a.vn"))), "PJSIP/x", "c").body["variables"]
+    assert not translate.AUTO_ANSWER.keys() & variables.keys()
+    assert "TD_RECORD" not in variables
+
+
+# --- what strangers write
+
+_SAFE_TARGET = r"(\$\{PJSIP_DIAL_CONTACTS\([0-9]{2,8}@[a-z0-9.-]+\)\}|PJSIP/\+?[0-9*#]{1,32}@[A-Za-z0-9-]{1,64})"
+_SAFE_DIAL = re.compile(rf"{_SAFE_TARGET}(&{_SAFE_TARGET})*,[0-9]+,(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?")
+PARTIES = st.builds(Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111"))
+
+
+@UNHURRIED
+@given(st.lists(PARTIES, min_size=1, max_size=3), HOSTILE | st.just("jazz"), st.booleans())
+def test_a_dial_string_means_what_it_says_or_is_refused(parties: list[Party], music: str, record: bool) -> None:
+    try:
+        value = translate.dial_string(a_dial(*parties, music=music, record=record))
+    except ValueError:
+        return
+    assert _SAFE_DIAL.fullmatch(value)
+
+
+@pytest.mark.parametrize(
+    "party",
+    [
+        Party("101@a.vn&PJSIP/102@b.vn"),
+        Party("101@a.vn)}${SHELL(id)"),
+        Party("101@a.vn\n"),
+        Party("101@${GLOBAL(X)}"),
+        Party("sip:0899@127.0.0.1:15099"),
+        Party(fake.TRUNK, "0909,30,U(x)"),
+        Party(fake.TRUNK, "sip:0899@127.0.0.1:15099"),
+        Party(fake.TRUNK, "0909000111\r\nX: 1"),
+        Party(fake.TRUNK, "٠٩٠٩"),
+        Party(f"{fake.TRUNK}&Local/s@x", "0909000111"),
+        Party(f"{fake.TRUNK};x", "0909000111"),
+    ],
+)
+def test_what_could_mean_more_is_refused(party: Party) -> None:
+    with pytest.raises(ValueError, match="not for a dial string"):
+        translate.dial(a_dial(party))
+
+
+@UNHURRIED
+@given(HOSTILE)
+def test_a_number_shown_is_digits(text: str) -> None:
+    assert re.fullmatch(r"\+?[0-9]{1,32}|anonymous", translate.shown(text))
+
+
+def test_a_number_is_shown_as_it_is() -> None:
+    assert [translate.shown(text) for text in ("0909000111", "+84909000111", "(028) 7300-1919", "", "+", "a b")] == [
+        "0909000111",
+        "+84909000111",
+        "02873001919",
+        "anonymous",
+        "anonymous",
+        "anonymous",
+    ]
+
+
+@UNHURRIED
+@given(HOSTILE)
+def test_a_name_cannot_leave_its_quotes(text: str) -> None:
+    name = translate.name(text)
+    assert len(name) <= 64
+    assert not re.search(r'[\x00-\x1f\x7f"<>\\;,$|&^(){}\[\]]', name)
+
+
+def test_a_name_stays_a_name() -> None:
+    assert translate.name("Nguyễn Văn An - 0899 (VIP)") == "Nguyễn Văn An - 0899 VIP"
+
+
+@UNHURRIED
+@given(caller_id=HOSTILE, caller_name=HOSTILE, to_id=HOSTILE, to_name=HOSTILE)
+def test_nothing_that_is_shown_at_a_click_to_call_can_do_more(
+    caller_id: str, caller_name: str, to_id: str, to_name: str
+) -> None:
+    then = Dial("c", (Party("102@a.vn"),), 30, to_id, caller_name=to_name)
+    asked = translate.originate(an_originate(then, caller_id=caller_id, caller_name=caller_name), "PJSIP/x", "c")
+    assert re.fullmatch(r'"[^"\x00-\x1f]*" <(\+?[0-9]+|anonymous)>', asked.query["callerId"])
+    assert re.fullmatch(r"\+?[0-9]+|anonymous", asked.query["extension"])
+    assert not re.search(r"[\x00-\x1f$&,;<>]", asked.body["variables"]["TD_SHOWN_NAME"])
