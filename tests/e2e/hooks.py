@@ -44,6 +44,13 @@ class Hook:
         assert sorted(event["state"] for event in found) == sorted(states), self.events
         return sorted(found, key=lambda event: str(event["state"]))
 
+    async def over(self, *, missed: bool = False, **fields: object) -> dict[str, Any]:
+        """A call's last events come, in order, all with these fields. The cdr event."""
+        await self.expect("hangup", **fields)
+        if missed:
+            await self.expect("missed", **fields)
+        return await self.expect("cdr", **fields)
+
     @property
     def received(self) -> list[Received]:
         return self._receiver.requests
