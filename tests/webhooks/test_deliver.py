@@ -20,7 +20,7 @@ from tests.webhooks.receivers import Received, Receiver, listening, receiving
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db
+from tongdai.store import db, deliveries
 from tongdai.webhooks import deliver, retry
 from tongdai.webhooks.client import Client, Limits
 from tongdai.webhooks.deliver import Dispatcher
@@ -635,6 +635,23 @@ async def test_an_endpoint_that_recovers_has_all_its_slots_again(
     assert receiver.busiest == 4
     async with database.connection() as tx:
         assert await tx.fetchval("SELECT failing_since FROM subscriptions") is None
+
+
+async def test_an_endpoint_has_no_room_before_its_failure_is_known(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    """Its answer may have been 410, and the next delivery nobody's wish."""
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, samples.event(domain))
+    async with Client(Guard(["127.0.0.0/8"]), "1") as client, database.connection() as tx:
+        [delivery] = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        dispatcher = Dispatcher(database, seal, client)
+        dispatcher._found.add(delivery.endpoint)
+        dispatcher._outcomes = [deliveries.Outcome(delivery, "failed")]
+
+        assert dispatcher._rooms() == {delivery.endpoint: 0}
+        await dispatcher._settle()
+        assert dispatcher._rooms() == {delivery.endpoint: None}
 
 
 # --- metrics

@@ -103,7 +103,7 @@ class Client:
         with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):  # the status alone is what counts
             async with asyncio.timeout(self._limits.body_s):
                 left = _BODY_BYTES
-                while left > 0 and (chunk := await response.content.read(left)):
+                while chunk := await response.content.read(left):  # nothing, once nothing is left
                     left -= len(chunk)
 
 
