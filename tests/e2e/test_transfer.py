@@ -1,0 +1,162 @@
+"""Transfers by phones: the call keeps its identity, there is one record, and the parties hear each other."""
+
+from typing import Any
+
+from tests.e2e import tones
+from tests.e2e.company import HOTLINE, Company
+from tests.e2e.hooks import Hook
+from tests.e2e.phones import Phone, Talk
+from tests.until import until
+
+BOB_HZ = 620
+
+
+async def test_blind_transfer_of_a_customer(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.refer(f"<sip:102@{company.name}>")
+        with_bob = await bob.rings()
+        hangup, ringing = await hook.expect_in_any_order("hangup", "ringing")
+        assert (hangup["call_id"], hangup["to_number"]) == (conversation, "101")
+        assert (ringing["to_number"], ringing["from_number"]) == ("102", "0909000111")
+        assert ringing["call_id"] != conversation == ringing["conversation_id"]
+
+        await with_bob.answer()
+        await hook.expect("answered", call_id=ringing["call_id"], conversation_id=conversation, to_number="102")
+        await both_talk(with_bob, customer)
+        await customer.hang_up()
+        await hook.expect("hangup", call_id=ringing["call_id"], to_number="102")
+        record = await one_record(company, hook, conversation)
+        assert (record["from_number"], record["to_number"], record["hangup_by"]) == ("0909000111", HOTLINE, "caller")
+        assert await company.api.cdr(ringing["call_id"]) == record
+        await both_are_recorded(company, record, talk, with_bob, customer)
+
+
+async def test_blind_transfer_to_a_number_outside(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.refer(f"<sip:0908000222@{company.name}>")
+        outside = await carrier.rings()
+        await outside.answer()
+        await outside.hears(customer)
+        await customer.hang_up()
+        await hook.expect("hangup", call_id=conversation)
+        await one_record(company, hook, conversation)
+
+
+async def test_blind_transfer_to_a_phone_that_is_not_there_ends_the_call(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.refer(f"<sip:103@{company.name}>")
+        await customer.over()
+        await hook.expect("hangup", call_id=conversation)
+        await one_record(company, hook, conversation)
+
+
+async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        consultation = (await hook.expect("ringing", to_number="102", from_number="101", direction="local"))["call_id"]
+        await asked.answer()
+        await asking.answered()
+        await hook.expect("answered", call_id=consultation)
+        await asked.hears(asking)
+
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await both_talk(asked, customer)
+        await hook.expect("hangup", call_id=conversation, to_number="101")
+        await asked.hang_up()
+        await hook.expect("hangup", call_id=consultation, conversation_id=conversation)
+        record = await one_record(company, hook, conversation)
+        assert await company.api.cdr(consultation) == record
+        assert await company.api.cdr(asking.sip_call_id) == record
+        await both_are_recorded(company, record, talk, asked, customer)
+
+
+async def test_attended_transfer_while_the_target_still_rings(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        await asking.ringing()
+        consultation = (await hook.expect("ringing", to_number="102"))["call_id"]
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await hook.expect("hangup", call_id=conversation, to_number="101")
+        await asked.answer()
+        await hook.expect("answered", call_id=consultation)
+        await asked.hears(customer)
+        await customer.hang_up()
+        await hook.expect("hangup", call_id=consultation)
+        await one_record(company, hook, conversation)
+
+
+async def test_outbound_call_is_transferred_to_a_colleague(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        talk = await alice.calls("0909000333")
+        customer = await carrier.rings()
+        await customer.answer()
+        await talk.answered()
+        await both_talk(customer, talk)
+        conversation = (await hook.expect("ringing", direction="outbound"))["call_id"]
+        await hook.expect("answered", call_id=conversation)
+
+        await talk.refer(f"<sip:102@{company.name}>")
+        with_bob = await bob.rings()
+        _, ringing = await hook.expect_in_any_order("hangup", "ringing")
+        assert (ringing["from_number"], ringing["to_number"]) == ("102", "0909000333")
+        await with_bob.answer()
+        await hook.expect("answered", call_id=ringing["call_id"])
+        await both_talk(with_bob, customer)
+        await with_bob.hang_up()
+        await hook.expect("hangup", call_id=ringing["call_id"])
+        record = await one_record(company, hook, conversation)
+        assert (record["direction"], record["extension"]) == (3, "101")
+        await both_are_recorded(company, record, talk, with_bob, customer)
+
+
+async def answered_inbound(alice: Phone, carrier: Any, hook: Hook) -> tuple[Talk, Talk, str]:
+    """A customer talks with Alice: the customer's side, Alice's side, and the call's id."""
+    customer = await carrier.calls(HOTLINE)
+    talk = await alice.rings()
+    conversation: str = (await hook.expect("ringing", to_number="101", direction="inbound"))["call_id"]
+    await talk.answer()
+    await customer.answered()
+    await hook.expect("answered", call_id=conversation)
+    await both_talk(talk, customer)
+    return customer, talk, conversation
+
+
+async def both_talk(one: Talk, other: Talk) -> None:
+    """They hear each other, and go on for a second (50 packets of 20 ms)."""
+    await one.hears(other)
+    await other.hears(one)
+    before = other.voice.packets
+    await until(lambda: other.voice.packets >= before + 50)
+
+
+async def one_record(company: Company, hook: Hook, conversation: str) -> dict[str, Any]:
+    """The cdr event comes, and there is this one record and no other."""
+    await hook.expect("cdr", conversation_id=conversation)
+    listed = (await company.api.get("/v1/cdr")).json["data"]
+    assert [item["id"] for item in listed] == [conversation]
+    record = await company.api.cdr(conversation)
+    assert (record["status"], record["cause"]) == ("ANSWERED", "NORMAL_CLEARING")
+    assert record["billsec"] <= record["duration"]
+    return record
+
+
+async def both_are_recorded(company: Company, record: dict[str, Any], *talks: Talk) -> None:
+    """Everybody who talked is heard in the recording."""
+    played = await company.api.get(record["recording_url"])
+    samples = tones.samples_of(played.body)
+    for talk in talks:
+        assert tones.longest(samples, talk.voice.hertz) > 0, talk.voice.hertz
