@@ -15,7 +15,7 @@ from tongdai import errors
 
 REQUEST_S = 5.0
 HANDSHAKE_S = 5.0
-BACKLOG = 50_000  # events read but not yet taken; beyond it the reader waits and Asterisk will cut us off
+BACKLOG = 50_000  # events read but not yet taken; who is further behind does better to begin anew
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class Link:
         self._session, self._socket = session, socket
         self._numbers = itertools.count(1)
         self._asked: dict[str, asyncio.Future[Response]] = {}
-        self._events: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue(BACKLOG)
+        self._events: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         self._reader = asyncio.create_task(self._read(), name="ari-reader")
 
     async def request(
@@ -85,23 +85,24 @@ class Link:
             async for message in self._socket:
                 if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     continue
-                await self._handle(message.data.encode() if isinstance(message.data, str) else message.data)
+                self._handle(message.data.encode() if isinstance(message.data, str) else message.data)
+                if self._events.qsize() > BACKLOG:
+                    return
         finally:
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(errors.SwitchDown("the link to Asterisk was lost"))
-            await self._events.put(None)
+            self._events.put_nowait(None)
 
-    async def _handle(self, data: bytes) -> None:
+    def _handle(self, data: bytes) -> None:
         try:
             frame = _FRAME.decode(data)
-        except msgspec.DecodeError:  # one bad frame must not end the reader
+            response = _RESPONSE.decode(data) if frame.type == "RESTResponse" else None
+        except (msgspec.DecodeError, UnicodeDecodeError):  # one bad frame must not end the reader
             return
-        if frame.type != "RESTResponse":
-            await self._events.put((frame.type, data))
-            return
-        response = _RESPONSE.decode(data)
-        if (answer := self._asked.get(response.request_id)) and not answer.done():
+        if response is None:
+            self._events.put_nowait((frame.type, data))
+        elif (answer := self._asked.get(response.request_id)) and not answer.done():
             answer.set_result(response)
 
 
