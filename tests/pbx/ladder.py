@@ -21,7 +21,7 @@ import msgspec
 from tests.pbx import company
 from tongdai import ids
 from tongdai.pbx import beginning, signals, transfer
-from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Originate, Rotate, Wait
+from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Originate, Record, Rotate, Wait
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
 from tongdai.pbx.commands import ClickToCall
@@ -143,7 +143,8 @@ def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Playe
     if kind == "AttendedTransferred":
         channel, other = words
         signal = signals.AttendedTransferred(channel, rung.at, calls[other].call_uuid)
-        return Played(rung, call, signal, Step(transfer.merge(call, calls[other], signal)))
+        merged = Step(transfer.merge(call, calls[other], signal), transfer.recording(call, calls[other]))
+        return Played(rung, call, signal, merged)
     happened = _signal(kind, words, rung.at, call)
     return Played(rung, call, happened, step(call, happened, scene))
 
@@ -206,14 +207,12 @@ def _action(action: Action) -> str:
             shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer
             rung = ",".join(action.channels)
             return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
-        case Wait(channel, music):
-            return f"Wait {channel} {music}"
-        case HangUp(channel, cause):
-            return f"HangUp {channel} {cause}"
+        case Wait(channel, what) | HangUp(channel, what):
+            return f"{type(action).__name__} {channel} {what}"
+        case Record(what) | Rotate(what):
+            return f"{type(action).__name__} {what}"
         case FinishRecording():
             return "FinishRecording"
-        case Rotate(number):
-            return f"Rotate {number}"
 
 
 def _event(call: Call, event: Event) -> str:

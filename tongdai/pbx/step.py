@@ -77,7 +77,7 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
             return _forgotten(call, signal)
         case Stage.CALLING, OriginateRefused():
             return _originate_refused(call, signal)
-        case _, BlindTransferred() if _is_back(call, signal):
+        case Stage.RINGING | Stage.TALKING, BlindTransferred() if _is_back(call, signal):
             return _blind_transfer(call, signal, scene)
         case _:
             return Step(call)
@@ -298,7 +298,7 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
     call = _with_leg(call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status)
     if leg.channel == call.channel and call.stage in (Stage.RINGING, Stage.WAITING):  # nobody's way is left to decide
-        call = replace(call, stage=Stage.RINGING, rounds=(), queue="", overflow="", offered="", dial_ended=None)
+        call = replace(call, rounds=(), until=None, queue="", overflow="", offered="", dial_ended=None)
     told: tuple[Event, ...] = ()
     if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)

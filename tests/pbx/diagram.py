@@ -1,0 +1,138 @@
+"""Draws docs/call-flow.md from the code: every call that a ladder knows, at every moment, meets every signal.
+
+python -m tests.pbx.diagram      writes it anew
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from tests.pbx import ladder
+from tongdai.pbx import signals
+from tongdai.pbx.call import Call, Stage, due
+from tongdai.pbx.routing import Scene
+from tongdai.pbx.step import Step, step
+
+PAGE = Path(__file__).parents[2] / "docs" / "call-flow.md"
+
+_INTRODUCTION = """\
+# How calls go
+
+Drawn from `tongdai/pbx` by running it: every call of `tests/pbx/ladders`, at every moment of its life, met every
+signal. Do not edit it: `python -m tests.pbx.diagram` draws it anew, and a test fails when it is old.
+
+A call is always at one of five stages. A *signal* is what the switch, a queue or a timer tells of it; the code then
+says which stage comes next, what the switch must do (*actions*) and what subscribers are told (*events*). The flows
+themselves, line by line, are in [`tests/pbx/ladders`](../tests/pbx/ladders).
+
+- **calling**: click-to-call, the extension's own phones ring
+- **ringing**: somebody is being called
+- **waiting**: in a queue, with music
+- **talking**: two parties are connected; the switch alone keeps them so
+- **ended**: no channel is left; at most the recording is still being finished
+"""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing that a signal made of a call at a stage. `before` None where the call began."""
+
+    before: Stage | None
+    signal: str
+    after: Stage
+    actions: tuple[str, ...]
+    events: tuple[str, ...]
+    is_noted: bool  # the call is not the same as before
+
+
+def page() -> str:
+    changes = sorted(set(_changes()), key=_order)
+    return f"{_INTRODUCTION}\n{_drawing(changes)}\n{_table(changes)}"
+
+
+def _changes() -> Iterator[Change]:
+    for flow in ladder.read_all():
+        for played in ladder.play(flow):
+            if isinstance(played.outcome, Step):
+                if played.before is None or isinstance(played.signal, signals.AttendedTransferred):
+                    yield _change(played.before, played.rung.words[0], played.outcome)
+                yield from _met(played.outcome.call, flow.scene)
+
+
+def _met(call: Call, scene: Scene) -> Iterator[Change]:
+    for signal in _signals(call):
+        yield _change(call, type(signal).__name__, step(call, signal, scene))
+
+
+def _signals(call: Call) -> Iterator[signals.Signal]:
+    """Everything that could happen to a call a second later."""
+    at = (call.ended_at or call.returned_at or call.answered_at or call.started_at) + timedelta(seconds=1)
+    for channel in (*(leg.channel for leg in call.legs), "stranger"):
+        yield signals.LegDialed(channel, at, "104@example.vn", "sip-104")
+        yield signals.LegRinging(channel, at)
+        yield signals.LegAnswered(channel, at)
+        yield signals.HangupAsked(channel, at)
+        yield signals.LegHungUp(channel, at, 16)
+        yield signals.DialEnded(channel, at, "NOANSWER", 0)
+        yield signals.OriginateRefused(channel, at)
+        yield from (signals.BlindTransferred(channel, at, number) for number in ("102", "700", "0912345678", "99"))
+    yield signals.AgentOffered(call.channel, at, "101")
+    yield signals.TimerFired(call.channel, due(call) or at)
+    yield signals.RecordingFinished(call.channel, at, "a.wav")
+
+
+def _change(before: Call | None, signal: str, outcome: Step) -> Change:
+    return Change(
+        before=before.stage if before else None,
+        signal=signal,
+        after=outcome.call.stage,
+        actions=tuple(type(action).__name__ for action in outcome.actions),
+        events=tuple(event.body.state for event in outcome.events),
+        is_noted=outcome.call != before,
+    )
+
+
+def _order(change: Change) -> tuple[int, str, int, str]:
+    stages = list(Stage)
+    first = stages.index(change.before) if change.before else -1
+    return first, change.signal, stages.index(change.after), repr(change)
+
+
+def _drawing(changes: list[Change]) -> str:
+    """The moves from stage to stage, in Mermaid."""
+    edges: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for change in changes:
+        if change.before != change.after:
+            edges[change.before or "[*]", change.after][change.signal] = None
+    lines = [f"    {before} --> {after}: {', '.join(kinds)}" for (before, after), kinds in edges.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "    ended --> [*]", "```", ""])
+
+
+def _table(changes: list[Change]) -> str:
+    """What each signal may come to at each stage. What is not in it changes nothing."""
+    cells: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
+    for change in changes:
+        if change.is_noted or change.actions or change.events:
+            cells[change.before or "(none)", change.signal].append(change)
+    lines = [
+        f"| {before} | {signal} | {_list(change.after for change in found)} |"
+        f" {_list(action for change in found for action in change.actions)} |"
+        f" {_list(event for change in found for event in change.events)} |"
+        for (before, signal), found in cells.items()
+    ]
+    head = [
+        "What each signal may come to. One that is not listed at a stage is a straggler there and changes nothing.\n",
+        "| at | signal | then | actions | events |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *lines, ""])
+
+
+def _list(names: Iterator[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
