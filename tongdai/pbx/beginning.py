@@ -12,8 +12,6 @@ from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
 from tongdai.pbx.signals import Arrived
 from tongdai.pbx.step import Step, go, tell, with_events
 
-AGENT_RING_S = 30  # click-to-call: how long the extension's own phone rings
-
 
 def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
     """A call from a phone or a trunk begins; the scene is its domain's."""
@@ -95,8 +93,8 @@ def click_to_call(
 ) -> tuple[Call, Originate] | Refuse:
     """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
 
-    Refused when there is no way to the number, or it is the extension's own. The extension's `phones` ring first, all
-    of them under one leg id; then `phone` is dialled.
+    Refused when there is no way to the number, or it is the extension's own. The extension, which exists, has all its
+    `phones` ring first, for as long as it rings on any call, all of them under one leg id; then `phone` is dialled.
     """
     domain = scene.directory.domain
     if command.phone == command.ext:
@@ -136,7 +134,7 @@ def click_to_call(
     originate = Originate(
         channels=tuple(agent.channel for agent in agents),
         endpoint=f"{command.ext}@{domain.name}",
-        timeout_s=AGENT_RING_S,
+        timeout_s=scene.directory.extensions[command.ext].ring_timeout_s,
         caller_id=command.src_cid_number or command.ext,
         caller_name=command.src_cid_name,
         auto_answer=command.auto_answer,
