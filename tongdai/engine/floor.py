@@ -68,7 +68,11 @@ class Floor:
             waiting = {str(call.call_uuid): call for call in self.calls(domain_uuid) if _waits_in(call, queue.number)}
             if not waiting:
                 continue
-            agents = {name: self._agent(domain_uuid, name, name in taken) for name in queue.agents}
+            agents = {
+                name: self._agent(domain_uuid, name, name in taken)
+                for name in queue.agents
+                if (known := directory.extensions.get(name)) and known.enabled
+            }
             callers = [queueing.Waiting(key, call.queued_at or call.started_at) for key, call in waiting.items()]
             for caller, agent in queueing.offers(queue, callers, agents, now):
                 found.append((waiting[caller.call], agent))

@@ -1,11 +1,13 @@
 """Automatic call distribution: which waiting call is offered to which agent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from tongdai.pbx.directory import Queue
+
+REST_S = 1  # at least, after an offer in vain: an agent whose phone is away would be asked again and again
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -26,19 +28,23 @@ class Agent(msgspec.Struct, frozen=True):
 def offers(
     queue: Queue, waiting: Sequence[Waiting], agents: Mapping[str, Agent], now: datetime
 ) -> list[tuple[Waiting, str]]:
-    """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent gets one call."""
-    free = sorted(
-        (name for name in queue.agents if _is_free(queue, agents.get(name, Agent()), now)), key=_idle(queue, agents)
-    )
+    """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent gets one call.
+
+    `agents` are those of the queue who may be rung at all; idle for ever first, the queue's own order between equals.
+    """
+    free = [name for name in _present(queue, agents) if _is_free(queue, agents[name], now)]
+    free.sort(key=lambda name: _last_asked(agents[name]))
     return list(zip(sorted(waiting, key=lambda caller: (caller.since, caller.call)), free, strict=False))
 
 
 def next_look(queue: Queue, agents: Mapping[str, Agent], now: datetime) -> datetime | None:
     """When an agent who is only resting or wrapping up becomes free; None when no clock will free one."""
-    moments = [
-        _free_at(queue, agents.get(name, Agent())) for name in queue.agents if not agents.get(name, Agent()).talks
-    ]
+    moments = [_free_at(queue, agents[name]) for name in _present(queue, agents) if not agents[name].talks]
     return min((moment for moment in moments if moment and moment > now), default=None)
+
+
+def _present(queue: Queue, agents: Mapping[str, Agent]) -> list[str]:
+    return [name for name in dict.fromkeys(queue.agents) if name in agents]
 
 
 def _is_free(queue: Queue, agent: Agent, now: datetime) -> bool:
@@ -47,17 +53,11 @@ def _is_free(queue: Queue, agent: Agent, now: datetime) -> bool:
 
 
 def _free_at(queue: Queue, agent: Agent) -> datetime | None:
-    rested = agent.ignored_at and agent.ignored_at + timedelta(seconds=queue.rest_s)
+    rested = agent.ignored_at and agent.ignored_at + timedelta(seconds=max(queue.rest_s, REST_S))
     wrapped_up = agent.talked_until and agent.talked_until + timedelta(seconds=queue.wrap_up_s)
     return max(filter(None, (rested, wrapped_up)), default=None)
 
 
-def _idle(queue: Queue, agents: Mapping[str, Agent]) -> Callable[[str], tuple[float, int]]:
-    """A sort key: never used first, then the longest idle; the queue's own order between equals."""
-
-    def key(name: str) -> tuple[float, int]:
-        agent = agents.get(name, Agent())
-        last = max(filter(None, (agent.talked_until, agent.ignored_at)), default=None)
-        return (last.timestamp() if last else 0.0, queue.agents.index(name))
-
-    return key
+def _last_asked(agent: Agent) -> float:
+    last = max(filter(None, (agent.talked_until, agent.ignored_at)), default=None)
+    return last.timestamp() if last else 0.0

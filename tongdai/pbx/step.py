@@ -251,17 +251,15 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         dial_ended=None,
         ended_at=call.ended_at and max(call.ended_at, signal.at),  # who gives up may meet an answer on its way
     )
-    if leg.leg_uuid:
-        if call.direction == "inbound" and not any(
-            other.connected_at for other in call.told_legs if other.channel != leg.channel
-        ):
-            call = replace(call, extension=leg.number)
-        call, told = tell(call, leg, "answered", signal.at)
-        return Step(call, events=told)
-    ours = next((own for own in call.told_legs if own.role == "caller" and own.is_live), None)
-    if ours is None or ours.connected_at:
+    is_first = not any(other.connected_at for other in call.told_legs if other.channel != leg.channel)
+    if call.direction == "inbound" and leg.leg_uuid and is_first:
+        call = replace(call, extension=leg.number)
+    mine = call.leg(call.channel)
+    if mine and mine.is_live and not mine.connected_at:
+        call = _with_leg(call, mine.channel, connected_at=signal.at)
+    ours = leg if leg.leg_uuid else mine
+    if ours is None or ours.leg_uuid is None:
         return Step(call)
-    call = _with_leg(call, ours.channel, connected_at=signal.at)
     call, rang = tell(call, ours, "ringing", signal.at)  # told already, unless signals were lost
     call, told = tell(call, ours, "answered", signal.at)
     return Step(call, events=(*rang, *told))
