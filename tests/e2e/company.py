@@ -181,6 +181,10 @@ class Company:
             known = await hotlines.get(tx, self.uuid, number)
             await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, destination=destination))
 
+    async def remove_hotline(self, number: str) -> None:
+        async with self._office.database.transaction() as tx:
+            await hotlines.delete(tx, self.uuid, number)
+
     async def add_ring_group(self, number: str, *members: str, **properties: Any) -> None:
         """A ring group, and the hotline leads to it."""
         async with self._office.database.transaction() as tx:

@@ -19,10 +19,11 @@ from typing import Literal
 
 import msgspec
 
-from tests.e2e import sipp
+from tests.e2e import sipp, tones
 from tests.e2e.sipp import Message, Sipp
 from tests.e2e.voice import Voice
 from tests.until import until
+from tongdai.asterisk import music
 
 PATIENCE_S = 15.0
 ALICE_HZ, BOB_HZ, CAROL_HZ, CUSTOMER_HZ = 440, 620, 780, 1_040
@@ -129,6 +130,20 @@ class Talk:
     async def hears(self, other: "Talk | float") -> None:
         """The other's voice, or that frequency, is what comes in."""
         await self.voice.hears(other.voice.hertz if isinstance(other, Talk) else other)
+
+    async def hears_music(self) -> None:
+        """Of the hold music's own notes, one after the other."""
+        heard: set[float] = set()
+        notes = sorted({note for chord in music.CHORDS for note in chord})
+
+        def two_notes() -> bool:
+            strengths = {note: tones.strength(self.voice.heard, note) for note in notes}
+            loudest = max(notes, key=strengths.__getitem__)
+            if strengths[loudest] > 500:
+                heard.add(loudest)
+            return len(heard) >= 2
+
+        await until(two_notes, PATIENCE_S)
 
     @property
     def replaces(self) -> str:
@@ -344,11 +359,13 @@ async def phone(
                 *_keys(user=extension, domain=domain, password=password),
             )
         )
-        stack.push_async_callback(made.end)
         await until(lambda: made.line.own, PATIENCE_S)
         if registers:
             await until(made.register, PATIENCE_S)
-        yield made
+        try:
+            yield made
+        finally:
+            await made.end()
 
 
 @asynccontextmanager
@@ -369,8 +386,10 @@ async def carrier(
                 *_keys(user=username or "carrier", password=password or "none"),
             )
         )
-        stack.push_async_callback(made.end)
-        yield made
+        try:
+            yield made
+        finally:
+            await made.end()
 
 
 def _socket(address: str, transport: Transport, port: int = 0) -> tuple[str, ...]:

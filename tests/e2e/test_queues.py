@@ -1,11 +1,8 @@
 """The hotline leads to a queue: callers wait with music, in order, for the agent who has been idle longest."""
 
-from tests.e2e import tones
 from tests.e2e.company import HOTLINE, Company
 from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, PATIENCE_S, Talk, talk
-from tests.until import until
-from tongdai.asterisk import music
+from tests.e2e.phones import BOB_HZ, Talk, talk
 
 
 async def test_a_caller_hears_music_then_the_agent(company: Company, hook: Hook) -> None:
@@ -14,7 +11,7 @@ async def test_a_caller_hears_music_then_the_agent(company: Company, hook: Hook)
         customer = await carrier.calls(HOTLINE, "0909000111")
         await customer.answered()
         ring = await alice.rings()
-        await hears_music(customer)
+        await customer.hears_music()
         call_id = (await hook.expect("ringing", to_number="101", from_number="0909000111"))["call_id"]
         await ring.answer()
         await hook.expect("answered", call_id=call_id)
@@ -48,7 +45,7 @@ async def test_callers_keep_their_positions(company: Company) -> None:
         ring = await alice.rings()
         second = await carrier.calls(HOTLINE, "0909000222")
         await second.answered()
-        await hears_music(second)
+        await second.hears_music()
 
         await ring.reject(486)
         again = await alice.rings()  # after her rest
@@ -125,7 +122,7 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
     async with company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE)
         await customer.answered()
-        await hears_music(customer)
+        await customer.hears_music()
         await customer.hang_up()
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
@@ -144,21 +141,6 @@ async def test_the_customer_gives_up_while_an_agent_rings(company: Company, hook
         await hook.over(missed=True, call_id=call_id)
         record = await company.api.cdr(call_id)
         assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "extension": "101"}
-
-
-async def hears_music(party: Talk) -> None:
-    """The tune's own notes, one after the other, and nobody's voice."""
-    heard: set[float] = set()
-    notes = sorted({note for chord in music.CHORDS for note in chord})
-
-    def two_notes() -> bool:
-        strengths = {note: tones.strength(party.voice.heard, note) for note in notes}
-        loudest = max(notes, key=strengths.__getitem__)
-        if strengths[loudest] > 500:
-            heard.add(loudest)
-        return len(heard) >= 2
-
-    await until(two_notes, PATIENCE_S)
 
 
 def caller(ring: Talk) -> str:

@@ -1,0 +1,165 @@
+"""An extension dials: a number outside by the domain's trunk and hotline, or a colleague."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+
+from tests.e2e.company import HOTLINE, Company
+from tests.e2e.hooks import Hook
+from tests.e2e.phones import BOB_HZ, Talk, talk
+
+CUSTOMER = "0909000111"
+
+
+async def test_a_customer_answers(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls(CUSTOMER)
+        who: dict[str, Any] = {
+            "direction": "outbound",
+            "from_number": "101",
+            "to_number": CUSTOMER,
+            "hotline": HOTLINE,
+            "sip_call_id": call.sip_call_id,
+        }
+        call_id = (await hook.expect("ringing", **who))["call_id"]
+        who |= {"call_id": call_id, "conversation_id": call_id}
+        customer = await carrier.rings()
+        await call.ringing()
+        await customer.answer()
+        await call.answered()
+        await hook.expect("answered", **who)
+        await talk(call, customer)
+        await customer.hang_up()
+        await call.over()
+        await hook.over(**who)
+        record = await company.api.cdr(call.sip_call_id)
+        assert record == record | {
+            "id": call_id,
+            "status": "ANSWERED",
+            "cause": "NORMAL_CLEARING",
+            "direction": 3,
+            "extension": "101",
+            "from_number": HOTLINE,
+            "to_number": CUSTOMER,
+            "hangup_by": "callee",
+        }
+        assert await company.api.cdr(customer.sip_call_id) == record
+
+
+async def busy(customer: Talk) -> None:
+    await customer.reject(486)
+
+
+async def rejects(customer: Talk) -> None:
+    await customer.ring()
+    await customer.reject(603)
+
+
+async def rings_out(customer: Talk) -> None:
+    await customer.ring()
+    await customer.reject(480)
+
+
+async def unreachable(customer: Talk) -> None:
+    await customer.progress()
+    await customer.reject(480)
+
+
+async def invalid(customer: Talk) -> None:
+    await customer.reject(404)
+
+
+async def congested(customer: Talk) -> None:
+    await customer.reject(503)
+
+
+Outcome: TypeAlias = tuple[Callable[[Talk], Awaitable[None]], str, str, int]
+"""What a customer does, the record's status and cause, and the status that the extension's phone gets."""
+OUTCOMES: list[Outcome] = [
+    (busy, "BUSY", "USER_BUSY", 486),
+    (rejects, "BUSY", "CALL_REJECTED", 403),
+    (rings_out, "NO-ANSWERED", "NO_ANSWER", 480),
+    (unreachable, "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 480),
+    (invalid, "INVALID", "UNALLOCATED_NUMBER", 404),
+    (congested, "CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 503),
+]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: outcome[0].__name__)
+async def test_a_customer_does_not(company: Company, hook: Hook, outcome: Outcome) -> None:
+    does, status, cause, code = outcome
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls(CUSTOMER)
+        call_id = (await hook.expect("ringing", from_number="101"))["call_id"]
+        await does(await carrier.called())
+        assert await call.refused() == code
+        cdr = await hook.over(call_id=call_id, billsec=0, to_number=CUSTOMER)
+        assert cdr["recording_url"] == ""
+        record = await company.api.cdr(call_id)
+        assert record == record | {"status": status, "cause": cause, "billsec": 0, "time_answered": ""}
+
+
+async def test_the_extension_gives_up(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls(CUSTOMER)
+        call_id = (await hook.expect("ringing"))["call_id"]
+        customer = await carrier.rings()
+        await call.ringing()
+        await call.cancel()
+        await customer.cancelled()
+        await hook.over(call_id=call_id)
+        record = await company.api.cdr(call_id)
+        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "hangup_by": "caller"}
+
+
+async def test_a_company_without_a_hotline_calls_nobody(company: Company, hook: Hook) -> None:
+    await company.remove_hotline(HOTLINE)
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls(CUSTOMER)
+        assert await call.refused() == 603
+        await hook.expect("ringing")
+        cdr = await hook.over()
+        record = await company.api.cdr(cdr["conversation_id"])
+        assert record == record | {"status": "INVALID", "cause": "OUTGOING_CALL_BARRED"}
+        assert carrier.untaken == 0
+
+
+async def test_a_colleague_answers(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob:
+        call = await alice.calls("102")
+        ring = await bob.rings()
+        who = {"direction": "local", "from_number": "101", "to_number": "102", "hotline": ""}
+        call_id = (await hook.expect("ringing", **who))["call_id"]
+        await ring.answer()
+        await call.answered()
+        await hook.expect("answered", call_id=call_id)
+        await talk(call, ring)
+        await call.hang_up()
+        await ring.over()
+        await hook.over(call_id=call_id)
+        record = await company.api.cdr(call_id)
+        assert record == record | {"status": "ANSWERED", "direction": 1, "from_number": "101", "to_number": "102"}
+        assert await company.api.cdr(call.sip_call_id) == record
+        assert await company.api.cdr(ring.sip_call_id) == record
+
+
+async def test_a_colleague_is_busy(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102") as bob:
+        call = await alice.calls("102")
+        await (await bob.called()).reject(486)
+        assert await call.refused() == 486
+        await hook.expect("ringing")
+        cdr = await hook.over(direction="local")
+        record = await company.api.cdr(cdr["conversation_id"])
+        assert record == record | {"status": "BUSY", "cause": "USER_BUSY", "direction": 1}
+
+
+async def test_a_number_inside_that_nobody_has(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls("99")
+        assert await call.refused() == 404
+        cdr = await hook.over()
+        record = await company.api.cdr(cdr["conversation_id"])
+        assert record == record | {"status": "INVALID", "cause": "UNALLOCATED_NUMBER"}
+        assert carrier.untaken == 0
