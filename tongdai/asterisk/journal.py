@@ -1,23 +1,36 @@
 """Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody listens to ARI."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal
 
 CHUNK = 1 << 20  # bytes read at once
+BEGINNING = b'{"eventtype"'  # of a line (cel_custom.conf)
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """What an entry tells besides, by its type."""
+
+    hangupcause: int = 0
+    hangupsource: str = ""
+    app: str = ""
+    channel2_uniqueid: str = ""
+    transferee_channel_uniqueid: str = ""
+    transfer_target_channel_uniqueid: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line of the journal. `accountcode` is our id of the call, `eventextra` JSON in a string."""
+    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call, `eventextra` JSON."""
 
     eventtype: str
-    eventtime: str
+    eventtime: float
     uniqueid: str
     channame: str
     accountcode: str = ""
@@ -25,15 +38,18 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def at(self) -> datetime:
-        return datetime.fromtimestamp(float(self.eventtime), UTC)
+        return datetime.fromtimestamp(self.eventtime, UTC)
 
     @property
     def call_uuid(self) -> UUID | None:
         return UUID(hex=self.accountcode) if len(self.accountcode) == 32 else None
 
     @property
-    def extra(self) -> dict[str, Any]:
-        return msgspec.json.decode(self.eventextra) if self.eventextra else {}
+    def extra(self) -> Extra:
+        try:
+            return _EXTRA.decode(self.eventextra or "{}")
+        except msgspec.DecodeError:
+            return Extra()
 
 
 class Transfer(msgspec.Struct, frozen=True):
@@ -52,18 +68,36 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
-    """Whole lines from the place on. A file that was rotated away is left for the new one, read from its beginning."""
+    """Whole lines from the place on, at most CHUNK bytes; none at the end. A journal that was rotated (renamed beside
+    the new one) is read to its end first; of one that is gone, or was cut short, nothing more is known.
+    """
+    for file in (*_rotated(path, place), path):
+        entries, found = _read(file, place)
+        if found.offset != place.offset or found.inode != place.inode:
+            return entries, found
+    return [], place
+
+
+def _rotated(path: Path, place: Place) -> list[Path]:
+    """The file of the place, when it is no longer the journal."""
+    if place.inode in (0, end(path).inode):
+        return []
+    beside = [file for file in os.scandir(path.parent) if file.name.startswith(path.name)]
+    return [Path(file) for file in beside if file.inode() == place.inode]
+
+
+def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
     try:
-        status = path.stat()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            offset = place.offset if status.st_ino == place.inode and status.st_size >= place.offset else 0
+            file.seek(offset)
+            data = file.read(CHUNK)
     except FileNotFoundError:
         return [], place
-    offset = place.offset if status.st_ino == place.inode and status.st_size >= place.offset else 0
-    if status.st_size == offset:
-        return [], Place(status.st_ino, offset)
-    with path.open("rb") as file:
-        file.seek(offset)
-        data = file.read(CHUNK)
     whole = data[: data.rfind(b"\n") + 1]
+    if not whole and len(data) == CHUNK:  # no line is so long: a crash left it
+        whole = data
     entries = [entry for line in whole.splitlines() if (entry := _entry(line))]
     return entries, Place(status.st_ino, offset + len(whole))
 
@@ -71,21 +105,31 @@ def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
 def end(path: Path) -> Place:
     """The end of the journal as it is now."""
     try:
-        status = os.stat(path)
+        status = path.stat()
     except FileNotFoundError:
         return Place()
     return Place(status.st_ino, status.st_size)
 
 
 def _entry(line: bytes) -> Entry | None:
+    """None for a line torn by a crash; what was written next may stand behind what was torn."""
     try:
-        return _DECODER.decode(line)
-    except msgspec.DecodeError:  # a line torn by a crash
+        return _ENTRY.decode(line[max(0, line.rfind(BEGINNING)) :])
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
+def attributed(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries, each with its channel's call: Asterisk tells of a channel's beginning before it knows the call."""
+    entries = list(entries)
+    calls = {entry.uniqueid: entry.accountcode for entry in entries if entry.accountcode}
+    return [
+        entry if entry.accountcode else replace(entry, accountcode=calls.get(entry.uniqueid, "")) for entry in entries
+    ]
+
+
 def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
-    """What an entry would have been as signals, had we listened."""
+    """What an attributed entry would have been as signals, had we listened."""
     call_uuid, channel, at = entry.call_uuid, entry.uniqueid, entry.at
     if call_uuid is None:
         return []
@@ -97,8 +141,8 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
             return [(call_uuid, LegAnswered(channel, at))]
         case "HANGUP":
             extra = entry.extra
-            gone: list[Signal] = [LegHungUp(channel, at, int(extra.get("hangupcause", 0)))]
-            asked: list[Signal] = [HangupAsked(channel, at)] if extra.get("hangupsource") == entry.channame else []
+            gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause)]
+            asked: list[Signal] = [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
             return [(call_uuid, signal) for signal in asked + gone]
         case _:
             return []
@@ -109,11 +153,11 @@ def transfer(entry: Entry) -> Transfer | None:
     if entry.eventtype != "ATTENDEDTRANSFER":
         return None
     extra = entry.extra
-    transferee = extra.get("transferee_channel_uniqueid", "")
-    target = extra.get("transfer_target_channel_uniqueid", "")
-    if extra.get("app"):  # the target had not answered yet: the transferee took the place of the transferer's channel
-        target = extra.get("channel2_uniqueid", "")
+    transferee, target = extra.transferee_channel_uniqueid, extra.transfer_target_channel_uniqueid
+    if extra.app:  # the target had not answered yet: the transferee took the place of the transferer's channel
+        target = extra.channel2_uniqueid
     return Transfer(entry.at, transferee, target) if transferee and target else None
 
 
-_DECODER = msgspec.json.Decoder(Entry)
+_ENTRY = msgspec.json.Decoder(Entry, strict=False)
+_EXTRA = msgspec.json.Decoder(Extra, strict=False)

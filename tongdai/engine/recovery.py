@@ -102,10 +102,11 @@ class Recovery:
         entries: list[journal.Entry] = []
         place = self._kept
         while True:
-            more, place = journal.read(self._place.journal, place)
-            if not more:
-                return entries
+            more, found = journal.read(self._place.journal, place)
+            if found == place:
+                return journal.attributed(entries)
             entries += more
+            place = found
 
     def _compare(self, call: Call, channels: tuple[events.Channel, ...], standing: Standing, gone_at: datetime) -> None:
         """The differences between a call as we know it and what the switch has of it."""
