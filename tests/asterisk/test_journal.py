@@ -1,0 +1,245 @@
+"""The journal is read whole, once and in order, whatever crashes and rotation left of it; and says what ARI says."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.asterisk import fake
+from tongdai.asterisk import events, journal, translate
+from tongdai.asterisk.journal import Entry, Place
+from tongdai.pbx.signals import HangupAsked, LegHungUp, Signal
+
+CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
+NAMES = sorted(path.stem for path in fake.RECORDINGS.glob("*.json"))
+
+
+def line(number: int, **changes: str) -> bytes:
+    """An entry as Asterisk writes it, known by its number."""
+    fields = {"eventtype": "ANSWER", "eventtime": f"1795442152.{number:06d}", "uniqueid": str(number)}
+    return msgspec.json.encode(fields | {"channame": "PJSIP/x-1", "accountcode": CALL.hex} | changes) + b"\n"
+
+
+def read_all(path: Path, place: Place) -> tuple[list[int], Place]:
+    """Numbers of the entries from the place on, as Recovery reads them."""
+    numbers: list[int] = []
+    while True:
+        entries, found = journal.read(path, place)
+        if not entries and found == place:
+            return numbers, place
+        numbers += [int(entry.uniqueid) for entry in entries]
+        place = found
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.jsonl"
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+
+
+# --- reading
+
+
+def test_no_journal_yet_is_read_from_its_beginning_later(path: Path) -> None:
+    assert journal.end(path) == Place()
+    assert journal.read(path, Place()) == ([], Place())
+    append(path, line(1))
+    assert read_all(path, Place())[0] == [1]
+
+
+def test_reading_goes_on_where_it_stopped(path: Path) -> None:
+    append(path, line(1) + line(2))
+    numbers, place = read_all(path, Place())
+    assert numbers == [1, 2]
+    assert place == journal.end(path)
+    append(path, line(3))
+    assert read_all(path, place) == ([3], journal.end(path))
+
+
+def test_from_the_end_only_what_is_new_is_read(path: Path) -> None:
+    append(path, line(1))
+    place = journal.end(path)
+    append(path, line(2))
+    assert read_all(path, place)[0] == [2]
+
+
+def test_a_line_half_written_is_read_when_it_is_whole(path: Path) -> None:
+    append(path, line(1) + line(2)[:30])
+    numbers, place = read_all(path, Place())
+    assert numbers == [1]
+    append(path, line(2)[30:])
+    assert read_all(path, place)[0] == [2]
+
+
+def test_a_line_torn_by_a_crash_costs_itself_alone(path: Path) -> None:
+    append(path, line(1) + line(2)[:30] + line(3) + b"\0" * 50 + line(4) + b"\xff\xfe\n\n" + line(5))
+    assert read_all(path, Place())[0] == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize("odd", [b"{}\n", b"[]\n", b'"eventtype"\n', line(9, eventtime="soon"), line(9)[:-3] + b"\n"])
+def test_a_line_that_is_no_entry_is_left_out(path: Path, odd: bytes) -> None:
+    append(path, line(1) + odd + line(2))
+    assert read_all(path, Place())[0] == [1, 2]
+
+
+def test_a_long_journal_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "CHUNK", 1000)
+    append(path, b"".join(map(line, range(100))))
+    entries, place = journal.read(path, Place())
+    assert 0 < len(entries) < 10
+    assert place.offset <= 1000
+    assert read_all(path, Place()) == (list(range(100)), journal.end(path))
+
+
+def test_what_is_longer_than_any_line_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "CHUNK", 1000)
+    append(path, line(1) + b"\0" * 5000 + b"\n" + line(2))
+    assert read_all(path, Place()) == ([1, 2], journal.end(path))
+
+
+def test_a_rotated_journal_is_read_to_its_end_first(path: Path) -> None:
+    append(path, line(1))
+    _, place = read_all(path, Place())
+    append(path, line(2))
+    path.rename(path.with_name("journal.jsonl.1"))
+    assert read_all(path, place)[0] == [2]
+    append(path, line(3))
+    assert read_all(path, place) == ([2, 3], journal.end(path))
+
+
+def test_a_torn_end_of_a_rotated_journal_does_not_hold_the_new_one_up(path: Path) -> None:
+    append(path, line(1))
+    _, place = read_all(path, Place())
+    append(path, line(2)[:20])
+    path.rename(path.with_name("journal.jsonl.1"))
+    append(path, line(3))
+    assert read_all(path, place) == ([3], journal.end(path))
+
+
+def test_of_a_journal_that_was_deleted_the_new_one_is_read(path: Path, tmp_path: Path) -> None:
+    append(path, line(1))
+    _, place = read_all(path, Place())
+    path.rename(tmp_path / "elsewhere")  # so that the new one cannot get its inode
+    append(path, line(2) + line(3))
+    assert read_all(path, place)[0] == [2, 3]
+
+
+def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
+    append(path, line(1) + line(2))
+    _, place = read_all(path, Place())
+    os.truncate(path, 0)
+    append(path, line(3))
+    assert read_all(path, place)[0] == [3]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 300), max_size=12), st.sets(st.integers(0, 20), max_size=3))
+def test_however_it_is_written_and_rotated_every_entry_is_read_once(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rotations: set[int]
+) -> None:
+    """Bytes come in any portions; between lines the journal may be renamed."""
+    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    place, read, kept = Place(), [], 0
+    for number in range(21):
+        data = line(number)
+        for cut in cuts:
+            append(path, data[:cut])
+            data = data[cut:]
+            numbers, place = read_all(path, place)
+            read += numbers
+        append(path, data)
+        if number in rotations:
+            numbers, place = read_all(path, place)
+            read += numbers
+            kept += 1
+            path.rename(path.with_name(f"journal.jsonl.{kept}"))
+    assert read + read_all(path, place)[0] == list(range(21))
+
+
+# --- meaning
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_journal_says_what_ari_says(name: str) -> None:
+    """All ends with their causes, all beginnings and answers, and who hung up: except a phone's refusal, which ARI
+    calls a hang-up too.
+    """
+    recording = fake.recording(name)
+    by_ari = [heard for event in recording.events if (heard := by_event(event))]
+    entries = journal.attributed([msgspec.convert(entry, Entry, strict=False) for entry in recording.journal])
+    by_journal = [meant for entry in entries for meant in journal.signals(entry)]
+    if name == "semi_attended_transfer":  # a party took another's channel: whose it is now, they say differently
+        by_ari, by_journal = ([(CALL, signal) for _, signal in meant] for meant in (by_ari, by_journal))
+    assert told(by_journal, "LegHungUp") == told(by_ari, "LegHungUp")
+    assert told(by_journal, "LegDialed", "LegAnswered") >= told(by_ari, "LegDialed", "LegAnswered")
+    assert told(by_journal, "HangupAsked") <= told(by_ari, "HangupAsked")
+
+
+def by_event(event: fake.Json) -> tuple[UUID, Signal] | None:
+    decoded = events.decode(event["type"], msgspec.json.encode(event))
+    return translate.signal(decoded) if decoded else None
+
+
+def told(meant: list[tuple[UUID, Signal]], *kinds: str) -> set[tuple[object, ...]]:
+    """Call, channel and what matters of the signals of those kinds."""
+    said: set[tuple[object, ...]] = set()
+    for call, signal in meant:
+        if type(signal).__name__ in kinds:
+            detail = getattr(signal, "endpoint", None) or getattr(signal, "cause", None)
+            said.add((call, signal.channel, type(signal).__name__, detail))
+    return said
+
+
+@pytest.mark.parametrize(("name", "is_answered"), [("attended_transfer", True), ("semi_attended_transfer", False)])
+def test_an_attended_transfer(name: str, is_answered: bool) -> None:
+    """The customer (first channel) is handed to 102 (fourth), or, while that still rings, to where 101 (third) was."""
+    recording = fake.recording(name)
+    entries = [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
+    channels = list(dict.fromkeys(entry.uniqueid for entry in entries))
+    (happened,) = [happened for entry in entries if (happened := journal.transfer(entry))]
+    assert happened.transferee == channels[0]
+    assert happened.target == channels[3 if is_answered else 2]
+    assert all(journal.transfer(entry) is None for entry in entries if entry.eventtype != "ATTENDEDTRANSFER")
+
+
+An: TypeAlias = Callable[..., Entry]
+
+
+@pytest.fixture
+def an() -> An:
+    def entry(eventtype: str, accountcode: str = CALL.hex, **extra: object) -> Entry:
+        return Entry(
+            eventtype, 1795442152.5, "c1", "PJSIP/101@a.vn-1", accountcode, msgspec.json.encode(extra).decode()
+        )
+
+    return entry
+
+
+def test_an_entry_of_no_call_of_ours_means_nothing(an: An) -> None:
+    assert journal.signals(an("HANGUP", accountcode="")) == []
+    assert journal.signals(an("HANGUP", accountcode="somebody's")) == []
+    assert journal.signals(an("BRIDGE_ENTER")) == []
+
+
+def test_who_hung_up_is_told_before_the_end(an: An) -> None:
+    entry = an("HANGUP", hangupcause="16", hangupsource="PJSIP/101@a.vn-1")
+    assert journal.signals(entry) == [(CALL, HangupAsked("c1", entry.at)), (CALL, LegHungUp("c1", entry.at, 16))]
+    entry = an("HANGUP", hangupcause=0, hangupsource="")
+    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0))]
+
+
+@pytest.mark.parametrize("extra", ["no JSON", "[]", '{"hangupcause": "none"}', '"text"'])
+def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
+    entry = msgspec.structs.replace(an("HANGUP"), eventextra=extra)
+    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0))]
+    assert journal.transfer(msgspec.structs.replace(entry, eventtype="ATTENDEDTRANSFER")) is None
