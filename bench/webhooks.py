@@ -24,7 +24,6 @@ from uuid import UUID
 import aiohttp
 import uvloop
 
-from bench.report import milliseconds, quantile, table
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
@@ -287,6 +286,23 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
             ],
         )
     await database.close()
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints it in Markdown, columns aligned."""
+    widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
+    print(f"\n### {title}\n")
+    for row in (header, ["-" * width for width in widths], *rows):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Of sorted values."""
+    return values[min(int(len(values) * share), len(values) - 1)]
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
 
 
 def both(times: Sequence[float]) -> tuple[str, str]:
