@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import struct
 import wave
 from datetime import datetime
@@ -26,6 +25,7 @@ async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
     """The parts of a call's recording are one file at `target`, and gone from the spool. False: nothing was said.
 
     A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the order they began.
+    Repeated, also after a crash in the middle, it finds it done or does it. Raises OSError; then the parts stay.
     """
     parts = [part for call_uuid in call_uuids for part in sorted(spool.glob(f"{call_uuid.hex}-*.wav"))]
     await asyncio.gather(*(_closed(part) for part in parts))
@@ -41,7 +41,7 @@ def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
 
 async def discard(spool: Path, call_uuid: UUID) -> None:
     """No part is left of a call that nobody answered: what was opened for it held no talk."""
-    for part in spool.glob(f"{call_uuid.hex}-*.wav"):
+    for part in spool.glob(f"{call_uuid.hex}-*"):
         part.unlink(missing_ok=True)
 
 
@@ -64,25 +64,28 @@ def _is_closed(part: Path) -> bool:
 
 def _join(parts: list[Path], target: Path) -> bool:
     spoken = [part for part in parts if part.stat().st_size > HEADER]
-    for silent in set(parts) - set(spoken):
-        silent.unlink()
-    if not spoken:
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for part in spoken:
-        _shorten(part)
-        _repair(part)
-    if len(spoken) == 1:
-        shutil.move(spoken[0], target)
-        return True
+    if spoken and not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for part in spoken:
+            _shorten(part)
+            _repair(part)
+        _write(spoken, target)
+    for part in parts:
+        part.unlink(missing_ok=True)
+        part.with_suffix(CUT).unlink(missing_ok=True)
+    return bool(spoken)
+
+
+def _write(spoken: list[Path], target: Path) -> None:
+    """Only what is whole gets the name, also where the folder is on another file system."""
+    if len(spoken) == 1 and spoken[0].stat().st_dev == target.parent.stat().st_dev:
+        spoken[0].rename(target)
+        return
     draft = target.with_suffix(".part")
     with wave.open(str(draft), "wb") as whole:
         for part in spoken:
             _append(part, whole)
     draft.replace(target)
-    for part in spoken:
-        part.unlink()
-    return True
 
 
 def _shorten(part: Path) -> None:
@@ -92,16 +95,19 @@ def _shorten(part: Path) -> None:
         return
     status = part.stat()
     beyond = int(max(0.0, status.st_mtime - float(mark.read_text())) * RATE) & ~1  # whole samples
+    mark.unlink()  # first: what is cut anew, after a crash, would be cut by a later time
     os.truncate(part, max(HEADER, status.st_size - beyond))
-    mark.unlink()
 
 
 def _append(part: Path, whole: wave.Wave_write) -> None:
-    with wave.open(str(part), "rb") as piece:
-        if whole.getnframes() == 0:
-            whole.setparams(piece.getparams())
-        while frames := piece.readframes(65_536):
-            whole.writeframesraw(frames)
+    try:
+        with wave.open(str(part), "rb") as piece:
+            if whole.getnframes() == 0:
+                whole.setparams(piece.getparams())
+            while frames := piece.readframes(65_536):
+                whole.writeframesraw(frames)
+    except (wave.Error, EOFError) as reason:
+        raise OSError(f"{part.name} is no recording: {reason}") from reason
 
 
 def _repair(part: Path) -> None:
