@@ -1,0 +1,201 @@
+"""From the parts that Asterisk wrote to one file that plays: joined, repaired, waited for, and nothing left behind."""
+
+import asyncio
+import os
+import struct
+import wave
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.until import until
+from tongdai.asterisk import recording
+
+CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
+OTHER = UUID("01a208b1-69d1-74b1-8f00-82103f3d6d59")
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    (spool := tmp_path / "spool").mkdir()
+    return spool
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "2026" / "call.wav"
+
+
+def sound(level: int, frames: int = 800) -> bytes:
+    """16-bit samples, all of one level, to be known by."""
+    return struct.pack("<h", level) * frames
+
+
+def part(spool: Path, name: str, data: bytes, *, call: UUID = CALL, closed: bool = True) -> Path:
+    """As Asterisk's format_wav writes it: the sizes in the header are 0 until it is closed."""
+    size = len(data) if closed else 0
+    path = spool / f"{call.hex}-{name}.wav"
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", size + 36)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
+        + b"data"
+        + struct.pack("<I", size)
+        + data
+    )
+    return path
+
+
+def played(path: Path) -> bytes:
+    """What a player makes of it."""
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
+        assert path.stat().st_size == recording.HEADER + file.getnframes() * 2, "nothing beside the sound"
+        return bytes(file.readframes(file.getnframes()))
+
+
+async def test_one_part_is_the_recording(spool: Path, target: Path) -> None:
+    part(spool, "1795442305-asterisk-1795442305.0", sound(1))
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1)
+    assert list(spool.iterdir()) == []
+    assert list(target.parent.iterdir()) == [target]
+
+
+async def test_parts_follow_each_other_as_they_began(spool: Path, target: Path) -> None:
+    part(spool, "1795442306-asterisk-1795442301.7", sound(2))
+    part(spool, "1795442305-asterisk-1795442305.0", sound(1))
+    part(spool, "1795442300-asterisk-1795442300.0", sound(3), call=OTHER)
+    (of_nobody := part(spool, "1-1", sound(9), call=UUID(int=7))).touch()
+    assert await recording.finish(spool, [CALL, OTHER], target)
+    assert played(target) == sound(1) + sound(2) + sound(3), "those of a merged call after the call's own"
+    assert list(spool.iterdir()) == [of_nobody]
+
+
+async def test_nothing_there_is_nothing(spool: Path, target: Path) -> None:
+    assert not await recording.finish(spool, [CALL, OTHER], target)
+    assert not target.parent.exists()
+
+
+async def test_a_part_that_was_never_closed_is_repaired(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+    part(spool, "1-1", sound(1), closed=False)
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1)
+
+
+async def test_parts_never_closed_are_repaired_and_joined(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+    part(spool, "1-1", sound(1), closed=False)
+    part(spool, "2-1", sound(2))
+    part(spool, "3-1", sound(3, frames=11), closed=False)
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1) + sound(2) + sound(3, frames=11)
+
+
+@pytest.mark.parametrize("silence", [b"", sound(0, frames=0)])
+async def test_a_part_in_which_nothing_was_said_is_left_out(
+    spool: Path, target: Path, silence: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+    (spool / f"{CALL.hex}-1-1.wav").write_bytes(silence)
+    part(spool, "2-1", b"")
+    part(spool, "3-1", sound(3))
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(3)
+    assert list(spool.iterdir()) == []
+
+
+async def test_silence_alone_is_no_recording(spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+    part(spool, "1-1", b"")
+    assert not await recording.finish(spool, [CALL], target)
+    assert not target.exists()
+    assert list(spool.iterdir()) == []
+
+
+async def test_a_part_still_being_written_is_waited_for(spool: Path, target: Path) -> None:
+    path = part(spool, "1-1", sound(1), closed=False)
+    finishing = asyncio.create_task(recording.finish(spool, [CALL], target))
+    with path.open("r+b", buffering=0) as file:
+        for level in (2, 3, 4):
+            file.seek(0, os.SEEK_END)
+            file.write(sound(level))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not finishing.done()
+        size = path.stat().st_size
+        file.seek(4)
+        file.write(struct.pack("<I", size - 8))
+        file.seek(40)
+        file.write(struct.pack("<I", size - recording.HEADER))
+    assert await until(finishing.done)
+    assert await finishing
+    assert played(target) == sound(1) + sound(2) + sound(3) + sound(4)
+
+
+async def test_finishing_again_after_a_crash_loses_nothing(spool: Path, target: Path) -> None:
+    """The whole was written, and of its parts not all had been removed."""
+    first, second = part(spool, "1-1", sound(1)), part(spool, "2-1", sound(2))
+    kept = second.read_bytes()
+    assert await recording.finish(spool, [CALL], target)
+    assert not first.exists()
+    second.write_bytes(kept)
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1) + sound(2)
+    assert list(spool.iterdir()) == []
+
+
+async def test_a_half_written_whole_is_written_anew(spool: Path, target: Path) -> None:
+    part(spool, "1-1", sound(1))
+    part(spool, "2-1", sound(2))
+    target.parent.mkdir(parents=True)
+    target.with_suffix(".part").write_bytes(b"half of it")
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1) + sound(2)
+    assert list(target.parent.iterdir()) == [target]
+
+
+async def test_a_part_that_is_no_sound_is_said_and_kept(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+    part(spool, "1-1", sound(1))
+    (spool / f"{CALL.hex}-2-1.wav").write_bytes(b"\0" * 500)
+    with pytest.raises(OSError, match="is no recording"):
+        await recording.finish(spool, [CALL], target)
+    assert not target.exists()
+    assert len(list(spool.iterdir())) == 2
+
+
+async def test_what_was_recorded_after_the_cut_does_not_count(spool: Path, target: Path) -> None:
+    """An attended transfer: from the cut on it is recorded elsewhere, and this part goes on with one side only."""
+    path = part(spool, "1-1", sound(1, frames=8000) + sound(2, frames=4000))
+    closed_at = path.stat().st_mtime
+    recording.cut(spool, CALL, datetime.fromtimestamp(closed_at - 0.5, UTC))
+    recording.cut(spool, CALL, datetime.fromtimestamp(closed_at, UTC))  # the first cut counts
+    os.utime(path, (closed_at, closed_at))
+    part(spool, "2-1", sound(3))
+    assert await recording.finish(spool, [CALL], target)
+    assert played(target) == sound(1, frames=8000) + sound(3)
+    assert list(spool.iterdir()) == []
+
+
+async def test_of_a_call_that_nobody_answered_nothing_stays(spool: Path) -> None:
+    part(spool, "1-1", sound(1))
+    recording.cut(spool, CALL, datetime.now(UTC))
+    others = part(spool, "1-1", sound(1), call=OTHER)
+    await recording.discard(spool, CALL)
+    assert list(spool.iterdir()) == [others]
+
+
+def test_where_it_is_kept() -> None:
+    started = datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
+    assert recording.place(OTHER, CALL, started) == f"{OTHER}/2026/11/03/{CALL}.wav"
