@@ -1,6 +1,7 @@
 """One controller a switch: whoever holds PostgreSQL's advisory lock on it. Others stand by."""
 
 import asyncio
+import contextlib
 
 import structlog
 
@@ -22,14 +23,14 @@ class Leader:
     async def acquire(self) -> None:
         """Returns when we lead. Standing by is said once."""
         is_told = False
-        while not await self._try():
+        while not await self._leads():
             if not is_told:
                 log.info("leader.standing_by", node=self._node)
                 is_told = True
             await asyncio.sleep(RETRY_S)
 
     async def lost(self) -> None:
-        """Returns when somebody else leads. A database that is away is no reason to let calls go: nobody can take over."""
+        """Returns when somebody else leads. A database that is away is no reason: nobody can take over."""
         while True:
             await asyncio.sleep(RETRY_S)
             if self._held is not None and not self._held.is_closed():
@@ -44,10 +45,14 @@ class Leader:
         if self._held is not None:
             await self._held.close()
 
+    async def _leads(self) -> bool:
+        """Whether we lead now; not while the database is away."""
+        with contextlib.suppress(errors.Unavailable):
+            return await self._try()
+        return False
+
     async def _try(self) -> bool:
+        """Whether nobody else leads. Raises errors.Unavailable when nobody can tell."""
         if self._held is None or self._held.is_closed():
-            try:
-                self._held = await db.connect(self._dsn)
-            except errors.Unavailable:
-                return False
+            self._held = await db.connect(self._dsn)
         return await nodes.lead(self._held, self._node)
