@@ -1,22 +1,22 @@
 """Everything that can be refused, with its stable code, HTTP status and text in English and Vietnamese.
 
-    TongdaiError
-    ├── Invalid (422)             a field that cannot be taken; names it
-    │   ├── InvalidPhone          not a number that can be dialled
-    │   └── InvalidExtension      no such extension in this domain
-    ├── NotAuthenticated (401)    no token, a bad one, an expired one
-    │   └── WrongCredentials      user name, password or API key
-    ├── Forbidden (403)           the user's level does not allow it
-    ├── NotFound (404)            not here, or not yours: the same answer
-    ├── Gone (410)                it was here and is no more
-    ├── Conflict (409)            it exists already, or is in use
-    ├── TooManyRequests (429)     with Retry-After
-    ├── Unavailable (503)         database or switch away
-    │   └── SwitchDown
-    ├── CallRefused (409)         a call that could not be placed
-    │   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls
-    └── SetupError                a start-up that cannot go on: one readable line
-        └── WrongMasterKey
+TongdaiError
+├── Invalid (422)             a field that cannot be taken; names it
+│   ├── InvalidPhone          not a number that can be dialled
+│   └── InvalidExtension      no such extension in this domain
+├── NotAuthenticated (401)    no token, a bad one, an expired one
+│   └── WrongCredentials      user name, password or API key
+├── Forbidden (403)           the user's level does not allow it
+├── NotFound (404)            not here, or not yours: the same answer
+├── Gone (410)                it was here and is no more
+├── Conflict (409)            it exists already, or is in use
+├── TooManyRequests (429)     with Retry-After
+├── Unavailable (503)         database or switch away
+│   └── SwitchDown
+├── CallRefused (409)         a call that could not be placed
+│   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls
+└── SetupError                a start-up that cannot go on: one readable line
+    └── WrongMasterKey
 """
 
 from typing import ClassVar

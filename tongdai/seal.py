@@ -15,7 +15,7 @@ _NONCE = 12  # bytes; NIST SP 800-38D §8.2.2, random nonces
 
 
 class Seal:
-    """All secrets of one installation, derived from its one master key (at least 32 bytes, kept outside the database)."""
+    """All secrets of one installation, derived from its one master key (32 bytes or more)."""
 
     def __init__(self, master: bytes) -> None:
         self._master = master

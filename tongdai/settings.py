@@ -38,7 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sip_tls: Annotated[
         str, _says("Where phones and carriers reach us by TLS, such as `0.0.0.0:5061`. Empty: no TLS.")
     ] = ""
-    sip_tls_cert: Annotated[Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")] = None
+    sip_tls_cert: Annotated[Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")] = (
+        None
+    )
     sip_tls_key: Annotated[Path | None, _says("PEM file with the private key for SIP over TLS.")] = None
     rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = "10000-11999"
     external_ip: Annotated[

@@ -49,7 +49,7 @@ async def _closed(part: Path) -> None:
     """Returns when the header tells the file's true size: Asterisk writes it on closing."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CLOSING_S):
-            while not _is_closed(part):
+            while not _is_closed(part):  # noqa: ASYNC110 -- Asterisk tells nobody
                 await asyncio.sleep(POLL_S)
 
 

@@ -166,7 +166,7 @@ def hang_up(action: HangUp) -> Request:
 
 
 def record(action: Record, at: datetime) -> list[Request]:
-    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files, which are named alike."""
+    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files, named alike."""
     spy = f"spy-{action.call_uuid.hex}-{at:%s}"
     name = f"{action.call_uuid.hex}-{at:%s}-{action.channel}"
     return [

@@ -131,7 +131,7 @@ class Desk:
             async with self._database.connection() as tx:
                 await commands.finish(tx, asked.domain_uuid, asked.command_uuid, outcome)
         except errors.Unavailable as reason:
-            log.error("command.unanswered", command=str(asked.command_uuid), why=str(reason))
+            log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))
 
 
 def _not_answered(call: Call) -> Outcome:

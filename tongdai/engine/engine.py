@@ -56,7 +56,7 @@ class Engine:
 
     def __init__(self, database: db.Database, place: Place, published: Callable[[], None]) -> None:
         self._database, self._place = database, place
-        self.moved: Callable[[Call], None] = lambda call: None
+        self.moved: Callable[[Call], None] = lambda _: None
         self.directories = Directories(database)
         self.floor = Floor(place.recording_url)
         self.switch = Switch(place.address, self.signal, self._linked)
@@ -241,8 +241,8 @@ class Engine:
             )
             found = found or (self._place.recordings / file).exists()
             finished = RecordingFinished(call.channel, datetime.now(UTC), file if found else "")
-        except OSError as reason:
-            log.error("recording.lost", call_id=str(call.call_uuid), why=str(reason))
+        except OSError:
+            log.exception("recording.lost", call_id=str(call.call_uuid))
             finished = RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
         self.signal(call.call_uuid, finished)
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-
 from tongdai.pbx import queueing
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
@@ -69,7 +68,7 @@ class Floor:
             if not waiting:
                 continue
             agents = {
-                name: self._agent(domain_uuid, name, name in taken)
+                name: self._agent(domain_uuid, name, is_taken=name in taken)
                 for name in queue.agents
                 if (known := directory.extensions.get(name)) and known.enabled
             }
@@ -81,7 +80,7 @@ class Floor:
                 looks.append(look)
         return found, min(looks, default=None)
 
-    def _agent(self, domain_uuid: UUID, name: str, is_taken: bool) -> queueing.Agent:
+    def _agent(self, domain_uuid: UUID, name: str, *, is_taken: bool) -> queueing.Agent:
         key = (domain_uuid, name)
         return queueing.Agent(
             talks=self._talks[domain_uuid][name] + is_taken,

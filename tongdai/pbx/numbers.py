@@ -36,8 +36,8 @@ def extension(text: str, field: str = "ext") -> str:
 def canonical(number: str, country_code: str) -> str:
     """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as they are.
 
-    With country code 84, 0899888999, +84899888999, 84899888999 and 0084899888999 are all 84899888999; 19001919 stays,
-    and so does what is no number ("anonymous").
+    With country code 84, 0899888999, +84899888999, +840899888999, 84899888999 and 0084899888999 are all 84899888999;
+    19001919 stays, and so does what is no number ("anonymous").
     """
     if not _DIGITS.fullmatch(number):
         return number
@@ -46,18 +46,24 @@ def canonical(number: str, country_code: str) -> str:
         digits = digits.removeprefix("00")
     if len(digits) > _SHORT and digits.startswith("0"):
         digits = country_code + digits[1:]
-    service = digits.removeprefix(country_code)
-    return service if _is_service(service, country_code) else digits
+    if not digits.startswith(country_code):
+        return digits
+    rest = digits.removeprefix(country_code).lstrip("0")  # +84(0)899...
+    if _is_service(rest, country_code):
+        return rest
+    return country_code + rest if len(country_code + rest) > _SHORT else digits
 
 
 def national(number: str, country_code: str) -> str:
     """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164 digits."""
     digits = canonical(number, country_code)
-    if len(digits) <= _SHORT or not digits.isdigit() or _is_service(digits, country_code):
+    if len(digits) <= _SHORT or _is_service(digits, country_code):
         return digits
     if digits.startswith(country_code):
-        return "0" + digits.removeprefix(country_code)
-    return "00" + digits if number.startswith(("+", "00")) else digits
+        written = "0" + digits.removeprefix(country_code)
+    else:
+        written = "00" + digits if number.startswith(("+", "00")) else digits
+    return written if canonical(written, country_code) == digits else digits
 
 
 def formatted(number: str, number_format: str, country_code: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import structlog
 
 from tongdai import errors
@@ -28,7 +29,7 @@ class Carrier:
         return self._node.pid
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
-        """A customer, by behaviour or number, calls the hotline, and sounds its tone for `talk_s` seconds once answered.
+        """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone for `talk_s` seconds.
 
         The number it calls from. Raises errors.Invalid naming `customer`, errors.Unavailable.
         """
@@ -58,27 +59,31 @@ class Carrier:
         await self._node.stop()
 
 
-async def start(
-    root: packages.Root,
-    folder: Path,
-    sip: str,
-    rtp: tuple[int, int],
-    switch: str,
-    domain: str,
-    passwords: Mapping[str, str],
-) -> Carrier:
-    """The sandbox runs at `sip`, its robots (number -> password) register with the switch at `switch` (host:port)."""
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it plays: its own SIP address (host:port) and RTP ports, the switch's address, and whose robots it has."""
+
+    folder: Path
+    sip: str
+    rtp: tuple[int, int]
+    switch: str
+    domain: str
+    passwords: Mapping[str, str]
+    """SIP passwords of the robots, by extension."""
+
+
+async def start(root: packages.Root, stage: Stage) -> Carrier:
+    """The sandbox runs, and its robots register with the switch."""
     spec = node.Spec(
         root=root,
-        folder=folder,
+        folder=stage.folder,
         conf=CONF,
-        sip=sip,
-        rtp=rtp,
+        sip=stage.sip,
+        rtp=stage.rtp,
         values={
-            "switch": switch,
-            "switch_host": switch.rpartition(":")[0],
+            "switch": stage.switch,
+            "switch_host": stage.switch.rpartition(":")[0],
             "behaviours": cast.behaviours(),
-            "robots": cast.registrations(domain, switch, dict(passwords)),
+            "robots": cast.registrations(stage.domain, stage.switch, dict(stage.passwords)),
         },
     )
     return Carrier(await node.start(spec))

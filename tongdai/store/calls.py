@@ -25,7 +25,8 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call]) -> None:
         """
         INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at)
         SELECT domain_uuid, call_uuid, $5, state, started_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[]) AS t (domain_uuid, call_uuid, state, started_at)
+        FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[])
+          AS t (domain_uuid, call_uuid, state, started_at)
         ON CONFLICT (domain_uuid, call_uuid) DO UPDATE SET state = excluded.state
         """,
         [call.domain_uuid for call in calls],
@@ -40,7 +41,10 @@ async def delete_many(tx: db.Tx, keys: Sequence[Key]) -> None:
     """None of them is live any more."""
     if keys:
         await tx.execute(
-            "DELETE FROM calls USING unnest($1::uuid[], $2::uuid[]) AS t (d, c) WHERE domain_uuid = d AND call_uuid = c",
+            """
+            DELETE FROM calls USING unnest($1::uuid[], $2::uuid[]) AS t (d, c)
+            WHERE domain_uuid = d AND call_uuid = c
+            """,
             [domain_uuid for domain_uuid, _ in keys],
             [call_uuid for _, call_uuid in keys],
         )

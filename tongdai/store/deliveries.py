@@ -121,12 +121,13 @@ async def claim(
                 WHERE ahead.endpoint = lanes.endpoint AND ahead.state = 'due' AND ahead.due_at <= now()
                 ORDER BY due_at OFFSET 64 LIMIT 1
               ), now()) END
-              AND NOT EXISTS (
-                SELECT FROM deliveries AS earlier
+              AND (  -- not NOT EXISTS: planned as a join, it reads whole lanes where statistics are old
+                SELECT seq FROM deliveries AS earlier
                 WHERE earlier.endpoint = delivery.endpoint AND earlier.call_uuid = delivery.call_uuid
                   AND earlier.seq < delivery.seq AND earlier.state = 'due'
                   AND earlier.created_at > now() - interval '30 seconds'
-              )
+                LIMIT 1
+              ) IS NULL
             ORDER BY due_at, seq LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
           ) AS due LIMIT 500
         ), leased AS (
@@ -169,7 +170,8 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
           UPDATE deliveries SET state = given.state, attempts = given.attempt, due_at = now() + given.delay FROM given
           WHERE deliveries.domain_uuid = given.domain_uuid
             AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
-            AND deliveries.state = 'due' AND (due_at = leased_until OR given.state = 'delivered')
+            AND deliveries.state NOT IN ('delivered', 'failed')  -- not = 'due': by primary key, not by whole lanes
+            AND (due_at = leased_until OR given.state = 'delivered')
           RETURNING given.*
         )
         INSERT INTO attempts (domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms, error)

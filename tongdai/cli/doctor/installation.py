@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from tongdai import app, errors
+from tongdai import errors, private
 from tongdai.asterisk import packages
 from tongdai.cli import session
 from tongdai.cli.doctor.finding import Finding, fail, ok, warn
@@ -53,7 +53,7 @@ async def _api(known: Settings) -> Finding:
 
 async def _switch(known: Settings) -> tuple[list[Finding], Endpoints]:
     try:
-        here = app.with_running_switch(known)
+        here = private.with_running_switch(known)
     except errors.SetupError:
         return [ok("switch", "a private one is made at the first start")], {}
     try:

@@ -1,0 +1,77 @@
+"""Keeps the switch told of the phones and trunks there are."""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from tongdai import errors
+from tongdai.asterisk import provisioning
+from tongdai.engine.engine import Engine
+from tongdai.seal import Seal
+from tongdai.store import db, extensions, trunks
+
+log = structlog.get_logger()
+
+GATHER_S = 0.05  # how long changes gather before the switch is told
+RETRY_S = 1.0
+
+
+class Provisioner:
+    """`addresses` are those by which phones that know no domain reach us; they mean the only domain, or `main`."""
+
+    def __init__(
+        self, database: db.Database, seal: Seal, engine: Engine, addresses: Iterable[str], main: str = ""
+    ) -> None:
+        self._database, self._seal, self._engine = database, seal, engine
+        self._addresses, self._main = sorted(addresses), main
+        self._changed = asyncio.Event()
+
+    def changed(self, domain_uuid: str) -> None:
+        """A domain's directory is another now; any may be for ""."""
+        self._engine.directories.forget(domain_uuid)
+        self._changed.set()
+
+    async def now(self) -> None:
+        """The switch knows what the database says, now or as soon as it is up."""
+        async with self._database.connection() as tx:
+            logins = await extensions.list_for_provisioning(tx)
+            links = await trunks.list_for_provisioning(tx, self._seal)
+        phones = [
+            provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
+            for login in logins
+        ]
+        aliases = self._aliases({login.domain for login in logins})
+        await self._engine.switch.provision(provisioning.objects(phones, map(_carrier, links), aliases))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(GATHER_S)
+            self._changed.clear()
+            try:
+                await self.now()
+            except errors.Unavailable as reason:
+                log.warning("provisioning.waiting", why=str(reason))
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()
+
+    def _aliases(self, domains: set[str]) -> dict[str, str]:
+        meant = self._main if self._main in domains else next(iter(domains), "") if len(domains) == 1 else ""
+        return dict.fromkeys(self._addresses, meant) if meant else {}
+
+
+def _carrier(link: trunks.Link) -> provisioning.Carrier:
+    trunk = link.trunk
+    return provisioning.Carrier(
+        trunk=str(trunk.trunk_uuid),
+        auth=trunk.auth,
+        host=trunk.host,
+        transport=trunk.transport,
+        addresses=trunk.addresses,
+        username=trunk.username,
+        password=link.password,
+        from_user=trunk.from_user,
+        from_domain=trunk.from_domain,
+    )

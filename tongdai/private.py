@@ -1,0 +1,205 @@
+"""What stands below the roles: PostgreSQL, Asterisk and the sandbox, given ones or private ones in the data folder.
+
+Private ones are started as processes that outlive us and are taken over by the next start; a clean stop ends them.
+"""
+
+import fcntl
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from tongdai import errors
+from tongdai import settings as configuration
+from tongdai.asterisk import events, node, packages, provisioning
+from tongdai.sandbox import carrier, demo
+from tongdai.seal import Seal
+from tongdai.settings import Settings
+from tongdai.store import db, migrate, server
+
+ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, and how many of how many parts of it are done."""
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What every role stands on. The settings tell of the private database and switch as if they had been given."""
+
+    settings: Settings
+    database: db.Database
+    seal: Seal
+
+    @property
+    def recordings(self) -> Path:
+        """Where recordings are kept."""
+        return self.settings.data.absolute() / "recordings"
+
+
+def sealed(settings: Settings) -> Seal:
+    """The data folder and the master key are there. Raises errors.SetupError."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        return Seal(_master_key(settings))
+    except OSError as reason:
+        raise errors.SetupError(f"the data folder {settings.data} cannot be used: {reason.strerror}") from reason
+
+
+def _master_key(settings: Settings) -> bytes:
+    if settings.secret:
+        return settings.secret.encode()
+    path = settings.data / "secret"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip().encode()
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """No other instance runs on the data folder, and none will. Raises errors.SetupError."""
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as reason:
+            raise errors.SetupError(
+                f"another tongdai runs on {data}: stop it, or give TONGDAI_DATA another folder"
+            ) from reason
+        yield
+
+
+async def with_database(stack: AsyncExitStack, settings: Settings, progress: Progress) -> Settings:
+    """The database is there and of this version; the settings have its DSN."""
+    if settings.dsn:
+        dsn = settings.dsn
+    else:
+        progress("PostgreSQL starts", 0, 0)
+        running = await server.start(settings.data.absolute() / "postgres")
+        stack.push_async_callback(running.stop)
+        dsn = running.dsn
+    for name in await migrate.apply(dsn):
+        progress(f"migrated {name}", 0, 0)
+    return msgspec.structs.replace(settings, dsn=dsn)
+
+
+def with_running_database(settings: Settings) -> Settings:
+    """The database that the settings name, or the embedded one that runs in this data folder."""
+    dsn = settings.dsn or server.dsn_of(settings.data.absolute() / "postgres")
+    return msgspec.structs.replace(settings, dsn=dsn)
+
+
+def asterisk(settings: Settings, progress: Progress) -> packages.Root:
+    """The Asterisk that the settings name, or the one fetched; it blocks. Raises errors.SetupError."""
+    given = Path(settings.asterisk) if settings.asterisk else None
+    return packages.asterisk(settings.cache or packages.default_cache(), progress, given)
+
+
+async def with_switch(stack: AsyncExitStack, settings: Settings, root: packages.Root) -> Settings:
+    """The private Asterisk runs; the settings say where, as if it had been given."""
+    data = settings.data.absolute()
+    spool = data / "asterisk" / "spool" / "recording"  # ARI's own, so that all parts of a recording are together
+    spool.mkdir(parents=True, exist_ok=True)
+    running = await node.start(
+        node.Spec(
+            root=root,
+            folder=data / "asterisk",
+            sip=settings.sip,
+            rtp=configuration.port_range(settings.rtp),
+            ari=settings.ari,
+            external_ip=settings.external_ip,
+            channel_variables=events.VARIABLES,
+            values={"recordings": str(spool), "tls": _tls(settings)},
+        )
+    )
+    stack.push_async_callback(running.stop)
+    url = running.url.replace("://", f"://{running.user}:{running.password}@")
+    (data / "switch.json").touch(mode=0o600)
+    known = {"asterisk_url": url, "asterisk_journal": str(running.journal), "asterisk_spool": str(spool)}
+    (data / "switch.json").write_bytes(msgspec.json.encode(known))
+    return msgspec.structs.replace(settings, **known)
+
+
+def _tls(settings: Settings) -> str:
+    """The transport for SIP over TLS, or nothing."""
+    certificate, key = settings.sip_tls_cert, settings.sip_tls_key
+    if not (settings.sip_tls and certificate and key):
+        return ""
+    return provisioning.tls_transport(settings.sip_tls, str(certificate.absolute()), str(key.absolute()))
+
+
+def with_running_switch(settings: Settings) -> Settings:
+    """The switch that the settings name, or the private one of this data folder. Raises errors.SetupError: none."""
+    if settings.asterisk_url:
+        return settings
+    try:
+        known = msgspec.json.decode((settings.data / "switch.json").read_bytes(), type=dict[str, str])
+    except FileNotFoundError as reason:
+        raise errors.SetupError(
+            "no Asterisk is known: set TONGDAI_ASTERISK_URL, TONGDAI_ASTERISK_JOURNAL and TONGDAI_ASTERISK_SPOOL"
+        ) from reason
+    return msgspec.structs.replace(settings, **known)
+
+
+async def with_sandbox(stack: AsyncExitStack, ground: Ground, root: packages.Root) -> tuple[demo.Demo, carrier.Carrier]:
+    """The demo company is there, and its carrier and robot phones run."""
+    settings, data = ground.settings, ground.settings.data.absolute()
+    sip = settings.sandbox_sip or _sandbox_address(data)
+    made = await demo.make(ground.database, ground.seal, data, sip)
+    stage = carrier.Stage(
+        folder=data / "sandbox",
+        sip=sip,
+        rtp=_other_ports(*configuration.port_range(settings.rtp)),
+        switch=_from_here(settings.sip),
+        domain=made.domain,
+        passwords=demo.robots(made),
+    )
+    player = await carrier.start(root, stage)
+    stack.push_async_callback(player.stop)
+    return made, player
+
+
+def _sandbox_address(data: Path) -> str:
+    """A loopback address beside the switch's, the same at each start: a running sandbox is taken over."""
+    path = data / "sandbox.address"
+    if not path.exists():
+        path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
+    return path.read_text().strip()
+
+
+def _from_here(address: str) -> str:
+    """The address as this machine reaches itself: "any" is none that a carrier could be known by."""
+    host, port = configuration.address(address)
+    return f"127.0.0.1:{port}" if host == ANY else address
+
+
+def _other_ports(first: int, last: int) -> tuple[int, int]:
+    """A range of the same size beside the switch's."""
+    size = min(last - first + 1, 4000)
+    return (last + 1, last + size) if last + size < 65_536 else (max(1024, first - size), first - 1)
+
+
+async def opened(stack: AsyncExitStack, settings: Settings, seal: Seal) -> Ground:
+    """The database is open, until the stack is unwound."""
+    database = db.Database(settings.dsn)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return Ground(settings, database, seal)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_free(what: str, address: str) -> None:
+    """Nothing else listens there. Raises errors.SetupError."""
+    host, port = configuration.address(address)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as reason:
+            raise errors.SetupError(f"the {what} address {address} cannot be used: {reason.strerror}") from reason
