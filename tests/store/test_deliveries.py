@@ -418,10 +418,15 @@ async def test_endpoints_with_something_due_are_found_and_no_others(
     assert owed == 5
 
 
-async def test_neither_claim_nor_settle_reads_whole_tables(
-    database: db.Database, domain: directory.Domain, subscription: UUID
+@pytest.mark.parametrize("statistics", ["fresh", "old"])
+async def test_what_waits_costs_nothing(
+    database: db.Database, domain: directory.Domain, subscription: UUID, statistics: str
 ) -> None:
-    """Not even by the plan that PostgreSQL makes for all parameters, which it takes after five."""
+    """Claiming and settling read what they need, not all that waits; by the plan for all parameters too (after five
+    executions), and though PostgreSQL believes that the tables are nearly empty.
+    """
+    async with database.connection() as tx:
+        await tx.execute("ANALYZE")
     async with database.transaction() as tx:
         await tx.execute(
             """
@@ -434,20 +439,30 @@ async def test_neither_claim_nor_settle_reads_whole_tables(
             """
             INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, state)
             SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint,
-                   CASE WHEN seq % 10 = 0 THEN 'due' ELSE 'delivered' END
+                   CASE WHEN seq % 2 = 0 THEN 'due' ELSE 'delivered' END
             FROM events JOIN subscriptions USING (domain_uuid)
             """
         )
-    async with database.connection() as tx:
-        await tx.execute("ANALYZE")
+    if statistics == "fresh":
+        async with database.connection() as tx:
+            await tx.execute("ANALYZE")
     async with database.transaction() as tx:
+        before = await rows_read(tx)
         for _ in range(8):
             assert await deliveries.due_endpoints(tx)
             claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
             assert len(claimed) == 8
             await deliveries.settle(tx, [outcome(delivery, 200) for delivery in claimed], disable_after_s=1)
-        read = await tx.fetchval(
-            "SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables WHERE relname IN ('deliveries', 'events')"
-        )
 
-    assert read == 0
+        assert await rows_read(tx) - before < 64 * 10
+
+
+async def rows_read(tx: db.Tx) -> int:
+    """How many rows of the large tables this connection has read of late."""
+    rows: int = await tx.fetchval(
+        """
+        SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
+        WHERE relname IN ('deliveries', 'events')
+        """
+    )
+    return rows
