@@ -153,7 +153,9 @@ def _carrier(carrier: Carrier) -> Objects:
 
 
 def _address(host: str) -> str:
-    return host.rpartition(":")[0] if host.count(":") == 1 else host.strip("[]")
+    """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same without."""
+    has_port = host.count(":") == 1 or "]:" in host
+    return (host.rpartition(":")[0] if has_port else host).strip("[]")
 
 
 def tls_transport(bind: str, certificate: str, key: str) -> str:
