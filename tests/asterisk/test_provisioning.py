@@ -1,0 +1,181 @@
+"""Which PJSIP objects a phone and each kind of trunk are, and what must be told when they change."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tongdai.asterisk import provisioning
+from tongdai.asterisk.provisioning import KINDS, Carrier, Objects, Phone, changes, is_made_anew, objects
+
+PHONE = Phone("a.vn", "101", "Nguyễn Văn An", "0123456789abcdef0123456789abcdef", "f" * 64)
+TRUNK = "01a208b1-0000-7000-8000-000000000001"
+
+
+def carrier(auth: str, **changes: Any) -> Carrier:
+    fields = {"host": "sip.carrier.vn", "transport": "udp", "addresses": (), "username": "", "password": ""}
+    return Carrier(trunk=TRUNK, auth=auth, **(fields | {"from_user": "", "from_domain": ""} | changes))
+
+
+def of(*carriers: Carrier) -> Objects:
+    return objects([], carriers, {})
+
+
+# --- phones
+
+
+def test_a_phone_is_known_by_its_address_and_proves_it_by_digest() -> None:
+    found = objects([PHONE], [], {})
+    assert list(found) == [("auth", "101@a.vn"), ("aor", "101@a.vn"), ("endpoint", "101@a.vn")]
+    auth = found["auth", "101@a.vn"]
+    assert auth["password_digest"] == f"MD5:{PHONE.digest_md5}"
+    assert (auth["username"], auth["realm"]) == ("101", "a.vn")
+    endpoint = found["endpoint", "101@a.vn"]
+    assert endpoint["auth"] == endpoint["aors"] == "101@a.vn"
+    assert endpoint["context"] == "phone"
+    assert endpoint["tenantid"] == "a.vn"
+    assert endpoint["callerid"] == "<101>", "whatever it claims, it shows its own number"
+    assert found["aor", "101@a.vn"]["max_contacts"] == "5"
+
+
+def test_the_same_extension_of_two_domains_is_two_phones() -> None:
+    found = objects([PHONE, replace(PHONE, domain="b.vn", digest_md5="0" * 32)], [], {})
+    assert found["auth", "101@a.vn"] != found["auth", "101@b.vn"]
+    assert len(found) == 6
+
+
+def test_no_password_is_told_in_clear() -> None:
+    told = objects([PHONE], [], {})
+    assert not any(name == "password" for fields in told.values() for name in fields)
+
+
+def test_addresses_that_stand_for_a_domain() -> None:
+    assert objects([], [], {"192.0.2.1": "a.vn"}) == {("domain_alias", "192.0.2.1"): {"domain": "a.vn"}}
+
+
+# --- trunks
+
+
+def test_a_trunk_by_address() -> None:
+    found = of(carrier("ip", host="192.0.2.7:5080", addresses=("192.0.2.7", "192.0.2.64/26")))
+    assert list(found) == [("aor", TRUNK), ("endpoint", TRUNK), ("identify", TRUNK)]
+    assert found["aor", TRUNK] == {"contact": "sip:192.0.2.7:5080", "qualify_frequency": "60"}
+    assert found["identify", TRUNK] == {"endpoint": TRUNK, "match": "192.0.2.7,192.0.2.64/26"}
+    endpoint = found["endpoint", TRUNK]
+    assert endpoint["context"] == "trunk"
+    assert endpoint["identify_by"] == "ip"
+    assert not {"outbound_auth", "auth", "from_user", "from_domain"} & endpoint.keys()
+
+
+def test_a_trunk_by_digest() -> None:
+    found = of(carrier("digest", username="we", password="pw", from_user="19001919", from_domain="carrier.vn"))
+    assert list(found) == [("auth", TRUNK), ("aor", TRUNK), ("endpoint", TRUNK), ("identify", TRUNK)]
+    assert found["auth", TRUNK] == {"auth_type": "digest", "username": "we", "password": "pw"}
+    endpoint = found["endpoint", TRUNK]
+    assert endpoint["outbound_auth"] == TRUNK, "it asks us, not we it"
+    assert "auth" not in endpoint
+    assert (endpoint["from_user"], endpoint["from_domain"]) == ("19001919", "carrier.vn")
+
+
+def test_a_trunk_by_registration() -> None:
+    found = of(carrier("registration", username="we", password="pw", transport="tcp"))
+    assert list(found)[-1] == ("registration", TRUNK)
+    registration = found["registration", TRUNK]
+    assert registration["server_uri"] == "sip:sip.carrier.vn;transport=tcp"
+    assert registration["client_uri"] == "sip:we@sip.carrier.vn"
+    assert registration["contact_user"] == "we"
+    assert registration["outbound_auth"] == TRUNK
+    assert (registration["line"], registration["endpoint"]) == ("yes", TRUNK), "so that its calls are known as its own"
+
+
+def test_the_domain_that_a_carrier_wants_is_what_we_register_with() -> None:
+    found = of(carrier("registration", username="we", password="pw", from_domain="ims.carrier.vn"))
+    assert found["registration", TRUNK]["client_uri"] == "sip:we@ims.carrier.vn"
+    assert found["registration", TRUNK]["server_uri"] == "sip:sip.carrier.vn"
+
+
+def test_calls_come_from_the_host_where_no_addresses_are_given() -> None:
+    hosts = {"192.0.2.7": "192.0.2.7", "192.0.2.7:5080": "192.0.2.7", "sip.carrier.vn:5061": "sip.carrier.vn"}
+    ipv6 = {"[2001:db8::7]": "2001:db8::7", "[2001:db8::7]:5080": "2001:db8::7", "2001:db8::7": "2001:db8::7"}
+    for host, address in (hosts | ipv6).items():
+        assert of(carrier("ip", host=host))["identify", TRUNK]["match"] == address, host
+
+
+# --- changes
+
+
+def test_what_is_known_is_not_told_again() -> None:
+    wanted = objects([PHONE], [carrier("ip")], {})
+    assert changes({}, wanted) == (wanted, [])
+    assert changes(wanted, wanted) == ({}, [])
+
+
+def test_only_what_changed_is_told() -> None:
+    before = objects([PHONE, replace(PHONE, extension="102")], [], {})
+    after = objects([replace(PHONE, digest_md5="0" * 32), replace(PHONE, extension="102")], [], {})
+    assert changes(before, after) == ({("auth", "101@a.vn"): after["auth", "101@a.vn"]}, [])
+
+
+def test_what_is_gone_goes_before_what_it_uses() -> None:
+    known = of(carrier("registration", username="we", password="pw"))
+    pushed, gone = changes(known, {})
+    assert pushed == {}
+    assert [kind for kind, _ in gone] == ["registration", "identify", "endpoint", "aor", "auth"]
+
+
+def test_a_trunk_that_no_longer_registers() -> None:
+    before = of(carrier("registration", username="we", password="pw"))
+    after = of(carrier("ip"))
+    pushed, gone = changes(before, after)
+    assert list(pushed) == [("endpoint", TRUNK)], "it has no credentials any more"
+    assert gone == [("registration", TRUNK), ("auth", TRUNK)]
+
+
+def test_only_trunks_are_made_anew() -> None:
+    assert is_made_anew(("endpoint", TRUNK))
+    assert not is_made_anew(("endpoint", "101@a.vn"))
+    assert not is_made_anew(("aor", TRUNK))
+
+
+PHONES = st.builds(
+    Phone,
+    st.sampled_from(["a.vn", "b.vn"]),
+    st.sampled_from(["101", "102"]),
+    st.just(""),
+    st.sampled_from(["0" * 32, "1" * 32]),
+    st.just(""),
+)
+HOSTS = st.sampled_from(["192.0.2.7", "carrier.vn"])
+CARRIERS = st.builds(carrier, st.just("ip"), host=HOSTS) | st.builds(
+    carrier, st.sampled_from(["digest", "registration"]), username=st.just("we"), password=st.just("pw"), host=HOSTS
+)
+WANTED = st.builds(objects, st.lists(PHONES, max_size=3), st.lists(CARRIERS, max_size=1), st.just({}))
+
+
+@settings(deadline=None)
+@given(WANTED, WANTED)
+def test_told_its_changes_the_switch_knows_what_is_wanted(before: Objects, wanted: Objects) -> None:
+    pushed, gone = changes(before, wanted)
+    known = before | pushed
+    for key in gone:
+        assert not any(known.get((kind, key[1]), {}).get(field) for kind, field in USERS[key[0]])
+        del known[key]
+    assert known == wanted
+    assert [KINDS.index(kind) for kind, _ in gone] == sorted((KINDS.index(kind) for kind, _ in gone), reverse=True)
+
+
+USERS = {  # what may refer to an object of the kind: other kinds' fields
+    "auth": [("registration", "outbound_auth"), ("endpoint", "outbound_auth"), ("endpoint", "auth")],
+    "aor": [("endpoint", "aors")],
+    "endpoint": [("identify", "endpoint"), ("registration", "endpoint")],
+    "identify": [],
+    "registration": [],
+}
+
+
+def test_sip_over_tls_only_where_it_is_wanted() -> None:
+    assert provisioning.tls_transport("", "cert.pem", "key.pem") == ""
+    text = provisioning.tls_transport("0.0.0.0:5061", "cert.pem", "key.pem")
+    for line in ("protocol = tls", "bind = 0.0.0.0:5061", "cert_file = cert.pem", "priv_key_file = key.pem"):
+        assert line in text.splitlines()
