@@ -1,7 +1,8 @@
 """A company of its own for each test: a fresh domain with its admin, extensions, a trunk to a carrier, a hotline."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from tests.e2e.phones import ALICE_HZ, Carrier, Phone, Place, Transport
 from tests.until import until
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
+from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, server, trunks, users
 
 HOTLINE = "19001919"
 PASSWORD = "a-sip-password"
@@ -35,7 +36,7 @@ class Api:
     def __init__(self, base_url: str, token: str = "") -> None:
         self._base_url, self._token = base_url, token
 
-    async def get(self, path: str, headers: dict[str, str] | None = None, **query: object) -> Answer:
+    async def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Answer:
         return await self.ask("GET", path, query, headers=headers)
 
     async def post(self, path: str, **body: object) -> Answer:
@@ -108,6 +109,12 @@ class Office:
         made.trunk = await made.add_trunk()
         await made.add_hotline(HOTLINE, made.trunk, destination="101", is_default=True)
         return made
+
+    async def reopen(self) -> None:
+        """The database was started again."""
+        await self.database.close()
+        self.database = db.Database(server.dsn_of(self.instance.data / "postgres"))
+        await self.database.open()
 
     async def knows(self, endpoint: str) -> None:
         """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
@@ -207,6 +214,19 @@ class Company:
         self.domain = msgspec.structs.replace(self.domain, **changes)
         async with self._office.database.transaction() as tx:
             await domains.update(tx, self.domain)
+
+
+@asynccontextmanager
+async def operated(instance: Instance, place: Place) -> AsyncIterator[Office]:
+    """The operator's seat of a running instance."""
+    database = db.Database(server.dsn_of(instance.data / "postgres"))
+    await database.open()
+    seal = Seal((instance.data / "secret").read_text().strip().encode())
+    office = Office(instance, database, seal, place)
+    try:
+        yield office
+    finally:
+        await office.database.close()
 
 
 async def together(*work: Any) -> list[Any]:

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import sipp
-from tests.e2e.company import Company, Office
+from tests.e2e.company import Company, Office, operated
 from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import Place
 from tests.webhooks.receivers import receiving
 from tongdai.asterisk import packages
-from tongdai.seal import Seal
-from tongdai.store import db, server
 
 SHOWN = 6_000  # characters of each log of a test that failed
 
@@ -47,12 +45,9 @@ async def sipp_command() -> list[str]:
 @pytest.fixture(scope="session")
 async def office(pbx: Instance, sipp_command: list[str]) -> AsyncIterator[Office]:
     """The operator's seat."""
-    database = db.Database(server.dsn_of(pbx.data / "postgres"))
-    await database.open()
-    seal = Seal((pbx.data / "secret").read_text().strip().encode())
     with tempfile.TemporaryDirectory(prefix="tongdai-sipp-") as folder:
-        yield Office(pbx, database, seal, Place(sipp_command, Path(folder), pbx.sip))
-    await database.close()
+        async with operated(pbx, Place(sipp_command, Path(folder), pbx.sip)) as made:
+            yield made
 
 
 @pytest.fixture

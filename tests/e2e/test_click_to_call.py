@@ -1,4 +1,4 @@
-"""Click-to-call as the reference tells it: first the extension, then the customer; and every way in which it can fail."""
+"""Click-to-call as the reference tells it: the extension, then the customer; and every way in which it can fail."""
 
 import asyncio
 from typing import Any

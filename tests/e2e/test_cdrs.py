@@ -1,0 +1,66 @@
+"""The records of real calls are found by ids, filters, pages and scrolls."""
+
+from typing import Any
+
+from tests.e2e.company import HOTLINE, Company
+from tests.e2e.hooks import Hook
+from tests.e2e.phones import talk
+
+
+async def test_the_record_is_there_when_hangup_is_told(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE)
+        ring = await alice.rings()
+        await ring.answer()
+        await customer.answered()
+        await talk(ring, customer)
+        await customer.hang_up()
+    call_id = (await hook.expect("ringing"))["call_id"]
+    await hook.expect("answered")
+    await hook.expect("hangup")
+    assert (await company.api.cdr(call_id))["status"] == "ANSWERED"
+    await hook.expect("cdr")
+    assert (await company.api.cdr(call_id))["recording_status"] == "ready"
+
+
+async def test_calls_are_listed_newest_first_and_filtered(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+        missed = await carrier.calls(HOTLINE, "0909000111")
+        await (await alice.called()).reject(486)
+        await missed.refused()
+        await hook.expect("ringing")
+        await hook.over(missed=True)
+
+        out = await bob.calls("0909000222")
+        await (await carrier.called()).reject(404)
+        await out.refused()
+        await hook.expect("ringing")
+        await hook.over()
+
+        local = await bob.calls("101")
+        await (await alice.rings()).reject(603)
+        await local.refused()
+        await hook.expect("ringing")
+        await hook.over()
+
+    async def found(**query: Any) -> list[int]:
+        """Directions of the calls found."""
+        return [record["direction"] for record in (await company.api.get("/v1/cdr", **query)).json["data"]]
+
+    assert await found() == [1, 3, 2]
+    assert await found(direction="inbound") == [2]
+    assert await found(direction="3") == [3]
+    assert await found(phone="0909000222") == [3]
+    assert await found(phone="+84909000111") == [2]
+    assert await found(extension="102") == [1, 3]
+    assert await found(status="BUSY") == [1, 2]
+    assert await found(extension="101") == [1, 2]
+    assert await found(status="INVALID", extension="102") == [3]
+    assert await found(start_date="2001-01-01", end_date="2001-01-02") == []
+
+    pages = [(await company.api.get("/v1/cdr", page=page, limit=2)).json for page in (1, 2)]
+    assert [[record["direction"] for record in page["data"]] for page in pages] == [[1, 3], [2]]
+    assert [(page["page"], page["limit"], page["total"]) for page in pages] == [(1, 2, 3), (2, 2, 3)]
+
+    scroll = (await company.api.get("/v1/cdr")).json
+    assert ([record["direction"] for record in scroll["data"]], scroll["scroll_id"]) == ([1, 3, 2], "")
