@@ -57,6 +57,7 @@ class Switch:
         self._pushed: provisioning.Objects = {}
         self._wanted: provisioning.Objects = {}
         self._pushing = asyncio.Lock()
+        self._started_at: datetime | None = None
         self._echoed = 0.0
         self.linked = asyncio.Event()
 
@@ -65,7 +66,9 @@ class Switch:
         return self.linked.is_set()
 
     async def run(self) -> None:
-        """Stays connected until cancelled."""
+        """Stays connected until cancelled. Raises errors.SetupError when another controller has connected: whoever
+        then connects again pushes the other out, for ever.
+        """
         tries = 0
         while True:
             try:
@@ -95,8 +98,9 @@ class Switch:
             log.info("switch.linked", url=self._address.url)
             async for name, data in link.events():
                 if name == "ApplicationReplaced":
-                    raise errors.SwitchDown("another controller took the switch")
+                    raise errors.SetupError("another controller steers this switch now")
                 self._handle(name, data)
+            raise errors.SwitchDown("the link was lost")
         finally:
             echo.cancel()
             await asyncio.gather(echo, return_exceptions=True)
@@ -134,7 +138,7 @@ class Switch:
         """Since when it has been up; a new one knows nothing of what was pushed before."""
         info = (await self._checked(link.request("GET", "asterisk/info", {"only": "status"}))).json()
         started_at = events.moment(info["status"]["startup_time"])
-        if getattr(self, "_started_at", None) != started_at:
+        if self._started_at != started_at:
             self._pushed = {}
         self._started_at = started_at
         return started_at
