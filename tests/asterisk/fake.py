@@ -289,31 +289,40 @@ class FakeAsterisk:
     async def _channels(self, method: str, channel: str, rest: list[str], asked: Request) -> tuple[int, Any]:  # noqa: PLR0911
         known = self.channels.get(channel)
         match method, rest:
-            case "POST", [] if channel == "create":
-                made = self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
-                return 200, made
-            case "POST", [] if known is None:
-                return 200, self._originated(channel, asked)
+            case "POST", []:
+                return self._originate(channel, asked)
             case _ if known is None:
                 return 404, {"message": "Channel not found"}
             case "GET", ["variable"]:
                 return 200, {"value": self.contacts.get(asked.query["variable"][20:-1], "")}
+            case "POST", ["snoop", spy]:
+                return 200, self._channel(channel, "", "", "Up", id=spy)
             case "DELETE", []:
                 await self.ends(channel, int(asked.query.get("reason_code", "16")))
                 return 204, None
-            case "POST", ["variable" | "continue" | "answer" | "moh" as what]:
-                if known["dialplan"]["app_name"] != "Stasis":
-                    return 409, {"message": "Channel not in Stasis application"}
-                if what == "continue":
-                    known["dialplan"] = {"app_name": "Dial", "app_data": ""}
-                if what == "answer":
-                    known["state"] = "Up"
-                return 204, None
+            case "POST", ["variable" | "continue" | "answer" | "moh" | "record" as what]:
+                return self._steer(known, what)
         return self._refuse(asked)
 
-    def _originated(self, id: str, asked: Request) -> Json:
-        endpoint = asked.query["endpoint"].split("/")[1]
-        return self._channel(endpoint, asked.body["variables"]["__TD_CALL_ID"], "", "Down", id=id)
+    def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
+        if id == "create":
+            return 200, self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
+        if id in self.channels:
+            return 409, {"message": "Channel with given unique ID already exists"}
+        call = asked.body["variables"]["__TD_CALL_ID"]
+        return 200, self._channel(asked.query["endpoint"].split("/")[1], call, "", "Down", id=id)
+
+    def _steer(self, channel: Json, what: str) -> tuple[int, Any]:
+        """What only a channel in Stasis takes."""
+        if channel["dialplan"]["app_name"] != "Stasis":
+            if what == "record":
+                channel["dialplan"] = {"app_name": "Stasis", "app_data": ""}  # who listens in gets there a moment later
+            return 409, {"message": "Channel not in Stasis application"}
+        if what == "continue":
+            channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
+        if what == "answer":
+            channel["state"] = "Up"
+        return 204, None
 
     # --- small change
 

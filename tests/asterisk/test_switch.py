@@ -1,0 +1,311 @@
+"""The switch over links that come and go: what is said first, what is kept, and when it must stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TypeAlias
+from uuid import UUID
+
+import aiohttp
+import pytest
+
+from tests.asterisk import fake
+from tests.asterisk.fake import FakeAsterisk
+from tests.until import until
+from tongdai import errors
+from tongdai.asterisk import ari, provisioning, switch
+from tongdai.asterisk.provisioning import Objects, Phone
+from tongdai.asterisk.switch import Standing, Switch
+from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.pbx.signals import Arrived, LegAnswered, LegDialed, LegHungUp, LegRinging, OriginateRefused, Signal
+
+CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
+CONFIG = "asterisk/config/dynamic/res_pjsip"
+Heard: TypeAlias = list[tuple[UUID, Signal]]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch, "RECONNECT_S", (0.01,))
+
+
+@pytest.fixture
+async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
+    async with fake.running(tmp_path / "journal.jsonl") as asterisk:
+        yield asterisk
+
+
+class Controller:
+    """A switch that runs, and what it told."""
+
+    def __init__(self, asterisk: FakeAsterisk) -> None:
+        self.heard: Heard = []
+        self.standings: list[Standing] = []
+        self.may_listen = asyncio.Event()
+        self.may_listen.set()
+        self.switch = Switch(asterisk.address, lambda *signal: self.heard.append(signal), self._linked)
+        self.task = asyncio.create_task(self.switch.run())
+
+    async def _linked(self, standing: Standing) -> None:
+        self.standings.append(standing)
+        await self.may_listen.wait()
+
+    @property
+    def kinds(self) -> list[str]:
+        return [type(signal).__name__ for _, signal in self.heard]
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@pytest.fixture
+async def controller(asterisk: FakeAsterisk) -> AsyncIterator[Controller]:
+    controller = Controller(asterisk)
+    yield controller
+    await controller.end()
+
+
+def objects(*numbers: str) -> Objects:
+    return provisioning.objects([Phone("a.vn", number, "", "0" * 32, "") for number in numbers], [], {})
+
+
+# --- connecting
+
+
+async def test_what_is_said_before_it_listens(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await controller.switch.provision(objects("101"))
+    await controller.switch.linked.wait()
+    await asterisk.expect("POST events/user/echo")
+    said = [asked.what for asked in asterisk.asked]
+    assert said[:8] == [
+        "PUT applications/tongdai/eventFilter",
+        "GET asterisk/info",
+        f"PUT {CONFIG}/auth/101@a.vn",
+        f"PUT {CONFIG}/aor/101@a.vn",
+        f"PUT {CONFIG}/endpoint/101@a.vn",
+        "POST applications/tongdai/subscription",
+        "GET channels",
+        "POST events/user/echo",
+    ]
+    allowed = [each["type"] for each in asterisk.asked[0].body["allowed"]]
+    assert {"StasisStart", "Dial", "ChannelDestroyed", "ApplicationReplaced", "RESTResponse"} <= set(allowed)
+    assert asterisk.asked[1].query == {"only": "status"}
+    assert asterisk.objects == objects("101")
+
+
+async def test_events_of_the_meantime_come_after_all_is_settled(asterisk: FakeAsterisk, controller: Controller) -> None:
+    controller.may_listen.clear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
+    await until(lambda: controller.standings)
+    await asterisk.rings(channel, "101@a.vn", answers=True)
+    assert not controller.switch.is_up
+    assert controller.heard == []
+    (standing,) = controller.standings
+    assert [each.id for each in standing.channels[CALL]] == [channel]
+    assert standing.started_at.timestamp() == pytest.approx(asterisk.started_at.timestamp(), abs=0.001)
+    controller.may_listen.set()
+    await until(lambda: controller.kinds == ["LegDialed", "LegRinging", "LegAnswered"])
+
+
+async def test_channels_of_nobody_do_not_stand_there(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await controller.switch.linked.wait()
+    await asterisk.lose_link()
+    asterisk._channel("16@hangup", "", "", "Down")
+    await until(lambda: len(controller.standings) == 2)
+    assert controller.standings[1].channels == {}
+
+
+async def test_signals_come_in_order(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
+    peer = await asterisk.rings(channel, "101@a.vn", answers=True)
+    await asterisk.hangs_up(peer)
+    await until(lambda: len(controller.heard) == 6)
+    assert {call for call, _ in controller.heard} == {CALL}
+    kinds = [Arrived.__name__, LegDialed.__name__, LegRinging.__name__, LegAnswered.__name__]
+    assert controller.kinds == [*kinds, "HangupAsked", LegHungUp.__name__]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"type": "StasisStart", "timestamp": "soon"},
+        {"type": "StasisStart", "channel": 7},
+        {"type": "ChannelDestroyed", "timestamp": "soon", "channel": {"id": "1", "name": "x"}},
+        {"type": "Dial", "timestamp": "2026-11-23T13:55:52.486+0000"},
+        {"type": "NobodyKnows"},
+        {"type": "ChannelHangupRequest", "timestamp": "", "channel": {"id": "1", "name": "x", "channelvars": {}}},
+    ],
+)
+async def test_an_odd_event_ends_nothing(asterisk: FakeAsterisk, controller: Controller, odd: fake.Json) -> None:
+    await asterisk.hear()
+    if "channel" in odd and isinstance(odd["channel"], dict):
+        odd["channel"]["channelvars"] = {"TD_CALL_ID": "?" * 32}
+    await asterisk.send(odd)
+    await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
+    await until(lambda: controller.kinds == ["Arrived"])
+    assert asterisk.connections == 1
+
+
+# --- links that come and go
+
+
+async def test_a_lost_link_comes_again(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await controller.switch.provision(objects("101"))
+    await asterisk.hear()
+    await asterisk.lose_link()
+    await until(lambda: len(controller.standings) == 2)
+    await asterisk.hear()
+    assert controller.switch.is_up
+    assert asterisk.count(f"PUT {CONFIG}/.*") == 3, "the same Asterisk knows its phones"
+    await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
+    await until(lambda: controller.kinds == ["Arrived"])
+
+
+async def test_one_that_was_restarted_learns_everything_anew(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await controller.switch.provision(objects("101", "102"))
+    await asterisk.hear()
+    before = asterisk.started_at
+    await asterisk.restart()
+    await until(lambda: len(controller.standings) == 2)
+    assert asterisk.objects == objects("101", "102")
+    assert controller.standings[1].started_at > before
+
+
+async def test_while_there_is_no_link_nothing_can_be_done(asterisk: FakeAsterisk, controller: Controller) -> None:
+    controller.may_listen.clear()
+    await until(lambda: controller.standings)
+    for attempt in (controller.switch.act(HangUp("c", 16)), controller.switch.phones("101@a.vn")):
+        with pytest.raises(errors.SwitchDown):
+            await attempt
+
+
+async def test_a_silent_one_is_left_for_a_new_link(
+    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "ECHO_S", 0.01)
+    monkeypatch.setattr(switch, "ECHO_LIMIT_S", 0.05)
+    asterisk.is_echoing = False  # it answers, but what happens is not told any more
+    await until(lambda: asterisk.connections >= 3)
+    asterisk.is_echoing = True
+    await controller.switch.linked.wait()
+
+
+async def test_a_half_open_one_is_left_for_a_new_link(
+    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "ECHO_S", 0.01)
+    monkeypatch.setattr(switch, "ECHO_LIMIT_S", 0.05)
+    monkeypatch.setattr(ari, "REQUEST_S", 0.05)
+    await asterisk.hear()
+    asterisk.is_answering = asterisk.is_echoing = False
+    await until(lambda: asterisk.connections >= 2)
+    asterisk.is_answering = asterisk.is_echoing = True
+    await controller.switch.linked.wait()
+
+
+async def test_who_was_replaced_leaves_the_other_alone(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    address = asterisk.address
+    login = {"Authorization": aiohttp.encode_basic_auth(address.user, address.password)}
+    async with (
+        aiohttp.ClientSession(headers=login) as session,
+        session.ws_connect(f"{address.url}/ari/events", params={"app": "tongdai"}) as other,
+    ):
+        with pytest.raises(errors.SetupError, match="another controller"):
+            await controller.task
+        assert not controller.switch.is_up
+        assert (asterisk.connections, asterisk.replaced) == (2, 1)
+        await asterisk.send({"type": "StasisStart"})
+        assert (await other.receive_json())["type"] == "StasisStart"
+
+
+# --- provisioning
+
+
+async def test_changes_are_told_at_once(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await controller.switch.provision(objects("101"))
+    await asterisk.hear()
+    await controller.switch.provision(objects("102"))
+    assert asterisk.objects == objects("102")
+    await asterisk.expect(f"PUT {CONFIG}/endpoint/102@a.vn")
+    for kind in ("endpoint", "aor", "auth"):
+        await asterisk.expect(f"DELETE {CONFIG}/{kind}/101@a.vn")
+
+
+async def test_what_changed_while_the_link_was_away_is_told_with_the_next(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(objects("101"))
+    await asterisk.hear()
+    controller.may_listen.clear()
+    await asterisk.lose_link()
+    await until(lambda: not controller.switch.is_up)
+    await controller.switch.provision(objects("102"))
+    controller.may_listen.set()
+    await until(lambda: asterisk.objects == objects("102") or None)
+
+
+async def test_a_trunk_is_made_anew(asterisk: FakeAsterisk, controller: Controller) -> None:
+    trunk = provisioning.Carrier(fake.TRUNK, "ip", "192.0.2.7", "udp", (), "", "", "", "")
+    await controller.switch.provision(provisioning.objects([], [trunk], {}))
+    await asterisk.hear()
+    told = [asked.what for asked in asterisk.asked if asked.what.endswith(f"endpoint/{fake.TRUNK}")]
+    assert told == [f"DELETE {CONFIG}/endpoint/{fake.TRUNK}", f"PUT {CONFIG}/endpoint/{fake.TRUNK}"]
+
+
+# --- acting
+
+
+async def test_actions_are_asked_for_in_order(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919")
+    await controller.switch.act(Wait(channel, "default"))
+    await controller.switch.act(Dial(channel, (Party("101@a.vn"),), 30, "0909000111"))
+    await controller.switch.act(HangUp(channel, 17))
+    asked = [each.what.removeprefix(f"POST channels/{channel}/") for each in asterisk.asked[-5:]]
+    assert asked == ["answer", "moh", "variable", "continue", f"DELETE channels/{channel}"]
+    assert asterisk.channels == {}
+
+
+async def test_what_is_no_longer_possible_is_harmless(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919")
+    dial = Dial(channel, (Party("101@a.vn"),), 30, "0909000111")
+    await controller.switch.act(dial)
+    await controller.switch.act(dial)  # it is not in Stasis any more
+    await asterisk.hangs_up(channel)
+    await controller.switch.act(dial)
+    await controller.switch.act(HangUp(channel, 16))
+
+
+async def test_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    phones = ["PJSIP/101@a.vn/sip:101@192.0.2.7:5060", "PJSIP/101@a.vn/sip:101@192.0.2.8:5060"]
+    asterisk.contacts["101@a.vn"] = "&".join(phones)
+    assert await controller.switch.phones("101@a.vn") == phones
+    assert await controller.switch.phones("102@a.vn") == []
+    assert asterisk.channels == {}, "nothing stays of the question"
+
+
+async def test_calling_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    phones = ["PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7"]
+    then = Dial("one", (Party("102@a.vn"),), 30, "101")
+    ask = Originate(("one", "two"), "101@a.vn", 30, "101", "Click2Call", auto_answer=False, call_uuid=CALL, then=then)
+    assert await controller.switch.originate(ask, phones)
+    assert [asked.query["endpoint"] for asked in asterisk.asked[-2:]] == phones
+    assert controller.kinds == ["LegDialed", "LegDialed"]
+    assert not await controller.switch.originate(ask, phones), "those channels exist"
+    assert [type(signal) for _, signal in controller.heard[2:]] == [OriginateRefused] * 2
+    assert [signal.channel for _, signal in controller.heard] == ["one", "two"] * 2
+
+
+async def test_recording_goes_on_at_another_channel(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919")
+    await controller.switch.act(Record(channel, CALL))
+    await asterisk.expect(f"POST channels/{channel}/snoop/.*", spy="both")
+    for _ in range(2):  # at first the listening channel is not there yet
+        await asterisk.expect("POST channels/spy-.*/record", format="wav")
