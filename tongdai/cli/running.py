@@ -84,11 +84,14 @@ async def _up(chosen: settings.Settings) -> None:
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True
     ) as bar:
         task = bar.add_task("starting", total=None)
+        said = ""
 
         def progress(text: str, done: int, total: int) -> None:
+            nonlocal said
             bar.update(task, description=text, completed=done, total=total or None)
-            if not console.is_terminal:
-                console.print(text) if not done else None
+            if not console.is_terminal and text != said:
+                console.print(text)
+            said = text
 
         async with app.up(chosen, progress) as (instance, work):
             serving = asyncio.ensure_future(work)
