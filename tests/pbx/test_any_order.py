@@ -68,7 +68,7 @@ delays = st.sampled_from((0.0, 0.1, 0.9, 3.0, 20.0, 61.0, -0.5))
 happenings = st.lists(st.tuples(st.sampled_from(SIGNALS), delays), max_size=40)
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=250)
 @given(modes, st.sampled_from(BEGINNINGS), happenings)
 def test_any_signals(mode: str, beginning: str, happening: list[tuple[str, float]]) -> None:
     seconds, said = 0.0, [f"0.0 {beginning}"]
@@ -78,7 +78,7 @@ def test_any_signals(mode: str, beginning: str, happening: list[tuple[str, float
     _check(_steps(said, HOUSES[mode]), mode)
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=250)
 @given(st.sampled_from(RECORDED), modes, st.data())
 def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.DataObject) -> None:
     """A ladder, some of whose signals are lost, told again or told later; and strangers among them."""

@@ -129,8 +129,8 @@ def due(call: Call) -> datetime | None:
     if call.dial_ended:
         return call.dial_ended.at + timedelta(seconds=LATE_S)
     if call.stage is Stage.CALLING:
-        # The switch's own limit on ringing comes first; this is for a switch that forgot.
-        return call.started_at + timedelta(seconds=300)
+        # The switch's own limit on ringing, 300 seconds at most, comes first; this is for a switch that forgot.
+        return call.started_at + timedelta(seconds=310)
     return None
 
 
