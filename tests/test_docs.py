@@ -1,0 +1,162 @@
+"""The documents are true: what users meet is described, links lead somewhere, examples are quoted and work."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from tests import commands_page
+from tests.cli.conftest import free_address
+from tests.until import until
+from tongdai import settings
+from tongdai.api import problems
+from tongdai.cli import config
+from tongdai.pbx import cdr, events
+from tongdai.webhooks import sign
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
+TWINS = [(ROOT / "README.md", ROOT / "README.vi.md"), GUIDES]
+SETUP = {"SETUP", "WRONG_MASTER_KEY"}  # of the command line, never of the API
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    page = config.page(settings.described(settings.Settings()))
+    assert (DOCS / "settings.md").read_text() == page + "\n", "make it anew: bin/tongdai config --markdown"
+
+
+def test_the_page_of_commands_is_what_the_code_says() -> None:
+    assert (DOCS / "commands.md").read_text() == commands_page.page(), "make it anew: python -m tests.commands_page"
+
+
+def test_every_error_is_explained_with_its_status() -> None:
+    page = (DOCS / "errors.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE))
+    assert told == {kind.code: str(kind.status) for kind in problems.kinds() if kind.code not in SETUP}
+
+
+def test_every_event_is_explained() -> None:
+    page = (DOCS / "events.md").read_text()
+    assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == list(events.NAMES)
+    table = page.partition("| Key | Meaning |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(events.Body.__struct_fields__)
+    example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
+    assert list(json.loads(example)) == list(events.Body.__struct_fields__)
+    assert msgspec.json.decode(example, type=events.Body).state == "cdr"
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_the_guides_explain_every_event_and_status_and_quote_the_examples(guide: Path) -> None:
+    text = guide.read_text()
+    for word in (*events.NAMES, *cdr.STATUSES):
+        assert f"`{word}`" in text, word
+    for name in ("receiver.py", "receiver.mjs", "export.py"):
+        assert (DOCS / "examples" / name).read_text().strip() in text, name
+
+
+@pytest.mark.parametrize(("english", "vietnamese"), TWINS, ids=lambda path: path.name)
+def test_twins_have_the_same_sections_commands_and_links(english: Path, vietnamese: Path) -> None:
+    pages = english.read_text(), vietnamese.read_text()
+    shapes = [re.findall(r"^(#+) ", _prose(page), re.MULTILINE) for page in pages]
+    commands = [[_command(block) for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)] for page in pages]
+    targets = [[re.sub(r"\.(en|vi)\.|#.*", ".", link) for link in _links(page)] for page in pages]
+    assert shapes[0] == shapes[1]
+    assert commands[0] == commands[1]
+    assert targets[0] == targets[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in _links(page.read_text()):
+        target, _, anchor = link.partition("#")
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), link
+        if anchor:
+            assert anchor in set(_anchors(path.read_text())), link
+
+
+def test_every_setting_and_file_that_pages_name_is_there() -> None:
+    variables = {one.variable for one in settings.described(settings.Settings())} | {"TONGDAI_DOMAIN"}
+    for page in PAGES:
+        text = page.read_text()
+        assert set(re.findall(r"TONGDAI_[A-Z_]+[A-Z]", text)) <= variables, page
+        for file in re.findall(r"(?<![\w/.])((?:docs|tests|tongdai|bin)/[\w./-]+\.(?:py|md|mjs|html|conf))\b", text):
+            assert (ROOT / file).exists(), f"{page}: {file}"
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """docs/examples/receiver.py, with one secret, and its URL."""
+    (tmp_path / "secrets.txt").write_text(SECRET + "\n")
+    address = free_address()
+    command = [sys.executable, str(DOCS / "examples" / "receiver.py"), address.rpartition(":")[2]]
+    with subprocess.Popen(
+        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        yield f"http://{address}/", process
+        process.kill()
+
+
+SECRET = "whsec_EBCRloEOwhqKNHv5izXw8H9RLfL7BPAdHga+S+vp35k="
+EVENT = UUID("12daad56-9cf5-54a5-b9a4-d060f034a656")
+
+
+async def test_the_receiver_of_the_guide_takes_what_is_genuine_once(
+    receiver: tuple[str, "subprocess.Popen[str]"],
+) -> None:
+    url, process = receiver
+    body = re.findall(r"```json\n(.*?)```", (DOCS / "events.md").read_text(), re.DOTALL)[0].encode()
+    now = int(time.time())
+    good = sign.headers(EVENT, now, body, [sign.key(SECRET)])
+
+    await until(lambda: _posted(url, {}, body))
+    assert _posted(url, {}, body) == 401
+    assert _posted(url, good, body.replace(b'"201"', b'"202"')) == 401
+    assert _posted(url, sign.headers(EVENT, now - 900, body, [sign.key(SECRET)]), body) == 401
+    assert [_posted(url, good, body), _posted(url, good, body)] == [204, 204]
+    process.kill()
+    said, _ = process.communicate()
+    assert said.count("cdr 982d33eb-cafe-835f-ad09-ae9e087f2d31 0900000001 -> 201 http://") == 1
+
+
+def _posted(url: str, headers: dict[str, str], body: bytes) -> int:
+    """The status; 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+    except OSError:
+        return 0
+
+
+def _prose(page: str) -> str:
+    return re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+
+
+def _command(block: str) -> str:
+    """Without comments, and without what a translation may differ in."""
+    return re.sub(r"\s*#.*| -H \"Accept-Language: \w+\"|\s+$", "", block, flags=re.MULTILINE)
+
+
+def _links(page: str) -> list[str]:
+    """Targets within the repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)", _prose(page))
+    return [link for link in found if not re.match(r"https?:", link)]
+
+
+def _anchors(page: str) -> Iterator[str]:
+    """As the usual renderers make them of headings."""
+    for heading in re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
