@@ -11,6 +11,7 @@ means the second call of the ladder.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,10 +144,17 @@ def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Playe
     if kind == "AttendedTransferred":
         channel, other = words
         signal = signals.AttendedTransferred(channel, rung.at, calls[other].call_uuid)
-        merged = Step(transfer.merge(call, calls[other], signal), transfer.recording(call, calls[other]))
-        return Played(rung, call, signal, merged)
+        return Played(rung, call, signal, transfer.merge(call, calls[other], signal))
     happened = _signal(kind, words, rung.at, call)
-    return Played(rung, call, happened, step(call, happened, scene))
+    return Played(rung, call, happened, step(call, happened, _as_busy(scene, {rung.call: call} | calls)))
+
+
+def _as_busy(scene: Scene, calls: dict[str, Call]) -> Scene:
+    """The scene with everybody as busy as these calls make them, besides what was given."""
+    talks = Counter(dict(scene.talks))
+    for call in calls.values():
+        talks.update(call.extensions)
+    return msgspec.structs.replace(scene, talks=talks)
 
 
 def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:

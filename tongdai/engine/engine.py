@@ -189,7 +189,7 @@ class Engine:
         while not other.signals.empty():  # what came for it meanwhile is ours
             if not isinstance(late := other.signals.get_nowait(), Yield):
                 self.signal(call.call_uuid, late)
-        return Step(transfer.merge(call, consultation, signal), transfer.recording(call, consultation))
+        return transfer.merge(call, consultation, signal)
 
     def _log(self, before: Call | None, step: Step, signal: Signal) -> None:
         log.info(

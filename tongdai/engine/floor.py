@@ -30,8 +30,8 @@ class Floor:
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
         talks = self._talks[call.domain_uuid]
-        talks.subtract(_extensions(before))
-        talks.update(_extensions(call))
+        talks.subtract(before.extensions if before else ())
+        talks.update(call.extensions)
         self._note_agents(before, call, at)
         if call.stage is Stage.ENDED:
             domain.pop(call.call_uuid, None)
@@ -41,7 +41,7 @@ class Floor:
     def forget(self, call: Call) -> None:
         """The call became part of another."""
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
-            self._talks[call.domain_uuid].subtract(_extensions(before))
+            self._talks[call.domain_uuid].subtract(before.extensions)
 
     def scene(self, directory: Directory) -> Scene:
         domain_uuid = directory.domain.domain_uuid
@@ -95,14 +95,6 @@ class Floor:
                 self._talked_until[call.domain_uuid, leg.number] = leg.ended_at
         if before and before.offered and not call.offered and call.stage is not Stage.TALKING:
             self._ignored_at[call.domain_uuid, before.offered] = at
-
-
-def _extensions(call: Call | None) -> Counter[str]:
-    """How many live legs each extension has in a call."""
-    legs = call.live_legs if call and call.stage is not Stage.ENDED else ()
-    return Counter(
-        {leg.number for leg in legs if leg.is_extension} | ({call.offered} if call and call.offered else set())
-    )
 
 
 def _waits_in(call: Call, queue: str) -> bool:

@@ -96,6 +96,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(leg for leg in self.legs if leg.is_live)
 
     @property
+    def extensions(self) -> frozenset[str]:
+        """Ours who are in it now, or are just being offered it."""
+        return frozenset({leg.number for leg in self.live_legs if leg.is_extension} | {self.offered} - {""})
+
+    @property
     def told_legs(self) -> tuple[Leg, ...]:
         """The legs that events speak of: our extensions', in the order they were called."""
         return tuple(leg for leg in self.legs if leg.leg_uuid)

@@ -56,6 +56,7 @@ UNALLOCATED = Ending("INVALID", "UNALLOCATED_NUMBER", 1)
 BARRED = Ending("INVALID", "OUTGOING_CALL_BARRED", 52)
 NO_ROUTE = Ending("INVALID", "NO_ROUTE_DESTINATION", 3)
 OVERLOADED = Ending("CONGESTION", "SWITCH_CONGESTION", 42)
+ANSWERED_ELSEWHERE = 26  # Q.850: what those hear who rang in vain (RFC 3326 §2, "Call completed elsewhere")
 FAILED = Ending("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 
 # The most telling first: what a caller would want to hear of several parties that were all not reached.

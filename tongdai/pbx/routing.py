@@ -17,9 +17,10 @@ class Scene(msgspec.Struct, frozen=True):
     """What a decision may look at besides the call: the domain's directory, and how busy everybody is."""
 
     directory: Directory
-    talks: Mapping[str, int] = MappingProxyType({})  # extension -> live legs
+    talks: Mapping[str, int] = MappingProxyType({})  # extension -> live calls
     calls: int = 0  # live calls of the domain
     recording_url: str = ""  # what a recording token is appended to
+    own: frozenset[str] = frozenset()  # extensions that `talks` counts the call for that is decided on
 
 
 class Ring(msgspec.Struct, frozen=True):
@@ -126,7 +127,8 @@ def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
 def _reachable(extension: str, scene: Scene) -> bool:
     """Whether one more call may ring there."""
     known = scene.directory.extensions.get(extension)
-    return known is not None and known.enabled and scene.talks.get(extension, 0) < known.max_calls
+    others = scene.talks.get(extension, 0) - (extension in scene.own)
+    return known is not None and known.enabled and others < known.max_calls
 
 
 def _is_enabled(extension: str, scene: Scene) -> bool:

@@ -46,6 +46,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def step(call: Call, signal: Signal, scene: Scene) -> Step:
     """The whole course of a call."""
+    scene = replace(scene, own=call.extensions)
     match call.stage, signal:
         case Stage.ENDED, RecordingFinished():
             return _recorded(call, signal, scene)
@@ -189,18 +190,18 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
         attempt=call.attempt,
     )
     if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
-        leg = _called_by_name(call, leg)
+        leg = _with_id(call, leg)
     call = replace(call, legs=(*call.legs, leg), extension=call.extension or (leg.number if leg.leg_uuid else ""))
-    return Step(*_ringing(call, leg, signal.at))
+    return _ringing(call, leg, signal.at)
 
 
 def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
     """Click-to-call: the extension's phone has been asked to ring, under the SIP Call-ID now known."""
     call = _with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
-    return Step(*_ringing(call, leg, signal.at)) if call.is_click_to_call and leg.is_live else Step(call)
+    return _ringing(call, leg, signal.at) if call.is_click_to_call and leg.is_live else Step(call)
 
 
-def _called_by_name(call: Call, leg: Leg) -> Leg:
+def _with_id(call: Call, leg: Leg) -> Leg:
     """The leg under the id that events give it: the conversation's own for the first extension, else a derived one."""
     for sibling in call.told_legs:
         if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
@@ -208,16 +209,20 @@ def _called_by_name(call: Call, leg: Leg) -> Leg:
     return replace(leg, leg_uuid=ids.derived(call.call_uuid, leg.channel) if call.told_legs else call.call_uuid)
 
 
-def _ringing(call: Call, leg: Leg, at: datetime) -> tuple[Call, tuple[Action, ...], tuple[Event, ...]]:
-    call, told = tell(call, leg, "ringing", at) if leg.leg_uuid else (call, ())
-    return call, (), told
+def _ringing(call: Call, leg: Leg, at: datetime) -> Step:
+    if leg.leg_uuid is None:
+        return Step(call)
+    call, told = tell(call, leg, "ringing", at)
+    return Step(call, events=told)
 
 
 def _agent_answered(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     """Click-to-call: the extension picked up; the switch is calling the other side already."""
     if not leg.is_live:
         return Step(call)
-    losers = tuple(HangUp(other.channel, 26) for other in call.live_legs if other.channel != leg.channel)
+    losers = tuple(
+        HangUp(other.channel, causes.ANSWERED_ELSEWHERE) for other in call.live_legs if other.channel != leg.channel
+    )
     leg = replace(leg, answered_at=signal.at, sip_call_id=leg.sip_call_id or signal.sip_call_id)
     call = replace(
         call,
@@ -374,7 +379,7 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
     """The other party sent this one on. The call keeps its identity; its hang-up is not the end."""
     by = [leg for leg in call.legs if leg.is_extension and leg.connected_at and leg.channel != signal.channel]
     by.sort(key=lambda leg: leg.connected_at or call.started_at)
-    call = replace(_in_our_hands(call, signal), shown="", queue="", dial_ended=None)
+    call = replace(_in_our_hands(call, signal), shown="", queue="", dial_ended=None, failures=(), overflows=0)
     destination = routing.from_phone(
         signal.dialled, scene, _own_extension(call), by=by[-1].number if by else call.extension
     )

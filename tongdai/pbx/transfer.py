@@ -2,16 +2,24 @@
 
 from msgspec.structs import replace
 
+from tongdai.pbx import events
 from tongdai.pbx.actions import Record
 from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.events import Event
 from tongdai.pbx.signals import AttendedTransferred
+from tongdai.pbx.step import Step
 
 
-def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
+def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Step:
     """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up: that is no end.
 
     Where the consultation had not been answered yet, what it was about to do goes on for the party handed over.
     """
+    joined = _joined(call, consultation, signal)
+    return Step(joined, _recording(call, consultation), _over(consultation, signal))
+
+
+def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
     known = {leg.channel for leg in call.legs}
     others = tuple(
         replace(leg, attempt=leg.attempt and call.attempt + leg.attempt)
@@ -47,10 +55,17 @@ def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Call:
     )
 
 
-def recording(call: Call, consultation: Call) -> tuple[Record, ...]:
+def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
     """The recording goes on where the new party is: Asterisk's hook on the party handed over does not hear the new one
     while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
     """
     transferers = {leg.number for leg in call.legs if leg.connected_at and leg.is_extension}
     targets = [leg for leg in consultation.live_legs if leg.number not in transferers]
     return (Record(targets[0].channel, call.call_uuid),) if call.record and targets else ()
+
+
+def _over(consultation: Call, signal: AttendedTransferred) -> tuple[Event, ...]:
+    """Where legs have no ids of their own, nothing more is told under the consultation's: it is over."""
+    if consultation.call_id_mode == "leg" or not any(leg.told for leg in consultation.legs):
+        return ()
+    return (events.tell(consultation, consultation.told_leg, "hangup", signal.at),)
