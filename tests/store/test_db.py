@@ -111,6 +111,20 @@ async def test_losing_the_connection_in_the_midst_is_unavailable(small: db.Datab
             await tx.fetchval("SELECT 1")
 
 
+async def test_a_connection_that_has_heard_good_bye_is_unavailable_and_replaced(small: db.Database) -> None:
+    """What a crash of PostgreSQL looks like in the moment between its message and the end of the connection."""
+    said = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+    async with small.connection() as one, small.connection() as two:
+        for tx in (one, two):
+            tx._protocol.data_received(b"E" + (len(said) + 4).to_bytes(4, "big") + said)  # type: ignore[attr-defined]
+    for _ in range(2):
+        with pytest.raises(errors.Unavailable):
+            async with small.connection() as tx:
+                await tx.fetchval("SELECT 1")
+    async with small.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+
+
 async def test_a_database_that_hangs_is_unavailable(small: db.Database) -> None:
     with pytest.raises(errors.Unavailable):
         async with small.transaction() as tx:

@@ -72,6 +72,9 @@ class Database:
             if isinstance(reason, TimeoutError):
                 raise errors.Unavailable("The database does not answer.") from reason
             raise
+        except asyncpg.InternalClientError as reason:
+            tx.terminate()  # its server has said good-bye, and the driver does not know yet that it is closed
+            raise errors.Unavailable("The database went away.") from reason
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
             if (refused := _refused(reason, is_closed=tx.is_closed())) is None:
                 raise
