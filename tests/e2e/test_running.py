@@ -1,16 +1,20 @@
 """The instance itself: Ctrl-C, kill -9, starting again, and two side by side."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 
+import aiohttp
+
 from tests.e2e import tones
-from tests.e2e.company import HOTLINE, Api, Company, Office, operated
+from tests.e2e.company import HOTLINE, PASSWORD, Api, Company, Office, log_in, operated
 from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import BOB_HZ, Place, talk
+from tests.e2e.sipp import free_port
 from tests.until import until
 from tests.webhooks.receivers import receiving
 
@@ -108,6 +112,38 @@ async def test_the_same_data_is_not_run_twice(pbx: Instance) -> None:
     (line,) = said.decode().strip().splitlines()
     assert f"another tongdai runs on {pbx.data}" in line
     assert (await Api(pbx.ready["base_url"]).get("/readyz")).status == 200
+
+
+async def test_the_api_may_run_in_a_process_of_its_own(company: Company, pbx: Instance) -> None:
+    address = f"127.0.0.1:{free_port('127.0.0.1')}"
+    apart = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tongdai", "serve", "--role", "api"),
+        env={**os.environ, "TONGDAI_DATA": str(pbx.data), "TONGDAI_HTTP": address},
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        await until(lambda: is_ready(address), 30)
+        api = await log_in(f"http://{address}", f"admin@{company.name}", PASSWORD)
+        async with company.phone("101") as alice, company.carrier() as carrier:
+            clicked = await api.click("101", "0909000111")
+            ring = await alice.rings()
+            assert clicked.json["status"] == "success"
+            await ring.reject(486)
+            assert carrier.untaken == 0
+
+        async def recorded() -> bool:
+            return (await api.get(f"/v1/cdr/{clicked.json['call_id']}")).status == 200
+
+        await until(recorded, 15)
+    finally:
+        apart.terminate()
+        assert await apart.wait() == 0
+
+
+async def is_ready(address: str) -> bool:
+    with contextlib.suppress(aiohttp.ClientError):
+        return (await Api(f"http://{address}").get("/readyz")).status == 200
+    return False
 
 
 async def test_two_run_side_by_side(pbx: Instance, office: Office, company: Company, tmp_path: Path) -> None:
