@@ -143,6 +143,7 @@ def _carrier(carrier: Carrier) -> Objects:
             "client_uri": f"sip:{carrier.username}@{carrier.from_domain or host}",
             "contact_user": carrier.username,
             "expiration": "300",
+            "max_random_initial_delay": "1",  # seconds; the default of 10 is for thousands
             "retry_interval": "20",
             "forbidden_retry_interval": "300",
             "max_retries": "1000000",
