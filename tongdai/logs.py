@@ -24,7 +24,10 @@ def configure(settings: Settings) -> None:
             structlog.processors.format_exc_info if as_json else _untouched,
             structlog.processors.JSONRenderer()
             if as_json
-            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            else structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the default shows locals, and secrets in them
+            ),
         ],
         cache_logger_on_first_use=True,
     )
