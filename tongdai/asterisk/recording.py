@@ -27,22 +27,28 @@ async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
     A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the order they began.
     Repeated, also after a crash in the middle, it finds it done or does it. Raises OSError; then the parts stay.
     """
-    parts = [part for call_uuid in call_uuids for part in sorted(spool.glob(f"{call_uuid.hex}-*.wav"))]
+    parts = [part for call_uuid in call_uuids for part in _parts(spool, call_uuid) if part.suffix == ".wav"]
     await asyncio.gather(*(_closed(part) for part in parts))
     return await asyncio.to_thread(_join, parts, target)
 
 
 def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
     """What the parts have up to this moment is all that counts of them: the recording goes on in another."""
-    for part in spool.glob(f"{call_uuid.hex}-*.wav"):
-        if not (mark := part.with_suffix(CUT)).exists():
+    for part in _parts(spool, call_uuid):
+        if part.suffix == ".wav" and not (mark := part.with_suffix(CUT)).exists():
             mark.write_text(str(at.timestamp()))
 
 
 async def discard(spool: Path, call_uuid: UUID) -> None:
     """No part is left of a call that nobody answered: what was opened for it held no talk."""
-    for part in spool.glob(f"{call_uuid.hex}-*"):
+    for part in _parts(spool, call_uuid):
         part.unlink(missing_ok=True)
+
+
+def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
+    """The call's files, in the order they began. Without glob(), which compiles each pattern and costs ten times more."""
+    beginning = f"{call_uuid.hex}-"
+    return [spool / name for name in sorted(os.listdir(spool)) if name.startswith(beginning)]
 
 
 async def _closed(part: Path) -> None:

@@ -149,7 +149,7 @@ class Engine:
             await self._act(step.call, action)
         self.moved(step.call)
         mailbox.arm()
-        if step.done and step.call.record:
+        if step.done and step.call.record and not step.call.answered_at:
             await recording.discard(self._place.spool, step.call.call_uuid)
         await self.offer(step.call.domain_uuid)
         return step.done

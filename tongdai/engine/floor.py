@@ -17,6 +17,7 @@ class Floor:
     def __init__(self, recording_url: str) -> None:
         self._recording_url = recording_url
         self._calls: defaultdict[UUID, dict[UUID, Call]] = defaultdict(dict)
+        self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)  # of the calls, those in queues
         self._talks: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
         self._talked_until: dict[tuple[UUID, str], datetime] = {}
         self._ignored_at: dict[tuple[UUID, str], datetime] = {}
@@ -29,10 +30,12 @@ class Floor:
         """The call stands as given now."""
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
-        talks = self._talks[call.domain_uuid]
-        talks.subtract(before.extensions if before else ())
-        talks.update(call.extensions)
+        self._count(call.domain_uuid, before.extensions if before else (), call.extensions)
         self._note_agents(before, call, at)
+        if call.stage is Stage.WAITING:
+            self._waiting[call.domain_uuid].add(call.call_uuid)
+        else:
+            self._waiting[call.domain_uuid].discard(call.call_uuid)
         if call.stage is Stage.ENDED:
             domain.pop(call.call_uuid, None)
         else:
@@ -40,8 +43,9 @@ class Floor:
 
     def forget(self, call: Call) -> None:
         """The call became part of another."""
+        self._waiting[call.domain_uuid].discard(call.call_uuid)
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
-            self._talks[call.domain_uuid].subtract(before.extensions)
+            self._count(call.domain_uuid, before.extensions, ())
 
     def scene(self, directory: Directory) -> Scene:
         domain_uuid = directory.domain.domain_uuid
@@ -55,7 +59,7 @@ class Floor:
 
     def waits(self, domain_uuid: UUID) -> bool:
         """Whether any caller waits in a queue of the domain."""
-        return any(call.stage is Stage.WAITING for call in self.calls(domain_uuid))
+        return bool(self._waiting[domain_uuid])
 
     def offers(self, directory: Directory, now: datetime) -> tuple[list[tuple[Call, str]], datetime | None]:
         """Which caller is offered to which agent now, over all queues, each agent once; and when to look again."""
@@ -87,6 +91,14 @@ class Floor:
             talked_until=self._talked_until.get(key),
             ignored_at=self._ignored_at.get(key),
         )
+
+    def _count(self, domain_uuid: UUID, before: Iterable[str], now: Iterable[str]) -> None:
+        """Talks that were, and those that are."""
+        talks = self._talks[domain_uuid]
+        for extension in before:
+            talks[extension] -= 1
+        for extension in now:
+            talks[extension] += 1
 
     def _note_agents(self, before: Call | None, call: Call, at: datetime) -> None:
         """Ends of talks, and offers that nobody took."""
