@@ -1,7 +1,7 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
-One transaction at a time; whatever has gathered meanwhile is the next. An idle machine commits at once, a busy one in
-batches. While the database is away nothing is lost and nothing is acted on: steps wait.
+One transaction at a time. An idle machine commits at once; where steps came during a commit, more are let gather before
+the next, since a transaction costs five times what a step in it does. While the database is away nothing is lost and nothing is acted on: steps wait.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from tongdai.store import calls, cdrs, db, outbox
 log = structlog.get_logger()
 
 BATCH = 200  # steps a transaction
+GATHER_S = 0.005  # how long a busy machine lets steps gather
 RETRY_S = 0.5
 
 
@@ -38,6 +39,8 @@ class Ledger:
         try:
             while True:
                 await self._commit([await self._waiting.get()])
+                if not self._waiting.empty():
+                    await asyncio.sleep(GATHER_S)
         finally:
             if not self._waiting.empty():
                 await self._commit([])
