@@ -46,9 +46,10 @@ async def discard(spool: Path, call_uuid: UUID) -> None:
 
 
 def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
-    """The call's files, in the order they began. Without glob(), which compiles each pattern and costs ten times more."""
+    """The call's files, in the order they began."""
     beginning = f"{call_uuid.hex}-"
-    return [spool / name for name in sorted(os.listdir(spool)) if name.startswith(beginning)]
+    names = os.listdir(spool)  # noqa: PTH208 -- glob() compiles each pattern and makes a Path of every file there is
+    return [spool / name for name in sorted(names) if name.startswith(beginning)]
 
 
 async def _closed(part: Path) -> None:

@@ -1,7 +1,8 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
 One transaction at a time. An idle machine commits at once; where steps came during a commit, more are let gather before
-the next, since a transaction costs five times what a step in it does. While the database is away nothing is lost and nothing is acted on: steps wait.
+the next, since a transaction costs five times what a step in it does. While the database is away nothing is lost and
+nothing is acted on: steps wait.
 """
 
 import asyncio
