@@ -124,6 +124,8 @@ def _carrier(carrier: Carrier) -> Objects:
         "context": "trunk",
         "aors": name,
         "identify_by": "ip",
+        # With another number in it, Asterisk forgets the transport that the address of the aor names.
+        "transport": f"transport-{carrier.transport}" if carrier.transport != "udp" else "",
         "trust_id_inbound": "yes",
         "send_pai": "yes",
         "from_user": carrier.from_user,
