@@ -157,9 +157,18 @@ class Company:
             registers=password == PASSWORD,
         )
 
-    def carrier(self, username: str = "", password: str = "") -> AbstractAsyncContextManager[Carrier]:
+    def carrier(
+        self, username: str = "", password: str = "", *, transport: Transport = "udp"
+    ) -> AbstractAsyncContextManager[Carrier]:
         """The carrier behind the company's trunk."""
-        return phones.carrier(self._office.place, self.address, self._port, username=username, password=password)
+        return phones.carrier(
+            self._office.place,
+            self.address,
+            self._port,
+            username=username,
+            password=password,
+            transport=transport,
+        )
 
     # --- what its operator set up
 

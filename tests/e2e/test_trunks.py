@@ -50,6 +50,13 @@ async def test_a_trunk_by_registration(company: Company) -> None:
         await _is_called(alice, carrier, target=contact)
 
 
+async def test_a_trunk_by_tcp(company: Company) -> None:
+    await company.change_trunk(transport="tcp")
+    async with company.phone("101") as alice, company.carrier(transport="tcp") as carrier:
+        await _calls_out(alice, carrier)
+        await _is_called(alice, carrier)
+
+
 async def test_numbers_go_out_as_the_carrier_wants_them(company: Company) -> None:
     await company.change_trunk(number_format="e164")
     async with company.phone("101") as alice, company.carrier() as carrier:
