@@ -144,8 +144,21 @@ def with_running_switch(settings: Settings) -> Settings:
 
 async def with_sandbox(stack: AsyncExitStack, ground: Ground, root: packages.Root) -> tuple[demo.Demo, carrier.Carrier]:
     """The demo company is there, and its carrier and robot phones run."""
+    if given := ground.settings.sandbox_sip:
+        made, player = await _play(ground, root, given)
+    else:
+        path = ground.settings.data.absolute() / "sandbox.address"
+        try:  # the same at each start: a running sandbox is taken over
+            made, player = await _play(ground, root, path.read_text().strip())
+        except (FileNotFoundError, errors.SetupError):  # none yet, or somebody else has it now
+            path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
+            made, player = await _play(ground, root, path.read_text())
+    stack.push_async_callback(player.stop)
+    return made, player
+
+
+async def _play(ground: Ground, root: packages.Root, sip: str) -> tuple[demo.Demo, carrier.Carrier]:
     settings, data = ground.settings, ground.settings.data.absolute()
-    sip = settings.sandbox_sip or _sandbox_address(data)
     made = await demo.make(ground.database, ground.seal, data, sip)
     stage = carrier.Stage(
         folder=data / "sandbox",
@@ -155,17 +168,7 @@ async def with_sandbox(stack: AsyncExitStack, ground: Ground, root: packages.Roo
         domain=made.domain,
         passwords=demo.robots(made),
     )
-    player = await carrier.start(root, stage)
-    stack.push_async_callback(player.stop)
-    return made, player
-
-
-def _sandbox_address(data: Path) -> str:
-    """A loopback address beside the switch's, the same at each start: a running sandbox is taken over."""
-    path = data / "sandbox.address"
-    if not path.exists():
-        path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
-    return path.read_text().strip()
+    return made, await carrier.start(root, stage)
 
 
 def _from_here(address: str) -> str:
