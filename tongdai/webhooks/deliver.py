@@ -1,4 +1,4 @@
-"""The dispatcher: claims what is due, sends it, settles what came of it, round after round.
+"""The dispatcher: claims what is due, sends it, settles what came of it; claiming and settling go on side by side.
 
 Each endpoint has a lane. A lane sends `width` deliveries at a time once its endpoint has taken one, and one at a time
 while it does not, so an endpoint that hangs holds few slots and delays nobody; what waits for it stays in the database.
@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -115,7 +115,7 @@ class Dispatcher:
         self._woken: set[UUID] = set()  # domains that may have more
         self._outcomes: list[deliveries.Outcome] = []
         self._workers: set[asyncio.Task[None]] = set()
-        self._awake = asyncio.Event()
+        self._awake, self._to_settle = asyncio.Event(), asyncio.Event()
         self._poll_at = self._count_at = 0.0
         self._is_stopping = False
 
@@ -135,49 +135,59 @@ class Dispatcher:
     async def run(self) -> None:
         """Delivers until `stop` or until cancelled; what is being sent then has `grace_s` to end."""
         self._is_stopping = False
-        rounds = asyncio.create_task(self._rounds())
+        delivering = asyncio.create_task(self._deliver())
         try:
-            await asyncio.shield(rounds)
+            await asyncio.shield(delivering)
         except asyncio.CancelledError:
             self.stop()  # a claim that is cut off would hold its deliveries until the lease ends
-            await rounds
+            await delivering
             raise
 
-    async def _rounds(self) -> None:
+    async def _deliver(self) -> None:
+        settling = asyncio.create_task(self._keep_settling())
         await self._nap()
         while not self._is_stopping:
-            await self._round()
+            await self._patiently(self._look_and_claim)
             await self._nap()
-        await self._finish()
+        await self._finish_sending()
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
+        await self._finish_settling()
+
+    async def _keep_settling(self) -> None:
+        while True:
+            await self._to_settle.wait()
+            self._to_settle.clear()
+            while self._outcomes:
+                await self._patiently(self._settle)
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        """The step, or a pause when it fails: whatever it was, the next one may do better."""
+        try:
+            await step()
+        except errors.Unavailable as reason:
+            _log.warning("deliveries wait for the database", why=str(reason))
+            await asyncio.sleep(_PAUSE_S)
+        except Exception:  # noqa: BLE001  nobody else would deliver
+            _log.exception("a step of the dispatcher failed")
+            await asyncio.sleep(_PAUSE_S)
 
     async def _nap(self) -> None:
-        """Returns when there is something to do, or it is time to look."""
+        """Returns when there is something to claim, or it is time to look."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._poll_at):
                 await self._awake.wait()
         self._awake.clear()
 
-    async def _round(self) -> None:
-        try:
-            await self._settle()
-            await self._look()
-            await self._claim()
-        except errors.Unavailable as reason:
-            _log.warning("deliveries wait for the database", why=str(reason))
-            await asyncio.sleep(_PAUSE_S)
-        except Exception:  # noqa: BLE001  whatever it was, the next round may do better
-            _log.exception("a round of deliveries failed")
-            await asyncio.sleep(_PAUSE_S)
-
     async def _settle(self) -> None:
         """The oldest outcomes are in the database; what waited for them may be due."""
-        if not (outcomes := self._outcomes[: deliveries.BATCH]):
-            return
+        outcomes = self._outcomes[: deliveries.BATCH]
         async with self._database.transaction() as tx:
             disabled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
         del self._outcomes[: len(outcomes)]
         endpoints = {outcome.delivery.endpoint for outcome in outcomes}
         self._found.update(endpoint for endpoint in endpoints if self._failures.get(endpoint, 0) <= _DOUBTS)
+        self._awake.set()
         for subscription in disabled:
             _log.warning(
                 "subscription disabled",
@@ -186,6 +196,10 @@ class Dispatcher:
                 callback_url=subscription.callback_url,
                 why=subscription.disabled_reason,
             )
+
+    async def _look_and_claim(self) -> None:
+        await self._look()
+        await self._claim()
 
     async def _look(self) -> None:
         """Every `poll_s`: the endpoints with something due are known, whoever published it."""
@@ -265,7 +279,7 @@ class Dispatcher:
                     outcome = await self._outcome(lane, delivery, send_by)
                 finally:
                     self._outcomes.append(outcome)
-                    self._awake.set()
+                    self._to_settle.set()
         finally:
             lane.workers -= 1
 
@@ -273,6 +287,7 @@ class Dispatcher:
         """What the lane has not begun to send is due again, for whoever has room."""
         self._outcomes += [deliveries.Outcome(delivery, "due") for delivery, _ in lane.queue]
         lane.queue.clear()
+        self._to_settle.set()
 
     async def _outcome(self, lane: Lane, delivery: deliveries.Delivery, send_by: float) -> deliveries.Outcome:
         """What came of one delivery."""
@@ -311,8 +326,8 @@ class Dispatcher:
             return retry.Answer(error="the subscription's secrets cannot be read")
         return await self._client.post(delivery.callback_url, headers, body)
 
-    async def _finish(self) -> None:
-        """Nothing is claimed any more, unless the database is away: then leases end."""
+    async def _finish_sending(self) -> None:
+        """Nothing is sent any more; what had not begun to be is given back."""
         for lane in self._lanes.values():
             self._give_back(lane)
         if self._workers:
@@ -321,6 +336,9 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         self._lanes.clear()
+
+    async def _finish_settling(self) -> None:
+        """Nothing is claimed any more, unless the database is away: then leases end."""
         try:
             while self._outcomes:
                 await self._settle()
