@@ -28,7 +28,9 @@ DOMAIN = "company.example.vn"
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
 PHONES = {"eventSource": "endpoint:PJSIP"}  # never everything: that can deadlock Asterisk
 PAUSE_S = 0.5  # what is longer apart than this in a recording is one after the other for everybody
-_OURS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}")  # UUIDs version 7
+_OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Asterisk's ids
+    r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}|(?<=-)1[0-9]{9}(?![.0-9])"
+)
 
 Json = dict[str, Any]
 
@@ -54,11 +56,11 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 def recording(name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: datetime | None = None) -> Recording:
-    """The recording as if it had been that domain's and trunk's, and had begun then."""
+    """The recording as if it had been that domain's and trunk's, and had begun in that second."""
     text = (RECORDINGS / f"{name}.json").read_text().replace(DOMAIN, domain).replace(TRUNK, trunk)
     if began:
         first = datetime.fromisoformat(msgspec.json.decode(text, type=Recording).events[0]["timestamp"])
-        text = _moved(text, began - first)
+        text = _moved(text, timedelta(seconds=int(began.timestamp()) - int(first.timestamp())))
     return msgspec.json.decode(text, type=Recording)
 
 
@@ -123,6 +125,11 @@ class FakeAsterisk:
         """A controller is connected, and has asked all that it asks before it listens."""
         await until(lambda: self._socket is not None)
         await self.expect("POST events/user/echo")
+
+    @property
+    def is_deserted(self) -> bool:
+        """Nobody listens."""
+        return self._transport is None or self._transport.is_closing()
 
     async def lose_link(self) -> None:
         """The connection breaks."""
@@ -227,7 +234,7 @@ class FakeAsterisk:
         await socket.prepare(request)
         before, self._socket, self._transport = self._socket, socket, request.transport
         self.connections += 1
-        if before is not None:
+        if before is not None and not before.closed:
             self.replaced += 1
             await before.send_json({"type": "ApplicationReplaced", "application": "tongdai", "timestamp": _stamp()})
         async for message in socket:
@@ -387,9 +394,7 @@ async def running(journal: Path) -> AsyncIterator[FakeAsterisk]:
 def _renamed(frame: Any, names: dict[str, str]) -> Any:
     """With the ids that we chose this time."""
     text = msgspec.json.encode(frame).decode()
-    for was, now in names.items():
-        text = text.replace(was, now)
-    return msgspec.json.decode(text)
+    return msgspec.json.decode(_OURS.sub(lambda found: names.get(found[0], found[0]), text))
 
 
 def _stamp(at: datetime | None = None) -> str:

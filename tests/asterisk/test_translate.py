@@ -34,22 +34,22 @@ MEANT = {
         1b LegHungUp 16 0
         2c LegHungUp 16 0
         1a HangupAsked
-        2d LegHungUp 16 0
         1a LegHungUp 16 0
+        2d LegHungUp 16 0
     """,
     "blind_transfer": """
         1a Arrived trunk TRUNK 19001919 0909000111
         1b LegDialed 101@DOMAIN
         1b LegRinging
         1b LegAnswered
-        1a BlindTransferred 102
         1b LegHungUp 16 0
+        1a BlindTransferred 102
         1c LegDialed 102@DOMAIN
         1c LegRinging
         1c LegAnswered
         1a HangupAsked
-        1a LegHungUp 16 0
         1c LegHungUp 16 0
+        1a LegHungUp 16 0
     """,
     "click_to_call": """
         1a LegDialed 101@DOMAIN
@@ -59,8 +59,8 @@ MEANT = {
         1b LegRinging
         1b LegAnswered
         1b HangupAsked
-        1a LegHungUp 16 0
         1b LegHungUp 16 0
+        1a LegHungUp 16 0
     """,
     "click_to_call_rejected": """
         1a LegDialed 101@DOMAIN
@@ -74,16 +74,16 @@ MEANT = {
         1b LegRinging
         1b LegAnswered
         1a HangupAsked
-        1b LegHungUp 16 0
         1a LegHungUp 16 0
+        1b LegHungUp 16 0
     """,
     "inbound_busy": """
         1a Arrived trunk TRUNK 19001919 0909000111
         1b LegDialed 101@DOMAIN
         1b LegRinging
         1b HangupAsked
-        1b LegHungUp 17 486
         1a DialEnded BUSY 17
+        1b LegHungUp 17 486
         1a LegHungUp 17 486
     """,
     "inbound_by_registration": """
@@ -131,8 +131,8 @@ MEANT = {
         1b LegRinging
         1b LegAnswered
         1a HangupAsked
-        1a LegHungUp 16 0
         1b LegHungUp 16 0
+        1a LegHungUp 16 0
     """,
     "outbound_refused": """
         1a Arrived phone 101@DOMAIN 0909000111 101
@@ -157,8 +157,8 @@ MEANT = {
         1c LegDialed 102@DOMAIN
         1b LegRinging
         1c LegRinging
-        1b LegHungUp 26 0
         1c LegAnswered
+        1b LegHungUp 26 0
         1c HangupAsked
         1c LegHungUp 16 0
         1a LegHungUp 16 0
@@ -175,8 +175,8 @@ MEANT = {
         2c LegHungUp 16 0
         2d LegAnswered
         2a HangupAsked
-        2d LegHungUp 16 0
         2a LegHungUp 16 0
+        2d LegHungUp 16 0
     """,
 }
 
