@@ -15,10 +15,11 @@ class CallerId(msgspec.Struct, frozen=True):
 
 class Dialplan(msgspec.Struct, frozen=True):
     app_name: str = ""
+    app_data: str = ""
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """`protocol_id` is the SIP Call-ID. `name` is PJSIP/ENDPOINT-00000001."""
+    """`protocol_id` is the SIP Call-ID, `name` PJSIP/ENDPOINT-00000001, `creationtime` as events' timestamps."""
 
     id: str
     name: str
@@ -27,6 +28,7 @@ class Channel(msgspec.Struct, frozen=True):
     protocol_id: str = ""
     channelvars: dict[str, str] = {}
     dialplan: Dialplan = Dialplan()
+    creationtime: str = ""
 
     @property
     def endpoint(self) -> str:

@@ -54,6 +54,17 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
             return None
 
 
+def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | None:
+    """What a channel that stands in Stasis came there for: the signal of its StasisStart, which may have been lost.
+
+    None for one that is elsewhere, or of no call of ours.
+    """
+    if channel.dialplan.app_name != "Stasis":
+        return None
+    _, *args = channel.dialplan.app_data.split(",")
+    return _entered(events.StasisStart(at.isoformat(), channel, tuple(args)))
+
+
 def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
     """Stasis(app, ...) was reached: extensions.conf says with which arguments."""
     channel, at = event.channel, events.moment(event.timestamp)

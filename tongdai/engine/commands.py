@@ -21,6 +21,7 @@ from tongdai.store import commands, db
 log = structlog.get_logger()
 
 POLL_S = 1.0  # for a notification that was lost
+STOP_S = 5.0
 SLOTS = 50  # commands under way at once
 
 
@@ -38,7 +39,7 @@ class Desk:
         self._asked.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; commands under way then have a moment to end."""
         try:
             while True:
                 self._asked.clear()
@@ -49,7 +50,10 @@ class Desk:
                 except TimeoutError:
                     pass
         finally:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._tasks:
+                _, late = await asyncio.wait(self._tasks, timeout=STOP_S)
+                for task in late:
+                    task.cancel()
 
     async def _take(self) -> None:
         if not self._engine.switch.is_up:  # the API gives up waiting and says so

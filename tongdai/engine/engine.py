@@ -21,7 +21,7 @@ from tongdai.asterisk.switch import Address, Standing, Switch
 from tongdai.engine.directories import Directories
 from tongdai.engine.floor import Floor
 from tongdai.engine.ledger import Ledger
-from tongdai.engine.mailbox import Mailbox, Yield
+from tongdai.engine.mailbox import Look, Mailbox, Yield
 from tongdai.pbx import beginning, transfer
 from tongdai.pbx import step as steps
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Record, Rotate
@@ -38,6 +38,10 @@ from tongdai.pbx.step import Step
 from tongdai.store import calls, db, ring_groups
 
 log = structlog.get_logger()
+
+RETRY_S = 0.5
+MERGE_S = 5.0
+UNALLOCATED, FAILED = 1, 41  # Q.850
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -115,31 +119,70 @@ class Engine:
 
     async def _serve(self, call_uuid: UUID, mailbox: Mailbox) -> None:
         try:
-            while True:
-                signal = await mailbox.signals.get()
-                if isinstance(signal, Yield):
-                    if mailbox.call and not signal.call.done():
-                        signal.call.set_result(mailbox.call)
-                    return
-                try:
-                    if await self._handle(mailbox, signal):
-                        return
-                except errors.NotFound:
-                    await self._disown(signal)
-                    return
-                except Exception:
-                    log.exception("call.failed", call_id=str(call_uuid), signal=type(signal).__name__)
+            while not await self._take(mailbox, await mailbox.signals.get()):
+                mailbox.is_busy = False
         finally:
             mailbox.disarm()
             if self.mailboxes.get(call_uuid) is mailbox:
                 del self.mailboxes[call_uuid]
 
+    async def _take(self, mailbox: Mailbox, signal: Signal | Yield | Look) -> bool:
+        """Whether the mailbox has nothing more to do."""
+        mailbox.is_busy = True
+        match signal:
+            case Yield():
+                return self._yield(mailbox, signal)
+            case Look(missing=missing):
+                for each in missing(mailbox.call) if mailbox.call else []:
+                    if await self._try(mailbox, each):
+                        return True
+                return False
+            case _:
+                return await self._try(mailbox, signal)
+
+    def _yield(self, mailbox: Mailbox, signal: Yield) -> bool:
+        if mailbox.call is None or signal.call.done():  # whoever asked does not wait any more
+            return False
+        signal.call.set_result(mailbox.call)
+        return True
+
+    async def _try(self, mailbox: Mailbox, signal: Signal) -> bool:
+        """Whether all is said of the call. A signal that cannot be handled is left out; a new caller is sent away."""
+        is_new = mailbox.call is None
+        try:
+            is_over = await self._handle(mailbox, signal)
+        except errors.NotFound:
+            await self._send_away(signal, UNALLOCATED)
+        except Exception:
+            log.exception("call.failed", channel=signal.channel, signal=type(signal).__name__)
+            if not is_new:
+                return False
+            await self._send_away(signal, FAILED)
+        else:
+            if not is_over:
+                return False
+        self._forget(mailbox)
+        return True
+
+    def _forget(self, mailbox: Mailbox) -> None:
+        """Nothing counts the call any more, and agents just offered to it are free."""
+        if mailbox.call is None:
+            return
+        self.floor.forget(mailbox.call)
+        for merged in mailbox.call.merged:
+            self._merged.pop(merged, None)
+        while not mailbox.signals.empty():
+            if isinstance(left := mailbox.signals.get_nowait(), AgentOffered):
+                self._on_offer.discard((mailbox.call.domain_uuid, left.extension))
+
     async def _handle(self, mailbox: Mailbox, signal: Signal) -> bool:
         """Decide, commit, act. Whether all is said of the call."""
         before = mailbox.call
-        step = await self._step(before, signal)
-        if isinstance(signal, AgentOffered):
-            self._on_offer.discard((step.call.domain_uuid, signal.extension))
+        try:
+            step = await self._step_patiently(before, signal)
+        finally:
+            if before and isinstance(signal, AgentOffered):
+                self._on_offer.discard((before.domain_uuid, signal.extension))
         mailbox.call = step.call
         self.floor.update(step.call, signal.at)
         if _is_worth_a_commit(before, step):
@@ -153,6 +196,15 @@ class Engine:
             await recording.discard(self._place.spool, step.call.call_uuid)
         await self.offer(step.call.domain_uuid)
         return step.done
+
+    async def _step_patiently(self, call: Call | None, signal: Signal) -> Step:
+        """While the database is away, what the decision needs to know from it is waited for."""
+        while True:
+            try:
+                return await self._step(call, signal)
+            except errors.Unavailable as reason:
+                log.warning("call.waiting", channel=signal.channel, why=str(reason))
+                await asyncio.sleep(RETRY_S)
 
     async def _step(self, call: Call | None, signal: Signal) -> Step:
         if call is None:
@@ -169,12 +221,12 @@ class Engine:
             raise errors.NotFound
         return beginning.arrive(arrived, new_token(), self.floor.scene(directory))
 
-    async def _disown(self, signal: Signal | Yield) -> None:
-        """Nobody's call: a number that no domain has."""
+    async def _send_away(self, signal: Signal, cause: int) -> None:
+        """A caller whose call is nobody's: a number that no domain has, or nothing that we could begin with."""
         if isinstance(signal, Arrived):
-            log.warning("call.nobodys", endpoint=signal.endpoint, dialled=signal.dialled)
+            log.warning("call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause)
             with contextlib.suppress(errors.SwitchDown):
-                await self.switch.act(HangUp(signal.channel, 1))
+                await self.switch.act(HangUp(signal.channel, cause))
 
     async def _merge(self, call: Call, signal: AttendedTransferred) -> Step:
         other = self.mailboxes.get(signal.other)
@@ -182,12 +234,16 @@ class Engine:
             return Step(call)
         given: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
         other.put(Yield(given))
-        async with asyncio.timeout(5):
-            consultation = await given
+        try:
+            async with asyncio.timeout(MERGE_S):
+                consultation = await given
+        except TimeoutError:  # it waits for the database, or for us: again, after what came for us meanwhile
+            self.signal(call.call_uuid, signal)
+            return Step(call)
         self.floor.forget(consultation)
         self._merged[consultation.call_uuid] = call.call_uuid
         while not other.signals.empty():  # what came for it meanwhile is ours
-            if not isinstance(late := other.signals.get_nowait(), Yield):
+            if not isinstance(late := other.signals.get_nowait(), Yield | Look):
                 self.signal(call.call_uuid, late)
         return transfer.merge(call, consultation, signal)
 
@@ -211,7 +267,8 @@ class Engine:
                 recording.cut(self._place.spool, call_uuid, datetime.now(UTC))
                 await self._act_when_linked(action)
             case Rotate(ring_group=number):
-                await self._rotate(await self.directories.get(call.domain_uuid), number)
+                with contextlib.suppress(errors.Unavailable):  # a turn is lost, not a call
+                    await self._rotate(await self.directories.get(call.domain_uuid), number)
             case _:
                 await self._act_when_linked(action)
 
@@ -249,11 +306,15 @@ class Engine:
     # --- queues
 
     async def offer(self, domain_uuid: UUID) -> None:
-        """Callers who wait are offered to agents who are free."""
+        """Callers who wait are offered to agents who are free; later, while the database is away."""
         if not self.floor.waits(domain_uuid):
             return
-        directory = await self.directories.get(domain_uuid)
         now = datetime.now(UTC)
+        try:
+            directory = await self.directories.get(domain_uuid)
+        except errors.Unavailable:
+            self._offer_at(domain_uuid, now + timedelta(seconds=RETRY_S))
+            return
         offers, look = self.floor.offers(directory, now)
         for call, agent in offers:
             mailbox = self.mailboxes.get(call.call_uuid)
@@ -262,14 +323,37 @@ class Engine:
             self._on_offer.add((domain_uuid, agent))
             mailbox.put(AgentOffered(call.channel, now, agent))
         if look:
-            left = (look - now + timedelta(milliseconds=5)).total_seconds()
-            asyncio.get_running_loop().call_later(left, lambda: self._spawn(self.offer(domain_uuid), "offer"))
+            self._offer_at(domain_uuid, look)
+
+    def _offer_at(self, domain_uuid: UUID, at: datetime) -> None:
+        left = (at - datetime.now(UTC) + timedelta(milliseconds=5)).total_seconds()
+        asyncio.get_running_loop().call_later(left, lambda: self._spawn(self.offer(domain_uuid), "offer"))
 
     # --- links
 
     async def _linked(self, standing: Standing) -> None:
         if self.on_link:
             await self.on_link(standing)
+
+    def knows(self, call_uuid: UUID) -> bool:
+        return self._merged.get(call_uuid, call_uuid) in self.mailboxes
+
+    def adopt(self, call_uuid: UUID, signal: Signal) -> None:
+        """A party of a call that we know nothing of stands in our hands: it begins now, or, if it had begun, ends."""
+        if isinstance(signal, Arrived):
+            self.signal(call_uuid, signal)
+        else:
+            self._spawn(self._act_when_linked(HangUp(signal.channel, FAILED)), "adopted")
+
+    def resume(self, call: Call, signal: Signal) -> None:
+        """A party of the call stands in our hands; what was decided for it was never done, or it never was. A call that
+        had just begun begins again.
+        """
+        mailbox = self.mailboxes[call.call_uuid]
+        if isinstance(signal, Arrived):
+            self.floor.forget(call)
+            mailbox.call, signal = None, replace(signal, at=call.started_at)
+        mailbox.put(signal)
 
     def transferred(self, happened: journal.Transfer) -> None:
         """The journal tells of an attended transfer: the calls of both channels become one."""

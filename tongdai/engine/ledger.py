@@ -6,6 +6,7 @@ nothing is acted on: steps wait.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from uuid import UUID
 
@@ -36,15 +37,16 @@ class Ledger:
         await done
 
     async def run(self) -> None:
-        """Until cancelled; then what has been handed in is still committed."""
+        """Until cancelled; then what has been handed in is still committed, if the database is there."""
         try:
             while True:
                 await self._commit([await self._waiting.get()])
                 if not self._waiting.empty():
                     await asyncio.sleep(GATHER_S)
         finally:
-            if not self._waiting.empty():
-                await self._commit([])
+            if left := [self._waiting.get_nowait()[0] for _ in range(self._waiting.qsize())]:
+                with contextlib.suppress(errors.Unavailable):
+                    await self._write(left)
 
     async def _commit(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
         while len(batch) < BATCH and not self._waiting.empty():

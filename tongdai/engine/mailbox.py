@@ -1,6 +1,7 @@
 """One call's signals, handled one after the other: no locks, and no call waits for another."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,16 +17,27 @@ class Yield(msgspec.Struct, frozen=True):
     call: "asyncio.Future[Call]"
 
 
+class Look(msgspec.Struct, frozen=True):
+    """Not a signal: the call as it stands then is looked at, and what is found missing is handled before all else."""
+
+    missing: Callable[[Call], list[Signal]]
+
+
 class Mailbox:
-    """`call` is None until its first signal is handled."""
+    """`call` is None until its first signal is handled; `is_busy` while one is handled, however long that takes."""
 
     def __init__(self, call: Call | None = None) -> None:
         self.call = call
-        self.signals: asyncio.Queue[Signal | Yield] = asyncio.Queue()
+        self.is_busy = False
+        self.signals: asyncio.Queue[Signal | Yield | Look] = asyncio.Queue()
         self.task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def put(self, signal: Signal | Yield) -> None:
+    @property
+    def is_idle(self) -> bool:
+        return not self.is_busy and self.signals.empty()
+
+    def put(self, signal: Signal | Yield | Look) -> None:
         self.signals.put_nowait(signal)
 
     def arm(self) -> None:

@@ -6,15 +6,18 @@ A crash of ours, a lost link, a restart of Asterisk: the same way for all. Signa
 import asyncio
 from collections import deque
 from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
 
 import structlog
 
 from tongdai import errors
-from tongdai.asterisk import events, journal
+from tongdai.asterisk import events, journal, translate
 from tongdai.asterisk.switch import Standing
 from tongdai.engine.engine import Engine, Place
+from tongdai.engine.mailbox import Look
 from tongdai.pbx.call import Call, Stage
-from tongdai.pbx.signals import DialEnded, LegAnswered, LegDialed, LegHungUp
+from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
 from tongdai.store import db, nodes
 
 log = structlog.get_logger()
@@ -22,6 +25,7 @@ log = structlog.get_logger()
 TAIL_S = 0.1
 LAG_S = 10.0  # how far behind the journal's end the kept place is: longer than a dead link goes unnoticed
 KEEP_S = 5.0
+RESUME_S = 1.0  # events of what happened while we connected have come by then
 SWITCH_FAILED = 41  # Q.850: temporary failure
 
 
@@ -84,6 +88,7 @@ class Recovery:
 
     async def settle(self, standing: Standing) -> None:
         """The engine knows all that happened up to now. Called before the new link's signals."""
+        now = datetime.now(UTC)
         entries = self._since_kept()
         for entry in entries:
             for call_uuid, signal in journal.signals(entry):
@@ -91,9 +96,9 @@ class Recovery:
             if happened := journal.transfer(entry):
                 self._engine.transferred(happened)
         gone_at = _gone_at(entries, standing)
-        for call_uuid, mailbox in list(self._engine.mailboxes.items()):
-            if mailbox.call and mailbox.call.stage is not Stage.ENDED:
-                self._compare(mailbox.call, standing.channels.get(call_uuid, ()), standing, gone_at)
+        for mailbox in self._engine.mailboxes.values():
+            mailbox.put(Look(partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)))
+        self._adopt(standing, now)
         for domain_uuid in {box.call.domain_uuid for box in self._engine.mailboxes.values() if box.call}:
             await self._engine.offer(domain_uuid)
         log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
@@ -108,28 +113,72 @@ class Recovery:
             entries += more
             place = found
 
-    def _compare(self, call: Call, channels: tuple[events.Channel, ...], standing: Standing, gone_at: datetime) -> None:
-        """The differences between a call as we know it and what the switch has of it."""
-        now = datetime.now(UTC)
-        merged = [channel for other in call.merged for channel in standing.channels.get(other, ())]
-        running = {channel.id: channel for channel in (*channels, *merged)}
-        for leg in call.live_legs:
-            if leg.channel not in running:
-                at = gone_at if standing.started_at > call.started_at else now
-                self._engine.signal(call.call_uuid, LegHungUp(leg.channel, max(at, leg.started_at), SWITCH_FAILED))
+    def _missing(
+        self, standing: Standing, now: datetime, gone_at: datetime, call: Call, *, is_acting: bool
+    ) -> list[Signal]:
+        """What the switch has otherwise than we know it, as signals."""
+        if call.stage is Stage.ENDED:
+            return []
+        if not is_acting:  # else a party may stand there because our action waits for the link
+            self._look_again(call, standing)
+        running = _running(call, standing)
+        at = gone_at if standing.started_at > call.started_at else now
+        missing: list[Signal] = [
+            LegHungUp(leg.channel, max(at, leg.started_at), SWITCH_FAILED)
+            for leg in call.live_legs
+            if leg.channel not in running
+        ]
         for channel in running.values():
             known = call.leg(channel.id)
             if known is None:
-                self._engine.signal(call.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
+                missing.append(LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
             if channel.state == "Up" and (known is None or not known.answered_at):
-                self._engine.signal(call.call_uuid, LegAnswered(channel.id, now, channel.protocol_id))
-        self._resume(call, running, now)
+                missing.append(LegAnswered(channel.id, now, channel.protocol_id))
+        return missing
 
-    def _resume(self, call: Call, running: dict[str, events.Channel], now: datetime) -> None:
-        """A caller who stands in Stasis, undecided, because we died before we could act."""
-        channel = running.get(call.channel)
-        if call.stage is Stage.RINGING and channel and channel.dialplan.app_name == "Stasis":
-            self._engine.signal(call.call_uuid, DialEnded(channel.id, now, "CHANUNAVAIL", 0))
+    def _adopt(self, standing: Standing, now: datetime) -> None:
+        """Callers who came to us while nobody listened, or just before we died."""
+        for call_uuid, channels in standing.channels.items():
+            if self._engine.knows(call_uuid):
+                continue
+            for channel in channels:
+                began = events.moment(channel.creationtime) if channel.creationtime else now
+                if meant := translate.standing(channel, began):
+                    self._engine.adopt(*meant)
+
+    def _look_again(self, call: Call, standing: Standing) -> None:
+        """What was under way has arrived then."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(RESUME_S, self._resume, call.call_uuid, _course(call), standing)
+
+    def _resume(self, call_uuid: UUID, course: object, standing: Standing) -> None:
+        """Parties who stand in Stasis although nothing has been decided of them since: we died before we could act, or
+        were never told.
+        """
+        mailbox = self._engine.mailboxes.get(call_uuid)
+        if mailbox is None or (call := mailbox.call) is None or _course(call) != course:
+            return
+        if not mailbox.is_idle:
+            self._look_again(call, standing)
+            return
+        for channel in _running(call, standing).values():
+            is_waiting = call.stage is Stage.WAITING and channel.state == "Up"
+            leg = call.leg(channel.id)
+            if leg is None or not leg.is_live or is_waiting:
+                continue
+            if meant := translate.standing(channel, datetime.now(UTC)):
+                self._engine.resume(call, meant[1])
+
+
+def _running(call: Call, standing: Standing) -> dict[str, events.Channel]:
+    """The channels of the call, and of what became part of it, by id."""
+    known = (call.call_uuid, *call.merged)
+    return {channel.id: channel for call_uuid in known for channel in standing.channels.get(call_uuid, ())}
+
+
+def _course(call: Call) -> object:
+    """What changes whenever something is decided of a call's way."""
+    return call.stage, call.channel, call.attempt, call.returned_at
 
 
 def _gone_at(entries: list[journal.Entry], standing: Standing) -> datetime:
