@@ -30,13 +30,14 @@ class Floor:
         """The call stands as given now."""
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
-        self._count(call.domain_uuid, before.extensions if before else (), call.extensions)
+        is_over = call.stage is Stage.ENDED
+        self._count(call.domain_uuid, before.extensions if before else (), () if is_over else call.extensions)
         self._note_agents(before, call, at)
         if call.stage is Stage.WAITING:
             self._waiting[call.domain_uuid].add(call.call_uuid)
         else:
             self._waiting[call.domain_uuid].discard(call.call_uuid)
-        if call.stage is Stage.ENDED:
+        if is_over:
             domain.pop(call.call_uuid, None)
         else:
             domain[call.call_uuid] = call
