@@ -25,7 +25,7 @@ class Instance:
     def __init__(self, folder: Path, *, sandbox: bool) -> None:
         self.data = folder / "data"
         self.log = folder / "up.log"
-        self.http, self.sip = (f"127.0.0.1:{free_port('127.0.0.1')}" for _ in range(2))
+        self.http, self.sip = (f"127.0.0.1:{_quiet_port()}" for _ in range(2))
         first, last = _free_range()
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
@@ -111,10 +111,18 @@ class Instance:
         return False
 
 
+def _quiet_port() -> int:
+    """A free port that the kernel gives to nobody else while we start again: below ip_local_port_range."""
+    while True:
+        port = random.randrange(30_000, 32_700)  # noqa: S311 -- no secret
+        with contextlib.suppress(OSError):
+            return free_port("127.0.0.1", port)
+
+
 def _free_range() -> tuple[int, int]:
     """600 UDP ports, and as many for the sandbox after them, of which none seems to be in use."""
     while True:
-        first = 2 * random.randrange(5_500, 15_000)  # noqa: S311 -- no secret
+        first = 2 * random.randrange(5_500, 14_300)  # noqa: S311 -- no secret
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in range(first, first + 1_200, 100):
                 probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

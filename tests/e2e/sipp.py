@@ -142,14 +142,19 @@ def write_scenarios(folder: Path) -> None:
         (folder / source.name).write_text(source.read_text().replace("<talking/>", talking))
 
 
-def free_port(address: str) -> int:
-    """A port of that address that is free now, for UDP and TCP alike."""
+def free_port(address: str, wanted: int = 0) -> int:
+    """A port of that address that is free now, for UDP and TCP alike. Raises OSError when the one wanted is not."""
     while True:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            contextlib.suppress(OSError),
         ):
-            tcp.bind((address, 0))
-            udp.bind((address, tcp.getsockname()[1]))
-            return int(tcp.getsockname()[1])
+            tcp.bind((address, wanted))
+            port = int(tcp.getsockname()[1])
+            try:
+                udp.bind((address, port))
+            except OSError:
+                if wanted:
+                    raise
+            else:
+                return port

@@ -1,8 +1,9 @@
 """The records of real calls are found by ids, filters, pages and scrolls."""
 
+import uuid
 from typing import Any
 
-from tests.e2e.company import HOTLINE, Company
+from tests.e2e.company import HOTLINE, Company, Office
 from tests.e2e.hooks import Hook
 from tests.e2e.phones import talk
 from tests.until import until
@@ -27,6 +28,23 @@ async def test_the_record_is_there_within_a_second_of_hangup(company: Company, h
     assert (await company.api.cdr(call_id))["status"] == "ANSWERED"
     await hook.expect("cdr")
     assert (await company.api.cdr(call_id))["recording_status"] == "ready"
+
+
+async def test_another_company_finds_nothing_of_it(company: Company, hook: Hook, office: Office) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE)
+        ring = await alice.called()
+        await ring.reject(486)
+        await customer.refused()
+    await hook.expect("ringing")
+    call_id = (await hook.over(missed=True))["call_id"]
+    other = (await office.company()).api
+    unknown = await other.get(f"/v1/cdr/{uuid.uuid4()}")
+    for known_as in (call_id, ring.sip_call_id):
+        assert (await company.api.get(f"/v1/cdr/{known_as}")).status == 200
+        refused = await other.get(f"/v1/cdr/{known_as}")
+        assert (refused.status, refused.json) == (404, unknown.json)
+    assert (await other.get("/v1/cdr")).json["data"] == []
 
 
 async def test_calls_are_listed_newest_first_and_filtered(company: Company, hook: Hook) -> None:

@@ -27,11 +27,6 @@ def strength(samples: Sequence[int], hertz: float) -> float:
     return 2 * math.sqrt(max(power, 0.0)) / max(len(samples), 1)
 
 
-def loudness(samples: Sequence[int]) -> float:
-    """Root mean square."""
-    return math.sqrt(sum(sample * sample for sample in samples) / max(len(samples), 1))
-
-
 def longest(samples: Sequence[int], hertz: float, at_least: float = 1_000.0) -> float:
     """For how many seconds in total the tone sounds, looked at in windows of 100 ms."""
     window = RATE_HZ // 10

@@ -57,15 +57,6 @@ class Voice(asyncio.DatagramProtocol):
         """That tone is, by far, what comes in. Fails after a while."""
         await until(lambda: self._strength(hertz) > 2_000, 15)
 
-    async def hears_silence(self) -> None:
-        """Nothing more comes in, or nothing but silence."""
-        self._heard.clear()
-        await until(lambda: not self._heard or self.loudness < 50, 15)
-
-    @property
-    def loudness(self) -> float:
-        return tones.loudness(self._heard)
-
     @property
     def heard(self) -> list[int]:
         """The last samples."""
