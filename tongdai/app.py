@@ -5,11 +5,12 @@ In this order they start, in the reverse they stop.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -97,7 +98,7 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
         running: list[Work] = []
-        published: Callable[[], None] = _nobody
+        published: Callable[[Collection[UUID]], None] = _nobody
         if "webhooks" in roles:
             client = await stack.enter_async_context(Client(callbacks, __version__))
             dispatcher = Dispatcher(ground.database, ground.seal, client)
@@ -114,7 +115,7 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
                 group.create_task(work)
 
 
-def _nobody() -> None:
+def _nobody(_domains: Collection[UUID]) -> None:
     """Dispatchers in other processes look by themselves."""
 
 
@@ -196,7 +197,9 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
 # --- engine
 
 
-async def _engine(stack: AsyncExitStack, ground: Ground, published: Callable[[], None]) -> tuple[Engine, Work]:
+async def _engine(
+    stack: AsyncExitStack, ground: Ground, published: Callable[[Collection[UUID]], None]
+) -> tuple[Engine, Work]:
     """The engine, and what makes it lead its switch and steer it."""
     settings, database = ground.settings, ground.database
     place = _place(ground)

@@ -6,7 +6,7 @@ signal -> pbx.step -> commit -> act. It contains no rule about telephony.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -56,9 +56,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """`published` is called after each commit that made events; `moved` with each call after each step."""
+    """`published` is called after each commit that made events, with their domains; `moved` with each call after each
+    step.
+    """
 
-    def __init__(self, database: db.Database, place: Place, published: Callable[[], None]) -> None:
+    def __init__(self, database: db.Database, place: Place, published: Callable[[Collection[UUID]], None]) -> None:
         self._database, self._place = database, place
         self.moved: Callable[[Call], None] = lambda _: None
         self.directories = Directories(database)

@@ -7,7 +7,7 @@ nothing is acted on: steps wait.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import structlog
@@ -24,9 +24,9 @@ RETRY_S = 0.5
 
 
 class Ledger:
-    """`committed` is called after each transaction that held events."""
+    """`committed` is called after each transaction that held events, with the domains that they are of."""
 
-    def __init__(self, database: db.Database, node: str, committed: Callable[[], None]) -> None:
+    def __init__(self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]) -> None:
         self._database, self._node, self._committed = database, node, committed
         self._waiting: asyncio.Queue[tuple[Step, asyncio.Future[None]]] = asyncio.Queue()
 
@@ -86,13 +86,15 @@ class Ledger:
         """A call's several steps in one batch: its last state counts, all its events are told, in order."""
         last = {step.call.call_uuid: step for step in steps}
         events = [event for step in steps for event in step.events]
-        async with self._database.transaction() as tx:
-            await calls.save_many(tx, self._node, [step.call for step in last.values() if not step.done])
+        live, over = [step.call for step in last.values() if not step.done], _over(last)
+        is_one_statement = not (events or over or any(step.cdr for step in steps))
+        async with self._database.connection() if is_one_statement else self._database.transaction() as tx:
+            await calls.save_many(tx, self._node, live)
             await self._record(tx, steps)
             await outbox.publish_many(tx, events)
-            await calls.delete_many(tx, _over(last))
+            await calls.delete_many(tx, over)
         if events:
-            self._committed()
+            self._committed({event.domain_uuid for event in events})
 
     async def _record(self, tx: db.Tx, steps: list[Step]) -> None:
         """New records; and those known before whose recording is finished now."""

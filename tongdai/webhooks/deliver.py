@@ -33,6 +33,7 @@ _DOUBTS = 3  # failures in a row; with more of them an endpoint is tried once a 
 _REMEMBERED = 100_000  # endpoints
 _LEISURE = 10  # looking takes a tenth of the time at most, however many endpoints there are
 _COUNT_EVERY_S = 10.0
+_GATHER_S = 0.005  # how long a busy machine lets outcomes gather: a transaction costs more than they do
 _PAUSE_S = 0.25  # after a round that failed
 
 _log = structlog.get_logger()
@@ -160,6 +161,8 @@ class Dispatcher:
             self._to_settle.clear()
             while self._outcomes:
                 await self._patiently(self._settle)
+                if self._outcomes:
+                    await asyncio.sleep(_GATHER_S)
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         """The step, or a pause when it fails: whatever it was, the next one may do better."""
