@@ -1,0 +1,175 @@
+"""A page of 10 CDRs over HTTP with token, beside raw ASGI with the same bytes, and beside asyncpg + msgspec alone (G4).
+
+    python -m bench cdrs
+
+Both servers are one uvicorn process on a core of their own; the client, 16 connections that stay open, has the other,
+with PostgreSQL. The loop without HTTP asks one page after the other on one connection.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+
+from bench.report import table
+from tests.store import samples
+from tongdai import api, ids
+from tongdai.api.tokens import Tokens
+from tongdai.seal import Seal
+from tongdai.store import cdrs, db, domains, migrate, server, users
+
+CALLS = 10_000
+CONNECTIONS, SECONDS, ROUNDS = 16, 2.0, 3
+MASTER = b"a master key of the benchmarks, no secret"
+PORTS = {"tongdai": 28_771, "raw ASGI": 28_772}
+HOST = "127.0.0.1"
+
+
+def main() -> None:
+    """Prints the table."""
+    uvloop.run(_run())
+
+
+async def _run() -> None:
+    with tempfile.TemporaryDirectory(prefix="tongdai-bench-") as folder:
+        running = await server.start(Path(folder) / "postgres")
+        try:
+            await _contest(running.dsn, folder)
+        finally:
+            await running.stop()
+
+
+async def _contest(dsn: str, folder: str) -> None:
+    token = await _fill(dsn)
+    ask = f"GET /v1/cdr HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    spawn = multiprocessing.get_context("spawn")
+    ours = spawn.Process(target=_serve_api, args=(dsn, folder), daemon=True)
+    ours.start()
+    page = await _first(PORTS["tongdai"], ask)
+    raw = spawn.Process(target=_serve_raw, args=(page,), daemon=True)
+    raw.start()
+    await _first(PORTS["raw ASGI"], ask)
+    found: dict[str, list[float]] = {name: [] for name in (*PORTS, "asyncpg + msgspec, no HTTP")}
+    try:
+        for _ in range(ROUNDS):
+            for name, port in PORTS.items():
+                found[name].append(await _rate(port, ask))
+            found["asyncpg + msgspec, no HTTP"].append(await _bare(dsn))
+    finally:
+        for process in (ours, raw):
+            process.terminate()
+            process.join()
+    medians = {name: sorted(rates)[ROUNDS // 2] for name, rates in found.items()}
+    rows = [(name, f"{rate:,.0f}", f"{medians['tongdai'] / rate:.2f}") for name, rate in medians.items()]
+    table("A page of 10 CDRs (G4)", ("", "pages/s", "tongdai / this"), rows)
+
+
+async def _fill(dsn: str) -> str:
+    """10,000 calls of one domain; a token of its admin."""
+    await migrate.apply(dsn)
+    database, seal = db.Database(dsn, size=2), Seal(MASTER)
+    await database.open()
+    async with database.transaction() as tx:
+        domain = await domains.insert(tx, "bench.vn")
+        account = await users.insert(tx, domain.domain_uuid, seal, "admin", "a password of the benchmarks")
+        records = [
+            msgspec.structs.replace(samples.record(domain.domain_uuid), recording_token=str(ids.new()))
+            for _ in range(CALLS)
+        ]
+        await cdrs.insert_many(tx, records)
+        await tx.execute("ANALYZE")
+    await database.close()
+    return Tokens(seal, 86_400).issue(account.domain_uuid, account.user_uuid)[0]
+
+
+def _serve_api(dsn: str, folder: str) -> None:
+    async def serve() -> None:
+        database = db.Database(dsn)
+        await database.open()
+        deps = api.Deps(
+            database=database,
+            seal=Seal(MASTER),
+            base_url=f"http://{HOST}",
+            recordings=Path(folder),
+            callback_guard=lambda _: None,
+        )
+        await _uvicorn(api.create(deps), PORTS["tongdai"])
+
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    uvloop.run(serve())
+
+
+def _serve_raw(page: bytes) -> None:
+    async def answer(_scope: dict[str, Any], _receive: object, send: Callable[[object], Awaitable[None]]) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(page)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page})
+
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    uvloop.run(_uvicorn(answer, PORTS["raw ASGI"]))
+
+
+async def _uvicorn(application: Any, port: int) -> None:
+    config = uvicorn.Config(application, host=HOST, port=port, loop="none", log_config=None, access_log=False)
+    await uvicorn.Server(config).serve()
+
+
+async def _rate(port: int, ask: bytes) -> float:
+    """Pages a second."""
+    ends = time.perf_counter() + SECONDS
+    counts = await asyncio.gather(*(_asking(port, ask, ends) for _ in range(CONNECTIONS)))
+    return sum(counts) / SECONDS
+
+
+async def _asking(port: int, ask: bytes, ends: float) -> int:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    count = 0
+    while time.perf_counter() < ends:
+        await _page(reader, writer, ask)
+        count += 1
+    writer.close()
+    return count
+
+
+async def _page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: bytes) -> bytes:
+    writer.write(ask)
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise AssertionError(head.decode())
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return await reader.readexactly(length)
+
+
+async def _first(port: int, ask: bytes) -> bytes:
+    """The page, as soon as the server is there."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(HOST, port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            page = await _page(reader, writer, ask)
+            writer.close()
+            return page
+
+
+async def _bare(dsn: str) -> float:
+    """The same rows, fetched and encoded by nothing but the libraries."""
+    tx = await db.connect(dsn)
+    query = "SELECT * FROM cdrs WHERE domain_uuid = $1 ORDER BY time_started DESC, cdr_uuid DESC LIMIT 11"
+    domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains")
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() < started + SECONDS:
+        msgspec.json.encode([dict(row) for row in await tx.fetch(query, domain_uuid)])
+        count += 1
+    await tx.close()
+    return count / SECONDS
