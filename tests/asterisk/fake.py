@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import msgspec
@@ -91,7 +91,7 @@ class FakeAsterisk:
         self.is_echoing = True
         self.is_answering = True
         self._unknown: list[Request] = []
-        self._seen = 0  # of `asked`, by `expect`
+        self._expected: set[int] = set()  # of `asked`
         self._socket: web.WebSocketResponse | None = None
         self._transport: asyncio.Transport | None = None
         self._numbers = itertools.count(1)
@@ -100,17 +100,19 @@ class FakeAsterisk:
     # --- what the test does
 
     async def expect(self, what: str, **query: str) -> Request:
-        """The next request of that method and URI (a regular expression), with at least that query."""
+        """A request of that method and URI (a regular expression), with at least that query; each is expected once."""
 
-        def found() -> int | None:
-            for index in range(self._seen, len(self.asked)):
-                asked = self.asked[index]
-                if re.fullmatch(what, asked.what) and query.items() <= asked.query.items():
-                    return index + 1
+        def found() -> Request | None:
+            for index, asked in enumerate(self.asked):
+                if index in self._expected or not re.fullmatch(what, asked.what):
+                    continue
+                if query.items() <= asked.query.items():
+                    self._expected.add(index)
+                    return asked
             return None
 
-        self._seen = await until(found)
-        return self.asked[self._seen - 1]
+        expected: Request = await until(found)
+        return expected
 
     def count(self, what: str) -> int:
         """How many requests of that method and URI (a regular expression) there have been."""
@@ -153,6 +155,10 @@ class FakeAsterisk:
         await self._enters(channel, "arrived", via, dialled, *([to] if to else []))
         return str(channel["id"])
 
+    def call_of(self, channel: str) -> UUID:
+        """Our id of the channel's call."""
+        return UUID(hex=self.channels[channel]["channelvars"]["TD_CALL_ID"])
+
     async def rings(self, caller: str, endpoint: str, *, answers: bool = False) -> str:
         """Dial() has made the endpoint ring. Its channel."""
         call = self.channels[caller]["channelvars"]["TD_CALL_ID"]
@@ -187,6 +193,11 @@ class FakeAsterisk:
         self._write("HANGUP", at, extra)
         event = {"type": "ChannelDestroyed", "timestamp": _stamp(), "channel": at, "cause": cause}
         await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
+
+    def transfer(self, by: str, *, transferee: str, target: str) -> None:
+        """A phone joined the two parties it talked to (REFER with Replaces): only the journal tells."""
+        extra = {"transferee_channel_uniqueid": transferee, "transfer_target_channel_uniqueid": target}
+        self._write("ATTENDEDTRANSFER", self.channels[by], extra)
 
     async def play(self, recording: Recording, quiet: Callable[[], Awaitable[object]]) -> None:
         """It goes as recorded: events come, and where we asked something we must ask the same again.

@@ -1,0 +1,71 @@
+"""A database of the engine's own (it looks at all domains' calls and commands), a fake Asterisk, a company, and the
+controller between them.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.asterisk import fake
+from tests.asterisk.fake import FakeAsterisk
+from tests.engine import companies
+from tests.engine.companies import Company
+from tests.engine.controllers import Controller
+from tongdai.asterisk import switch
+from tongdai.pbx.directory import Domain
+from tongdai.seal import Seal
+from tongdai.store import db, migrate, server
+
+
+@pytest.fixture(scope="session")
+async def dsn() -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory(prefix="tongdai-engine-") as folder:
+        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
+        yield running.dsn
+        await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def database(dsn: str) -> AsyncIterator[db.Database]:
+    await migrate.apply(dsn)
+    database = db.Database(dsn)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(switch, "RECONNECT_S", (0.01,))
+
+
+@pytest.fixture(autouse=True)
+def errors_said() -> Iterator[set[str]]:
+    """The names of what may be logged as an error, to be filled by the test: these and no others are said."""
+    with structlog.testing.capture_logs() as said:
+        expected: set[str] = set()
+        yield expected
+    found = [entry for entry in said if entry["log_level"] in ("error", "critical")]
+    assert {entry["event"] for entry in found} == expected, found
+
+
+@pytest.fixture
+async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
+    async with fake.running(tmp_path / "journal.jsonl") as asterisk:
+        yield asterisk
+
+
+@pytest.fixture
+async def company(database: db.Database, domain: Domain, seal: Seal) -> Company:
+    return await companies.found(database, domain, seal)
+
+
+@pytest.fixture
+async def controller(database: db.Database, asterisk: FakeAsterisk, tmp_path: Path) -> AsyncIterator[Controller]:
+    controller = Controller(database, asterisk, tmp_path)
+    await controller.start()
+    yield controller
+    await controller.kill()
