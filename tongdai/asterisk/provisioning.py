@@ -70,16 +70,6 @@ def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Obj
     return pushed, gone
 
 
-def is_made_anew(key: tuple[str, str]) -> bool:
-    """Whether the object must be deleted before it is pushed over another.
-
-    A push changes what is there: a field left out stays, and a caller id left out becomes "unknown", which then is
-    shown instead of the caller's own. Phones' endpoints always have the same fields; trunks' do not.
-    """
-    kind, name = key
-    return kind == "endpoint" and "@" not in name
-
-
 def _phone(phone: Phone) -> Objects:
     address = f"{phone.extension}@{phone.domain}"
     return {
@@ -132,12 +122,14 @@ def _carrier(carrier: Carrier) -> Objects:
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,
         "outbound_auth": name if has_auth else "",
+        # Said though empty: what is left out of a push stays, and of a caller id left out "unknown" is made.
+        "callerid": "",
     }
     found: Objects = {}
     if has_auth:
         found["auth", name] = {"auth_type": "digest", "username": carrier.username, "password": carrier.password}
     found["aor", name] = {"contact": uri, "qualify_frequency": "60"}
-    found["endpoint", name] = {key: value for key, value in endpoint.items() if value}
+    found["endpoint", name] = endpoint
     found["identify", name] = {"endpoint": name, "match": ",".join(carrier.addresses or (_address(host),))}
     if carrier.auth == "registration":
         found["registration", name] = {
