@@ -178,10 +178,7 @@ class Switch:
     ) -> None:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
         async with slots:
-            requests = [link.request("PUT", _uri(key), body=body)]
-            if provisioning.is_made_anew(key):
-                requests.insert(0, link.request("DELETE", _uri(key)))
-            *_, answer = await asyncio.gather(*requests)
+            answer = await link.request("PUT", _uri(key), body=body)
         if answer.is_ok:
             self._pushed[key] = fields
         else:
