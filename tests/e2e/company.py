@@ -141,6 +141,11 @@ class Company:
         self.address = address  # its carrier's
         self._port = sipp.free_port(address)
 
+    async def is_quiet(self) -> bool:
+        """Whether the engine knows of no live call of the company."""
+        async with self._office.database.connection() as tx:
+            return not await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid)
+
     # --- its people and lines
 
     def phone(

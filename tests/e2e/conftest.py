@@ -13,6 +13,7 @@ from tests.e2e.company import Company, Office, operated
 from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import Place
+from tests.until import until
 from tests.webhooks.receivers import receiving
 from tongdai.asterisk import packages
 
@@ -59,9 +60,11 @@ def sipp_folder(office: Office, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def company(office: Office, sipp_folder: Path) -> Company:
-    """A company that nobody else knows."""
-    return await office.company()
+async def company(office: Office, sipp_folder: Path) -> AsyncIterator[Company]:
+    """A company that nobody else knows. Afterwards no call of it is left, not even in the books."""
+    made = await office.company()
+    yield made
+    await until(made.is_quiet, 15)
 
 
 @pytest.fixture
