@@ -104,12 +104,12 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
             dispatcher = Dispatcher(ground.database, ground.seal, client)
             published = dispatcher.wake
             running.append(dispatcher.run())
-        engine = None
+        engine, desk = None, None
         if "engine" in roles:
-            engine, work = await _engine(stack, ground, published)
+            engine, desk, work = await _engine(stack, ground, published)
             running.append(work)
         if "api" in roles:
-            running += [_api(ground, instance, engine, callbacks), _tell_ready(instance, engine)]
+            running += [_api(ground, instance, engine, desk, callbacks), _tell_ready(instance, engine)]
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
@@ -122,7 +122,9 @@ def _nobody(_domains: Collection[UUID]) -> None:
 # --- API
 
 
-async def _api(ground: Ground, instance: Instance, engine: Engine | None, callbacks: guard.Guard) -> None:
+async def _api(
+    ground: Ground, instance: Instance, engine: Engine | None, desk: Desk | None, callbacks: guard.Guard
+) -> None:
     settings = ground.settings
     checks: dict[str, Callable[[], Awaitable[object]]] = {"database": lambda: _answers(ground.database)}
     if engine:
@@ -137,6 +139,7 @@ async def _api(ground: Ground, instance: Instance, engine: Engine | None, callba
         cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
         checks=checks,
         sandbox=instance.sandbox,
+        desk=desk,
     )
     await _http(settings, api.create(deps))
 
@@ -199,8 +202,8 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
 
 async def _engine(
     stack: AsyncExitStack, ground: Ground, published: Callable[[Collection[UUID]], None]
-) -> tuple[Engine, Work]:
-    """The engine, and what makes it lead its switch and steer it."""
+) -> tuple[Engine, Desk, Work]:
+    """The engine, its desk, and what makes it lead its switch and steer it."""
     settings, database = ground.settings, ground.database
     place = _place(ground)
     engine = Engine(database, place, published)
@@ -225,7 +228,7 @@ async def _engine(
 
     steering = (engine.switch.run, recovery.run, desk.run, provisioner.run)
     keeping = lambda: housekeeping.run(database, place.recordings)  # noqa: E731 -- one of those that run
-    return engine, _lead(leader, engine, prepared, (*steering, keeping))
+    return engine, desk, _lead(leader, engine, prepared, (*steering, keeping))
 
 
 def _place(ground: Ground) -> Place:

@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import aiohttp
+import msgspec
 import pytest
 
-from tests.api.conftest import Client, Tenant
+from tests.api.conftest import Client, Tenant, serve
 from tests.until import until
-from tongdai import errors, ids
+from tongdai import api, errors, ids
 from tongdai.api import problems
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.store import commands, db
@@ -244,6 +246,43 @@ async def test_without_a_key_each_request_is_a_call(client: Client, engine: Engi
     answers = [await client.get(CALL) for _ in range(3)]
 
     assert len({answer.json["call_id"] for answer in answers}) == 3 == len(engine.asked)
+
+
+class Desk:
+    """An engine's desk in the same process. `asked` is what it was asked."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.is_open, self._outcome = True, outcome
+        self.asked: list[tuple[UUID, ClickToCall]] = []
+
+    async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
+        self.asked.append((domain_uuid, command))
+        return self._outcome
+
+
+async def test_an_engine_in_this_process_is_asked_directly(deps: api.Deps, client: Client, tenant: Tenant) -> None:
+    desk = Desk(Outcome(call_id=(placed := ids.new())))
+    async for url in serve(msgspec.structs.replace(deps, desk=desk)):
+        async with aiohttp.ClientSession(url) as session:
+            answer = await Client(session, client.token).get(CALL)
+
+    assert answer.json["call_id"] == str(placed)
+    assert desk.asked == [(tenant.domain.domain_uuid, ClickToCall(ext="101", phone="0899098899"))]
+
+
+async def test_what_must_be_remembered_is_written_down(
+    deps: api.Deps, client: Client, engine: Engine, tenant: Tenant
+) -> None:
+    """With a key, the same request must not call again; and a closed desk may open elsewhere."""
+    desk = Desk(Outcome(error="USER_BUSY"))
+    async for url in serve(msgspec.structs.replace(deps, desk=desk)):
+        async with aiohttp.ClientSession(url) as session:
+            here = Client(session, client.token)
+            await here.get(CALL, headers={"Idempotency-Key": "k"})
+            desk.is_open = False
+            await here.get(CALL)
+
+    assert (len(engine.asked), desk.asked) == (2, [])
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "khoá"])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
+from uuid import UUID
 
 import msgspec
 from litestar import Request
@@ -12,6 +13,7 @@ from tongdai.api.attempts import Attempts
 from tongdai.api.principals import Principal, Principals
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
+from tongdai.pbx import commands as words
 from tongdai.seal import Seal
 from tongdai.store import commands, db
 
@@ -30,6 +32,17 @@ class Sandbox(Protocol):
         """
 
 
+class Desk(Protocol):
+    """The engine's desk, where that is in this process: it need not be written to."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether commands are carried out now."""
+
+    async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
+        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
+
+
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
 
@@ -43,6 +56,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ("*",)
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
     sandbox: Sandbox | None = None
+    desk: Desk | None = None
 
 
 class Context:

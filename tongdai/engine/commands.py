@@ -1,4 +1,6 @@
-"""What API users ask of the switch: taken from the database, carried out, answered there."""
+"""What API users ask of the switch: taken from the database, carried out, answered there; or, from an API in this
+process, answered at once.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import Refuse
-from tongdai.pbx.signals import Arrived
+from tongdai.pbx.signals import Arrived, OriginateRefused
 from tongdai.pbx.step import Step
 from tongdai.store import commands, db
 
@@ -23,6 +25,7 @@ log = structlog.get_logger()
 POLL_S = 1.0  # for a notification that was lost
 STOP_S = 5.0
 SLOTS = 50  # commands under way at once
+LATE_S = 5.0  # whose call could not be recorded for so long does not expect it any more
 
 
 class Desk:
@@ -31,15 +34,22 @@ class Desk:
     def __init__(self, database: db.Database, engine: Engine) -> None:
         self._database, self._engine = database, engine
         self._asked = asyncio.Event()
-        self._awaiting: dict[UUID, commands.Asked] = {}  # calls whose extension has yet to answer, by call
+        self._awaiting: dict[UUID, asyncio.Future[Outcome]] = {}  # calls whose extension has yet to answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(SLOTS)
+        self._is_running = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether commands are carried out now."""
+        return self._is_running and self._engine.switch.is_up
 
     def wake(self) -> None:
         self._asked.set()
 
     async def run(self) -> None:
         """Until cancelled; commands under way then have a moment to end."""
+        self._is_running = True
         try:
             while True:
                 self._asked.clear()
@@ -50,6 +60,9 @@ class Desk:
                 except TimeoutError:
                     pass
         finally:
+            self._is_running = False
+            for answer in self._awaiting.values():
+                answer.cancel()
             if self._tasks:
                 _, late = await asyncio.wait(self._tasks, timeout=STOP_S)
                 for task in late:
@@ -70,20 +83,28 @@ class Desk:
             task.add_done_callback(self._tasks.discard)
 
     async def _carry_out(self, asked: commands.Asked) -> None:
-        async with self._slots:
-            try:
-                outcome = await self._click_to_call(asked, asked.command)
-            except errors.TongdaiError as refused:
-                outcome = Outcome(error=refused.code, why=refused.why, field=refused.field)
-            except Exception:
-                log.exception("command.failed", command=str(asked.command_uuid))
-                outcome = Outcome(error=errors.TongdaiError.code)
-            if outcome:
-                await self._finish(asked, outcome)
+        outcome = await self.outcome(asked.domain_uuid, asked.command)
+        try:
+            async with self._database.connection() as tx:
+                await commands.finish(tx, asked.domain_uuid, asked.command_uuid, outcome)
+        except errors.Unavailable as reason:
+            log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))
 
-    async def _click_to_call(self, asked: commands.Asked, command: ClickToCall) -> Outcome | None:
-        """None when the outcome is still to come: the extension's answer was to be waited for."""
-        directory = await self._engine.directories.get(asked.domain_uuid)
+    async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
+        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
+        try:
+            async with self._slots:
+                call_uuid, answer = await self._place(domain_uuid, command)
+            return await answer if command.wait_answer else Outcome(call_id=call_uuid)
+        except errors.TongdaiError as refused:
+            return Outcome(error=refused.code, why=refused.why, field=refused.field)
+        except Exception:
+            log.exception("command.failed", domain_uuid=str(domain_uuid))
+            return Outcome(error=errors.TongdaiError.code)
+
+    async def _place(self, domain_uuid: UUID, command: ClickToCall) -> tuple[UUID, asyncio.Future[Outcome]]:
+        """The call, whose extension's phones have been asked to ring; and, if it is waited for, what comes of that."""
+        directory = await self._engine.directories.get(domain_uuid)
         self._check(directory, command)
         phones = await self._engine.switch.phones(f"{command.ext}@{directory.domain.name}")
         if not phones:
@@ -91,13 +112,31 @@ class Desk:
         call, originate = self._begin(directory, command, len(phones))
         self._engine.open(call)
         self._engine.floor.update(call, call.started_at)
-        await self._engine.ledger.commit(Step(call))
+        await self._record(call)
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if command.wait_answer:
-            self._awaiting[call.call_uuid] = asked
+            self._awaiting[call.call_uuid] = answer
         if not await self._engine.switch.originate(originate, phones):
             self._awaiting.pop(call.call_uuid, None)
             raise errors.CallRefused("The switch could not reach the extension's phone.")
-        return None if command.wait_answer else Outcome(call_id=call.call_uuid)
+        return call.call_uuid, answer
+
+    async def _record(self, call: Call) -> None:
+        """The call stands in the database. Raises errors.SwitchDown, and the call is over, when that took too long."""
+        loop = asyncio.get_running_loop()
+        late_at = loop.time() + LATE_S
+        try:
+            await self._engine.ledger.commit(Step(call))
+        except BaseException:
+            self._abandon(call)
+            raise
+        if loop.time() > late_at:
+            self._abandon(call)
+            raise errors.SwitchDown("The call could not be recorded in time.")
+
+    def _abandon(self, call: Call) -> None:
+        for leg in call.legs:
+            self._engine.signal(call.call_uuid, OriginateRefused(leg.channel, datetime.now(UTC)))
 
     def _check(self, directory: Directory, command: ClickToCall) -> None:
         extension = directory.extensions.get(command.ext)
@@ -122,20 +161,11 @@ class Desk:
 
     def moved(self, call: Call) -> None:
         """A click-to-call whose extension was to be waited for has its outcome."""
-        if call.stage is Stage.CALLING or not (asked := self._awaiting.pop(call.call_uuid, None)):
+        if call.stage is Stage.CALLING or not (answer := self._awaiting.pop(call.call_uuid, None)):
             return
         is_answered = call.stage is not Stage.ENDED or call.legs[0].answered_at is not None
-        outcome = Outcome(call_id=call.call_uuid) if is_answered else _not_answered(call)
-        task = asyncio.create_task(self._finish(asked, outcome), name="outcome")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _finish(self, asked: commands.Asked, outcome: Outcome) -> None:
-        try:
-            async with self._database.connection() as tx:
-                await commands.finish(tx, asked.domain_uuid, asked.command_uuid, outcome)
-        except errors.Unavailable as reason:
-            log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))
+        if not answer.done():
+            answer.set_result(Outcome(call_id=call.call_uuid) if is_answered else _not_answered(call))
 
 
 def _not_answered(call: Call) -> Outcome:
