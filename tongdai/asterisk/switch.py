@@ -25,7 +25,7 @@ ECHO_S = 2.0
 ECHO_LIMIT_S = 3.0
 RECONNECT_S = (0.5, 1.0, 2.0, 5.0)  # the last one repeats; Asterisk must have forgotten the old link
 SPY_TRIES, SPY_S = 50, 0.02
-CONFLICT = 409  # ARI: the channel is not in the application
+GONE, CONFLICT = 404, 409  # ARI: no such channel; it is not in the application
 PUSHES = 32  # requests in flight while provisioning
 
 
@@ -206,7 +206,7 @@ class Switch:
             *(link.request(request.method, request.uri, request.query, request.body) for request in requests)
         )
         for request, answer in zip(requests, answers, strict=True):
-            if not answer.is_ok and answer.status_code not in (404, 409):
+            if not answer.is_ok and answer.status_code not in (GONE, CONFLICT):
                 log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
 
     async def _record(self, action: Record) -> None:
@@ -218,7 +218,7 @@ class Switch:
             if answer.status_code != CONFLICT:
                 break
             await asyncio.sleep(SPY_S)
-        if not answer.is_ok:
+        if not answer.is_ok and answer.status_code != GONE:
             log.error("switch.not_recording", channel=action.channel, status=answer.status_code)
 
     async def originate(self, action: Originate, phones: Sequence[str]) -> bool:

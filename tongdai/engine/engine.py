@@ -6,9 +6,10 @@ signal -> pbx.step -> commit -> act. It contains no rule about telephony.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID
 
 import msgspec
@@ -40,7 +41,6 @@ from tongdai.store import calls, db, ring_groups
 log = structlog.get_logger()
 
 RETRY_S = 0.5
-MERGE_S = 5.0
 UNALLOCATED, FAILED = 1, 41  # Q.850
 
 
@@ -70,6 +70,7 @@ class Engine:
         self.ledger = Ledger(database, place.node, published)
         self.mailboxes: dict[UUID, Mailbox] = {}
         self._merged: dict[UUID, UUID] = {}  # consultations, and the call each became part of
+        self._wanted: dict[UUID, Yield] = {}  # consultations that are to become part of another call
         self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,7 +134,7 @@ class Engine:
         mailbox.is_busy = True
         match signal:
             case Yield():
-                return self._yield(mailbox, signal)
+                return await self._yield(mailbox, signal)
             case Look(missing=missing):
                 for each in missing(mailbox.call) if mailbox.call else []:
                     if await self._try(mailbox, each):
@@ -142,11 +143,9 @@ class Engine:
             case _:
                 return await self._try(mailbox, signal)
 
-    def _yield(self, mailbox: Mailbox, signal: Yield) -> bool:
-        if mailbox.call is None or signal.call.done():  # whoever asked does not wait any more
-            return False
-        signal.call.set_result(mailbox.call)
-        return True
+    async def _yield(self, mailbox: Mailbox, wanted: Yield) -> bool:
+        wanted.given.set_result(mailbox.call)
+        return await wanted.taken
 
     async def _try(self, mailbox: Mailbox, signal: Signal) -> bool:
         """Whether all is said of the call. A signal that cannot be handled is left out; a new caller is sent away."""
@@ -167,15 +166,19 @@ class Engine:
         return True
 
     def _forget(self, mailbox: Mailbox) -> None:
-        """Nothing counts the call any more, and agents just offered to it are free."""
-        if mailbox.call is None:
-            return
-        self.floor.forget(mailbox.call)
-        for merged in mailbox.call.merged:
-            self._merged.pop(merged, None)
-        while not mailbox.signals.empty():
-            if isinstance(left := mailbox.signals.get_nowait(), AgentOffered):
-                self._on_offer.discard((mailbox.call.domain_uuid, left.extension))
+        """Nothing counts the call any more; what others wait for from it is answered."""
+        if mailbox.call:
+            self.floor.forget(mailbox.call)
+            for merged in mailbox.call.merged:
+                self._merged.pop(merged, None)
+        for left in mailbox.drain():
+            match left:
+                case Yield(given=given):
+                    given.set_result(None)
+                case AttendedTransferred(other=other):
+                    self._wanted.pop(other).taken.set_result(False)
+                case AgentOffered(extension=agent) if mailbox.call:
+                    self._on_offer.discard((mailbox.call.domain_uuid, agent))
 
     async def _handle(self, mailbox: Mailbox, signal: Signal) -> bool:
         """Decide, commit, act. Whether all is said of the call."""
@@ -231,22 +234,20 @@ class Engine:
                 await self.switch.act(HangUp(signal.channel, cause))
 
     async def _merge(self, call: Call, signal: AttendedTransferred) -> Step:
-        other = self.mailboxes.get(signal.other)
-        if other is None or other.call is None or other.call.call_uuid == call.call_uuid:
+        wanted = self._wanted.pop(signal.other)
+        consultation = await wanted.given
+        if consultation is None or call.stage is Stage.ENDED:
+            wanted.taken.set_result(False)
             return Step(call)
-        given: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
-        other.put(Yield(given))
-        try:
-            async with asyncio.timeout(MERGE_S):
-                consultation = await given
-        except TimeoutError:  # it waits for the database, or for us: again, after what came for us meanwhile
-            self.signal(call.call_uuid, signal)
-            return Step(call)
+        other = self.mailboxes.pop(consultation.call_uuid)
         self.floor.forget(consultation)
-        self._merged[consultation.call_uuid] = call.call_uuid
-        while not other.signals.empty():  # what came for it meanwhile is ours
-            if not isinstance(late := other.signals.get_nowait(), Yield | Look):
-                self.signal(call.call_uuid, late)
+        for merged in (consultation.call_uuid, *consultation.merged):
+            self._merged[merged] = call.call_uuid
+        wanted.taken.set_result(True)
+        mine = self.mailboxes[call.call_uuid]
+        late = [*mine.drain(), *(each for each in other.drain() if not isinstance(each, Look))]
+        for each in sorted(late, key=lambda each: each.at):
+            mine.put(each)
         return transfer.merge(call, consultation, signal)
 
     def _log(self, before: Call | None, step: Step, signal: Signal) -> None:
@@ -357,11 +358,20 @@ class Engine:
             mailbox.call, signal = None, replace(signal, at=call.started_at)
         mailbox.put(signal)
 
-    def transferred(self, happened: journal.Transfer) -> None:
-        """The journal tells of an attended transfer: the calls of both channels become one."""
-        call_uuid, other = self._holder(happened.transferee), self._holder(happened.target)
-        if call_uuid and other and call_uuid != other:
-            self.signal(call_uuid, AttendedTransferred(happened.transferee, happened.at, other))
+    def transferred(self, happened: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})) -> None:
+        """The journal tells of an attended transfer: the calls of both channels become one. `owners`: calls by channel,
+        of channels that we may not have heard of yet.
+        """
+        call_uuid = self._holder(happened.transferee) or owners.get(happened.transferee)
+        other = self._holder(happened.target) or owners.get(happened.target)
+        if call_uuid is None or other is None or call_uuid == other or not self.mailboxes.keys() >= {call_uuid, other}:
+            return
+        if call_uuid in self._wanted or other in self._wanted:  # told twice
+            return
+        loop = asyncio.get_running_loop()
+        wanted = self._wanted[other] = Yield(happened.at, loop.create_future(), loop.create_future())
+        self.mailboxes[other].put(wanted)
+        self.signal(call_uuid, AttendedTransferred(happened.transferee, happened.at, other))
 
     def _holder(self, channel: str) -> UUID | None:
         boxes = self.mailboxes.items()

@@ -12,14 +12,19 @@ from tongdai.pbx.signals import Signal, TimerFired
 
 
 class Yield(msgspec.Struct, frozen=True):
-    """Not a signal: the call is asked for, to become part of another, and its mailbox closes."""
+    """Not a signal: the call is asked for, to become part of another. It is `given` as it stands then, None when it is
+    over already; if it is `taken`, its mailbox closes.
+    """
 
-    call: "asyncio.Future[Call]"
+    at: datetime
+    given: "asyncio.Future[Call | None]"
+    taken: "asyncio.Future[bool]"
 
 
 class Look(msgspec.Struct, frozen=True):
     """Not a signal: the call as it stands then is looked at, and what is found missing is handled before all else."""
 
+    at: datetime
     missing: Callable[[Call], list[Signal]]
 
 
@@ -39,6 +44,10 @@ class Mailbox:
 
     def put(self, signal: Signal | Yield | Look) -> None:
         self.signals.put_nowait(signal)
+
+    def drain(self) -> list[Signal | Yield | Look]:
+        """What was in it; it is empty now."""
+        return [self.signals.get_nowait() for _ in range(self.signals.qsize())]
 
     def arm(self) -> None:
         """The moment that the call waits for will be signalled."""

@@ -90,14 +90,15 @@ class Recovery:
         """The engine knows all that happened up to now. Called before the new link's signals."""
         now = datetime.now(UTC)
         entries = self._since_kept()
+        owners = {entry.uniqueid: call_uuid for entry in entries if (call_uuid := entry.call_uuid)}
         for entry in entries:
             for call_uuid, signal in journal.signals(entry):
                 self._engine.signal(call_uuid, signal)
             if happened := journal.transfer(entry):
-                self._engine.transferred(happened)
+                self._engine.transferred(happened, owners)
         gone_at = _gone_at(entries, standing)
         for mailbox in self._engine.mailboxes.values():
-            mailbox.put(Look(partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)))
+            mailbox.put(Look(now, partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)))
         self._adopt(standing, now)
         for domain_uuid in {box.call.domain_uuid for box in self._engine.mailboxes.values() if box.call}:
             await self._engine.offer(domain_uuid)
