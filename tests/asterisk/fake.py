@@ -9,6 +9,7 @@ carrier, and what Asterisk wrote into its journal meanwhile; only the domain's a
 import asyncio
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ PAUSE_S = 0.5  # what is longer apart than this in a recording is one after the 
 _OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Asterisk's ids
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}|(?<=-)1[0-9]{9}(?![.0-9])"
 )
+
+_THEIRS = re.compile(r"[0-9a-f]{12}8[0-9a-f]{3}a[0-9a-f]{15}")  # the calls' ids that Asterisk's dialplan makes
 
 Json = dict[str, Any]
 
@@ -56,12 +59,19 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 def recording(name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: datetime | None = None) -> Recording:
-    """The recording as if it had been that domain's and trunk's, and had begun in that second."""
+    """The recording as if it had been that domain's and trunk's; and begun in that second, as calls of their own."""
     text = (RECORDINGS / f"{name}.json").read_text().replace(DOMAIN, domain).replace(TRUNK, trunk)
     if began:
         first = datetime.fromisoformat(msgspec.json.decode(text, type=Recording).events[0]["timestamp"])
+        text = _THEIRS.sub(_fresh(), text)
         text = _moved(text, timedelta(seconds=int(began.timestamp()) - int(first.timestamp())))
     return msgspec.json.decode(text, type=Recording)
+
+
+def _fresh() -> Callable[[re.Match[str]], str]:
+    """For each id another one of the same kind."""
+    fresh: defaultdict[str, str] = defaultdict(lambda: re.sub(r"(.{12}).(...).", r"\g<1>8\g<2>a", uuid4().hex))
+    return lambda found: fresh[found[0]]
 
 
 def _moved(text: str, by: timedelta) -> str:
@@ -81,7 +91,8 @@ class FakeAsterisk:
     def __init__(self, journal: Path) -> None:
         self.journal = journal
         self.address = Address("", "tongdai", "a-password")
-        self.started_at = datetime.now(UTC)
+        self.ahead = timedelta()  # of the real time
+        self.started_at = self.now
         self.objects: dict[tuple[str, str], dict[str, str]] = {}
         self.channels: dict[str, Json] = {}
         self.contacts: dict[str, str] = {}
@@ -89,13 +100,20 @@ class FakeAsterisk:
         self.connections = 0
         self.replaced = 0
         self.is_echoing = True
-        self.is_answering = True
+        self.is_answering = True  # else what is asked is not done
+        self.may_answer = asyncio.Event()  # else what is asked waits
+        self.may_answer.set()
         self._unknown: list[Request] = []
         self._expected: set[int] = set()  # of `asked`
         self._socket: web.WebSocketResponse | None = None
         self._transport: asyncio.Transport | None = None
         self._numbers = itertools.count(1)
         self._played: asyncio.Queue[tuple[Request, asyncio.Future[tuple[int, Any]]]] | None = None
+
+    @property
+    def now(self) -> datetime:
+        """By its clock."""
+        return datetime.now(UTC) + self.ahead
 
     # --- what the test does
 
@@ -125,7 +143,7 @@ class FakeAsterisk:
 
     async def hear(self) -> None:
         """A controller is connected, and has asked all that it asks before it listens."""
-        await until(lambda: self._socket is not None)
+        await until(lambda: not self.is_deserted)
         await self.expect("POST events/user/echo")
 
     @property
@@ -142,7 +160,7 @@ class FakeAsterisk:
     async def restart(self) -> None:
         """It crashed and is up again: it knows nothing any more."""
         await self.lose_link()
-        self.started_at, self.objects, self.channels = datetime.now(UTC), {}, {}
+        self.started_at, self.objects, self.channels = self.now, {}, {}
 
     # --- calls that happen in it
 
@@ -180,10 +198,14 @@ class FakeAsterisk:
         """Nobody answered: Dial() is over and the channel in Stasis again."""
         await self._enters(self.channels[channel], "dialed", dialstatus, str(cause))
 
+    async def sent_on(self, channel: str, dialled: str) -> None:
+        """Its peer sent it on (REFER): it is in Stasis again."""
+        await self._enters(self.channels[channel], "transferred", dialled)
+
     async def hangs_up(self, channel: str, cause: int = 16, tech_cause: int = 0) -> None:
         """The party does; its channel is gone."""
         at = self.channels[channel]
-        await self.send({"type": "ChannelHangupRequest", "timestamp": _stamp(), "channel": at, "cause": cause})
+        await self.send({"type": "ChannelHangupRequest", "timestamp": _stamp(self.now), "channel": at, "cause": cause})
         await self.ends(channel, cause, tech_cause, by=at["name"])
 
     async def ends(self, channel: str, cause: int = 16, tech_cause: int = 0, *, by: str = "") -> None:
@@ -191,13 +213,18 @@ class FakeAsterisk:
         at = self.channels.pop(channel)
         extra = {"hangupcause": cause, "hangupsource": by, "dialstatus": ""}
         self._write("HANGUP", at, extra)
-        event = {"type": "ChannelDestroyed", "timestamp": _stamp(), "channel": at, "cause": cause}
+        event = {"type": "ChannelDestroyed", "timestamp": _stamp(self.now), "channel": at, "cause": cause}
         await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
 
     def transfer(self, by: str, *, transferee: str, target: str) -> None:
         """A phone joined the two parties it talked to (REFER with Replaces): only the journal tells."""
         extra = {"transferee_channel_uniqueid": transferee, "transfer_target_channel_uniqueid": target}
         self._write("ATTENDEDTRANSFER", self.channels[by], extra)
+
+    def pass_unheard(self, recording: Recording) -> None:
+        """It happened while nobody listened: only the journal tells."""
+        for entry in recording.journal:
+            self._append(entry)
 
     async def play(self, recording: Recording, quiet: Callable[[], Awaitable[object]]) -> None:
         """It goes as recorded: events come, and where we asked something we must ask the same again.
@@ -243,11 +270,12 @@ class FakeAsterisk:
             self._unknown.append(Request("GET /ari/events", dict(request.query)))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        before, self._socket, self._transport = self._socket, socket, request.transport
+        before = None if self.is_deserted else self._socket
+        self._socket, self._transport = socket, request.transport
         self.connections += 1
-        if before is not None and not before.closed:
+        if before is not None:
             self.replaced += 1
-            await before.send_json({"type": "ApplicationReplaced", "application": "tongdai", "timestamp": _stamp()})
+            await before.send_json({"type": "ApplicationReplaced", "timestamp": _stamp(self.now)})
         async for message in socket:
             await self._take(socket, msgspec.json.decode(message.data))
         if self._socket is socket:
@@ -259,6 +287,7 @@ class FakeAsterisk:
         query = {part["name"]: part["value"] for part in frame.get("query_strings", [])}
         asked = Request(f"{frame['method']} {frame['uri']}", query, body)
         self.asked.append(asked)
+        await self.may_answer.wait()
         if not self.is_answering:
             return
         status, answer = await self._answer(asked)
@@ -284,7 +313,7 @@ class FakeAsterisk:
                 return 200, {"status": {"startup_time": _stamp(self.started_at)}}
             case "POST", ["events", "user", "echo"]:
                 if self.is_echoing:
-                    await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp()})
+                    await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp(self.now)})
                 return 204, None
             case "PUT" | "DELETE", ["asterisk", "config", "dynamic", "res_pjsip", kind, name]:
                 return self._provision(method, (kind, name), asked.body)
@@ -353,7 +382,7 @@ class FakeAsterisk:
             "protocol_id": f"{serial}@phone",
             "caller": {"name": "", "number": number},
             "dialplan": {"app_name": "", "app_data": ""},
-            "creationtime": _stamp(),
+            "creationtime": _stamp(self.now),
             "channelvars": {"TD_CALL_ID": call},
         }
         self.channels[str(channel["id"])] = channel
@@ -362,16 +391,16 @@ class FakeAsterisk:
 
     async def _enters(self, channel: Json, *args: str) -> None:
         channel["dialplan"] = {"app_name": "Stasis", "app_data": ",".join(("tongdai", *args))}
-        await self.send({"type": "StasisStart", "timestamp": _stamp(), "args": args, "channel": channel})
+        await self.send({"type": "StasisStart", "timestamp": _stamp(self.now), "args": args, "channel": channel})
 
     async def _dial(self, peer: Json, dialstatus: str, caller: str) -> None:
-        event = {"type": "Dial", "timestamp": _stamp(), "dialstatus": dialstatus}
+        event = {"type": "Dial", "timestamp": _stamp(self.now), "dialstatus": dialstatus}
         await self.send({**event, "peer": peer, "caller": self.channels[caller]})
 
     def _write(self, eventtype: str, channel: Json, extra: Json | None = None) -> None:
         entry = {
             "eventtype": eventtype,
-            "eventtime": f"{datetime.now(UTC).timestamp():.6f}",
+            "eventtime": f"{self.now.timestamp():.6f}",
             "uniqueid": channel["id"],
             "channame": channel["name"],
             "accountcode": channel["channelvars"]["TD_CALL_ID"],
@@ -408,9 +437,9 @@ def _renamed(frame: Any, names: dict[str, str]) -> Any:
     return msgspec.json.decode(_OURS.sub(lambda found: names.get(found[0], found[0]), text))
 
 
-def _stamp(at: datetime | None = None) -> str:
+def _stamp(at: datetime) -> str:
     """As Asterisk writes times."""
-    at = (at or datetime.now(UTC)).astimezone(UTC)
+    at = at.astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
 
 

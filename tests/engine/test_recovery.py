@@ -1,0 +1,450 @@
+"""What happened while nobody listened: we died, the link was lost, Asterisk crashed. As if we had been there."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.asterisk import fake
+from tests.asterisk.fake import FakeAsterisk, Recording
+from tests.asterisk.test_recording import part, sound
+from tests.engine import companies
+from tests.engine.companies import HOTLINE, Company
+from tests.engine.controllers import Controller
+from tests.until import until
+from tongdai.asterisk import journal
+from tongdai.engine import recovery
+from tongdai.pbx.call import Stage
+from tongdai.seal import Seal
+from tongdai.store import db, domains, nodes
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "RESUME_S", 0.05)
+
+
+class Controllers:
+    """One at a time, on the same switch and database: each takes over from the one before."""
+
+    def __init__(self, database: db.Database, asterisk: FakeAsterisk, folder: Path) -> None:
+        self._database, self._asterisk, self._folder = database, asterisk, folder
+        self.now: Controller | None = None
+
+    async def start(self) -> Controller:
+        self.now = Controller(self._database, self._asterisk, self._folder)
+        await self.now.start()
+        return self.now
+
+    async def kill(self) -> None:
+        if self.now:
+            await self.now.kill()
+            self.now = None
+
+
+@pytest.fixture
+async def controllers(database: db.Database, asterisk: FakeAsterisk, tmp_path: Path) -> AsyncIterator[Controllers]:
+    controllers = Controllers(database, asterisk, tmp_path)
+    yield controllers
+    await controllers.kill()
+
+
+Offices: TypeAlias = Callable[[], Awaitable[Company]]
+
+
+@pytest.fixture
+def offices(database: db.Database, seal: Seal) -> Offices:
+    """Another company each time."""
+
+    async def office() -> Company:
+        async with database.transaction() as tx:
+            domain = await domains.insert(tx, f"office{next(_numbers)}.example.vn")
+        return await companies.found(database, domain, seal)
+
+    return office
+
+
+_numbers = itertools.count(1)
+
+
+# --- we die
+
+
+async def nothing() -> None:
+    pass
+
+
+def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
+    """Before the frame, and from it on."""
+    at = datetime.fromisoformat(recording.frames[index]["timestamp"]).timestamp()
+    heard = [entry for entry in recording.journal if float(entry["eventtime"]) < at]
+    unheard = recording.journal[len(heard) :]
+    return Recording("", recording.frames[:index], heard), Recording("", recording.frames[index:], unheard)
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inbound_answered",
+        "inbound_cancelled",
+        "ring_group",
+        "outbound_answered",
+        "blind_transfer",
+        "attended_transfer",
+        "semi_attended_transfer",
+    ],
+)
+async def test_wherever_we_die_the_record_is_the_same(
+    controllers: Controllers, asterisk: FakeAsterisk, offices: Offices, name: str, is_settled: bool
+) -> None:
+    """Killed before each event after our last dialling; the rest of the call happens while nobody listens."""
+    frames = fake.recording(name).frames
+    asterisk.started_at -= timedelta(hours=1)
+    outcomes = []
+    for index in places_to_die(name):
+        company = await offices()
+        if name == "ring_group":
+            await company.add_ring_group("600", "101", "102")
+        controller = await controllers.start()
+        began = asterisk.now - timedelta(minutes=1)
+        recording = fake.recording(name, company.name, company.trunk, began=began)
+        if index < len(frames):
+            heard, unheard = cut(recording, index)
+            await asterisk.play(heard, controller.quiet if is_settled else nothing)
+            await controllers.kill()
+            asterisk.pass_unheard(unheard)
+            controller = await controllers.start()
+        else:
+            await asterisk.play(recording, controller.quiet)
+        await controller.has_nothing_left(company)
+        await controllers.kill()
+        outcomes.append((_matters(await company.cdr()), sorted(await company.told())))
+    assert outcomes == [outcomes[-1]] * len(outcomes)
+
+
+def places_to_die(name: str) -> list[int]:
+    """Before which frames; not between a transfer and what we must ask then, and last after all."""
+    recording = fake.recording(name)
+    frames = recording.frames
+    dialled = max(index for index, frame in enumerate(frames) if frame.get("request", "").endswith("/continue"))
+    places = []
+    for index in range(dialled + 1, len(frames)):
+        if "request" not in frames[index]:
+            heard, _ = cut(recording, index)
+            is_transferred = any(entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.journal)
+            is_recorded = any(frame.get("request", "").endswith("/record") for frame in heard.frames)
+            places += [index] if is_transferred == is_recorded else []
+    return [*places, len(frames)]
+
+
+def _matters(cdr: dict[str, object]) -> tuple[object, ...]:
+    return tuple(cdr[name] for name in ("status", "cause", "extension", "duration", "billsec", "hangup_by"))
+
+
+async def test_a_talk_that_ended_while_we_were_dead_ended_when_it_did(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    asterisk.ahead = -timedelta(seconds=3600)
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    asterisk.ahead += timedelta(seconds=8)
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    await controllers.kill()
+    asterisk.ahead += timedelta(seconds=125)
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(phone)
+
+    controller = await controllers.start()
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["hangup_by"]) == ("ANSWERED", "caller")
+    assert cdr["billsec"] in (125, 126)
+    assert cdr["duration"] in (133, 134)
+    assert await company.told() == ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
+
+
+async def test_a_talk_that_goes_on_is_heard_of_again(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"))
+    await until(lambda: company.was_told("ringing 101"))
+    await controllers.kill()
+    await asterisk.answers(phone, customer)
+    controller = await controllers.start()
+    await until(lambda: company.was_told("answered 101"))
+    assert len(controller.engine.floor) == 1
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["hangup_by"] == "callee"
+    assert await company.told() == ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
+    assert asterisk.count(f"POST channels/{customer}/continue") == 1, "nobody dials into a talk"
+
+
+async def test_a_leg_that_the_journal_does_not_tell_of_is_found_by_comparing(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await until(company.live)
+    await controllers.kill()
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    asterisk.journal.unlink()
+    controller = await controllers.start()
+    await until(lambda: company.was_told("answered 101"))
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["status"] == "ANSWERED"
+
+
+async def test_an_ended_call_whose_recording_was_not_finished_is_told_of(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    call = asterisk.call_of(customer).hex
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    spoken = part(controller.place.spool, "1", sound(3), closed=False)
+    spoken = spoken.rename(spoken.with_name(f"{call}-1795442305-{customer}.wav"))
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await until(lambda: company.was_told("hangup 101"))
+    await controllers.kill()
+    assert await company.live() == 1
+    closed = part(controller.place.spool, "1", sound(3))
+    closed.rename(spoken)
+    controller = await controllers.start()
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["recording_status"] == "ready"
+    assert (await company.told())[-1] == "cdr 101"
+
+
+# --- callers who stand in our hands
+
+
+async def test_a_caller_whose_call_was_written_but_not_dialled_is_dialled(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controllers.start()
+    asterisk.is_answering = False  # it does nothing of what is asked any more
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    assert await company.live() == 1
+    await controllers.kill()
+    asterisk.is_answering = True
+    controller = await controllers.start()
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["status"] == "ANSWERED"
+    assert await company.told() == ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
+
+
+async def test_a_phone_that_dialled_as_we_died_rings_out_once(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """The event of an outbound call is told with its first step, which is taken twice."""
+    await controllers.start()
+    asterisk.is_answering = False
+    phone = await asterisk.arrives(company.phone("101"), "0909000111", caller="101")
+    await asterisk.expect(f"POST channels/{phone}/continue")
+    await controllers.kill()
+    asterisk.is_answering = True
+    controller = await controllers.start()
+    await asterisk.expect(f"POST channels/{phone}/continue")
+    await asterisk.hangs_up(phone)
+    await controller.has_nothing_left(company)
+    assert await company.told() == ["ringing 101", "hangup 101", "cdr 101"]
+
+
+async def test_a_caller_of_whom_nothing_was_written_begins(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controllers.start()
+    await controllers.kill()
+    asterisk.ahead = -timedelta(seconds=30)
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    controller = await controllers.start()
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    asterisk.ahead = timedelta()
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert cdr["status"] == "ANSWERED"
+    assert cdr["duration"] >= 30, "it began when the caller came"
+
+
+async def test_a_caller_nobody_answered_while_the_link_was_half_open_goes_on(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    controller = await controllers.start()
+    await company.add_ring_group("600", "101", "102", strategy="sequential")
+    controller.engine.directories.forget(str(company.uuid))
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    first = await asterisk.expect(f"POST channels/{customer}/variable")
+    assert company.phone("101") in first.query["value"]
+    phone = await asterisk.rings(customer, company.phone("101"))
+    await until(lambda: company.was_told("ringing 101"))
+    await asterisk.lose_link()
+    await asterisk.returns(customer, "NOANSWER")  # nobody hears
+    await asterisk.ends(phone, 0)
+    second = await asterisk.expect(f"POST channels/{customer}/variable")
+    assert company.phone("102") in second.query["value"]
+    assert asterisk.count(f"POST channels/{customer}/variable") == 2
+
+
+async def test_a_customer_sent_on_while_the_link_was_half_open_gets_there(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    await asterisk.lose_link()
+    await asterisk.sent_on(customer, "102")
+    await asterisk.ends(phone)
+    second = await asterisk.expect(f"POST channels/{customer}/variable", variable="TD_DIAL")
+    second = await asterisk.expect(f"POST channels/{customer}/variable", variable="TD_DIAL")
+    assert company.phone("102") in second.query["value"]
+    await asterisk.hangs_up(customer)
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["status"] == "ANSWERED"
+
+
+async def test_a_caller_of_a_call_that_we_do_not_know_is_not_kept(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.returns(customer, "NOANSWER")
+    await controllers.start()
+    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+
+
+async def test_a_caller_in_a_queue_keeps_waiting_and_is_offered(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await company.add_queue("700", "102")
+    controller = await controllers.start()
+    busy = await asterisk.arrives(company.phone("102"), "103", caller="102")
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/moh")
+    await controller.quiet()
+    await controllers.kill()
+    controller = await controllers.start()
+    await controller.quiet()
+    (waiting,) = [box.call for box in controller.engine.mailboxes.values() if box.call and box.call.channel == customer]
+    assert waiting.stage is Stage.WAITING
+    await asterisk.hangs_up(busy)
+    dial = await asterisk.expect(f"POST channels/{customer}/variable")
+    assert company.phone("102") in dial.query["value"]
+    assert asterisk.count(f"POST channels/{customer}/moh") == 1, "the music went on"
+
+
+async def test_what_came_while_we_connected_is_not_done_twice(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """Its event waits behind the comparison that finds the caller in Stasis."""
+    await company.add_ring_group("600", "101", "102", "103", strategy="sequential")
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"))
+    await controller.quiet()
+    asterisk.may_answer.clear()
+    await asterisk.lose_link()
+    await until(lambda: asterisk.count("PUT applications/tongdai/eventFilter") == 2)
+    await asterisk.returns(customer, "NOANSWER")
+    await asterisk.ends(phone, 0)
+    asterisk.may_answer.set()
+    await until(lambda: asterisk.count(f"POST channels/{customer}/continue") == 2)
+    await controller.quiet()
+    await until(lambda: controller.engine.switch.is_up)
+    assert asterisk.count(f"POST channels/{customer}/continue") == 2
+
+
+# --- Asterisk dies
+
+
+async def test_calls_of_an_asterisk_that_crashed_ended_with_its_last_sign_of_life(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    asterisk.ahead = -timedelta(seconds=600)
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await asterisk.rings(customer, company.phone("101"), answers=True)
+    asterisk.ahead += timedelta(seconds=100)
+    other = await asterisk.arrives(company.phone("102"), "103", caller="102")
+    await asterisk.hangs_up(other)
+    asterisk.ahead = timedelta()
+    await asterisk.restart()
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    (cdr,) = [each for each in await company.cdrs() if each["extension"] == "101"]
+    assert cdr["status"] == "ANSWERED"
+    assert cdr["billsec"] in (100, 101)
+
+
+async def test_calls_of_an_asterisk_that_crashed_while_we_were_dead_too(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await asterisk.rings(customer, company.phone("101"))
+    await until(lambda: company.was_told("ringing 101"))
+    await controllers.kill()
+    await asterisk.restart()
+    controller = await controllers.start()
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["cause"], cdr["billsec"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 0)
+
+
+# --- the place in the journal
+
+
+async def test_the_journal_before_our_first_start_is_not_ours(
+    controllers: Controllers, asterisk: FakeAsterisk, database: db.Database
+) -> None:
+    asterisk.pass_unheard(fake.recording("inbound_answered"))
+    controller = await controllers.start()
+    async with database.connection() as tx:
+        kept = await nodes.find(tx, controller.place.node)
+    assert kept
+    assert journal.Place(kept.journal_inode, kept.journal_offset) == journal.end(asterisk.journal)
+
+
+async def test_the_place_is_kept_behind_the_end_and_moves_on(
+    controllers: Controllers, asterisk: FakeAsterisk, database: db.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "KEEP_S", 0.0)
+    monkeypatch.setattr(recovery, "LAG_S", 0.2)
+    monkeypatch.setattr(recovery, "TAIL_S", 0.01)
+    controller = await controllers.start()
+    asterisk.pass_unheard(fake.recording("inbound_answered"))
+    end = journal.end(asterisk.journal)
+
+    async def kept() -> bool:
+        async with database.connection() as tx:
+            node = await nodes.find(tx, controller.place.node)
+        return node is not None and journal.Place(node.journal_inode, node.journal_offset) == end
+
+    await until(kept)
+    assert controller.recovery._read == end
