@@ -17,8 +17,10 @@ class Directories:
         self._by_uuid: dict[UUID, Directory] = {}
         self._by_name: dict[str, UUID] = {}
         self._by_hotline: dict[tuple[str, str], UUID] = {}
+        self._changes = 0  # what was read before the last one is not kept
 
     def forget(self, domain_uuid: str) -> None:
+        self._changes += 1
         self._by_hotline.clear()
         self._by_name.clear()
         if domain_uuid:
@@ -34,9 +36,11 @@ class Directories:
         """Raises errors.NotFound, errors.Unavailable."""
         if known := self._by_uuid.get(domain_uuid):
             return known
+        changes = self._changes
         async with self._database.connection() as tx:
             loaded = await directory.load(tx, domain_uuid)
-        self._by_uuid[domain_uuid] = loaded
+        if changes == self._changes:
+            self._by_uuid[domain_uuid] = loaded
         return loaded
 
     async def of(self, arrived: Arrived) -> Directory:
@@ -48,10 +52,12 @@ class Directories:
     async def _named(self, name: str) -> Directory:
         if known := self._by_name.get(name):
             return await self.get(known)
+        changes = self._changes
         async with self._database.connection() as tx:
             loaded = await directory.by_name(tx, name)
-        self._by_name[name] = loaded.domain.domain_uuid
-        self._by_uuid[loaded.domain.domain_uuid] = loaded
+        if changes == self._changes:
+            self._by_name[name] = loaded.domain.domain_uuid
+            self._by_uuid[loaded.domain.domain_uuid] = loaded
         return loaded
 
     async def _called(self, trunk: str, dialled: str) -> UUID:
@@ -62,10 +68,12 @@ class Directories:
             trunk_uuid = UUID(trunk)
         except ValueError as reason:
             raise errors.NotFound from reason
+        changes = self._changes
         async with self._database.connection() as tx:
             owner = await directory.trunk_owner(tx, trunk_uuid)
             own = await directory.load(tx, owner)
             canonical = numbers.canonical(dialled, own.domain.country_code)
-            found = await directory.trunk_hotline(tx, trunk_uuid, canonical) or owner
-        self._by_hotline[trunk, dialled] = found
-        return found
+            found = await directory.trunk_hotline(tx, trunk_uuid, canonical)
+        if found and changes == self._changes:
+            self._by_hotline[trunk, dialled] = found
+        return found or owner
