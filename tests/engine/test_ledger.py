@@ -1,0 +1,212 @@
+"""What a step has made true stands in the database as a whole, once, in order; whoever waits learns it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from tests.engine.companies import Company
+from tests.engine.test_floor import a_call, a_leg
+from tests.store import samples
+from tests.until import until
+from tongdai import errors, ids
+from tongdai.engine import ledger as ledgers
+from tongdai.engine.ledger import Ledger
+from tongdai.pbx import events
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.cdr import Cdr
+from tongdai.pbx.step import Step
+from tongdai.store import calls, db
+
+NODE = "the ledger's switch"
+
+
+class Committed(list[set[UUID]]):
+    """Whose events each transaction held."""
+
+    def __call__(self, domains: Any) -> None:
+        self.append(set(domains))
+
+
+@pytest.fixture
+def committed() -> Committed:
+    return Committed()
+
+
+@pytest.fixture
+async def ledger(database: db.Database, committed: Committed) -> AsyncIterator[Ledger]:
+    ledger = Ledger(database, NODE, committed)
+    task = asyncio.create_task(ledger.run())
+    yield ledger
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def a_step(company: Company, *told: events.EventName, **changes: Any) -> Step:
+    """Of a call of the company's, which tells events of those names."""
+    call = a_call(a_leg("101", leg_uuid=ids.new()), domain=company.domain)
+    return Step(call, events=tuple(events.tell(call, call.legs[1], name, call.started_at) for name in told), **changes)
+
+
+def a_record(step: Step, **changes: Any) -> Cdr:
+    return samples.record(step.call.domain_uuid, cdr_uuid=step.call.call_uuid, **changes)
+
+
+async def live(company: Company) -> list[Call]:
+    async with company.database.connection() as tx:
+        return [call for call in await calls.list(tx, NODE) if call.domain_uuid == company.uuid]
+
+
+async def states(company: Company) -> list[str]:
+    return [body["state"] for body in await company.events()]
+
+
+async def test_a_step_stands_with_its_events(ledger: Ledger, company: Company, committed: Committed) -> None:
+    step = a_step(company, "ringing", "answered")
+    await ledger.commit(step)
+    assert await live(company) == [step.call]
+    assert await states(company) == ["ringing", "answered"]
+    assert committed == [{company.uuid}]
+
+
+async def test_a_step_without_events_tells_nobody(ledger: Ledger, company: Company, committed: Committed) -> None:
+    step = a_step(company)
+    await ledger.commit(step)
+    await ledger.commit(replace(step, call=replace(step.call, stage=Stage.TALKING)))
+    assert [call.stage for call in await live(company)] == [Stage.TALKING]
+    assert committed == []
+
+
+async def test_a_call_that_is_over_leaves_its_record_alone(ledger: Ledger, company: Company) -> None:
+    step = a_step(company, "ringing")
+    await ledger.commit(step)
+    await ledger.commit(Step(step.call, cdr=a_record(step), done=True))
+    assert await live(company) == []
+    assert (await company.cdr())["cdr_uuid"] == step.call.call_uuid
+
+
+async def test_a_record_is_written_once_and_then_told_of_its_recording(ledger: Ledger, company: Company) -> None:
+    step = a_step(company)
+    pending = a_record(step, recording_status="pending", recording_token="a token")
+    await ledger.commit(replace(step, cdr=pending))
+    assert len(await live(company)) == 1, "its recording is not finished"
+    ready = replace(pending, recording_status="ready", recording_file="a/file.wav", duration=99)
+    await ledger.commit(Step(step.call, cdr=ready, done=True))
+    cdr = await company.cdr()
+    assert (cdr["recording_status"], cdr["recording_file"]) == ("ready", "a/file.wav")
+    assert cdr["duration"] == pending.duration
+    assert await live(company) == []
+
+
+async def test_what_became_part_of_another_is_not_live_any_more(ledger: Ledger, company: Company) -> None:
+    step, consultation = a_step(company), a_step(company)
+    await ledger.commit(consultation)
+    joined = replace(step.call, merged=(consultation.call.call_uuid,))
+    await ledger.commit(Step(joined))
+    assert await live(company) == [joined]
+
+
+async def test_steps_that_gather_are_few_transactions_in_order(
+    ledger: Ledger, company: Company, committed: Committed
+) -> None:
+    steps = [a_step(company, "ringing", "answered", "hangup") for _ in range(300)]
+    await asyncio.gather(*(ledger.commit(step) for step in steps))
+    assert len(committed) <= 3
+    assert {call.call_uuid for call in await live(company)} == {step.call.call_uuid for step in steps}
+    told = await company.events()
+    assert len(told) == 900
+    for step in steps:
+        own = [body["state"] for body in told if body["conversation_id"] == str(step.call.call_uuid)]
+        assert own == ["ringing", "answered", "hangup"]
+
+
+async def test_of_several_steps_of_a_call_at_once_the_last_counts(ledger: Ledger, company: Company) -> None:
+    first = a_step(company, "ringing")
+    talking = replace(first.call, stage=Stage.TALKING)
+    second = Step(talking, events=(events.tell(talking, talking.legs[1], "answered", talking.started_at),))
+    third = Step(replace(talking, stage=Stage.ENDED), cdr=a_record(first), done=True)
+    await asyncio.gather(*(ledger.commit(step) for step in (a_step(company), first, second)))
+    assert talking in await live(company)
+    await asyncio.gather(*(ledger.commit(step) for step in (a_step(company), second, third)))
+    assert talking.call_uuid not in {call.call_uuid for call in await live(company)}
+    assert await states(company) == ["ringing", "answered"], "an event is told once"
+
+
+async def test_one_bad_step_is_refused_and_the_others_stand(
+    ledger: Ledger, company: Company, errors_said: set[str]
+) -> None:
+    errors_said.add("ledger.refused")
+    good = [a_step(company, "ringing") for _ in range(20)]
+    bad = a_step(company, "ringing")
+    bad = replace(bad, call=replace(bad.call, domain_uuid=ids.new()))  # of no domain
+    outcomes = await asyncio.gather(*map(ledger.commit, [*good[:10], bad, *good[10:]]), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome] == [type(outcomes[10])]
+    assert isinstance(outcomes[10], errors.TongdaiError)
+    assert {call.call_uuid for call in await live(company)} == {step.call.call_uuid for step in good}
+    assert await states(company) == ["ringing"] * 20
+
+
+async def test_a_bad_step_alone_is_refused(ledger: Ledger, company: Company, errors_said: set[str]) -> None:
+    errors_said.add("ledger.refused")
+    bad = a_step(company)
+    with pytest.raises(errors.TongdaiError):
+        await ledger.commit(replace(bad, call=replace(bad.call, domain_uuid=ids.new())))
+    await ledger.commit(a_step(company))
+    assert len(await live(company)) == 1
+
+
+async def test_while_the_database_is_away_steps_wait(
+    ledger: Ledger, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connections break in the middle of the transaction, and once more."""
+    monkeypatch.setattr(ledgers, "RETRY_S", 0.01)
+    steps = [a_step(company, "ringing") for _ in range(3)]
+    for _ in range(2):
+        async with company.database.transaction() as tx:
+            await tx.execute("LOCK TABLE calls IN SHARE MODE")
+            committing = [asyncio.create_task(ledger.commit(step)) for step in steps]
+            await until(company.is_locked_out)
+            await tx.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            await until(company.is_locked_out)
+            assert not any(task.done() for task in committing)
+        await asyncio.gather(*committing)
+    assert len(await live(company)) == 3
+    assert await states(company) == ["ringing"] * 3
+
+
+async def test_what_was_handed_in_is_committed_at_the_end(database: db.Database, company: Company) -> None:
+    ledger = Ledger(database, NODE, Committed())
+    task = asyncio.create_task(ledger.run())
+    async with company.database.transaction() as tx:
+        await tx.execute("LOCK TABLE calls IN SHARE MODE")
+        committing = [asyncio.create_task(ledger.commit(a_step(company, "ringing"))) for _ in range(1)]
+        await until(company.is_locked_out)
+        committing += [asyncio.create_task(ledger.commit(a_step(company, "answered"))) for _ in range(5)]
+        await until(lambda: ledger._waiting.qsize() == 5)
+        task.cancel()
+        await until(company.is_locked_out)
+    await asyncio.gather(task, return_exceptions=True)
+    assert [state for state in await states(company) if state == "answered"] == ["answered"] * 5
+    for waiting in committing:
+        waiting.cancel()
+    await asyncio.gather(*committing, return_exceptions=True)
+
+
+async def test_at_the_end_an_absent_database_is_not_waited_for(company: Company) -> None:
+    nowhere = db.Database("postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01)
+    ledger = Ledger(nowhere, NODE, Committed())
+    committing = [asyncio.create_task(ledger.commit(a_step(company)))]
+    await until(lambda: ledger._waiting.qsize() == 1)
+    task = asyncio.create_task(ledger.run())
+    await until(ledger._waiting.empty)
+    committing.append(asyncio.create_task(ledger.commit(a_step(company))))
+    await until(lambda: ledger._waiting.qsize() == 1)
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(task, return_exceptions=True)
+    for waiting in committing:
+        waiting.cancel()
+    await asyncio.gather(*committing, return_exceptions=True)
