@@ -1,7 +1,6 @@
 """From what MixMonitor wrote to one finished WAV file: complete, in its place, or known to be lost."""
 
 import asyncio
-import contextlib
 import os
 import struct
 import wave
@@ -11,6 +10,7 @@ from uuid import UUID
 
 HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
 CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
+SILENT_S = 1.0  # and how long to show its first audio
 POLL_S = 0.02
 CUT = ".cut"  # beside a part: the moment (Unix seconds) up to which it counts
 RATE = 16_000  # bytes a second: 8 kHz, 16 bits, mono
@@ -53,11 +53,17 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
 
 
 async def _closed(part: Path) -> None:
-    """Returns when the header tells the file's true size: Asterisk writes it on closing."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(CLOSING_S):
-            while not _is_closed(part):  # noqa: ASYNC110 -- Asterisk tells nobody
-                await asyncio.sleep(POLL_S)
+    """Returns when the header tells the file's true size: Asterisk writes it on closing.
+
+    A part that has nothing but its header looks the same open and closed: it is soon taken to be silent.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while not _is_closed(part):
+        limit = CLOSING_S if part.stat().st_size > HEADER else min(SILENT_S, CLOSING_S)
+        if loop.time() > began + limit:
+            return
+        await asyncio.sleep(POLL_S)
 
 
 def _is_closed(part: Path) -> bool:
