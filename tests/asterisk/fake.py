@@ -100,6 +100,7 @@ class FakeAsterisk:
         self.connections = 0
         self.replaced = 0
         self.is_echoing = True
+        self.refuses_calls = False
         self.is_answering = True  # else what is asked is not done
         self.may_answer = asyncio.Event()  # else what is asked waits
         self.may_answer.set()
@@ -188,6 +189,11 @@ class FakeAsterisk:
             await self.answers(peer["id"], caller)
         return str(peer["id"])
 
+    async def dial(self, channel: str, dialstatus: str) -> None:
+        """What became of a phone that we called."""
+        event = {"type": "Dial", "timestamp": _stamp(self.now), "dialstatus": dialstatus}
+        await self.send({**event, "peer": self.channels[channel]})
+
     async def answers(self, peer: str, caller: str) -> None:
         for channel in (peer, caller):
             self.channels[channel]["state"] = "Up"
@@ -255,6 +261,7 @@ class FakeAsterisk:
             asked, answer = await self._played.get()
         wanted = Request(frame["request"], frame["query"], frame.get("body"))
         was, now = (_OURS.findall(msgspec.json.encode(each).decode()) for each in (wanted, asked))
+        assert len(was) == len(now), (asked, wanted)
         names.update(zip(was, now, strict=True))
         assert asked == msgspec.convert(_renamed(msgspec.to_builtins(wanted), names), Request), (asked, wanted)
         answer.set_result((frame["status"], _renamed(frame.get("answer"), names)))
@@ -354,6 +361,8 @@ class FakeAsterisk:
     def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
         if id == "create":
             return 200, self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
+        if self.refuses_calls:
+            return 500, {"message": "Allocation failed"}
         if id in self.channels:
             return 409, {"message": "Channel with given unique ID already exists"}
         call = asked.body["variables"]["__TD_CALL_ID"]

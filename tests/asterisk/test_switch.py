@@ -247,14 +247,6 @@ async def test_what_changed_while_the_link_was_away_is_told_with_the_next(
     await until(lambda: asterisk.objects == objects("102") or None)
 
 
-async def test_a_trunk_is_made_anew(asterisk: FakeAsterisk, controller: Controller) -> None:
-    trunk = provisioning.Carrier(fake.TRUNK, "ip", "192.0.2.7", "udp", (), "", "", "", "")
-    await controller.switch.provision(provisioning.objects([], [trunk], {}))
-    await asterisk.hear()
-    told = [asked.what for asked in asterisk.asked if asked.what.endswith(f"endpoint/{fake.TRUNK}")]
-    assert told == [f"DELETE {CONFIG}/endpoint/{fake.TRUNK}", f"PUT {CONFIG}/endpoint/{fake.TRUNK}"]
-
-
 # --- acting
 
 
