@@ -1,9 +1,13 @@
-"""Structured logs on standard error: lines for people, or JSON for machines; never more than one line an event."""
+"""Structured logs on standard error: lines for people, or JSON for machines; never more than one line an event, but
+for what an exception tells.
+"""
 
 import logging
 import sys
+from datetime import datetime
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 from tongdai.settings import Settings
 
@@ -14,24 +18,35 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    as_json = settings.log_json
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
-            structlog.processors.format_exc_info if as_json else _untouched,
-            structlog.processors.JSONRenderer()
-            if as_json
-            else structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                exception_formatter=structlog.dev.plain_traceback,  # the default shows locals, and secrets in them
-            ),
-        ],
+        processors=_processors(as_json=settings.log_json, is_terminal=sys.stderr.isatty()),
         cache_logger_on_first_use=True,
     )
 
 
-def _untouched(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return event
+def _processors(*, as_json: bool, is_terminal: bool) -> list[Processor]:
+    moment = structlog.processors.TimeStamper(fmt="iso", utc=False)
+    if as_json:
+        failure, render = structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
+        return [structlog.processors.add_log_level, moment, failure, render]
+    if is_terminal:
+        # The default shows locals, and secrets in them.
+        colours = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return [structlog.processors.add_log_level, moment, colours]
+    return [structlog.processors.format_exc_info, line]
+
+
+def line(_logger: object, method: str, event: EventDict) -> str:
+    """An event as structlog shows it on a terminal, in a third of the time: a busy switch says a thousand a second."""
+    failure = event.pop("exception", "")
+    level, what = "error" if method == "exception" else method, event.pop("event")
+    rest = " ".join(f"{name}={_shown(value)}" for name, value in event.items())
+    told = f"{datetime.now().isoformat()} [{level:<9}] {what:<30} {rest}".rstrip()  # noqa: DTZ005 -- local time
+    return f"{told}\n{failure}" if failure else told
+
+
+def _shown(value: object) -> str:
+    """Nothing that somebody sent us begins another line."""
+    return value if isinstance(value, str) and value.isprintable() else repr(value)
