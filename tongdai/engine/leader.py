@@ -55,4 +55,8 @@ class Leader:
         """Whether nobody else leads. Raises errors.Unavailable when nobody can tell."""
         if self._held is None or self._held.is_closed():
             self._held = await db.connect(self._dsn)
-        return await nodes.lead(self._held, self._node)
+        try:
+            return await nodes.lead(self._held, self._node)
+        except Exception as reason:  # whatever it was, a lock on this connection is worth nothing any more
+            self._held.terminate()
+            raise errors.Unavailable(str(reason)) from reason
