@@ -44,8 +44,13 @@ class Controller:
         await self.recovery.load()
         await self.engine.load()
         steering = (self.engine.ledger.run, self.engine.switch.run, self.recovery.run, self.desk.run)
-        self._tasks = [asyncio.create_task(run()) for run in steering]
+        self._tasks = [asyncio.create_task(run(), name=run.__qualname__) for run in steering]
         await self.engine.switch.linked.wait()
+
+    async def steers(self) -> None:
+        """Returns, or raises, when it steers the switch no more."""
+        (steering,) = [task for task in self._tasks if task.get_name() == "Switch.run"]
+        await steering
 
     async def kill(self) -> None:
         """Nothing of it runs any more; what it was at is not finished."""
@@ -53,7 +58,7 @@ class Controller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.engine.close()
-        await until(lambda: self.asterisk.is_deserted)
+        await until(lambda: self.asterisk.is_deserted or self.asterisk.replaced)
 
     async def play(self, name: str, company: Company) -> Recording:
         """What was recorded happens to the company, now."""

@@ -198,24 +198,20 @@ async def test_who_waits_for_the_answer_is_told_when_it_comes(
 
 
 @pytest.mark.parametrize(
-    ("cause", "tech_cause", "code"),
+    ("ending", "code"),
     [
-        (17, 486, errors.UserBusy.code),
-        (21, 603, errors.UserRejected.code),
-        (0, 0, errors.UserNotAnswering.code),
-        (20, 480, errors.UserNotRegistered.code),
+        ((17, 486), errors.UserBusy.code),
+        ((21, 603), errors.UserRejected.code),
+        ((0, 0), errors.UserNotAnswering.code),
+        ((20, 480), errors.UserNotRegistered.code),
     ],
 )
+@pytest.mark.usefixtures("phone")
 async def test_who_waits_for_the_answer_is_told_why_it_did_not_come(
-    asterisk: FakeAsterisk,
-    company: Company,
-    controller: Controller,
-    ask: Ask,
-    phone: str,
-    cause: int,
-    tech_cause: int,
-    code: str,
+    controller: Controller, company: Company, ask: Ask, ending: tuple[int, int], code: str
 ) -> None:
+    asterisk = controller.asterisk
+    cause, tech_cause = ending
     command_uuid = await ask(ClickToCall(ext="101", phone="0899888999", wait_answer=True))
     channel = await originated(asterisk)
     if tech_cause != 480:
@@ -249,25 +245,18 @@ async def test_a_desk_that_closes_ends_what_is_under_way(
 # --- real ones
 
 
-@pytest.mark.parametrize(
-    ("name", "told", "record"),
-    [
-        (
-            "click_to_call",
-            ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
-            ("ANSWERED", "NORMAL_CLEARING", "callee"),
-        ),
-        ("click_to_call_rejected", ["ringing 101", "hangup 101", "cdr 101"], ("INVALID", "CALL_REJECTED", "caller")),
-    ],
-)
-async def test_a_real_click_to_call(
-    controller: Controller,
-    company: Company,
-    ask: Ask,
-    name: str,
-    told: list[str],
-    record: tuple[str, str, str],
-) -> None:
+REAL = {
+    "click_to_call": (
+        ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
+        ("ANSWERED", "NORMAL_CLEARING", "callee"),
+    ),
+    "click_to_call_rejected": (["ringing 101", "hangup 101", "cdr 101"], ("INVALID", "CALL_REJECTED", "caller")),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_a_real_click_to_call(controller: Controller, company: Company, ask: Ask, name: str) -> None:
+    told, record = REAL[name]
     recording = fake.recording(name, company.name, company.trunk, began=datetime.now(UTC))
     playing = asyncio.create_task(controller.asterisk.play(recording, controller.quiet))
     command_uuid = await ask(ClickToCall(ext="101", phone="0909000111"))

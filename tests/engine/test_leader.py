@@ -1,4 +1,4 @@
-"""One engine leads a switch: while its database is away, until another has taken over."""
+"""One engine leads a switch: while its database is away too, until another has taken over, with the calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.asterisk.fake import FakeAsterisk
+from tests.engine.companies import HOTLINE, Company
+from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai import errors
 from tongdai.engine import leader
 from tongdai.engine.leader import Leader
-from tongdai.store import server
+from tongdai.store import db, server
 
 NODE = "switch-1"
 
@@ -68,3 +71,92 @@ async def test_nobody_loses_it_while_the_database_is_away(
         lost.cancel()
         await leading.release()
         await again.stop()
+
+
+async def kill(leading: Leader, dsn: str) -> None:
+    """Its connection breaks, as when its machine dies or a firewall forgets it."""
+    assert leading._held
+    other = await db.connect(dsn)
+    assert await other.fetchval("SELECT pg_terminate_backend($1, 5000)", leading._held.get_server_pid())
+    await other.close()
+
+
+async def test_a_standby_leads_when_the_leaders_connection_has_died(running: server.Server) -> None:
+    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    await first.acquire()
+    standing_by = asyncio.create_task(second.acquire())
+    await until(lambda: second._held is not None)
+    await kill(first, running.dsn)
+    await standing_by
+    async with asyncio.timeout(5):
+        await first.lost()
+    await first.release()
+    await second.release()
+
+
+async def test_who_leads_goes_on_leading_over_a_new_connection(running: server.Server) -> None:
+    leading = Leader(running.dsn, NODE)
+    await leading.acquire()
+    lost, before = asyncio.create_task(leading.lost()), leading._held
+    await kill(leading, running.dsn)
+    await until(lambda: leading._held is not before)
+    assert not lost.done()
+    other = Leader(running.dsn, NODE)
+    assert not await other._leads()
+    for each in (other, leading):
+        await each.release()
+    lost.cancel()
+
+
+async def test_a_standby_whose_connection_dies_stands_by_again(running: server.Server) -> None:
+    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    await first.acquire()
+    standing_by = asyncio.create_task(second.acquire())
+    for _ in range(3):
+        await until(lambda: second._held is not None and not second._held.is_closed())
+        await kill(second, running.dsn)
+    assert not standing_by.done()
+    await first.release()
+    await standing_by
+    await second.release()
+
+
+async def test_leaders_of_different_switches_do_not_wait_for_each_other(running: server.Server) -> None:
+    first, second = Leader(running.dsn, NODE), Leader(running.dsn, "switch-2")
+    await first.acquire()
+    await second.acquire()
+    await first.release()
+    await second.release()
+
+
+async def test_the_standby_takes_the_calls_over_and_the_other_lets_go(
+    running: server.Server, database: db.Database, asterisk: FakeAsterisk, company: Company, tmp_path: Path
+) -> None:
+    """The leader has lost its lock but not its link; the talk that it began ends under the other."""
+    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    before, after = Controller(database, asterisk, tmp_path), Controller(database, asterisk, tmp_path)
+    await first.acquire()
+    await before.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await before.quiet()
+
+    standing_by = asyncio.create_task(second.acquire())
+    await until(lambda: second._held is not None)
+    await kill(first, running.dsn)
+    await standing_by
+    await after.start()
+    with pytest.raises(errors.SetupError):
+        await before.steers()
+    await before.kill()
+    assert (asterisk.connections, asterisk.replaced) == (2, 1)
+
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(phone)
+    await after.has_nothing_left(company)
+    assert await company.told() == ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
+    assert (await company.cdr())["status"] == "ANSWERED"
+    await after.kill()
+    await first.release()
+    await second.release()
