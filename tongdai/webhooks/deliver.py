@@ -185,7 +185,8 @@ class Dispatcher:
     async def _settle(self) -> None:
         """The oldest outcomes are in the database; what waited for them may be due."""
         outcomes = self._outcomes[: deliveries.BATCH]
-        async with self._database.transaction() as tx:
+        has_news = any(outcome.is_news for outcome in outcomes)
+        async with self._database.transaction() if has_news else self._database.connection() as tx:
             disabled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
         del self._outcomes[: len(outcomes)]
         endpoints = {outcome.delivery.endpoint for outcome in outcomes}
