@@ -25,6 +25,7 @@ from tongdai import api, ids
 from tongdai.api.tokens import Tokens
 from tongdai.seal import Seal
 from tongdai.store import cdrs, db, domains, migrate, server, users
+from tongdai.store.tenants import Tenants
 
 CALLS = 10_000
 CONNECTIONS, SECONDS, ROUNDS = 16, 2.0, 3
@@ -92,10 +93,12 @@ async def _fill(dsn: str) -> str:
 
 def _serve_api(dsn: str, folder: str) -> None:
     async def serve() -> None:
-        database = db.Database(dsn)
+        database, tenants = db.Database(dsn), Tenants(dsn)
         await database.open()
+        await tenants.open()
         deps = api.Deps(
             database=database,
+            tenants=tenants,
             seal=Seal(MASTER),
             base_url=f"http://{HOST}",
             recordings=Path(folder),

@@ -10,6 +10,7 @@ import pytest
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
+from tongdai.store.tenants import Tenants
 
 _numbers = itertools.count(1)
 
@@ -31,6 +32,15 @@ async def database(dsn: str) -> AsyncIterator[db.Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+async def tenants(database: db.Database) -> AsyncIterator[Tenants]:
+    """The same database, behind the wall between domains."""
+    tenants = Tenants(database.dsn)
+    await tenants.open()
+    yield tenants
+    await tenants.close()
 
 
 @pytest.fixture

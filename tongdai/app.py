@@ -131,6 +131,7 @@ async def _api(
         checks["switch"] = lambda: _is_linked(engine)
     deps = api.Deps(
         database=ground.database,
+        tenants=ground.tenants,
         seal=ground.seal,
         base_url=settings.base_url,
         recordings=ground.recordings,

@@ -19,6 +19,7 @@ from tongdai.sandbox import carrier, demo
 from tongdai.seal import Seal
 from tongdai.settings import Settings
 from tongdai.store import db, migrate, server
+from tongdai.store.tenants import Tenants
 
 ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind
 Progress = Callable[[str, int, int], None]
@@ -30,6 +31,7 @@ class Ground(msgspec.Struct, frozen=True):
 
     settings: Settings
     database: db.Database
+    tenants: Tenants
     seal: Seal
 
     @property
@@ -185,10 +187,11 @@ def _other_ports(first: int, last: int) -> tuple[int, int]:
 
 async def opened(stack: AsyncExitStack, settings: Settings, seal: Seal) -> Ground:
     """The database is open, until the stack is unwound."""
-    database = db.Database(settings.dsn)
-    await database.open()
-    stack.push_async_callback(database.close)
-    return Ground(settings, database, seal)
+    database, tenants = db.Database(settings.dsn), Tenants(settings.dsn)
+    for one in (database, tenants):
+        await one.open()
+        stack.push_async_callback(one.close)
+    return Ground(settings, database, tenants, seal)
 
 
 def _free_port(host: str) -> int:

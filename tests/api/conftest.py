@@ -17,6 +17,7 @@ from tongdai import api, errors
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, domains, hotlines, trunks, users
+from tongdai.store.tenants import Tenants
 
 PASSWORD = "correct horse"
 _numbers = itertools.count(1)
@@ -88,10 +89,11 @@ def customers() -> Customers:
 
 
 @pytest.fixture(scope="session")
-def deps(database: db.Database, seal: Seal, customers: Customers) -> Iterator[api.Deps]:
+def deps(database: db.Database, tenants: Tenants, seal: Seal, customers: Customers) -> Iterator[api.Deps]:
     with tempfile.TemporaryDirectory(prefix="tongdai-recordings-") as folder:
         yield api.Deps(
             database=database,
+            tenants=tenants,
             seal=seal,
             base_url="http://pbx.example.vn",
             recordings=Path(folder),

@@ -14,15 +14,16 @@ from tongdai.api.tokens import Tokens
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, users
+from tongdai.store.tenants import Tenants
 
 
 class Door:
-    """Principals with one user at it. `shut` takes the database away from them."""
+    """Principals with one user at it."""
 
-    def __init__(self, database: db.Database, seal: Seal, user: users.Account) -> None:
-        self.database, self.user = database, user
+    def __init__(self, tenants: Tenants, seal: Seal, user: users.Account) -> None:
+        self.tenants, self.user = tenants, user
         tokens = Tokens(seal, 60)
-        self.principals = Principals(database, tokens)
+        self.principals = Principals(tenants, tokens)
         token, _ = tokens.issue(user.domain_uuid, user.user_uuid)
         self._scope = {"headers": [(b"authorization", f"Bearer {token}".encode())]}
 
@@ -32,25 +33,26 @@ class Door:
         return (await self.principals.of(scope)).user.user_uuid
 
     async def is_asking_the_database(self) -> bool:
-        self.principals._database = db.Database("postgresql:///nowhere", patience_s=0)
+        self.principals._tenants = Tenants("postgresql:///nowhere", size=0, patience_s=0)
         try:
             await self.knock()
         except errors.Unavailable:
             return True
         finally:
-            self.principals._database = self.database
+            self.principals._tenants = self.tenants
         return False
 
-    async def disable(self) -> None:
-        async with self.database.transaction() as tx:
+    async def disable(self, database: db.Database) -> None:
+        async with database.transaction() as tx:
             user = await users.get(tx, self.user.domain_uuid, self.user.username)
             await users.update(tx, self.user.domain_uuid, msgspec.structs.replace(user, enabled=False))
 
 
 @pytest.fixture
-async def door(database: db.Database, seal: Seal, domain: directory.Domain) -> Door:
+async def door(database: db.Database, tenants: Tenants, seal: Seal, domain: directory.Domain) -> Door:
     async with database.transaction() as tx:
-        return Door(database, seal, await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD))
+        user = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
+    return Door(tenants, seal, user)
 
 
 async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door) -> None:
@@ -59,10 +61,10 @@ async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door
     assert not await door.is_asking_the_database()
 
 
-async def test_unheard_nobody_is_remembered(door: Door) -> None:
+async def test_unheard_nobody_is_remembered(door: Door, database: db.Database) -> None:
     await door.knock()
     assert await door.is_asking_the_database()
-    await door.disable()
+    await door.disable(database)
     with pytest.raises(errors.NotAuthenticated):
         await door.knock()
 

@@ -9,6 +9,7 @@ from tongdai import errors, ids
 from tongdai.pbx import commands as words
 from tongdai.pbx import directory
 from tongdai.store import commands, db
+from tongdai.store.tenants import Tenants
 
 CALL = words.ClickToCall(ext="101", phone="0899888999")
 
@@ -59,9 +60,9 @@ async def test_an_old_command_is_not_carried_out(database: db.Database, domain: 
 
 
 async def test_whoever_waits_learns_the_outcome_when_it_is_heard(
-    database: db.Database, domain: directory.Domain
+    database: db.Database, tenants: Tenants, domain: directory.Domain
 ) -> None:
-    outcomes, lost = commands.Outcomes(database), lambda: None
+    outcomes, lost = commands.Outcomes(tenants), lambda: None
     await database.listen({"outcomes": outcomes.heard}, lost)
     asked = await ask(database, domain)
     waiting = asyncio.create_task(outcomes.wait(domain.domain_uuid, asked, 10))
@@ -75,19 +76,19 @@ async def test_whoever_waits_learns_the_outcome_when_it_is_heard(
 
 
 async def test_without_notifications_the_outcome_is_found_by_looking(
-    database: db.Database, domain: directory.Domain
+    database: db.Database, tenants: Tenants, domain: directory.Domain
 ) -> None:
     asked = await ask(database, domain)
-    waiting = asyncio.create_task(commands.Outcomes(database).wait(domain.domain_uuid, asked, 10))
+    waiting = asyncio.create_task(commands.Outcomes(tenants).wait(domain.domain_uuid, asked, 10))
     await finish(database, domain, asked, words.Outcome(error="USER_BUSY"))
 
     assert words.Outcome(error="USER_BUSY") == await waiting
 
 
-async def test_waiting_ends_at_its_time(database: db.Database, domain: directory.Domain) -> None:
+async def test_waiting_ends_at_its_time(database: db.Database, tenants: Tenants, domain: directory.Domain) -> None:
     asked = await ask(database, domain)
 
-    assert await commands.Outcomes(database).wait(domain.domain_uuid, asked, 0.01) is None
+    assert await commands.Outcomes(tenants).wait(domain.domain_uuid, asked, 0.01) is None
 
 
 async def test_the_same_key_asks_once(database: db.Database, domain: directory.Domain) -> None:

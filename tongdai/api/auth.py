@@ -76,7 +76,7 @@ async def login(request: context.Ask) -> ASGIApp:
     key = (given.username.strip().lower(), context.address(request))
     here.wrong_logins.check(key)
     here.wrong_logins.count(key)  # before it is tried: many at once are many
-    async with here.login_slots, here.database.connection() as tx:
+    async with here.login_slots, here.deps.database.connection() as tx:
         account = await users.login(tx, here.seal, username, domain_name, given.password)
     here.wrong_logins.forgive(key)
     return answers.json(AccountFound(_account(account)))
@@ -98,7 +98,7 @@ async def token(request: context.Ask) -> ASGIApp:
     For the header `Authorization: Bearer {token}` of all other requests, until it expires.
     """
     here, given = context.of(request), await inputs.struct(request, ApiKey)
-    async with here.database.connection() as tx:
+    async with here.deps.database.connection() as tx:
         account = await users.by_api_key(tx, here.seal, given.api_key.strip())
     signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid)
     return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers={"Cache-Control": "no-store"})

@@ -97,7 +97,7 @@ async def get_cdr(request: context.Ask) -> ASGIApp:
     name = request.scope["path"].removeprefix("/v1/cdr/").removesuffix("/")
     if "\0" in name:
         raise errors.NotFound
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(principal.domain_uuid) as tx:
         return answers.json(await cdr_search.get(tx, _view(here, principal), name))
 
 
@@ -114,7 +114,7 @@ async def _page(
     here: context.Context, principal: Principal, wanted: cdr_search.Filter, limit: int, page: int
 ) -> ASGIApp:
     view, offset = _view(here, principal), (page - 1) * limit
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(principal.domain_uuid) as tx:
         total = await cdr_search.total(tx, view, wanted)
         found = await cdr_search.page(tx, view, wanted, limit=limit, offset=offset) if offset < total else []
     return answers.json(Page(found, limit, page, total))
@@ -127,7 +127,7 @@ async def _scroll(
     limit: int,
     after: cdr_search.Position | None,
 ) -> ASGIApp:
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(principal.domain_uuid) as tx:
         part = await cdr_search.scroll(tx, _view(here, principal), wanted, limit=limit, after=after)
     place = part.after and here.scrolls.write(principal.domain_uuid, Scroll(wanted, limit, part.after))
     return answers.json(ScrollPage(part.records, place or ""))

@@ -109,11 +109,11 @@ async def _asked(
     desk = here.deps.desk
     if desk and desk.is_open and key is None:  # nothing to be remembered: half the time without the database
         return await desk.outcome(domain_uuid, command)
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(domain_uuid) as tx:
         asked = await commands.ask(tx, domain_uuid, command, key)
     if outcome := await here.outcomes.wait(domain_uuid, asked, here.deps.patience_s):
         return outcome
-    async with here.database.transaction() as tx:
+    async with here.tenants.transaction(domain_uuid) as tx:
         is_withdrawn = await commands.withdraw(tx, domain_uuid, asked)
     if is_withdrawn:
         raise errors.SwitchDown

@@ -16,6 +16,7 @@ from tongdai.api.tokens import Tokens
 from tongdai.pbx import commands as words
 from tongdai.seal import Seal
 from tongdai.store import commands, db
+from tongdai.store.tenants import Tenants
 
 Ask: TypeAlias = Request[Any, Any, Any]
 
@@ -46,7 +47,8 @@ class Desk(Protocol):
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
 
-    database: db.Database
+    database: db.Database  # for what is asked before the domain is known; the rest goes through `tenants`
+    tenants: Tenants
     seal: Seal
     base_url: str  # how clients reach us, without a trailing slash
     recordings: Path  # the folder that a CDR's `recording_file` is under
@@ -64,11 +66,11 @@ class Context:
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.database, self.seal = deps.database, deps.seal
+        self.tenants, self.seal = deps.tenants, deps.seal
         self.recordings_url = f"{deps.base_url}/recordings/"
         self.tokens = Tokens(deps.seal, deps.token_life_s)
-        self.principals = Principals(deps.database, self.tokens)
-        self.outcomes = commands.Outcomes(deps.database)
+        self.principals = Principals(deps.tenants, self.tokens)
+        self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
@@ -77,7 +79,7 @@ class Context:
     async def listen(self) -> None:
         """From now on changes of users and outcomes of commands are heard at once."""
         heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
-        await self.database.listen(heard, lost=self.principals.lost)
+        await self.deps.database.listen(heard, lost=self.principals.lost)
         self.principals.listening()
 
 

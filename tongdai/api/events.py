@@ -72,7 +72,7 @@ _list: dict[str, Any] = operations.says(tag="Events", gives={200: ("All of the d
 async def list_events(request: context.Ask) -> ASGIApp:
     """List event subscriptions."""
     here, principal = context.of(request), await context.principal(request)
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(principal.domain_uuid) as tx:
         found = await subscriptions.list(tx, principal.domain_uuid, here.seal)
     return answers.json(Subscriptions([_told(one, principal.user.domain_name) for one in found]))
 
@@ -101,7 +101,7 @@ async def create_event(request: context.Ask) -> ASGIApp:
     if apikey and not _APIKEY.fullmatch(apikey):
         raise errors.Invalid("visible ASCII characters, at most 1024, no space at the ends", field="callback_apikey")
     here.deps.callback_guard(url)
-    async with here.database.transaction() as tx:
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
         made = await subscriptions.insert(
             tx, principal.domain_uuid, here.seal, event_name=name, callback_url=url, callback_apikey=apikey
         )
@@ -126,7 +126,7 @@ async def delete_event(request: context.Ask) -> ASGIApp:
         subscription_uuid = UUID(request.path_params["id"])
     except ValueError as reason:
         raise errors.NotFound from reason
-    async with here.database.transaction() as tx:
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
         await subscriptions.delete(tx, principal.domain_uuid, subscription_uuid)
     return answers.json(Deleted(deleted=True))
 

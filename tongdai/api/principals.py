@@ -9,7 +9,8 @@ from litestar.types import Scope
 
 from tongdai import errors
 from tongdai.api.tokens import Tokens
-from tongdai.store import db, users
+from tongdai.store import users
+from tongdai.store.tenants import Tenants
 
 _MANY = 10_000
 _LOOK_AGAIN_S = 60  # a second net below the notifications
@@ -31,8 +32,8 @@ class Principal:
 class Principals:
     """Reads the `Authorization` header. Remembers users while it hears of every change; else it asks each time."""
 
-    def __init__(self, database: db.Database, tokens: Tokens) -> None:
-        self._database, self._tokens = database, tokens
+    def __init__(self, tenants: Tenants, tokens: Tokens) -> None:
+        self._tenants, self._tokens = tenants, tokens
         self._known: dict[str, Principal] = {}
         self._is_hearing = False
         self._changes = 0
@@ -64,7 +65,7 @@ class Principals:
     async def _look_up(self, token: str) -> Principal:
         changes, claims = self._changes, self._tokens.read(token)
         try:
-            async with self._database.connection() as tx:
+            async with self._tenants.connection(claims.dom) as tx:
                 user = await users.principal(tx, claims.dom, claims.sub)
         except errors.NotFound as reason:
             raise errors.NotAuthenticated("The account is gone.") from reason

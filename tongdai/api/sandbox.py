@@ -63,7 +63,7 @@ async def sandbox_inbound(request: context.Ask) -> ASGIApp:
 
 async def _hotline(here: context.Context, domain_uuid: UUID, number: str) -> str:
     """The domain's own hotline that is meant, as it is written. Raises errors.Invalid."""
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(domain_uuid) as tx:
         found = await directory.load(tx, domain_uuid)
     hotline = found.hotline(numbers.phone(number, field="hotline")) if number else found.default_hotline()
     if hotline is None:

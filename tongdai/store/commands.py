@@ -12,6 +12,7 @@ import msgspec
 from tongdai import errors, ids
 from tongdai.pbx import commands
 from tongdai.store import db
+from tongdai.store.tenants import Tenants
 
 FRESH_S = 30  # what nobody took for so long is no longer wanted: its asker was told that the switch is down
 _POLL_S = 1.0  # only where notifications are lost
@@ -135,8 +136,8 @@ def _decoded(text: str) -> commands.Outcome:
 class Outcomes:
     """Waits for outcomes: without delay when fed the `outcomes` notifications, else by looking now and then."""
 
-    def __init__(self, database: db.Database) -> None:
-        self._database = database
+    def __init__(self, tenants: Tenants) -> None:
+        self._tenants = tenants
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def heard(self, payload: str) -> None:
@@ -162,7 +163,7 @@ class Outcomes:
         deadline = clock() + timeout_s
         while True:
             event.clear()
-            async with self._database.connection() as tx:
+            async with self._tenants.connection(domain_uuid) as tx:
                 known = await outcome(tx, domain_uuid, command_uuid)
             if known or (left := deadline - clock()) <= 0:
                 return known

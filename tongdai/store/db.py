@@ -28,11 +28,15 @@ _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 class Database:
     """`size` connections, handed out in the order they were asked for.
 
-    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable.
+    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable. With a `role` they may
+    do what that may, and no more.
     """
 
-    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0, statement_s: float = _STATEMENT_S) -> None:
-        self.dsn, self._size, self._patience_s, self._statement_s = dsn, size, patience_s, statement_s
+    def __init__(
+        self, dsn: str, size: int = 8, patience_s: float = 2.0, statement_s: float = _STATEMENT_S, role: str = ""
+    ) -> None:
+        self.dsn, self._size, self._role = dsn, size, role
+        self._patience_s, self._statement_s = patience_s, statement_s
         self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()
         self._listeners: set[asyncio.Task[None]] = set()
@@ -42,7 +46,7 @@ class Database:
         """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is wrong."""
         try:
             for _ in range(self._size):
-                self._idle.append(await connect(self.dsn, self._statement_s))
+                self._idle.append(await self._connect())
         except BaseException:
             await self.close()
             raise
@@ -58,13 +62,14 @@ class Database:
                 await _close(idle)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Tx]:
+    async def connection(self, prefer: Callable[[Tx], bool] | None = None) -> AsyncIterator[Tx]:
         """A connection on which every statement commits by itself. Leave no session state behind: nothing resets it.
 
-        Wait for nothing but the database in here. Raises errors.Unavailable when that is away, hangs or has no
-        connection free, and the errors of `constraints` for what it refuses.
+        One that `prefer` likes, when such a one is idle. Wait for nothing but the database in here. Raises
+        errors.Unavailable when that is away, hangs or has no connection free, and the errors of `constraints` for
+        what it refuses.
         """
-        tx = await self._take()
+        tx = await self._take(prefer)
         try:
             yield tx
         except (TimeoutError, asyncio.CancelledError) as reason:
@@ -85,17 +90,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """As `connection`, but all of it commits at the end, or nothing of it when anything is raised."""
-        async with self.connection() as tx:
-            transaction = tx.transaction()
-            await transaction.start()
-            try:
-                yield tx
-            except (TimeoutError, asyncio.CancelledError):
-                raise  # `connection` drops the connection, and PostgreSQL rolls back
-            except BaseException:
-                await transaction.rollback()
-                raise
-            await transaction.commit()
+        async with self.connection() as tx, whole(tx):
+            yield tx
 
     async def listen(self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]) -> None:
         """Each notification on a channel calls its callback with the payload, until `close`.
@@ -139,15 +135,26 @@ class Database:
             except (errors.TongdaiError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 continue
 
-    async def _take(self) -> Tx:
-        tx = self._idle.popleft() if self._idle else await self._wait()
+    async def _take(self, prefer: Callable[[Tx], bool] | None) -> Tx:
+        tx = self._next_idle(prefer) if self._idle else await self._wait()
         if tx is not None and not tx.is_closed():
             return tx
         try:
-            return await connect(self.dsn, self._statement_s)
+            return await self._connect()
         except BaseException:
             self._give(None)
             raise
+
+    def _next_idle(self, prefer: Callable[[Tx], bool] | None) -> Tx | None:
+        """The one that is liked, else the one that has been idle longest."""
+        for tx in self._idle if prefer else ():
+            if tx is not None and prefer and prefer(tx):
+                self._idle.remove(tx)
+                return tx
+        return self._idle.popleft()
+
+    async def _connect(self) -> Tx:
+        return await connect(self.dsn, self._statement_s, self._role)
 
     async def _wait(self) -> Tx | None:
         waiter: asyncio.Future[Tx | None] = asyncio.get_running_loop().create_future()
@@ -174,10 +181,26 @@ class Database:
             self._idle.append(tx)
 
 
-async def connect(dsn: str, statement_s: float | None = _STATEMENT_S) -> Tx:
+@asynccontextmanager
+async def whole(tx: Tx) -> AsyncIterator[None]:
+    """All of it commits at the end, or nothing of it when anything is raised."""
+    transaction = tx.transaction()
+    await transaction.start()
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        raise  # the connection is dropped, and PostgreSQL rolls back
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
+
+
+async def connect(dsn: str, statement_s: float | None = _STATEMENT_S, role: str = "") -> Tx:
     """A connection of one's own, to be closed by the caller; statements longer than `statement_s` raise TimeoutError.
 
-    Raises errors.Unavailable when PostgreSQL is not there, errors.SetupError when it does not let us in.
+    It acts as the role from its first statement on. Raises errors.Unavailable when PostgreSQL is not there,
+    errors.SetupError when it does not let us in.
     """
     try:
         return await asyncpg.connect(
@@ -186,7 +209,7 @@ async def connect(dsn: str, statement_s: float | None = _STATEMENT_S) -> Tx:
             command_timeout=statement_s,
             statement_cache_size=512,
             max_cached_statement_lifetime=0,  # for ever
-            server_settings={"application_name": "tongdai"},
+            server_settings={"application_name": "tongdai"} | ({"role": role} if role else {}),
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
         raise errors.Unavailable("The database cannot be reached.") from reason

@@ -2,6 +2,8 @@
 
 from importlib import resources
 
+import asyncpg
+
 from tongdai import errors
 from tongdai.store import db
 
@@ -11,7 +13,8 @@ _LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, whoever starts i
 async def apply(dsn: str) -> list[str]:
     """The schema is this version's. Returns the names of the files that were applied now, in order.
 
-    Raises errors.SetupError when the database has seen a newer version, errors.Unavailable when it is away.
+    Raises errors.SetupError when the database has seen a newer version or we may not do what a file does,
+    errors.Unavailable when the database is away.
     """
     tx = await db.connect(dsn, statement_s=None)
     try:
@@ -34,15 +37,22 @@ async def pending(dsn: str) -> list[str]:
 
 
 async def _apply(tx: db.Tx, name: str) -> None:
-    async with tx.transaction():
-        await tx.execute(
-            """
-            CREATE TABLE IF NOT EXISTS migrations (
-              name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
-            """
-        )
-        await tx.execute((_folder() / name).read_text("utf-8"))
-        await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
+    try:
+        async with tx.transaction():
+            await _execute(tx, name)
+    except asyncpg.InsufficientPrivilegeError as reason:
+        raise errors.SetupError(str(reason)) from reason
+
+
+async def _execute(tx: db.Tx, name: str) -> None:
+    await tx.execute(
+        """
+        CREATE TABLE IF NOT EXISTS migrations (
+          name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+        """
+    )
+    await tx.execute((_folder() / name).read_text("utf-8"))
+    await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
 
 
 async def _pending(tx: db.Tx) -> list[str]:

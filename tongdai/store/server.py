@@ -24,6 +24,7 @@ import asyncpg
 import msgspec
 
 from tongdai import errors, process
+from tongdai.store import tenants
 
 VERSION = "18"
 """For new data; old data goes on with the version that made it."""
@@ -166,6 +167,8 @@ async def _prepared(folder: Path, sockets: Path) -> str:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
             # A statement of this kind takes no parameters; the password is of our own making, without quotes.
             await connection.execute(f"CREATE ROLE tongdai LOGIN CREATEDB PASSWORD '{login.role}'")
+        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", tenants.ROLE):
+            await connection.execute(f"CREATE ROLE {tenants.ROLE} NOLOGIN; GRANT {tenants.ROLE} TO tongdai")
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'tongdai'"):
             await connection.execute("CREATE DATABASE tongdai OWNER tongdai")
     finally:

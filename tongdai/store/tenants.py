@@ -1,0 +1,85 @@
+"""The second wall between tenants: connections to which PostgreSQL shows the rows of one domain, whatever they ask for.
+
+The first wall is that every look-up has a domain in it; this one stands where that was forgotten.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from tongdai import errors
+from tongdai.store import db
+
+ROLE = "tongdai_tenant"
+"""May do what the API needs, on rows of the domain that the setting `tongdai.domain` names; see the migrations."""
+
+
+class Tenants:
+    """Connections that see one domain each. With none named, and in tables that are no tenant's, they see nothing."""
+
+    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0) -> None:
+        self._database = db.Database(dsn, size, patience_s, role=ROLE)
+        self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
+
+    async def open(self) -> None:
+        """All connections stand, behind the wall. Raises errors.Unavailable, or errors.SetupError: there is no wall."""
+        await self._database.open()
+        async with self._database.connection() as tx:
+            gaps_found = await gaps(tx)
+        if gaps_found:
+            await self.close()
+            raise errors.SetupError(f"The wall between tenants has gaps: {'; '.join(gaps_found)}.")
+
+    async def close(self) -> None:
+        """As of db.Database."""
+        await self._database.close()
+
+    @asynccontextmanager
+    async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:
+        """As of db.Database, in the domain.
+
+        Naming the domain costs a round trip, so a connection that showed it before is taken where there is one.
+        """
+        async with self._database.connection(lambda tx: self._shown.get(tx) == domain_uuid) as tx:
+            if self._shown.get(tx) != domain_uuid:
+                await tx.fetchval("SELECT set_config('tongdai.domain', $1, false)", str(domain_uuid))
+                self._shown[tx] = domain_uuid
+            yield tx
+
+    @asynccontextmanager
+    async def transaction(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:
+        """As of db.Database, in the domain."""
+        async with self.connection(domain_uuid) as tx, db.whole(tx):
+            yield tx
+
+
+async def gaps(tx: db.Tx) -> Sequence[str]:
+    """What is wrong with the wall, a line each; none where it stands. Any connection may ask."""
+    rows = await tx.fetch(
+        """
+        WITH tenant AS (SELECT oid, rolsuper OR rolbypassrls AS passes FROM pg_roles WHERE rolname = $1),
+        relation AS (
+          SELECT pg_class.oid, relname, relkind, relrowsecurity, relispartition,
+                 EXISTS (SELECT FROM pg_attribute
+                         WHERE attrelid = pg_class.oid AND attname = 'domain_uuid' AND NOT attisdropped) AS is_tenants,
+                 coalesce((SELECT bool_and(pg_get_expr(polqual, polrelid) LIKE '%domain_uuid = %tongdai.domain%')
+                           FROM pg_policy WHERE polrelid = pg_class.oid), false) AS has_policy,
+                 has_any_column_privilege(tenant.oid, pg_class.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
+                   OR has_table_privilege(tenant.oid, pg_class.oid, 'DELETE, TRUNCATE, TRIGGER') AS is_reached
+          FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace CROSS JOIN tenant
+          WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname = current_schema()
+        )
+        SELECT $1 || ' is not there' AS gap WHERE NOT EXISTS (SELECT FROM tenant)
+        UNION ALL SELECT $1 || ' passes through every policy' FROM tenant WHERE passes
+        UNION ALL SELECT relname || ' has no row security' FROM relation
+          WHERE is_tenants AND NOT relispartition AND relkind IN ('r', 'p') AND NOT relrowsecurity
+        UNION ALL SELECT relname || ' shows more than one domain' FROM relation
+          WHERE is_tenants AND NOT relispartition AND relkind IN ('r', 'p') AND NOT has_policy
+        UNION ALL SELECT $1 || ' reaches ' || relname FROM relation
+          WHERE is_reached AND (NOT is_tenants OR relispartition OR relkind NOT IN ('r', 'p'))
+        ORDER BY gap
+        """,
+        ROLE,
+    )
+    return [row["gap"] for row in rows]
