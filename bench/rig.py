@@ -87,9 +87,9 @@ class Rig(msgspec.Struct):
         """Seconds of CPU that each part has used so far."""
         ours = self.tongdai.pid if self.tongdai else 0
         return {
-            "tongdai": _cpu([ours]) if ours else 0.0,
-            "asterisk": _cpu([self.asterisk.pid]),
-            "postgresql": _cpu(_family(self.postgres.pid)),
+            "tongdai": cpu([ours]) if ours else 0.0,
+            "asterisk": cpu([self.asterisk.pid]),
+            "postgresql": cpu(_family(self.postgres.pid)),
         }
 
     @asynccontextmanager
@@ -210,7 +210,8 @@ def cores(part: str) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _cpu(pids: Sequence[int]) -> float:
+def cpu(pids: Sequence[int]) -> float:
+    """Seconds of CPU that these processes have used so far."""
     total = 0
     for pid in pids:
         with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from tests.store.samples import VIETNAM, record
@@ -39,6 +40,10 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         to_canonical=other,
         recording_token=chance.choice((None, str(ids.new()))),
     )
+
+
+def shown(records: bytes) -> list[cdr_search.CallRecord]:
+    return msgspec.json.decode(b"[%b]" % records, type=list[cdr_search.CallRecord])
 
 
 async def write(database: db.Database, *records: cdr.Cdr) -> None:
@@ -126,11 +131,11 @@ async def test_scrolling_gives_each_record_once_newest_first(
     wanted, matches = FILTERS[name]
     async with database.connection() as tx:
         part = await cdr_search.scroll(tx, view(domain), wanted, limit=17)
-        got = part.records
+        got = shown(part.records)
         while part.after:
-            assert len(part.records) == 17
+            assert len(shown(part.records)) == 17
             part = await cdr_search.scroll(tx, view(domain), wanted, limit=17, after=part.after)
-            got += part.records
+            got += shown(part.records)
 
     assert [one.id for one in got] == [one.cdr_uuid for one in written if matches(one)]
 
@@ -152,7 +157,7 @@ async def test_pages_and_totals_agree_with_the_whole(
         assert len(expected) == await cdr_search.total(tx, view(domain), wanted)
         for offset in range(0, len(expected) + 26, 13):
             page = await cdr_search.page(tx, view(domain), wanted, limit=13, offset=offset)
-            assert expected[offset : offset + 13] == [one.id for one in page]
+            assert expected[offset : offset + 13] == [one.id for one in shown(page)]
 
 
 async def test_a_recording_is_found_by_its_token_or_its_calls_id(
@@ -169,7 +174,7 @@ async def test_a_recording_is_found_by_its_token_or_its_calls_id(
         ):
             wanted = cdr_search.Filter(recordings=(name,))
             found = (await cdr_search.scroll(tx, view(domain), wanted, limit=10)).records
-            assert expected == [one.id for one in found]
+            assert expected == [one.id for one in shown(found)]
             assert len(expected) == await cdr_search.total(tx, view(domain), wanted)
 
 
@@ -177,7 +182,7 @@ async def test_a_recording_is_found_by_its_token_or_its_calls_id(
 async def test_another_domain_sees_nothing(database: db.Database, written: list[cdr.Cdr], name: str) -> None:
     wanted, stranger = FILTERS[name][0], cdr_search.View(ids.new(), ZoneInfo("UTC"), "")
     async with database.connection() as tx:
-        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == cdr_search.Part([], None)
+        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == cdr_search.Part(b"", None)
         assert await cdr_search.total(tx, stranger, wanted) == 0
 
 
@@ -204,7 +209,8 @@ async def test_it_is_found_by_any_id_of_any_leg(database: db.Database, domain: d
 
     async with database.connection() as tx:
         for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id, str(leg), "queue-leg@phone"):
-            assert written.cdr_uuid == (await cdr_search.get(tx, view(domain), name)).id
+            [found] = shown(await cdr_search.get(tx, view(domain), name))
+            assert written.cdr_uuid == found.id
 
 
 async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Database, domain: directory.Domain) -> None:
@@ -214,8 +220,9 @@ async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Databas
     await write(database, newer, older, named_as_older)
 
     async with database.connection() as tx:
-        assert newer.cdr_uuid == (await cdr_search.get(tx, view(domain), "same@phone")).id
-        assert older.cdr_uuid == (await cdr_search.get(tx, view(domain), str(older.cdr_uuid))).id
+        [by_call_id] = shown(await cdr_search.get(tx, view(domain), "same@phone"))
+        [by_id] = shown(await cdr_search.get(tx, view(domain), str(older.cdr_uuid)))
+    assert (by_call_id.id, by_id.id) == (newer.cdr_uuid, older.cdr_uuid)
 
 
 async def test_another_domains_record_is_not_found(database: db.Database, domain: directory.Domain) -> None:
@@ -227,3 +234,57 @@ async def test_another_domains_record_is_not_found(database: db.Database, domain
         for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id):
             with pytest.raises(errors.NotFound):
                 await cdr_search.get(tx, stranger, name)
+
+
+async def test_what_is_shown_follows_every_change(database: db.Database, domain: directory.Domain) -> None:
+    """The recording's state, the URL it is reached by, the time zone; and names that look like the JSON around them."""
+    tricky = '"recording_url":"/ \\ " đường "'
+    written = record(
+        domain.domain_uuid, customer_id=tricky, sip_call_id=tricky, recording_status="pending", recording_token="t0"
+    )
+    await write(database, written)
+
+    async def now(zone: str, url: str) -> cdr_search.CallRecord:
+        seen = cdr_search.View(domain.domain_uuid, ZoneInfo(zone), url)
+        async with database.connection() as tx:
+            [one] = shown(await cdr_search.get(tx, seen, str(written.cdr_uuid)))
+            part = await cdr_search.scroll(tx, seen, cdr_search.Filter(), limit=10)
+            by_key = await cdr_search.scroll(tx, seen, cdr_search.Filter(directions=(3,)), limit=10)
+        assert [one] == shown(part.records) == shown(by_key.records)
+        return one
+
+    one = await now(domain.time_zone, "http://a/recordings/")
+    assert (one.customer_id, one.sip_call_id, one.recording_url) == (tricky, tricky, "http://a/recordings/t0")
+    assert (one.time_started, one.recording_status) == ("2021-02-17 17:30:35", "pending")
+
+    async with database.transaction() as tx:
+        await cdrs.recorded(tx, domain.domain_uuid, written.cdr_uuid, "deleted")
+        await domains.update(tx, msgspec.structs.replace(domain, time_zone="Europe/Berlin"))
+
+    one = await now("Europe/Berlin", 'https://b"/recordings/')
+    assert (one.time_started, one.time_answered, one.recording_url) == (
+        "2021-02-17 11:30:35",
+        "2021-02-17 11:30:43",
+        "",
+    )
+
+    async with database.transaction() as tx:
+        await cdrs.recorded(tx, domain.domain_uuid, written.cdr_uuid, "ready", "a.wav")
+    one = await now("Europe/Berlin", 'https://b"/recordings/')
+    assert (one.time_started, one.recording_url) == ("2021-02-17 11:30:35", 'https://b"/recordings/t0')
+
+
+async def test_records_from_before_it_was_kept_are_shown_the_same(
+    database: db.Database, domain: directory.Domain, written: list[cdr.Cdr]
+) -> None:
+    async def everything() -> cdr_search.Part:
+        async with database.connection() as tx:
+            return await cdr_search.scroll(tx, view(domain), cdr_search.Filter(), limit=500)
+
+    before = await everything()
+    async with database.transaction() as tx:
+        await tx.execute("ALTER TABLE cdrs DISABLE TRIGGER cdrs_shown")
+        await tx.execute("UPDATE cdrs SET shown = NULL, shown_zone = NULL WHERE domain_uuid = $1", domain.domain_uuid)
+        await tx.execute("ALTER TABLE cdrs ENABLE TRIGGER cdrs_shown")
+
+    assert await everything() == before

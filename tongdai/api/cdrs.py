@@ -98,7 +98,7 @@ async def get_cdr(request: context.Ask) -> ASGIApp:
     if "\0" in name:
         raise errors.NotFound
     async with here.tenants.connection(principal.domain_uuid) as tx:
-        return answers.json(await cdr_search.get(tx, _view(here, principal), name))
+        return answers.Answer(await cdr_search.get(tx, _view(here, principal), name))
 
 
 def _is_paged(fields: Fields) -> bool:
@@ -116,8 +116,8 @@ async def _page(
     view, offset = _view(here, principal), (page - 1) * limit
     async with here.tenants.connection(principal.domain_uuid) as tx:
         total = await cdr_search.total(tx, view, wanted)
-        found = await cdr_search.page(tx, view, wanted, limit=limit, offset=offset) if offset < total else []
-    return answers.json(Page(found, limit, page, total))
+        found = await cdr_search.page(tx, view, wanted, limit=limit, offset=offset) if offset < total else b""
+    return answers.Answer(b'{"data":[%b],"limit":%d,"page":%d,"total":%d}' % (found, limit, page, total))
 
 
 async def _scroll(
@@ -130,7 +130,7 @@ async def _scroll(
     async with here.tenants.connection(principal.domain_uuid) as tx:
         part = await cdr_search.scroll(tx, _view(here, principal), wanted, limit=limit, after=after)
     place = part.after and here.scrolls.write(principal.domain_uuid, Scroll(wanted, limit, part.after))
-    return answers.json(ScrollPage(part.records, place or ""))
+    return answers.Answer(b'{"data":[%b],"scroll_id":"%b"}' % (part.records, (place or "").encode()))
 
 
 HANDLERS = [list_cdrs, get_cdr]

@@ -50,22 +50,8 @@ class CallRecord(msgspec.Struct, frozen=True):
     hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
 
 
-# The columns of CallRecord, in its order, and the place of the record in the list. PostgreSQL writes the times: in
-# Python that took a quarter of the request (measured). $1 domain, $2 time zone, $3 what tokens are appended to.
-_SHOWN = """
-    SELECT cdr_uuid, sip_call_id, cause, duration, direction,
-      CASE WHEN recording_status IN ('ready', 'pending') THEN $3 || recording_token ELSE '' END,
-      extension, from_number, to_number, receive_dest,
-      to_char(time_started AT TIME ZONE $2, 'YYYY-MM-DD HH24:MI:SS'),
-      coalesce(to_char(time_answered AT TIME ZONE $2, 'YYYY-MM-DD HH24:MI:SS'), ''),
-      to_char(time_ended AT TIME ZONE $2, 'YYYY-MM-DD HH24:MI:SS'),
-      status, billsec, hotline, cdr_uuid, call_id, customer_id, recording_status, hangup_by, time_started
-    FROM cdrs
-"""
-
-
 class View(msgspec.Struct, frozen=True):
-    """How a domain sees its records. `recordings` is the URL that a recording's token is appended to."""
+    """How a domain sees its records. `recordings` is the URL, up to its last slash, before a recording's token."""
 
     domain_uuid: UUID
     zone: ZoneInfo
@@ -85,6 +71,11 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     recordings: tuple[str, ...] = ()  # recording tokens, or ids of recorded calls
 
     @property
+    def is_only_time(self) -> bool:
+        """Whether it asks for nothing but a time, or for nothing at all."""
+        return not (self.statuses or self.directions) and self.counted_by_day
+
+    @property
     def counted_by_day(self) -> bool:
         """Whether `cdr_days` knows how many there are."""
         return not (self.durations or self.extensions or self.phones or self.recordings)
@@ -98,51 +89,48 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some records of a list, and where it goes on: None at its end."""
+    """Some records of a list, as the JSON of CallRecords with commas between; and where it goes on, None at its end."""
 
-    records: list[CallRecord]
+    records: bytes
     after: Position | None
 
 
-async def get(tx: db.Tx, view: View, name: str) -> CallRecord:
-    """The record whose own id it is; else the newest with a leg of that id or SIP Call-ID. Raises errors.NotFound."""
-    row = await tx.fetchrow(
-        _SHOWN  # noqa: S608 both parts are constants
-        + """
+async def get(tx: db.Tx, view: View, name: str) -> bytes:
+    """The JSON of a CallRecord: the record whose own id it is; else the newest with a leg of that id or SIP Call-ID.
+
+    Raises errors.NotFound.
+    """
+    text = await tx.fetchval(
+        """
+        SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END FROM cdrs
         WHERE domain_uuid = $1 AND cdr_uuid = coalesce(
-          (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $5),
+          (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $4),
           (SELECT cdr_uuid FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
-           WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $4
+           WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $3
            ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1))
         """,
         view.domain_uuid,
         view.zone.key,
-        view.recordings,
         name,
         _uuid(name),
     )
-    if row is None:
+    if text is None:
         raise errors.NotFound
-    return CallRecord(*row[:-1])
+    return _with_urls(view, text)
 
 
 async def scroll(tx: db.Tx, view: View, wanted: Filter, *, limit: int, after: Position | None = None) -> Part:
     """The newest `limit` records, or the next after that place."""
     top = Position(wanted.until, _FIRST_ID)
     top = top if after is None or after.time_started >= wanted.until else after
-    if wanted.counted_by_day:
-        rows = await _newest(tx, view, wanted, limit + 1, top)
-    else:
-        keys = await _keys(tx, view.domain_uuid, wanted, limit=limit + 1, top=top)
-        rows = await _with_keys(tx, view, keys)
-    if len(rows) <= limit:
-        return Part(_records(rows), None)
-    rows.pop()
-    return Part(_records(rows), Position(rows[-1]["time_started"], rows[-1]["cdr_uuid"]))
+    if wanted.is_only_time:
+        return await _newest(tx, view, wanted, limit, top)
+    keys = await _keys(tx, view.domain_uuid, wanted, limit=limit + 1, top=top)
+    return await _with_keys(tx, view, keys, limit)
 
 
-async def page(tx: db.Tx, view: View, wanted: Filter, *, limit: int, offset: int) -> list[CallRecord]:
-    """The records from the `offset`-th newest on."""
+async def page(tx: db.Tx, view: View, wanted: Filter, *, limit: int, offset: int) -> bytes:
+    """The records from the `offset`-th newest on, as JSON with commas between."""
     if offset == 0:
         return (await scroll(tx, view, wanted, limit=limit)).records
     until = wanted.until
@@ -150,7 +138,7 @@ async def page(tx: db.Tx, view: View, wanted: Filter, *, limit: int, offset: int
         until, offset = await _jump(tx, view, wanted, offset)
     top = Position(until, _FIRST_ID)
     keys = await _keys(tx, view.domain_uuid, wanted, limit=limit, top=top, offset=offset)
-    return _records(await _with_keys(tx, view, keys))
+    return (await _with_keys(tx, view, keys, limit)).records
 
 
 async def total(tx: db.Tx, view: View, wanted: Filter) -> int:
@@ -179,34 +167,57 @@ async def total(tx: db.Tx, view: View, wanted: Filter) -> int:
     )
 
 
-async def _newest(tx: db.Tx, view: View, wanted: Filter, limit: int, top: Position) -> list[asyncpg.Record]:
-    return await tx.fetch(
-        _SHOWN
-        + """
-        WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($4, $5) AND time_started >= $6
-          AND ($7::text[] IS NULL OR status = ANY($7)) AND ($8::smallint[] IS NULL OR direction = ANY($8))
-        ORDER BY time_started DESC, cdr_uuid DESC LIMIT $9
+async def _newest(tx: db.Tx, view: View, wanted: Filter, limit: int, top: Position) -> Part:
+    row = await tx.fetchrow(
+        """
+        SELECT array_to_string((array_agg(shown))[:$3], ',') AS shown, count(*) > $3 AS goes_on,
+               (array_agg(time_started))[$3] AS time_started, (array_agg(cdr_uuid))[$3] AS cdr_uuid
+        FROM (
+          SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END AS shown, time_started, cdr_uuid
+          FROM cdrs
+          WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($4, $5) AND time_started >= $6
+          ORDER BY time_started DESC, cdr_uuid DESC LIMIT $3 + 1) AS newest
         """,
         view.domain_uuid,
         view.zone.key,
-        view.recordings,
+        limit,
         top.time_started,
         top.cdr_uuid,
         wanted.since,
-        wanted.statuses or None,
-        wanted.directions or None,
-        limit,
     )
+    return _part(view, row)
 
 
-async def _with_keys(tx: db.Tx, view: View, keys: Sequence[UUID]) -> list[asyncpg.Record]:
-    return await tx.fetch(
-        _SHOWN + "WHERE domain_uuid = $1 AND cdr_uuid = ANY($4) ORDER BY time_started DESC, cdr_uuid DESC",
+async def _with_keys(tx: db.Tx, view: View, keys: Sequence[UUID], limit: int) -> Part:
+    row = await tx.fetchrow(
+        """
+        SELECT array_to_string((array_agg(shown))[:$3], ',') AS shown, count(*) > $3 AS goes_on,
+               (array_agg(time_started))[$3] AS time_started, (array_agg(cdr_uuid))[$3] AS cdr_uuid
+        FROM (
+          SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END AS shown, time_started, cdr_uuid
+          FROM cdrs
+          WHERE domain_uuid = $1 AND cdr_uuid = ANY($4)
+          ORDER BY time_started DESC, cdr_uuid DESC) AS those
+        """,
         view.domain_uuid,
         view.zone.key,
-        view.recordings,
+        limit,
         keys,
     )
+    return _part(view, row)
+
+
+def _part(view: View, row: asyncpg.Record | None) -> Part:
+    if row is None or row["shown"] is None:
+        return Part(b"", None)
+    after = Position(row["time_started"], row["cdr_uuid"]) if row["goes_on"] else None
+    return Part(_with_urls(view, row["shown"]), after)
+
+
+def _with_urls(view: View, shown: str) -> bytes:
+    """The text with whole recording URLs. No value can hold what is looked for: a quote in a value is escaped."""
+    url = msgspec.json.encode(view.recordings)[1:-1].removesuffix(b"/")
+    return shown.encode().replace(b'"recording_url":"/', b'"recording_url":"%b/' % url)
 
 
 async def _keys(
@@ -329,10 +340,6 @@ def _whole_from(since: datetime, zone: ZoneInfo) -> date:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
-
-
-def _records(rows: Sequence[asyncpg.Record]) -> list[CallRecord]:
-    return [CallRecord(*row[:-1]) for row in rows]
 
 
 def _uuids(texts: Sequence[str]) -> list[UUID]:
