@@ -1,9 +1,9 @@
 # tongdai: a cloud PBX with a CRM integration API. Settings are TONGDAI_* variables and pass through.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench clean
+.PHONY: help setup run test check fix bench chaos clean
 BIN := .venv/bin
-CODE := $(wildcard tongdai tests bench)
+CODE := $(wildcard tongdai tests bench chaos)
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -34,6 +34,10 @@ fix: ## what lint and format can mend by themselves
 bench: ## the benchmarks of docs/benchmarks.md
 	@bin/setup dev
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: ## faults on purpose, for docs/reliability.md: half an hour. ARGS=controller picks one
+	@bin/setup dev
+	@$(BIN)/python -m chaos $(ARGS)
 
 clean: ## removes .venv and caches here; data and the downloaded Asterisk stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,9 +20,9 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Instance:
-    """`ready` is its ready.json. Addresses stay the same from start to start."""
+    """`ready` is its ready.json. Addresses stay the same from start to start. `settings` are more of tongdai's."""
 
-    def __init__(self, folder: Path, *, sandbox: bool) -> None:
+    def __init__(self, folder: Path, *, sandbox: bool, **settings: str) -> None:
         self.data = folder / "data"
         self.log = folder / "up.log"
         self.http, self.sip = (f"127.0.0.1:{_quiet_port()}" for _ in range(2))
@@ -34,6 +34,7 @@ class Instance:
             "TONGDAI_SIP": self.sip,
             "TONGDAI_RTP": f"{first}-{last}",
             "TONGDAI_SANDBOX": "1" if sandbox else "0",
+            **{f"TONGDAI_{name.upper()}": value for name, value in settings.items()},
         }
         self.ready: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None

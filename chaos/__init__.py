@@ -1,0 +1,1 @@
+"""Faults on purpose, and a ledger that tells what they cost: what docs/reliability.md holds."""

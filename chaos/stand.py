@@ -1,0 +1,321 @@
+"""What the scenarios stand on: `tongdai up` with a company, phones that answer, a subscriber, and the books of it all.
+
+Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up` starts them. *Given*: they are ours,
+and tongdai reaches them through proxies that can fail in their own ways.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import msgspec
+
+from bench.phone import Phone
+from chaos import callers, ledger
+from chaos.callers import CARRIER, PHONE, Callers
+from tests.e2e.instance import Instance
+from tests.until import until
+from tongdai.pbx.directory import Extension
+from tongdai.seal import Seal
+from tongdai.store import db, deliveries, domains, extensions, hotlines, server, subscriptions, trunks, users
+
+DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
+FIRST_EXTENSION, FIRST_HOTLINE = 101, 2471000000
+POLL_S = 0.02
+
+
+class Stand:
+    """One instance and those around it. `story` grows with what is done to it."""
+
+    def __init__(self, folder: Path, instance: Instance) -> None:
+        self.folder, self.instance = folder, instance
+        self.run = folder  # where the accounts of the run under way are
+        self.numbers: list[str] = []
+        self.phone_port = 0
+        self.story = ledger.Story()
+        self.is_right = True  # whatever was audited
+        self._token = ""
+
+    # --- what happens
+
+    @asynccontextmanager
+    async def calls(self, rate: float, talk_s: float, count: int = 1_000_000) -> AsyncIterator[Callers]:
+        """Customers call, `rate` times a second."""
+        async with callers.calling(self.run, self.instance.sip, self.numbers, rate, talk_s, count) as made:
+            yield made
+
+    def was_away(self, since: float) -> None:
+        """From then until now new calls could be refused. Unix seconds."""
+        self.story = msgspec.structs.replace(self.story, away=(*self.story.away, (since - 0.1, time.time())))
+
+    def was_cut(self) -> None:
+        """Every call that was up has ended now."""
+        self.story = msgspec.structs.replace(self.story, cuts=(*self.story.cuts, time.time()))
+
+    async def start(self) -> tuple[float, float]:
+        """`tongdai up`; seconds until the API answers with data, and until it is ready."""
+        began = time.monotonic()
+        starting = asyncio.create_task(self.instance.start())
+        answers = await self.answers(within_s=90) - began
+        await self.is_ready(within_s=90)
+        ready = time.monotonic() - began
+        await starting
+        return answers, ready
+
+    # --- what is asked
+
+    async def ask(self, path: str, within_s: float = 5.0) -> int:
+        """The status; 0 for no answer."""
+        url, limit = f"http://{self.instance.http}{path}", aiohttp.ClientTimeout(total=within_s)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with aiohttp.ClientSession(timeout=limit) as session, session.get(url, headers=headers) as answer:
+                return answer.status
+        return 0
+
+    async def answers(self, within_s: float) -> float:
+        """When (time.monotonic) the API answered a question of the company's with data."""
+        return await self._until_200("/v1/cdr?limit=1", within_s)
+
+    async def is_ready(self, within_s: float) -> float:
+        """When (time.monotonic) it was ready: database, switch, and what had happened meanwhile."""
+        return await self._until_200("/readyz", within_s)
+
+    async def _until_200(self, path: str, within_s: float) -> float:
+        deadline = time.monotonic() + within_s
+        while await self.ask(path) != 200:
+            assert time.monotonic() < deadline, f"{path} does not answer within {within_s:.0f} s\n{self.instance.said}"
+            await asyncio.sleep(POLL_S)
+        return time.monotonic()
+
+    async def metric(self, name: str) -> float | None:
+        """A sample of /metrics, by its whole name with labels; None where there is none."""
+        url = f"http://{self.instance.http}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            for line in (await answer.text()).splitlines():
+                if line.startswith(f"{name} "):
+                    return float(line.rpartition(" ")[2])
+        return None
+
+    # --- the books
+
+    async def settled(self, within_s: float, *, repeats: bool = False) -> float:
+        """Seconds until no call was live in the books and every event had been delivered; with `repeats`, also what
+        was under way when we killed its dispatcher: the lease of that takes a minute to end.
+
+        Whatever is not there within that time, the ledger will tell.
+        """
+        began = time.monotonic()
+        async with opened(self.dsn) as database:
+
+            async def is_quiet() -> bool:
+                async with database.connection() as tx:
+                    if await tx.fetchval("SELECT count(*) FROM calls"):
+                        return False
+                    if repeats:
+                        return await deliveries.count_owed(tx) == 0
+                    told = {str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")}
+                return told <= ledger.delivered(self.run)
+
+            while not await is_quiet() and time.monotonic() < began + within_s:
+                await asyncio.sleep(0.1)
+        return time.monotonic() - began
+
+    async def audited(self) -> ledger.Verdict:
+        """The books of the run so far, compared."""
+        await self._write_books()
+        (self.run / "story.json").write_bytes(msgspec.json.encode(self.story))
+        verdict = ledger.compare(ledger.read(self.run))
+        self.is_right = self.is_right and verdict.is_clean
+        return verdict
+
+    async def _write_books(self) -> None:
+        async with opened(self.dsn) as database, database.connection() as tx:
+            records = await tx.fetch(
+                """
+                SELECT cdr_uuid, status, billsec, direction, sip_call_id, (
+                  SELECT array_agg(id) FROM cdr_ids WHERE cdr_ids.cdr_uuid = cdrs.cdr_uuid) AS ids
+                FROM cdrs
+                """
+            )
+            events = await tx.fetch("SELECT event_uuid, call_uuid, name, seq, body FROM events ORDER BY seq")
+        lines = [
+            ledger.Record(row["cdr_uuid"], tuple(row["ids"] or ()), row["status"], row["billsec"], row["direction"])
+            for row in records
+        ]
+        told = [
+            ledger.Event(row["event_uuid"], row["call_uuid"], row["name"], row["seq"], _hash(row["body"]))
+            for row in events
+        ]
+        for name, structs in (("cdrs", lines), ("events", told)):
+            (self.run / f"{name}.jsonl").write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in structs))
+
+    # --- where things are
+
+    @property
+    def dsn(self) -> str:
+        """Of the database itself, whatever stands between it and tongdai."""
+        return server.dsn_of(self.instance.data / "postgres")
+
+    @property
+    def asterisk_pid(self) -> int:
+        known = msgspec.json.decode((self.instance.data / "asterisk" / "node.json").read_bytes())
+        return int(known["pid"])
+
+    async def ari(self, path: str) -> Any:
+        """What the switch itself answers to a GET."""
+        known = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())
+        url = urlsplit(known["asterisk_url"])
+        login = aiohttp.encode_basic_auth(unquote(url.username or ""), unquote(url.password or ""))
+        address = f"http://{url.hostname}:{url.port}/ari/{path}"
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": login}) as session,
+            session.get(address) as answer,
+        ):
+            return await answer.json() if answer.status == 200 else None
+
+    # --- the company
+
+    async def found(self, size: int, *, recording: bool, sink: int) -> None:
+        """A company of `size` extensions, each with a hotline of its own, registered; its events go to `sink`."""
+        seal = Seal((self.instance.data / "secret").read_text().strip().encode())
+        async with opened(self.dsn) as database:
+            async with database.transaction() as tx:
+                trunk, passwords = await self._insert(tx, seal, size, recording=recording)
+                await _subscribe(tx, seal, self.folder, f"http://127.0.0.1:{sink}/hook")
+            await self._log_in()
+        await until(lambda: self.ari(f"endpoints/PJSIP/{trunk}"), 20)
+        self.phone_port = _free_port(PHONE)
+        host, _, port = self.instance.sip.rpartition(":")
+        await asyncio.to_thread(_register, self.phone_port, (host, int(port)), passwords)
+
+    async def _insert(self, tx: db.Tx, seal: Seal, size: int, *, recording: bool) -> tuple[str, dict[str, str]]:
+        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000)
+        await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
+        trunk = trunks.Trunk(name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000)
+        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        passwords = {}
+        for n in range(size):
+            extension, hotline = str(FIRST_EXTENSION + n), f"0{FIRST_HOTLINE + n}"
+            passwords[extension] = await extensions.insert(tx, domain.domain_uuid, Extension(extension, max_calls=1000))
+            await hotlines.insert(
+                tx, domain.domain_uuid, hotline, trunk.trunk_uuid, destination=extension, is_default=n == 0
+            )
+            self.numbers.append(hotline)
+        return str(trunk.trunk_uuid), passwords
+
+    async def _log_in(self) -> None:
+        url = f"http://{self.instance.http}/v1/auth"
+        async with aiohttp.ClientSession() as session:
+            account = {"username": f"admin@{DOMAIN}", "password": PASSWORD}
+            async with session.post(url, json=account) as answer:
+                api_key = (await answer.json())["data"]["api_key"]
+            async with session.post(f"{url}/token", json={"api_key": api_key}) as answer:
+                self._token = (await answer.json())["data"]["token"]
+
+
+async def _subscribe(tx: db.Tx, seal: Seal, folder: Path, url: str) -> None:
+    """To each event that calls have, at one URL, so that their order can be seen."""
+    domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains WHERE name = $1", DOMAIN)
+    made = [
+        await subscriptions.insert(tx, domain_uuid, seal, event_name=name, callback_url=url, callback_apikey="Bearer x")
+        for name in ledger.Story().names
+    ]
+    (folder / "secrets").write_text("\n".join(one.secret for one in made))
+
+
+def _register(port: int, switch: tuple[str, int], passwords: dict[str, str]) -> None:
+    """All extensions are registered at the phones' address; the switch may have to hear of them first."""
+    phone = Phone(PHONE, port, switch)
+    deadline = time.monotonic() + 20
+    for extension, password in passwords.items():
+        while True:
+            try:
+                phone.register(extension, DOMAIN, password)
+                break
+            except (AssertionError, TimeoutError):
+                assert time.monotonic() < deadline, "phones cannot register"
+                time.sleep(0.1)
+    phone.close()
+
+
+def _hash(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _free_port(address: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def opened(dsn: str) -> AsyncIterator[db.Database]:
+    database = db.Database(dsn, size=1)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def receiving(folder: Path) -> AsyncIterator[int]:
+    """The port of a subscriber, in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chaos.receiver", str(folder)), stdin=subprocess.PIPE
+    )
+    try:
+        port = folder / "receiver.port"
+        await until(lambda: port.exists() and port.read_text(), 20)
+        yield int(port.read_text())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def private(size: int = 10, *, recording: bool = False, **settings: str) -> AsyncIterator[Stand]:
+    """`tongdai up` with all of its own, a company of `size` extensions, and their phones.
+
+    All of it is gone afterwards, but for the books and logs of a run that went wrong.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
+    stand = Stand(folder, Instance(folder, sandbox=False, callback_allow="127.0.0.0/8", **settings))
+    async with kept_if_wrong(stand), AsyncExitStack() as stack:
+        stack.push_async_callback(stand.instance.end)
+        await stand.instance.start()
+        sink = await stack.enter_async_context(receiving(folder))
+        await stand.found(size, recording=recording, sink=sink)
+        await stack.enter_async_context(callers.phones(folder, stand.phone_port))
+        yield stand
+
+
+@asynccontextmanager
+async def kept_if_wrong(stand: Stand) -> AsyncIterator[None]:
+    """The folder goes; of a run that went wrong, what may tell why stays."""
+    is_right = False
+    try:
+        yield
+        is_right = stand.is_right
+    finally:
+        log = stand.instance.data / "asterisk" / "log" / "messages"
+        if not is_right and log.exists():
+            shutil.copy(log, stand.folder / "asterisk.log")
+        gone = stand.folder if is_right else stand.instance.data
+        await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+        if not is_right:
+            print(f"  its books and logs are in {stand.folder}", flush=True)

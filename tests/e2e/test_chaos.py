@@ -1,0 +1,24 @@
+"""Each scenario of the chaos suite in short: what it promises, but for what depends on the speed of the machine."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from chaos import controller, stand
+from chaos.report import Figure
+
+
+@pytest.fixture(scope="module")
+async def private() -> AsyncIterator[stand.Stand]:
+    """One for all scenarios that leave it as they found it."""
+    async with stand.private(4) as made:
+        yield made
+
+
+def kept(figures: Sequence[Figure]) -> None:
+    broken = [figure for figure in figures if not figure.is_kept and not figure.is_timed]
+    assert not broken, figures
+
+
+async def test_callers_do_not_notice_a_killed_controller(private: stand.Stand) -> None:
+    kept(await controller.run(private, controller.Size(kills=2, rate=3, talk_s=3, pause_s=0.5, repeats=False)))
