@@ -79,6 +79,20 @@ def test_a_trunk_by_digest() -> None:
     assert (endpoint["from_user"], endpoint["from_domain"]) == ("19001919", "carrier.vn")
 
 
+def test_a_trunk_that_may_call_from_anywhere_proves_who_it_is() -> None:
+    found = of(carrier("digest", username="we", login="branch-7", password="pw"))
+    assert found["auth", "branch-7@Tongdai"] == {"auth_type": "digest", "username": "branch-7", "password": "pw"}
+    endpoint = found["endpoint", "branch-7@Tongdai"]
+    assert endpoint["auth"] == "branch-7@Tongdai"
+    assert endpoint["identify_by"] == "auth_username", "not by what it claims in From"
+    assert endpoint["set_var"] == f"TD_TRUNK={TRUNK}"
+    assert endpoint["context"] == "trunk"
+    assert of(carrier("digest", username="we", password="pw")).keys() == found.keys() - {
+        ("auth", "branch-7@Tongdai"),
+        ("endpoint", "branch-7@Tongdai"),
+    }
+
+
 def test_a_trunk_by_registration() -> None:
     found = of(carrier("registration", username="we", password="pw", transport="tcp"))
     assert list(found)[-1] == ("registration", TRUNK)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.asterisk import fake
 from tongdai.asterisk import events, translate
 from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Wait
-from tongdai.pbx.signals import Signal
+from tongdai.pbx.signals import Arrived, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 HOSTILE = st.text() | st.text(alphabet="0159+@.-aA\r\n\x00\"'`<>${}&,;()[]|\\/ %#*", max_size=40)
@@ -258,10 +258,23 @@ def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
     ],
 )
 def test_the_number_that_a_carrier_calls(dialled: str, to: list[str], number: str) -> None:
-    event = fake.recording("inbound_answered").events[0] | {"args": ["arrived", "trunk", dialled, *to]}
+    event = fake.recording("inbound_answered").events[0] | {"args": ["arrived", "trunk", dialled, "", *to]}
     heard = _signal(event)
     assert heard
     assert getattr(heard[1], "dialled", None) == number
+
+
+TRUNK = "01a208b1-0000-7000-8000-000000000009"
+
+
+def test_the_trunk_that_a_caller_has_proved_to_be() -> None:
+    event = fake.recording("inbound_answered").events[0]
+    own = _signal(event | {"args": ["arrived", "trunk", "19001919", "", "<sip:19001919@us>"]})
+    proved = _signal(event | {"args": ["arrived", "trunk", "19001919", TRUNK, "<sip:19001919@us>"]})
+    assert own
+    assert proved
+    assert isinstance(own[1], Arrived)
+    assert proved[1] == msgspec.structs.replace(own[1], endpoint=TRUNK)
 
 
 @UNHURRIED

@@ -110,6 +110,10 @@ class Office:
         await made.add_hotline(HOTLINE, made.trunk, destination="101", is_default=True)
         return made
 
+    def stranger(self, address: str = "127.9.9.9") -> AbstractAsyncContextManager[Carrier]:
+        """Somebody whose address no trunk has."""
+        return phones.carrier(self.place, address, sipp.free_port(address))
+
     async def reopen(self) -> None:
         """The database was started again."""
         await self.database.close()

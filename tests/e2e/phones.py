@@ -308,10 +308,15 @@ class Carrier(Caller):
     def host(self) -> str:
         return f"{self.address}:{self.port}"
 
-    async def calls(self, hotline: str, who: str = "0909000111", *, target: str = "") -> Talk:
-        """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's."""
+    async def calls(
+        self, hotline: str, who: str = "0909000111", *, target: str = "", login: tuple[str, str] | None = None
+    ) -> Talk:
+        """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's. `login`: user name and
+        password by which the carrier proves itself when it is asked to.
+        """
         to = f"sip:{hotline}@{self._place.switch}"
-        return await self._call(who, f"<sip:{who}@{self.address}>", to, target or to)
+        proof = ("-au", login[0], "-ap", login[1]) if login else ()
+        return await self._call(who, f"<sip:{who}@{self.address}>", to, target or to, *proof)
 
     async def member(self) -> Message:
         """The REGISTER of somebody who proved who it is."""

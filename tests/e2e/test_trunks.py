@@ -3,7 +3,6 @@
 from tests.e2e import phones
 from tests.e2e.company import HOTLINE, Company, Office
 from tests.e2e.phones import Phone, talk
-from tests.e2e.sipp import free_port
 
 
 async def test_a_trunk_by_address(company: Company) -> None:
@@ -39,6 +38,29 @@ async def test_a_trunk_by_digest(company: Company) -> None:
         await _is_called(alice, carrier)
 
 
+async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(company: Company, office: Office) -> None:
+    """A customer's own exchange, behind an address that nobody knows beforehand."""
+    login = f"branch-{company.uuid.hex[:8]}"
+    await company.change_trunk("trunk-password", auth="digest", username="customer7", login=login)
+    await office.knows(f"{login}@Tongdai")
+    async with company.phone("101") as alice, office.stranger() as exchange:
+        customer = await exchange.calls(HOTLINE, "0909000222", login=(login, "trunk-password"))
+        ring = await alice.rings()
+        assert ring.invite.header("From").startswith("<sip:0909000222@")
+        await ring.answer()
+        await customer.answered()
+        await talk(ring, customer)
+        await customer.hang_up()
+        await ring.over()
+        record = await company.api.cdr(customer.sip_call_id)
+        assert record == record | {"direction": 2, "hotline": HOTLINE, "from_number": "0909000222"}
+
+        for wrong in ((login, "another-password"), ("branch-8", "trunk-password"), ("101", "trunk-password")):
+            customer = await exchange.calls(HOTLINE, login=wrong)
+            assert await customer.refused() == 401
+        assert alice.untaken == 0
+
+
 async def test_a_trunk_by_registration(company: Company) -> None:
     async with company.phone("101") as alice, company.carrier("customer7", "trunk-password") as carrier:
         await company.change_trunk("trunk-password", auth="registration", username="customer7")
@@ -66,11 +88,7 @@ async def test_numbers_go_out_as_the_carrier_wants_them(company: Company) -> Non
 
 
 async def test_a_stranger_cannot_call_by_somebody_elses_trunk(company: Company, office: Office) -> None:
-    address = "127.9.9.9"
-    async with (
-        company.phone("101") as alice,
-        phones.carrier(office.place, address, free_port(address)) as stranger,
-    ):
+    async with company.phone("101") as alice, office.stranger() as stranger:
         call = await stranger.calls(HOTLINE)
         assert await call.refused() == 401
         assert alice.untaken == 0

@@ -14,6 +14,9 @@ Fields: TypeAlias = dict[str, str]
 
 KINDS = ("domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 MAX_CONTACTS = 5  # phones of one extension
+REALM = "Tongdai"
+"""Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
+lower case."""
 CODECS = "alaw,ulaw,g722,opus"
 
 _MEDIA: Fields = {
@@ -40,7 +43,9 @@ class Phone(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, frozen=True):
-    """A trunk. `host` may carry a port; `auth` is ip, digest or registration."""
+    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it proves itself with when
+    it calls from elsewhere than its addresses; "" for one that does not.
+    """
 
     trunk: str
     auth: str
@@ -51,6 +56,7 @@ class Carrier(msgspec.Struct, frozen=True):
     password: str
     from_user: str
     from_domain: str
+    login: str = ""
 
 
 def objects(phones: Iterable[Phone], carriers: Iterable[Carrier], aliases: Mapping[str, str]) -> Objects:
@@ -105,7 +111,9 @@ def _phone(phone: Phone) -> Objects:
 
 
 def _carrier(carrier: Carrier) -> Objects:
-    """An endpoint named by the trunk's UUID. Its calls come by address, or by digest, or by our registration's line."""
+    """An endpoint named by the trunk's UUID. Its calls come by address, or by our registration's line; or by digest, as
+    another endpoint.
+    """
     name, host = carrier.trunk, carrier.host
     uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
     has_auth = bool(carrier.username and carrier.password)
@@ -145,7 +153,32 @@ def _carrier(carrier: Carrier) -> Objects:
             "line": "yes",
             "endpoint": name,
         }
+    if carrier.login and carrier.password:
+        found |= _caller_by_digest(carrier)
     return found
+
+
+def _caller_by_digest(carrier: Carrier) -> Objects:
+    """Whoever proves to be the trunk, from any address: LOGIN@REALM is where Asterisk looks for it. No phone is called
+    so, nor another trunk; TD_TRUNK tells the dialplan whose call it is.
+    """
+    name = f"{carrier.login}@{REALM}"
+    return {
+        ("auth", name): {"auth_type": "digest", "username": carrier.login, "password": carrier.password},
+        ("endpoint", name): {
+            **_MEDIA,
+            "context": "trunk",
+            "auth": name,
+            "identify_by": "auth_username",
+            "set_var": f"TD_TRUNK={carrier.trunk}",
+            "trust_id_inbound": "yes",
+            "send_connected_line": "no",
+            "force_rport": "yes",
+            "rewrite_contact": "yes",
+            "allow_subscribe": "no",
+            "callerid": "",
+        },
+    }
 
 
 def _address(host: str) -> str:

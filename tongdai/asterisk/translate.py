@@ -70,7 +70,8 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
     channel, at = event.channel, events.moment(event.timestamp)
     match event.args:
         case ("arrived", "phone" | "trunk" as via, dialled, *rest):
-            number = dialled if dialled.lstrip("+").isdigit() else _to_user(rest) or dialled
+            trunk, to = (rest[0], rest[1:]) if rest and _TRUNK.fullmatch(rest[0]) else ("", rest)
+            number = dialled if dialled.lstrip("+").isdigit() else _to_user(to) or dialled
             call_uuid = call_id(channel)
             if call_uuid is None:
                 return None
@@ -79,7 +80,7 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
                 channel=channel.id,
                 at=at,
                 via="phone" if via == "phone" else "trunk",
-                endpoint=channel.endpoint,
+                endpoint=trunk or channel.endpoint,
                 dialled=number,
                 caller_number=channel.caller.number,
                 sip_call_id=channel.protocol_id,
@@ -228,6 +229,7 @@ def name(text: str) -> str:
     return re.sub(r'[\x00-\x1f\x7f"<>\\;,$|&^(){}\[\]]', "", text)[:64]
 
 
+_TRUNK = re.compile(r"[0-9a-f-]{36}")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ADDRESS = re.compile(r"[0-9]{2,8}@[a-z0-9.-]{1,254}")

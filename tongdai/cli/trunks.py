@@ -21,6 +21,11 @@ TRANSPORT = typer.Option(help="How SIP travels.")
 ADDRESSES = typer.Option(
     help="Where its calls come from: addresses and networks, comma-separated; none: its host.", show_default=False
 )
+LOGIN = typer.Option(
+    help="By which name, and the password, it may call from any address; with --auth digest its username, unless "
+    '"" is given.',
+    show_default=False,
+)
 USERNAME = typer.Option(help="For digest and registration.", show_default=False)
 PASSWORD = typer.Option(help='For digest and registration; "-" reads it from standard input.', show_default=False)
 FROM_USER = typer.Option(help="User of From in calls out, where the carrier wants one.", show_default=False)
@@ -40,6 +45,7 @@ def create(
     transport: Annotated[trunks.Transport, TRANSPORT] = "udp",
     addresses: Annotated[str, ADDRESSES] = "",
     username: Annotated[str, USERNAME] = "",
+    login: Annotated[str | None, LOGIN] = None,
     password: Annotated[str, PASSWORD] = "",
     from_user: Annotated[str, FROM_USER] = "",
     from_domain: Annotated[str, FROM_DOMAIN] = "",
@@ -61,6 +67,7 @@ def create(
         transport=transport,
         addresses=options.listed(addresses) or (),
         username=username,
+        login=(username if auth == "digest" else "") if login is None else login,
         from_user=from_user,
         from_domain=from_domain,
         number_format=number_format,
@@ -95,6 +102,7 @@ def update(
     transport: Annotated[trunks.Transport | None, TRANSPORT] = None,
     addresses: Annotated[str | None, ADDRESSES] = None,
     username: Annotated[str | None, USERNAME] = None,
+    login: Annotated[str | None, LOGIN] = None,
     password: Annotated[str | None, PASSWORD] = None,
     from_user: Annotated[str | None, FROM_USER] = None,
     from_domain: Annotated[str | None, FROM_DOMAIN] = None,
@@ -115,6 +123,7 @@ def update(
         transport=transport,
         addresses=options.listed(addresses),
         username=username,
+        login=login,
         from_user=from_user,
         from_domain=from_domain,
         number_format=number_format,

@@ -74,4 +74,5 @@ def _carrier(link: trunks.Link) -> provisioning.Carrier:
         password=link.password,
         from_user=trunk.from_user,
         from_domain=trunk.from_domain,
+        login=trunk.login,
     )

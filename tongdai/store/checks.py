@@ -14,6 +14,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")  # RFC 11
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
 _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")  # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
+_SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")  # no @: a name that leads to one trunk, and to no phone
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{8,128}")  # visible ASCII, but no " ' ; \
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
@@ -84,6 +85,13 @@ def sip_user(text: str, field: str) -> str:
     """A SIP user name, or ""."""
     if not _SIP_USER.fullmatch(text):
         raise errors.Invalid("at most 128 letters, digits and . _ + ~ * @ -", field=field)
+    return text
+
+
+def sip_login(text: str, field: str = "login") -> str:
+    """A name that a trunk proves itself by, or ""."""
+    if not _SIP_LOGIN.fullmatch(text):
+        raise errors.Invalid("at most 63 letters, digits and . _ + ~ * -", field=field)
     return text
 
 

@@ -10,6 +10,7 @@ _CONFLICTS = {
     "users_api_key_digest_key": ("api_key", "this API key is taken"),
     "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
     "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
+    "trunks_one_login": ("login", "another trunk calls by this name already: give another --login"),
     "hotlines_pkey": ("number", "this hotline exists already"),
     "hotlines_trunk_uuid_canonical_key": ("number", "another domain has this hotline on the same trunk"),
     "hotlines_one_default": ("is_default", "another hotline is the default"),

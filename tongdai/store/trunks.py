@@ -18,7 +18,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk as its operator knows it, without its password. `host` has :port where it is not 5060.
 
     `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges; "registration", we register too.
-    `addresses`: where its calls come from, IP addresses or networks; () means `host`.
+    `addresses`: where its calls come from, IP addresses or networks; () means `host`. `login`: by which name, and its
+    password, it may call from anywhere else too; "": it may not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     transport: Transport = "udp"
     addresses: tuple[str, ...] = ()
     username: str = ""
+    login: str = ""
     from_user: str = ""
     from_domain: str = ""
     number_format: directory.NumberFormat = "national"
@@ -51,8 +53,8 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
     await tx.execute(
         """
         INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses, username, from_user,
-                            from_domain, number_format, shared, max_calls, enabled, password_sealed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                            from_domain, number_format, shared, max_calls, enabled, password_sealed, login)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         domain_uuid,
         trunk.trunk_uuid,
@@ -69,6 +71,7 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
         trunk.max_calls,
         trunk.enabled,
         seal.seal(checks.sip_secret(password)) if password else None,
+        trunk.login,
     )
 
 
@@ -115,7 +118,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
         """
         UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7, username = $8,
           from_user = $9, from_domain = $10, number_format = $11,
-          shared = $12, max_calls = $13, enabled = $14, password_sealed = $15
+          shared = $12, max_calls = $13, enabled = $14, password_sealed = $15, login = $16
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
@@ -133,6 +136,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
         trunk.max_calls,
         trunk.enabled,
         sealed,
+        trunk.login,
     )
     if not trunk.shared:
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
@@ -210,4 +214,7 @@ def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
         raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="username")
     if trunk.auth != "ip" and not has_password:
         raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="password")
+    checks.sip_login(trunk.login)
+    if trunk.login and not has_password:
+        raise errors.Invalid("is needed for a trunk with a login", field="password")
     return msgspec.structs.replace(trunk, addresses=checks.networks(trunk.addresses))
