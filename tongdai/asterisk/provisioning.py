@@ -43,8 +43,8 @@ class Phone(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, frozen=True):
-    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it proves itself with when
-    it calls from elsewhere than its addresses; "" for one that does not.
+    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it proves itself with
+    when it calls from elsewhere than its addresses; "" for one that does not.
     """
 
     trunk: str
