@@ -1,5 +1,6 @@
 """tongdai doctor: finds what is wrong, says how to mend it, and says nothing is wrong where nothing is."""
 
+import asyncio
 import json
 import os
 import socket
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import free_address, run
-from tongdai.store import db
+from tongdai.store import db, migrate
 
 DOMAIN = "sales.example.vn"
 SECRET = "a master key of thirty-two characters or more"
@@ -47,7 +48,7 @@ def test_a_running_instance_is_well(running: dict[str, str], ready: Any) -> None
     assert examined.exit_code == 0
     for check in ("python", "data folder", "master key", "disk", "postgresql", "asterisk", "http", "sip", "rtp"):
         assert examined.states(check) == ["ok"], check
-    for check in ("api", "switch", "database", "secrets"):
+    for check in ("api", "switch", "database", "wall", "secrets"):
         assert examined.states(check) == ["ok"], check
     assert examined.found("http") == f"{running['TONGDAI_HTTP']} is ours"
     assert examined.found("sip") == f"{running['TONGDAI_SIP']} is ours"
@@ -235,6 +236,16 @@ def test_another_master_key_is_told(empty: dict[str, str]) -> None:
     assert Examined(empty).states("secrets") == ["ok"]
     examined = Examined({**empty, "TONGDAI_SECRET": SECRET[::-1]})
     assert examined.failed == {"secrets"}
+
+
+async def test_a_gap_in_the_wall_between_domains_is_told(empty: dict[str, str]) -> None:
+    await migrate.apply(empty["TONGDAI_DSN"])
+    tx = await db.connect(empty["TONGDAI_DSN"])
+    await tx.execute("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY")
+    await tx.close()
+    examined = await asyncio.to_thread(Examined, empty)
+    assert examined.failed == {"wall"}
+    assert "cdrs has no row security" in examined.found("wall")
 
 
 def test_a_demo_left_behind_is_told(empty: dict[str, str]) -> None:

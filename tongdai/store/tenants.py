@@ -72,6 +72,8 @@ async def gaps(tx: db.Tx) -> Sequence[str]:
         )
         SELECT $1 || ' is not there' AS gap WHERE NOT EXISTS (SELECT FROM tenant)
         UNION ALL SELECT $1 || ' passes through every policy' FROM tenant WHERE passes
+        UNION ALL SELECT session_user || ' may not act as ' || $1 FROM tenant
+          WHERE NOT pg_has_role(session_user, tenant.oid, 'MEMBER')
         UNION ALL SELECT relname || ' has no row security' FROM relation
           WHERE is_tenants AND NOT relispartition AND relkind IN ('r', 'p') AND NOT relrowsecurity
         UNION ALL SELECT relname || ' shows more than one domain' FROM relation

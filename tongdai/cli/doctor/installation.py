@@ -1,6 +1,6 @@
 """What runs and what is set up: database, switch, domains with their phones and trunks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from tongdai.cli.doctor.finding import Finding, fail, ok, warn
 from tongdai.pbx.directory import Directory
 from tongdai.sandbox import demo
 from tongdai.settings import Settings
-from tongdai.store import db, directory, domains, migrate, server, users
+from tongdai.store import db, directory, domains, migrate, server, tenants, users
 
 ANSWER_S = 3.0
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
@@ -136,9 +136,16 @@ async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Find
     await database.open()
     try:
         async with database.connection() as tx:
-            return await _tenants(known, tx, endpoints)
+            return [_wall(await tenants.gaps(tx)), *await _tenants(known, tx, endpoints)]
     finally:
         await database.close()
+
+
+def _wall(gaps: Sequence[str]) -> Finding:
+    if gaps:
+        mend = "As the database's administrator undo what made them; docs/security.md tells what must be so."
+        return fail("wall", f"the wall between domains has gaps: {'; '.join(gaps)}", mend)
+    return ok("wall", "PostgreSQL keeps domains apart")
 
 
 async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Finding]:

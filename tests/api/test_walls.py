@@ -1,0 +1,159 @@
+"""The second wall holds alone: every statement of every operation, asked on behalf of another domain, finds nothing.
+
+That is what would happen if the first wall had a hole, so that an operation asked for another domain's things.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+import msgspec
+import pytest
+
+from tests.api.conftest import move_in, serve
+from tests.api.test_isolation import ROWS, furnish
+from tongdai import api
+from tongdai.pbx.directory import Domain
+from tongdai.seal import Seal
+from tongdai.store import db
+from tongdai.store.tenants import Tenants
+
+READ = {"users", "domains", "cdrs", "cdr_ids", "cdr_days", "subscriptions", "commands", "hotlines"}
+VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
+
+
+class Burglar:
+    """A connection, or a statement of one, whose every question is asked by a stranger first. `found`: by its owner."""
+
+    def __init__(self, real: Any, stranger: Any, found: set[str], sql: str = "") -> None:
+        self._real, self._stranger, self._found, self._sql = real, stranger, found, sql
+
+    def __getattr__(self, name: str) -> Any:
+        return self._asked_twice(name) if name in VERBS else getattr(self._real, name)
+
+    def _asked_twice(self, verb: str) -> Any:
+        async def ask(*given: Any, **options: Any) -> Any:
+            sql = self._sql or given[0]
+            seen = await _in_vain(self._stranger, verb, *given, **options)
+            assert is_nothing(seen), f"a stranger sees {seen!r} by {sql}"
+            result = await getattr(self._real, verb)(*given, **options)
+            if not is_nothing(result):
+                self._found.update(re.findall(r"(?:FROM|INTO|JOIN) (\w+)", sql))
+            return result
+
+        return ask
+
+    async def prepare(self, sql: str, **options: Any) -> "Burglar":
+        return Burglar(
+            await self._real.prepare(sql, **options), await self._stranger.prepare(sql, **options), self._found, sql
+        )
+
+
+async def _in_vain(stranger: Any, verb: str, *given: Any, **options: Any) -> Any:
+    """What the stranger gets; nothing it does stays."""
+    if isinstance(stranger, asyncpg.Connection):
+        undone = stranger.transaction()
+        await undone.start()
+        try:
+            with suppress(asyncpg.InsufficientPrivilegeError):
+                return await getattr(stranger, verb)(*given, **options)
+        finally:
+            await undone.rollback()
+        return None
+    return await getattr(stranger, verb)(*given, **options)
+
+
+def is_nothing(result: Any) -> bool:
+    """No rows; or a row of counts that are 0; or the status of a statement that touched no row."""
+    if isinstance(result, list):
+        return all(is_nothing(row) for row in result)
+    if isinstance(result, asyncpg.Record):
+        return not any(result.values())
+    return result in (None, 0, False, "") or str(result).endswith(" 0")
+
+
+class Burgled(Tenants):
+    """The tenants' connections, each with a stranger at the door: of a domain that is there, and not the asker's."""
+
+    def __init__(self, real: Tenants, stranger: UUID) -> None:
+        self._real, self._stranger = real, stranger
+        self.found: set[str] = set()
+
+    @asynccontextmanager
+    async def connection(self, domain_uuid: UUID) -> AsyncIterator[Any]:
+        async with self._real.connection(domain_uuid) as tx, self._real.connection(self._stranger) as stranger:
+            yield Burglar(tx, stranger, self.found)
+
+    @asynccontextmanager
+    async def transaction(self, domain_uuid: UUID) -> AsyncIterator[Any]:
+        async with self._real.transaction(domain_uuid) as tx, self._real.connection(self._stranger) as stranger:
+            yield Burglar(tx, stranger, self.found)
+
+
+class Overheard(db.Database):
+    """The owner's connections. `uses` counts them."""
+
+    uses = 0
+
+    @asynccontextmanager
+    async def connection(self, prefer: Any = None) -> AsyncIterator[db.Tx]:
+        self.uses += 1
+        async with super().connection(prefer) as tx:
+            yield tx
+
+
+class Open(Tenants):
+    """No wall: the owner's connections."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:  # noqa: ARG002 that is the point
+        async with self._database.connection() as tx:
+            yield tx
+
+
+@pytest.fixture
+async def overheard(database: db.Database) -> AsyncIterator[Overheard]:
+    overheard = Overheard(database.dsn, size=2)
+    await overheard.open()
+    yield overheard
+    await overheard.close()
+
+
+@pytest.fixture
+def burgled(tenants: Tenants, domain: Domain) -> Burgled:
+    return Burgled(tenants, domain.domain_uuid)
+
+
+async def test_no_statement_of_any_operation_shows_a_stranger_anything(
+    database: db.Database, burgled: Burgled, overheard: Overheard, seal: Seal, deps: api.Deps
+) -> None:
+    async for url in serve(msgspec.structs.replace(deps, tenants=burgled, database=overheard)):
+        async with aiohttp.ClientSession(url) as session:
+            document = await (await session.get("/schema/openapi.json")).json()
+            for (method, path), proof in ROWS.items():
+                own, other = [
+                    await furnish(database, seal, deps, await move_in(database, seal, session)) for _ in range(2)
+                ]
+                overheard.uses = 0
+                await proof(own, other, database)
+                if document["paths"][path][method]["security"]:
+                    assert overheard.uses == 0, f"{method} {path} asks past the wall"
+
+    assert burgled.found >= READ, "what was looked for is what is there to be found"
+
+
+async def test_without_the_wall_the_stranger_sees_something(
+    database: db.Database, seal: Seal, deps: api.Deps, domain: Domain
+) -> None:
+    burgled = Burgled(Open(database), domain.domain_uuid)
+    async for url in serve(msgspec.structs.replace(deps, tenants=burgled)):
+        async with aiohttp.ClientSession(url) as session:
+            tenant = await move_in(database, seal, session)
+            await tenant.client.get("/v1/event", expect=500)

@@ -1,0 +1,215 @@
+"""The second wall between tenants, on PostgreSQL itself: what a connection of one domain can see and do."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import msgspec
+import pytest
+
+from tests.store.samples import record
+from tongdai import errors, ids
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import cdrs, db, domains, migrate, server, subscriptions, tenants, users
+from tongdai.store.tenants import Tenants
+
+PARTITION = """
+CREATE TABLE p (domain_uuid uuid) PARTITION BY HASH (domain_uuid);
+ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON p USING (domain_uuid = current_setting('tongdai.domain')::uuid);
+CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+GRANT SELECT ON p1 TO PUBLIC;
+"""
+
+
+@pytest.fixture
+async def neighbour(database: db.Database) -> directory.Domain:
+    async with database.transaction() as tx:
+        return await domains.insert(tx, f"d{ids.new().hex}.example.vn")
+
+
+@pytest.fixture
+async def single(database: db.Database) -> AsyncIterator[Tenants]:
+    """With one connection, which all domains take turns on."""
+    single = Tenants(database.dsn, size=1)
+    await single.open()
+    yield single
+    await single.close()
+
+
+async def test_a_connection_shows_one_domain_whoever_had_it_before(
+    database: db.Database, single: Tenants, domain: directory.Domain, neighbour: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        await cdrs.insert_many(tx, [record(one.domain_uuid) for one in (domain, neighbour, neighbour)])
+
+    for one, count in ((domain, 1), (neighbour, 2), (domain, 1)):
+        async with single.connection(one.domain_uuid) as tx:
+            assert await tx.fetchval("SELECT array_agg(DISTINCT domain_uuid) FROM cdrs") == [one.domain_uuid]
+            assert await tx.fetchval("SELECT count(*) FROM cdrs") == count
+            assert await tx.fetchval("SELECT array_agg(name) FROM domains") == [one.name]
+
+
+async def test_a_transaction_that_fails_leaves_the_right_domain(
+    single: Tenants, domain: directory.Domain, neighbour: directory.Domain
+) -> None:
+    for one in (domain, neighbour):
+        with pytest.raises(ZeroDivisionError):
+            async with single.transaction(one.domain_uuid):
+                raise ZeroDivisionError
+        async with single.transaction(one.domain_uuid) as tx:
+            assert await tx.fetchval("SELECT name FROM domains") == one.name
+
+
+async def test_a_connection_that_names_no_domain_sees_nothing(
+    database: db.Database, domain: directory.Domain, single: Tenants
+) -> None:
+    tx = await db.connect(database.dsn, role=tenants.ROLE)
+    try:
+        for table in ("domains", "cdrs", "subscriptions", "commands"):
+            assert await tx.fetchval("SELECT count(*) FROM " + table) == 0  # noqa: S608
+        await tx.execute("SET tongdai.domain = ''")
+        assert await tx.fetchval("SELECT count(*) FROM domains") == 0
+    finally:
+        await tx.close()
+
+
+async def test_nothing_is_written_into_another_domain(
+    tenants: Tenants, seal: Seal, domain: directory.Domain, neighbour: directory.Domain
+) -> None:
+    async with tenants.transaction(neighbour.domain_uuid) as tx:
+        made = await subscriptions.insert(
+            tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://a.vn/"
+        )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with tenants.transaction(domain.domain_uuid) as tx:
+            await subscriptions.insert(tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://b.vn/")
+    with pytest.raises(errors.NotFound):
+        async with tenants.transaction(domain.domain_uuid) as tx:
+            await subscriptions.delete(tx, neighbour.domain_uuid, made.subscription_uuid)
+    async with tenants.connection(neighbour.domain_uuid) as tx:
+        assert [made.callback_url] == [
+            one.callback_url for one in await subscriptions.list(tx, neighbour.domain_uuid, seal)
+        ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT password_hash FROM users",
+        "SELECT api_key_sealed FROM users",
+        "SELECT digest_md5 FROM extensions",
+        "SELECT password_sealed FROM trunks",
+        "SELECT * FROM nodes",
+        "SELECT * FROM migrations",
+        "UPDATE domains SET max_calls = 1000",
+        "UPDATE cdrs SET billsec = 0",
+        "DELETE FROM cdrs",
+        "CREATE TABLE mine ()",
+        "ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant ON cdrs",
+        "SET row_security = off; SELECT * FROM cdrs",
+    ],
+)
+async def test_what_the_api_does_not_need_it_may_not(
+    database: db.Database, seal: Seal, domain: directory.Domain, statement: str
+) -> None:
+    async with database.transaction() as tx:
+        await users.insert(tx, domain.domain_uuid, seal, "foo", "correct horse")
+        await cdrs.insert_many(tx, [record(domain.domain_uuid)])
+    tx = await db.connect(database.dsn, role=tenants.ROLE)
+    try:
+        await tx.execute("SELECT set_config('tongdai.domain', $1, false)", str(domain.domain_uuid))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tx.execute(statement)
+    finally:
+        await tx.close()
+
+
+async def test_every_table_that_holds_domains_is_behind_the_wall(database: db.Database) -> None:
+    """A table that fails this lacks what migration 0007 does for the others."""
+    async with database.connection() as tx:
+        assert await tenants.gaps(tx) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "gap"),
+    [
+        ("CREATE TABLE things (domain_uuid uuid)", "things has no row security"),
+        ("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY", "cdrs has no row security"),
+        ("DROP POLICY tenant ON cdrs", "cdrs shows more than one domain"),
+        ("CREATE POLICY more ON cdrs USING (true)", "cdrs shows more than one domain"),
+        ("GRANT SELECT ON nodes TO tongdai_tenant", "tongdai_tenant reaches nodes"),
+        ("CREATE VIEW v AS SELECT * FROM cdrs; GRANT SELECT ON v TO tongdai_tenant", "tongdai_tenant reaches v"),
+        (PARTITION, "tongdai_tenant reaches p1"),
+    ],
+)
+async def test_a_gap_is_found(database: db.Database, statement: str, gap: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.transaction() as tx:
+            await tx.execute(statement)
+            assert gap in await tenants.gaps(tx)
+            raise ZeroDivisionError  # undo it
+
+
+@pytest.fixture
+async def fresh(tmp_path: Path) -> AsyncIterator[tuple[str, db.Tx]]:
+    """The DSN of a PostgreSQL of somebody else's, where the owner of our database may make no roles; its superuser."""
+    running = await server.start(tmp_path / "postgres", {"fsync": "off"})
+    login = msgspec.json.decode((tmp_path / "postgres" / "login.json").read_bytes(), type=server.Login)
+    host = parse_qs(urlsplit(running.dsn).query)["host"][0]
+    admin = await asyncpg.connect(host=host, user="postgres", password=login.superuser, database="tongdai")
+    await admin.execute("DROP ROLE tongdai_tenant")
+    yield running.dsn, admin
+    await admin.close()
+    await running.stop()
+
+
+async def test_an_owner_who_may_not_make_the_role_is_told_what_to_have_done(
+    fresh: tuple[str, db.Tx],
+) -> None:
+    dsn, admin = fresh
+    with pytest.raises(errors.SetupError, match="An administrator must do it once") as refused:
+        await migrate.apply(dsn)
+    await admin.execute(str(refused.value).partition("once: ")[2])
+
+    await migrate.apply(dsn)
+    await _stands(dsn)
+
+
+async def test_an_owner_who_may_make_roles_needs_nobody(
+    fresh: tuple[str, db.Tx],
+) -> None:
+    dsn, admin = fresh
+    await admin.execute("ALTER ROLE tongdai CREATEROLE")
+
+    await migrate.apply(dsn)
+    await _stands(dsn)
+
+
+async def test_without_the_wall_nothing_opens(fresh: tuple[str, db.Tx]) -> None:
+    dsn, admin = fresh
+    with pytest.raises(errors.SetupError, match="tongdai_tenant"):
+        await Tenants(dsn).open()
+
+    await admin.execute("CREATE ROLE tongdai_tenant NOLOGIN")
+    with pytest.raises(errors.SetupError, match="tongdai_tenant"):
+        await Tenants(dsn).open()
+
+    await admin.execute("GRANT tongdai_tenant TO tongdai")
+    await migrate.apply(dsn)
+    await _stands(dsn)
+    await admin.execute("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY")
+    with pytest.raises(errors.SetupError, match="cdrs has no row security"):
+        await Tenants(dsn).open()
+    await admin.execute("ALTER TABLE cdrs ENABLE ROW LEVEL SECURITY; ALTER ROLE tongdai_tenant BYPASSRLS")
+    with pytest.raises(errors.SetupError, match="passes through every policy"):
+        await Tenants(dsn).open()
+
+
+async def _stands(dsn: str) -> None:
+    opened = Tenants(dsn, size=1)
+    await opened.open()
+    await opened.close()
