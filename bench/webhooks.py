@@ -168,7 +168,7 @@ async def publish(database: db.Database, published: Sequence[events.Event]) -> N
 
 async def owed(database: db.Database) -> int:
     async with database.connection() as tx:
-        count: int = await tx.fetchval("SELECT count(*) FROM deliveries WHERE state = 'due'")
+        count: int = await tx.fetchval("SELECT count(*) FROM deliveries")
         return count
 
 

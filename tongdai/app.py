@@ -228,7 +228,8 @@ async def _engine(
         await provisioner.now()
 
     steering = (engine.switch.run, recovery.run, desk.run, provisioner.run)
-    keeping = lambda: housekeeping.run(database, place.recordings)  # noqa: E731 -- one of those that run
+    days = {"attempts": settings.delivery_log_days}
+    keeping = lambda: housekeeping.run(database, place.recordings, days)  # noqa: E731 -- one of those that run
     return engine, desk, _lead(leader, engine, prepared, (*steering, keeping))
 
 

@@ -85,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_allow: Annotated[
         str, _says("Networks that callbacks may reach although they are private, as CIDRs with commas between.")
     ] = ""
+    delivery_log_days: Annotated[int, _says("How long the log of deliveries to webhooks is kept, in days.")] = 30
     cors_origins: Annotated[
         str, _says("Origins of web pages that may call the API, with commas between; `*`: all.")
     ] = "*"
@@ -220,4 +221,5 @@ _CHECKS = {
     "callback_allow": networks,
     "secret": _secret,
     "token_life_s": _positive,
+    "delivery_log_days": _positive,
 }

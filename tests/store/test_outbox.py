@@ -116,10 +116,8 @@ async def test_every_enabled_subscription_of_that_event_gets_a_delivery(
     await publish(database, [samples.event(domain, "hangup")])
 
     async with database.connection() as tx:
-        rows = await tx.fetch(
-            "SELECT subscription_uuid, state FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid
-        )
-    assert {(row["subscription_uuid"], row["state"]) for row in rows} == {(uuid, "due") for uuid in wanted}
+        rows = await tx.fetch("SELECT subscription_uuid FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid)
+    assert sorted(row["subscription_uuid"] for row in rows) == sorted(wanted)
 
 
 async def test_subscriptions_of_one_url_share_an_endpoint_in_their_domain_alone(

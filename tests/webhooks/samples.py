@@ -75,6 +75,7 @@ async def pass_time(database: db.Database, seconds: float) -> None:
             ("events", "created_at"),
             ("deliveries", "created_at"),
             ("deliveries", "due_at"),
+            ("deliveries", "leased_until"),
             ("subscriptions", "failing_since"),
         ):
             await tx.execute(f"UPDATE {table} SET {column} = {column} - $1::interval", timedelta(seconds=seconds))  # noqa: S608
@@ -88,9 +89,18 @@ async def attempts(database: db.Database) -> list[tuple[int, int, str]]:
 
 
 async def states(database: db.Database) -> list[str]:
-    """The deliveries' states, in the order of their events."""
+    """The deliveries' states, in the order of their events: those that are due, and how the others ended."""
     async with database.connection() as tx:
-        rows = await tx.fetch("SELECT state FROM deliveries ORDER BY domain_uuid, seq, subscription_uuid")
+        rows = await tx.fetch(
+            """
+            SELECT CASE WHEN deliveries.seq IS NULL THEN ended.state ELSE 'due' END AS state
+            FROM deliveries FULL JOIN (
+              SELECT DISTINCT ON (domain_uuid, subscription_uuid, seq) * FROM attempts WHERE state <> 'due'
+              ORDER BY domain_uuid, subscription_uuid, seq, at DESC
+            ) AS ended USING (domain_uuid, subscription_uuid, seq)
+            ORDER BY domain_uuid, seq, subscription_uuid
+            """
+        )
     return [row["state"] for row in rows]
 
 
@@ -114,4 +124,4 @@ async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
 async def empty(database: db.Database) -> None:
     """No domain is left, and nothing of one."""
     async with database.connection() as tx:
-        await tx.execute("TRUNCATE domains CASCADE")
+        await tx.execute("TRUNCATE domains, deliveries, attempts CASCADE")

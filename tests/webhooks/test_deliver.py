@@ -20,7 +20,7 @@ from tests.webhooks.receivers import Received, Receiver, listening, receiving
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries
+from tongdai.store import db, deliveries, subscriptions
 from tongdai.webhooks import deliver, retry
 from tongdai.webhooks.client import Client, Limits
 from tongdai.webhooks.deliver import Dispatcher
@@ -335,7 +335,7 @@ async def test_a_subscription_that_is_deleted_meanwhile_disturbs_nobody(
         await samples.publish(database, samples.event(domain, "ringing"))
         await until(lambda: receiver.requests)
         async with database.connection() as tx:
-            await tx.execute("DELETE FROM subscriptions WHERE subscription_uuid = $1", deleted)
+            await subscriptions.delete(tx, domain.domain_uuid, deleted)
         is_gone.set()
         await samples.publish(database, samples.event(domain, "hangup"))
         await settled(database, "delivered")

@@ -1,12 +1,13 @@
-"""What is no longer needed goes: recordings past their domain's time, commands long answered."""
+"""What is no longer needed goes: recordings past their domain's time, commands long answered, old partitions."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
 from tongdai import errors
-from tongdai.store import cdrs, commands, db, recordings
+from tongdai.store import cdrs, commands, db, deliveries, partitions, recordings
 
 log = structlog.get_logger()
 
@@ -14,18 +15,25 @@ EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 
 
-async def run(database: db.Database, folder: Path, every_s: float = EVERY_S) -> None:
-    """Until cancelled."""
+async def run(database: db.Database, folder: Path, days: Mapping[str, int], every_s: float = EVERY_S) -> None:
+    """Until cancelled. `days`: how long each table in partitions is kept."""
     while True:
         try:
+            dropped = await keep_partitions(database, days)
             gone = await expire_recordings(database, folder)
             async with database.connection() as tx:
-                purged = await commands.purge(tx, COMMANDS_S)
-            if gone or purged:
-                log.info("housekeeping.done", recordings=gone, commands=purged)
+                purged, swept = await commands.purge(tx, COMMANDS_S), await deliveries.sweep(tx)
+            if gone or purged or dropped or swept:
+                log.info("housekeeping.done", recordings=gone, commands=purged, partitions=dropped, deliveries=swept)
         except errors.Unavailable as reason:
             log.warning("housekeeping.waiting", why=str(reason))
         await asyncio.sleep(every_s)
+
+
+async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
+    """Each table has its partitions for the next days and none past its own. How many were dropped."""
+    async with database.connection() as tx:
+        return sum([await partitions.keep(tx, table, kept) for table, kept in days.items()])
 
 
 async def expire_recordings(database: db.Database, folder: Path) -> int:

@@ -1,7 +1,8 @@
-"""Deliveries: claimed for a while by whoever sends them, and settled by what came of it.
+"""Deliveries that are due: claimed for a while by whoever sends them, and settled by what came of it.
 
 Across domains, unlike the rest of `store`: one dispatcher serves all. Deliveries wait in lanes, one for each endpoint
-(a callback URL of a domain). All times are the database's, so the clocks of dispatchers need not agree.
+(a callback URL of a domain). All times are the database's, so the clocks of dispatchers need not agree. What is
+delivered or given up is here no more; what became of it is in the log (`attempts`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,17 +30,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     event_uuid: UUID
     body: str  # the JSON
     callback_url: str
+    is_elsewhere: bool  # not the subscription's own URL: how it goes there says nothing about the subscription
     callback_apikey_sealed: bytes | None
     secret_sealed: bytes
+    previous_secret_sealed: bytes | None  # signs too, while the secret is being replaced
     is_enabled: bool  # the subscription; what is left of a disabled one is to be settled as failed
     is_failing: bool  # the subscription's latest delivery failed
     attempts: int  # so far
-    created_at: datetime
+    created_at: datetime  # the event
     leased_until: datetime
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One POST, for the log. `status` is 0 where there was no answer; `error` is for the subscriber to read."""
+    """One POST, for the log, or why there was none. `status` is 0 where there was no answer; `error` is for the
+    subscriber to read.
+    """
 
     at: datetime
     status: int
@@ -48,7 +53,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a claimed delivery; without an attempt it is given back, or dropped."""
+    """What came of a claimed delivery; without an attempt it is given back."""
 
     delivery: Delivery
     state: State
@@ -59,7 +64,8 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def is_news(self) -> bool:
         """Whether the subscription, and not the delivery alone, is to know."""
-        return self.attempt is not None and (self.state != "delivered" or self.delivery.is_failing)
+        is_told = self.attempt is not None and self.delivery.is_enabled and not self.delivery.is_elsewhere
+        return is_told and (self.state != "delivered" or self.delivery.is_failing)
 
 
 class Disabled(msgspec.Struct, frozen=True):
@@ -71,19 +77,28 @@ class Disabled(msgspec.Struct, frozen=True):
     disabled_reason: str
 
 
+class Settled(msgspec.Struct, frozen=True):
+    """What is known once outcomes are stored: subscriptions disabled now, and endpoints with more that is due."""
+
+    disabled: Sequence[Disabled]
+    due: Sequence[UUID]
+
+
 async def due_endpoints(tx: db.Tx) -> list[UUID]:
     """The endpoints with something due. Costs a look at the head of each lane, however long the lanes are."""
     rows = await tx.fetch(
         """
         WITH RECURSIVE lanes AS (
-          (SELECT endpoint, due_at FROM deliveries WHERE state = 'due' ORDER BY endpoint, due_at LIMIT 1)
+          (SELECT endpoint FROM deliveries ORDER BY endpoint LIMIT 1)
           UNION ALL
-          SELECT next.endpoint, next.due_at FROM lanes CROSS JOIN LATERAL (
-            SELECT endpoint, due_at FROM deliveries
-            WHERE state = 'due' AND endpoint > lanes.endpoint ORDER BY endpoint, due_at LIMIT 1
+          SELECT next.endpoint FROM lanes CROSS JOIN LATERAL (
+            SELECT endpoint FROM deliveries WHERE endpoint > lanes.endpoint ORDER BY endpoint LIMIT 1
           ) AS next
         )
-        SELECT endpoint FROM lanes WHERE due_at <= now()
+        SELECT endpoint FROM lanes WHERE (
+          SELECT true FROM deliveries
+          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND leased_until <= now() LIMIT 1
+        )
         """
     )
     return [row["endpoint"] for row in rows]
@@ -91,9 +106,7 @@ async def due_endpoints(tx: db.Tx) -> list[UUID]:
 
 async def count_owed(tx: db.Tx) -> int:
     """How many deliveries are neither delivered nor given up; counts up to 100,000."""
-    owed: int = await tx.fetchval(
-        "SELECT count(*) FROM (SELECT FROM deliveries WHERE state = 'due' LIMIT 100000) AS owed"
-    )
+    owed: int = await tx.fetchval("SELECT count(*) FROM (SELECT FROM deliveries LIMIT 100000) AS owed")
     return owed
 
 
@@ -119,32 +132,36 @@ async def claim(
         ), heads AS (
           SELECT due.* FROM lanes CROSS JOIN LATERAL (
             SELECT domain_uuid, subscription_uuid, seq FROM deliveries AS delivery
-            WHERE endpoint = lanes.endpoint AND state = 'due'
+            WHERE endpoint = lanes.endpoint AND leased_until <= now()
               AND due_at <= CASE WHEN lanes.room > 1 THEN now() ELSE COALESCE((
                 -- A failing endpoint may have thousands at its head that wait for others: a look at a few is enough.
                 SELECT due_at FROM deliveries AS ahead
-                WHERE ahead.endpoint = lanes.endpoint AND ahead.state = 'due' AND ahead.due_at <= now()
+                WHERE ahead.endpoint = lanes.endpoint AND ahead.due_at <= now()
                 ORDER BY due_at OFFSET 64 LIMIT 1
               ), now()) END
               AND (  -- not NOT EXISTS: planned as a join, it reads whole lanes where statistics are old
                 SELECT seq FROM deliveries AS earlier
                 WHERE earlier.endpoint = delivery.endpoint AND earlier.call_uuid = delivery.call_uuid
-                  AND earlier.seq < delivery.seq AND earlier.state = 'due'
+                  AND earlier.seq < delivery.seq
                   AND earlier.created_at > now() - interval '30 seconds'
                 LIMIT 1
               ) IS NULL
             ORDER BY due_at, seq LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
           ) AS due LIMIT 500
         ), leased AS (
-          UPDATE deliveries SET due_at = now() + $5 FROM heads
+          UPDATE deliveries SET leased_until = now() + $5 FROM heads
           WHERE deliveries.domain_uuid = heads.domain_uuid
             AND deliveries.subscription_uuid = heads.subscription_uuid AND deliveries.seq = heads.seq
           RETURNING deliveries.*
         )
-        SELECT leased.domain_uuid, subscription_uuid, seq, leased.endpoint, event_uuid, body, callback_url,
-               callback_apikey_sealed, secret_sealed, enabled AS is_enabled, failing_since IS NOT NULL AS is_failing,
-               attempts, leased.created_at, due_at AS leased_until
-        FROM leased JOIN events USING (domain_uuid, seq) JOIN subscriptions USING (domain_uuid, subscription_uuid)
+        SELECT leased.domain_uuid, subscription_uuid, seq, leased.endpoint, event_uuid, body,
+               COALESCE(leased.callback_url, subscriptions.callback_url) AS callback_url,
+               leased.callback_url IS NOT NULL AS is_elsewhere, callback_apikey_sealed, secret_sealed,
+               CASE WHEN previous_secret_until > now() THEN previous_secret_sealed END AS previous_secret_sealed,
+               enabled OR leased.callback_url IS NOT NULL AS is_enabled, failing_since IS NOT NULL AS is_failing,
+               attempts, leased.created_at, leased_until
+        FROM leased JOIN events USING (domain_uuid, seq, created_at)
+             JOIN subscriptions USING (domain_uuid, subscription_uuid)
         -- The commit waits for no disk: a lease that PostgreSQL loses in a crash is only claimed again.
         CROSS JOIN set_config('synchronous_commit', 'off', true)
         ORDER BY leased.created_at, seq
@@ -158,47 +175,83 @@ async def claim(
     return db.structs(rows, Delivery)
 
 
-async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float) -> list[Disabled]:
+async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float) -> Settled:
     """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
 
-    A subscription with nothing but failures for `disable_after_s` is disabled. Returns those disabled now. An outcome
-    whose lease ran out changes nothing when somebody else has claimed the delivery since, unless it was delivered.
-    One statement, unless there is news.
+    A subscription with nothing but failures for `disable_after_s` is disabled. An outcome whose lease ran out changes
+    nothing when somebody else has claimed the delivery since, unless it was delivered. One statement, unless there is
+    news.
     """
     disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)  # locks first what deleting one locks first
     attempts = [outcome.attempt for outcome in outcomes]
-    await tx.execute(
+    rows = await tx.fetch(
         """
         WITH given AS (
-          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::interval[],
-                               $7::int[], $8::timestamptz[], $9::int[], $10::int[], $11::text[])
-            AS t (domain_uuid, subscription_uuid, seq, leased_until,
-                  state, delay, attempt, at, status, latency_ms, error)
-        ), settled AS (
-          UPDATE deliveries SET state = given.state, attempts = given.attempt, due_at = now() + given.delay FROM given
-          WHERE deliveries.domain_uuid = given.domain_uuid
+          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::timestamptz[], $6::text[],
+                               $7::interval[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::int[],
+                               $13::text[], $14::text[])
+            AS t (domain_uuid, subscription_uuid, seq, endpoint, leased_until, state,
+                  delay, attempt, created_at, at, status, latency_ms, error, callback_url)
+        ), ended AS (
+          DELETE FROM deliveries USING given
+          WHERE given.state <> 'due' AND deliveries.domain_uuid = given.domain_uuid
             AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
-            AND deliveries.state NOT IN ('delivered', 'failed')  -- not = 'due': by primary key, not by whole lanes
-            AND (due_at = leased_until OR given.state = 'delivered')
-          RETURNING given.*
+            AND (deliveries.leased_until = given.leased_until OR given.state = 'delivered')
+        ), put_back AS (
+          UPDATE deliveries SET due_at = now() + given.delay, leased_until = '-infinity', attempts = given.attempt
+          FROM given
+          WHERE given.state = 'due' AND deliveries.domain_uuid = given.domain_uuid
+            AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
+            AND deliveries.leased_until = given.leased_until
+        ), logged AS (
+          INSERT INTO attempts (domain_uuid, subscription_uuid, seq, at, created_at, attempt, status, latency_ms,
+                                state, error, callback_url)
+          SELECT domain_uuid, subscription_uuid, seq, at, created_at, attempt, status, latency_ms,
+                 state, error, callback_url
+          FROM given WHERE at IS NOT NULL ON CONFLICT DO NOTHING
         )
-        INSERT INTO attempts (domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms, error)
-        SELECT domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms, error
-        FROM settled WHERE at IS NOT NULL ON CONFLICT DO NOTHING
+        SELECT endpoint FROM (
+          SELECT endpoint, bool_or(state = 'due' AND delay = '0') AS is_given_back FROM given GROUP BY endpoint
+        ) AS lanes
+        -- The commit waits for no disk: what PostgreSQL forgets in a crash is sent again, with the same webhook-id.
+        CROSS JOIN set_config('synchronous_commit', 'off', true)
+        WHERE is_given_back OR EXISTS (
+          SELECT FROM deliveries
+          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND deliveries.leased_until <= now()
+        )
         """,
         [outcome.delivery.domain_uuid for outcome in outcomes],
         [outcome.delivery.subscription_uuid for outcome in outcomes],
         [outcome.delivery.seq for outcome in outcomes],
+        [outcome.delivery.endpoint for outcome in outcomes],
         [outcome.delivery.leased_until for outcome in outcomes],
         [outcome.state for outcome in outcomes],
         [timedelta(seconds=outcome.delay_s) for outcome in outcomes],
         [outcome.delivery.attempts + (outcome.attempt is not None) for outcome in outcomes],
+        [outcome.delivery.created_at for outcome in outcomes],
         [attempt and attempt.at for attempt in attempts],
         [attempt and attempt.status for attempt in attempts],
         [attempt and attempt.latency_ms for attempt in attempts],
         [attempt and attempt.error for attempt in attempts],
+        [outcome.delivery.callback_url if outcome.delivery.is_elsewhere else None for outcome in outcomes],
     )
-    return disabled
+    return Settled(disabled, [row["endpoint"] for row in rows])
+
+
+async def sweep(tx: db.Tx) -> int:
+    """Deliveries that were published while their subscription was being deleted are gone. How many."""
+    swept: int = await tx.fetchval(
+        """
+        WITH swept AS (
+          DELETE FROM deliveries WHERE NOT EXISTS (
+            SELECT FROM subscriptions WHERE subscriptions.domain_uuid = deliveries.domain_uuid
+                                        AND subscriptions.subscription_uuid = deliveries.subscription_uuid
+          ) RETURNING true
+        )
+        SELECT count(*) FROM swept
+        """
+    )
+    return swept
 
 
 async def _judge_subscriptions(tx: db.Tx, outcomes: Sequence[Outcome], disable_after_s: float) -> list[Disabled]:

@@ -58,7 +58,10 @@ async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscriptio
 async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
     """The subscription is gone, with what was still due to it. Raises errors.NotFound."""
     if not await tx.fetchval(
-        "DELETE FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING true",
+        """
+        WITH due AS (DELETE FROM deliveries WHERE domain_uuid = $1 AND subscription_uuid = $2)
+        DELETE FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING true
+        """,
         domain_uuid,
         subscription_uuid,
     ):

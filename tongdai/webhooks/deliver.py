@@ -34,6 +34,7 @@ _REMEMBERED = 100_000  # endpoints
 _LEISURE = 10  # looking takes a tenth of the time at most, however many endpoints there are
 _COUNT_EVERY_S = 10.0
 _GATHER_S = 0.005  # how long a busy machine lets outcomes gather: a transaction costs more than they do
+_NOT_SENT = "not sent: the subscription is disabled"
 _PAUSE_S = 0.25  # after a round that failed
 
 _log = structlog.get_logger()
@@ -187,12 +188,12 @@ class Dispatcher:
         outcomes = self._outcomes[: deliveries.BATCH]
         has_news = any(outcome.is_news for outcome in outcomes)
         async with self._database.transaction() if has_news else self._database.connection() as tx:
-            disabled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
+            settled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
         del self._outcomes[: len(outcomes)]
-        endpoints = {outcome.delivery.endpoint for outcome in outcomes}
-        self._found.update(endpoint for endpoint in endpoints if self._failures.get(endpoint, 0) <= _DOUBTS)
-        self._awake.set()
-        for subscription in disabled:
+        if more := [endpoint for endpoint in settled.due if self._failures.get(endpoint, 0) <= _DOUBTS]:
+            self._found.update(more)
+            self._awake.set()
+        for subscription in settled.disabled:
             _log.warning(
                 "subscription disabled",
                 subscription_uuid=str(subscription.subscription_uuid),
@@ -296,7 +297,8 @@ class Dispatcher:
     async def _outcome(self, lane: Lane, delivery: deliveries.Delivery, send_by: float) -> deliveries.Outcome:
         """What came of one delivery."""
         if not delivery.is_enabled:
-            return deliveries.Outcome(delivery, "failed")
+            not_sent = deliveries.Attempt(datetime.fromtimestamp(self._clock(), UTC), 0, 0, _NOT_SENT)
+            return deliveries.Outcome(delivery, "failed", attempt=not_sent)
         async with self._trials if lane.failures else self._slots:
             if asyncio.get_running_loop().time() > send_by:
                 return deliveries.Outcome(delivery, "due")
@@ -320,7 +322,8 @@ class Dispatcher:
         """How the POST went, or why it could not be made."""
         body = delivery.body.encode()
         try:
-            headers = sign.headers(delivery.event_uuid, timestamp, body, [self._key(delivery.secret_sealed)])
+            secrets = filter(None, (delivery.secret_sealed, delivery.previous_secret_sealed))
+            headers = sign.headers(delivery.event_uuid, timestamp, body, [self._key(secret) for secret in secrets])
             if delivery.callback_apikey_sealed:
                 headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
                 guard.acceptable_apikey(headers["Authorization"])

@@ -41,3 +41,6 @@ GRANT SELECT (domain_uuid, user_uuid, username, level, enabled) ON users TO tong
 GRANT SELECT (domain_uuid, extension, name, enabled, recording, hotline, max_calls, ring_timeout_s) ON extensions TO tongdai_tenant;
 GRANT SELECT (domain_uuid, trunk_uuid, name, enabled, number_format, max_calls) ON trunks TO tongdai_tenant;
 GRANT SELECT, INSERT, DELETE ON subscriptions, commands TO tongdai_tenant;
+GRANT UPDATE ON subscriptions TO tongdai_tenant;
+GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries TO tongdai_tenant;
+GRANT SELECT ON attempts, events TO tongdai_tenant;
