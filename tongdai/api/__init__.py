@@ -4,7 +4,20 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 
-from tongdai.api import auth, cdrs, click2call, events, health, inputs, observing, pages, problems, recordings, sandbox
+from tongdai.api import (
+    auth,
+    cdrs,
+    click2call,
+    events,
+    health,
+    inputs,
+    observing,
+    pages,
+    problems,
+    recordings,
+    sandbox,
+    straight,
+)
 from tongdai.api.context import Context, Deps, Sandbox
 
 __all__ = ["Deps", "Sandbox", "create"]
@@ -33,5 +46,5 @@ def create(deps: Deps) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = observing.observed(app.asgi_handler)
+    app.asgi_handler = observing.observed(straight.straight(app))
     return app

@@ -55,6 +55,7 @@ _list: dict[str, Any] = operations.says(
         _P("scroll_id", "From the answer before; it holds the filters. Empty with limit: scroll so many at a time."),
     ),
     fails=(errors.Invalid, errors.InvalidPhone),
+    is_hot=True,
 )
 
 

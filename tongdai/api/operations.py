@@ -55,6 +55,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     fails: tuple[type[errors.TongdaiError], ...] = ()
     is_public: bool = False
+    is_hot: bool = False  # asked often, by a path without parameters: see straight
 
 
 def says(**about: Any) -> dict[str, Operation]:
