@@ -61,7 +61,7 @@ def test_the_guides_explain_every_event_and_status_and_quote_the_examples(guide:
     text = guide.read_text()
     for word in (*events.NAMES, *cdr.STATUSES):
         assert f"`{word}`" in text, word
-    for name in ("receiver.py", "receiver.mjs", "export.py"):
+    for name in ("receiver.py", "receiver.mjs", "catch_up.py", "export.py"):
         assert (DOCS / "examples" / name).read_text().strip() in text, name
 
 

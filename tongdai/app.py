@@ -98,38 +98,43 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
         running: list[Work] = []
-        published: Callable[[Collection[UUID]], None] = _nobody
+        feeds = api.Feeds(ground.database)
+        told: list[Callable[[Collection[UUID]], None]] = [feeds.wake]
+
+        def published(domains: Collection[UUID]) -> None:
+            """Dispatchers and listeners in other processes look by themselves."""
+            for tell in told:
+                tell(domains)
+
         if "webhooks" in roles:
             client = await stack.enter_async_context(Client(callbacks, __version__))
             dispatcher = Dispatcher(ground.database, ground.seal, client)
-            published = dispatcher.wake
+            told.append(dispatcher.wake)
             running.append(dispatcher.run())
         engine, desk = None, None
         if "engine" in roles:
             engine, desk, work = await _engine(stack, ground, published)
             running.append(work)
         if "api" in roles:
-            running += [_api(ground, instance, engine, desk, callbacks), _tell_ready(instance, engine)]
+            deps = _deps(ground, instance, engine, desk, callbacks)
+            deps = msgspec.structs.replace(deps, feeds=feeds, published=published)
+            running += [_http(settings, api.create(deps), feeds.close), _tell_ready(instance, engine)]
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
 
 
-def _nobody(_domains: Collection[UUID]) -> None:
-    """Dispatchers in other processes look by themselves."""
-
-
 # --- API
 
 
-async def _api(
+def _deps(
     ground: Ground, instance: Instance, engine: Engine | None, desk: Desk | None, callbacks: guard.Guard
-) -> None:
+) -> api.Deps:
     settings = ground.settings
     checks: dict[str, Callable[[], Awaitable[object]]] = {"database": lambda: _answers(ground.database)}
     if engine:
         checks["switch"] = lambda: _is_linked(engine)
-    deps = api.Deps(
+    return api.Deps(
         database=ground.database,
         tenants=ground.tenants,
         seal=ground.seal,
@@ -142,11 +147,10 @@ async def _api(
         sandbox=instance.sandbox,
         desk=desk,
     )
-    await _http(settings, api.create(deps))
 
 
-async def _http(settings: Settings, application: Any) -> None:
-    """Serves until cancelled; requests under way are finished first."""
+async def _http(settings: Settings, application: Any, stopping: Callable[[], None]) -> None:
+    """Serves until cancelled; requests under way are finished first: `stopping` ends those that would not end."""
     host, port = configuration.address(settings.http)
     listener = uvicorn.Server(
         uvicorn.Config(
@@ -165,6 +169,7 @@ async def _http(settings: Settings, application: Any) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        stopping()
         listener.should_exit = True
         await serving
         raise

@@ -9,6 +9,7 @@ TongdaiError
 ├── Forbidden (403)           the user's level does not allow it
 ├── NotFound (404)            not here, or not yours: the same answer
 ├── Gone (410)                it was here and is no more
+│   └── EventsGone            the feed no longer holds what was asked for
 ├── Conflict (409)            it exists already, or is in use
 ├── TooManyRequests (429)     with Retry-After
 ├── Unavailable (503)         database or switch away
@@ -88,6 +89,14 @@ class NotFound(TongdaiError):
 class Gone(TongdaiError):
     code, status = "GONE", 410
     texts: ClassVar = {"en": "No longer available. {why}", "vi": "Không còn nữa. {why}"}
+
+
+class EventsGone(Gone):
+    code = "EVENTS_GONE"
+    texts: ClassVar = {
+        "en": "The events after that one are no longer kept. Read the CDRs, then go on with after = first_seq - 1.",
+        "vi": "Các sự kiện sau đó không còn được lưu. Hãy đọc CDR rồi đọc tiếp với after = first_seq - 1.",
+    }
 
 
 class Conflict(TongdaiError):

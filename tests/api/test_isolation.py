@@ -16,6 +16,7 @@ import pytest
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, give_hotline, move_in
 from tests.store.samples import record
 from tests.until import until
+from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.pbx import directory
 from tongdai.pbx.commands import Outcome
@@ -118,6 +119,26 @@ async def delete_event(own: House, other: House, database: db.Database) -> None:
     await same_as_nothing(own.tenant.client, "DELETE", "/v1/event/{}", other.event)
     assert [other.event] == [one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]]
     await own.tenant.client.ask("DELETE", f"/v1/event/{own.event}")
+
+
+@row("get", "/v1/event/feed")
+async def read_feed(own: House, other: House, database: db.Database) -> None:
+    for house in (own, other):
+        await samples.publish(database, samples.event(house.tenant.domain))
+    listed = (await own.tenant.client.get("/v1/event/feed")).json
+
+    assert [own.tenant.domain.name] == [one["body"]["domain"] for one in listed["data"]]
+    assert (listed["first_seq"], listed["last_seq"]) == (1, 1)
+
+
+@row("post", "/v1/event/trigger")
+async def trigger_event(own: House, other: House, database: db.Database) -> None:
+    wish = {"event": "cdr", "domain_uuid": str(other.tenant.domain.domain_uuid), "domain": other.tenant.domain.name}
+    told = (await own.tenant.client.post("/v1/event/trigger", wish)).json
+
+    assert told["body"]["domain"] == own.tenant.domain.name
+    assert [told] == (await own.tenant.client.get("/v1/event/feed")).json["data"]
+    assert (await other.tenant.client.get("/v1/event/feed")).json["data"] == []
 
 
 @row("get", "/v1/cdr")

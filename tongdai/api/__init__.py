@@ -9,6 +9,7 @@ from tongdai.api import (
     cdrs,
     click2call,
     events,
+    feed,
     health,
     inputs,
     observing,
@@ -19,11 +20,12 @@ from tongdai.api import (
     straight,
 )
 from tongdai.api.context import Context, Deps, Sandbox
+from tongdai.api.feeds import Feeds
 
-__all__ = ["Deps", "Sandbox", "create"]
+__all__ = ["Deps", "Feeds", "Sandbox", "create"]
 
-_NOUNS = (auth, events, cdrs, click2call, recordings, sandbox, health, pages)
-_HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range"]
+_NOUNS = (auth, events, feed, cdrs, click2call, recordings, sandbox, health, pages)
+_HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range", "Last-Event-ID"]
 _EXPOSED = ["Retry-After", "WWW-Authenticate", "Content-Range"]
 
 
@@ -34,6 +36,7 @@ def create(deps: Deps) -> Litestar:
         [handler for noun in _NOUNS for handler in noun.HANDLERS],
         state=State({"context": here}),
         on_startup=[here.listen],
+        on_shutdown=[here.close],
         exception_handlers={Exception: problems.answer},
         cors_config=CORSConfig(
             allow_origins=list(deps.cors_origins),

@@ -1,7 +1,7 @@
 """What the API stands on: what the composition root gives it, and what it makes of that once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
 from uuid import UUID
@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 
 from tongdai.api.attempts import Attempts
+from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principal, Principals
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
@@ -44,6 +45,10 @@ class Desk(Protocol):
         """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
 
 
+def _nobody(_domains: Collection[UUID]) -> None:
+    """Dispatchers in other processes look by themselves."""
+
+
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
 
@@ -59,6 +64,8 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
     sandbox: Sandbox | None = None
     desk: Desk | None = None
+    feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
+    published: Callable[[Collection[UUID]], None] = _nobody  # told after each commit of events of these domains
 
 
 class Context:
@@ -72,6 +79,7 @@ class Context:
         self.principals = Principals(deps.tenants, self.tokens)
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
+        self.feeds = deps.feeds or Feeds(deps.database)
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
         self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
@@ -81,6 +89,13 @@ class Context:
         heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
         await self.deps.database.listen(heard, lost=self.principals.lost)
         self.principals.listening()
+        self._looking = asyncio.create_task(self.feeds.run(), name="event feed")
+
+    async def close(self) -> None:
+        """Nobody waits for events any more."""
+        self.feeds.close()
+        self._looking.cancel()
+        await asyncio.gather(self._looking, return_exceptions=True)
 
 
 def of(request: Ask) -> Context:

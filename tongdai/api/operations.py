@@ -50,7 +50,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What a route takes and gives; its handler's docstring is the summary and, after an empty line, the rest."""
 
     tag: str
-    gives: Mapping[int, tuple[str, Any]]  # by status: what it means; a struct, several, a media type, or None
+    gives: Mapping[int, tuple[str, Any]]  # by status: what it means; a struct, a media type, several, or None
     takes: type | None = None  # the body
     parameters: tuple[Parameter, ...] = ()
     fails: tuple[type[errors.TongdaiError], ...] = ()
@@ -158,8 +158,9 @@ def _content(content: Any) -> dict[str, Any]:
     if isinstance(content, str):
         return {content: {}}
     kinds = content if isinstance(content, tuple) else (content,)
-    refs = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
-    return {"application/json": {"schema": {"oneOf": refs} if refs[1:] else refs[0]}}
+    refs = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds if not isinstance(kind, str)]
+    others: dict[str, Any] = {kind: {} for kind in kinds if isinstance(kind, str)}
+    return {"application/json": {"schema": {"oneOf": refs} if refs[1:] else refs[0]}, **others}
 
 
 def _structs(operation: Operation) -> Iterator[type]:
@@ -167,7 +168,8 @@ def _structs(operation: Operation) -> Iterator[type]:
     contents = [operation.takes, *(content for _, content in operation.gives.values())]
     for content in contents:
         if content and not isinstance(content, str):
-            yield from content if isinstance(content, tuple) else (content,)
+            kinds = content if isinstance(content, tuple) else (content,)
+            yield from (kind for kind in kinds if not isinstance(kind, str))
 
 
 def _slug(method: str, path: str) -> str:

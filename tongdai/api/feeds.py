@@ -1,0 +1,122 @@
+"""Who waits for the next events of a domain: woken when some were published, together, without a connection each.
+
+In the process that publishes, by `wake`. For what others publish one statement, four times a second while anybody
+waits, asks for all domains at once.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import structlog
+from prometheus_client import Gauge
+
+from tongdai import errors
+from tongdai.store import db, feed
+
+HEARTBEAT_S = 15.0
+"""How long a listener waits at a time: proxies cut what is silent for a minute."""
+_POLL_S = 0.25
+_LEISURE = 10  # polling takes a tenth of the time at most
+_PAUSE_S = 1.0  # after the database was away
+_RETRY_S = 5  # for those who were refused
+
+_log = structlog.get_logger()
+_listeners = Gauge("tongdai_feed_listeners", "Streams and long polls of the event feed that are open.")
+
+
+class Topic:
+    """One domain that somebody listens to. What is being read of it is read once for all who want the same."""
+
+    def __init__(self, database: db.Database, domain_uuid: UUID) -> None:
+        self._database, self._domain_uuid = database, domain_uuid
+        self._reading: dict[tuple[int, int, tuple[str, ...]], asyncio.Task[feed.Page]] = {}
+        self.news = asyncio.Event()
+        self.listeners = 0
+        self.last_seq = -1
+
+    def tell(self) -> None:
+        """Whoever waits for the present `news` is woken, and what is being read now is for nobody who comes later."""
+        self.news.set()
+        self.news, self._reading = asyncio.Event(), {}
+
+    async def read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
+        """As feed.read. Take `news` before: what is published while this reads may not be in it."""
+        key = (after, limit, names)
+        if (reading := self._reading.get(key)) is None:
+            reading = self._reading[key] = asyncio.create_task(self._read(*key))
+            reading.add_done_callback(lambda done: self._forget(key, done))
+        return await asyncio.shield(reading)  # who leaves takes nobody's answer away
+
+    async def _read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
+        async with self._database.connection() as tx:
+            return await feed.read(tx, self._domain_uuid, after, limit, names)
+
+    def _forget(self, key: tuple[int, int, tuple[str, ...]], done: asyncio.Task[feed.Page]) -> None:
+        if self._reading.get(key) is done:
+            del self._reading[key]
+        if not done.cancelled():
+            done.exception()  # whoever still waits has it
+
+
+class Feeds:
+    """The listeners of this process; at most `most` a domain."""
+
+    def __init__(
+        self, database: db.Database, *, most: int = 100, poll_s: float = _POLL_S, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        self._database, self._most, self._poll_s, self.heartbeat_s = database, most, poll_s, heartbeat_s
+        self._topics: dict[UUID, Topic] = {}
+        self._anybody = asyncio.Event()
+        self.closing = asyncio.Event()
+
+    def wake(self, domains: Collection[UUID]) -> None:
+        """Events of these domains were published. To be called after the commit."""
+        for domain_uuid in domains:
+            if topic := self._topics.get(domain_uuid):
+                topic.tell()
+
+    def close(self) -> None:
+        """Nobody waits any longer: streams and long polls end."""
+        self.closing.set()
+
+    @contextmanager
+    def listening(self, domain_uuid: UUID) -> Iterator[Topic]:
+        """One more listens to the domain. Raises errors.TooManyRequests where too many do."""
+        topic = self._topics.setdefault(domain_uuid, Topic(self._database, domain_uuid))
+        if topic.listeners >= self._most:
+            raise errors.TooManyRequests(retry_after_s=_RETRY_S)
+        topic.listeners += 1
+        self._anybody.set()
+        try:
+            with _listeners.track_inprogress():
+                yield topic
+        finally:
+            topic.listeners -= 1
+            if not topic.listeners:
+                del self._topics[domain_uuid]
+
+    async def run(self) -> None:
+        """Until cancelled: listeners learn of what other processes publish."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._anybody.wait()
+            began = loop.time()
+            try:
+                await self._look()
+            except errors.Unavailable as reason:
+                _log.warning("the event feed waits for the database", why=str(reason))
+                await asyncio.sleep(_PAUSE_S)
+            if not self._topics:
+                self._anybody.clear()
+            await asyncio.sleep(max(self._poll_s, _LEISURE * (loop.time() - began)))
+
+    async def _look(self) -> None:
+        async with self._database.connection() as tx:
+            newest = await feed.newest(tx, list(self._topics))
+        for domain_uuid, last_seq in newest.items():
+            topic = self._topics.get(domain_uuid)
+            if topic and topic.last_seq != last_seq:
+                topic.last_seq = last_seq
+                topic.tell()

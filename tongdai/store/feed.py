@@ -1,0 +1,103 @@
+"""The log of a domain's events, read in the order of their `seq`, which never skips.
+
+Publishing holds the domain's row until it commits, so events become visible in that order: whoever has read up to a
+`seq` has missed nothing before it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tongdai.store import db
+
+WINDOW = 10_000
+"""How many events one `read` looks at, at most: those that nobody asked for cost time too."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One event as it was published; `body` is the JSON that subscribers get, `event_uuid` their webhook-id."""
+
+    seq: int
+    event_uuid: UUID
+    name: str
+    body: str
+    created_at: datetime
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What follows a `seq`: up to `next` all that was asked for is in `entries`. `last_seq` is the newest there is."""
+
+    entries: list[Entry]
+    next: int
+    last_seq: int
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """The oldest and the newest event that the log holds; where it holds none, the oldest is the one to come."""
+
+    first_seq: int
+    last_seq: int
+
+
+async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
+    """Raises errors.NotFound for a domain that is gone."""
+    row = await tx.fetchrow(
+        """
+        SELECT COALESCE(oldest.seq, event_seq + 1) AS first_seq, event_seq AS last_seq
+        FROM domains LEFT JOIN LATERAL (
+          SELECT seq FROM events WHERE events.domain_uuid = domains.domain_uuid ORDER BY seq LIMIT 1
+        ) AS oldest ON true
+        WHERE domain_uuid = $1
+        """,
+        domain_uuid,
+    )
+    return db.struct(row, Bounds, "domain")
+
+
+async def read(tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()) -> Page:
+    """At most `limit` events after that `seq`, of these names where any are given, else of all.
+
+    With names, an empty page may only mean that there are none among the next WINDOW: go on from its `next`.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT event_seq AS last_seq, found.*
+        FROM domains LEFT JOIN LATERAL (
+          SELECT seq, event_uuid, name, body, created_at FROM events
+          WHERE events.domain_uuid = domains.domain_uuid AND seq > $2 AND seq <= $2 + $5
+            AND (cardinality($4::text[]) = 0 OR name = ANY($4))
+          ORDER BY seq LIMIT $3
+        ) AS found ON true
+        WHERE domain_uuid = $1 ORDER BY seq
+        """,
+        domain_uuid,
+        after,
+        limit,
+        list(names),
+        WINDOW,
+    )
+    last_seq: int = rows[0]["last_seq"] if rows else after
+    entries = db.structs((row for row in rows if row["seq"] is not None), Entry)
+    seen = entries[-1].seq if len(entries) == limit else min(last_seq, after + WINDOW)
+    return Page(entries, max(after, seen), last_seq)
+
+
+async def of_event(tx: db.Tx, domain_uuid: UUID, event_uuid: UUID) -> Entry:
+    """Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        """
+        SELECT seq, event_uuid, name, body, created_at FROM events
+        WHERE domain_uuid = $1 AND event_uuid = $2 AND created_at > now() - interval '1 day'
+        """,
+        domain_uuid,
+        event_uuid,
+    )
+    return db.struct(row, Entry, "event")
+
+
+async def newest(tx: db.Tx, domains: Collection[UUID]) -> dict[UUID, int]:
+    """The `seq` of the newest event of each of the domains that are still there."""
+    rows = await tx.fetch("SELECT domain_uuid, event_seq FROM domains WHERE domain_uuid = ANY($1)", list(domains))
+    return {row["domain_uuid"]: row["event_seq"] for row in rows}
