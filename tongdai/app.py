@@ -98,7 +98,7 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
         running: list[Work] = []
-        feeds = api.Feeds(ground.database)
+        feeds = api.Feeds(ground.database, ground.tenants)
         told: list[Callable[[Collection[UUID]], None]] = [feeds.wake]
 
         def published(domains: Collection[UUID]) -> None:

@@ -21,6 +21,7 @@ from tongdai.api.tokens import Tokens
 from tongdai.pbx import events
 from tongdai.seal import Seal
 from tongdai.store import db, feed, outbox, users
+from tongdai.store.tenants import Tenants
 
 FEED = "/v1/event/feed"
 STREAM = {"Accept": "text/event-stream"}
@@ -276,7 +277,7 @@ async def _streams(tenant: Tenant, count: int) -> AsyncIterator[list[Listener]]:
 async def test_who_publishes_in_this_process_wakes_listeners(
     database: db.Database, deps: api.Deps, tenant: Tenant
 ) -> None:
-    own = feeds.Feeds(deps.database, poll_s=3600)
+    own = feeds.Feeds(deps.database, deps.tenants, poll_s=3600)
     async with impatient(deps, tenant, feeds=own) as (_, client), listening(client) as listener:
         await until(lambda: all(topic.last_seq == 0 for topic in own._topics.values()))  # it has polled
         await publish(database, tenant, "ringing")
@@ -290,7 +291,7 @@ async def test_who_publishes_in_this_process_wakes_listeners(
 @asynccontextmanager
 async def impatient(deps: api.Deps, tenant: Tenant, **changes: Any) -> AsyncIterator[tuple[feeds.Feeds, Client]]:
     """An API with a short heartbeat and room for two listeners a domain, and the tenant's client of it."""
-    own = feeds.Feeds(changes.get("database", deps.database), most=2, heartbeat_s=0.05)
+    own = feeds.Feeds(deps.database, changes.get("tenants", deps.tenants), most=2, heartbeat_s=0.05)
     changes = {"feeds": own, **changes}
     async for url in serve(msgspec.structs.replace(deps, **changes)):
         async with aiohttp.ClientSession(url) as session:
@@ -368,15 +369,15 @@ async def test_a_stream_outlives_a_database_that_is_away(
     database: db.Database, deps: api.Deps, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tongdai.api.feed._PAUSE_S", 0.01)
-    own = db.Database(database.dsn, size=1, patience_s=0.05)
+    own = Tenants(database.dsn, size=1, patience_s=0.05)
     await own.open()
-    async with impatient(deps, tenant, database=own) as (_, client), listening(client) as listener:
-        tx = await own._take()  # nobody else gets a connection
+    async with impatient(deps, tenant, tenants=own) as (_, client), listening(client) as listener:
+        tx = await own._database._take(None)  # nobody else gets a connection
         await publish(database, tenant, "ringing")
         beats = len(listener.blocks)
         await until(lambda: len(listener.blocks) > beats)
         assert listener.events == []
-        own._give(tx)
+        own._database._give(tx)
         await until(lambda: listener.events)
     await own.close()
 

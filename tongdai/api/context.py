@@ -79,7 +79,7 @@ class Context:
         self.principals = Principals(deps.tenants, self.tokens)
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
-        self.feeds = deps.feeds or Feeds(deps.database)
+        self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
         self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)

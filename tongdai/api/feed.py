@@ -84,7 +84,7 @@ async def read_feed(request: context.Ask) -> ASGIApp:
     is_stream = _STREAM in request.headers.get("accept", "")
     limit = filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
     wait_s = filters.number(fields, "wait", 0, _MAX_WAIT_S)
-    async with here.database.connection() as tx:
+    async with here.tenants.connection(principal.domain_uuid) as tx:
         known = await feed.bounds(tx, principal.domain_uuid)
         try:
             after = _after(request, fields, known, is_stream=is_stream)
@@ -127,7 +127,7 @@ async def trigger_event(request: context.Ask) -> ASGIApp:
         raise errors.Forbidden
     name = _known((await inputs.struct(request, NewSample)).event.strip())
     event = samples.sample(principal.domain_uuid, principal.user.domain_name, name, ids.new())
-    async with here.database.transaction() as tx:
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
         await outbox.publish_many(tx, [event])
         entry = await feed.of_event(tx, event.domain_uuid, event.event_uuid)
     here.deps.published([event.domain_uuid])

@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 
 from tongdai import errors
 from tongdai.store import db, feed
+from tongdai.store.tenants import Tenants
 
 HEARTBEAT_S = 15.0
 """How long a listener waits at a time: proxies cut what is silent for a minute."""
@@ -29,8 +30,8 @@ _listeners = Gauge("tongdai_feed_listeners", "Streams and long polls of the even
 class Topic:
     """One domain that somebody listens to. What is being read of it is read once for all who want the same."""
 
-    def __init__(self, database: db.Database, domain_uuid: UUID) -> None:
-        self._database, self._domain_uuid = database, domain_uuid
+    def __init__(self, tenants: Tenants, domain_uuid: UUID) -> None:
+        self._tenants, self._domain_uuid = tenants, domain_uuid
         self._reading: dict[tuple[int, int, tuple[str, ...]], asyncio.Task[feed.Page]] = {}
         self.news = asyncio.Event()
         self.listeners = 0
@@ -50,7 +51,7 @@ class Topic:
         return await asyncio.shield(reading)  # who leaves takes nobody's answer away
 
     async def _read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
-        async with self._database.connection() as tx:
+        async with self._tenants.connection(self._domain_uuid) as tx:
             return await feed.read(tx, self._domain_uuid, after, limit, names)
 
     def _forget(self, key: tuple[int, int, tuple[str, ...]], done: asyncio.Task[feed.Page]) -> None:
@@ -61,12 +62,19 @@ class Topic:
 
 
 class Feeds:
-    """The listeners of this process; at most `most` a domain."""
+    """The listeners of this process; at most `most` a domain. The database tells which domains have news."""
 
     def __init__(
-        self, database: db.Database, *, most: int = 100, poll_s: float = _POLL_S, heartbeat_s: float = HEARTBEAT_S
+        self,
+        database: db.Database,
+        tenants: Tenants,
+        *,
+        most: int = 100,
+        poll_s: float = _POLL_S,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        self._database, self._most, self._poll_s, self.heartbeat_s = database, most, poll_s, heartbeat_s
+        self._database, self._tenants = database, tenants
+        self._most, self._poll_s, self.heartbeat_s = most, poll_s, heartbeat_s
         self._topics: dict[UUID, Topic] = {}
         self._anybody = asyncio.Event()
         self.closing = asyncio.Event()
@@ -84,7 +92,7 @@ class Feeds:
     @contextmanager
     def listening(self, domain_uuid: UUID) -> Iterator[Topic]:
         """One more listens to the domain. Raises errors.TooManyRequests where too many do."""
-        topic = self._topics.setdefault(domain_uuid, Topic(self._database, domain_uuid))
+        topic = self._topics.setdefault(domain_uuid, Topic(self._tenants, domain_uuid))
         if topic.listeners >= self._most:
             raise errors.TooManyRequests(retry_after_s=_RETRY_S)
         topic.listeners += 1

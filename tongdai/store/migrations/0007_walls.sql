@@ -43,4 +43,6 @@ GRANT SELECT (domain_uuid, trunk_uuid, name, enabled, number_format, max_calls) 
 GRANT SELECT, INSERT, DELETE ON subscriptions, commands TO tongdai_tenant;
 GRANT UPDATE ON subscriptions TO tongdai_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries TO tongdai_tenant;
-GRANT SELECT ON attempts, events TO tongdai_tenant;
+GRANT SELECT ON attempts TO tongdai_tenant;
+GRANT SELECT, INSERT ON events TO tongdai_tenant;                -- samples
+GRANT UPDATE (event_seq) ON domains TO tongdai_tenant;
