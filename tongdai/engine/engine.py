@@ -191,7 +191,7 @@ class Engine:
         mailbox.call = step.call
         self.floor.update(step.call, signal.at)
         if _is_worth_a_commit(before, step):
-            await self.ledger.commit(step)
+            await self.ledger.commit(step, is_urgent=any(not isinstance(each, FinishRecording) for each in step.actions))
             self._log(before, step, signal)
         for action in step.actions:
             await self._act(step.call, action)
