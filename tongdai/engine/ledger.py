@@ -1,6 +1,6 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
-One transaction at a time. A transaction costs five times what a step in it does, so steps gather: a step that the switch
+One transaction at a time. A transaction costs five times what a step in it does, so steps gather: one that the switch
 waits for is committed at once, with all that came before it; one that only tells of something waits a moment for such
 company. While the database is away nothing is lost and nothing is acted on: steps wait.
 """

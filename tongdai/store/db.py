@@ -24,7 +24,7 @@ _CONNECT_S = 2.0
 _STATEMENT_S = 10.0  # an answer that takes longer means a database that hangs
 _HEARTBEAT_S = 10.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
-# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan anew for each, which takes longer
+# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew, which takes longer
 # than the statement. A plan that is kept must not depend on how full tables were when it was made.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
