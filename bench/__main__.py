@@ -5,10 +5,16 @@ Options are the parameters of the benchmarks' main(), whole numbers, and go to t
 
 import inspect
 import sys
+from collections.abc import Callable
 
 from bench import calls, cdrs, click2call, webhooks
 
-ALL = {"calls": calls.main, "click2call": click2call.main, "cdrs": cdrs.main, "webhooks": webhooks.main}
+ALL: dict[str, Callable[..., None]] = {
+    "calls": calls.main,
+    "click2call": click2call.main,
+    "cdrs": cdrs.main,
+    "webhooks": webhooks.main,
+}
 
 
 def asked(arguments: list[str]) -> tuple[list[str], dict[str, int]]:
