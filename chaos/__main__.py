@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from chaos import controller
+from chaos import asterisk, controller
 from chaos.report import Figure, table
 
 LIMIT_S = 300.0  # a scenario that takes longer is broken
 ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "controller": controller.main,
+    "asterisk": asterisk.main,
 }
 
 

@@ -14,7 +14,7 @@ from tongdai.asterisk import packages
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 CARRIER, PHONE = "127.0.0.3", "127.0.0.5"  # the addresses that they call and are called at
-REFUSALS = (403, 404, 408, 410, 480, 481, 482, 484, 486, 487, 488, 500, 501, 502, 503, 504, 600, 603, 606)
+REFUSALS = (401, 403, 404, 408, 410, 480, 481, 482, 484, 486, 487, 488, 500, 501, 502, 503, 504, 600, 603, 606)
 VOICE = '<nop><action><exec rtp_stream="voice.alaw,-1,8"/></action></nop>'
 BREATH = '<nop><action><exec rtp_stream="breath.alaw,1,8"/></action></nop>'  # 20 ms, so that a recording is not empty
 
@@ -72,7 +72,7 @@ async def calling(  # noqa: PLR0917 -- what kind of calls
     (folder / "numbers.csv").write_text("SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers))
     ten_s = max(1, round(rate * 10))
     options = (
-        *("-inf", "numbers.csv", "-r", str(ten_s), "-rp", "10000", "-m", str(count), "-l", "100000"),
+        *("-inf", "numbers.csv", "-r", str(ten_s), "-rp", "10000", "-m", str(count), "-l", "2000"),
         *("-min_rtp_port", "20000", "-max_rtp_port", "24999"),
     )
     async with _sipp(folder, "caller", name, CARRIER, 0, *options, switch) as process:

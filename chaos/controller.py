@@ -38,7 +38,7 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             print(f"  kill {n + 1}: API after {times[-1][0]:.1f} s, ready after {times[-1][1]:.1f} s", flush=True)
         up = callers.up
         await callers.stop(size.talk_s + 30)
-    await on.settled(75, repeats=size.repeats)
+    await on.settled(40, repeats=size.repeats)
     return [
         Figure("kills", str(size.kills)),
         Figure("calls that talked at the last kill", str(up)),

@@ -7,7 +7,9 @@ and tongdai reaches them through proxies that can fail in their own ways.
 import asyncio
 import contextlib
 import hashlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,8 +28,9 @@ import msgspec
 from bench.phone import Phone
 from chaos import callers, ledger
 from chaos.callers import CARRIER, PHONE, Callers
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, quiet_port
 from tests.until import until
+from tongdai import process
 from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries, domains, extensions, hotlines, server, subscriptions, trunks, users
@@ -47,6 +51,9 @@ class Stand:
         self.story = ledger.Story()
         self.is_right = True  # whatever was audited
         self._token = ""
+        self._killed_at = datetime.now(UTC)  # Asterisk
+        self._command: list[str] = []
+        self._revived: process.Process | None = None
 
     # --- what happens
 
@@ -60,9 +67,34 @@ class Stand:
         """From then until now new calls could be refused. Unix seconds."""
         self.story = msgspec.structs.replace(self.story, away=(*self.story.away, (since - 0.1, time.time())))
 
-    def was_cut(self) -> None:
-        """Every call that was up has ended now."""
+    async def kill_asterisk(self) -> None:
+        """kill -9: it is gone, and every call that was up has ended."""
+        running = process.Process(self.asterisk_pid)
+        self._command = Path(f"/proc/{running.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        os.kill(running.pid, signal.SIGKILL)
+        await running.ended()
         self.story = msgspec.structs.replace(self.story, cuts=(*self.story.cuts, time.time()))
+        self._killed_at = datetime.now(UTC)
+
+    async def revive_asterisk(self) -> None:
+        """It runs again, as the next start of tongdai would find it, and answers."""
+        folder = self.instance.data / "asterisk"
+        self._revived = process.launch(self._command, folder, folder / "log" / "console")
+        state = msgspec.json.decode((folder / "node.json").read_bytes())
+        (folder / "node.json").write_bytes(msgspec.json.encode(state | {"pid": self._revived.pid}))
+        await until(lambda: self.ari("asterisk/info"), 60)
+
+    async def recorded(self, within_s: float) -> float:
+        """Seconds until no call is in the books that was live when Asterisk was killed."""
+        began = time.monotonic()
+        async with opened(self.dsn) as database:
+
+            async def is_recorded() -> bool:
+                async with database.connection() as tx:
+                    return not await tx.fetchval("SELECT count(*) FROM calls WHERE started_at < $1", self._killed_at)
+
+            await until(is_recorded, within_s)
+        return time.monotonic() - began
 
     async def start(self) -> tuple[float, float]:
         """`tongdai up`; seconds until the API answers with data, and until it is ready."""
@@ -113,7 +145,7 @@ class Stand:
 
     async def settled(self, within_s: float, *, repeats: bool = False) -> float:
         """Seconds until no call was live in the books and every event had been delivered; with `repeats`, also what
-        was under way when we killed its dispatcher: the lease of that takes a minute to end.
+        was under way when we killed its dispatcher: the lease of that has to end first.
 
         Whatever is not there within that time, the ledger will tell.
         """
@@ -175,16 +207,18 @@ class Stand:
         return int(known["pid"])
 
     async def ari(self, path: str) -> Any:
-        """What the switch itself answers to a GET."""
+        """What the switch itself answers to a GET; None for no answer, or no such thing."""
         known = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())
         url = urlsplit(known["asterisk_url"])
         login = aiohttp.encode_basic_auth(unquote(url.username or ""), unquote(url.password or ""))
         address = f"http://{url.hostname}:{url.port}/ari/{path}"
-        async with (
-            aiohttp.ClientSession(headers={"Authorization": login}) as session,
-            session.get(address) as answer,
-        ):
-            return await answer.json() if answer.status == 200 else None
+        with contextlib.suppress(aiohttp.ClientError):
+            async with (
+                aiohttp.ClientSession(headers={"Authorization": login}) as session,
+                session.get(address) as answer,
+            ):
+                return await answer.json() if answer.status == 200 else None
+        return None
 
     # --- the company
 
@@ -294,7 +328,8 @@ async def private(size: int = 10, *, recording: bool = False, **settings: str) -
     All of it is gone afterwards, but for the books and logs of a run that went wrong.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
-    stand = Stand(folder, Instance(folder, sandbox=False, callback_allow="127.0.0.0/8", **settings))
+    own = {"callback_allow": "127.0.0.0/8", "ari": f"127.0.0.1:{quiet_port()}", **settings}
+    stand = Stand(folder, Instance(folder, sandbox=False, **own))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
         stack.push_async_callback(stand.instance.end)
         await stand.instance.start()
@@ -312,9 +347,9 @@ async def kept_if_wrong(stand: Stand) -> AsyncIterator[None]:
         yield
         is_right = stand.is_right
     finally:
-        log = stand.instance.data / "asterisk" / "log" / "messages"
-        if not is_right and log.exists():
-            shutil.copy(log, stand.folder / "asterisk.log")
+        logs = stand.instance.data / "asterisk" / "log"
+        if not is_right and logs.exists():
+            shutil.copytree(logs, stand.folder / "asterisk-log")
         gone = stand.folder if is_right else stand.instance.data
         await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
         if not is_right:

@@ -25,7 +25,7 @@ class Instance:
     def __init__(self, folder: Path, *, sandbox: bool, **settings: str) -> None:
         self.data = folder / "data"
         self.log = folder / "up.log"
-        self.http, self.sip = (f"127.0.0.1:{_quiet_port()}" for _ in range(2))
+        self.http, self.sip = (f"127.0.0.1:{quiet_port()}" for _ in range(2))
         first, last = _free_range()
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
@@ -112,7 +112,7 @@ class Instance:
         return False
 
 
-def _quiet_port() -> int:
+def quiet_port() -> int:
     """A free port that the kernel gives to nobody else while we start again: below ip_local_port_range."""
     while True:
         port = random.randrange(30_000, 32_700)  # noqa: S311 -- no secret

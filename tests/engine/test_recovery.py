@@ -381,7 +381,25 @@ async def test_what_came_while_we_connected_is_not_done_twice(
 # --- Asterisk dies
 
 
-async def test_calls_of_an_asterisk_that_crashed_ended_with_its_last_sign_of_life(
+async def test_calls_of_an_asterisk_that_crashed_ended_when_its_link_did(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """Nothing happened for long before: its journal does not tell."""
+    asterisk.ahead = -timedelta(seconds=600)
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    asterisk.ahead = timedelta(seconds=2)
+    await asterisk.restart()
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert cdr["status"] == "ANSWERED"
+    assert 599 <= cdr["billsec"] <= 610
+
+
+async def test_calls_of_an_asterisk_that_crashed_while_we_were_dead_ended_with_its_last_entry(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
     asterisk.ahead = -timedelta(seconds=600)
@@ -392,8 +410,11 @@ async def test_calls_of_an_asterisk_that_crashed_ended_with_its_last_sign_of_lif
     asterisk.ahead += timedelta(seconds=100)
     other = await asterisk.arrives(company.phone("102"), "103", caller="102")
     await asterisk.hangs_up(other)
+    await controller.quiet()
+    await controllers.kill()
     asterisk.ahead = timedelta()
     await asterisk.restart()
+    controller = await controllers.start()
     await until(lambda: company.was_told("cdr 101"))
     await controller.has_nothing_left(company)
     (cdr,) = [each for each in await company.cdrs() if each["extension"] == "101"]

@@ -8,7 +8,6 @@ from tongdai.api import (
     auth,
     cdrs,
     click2call,
-    context,
     events,
     feed,
     health,
@@ -38,7 +37,6 @@ def create(deps: Deps) -> Litestar:
         state=State({"context": here}),
         on_startup=[here.listen],
         on_shutdown=[here.close],
-        before_request=context.admit,
         exception_handlers={Exception: problems.answer},
         cors_config=CORSConfig(
             allow_origins=list(deps.cors_origins),

@@ -59,7 +59,7 @@ _login: dict[str, Any] = operations.says(
     tag="Authentication",
     takes=Credentials,
     gives={200: ("The account.", AccountFound)},
-    fails=(errors.WrongCredentials, errors.Invalid),
+    fails=(errors.WrongCredentials, errors.Invalid, errors.TooManyRequests),
     is_public=True,
 )
 

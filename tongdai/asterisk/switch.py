@@ -38,10 +38,13 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What runs on the switch at this moment: channel ids by call, and since when it has been up."""
+    """What runs on the switch at this moment: channel ids by call, and since when it has been up. `lost_at`: when the
+    link before this one went; None for the first.
+    """
 
     started_at: datetime
     channels: dict[UUID, tuple[events.Channel, ...]]
+    lost_at: datetime | None = None
 
 
 class Switch:
@@ -59,6 +62,7 @@ class Switch:
         self._wanted: provisioning.Objects = {}
         self._pushing = asyncio.Lock()
         self._started_at: datetime | None = None
+        self._lost_at: datetime | None = None
         self._echoed = 0.0
         self.linked = asyncio.Event()
 
@@ -79,6 +83,8 @@ class Switch:
             except (errors.Unavailable, OSError) as reason:
                 log.warning("switch.lost", why=str(reason), code=type(reason).__name__)
             finally:
+                if self.is_up:
+                    self._lost_at = datetime.now(UTC)
                 self.linked.clear()
                 if self._link:
                     await self._link.close()
@@ -150,7 +156,7 @@ class Switch:
         for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
             if call_uuid := translate.call_id(channel):
                 channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
-        return Standing(started_at, channels)
+        return Standing(started_at, channels, self._lost_at)
 
     # --- what is known
 

@@ -183,6 +183,6 @@ def _course(call: Call) -> object:
 
 
 def _gone_at(entries: list[journal.Entry], standing: Standing) -> datetime:
-    """The last sign of life of an Asterisk that was restarted."""
-    before = [entry.at for entry in entries if entry.at < standing.started_at]
-    return max(before, default=standing.started_at)
+    """The last sign of life of an Asterisk that was restarted: what it wrote, or that it was linked with us."""
+    signs = [entry.at for entry in entries] + [standing.lost_at or standing.started_at]
+    return max((at for at in signs if at < standing.started_at), default=standing.started_at)

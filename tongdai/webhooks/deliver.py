@@ -23,9 +23,9 @@ from tongdai.store import db, deliveries
 from tongdai.webhooks import guard, retry, sign
 from tongdai.webhooks.client import Client
 
-LEASE_S = 60.0
-"""How long a delivery waits for a dispatcher that died with it."""
-_SEND_WITHIN_S = 40.0  # of the claim, or not at all: the POST must end before the lease
+LEASE_S = 25.0
+"""How long a delivery waits for a dispatcher that died with it; less than later events of its call wait for it."""
+_SEND_WITHIN_S = 8.0  # of the claim, or not at all: the POST must end before the lease
 _AHEAD_S = 0.25  # how much work a lane claims ahead
 _AHEAD = 16  # and at most so many times its slots
 _HELD = 4096  # deliveries in all lanes, at most: memory, and what a crash delays
