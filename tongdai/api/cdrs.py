@@ -1,10 +1,10 @@
 """Call detail records: lists by page or by scroll, and one by any of its ids."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import get
 from litestar.types import ASGIApp
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tongdai import errors
 from tongdai.api import answers, context, filters, inputs, operations
@@ -50,8 +50,13 @@ _list: dict[str, Any] = operations.says(
         _P("status", "How it ended.", "ANSWERED", choices=cdr.STATUSES),
         _P("phone", "Calls from or to the number, however it is written.", "0899888999"),
         _P("direction", "Or 1, 2, 3.", "outbound", choices=tuple(cdr.DIRECTIONS)),
-        _P("page", "From 1.", "1", kind=int),
-        _P("limit", f"Records at a time, at most {_MAX_LIMIT}.", str(_LIMIT), kind=int),
+        _P("page", "From 1.", "1", kind=Annotated[int, Meta(ge=1, le=_MAX_PAGE)]),
+        _P(
+            "limit",
+            f"Records at a time, at most {_MAX_LIMIT}.",
+            str(_LIMIT),
+            kind=Annotated[int, Meta(ge=1, le=_MAX_LIMIT)],
+        ),
         _P("scroll_id", "From the answer before; it holds the filters. Empty with limit: scroll so many at a time."),
     ),
     fails=(errors.Invalid, errors.InvalidPhone),

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import route
 from litestar.types import ASGIApp
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tongdai import errors
 from tongdai.api import answers, context, inputs, operations, problems
@@ -51,7 +51,12 @@ _says: dict[str, Any] = operations.says(
         _P("hotline", "By which hotline to call. Default: the extension's, else the domain's."),
         _P("customer_id", "Comes back in events and in the CDR."),
         _P("wait", "answer: wait until the extension has answered, or has not.", choices=("answer",)),
-        _P("Idempotency-Key", "The same key again calls only once, and answers the same.", place="header"),
+        _P(
+            "Idempotency-Key",
+            "The same key again calls only once, and answers the same.",
+            place="header",
+            kind=Annotated[str, Meta(pattern=rf"^{_KEY.pattern}$")],
+        ),
     ),
     fails=(
         errors.Invalid,

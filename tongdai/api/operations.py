@@ -23,6 +23,7 @@ ignored. Local times are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors
 `{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of `Accept-Language` (`vi` or `en`).
 """
 _EVERYWHERE = (errors.Unavailable,)
+_OF_BODIES = (problems.BadRequest, problems.TooLarge, problems.UnsupportedMediaType)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Parameter(msgspec.Struct, frozen=True):
     example: str = ""
     place: str = "query"
     is_needed: bool = False
-    kind: type = str
+    kind: Any = str  # a type, as narrow as what is taken
     choices: tuple[str, ...] = ()
 
 
@@ -104,7 +105,7 @@ def _operation(name: str, method: str, handler: HTTPRouteHandler, operation: Ope
         "summary": summary.rstrip("."),
         "description": description.strip(),
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
-        "responses": _responses(operation),
+        "responses": _responses(operation, method),
         "security": [] if operation.is_public else [{"token": []}],
     }
     if operation.takes and method != "get":
@@ -124,12 +125,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return told | ({"example": parameter.example} if parameter.example else {})
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, method: str) -> dict[str, Any]:
     told = {
         str(status): {"description": meaning} | ({"content": _content(content)} if content else {})
         for status, (meaning, content) in operation.gives.items()
     }
     fails = operation.fails + _EVERYWHERE + (() if operation.is_public else (errors.NotAuthenticated,))
+    fails += _OF_BODIES if method == "post" else ()
     for status, kinds in groupby(
         sorted(set(fails), key=lambda kind: (kind.status, kind.code)), lambda kind: kind.status
     ):

@@ -1,0 +1,69 @@
+"""Thousands of requests made of the served OpenAPI document, in and out of what it allows: all is answered as it says.
+
+`TONGDAI_FUZZ` asks for more: so many seconds, from a seed that is new each time and told by a failure.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Tenant
+from tests.api.test_isolation import House, furnish
+from tongdai import api, ids
+from tongdai.pbx.commands import Outcome
+from tongdai.seal import Seal
+from tongdai.store import commands, db
+
+SECONDS = int(os.environ.get("TONGDAI_FUZZ", "0"))
+SEED = str(secrets.randbits(32) if SECONDS else 20261123)
+EXAMPLES = "1000000" if SECONDS else "10"  # of each operation
+
+PHASES = "examples,coverage,fuzzing" + (",stateful" if SECONDS else "")
+UNFIT = (
+    "positive_data_acceptance",  # what the document allows may be refused with its 422: a hotline that is another's
+    "allow_header_conformance",  # of a path with several handlers Litestar's OPTIONS names the first one's methods
+)
+
+
+@pytest.fixture
+async def house(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+    return await furnish(database, seal, deps, tenant)
+
+
+@pytest.fixture
+async def engine(database: db.Database) -> AsyncIterator[None]:
+    """Commands are answered: the switch is there, and lets the phone ring."""
+
+    async def answer() -> None:
+        while True:
+            async with database.transaction() as tx:
+                for one in await commands.take(tx):
+                    await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new()))
+            await asyncio.sleep(0.005)
+
+    answering = asyncio.create_task(answer())
+    yield
+    answering.cancel()
+
+
+async def test_every_request_is_answered_as_the_document_says(
+    url: str, house: House, engine: None, tmp_path: Path
+) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/schema/openapi.json"),
+        *("--url", url, "--header", f"Authorization: Bearer {house.tenant.client.token}"),
+        *("--checks", "all", "--exclude-checks", ",".join(UNFIT), "--no-color"),
+        *("--seed", SEED, "--max-examples", EXAMPLES, "--phases", PHASES),
+        *(("--max-time", str(SECONDS)) if SECONDS else ()),
+    ]
+    running = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await running.communicate()
+
+    assert running.returncode == 0, said.decode()
