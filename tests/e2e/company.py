@@ -70,6 +70,17 @@ class Api:
     async def click(self, ext: str, phone: str, **parameters: object) -> Answer:
         return await self.ask("GET", "/v1/click2call", {"ext": ext, "phone": phone, **parameters})
 
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The domain's events as a stream."""
+        own = {"Authorization": f"Bearer {self._token}", "Accept": "text/event-stream"}
+        limit = aiohttp.ClientTimeout(total=60)
+        async with (
+            aiohttp.ClientSession(headers=own, timeout=limit) as session,
+            session.get(f"{self._base_url}/v1/event/feed") as answer,
+        ):
+            yield answer
+
     async def cdr(self, id: object) -> dict[str, Any]:
         """The record; it must be there."""
         answer = await self.get(f"/v1/cdr/{id}")

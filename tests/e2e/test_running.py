@@ -83,7 +83,11 @@ async def test_data_and_registrations_survive_a_restart(company: Company, office
             cdr = await hook.expect("cdr")
         record = await company.api.cdr(cdr["call_id"])
 
-        assert await pbx.interrupt() == 0, pbx.said
+        async with company.api.listening() as stream:
+            assert (await stream.content.readline()).startswith(b"retry")
+            assert await pbx.interrupt() == 0, pbx.said
+            assert await stream.content.read() is not None, "an open stream has its end"
+        assert "running task" not in pbx.said, "and does not delay it"
         assert pbx.processes() == {}
         assert not (pbx.data / "ready.json").exists()
         await pbx.start()

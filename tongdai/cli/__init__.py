@@ -13,12 +13,14 @@ from tongdai.cli import (
     domains,
     extensions,
     hotlines,
+    listen,
     queues,
     ring_groups,
     running,
     sandbox,
     schema,
     terminal,
+    trigger,
     trunks,
     users,
 )
@@ -54,6 +56,8 @@ app.add_typer(queues.app, name="queue")
 app.add_typer(sandbox.app, name="sandbox")
 app.command()(running.up)
 app.command()(running.serve)
+app.command()(listen.listen)
+app.command()(trigger.trigger)
 app.command()(schema.migrate)
 app.command()(config.config)
 app.command()(doctor.doctor)

@@ -1,17 +1,14 @@
 """tongdai sandbox: what the simulated carrier can be made to do, through the API of the running instance."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import aiohttp
-import msgspec
 import typer
 
-from tongdai import errors, settings
-from tongdai.cli import options, ready, terminal
+from tongdai import errors
+from tongdai.cli import options, remote, terminal
 from tongdai.sandbox import cast
 
 app = typer.Typer(no_args_is_help=True, help="The sandbox: a simulated carrier, while `tongdai up` runs with it.")
@@ -41,9 +38,9 @@ def call(
 
 
 async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
-    async with _api() as api:
+    async with remote.opened(remote.access()) as api:
         since = datetime.now(UTC).isoformat()
-        calling = await _answer(api.post("/v1/sandbox/inbound", json=asked))
+        calling = await remote.answer(api.post("/v1/sandbox/inbound", json=asked))
         terminal.aside(
             f"{calling['from_number']} calls {calling['to_number']}; its record comes when the call is over."
         )
@@ -59,37 +56,7 @@ async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
 async def _record(api: aiohttp.ClientSession, wanted: dict[str, str]) -> dict[str, Any]:
     """The record that is wanted, once it is there with its recording."""
     while True:
-        for record in (await _answer(api.get("/v1/cdr", params=wanted)))["data"]:
+        for record in (await remote.answer(api.get("/v1/cdr", params=wanted)))["data"]:
             if record["recording_status"] != "pending":
                 return dict(record)
         await asyncio.sleep(LOOK_S)
-
-
-@asynccontextmanager
-async def _api() -> AsyncIterator[aiohttp.ClientSession]:
-    """The API of the instance that runs on the data folder, with the demo's token. Raises errors.SetupError."""
-    path = settings.load().data / ready.FILE
-    try:
-        known = msgspec.json.decode(path.read_bytes())
-    except FileNotFoundError as reason:
-        raise errors.SetupError(f"nothing runs on {path.parent}: start it with tongdai up --sandbox") from reason
-    if "api_key" not in known:
-        raise errors.SetupError("it runs without the sandbox: start it with tongdai up --sandbox")
-    limit = aiohttp.ClientTimeout(total=10)
-    try:
-        async with aiohttp.ClientSession(known["base_url"], timeout=limit) as api:
-            told = await _answer(api.post("/v1/auth/token", json={"api_key": known["api_key"]}))
-            api.headers["Authorization"] = f"Bearer {told['data']['token']}"
-            yield api
-    except aiohttp.ClientConnectionError as reason:
-        raise errors.Unavailable(f"{known['base_url']} does not answer.") from reason
-
-
-async def _answer(asking: Any) -> Any:
-    """The JSON of a good answer. Raises typer.Exit after saying what the API refused."""
-    async with asking as answer:
-        told = await answer.json()
-        if answer.status != 200:
-            typer.echo(f"error: {told['message']}", err=True)
-            raise typer.Exit(1)
-        return told
