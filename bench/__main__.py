@@ -1,15 +1,39 @@
-"""python -m bench [calls|click2call|cdrs|webhooks ...]: those named, or all, one after the other."""
+"""python -m bench [calls|click2call|cdrs|webhooks ...] [--rate 50 ...]: those named, or all, one after the other.
 
+Options are the parameters of the benchmarks' main(), whole numbers, and go to those that have them.
+"""
+
+import inspect
 import sys
+from collections.abc import Callable
 
 from bench import calls, cdrs, click2call, webhooks
 
-ALL = {"calls": calls.main, "click2call": click2call.main, "cdrs": cdrs.main, "webhooks": webhooks.main}
+ALL: dict[str, Callable[..., None]] = {
+    "calls": calls.main,
+    "click2call": click2call.main,
+    "cdrs": cdrs.main,
+    "webhooks": webhooks.main,
+}
+
+
+def asked(arguments: list[str]) -> tuple[list[str], dict[str, int]]:
+    """Names, and options by their names."""
+    names, options = [], {}
+    rest = iter(arguments)
+    for argument in rest:
+        if argument.startswith("--"):
+            options[argument.removeprefix("--")] = int(next(rest))
+        else:
+            names.append(argument)
+    return names or list(ALL), options
+
 
 if __name__ == "__main__":
-    names = sys.argv[1:] or list(ALL)
+    names, options = asked(sys.argv[1:])
     if unknown := set(names) - set(ALL):
         sys.exit(f"no benchmark named {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     for name in names:
         print(f"\n== {name}: {(ALL[name].__module__)}", flush=True)
-        ALL[name]()
+        known = inspect.signature(ALL[name]).parameters
+        ALL[name](**{option: value for option, value in options.items() if option in known})

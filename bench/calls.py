@@ -122,26 +122,35 @@ async def _owed(rig: Rig) -> int:
         return int(await tx.fetchval("SELECT count(*) FROM deliveries"))
 
 
-async def contest(seconds: int) -> None:
-    """The whole of it, and its table."""
+async def contest(seconds: int, rate: int) -> None:
+    """The whole of it, and its table. With a rate, only that one, for what a call costs."""
+
+    async def found_by(attempt: Try) -> Step:
+        if not rate:
+            return await highest(attempt)
+        step = await attempt(rate)
+        print(f"    {step.told()}", flush=True)
+        return step
+
     async with rigs.rig() as rig, webhooks.receiver() as (sink, _):
         on = await company.found(rig, 10, 10, recording=True, sink=sink)
         async with rig.up():  # the switch must know its phones before they register
             company.register(rig, on)
+        through_us = lambda rate: ours(rig, on, sink, rate, seconds)  # noqa: E731 -- one of those that are tried
         async with rigs.phones(rig):
             found: dict[str, Step] = {}
             print("  plain Dial()")
-            found["plain Dial()"] = await highest(lambda rate: plain(rig, rate, seconds))
+            found["plain Dial()"] = await found_by(lambda rate: plain(rig, rate, seconds))
             async with rig.up():
                 print("  through tongdai, recording")
-                found["through tongdai"] = await highest(lambda rate: ours(rig, on, sink, rate, seconds))
+                found["through tongdai"] = await found_by(through_us)
             async with rig.database.transaction() as tx:
                 await tx.execute("UPDATE domains SET recording = false")
             async with rig.up():
                 print("  through tongdai, not recording")
-                found["through tongdai, recording off"] = await highest(lambda rate: ours(rig, on, sink, rate, seconds))
+                found["through tongdai, recording off"] = await found_by(through_us)
             print("  plain Dial() again")
-            again = await highest(lambda rate: plain(rig, rate, seconds))
+            again = await found_by(lambda rate: plain(rig, rate, seconds))
             found["plain Dial()"] = max(found["plain Dial()"], again, key=lambda step: step.rate)
     show(found)
 
@@ -174,5 +183,5 @@ def show(found: dict[str, Step]) -> None:
     table("Calls a second, no media (G11)", header, rows)
 
 
-def main(seconds: int = 10) -> None:
-    asyncio.run(contest(seconds))
+def main(seconds: int = 10, rate: int = 0) -> None:
+    asyncio.run(contest(seconds, rate))

@@ -106,6 +106,8 @@ class Rig(msgspec.Struct):
             "asterisk_spool": str(self.folder / "recordings"),
             "secret": SECRET,
             "callback_allow": "127.0.0.0/8",
+            "rate_domain": "0",
+            "rate_address": "0",
             **settings,
         }
         environment = {f"TONGDAI_{name.upper()}": value for name, value in own.items()}

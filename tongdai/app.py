@@ -143,6 +143,8 @@ def _deps(
         callback_guard=callbacks.acceptable,
         token_life_s=settings.token_life_s,
         cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
+        domain_rate=settings.rate_domain,
+        address_rate=settings.rate_address,
         checks=checks,
         sandbox=instance.sandbox,
         desk=desk,
@@ -162,6 +164,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=configuration.networks(settings.proxies),
             timeout_graceful_shutdown=5,
         )
     )

@@ -187,7 +187,7 @@ def _other_ports(first: int, last: int) -> tuple[int, int]:
 
 async def opened(stack: AsyncExitStack, settings: Settings, seal: Seal) -> Ground:
     """The database is open, until the stack is unwound."""
-    database, tenants = db.Database(settings.dsn), Tenants(settings.dsn)
+    database, tenants = db.Database(settings.dsn, is_busy=True), Tenants(settings.dsn)
     for one in (database, tenants):
         await one.open()
         stack.push_async_callback(one.close)

@@ -86,6 +86,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _says("Networks that callbacks may reach although they are private, as CIDRs with commas between.")
     ] = ""
     delivery_log_days: Annotated[int, _says("How long the log of deliveries to webhooks is kept, in days.")] = 30
+    rate_domain: Annotated[
+        int,
+        _says("Requests a second that a domain may make, five seconds' worth at once; beyond: 429. 0: any number."),
+    ] = 100
+    rate_address: Annotated[int, _says("The same for each client address, whatever domains it asks for.")] = 500
+    proxies: Annotated[
+        str,
+        _says(
+            "Reverse proxies whose `X-Forwarded-For` is believed, as addresses or CIDRs with commas between: "
+            "what they say is the client's address."
+        ),
+    ] = "127.0.0.1"
     cors_origins: Annotated[
         str, _says("Origins of web pages that may call the API, with commas between; `*`: all.")
     ] = "*"
@@ -207,6 +219,11 @@ def _positive(text: str) -> None:
         raise ValueError("must be more than 0")
 
 
+def _not_negative(text: str) -> None:
+    if int(text) < 0:
+        raise ValueError("must be 0 or more")
+
+
 _CHECKS = {
     "http": address,
     "sip": address,
@@ -219,6 +236,9 @@ _CHECKS = {
     "sandbox_sip": address,
     "rtp": port_range,
     "callback_allow": networks,
+    "proxies": networks,
+    "rate_domain": _not_negative,
+    "rate_address": _not_negative,
     "secret": _secret,
     "token_life_s": _positive,
     "delivery_log_days": _positive,

@@ -66,7 +66,7 @@ async def test_a_transaction_that_fails_leaves_the_right_domain(
 async def test_a_connection_that_names_no_domain_sees_nothing(
     database: db.Database, domain: directory.Domain, single: Tenants
 ) -> None:
-    tx = await db.connect(database.dsn, role=tenants.ROLE)
+    tx = await db.connect(database.dsn, settings={"role": tenants.ROLE})
     try:
         for table in ("domains", "cdrs", "subscriptions", "commands"):
             assert await tx.fetchval("SELECT count(*) FROM " + table) == 0  # noqa: S608
@@ -119,7 +119,7 @@ async def test_what_the_api_does_not_need_it_may_not(
     async with database.transaction() as tx:
         await users.insert(tx, domain.domain_uuid, seal, "foo", "correct horse")
         await cdrs.insert_many(tx, [record(domain.domain_uuid)])
-    tx = await db.connect(database.dsn, role=tenants.ROLE)
+    tx = await db.connect(database.dsn, settings={"role": tenants.ROLE})
     try:
         await tx.execute("SELECT set_config('tongdai.domain', $1, false)", str(domain.domain_uuid))
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -8,6 +8,7 @@ from tongdai.api import (
     auth,
     cdrs,
     click2call,
+    context,
     events,
     feed,
     health,
@@ -37,6 +38,7 @@ def create(deps: Deps) -> Litestar:
         state=State({"context": here}),
         on_startup=[here.listen],
         on_shutdown=[here.close],
+        before_request=context.admit,
         exception_handlers={Exception: problems.answer},
         cors_config=CORSConfig(
             allow_origins=list(deps.cors_origins),

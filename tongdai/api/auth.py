@@ -59,7 +59,7 @@ _login: dict[str, Any] = operations.says(
     tag="Authentication",
     takes=Credentials,
     gives={200: ("The account.", AccountFound)},
-    fails=(errors.WrongCredentials, errors.Invalid, errors.TooManyRequests),
+    fails=(errors.WrongCredentials, errors.Invalid),
     is_public=True,
 )
 

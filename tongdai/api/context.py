@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 
+from tongdai.api import limits
 from tongdai.api.attempts import Attempts
 from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principal, Principals
@@ -22,6 +23,7 @@ from tongdai.store.tenants import Tenants
 Ask: TypeAlias = Request[Any, Any, Any]
 
 _LOGINS_AT_ONCE = 2  # argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
+_PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 class Sandbox(Protocol):
@@ -61,6 +63,8 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     token_life_s: int = 86_400
     patience_s: float = 5.0  # for the engine to take a command and answer it
     cors_origins: tuple[str, ...] = ("*",)
+    domain_rate: int = 0  # requests a second that a domain may make; 0: any number
+    address_rate: int = 0  # and a client address
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
     sandbox: Sandbox | None = None
     desk: Desk | None = None
@@ -80,6 +84,7 @@ class Context:
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
+        self.by_domain, self.by_address = limits.Limit(deps.domain_rate), limits.Limit(deps.address_rate)
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
         self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
@@ -103,11 +108,20 @@ def of(request: Ask) -> Context:
     return cast("Context", request.app.state["context"])
 
 
+async def admit(request: Ask) -> None:
+    """To be called for every request, before anything else. Raises errors.TooManyRequests for its address."""
+    if request.scope["path"] not in _PROBES:
+        of(request).by_address.take(address(request))
+
+
 async def principal(request: Ask) -> Principal:
-    """Who asks. Raises errors.NotAuthenticated."""
-    return await of(request).principals.of(request.scope)
+    """Who asks. Raises errors.NotAuthenticated, and errors.TooManyRequests for its domain."""
+    here = of(request)
+    found = await here.principals.of(request.scope)
+    here.by_domain.take(found.domain_uuid)
+    return found
 
 
 def address(request: Ask) -> str:
-    """Where the request comes from."""
-    return request.client.host if request.client else ""
+    """Where the request comes from; of IPv6 its network."""
+    return limits.whose(request.client.host) if request.client else ""

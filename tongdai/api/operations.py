@@ -22,7 +22,7 @@ Every request but login, token and recordings carries `Authorization: Bearer {to
 ignored. Local times are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors are
 `{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of `Accept-Language` (`vi` or `en`).
 """
-_EVERYWHERE = (errors.Unavailable,)
+_EVERYWHERE = (errors.Unavailable, errors.TooManyRequests)
 _OF_BODIES = (problems.BadRequest, problems.TooLarge, problems.UnsupportedMediaType)
 
 

@@ -36,7 +36,7 @@ _says: dict[str, Any] = operations.says(
         operations.Parameter("token", "The last part of a recording_url, with or without .wav.", place="path"),
         operations.Parameter("Range", "One range of bytes.", "bytes=0-1023", place="header"),
     ),
-    fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable, errors.TooManyRequests),
+    fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable),
     is_public=True,
 )
 

@@ -10,7 +10,7 @@ from litestar import Litestar, Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from tongdai.api import operations, problems
+from tongdai.api import context, operations, problems
 
 
 def straight(app: Litestar) -> ASGIApp:
@@ -30,6 +30,7 @@ def straight(app: Litestar) -> ASGIApp:
         scope["path_template"] = scope["path"]
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         try:
+            await context.admit(request)
             answer = await handler(request)
         except Exception as reason:  # noqa: BLE001 as the framework: whatever it is, it is answered
             answer = problems.answer(request, reason).to_asgi_response(app=None, request=request)

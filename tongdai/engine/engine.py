@@ -191,7 +191,7 @@ class Engine:
         mailbox.call = step.call
         self.floor.update(step.call, signal.at)
         if _is_worth_a_commit(before, step):
-            await self.ledger.commit(step)
+            await self.ledger.commit(step, is_urgent=_is_waited_for(step))
             self._log(before, step, signal)
         for action in step.actions:
             await self._act(step.call, action)
@@ -386,6 +386,11 @@ class Engine:
 def new_token() -> str:
     """A recording's capability: 192 random bits."""
     return secrets.token_urlsafe(24)
+
+
+def _is_waited_for(step: Step) -> bool:
+    """Whether the switch stands still until the step is committed."""
+    return any(not isinstance(action, FinishRecording) for action in step.actions)
 
 
 def _is_worth_a_commit(before: Call | None, step: Step) -> bool:

@@ -1,26 +1,30 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
-One transaction at a time. An idle machine commits at once; where steps came during a commit, more are let gather before
-the next, since a transaction costs five times what a step in it does. While the database is away nothing is lost and
-nothing is acted on: steps wait.
+One transaction at a time. A transaction costs five times what a step in it does, so steps gather: one that the switch
+waits for is committed at once, with all that came before it; one that only tells of something waits a moment for such
+company. While the database is away nothing is lost and nothing is acted on: steps wait.
 """
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Collection
 from uuid import UUID
 
 import structlog
 
 from tongdai import errors
+from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.step import Step
 from tongdai.store import calls, cdrs, db, outbox
 
 log = structlog.get_logger()
 
 BATCH = 200  # steps a transaction
-GATHER_S = 0.005  # how long a busy machine lets steps gather
+GATHER_S = 0.005  # how long a busy machine lets steps gather that are waited for
+LEISURE_S = 0.02  # how long others gather
 RETRY_S = 0.5
+FINISHED = ("ready", "failed")  # recordings; the record of such a call was written before
 
 
 class Ledger:
@@ -28,29 +32,44 @@ class Ledger:
 
     def __init__(self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]) -> None:
         self._database, self._node, self._committed = database, node, committed
-        self._waiting: asyncio.Queue[tuple[Step, asyncio.Future[None]]] = asyncio.Queue()
+        self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
+        self._is_wanted, self._is_urgent = asyncio.Event(), asyncio.Event()
 
-    async def commit(self, step: Step) -> None:
+    async def commit(self, step: Step, *, is_urgent: bool = True) -> None:
         """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((step, done))
+        self._waiting.append((step, done))
+        self._is_wanted.set()
+        if is_urgent:
+            self._is_urgent.set()
         await done
 
     async def run(self) -> None:
         """Until cancelled; then what has been handed in is still committed, if the database is there."""
         try:
             while True:
-                await self._commit([await self._waiting.get()])
-                if not self._waiting.empty():
+                await self._is_wanted.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LEISURE_S):
+                        await self._is_urgent.wait()
+                await self._commit(self._batch())
+                if self._is_urgent.is_set():
                     await asyncio.sleep(GATHER_S)
         finally:
-            if left := [self._waiting.get_nowait()[0] for _ in range(self._waiting.qsize())]:
+            if left := [step for step, _ in self._waiting]:
+                self._waiting.clear()
                 with contextlib.suppress(errors.Unavailable):
                     await self._write(left)
 
+    def _batch(self) -> list[tuple[Step, asyncio.Future[None]]]:
+        """The oldest that wait; they do not any more."""
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        if not self._waiting:
+            self._is_wanted.clear()
+            self._is_urgent.clear()
+        return batch
+
     async def _commit(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
-        while len(batch) < BATCH and not self._waiting.empty():
-            batch.append(self._waiting.get_nowait())
         try:
             await self._write_patiently([step for step, _ in batch])
         except Exception as reason:
@@ -90,19 +109,20 @@ class Ledger:
         is_one_statement = not (events or over or any(step.cdr for step in steps))
         async with self._database.connection() if is_one_statement else self._database.transaction() as tx:
             await calls.save_many(tx, self._node, live)
-            await self._record(tx, steps)
+            await _record(tx, {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr})
             await outbox.publish_many(tx, events)
             await calls.delete_many(tx, over)
         if events:
             self._committed({event.domain_uuid for event in events})
 
-    async def _record(self, tx: db.Tx, steps: list[Step]) -> None:
-        """New records; and those known before whose recording is finished now."""
-        records = {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr}
-        inserted = await cdrs.insert_many(tx, list(records.values()))
-        for cdr in records.values():
-            if cdr.cdr_uuid not in inserted:
-                await cdrs.recorded(tx, cdr.domain_uuid, cdr.cdr_uuid, cdr.recording_status, cdr.recording_file)
+
+async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
+    """New records are written; those known before, mostly since their recording is finished now, say how it stands."""
+    finished = [each for each in records.values() if each.recording_status in FINISHED]
+    known = await cdrs.recorded_many(tx, finished)
+    new = [each for each in records.values() if each.cdr_uuid not in known]
+    inserted = await cdrs.insert_many(tx, new)
+    await cdrs.recorded_many(tx, [each for each in new if each.cdr_uuid not in inserted])
 
 
 def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:

@@ -74,6 +74,24 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     return {row["cdr_uuid"] for row in rows}
 
 
+async def recorded_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
+    """Those of the records that are written already say how their recordings stand; their cdr_uuids."""
+    if not records:
+        return set()
+    rows = await tx.fetch(
+        """
+        UPDATE cdrs SET recording_status = t.status, recording_file = t.file
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS t (d, c, status, file)
+        WHERE domain_uuid = d AND cdr_uuid = c RETURNING cdr_uuid
+        """,
+        [record.domain_uuid for record in records],
+        [record.cdr_uuid for record in records],
+        [record.recording_status for record in records],
+        [record.recording_file for record in records],
+    )
+    return {row["cdr_uuid"] for row in rows}
+
+
 async def recorded(
     tx: db.Tx, domain_uuid: UUID, cdr_uuid: UUID, status: cdr.RecordingStatus, file: str | None = None
 ) -> None:

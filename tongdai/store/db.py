@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
@@ -23,19 +24,31 @@ _CONNECT_S = 2.0
 _STATEMENT_S = 10.0  # an answer that takes longer means a database that hangs
 _HEARTBEAT_S = 10.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
+# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew, which takes longer
+# than the statement. A plan that is kept must not depend on how full tables were when it was made.
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
 class Database:
     """`size` connections, handed out in the order they were asked for.
 
     Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable. With a `role` they may
-    do what that may, and no more.
+    do what that may, and no more. `is_busy` is for few statements that are asked all the time: PostgreSQL plans each
+    once, whatever the parameters, by indexes.
     """
 
     def __init__(
-        self, dsn: str, size: int = 8, patience_s: float = 2.0, statement_s: float = _STATEMENT_S, role: str = ""
+        self,
+        dsn: str,
+        size: int = 8,
+        patience_s: float = 2.0,
+        statement_s: float = _STATEMENT_S,
+        *,
+        role: str = "",
+        is_busy: bool = False,
     ) -> None:
-        self.dsn, self._size, self._role = dsn, size, role
+        self.dsn, self._size = dsn, size
+        self._settings = ({"role": role} if role else {}) | (_PLANNED_ONCE if is_busy else {})
         self._patience_s, self._statement_s = patience_s, statement_s
         self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()
@@ -154,7 +167,7 @@ class Database:
         return self._idle.popleft()
 
     async def _connect(self) -> Tx:
-        return await connect(self.dsn, self._statement_s, self._role)
+        return await connect(self.dsn, self._statement_s, self._settings)
 
     async def _wait(self) -> Tx | None:
         waiter: asyncio.Future[Tx | None] = asyncio.get_running_loop().create_future()
@@ -196,11 +209,13 @@ async def whole(tx: Tx) -> AsyncIterator[None]:
     await transaction.commit()
 
 
-async def connect(dsn: str, statement_s: float | None = _STATEMENT_S, role: str = "") -> Tx:
+async def connect(
+    dsn: str, statement_s: float | None = _STATEMENT_S, settings: Mapping[str, str] = MappingProxyType({})
+) -> Tx:
     """A connection of one's own, to be closed by the caller; statements longer than `statement_s` raise TimeoutError.
 
-    It acts as the role from its first statement on. Raises errors.Unavailable when PostgreSQL is not there,
-    errors.SetupError when it does not let us in.
+    PostgreSQL's settings, such as `role`, hold from its first statement on. Raises errors.Unavailable when PostgreSQL
+    is not there, errors.SetupError when it does not let us in.
     """
     try:
         return await asyncpg.connect(
@@ -209,7 +224,7 @@ async def connect(dsn: str, statement_s: float | None = _STATEMENT_S, role: str 
             command_timeout=statement_s,
             statement_cache_size=512,
             max_cached_statement_lifetime=0,  # for ever
-            server_settings={"application_name": "tongdai"} | ({"role": role} if role else {}),
+            server_settings={"application_name": "tongdai", **settings},
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
         raise errors.Unavailable("The database cannot be reached.") from reason

@@ -1,0 +1,48 @@
+"""How often one may ask: requests a second of a domain and of an address, counted in this process."""
+
+import math
+import time
+from collections.abc import Callable, Hashable
+from ipaddress import ip_address, ip_network
+
+from tongdai import errors
+
+BURST_S = 5.0
+_MANY = 10_000  # keys; beyond, those that have their whole burst again are forgotten
+
+
+class Limit:
+    """Each key may ask `rate` times a second, and BURST_S seconds' worth of that at once; a rate of 0 is no limit.
+
+    A token bucket, kept as one number a key: when it will be full again (GCRA, ITU-T I.371).
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s, self._clock = 1 / rate if rate else 0.0, clock
+        self._full_at: dict[Hashable, float] = {}
+        self._sweep_at = _MANY
+
+    def take(self, key: Hashable) -> None:
+        """The key asks once more. Raises errors.TooManyRequests, and then it does not count."""
+        if not self._interval_s:
+            return
+        now = self._clock()
+        full_at = max(self._full_at.get(key, now), now) + self._interval_s
+        if (excess_s := full_at - now - BURST_S) > 0:
+            raise errors.TooManyRequests(retry_after_s=math.ceil(excess_s))
+        self._full_at[key] = full_at
+        if len(self._full_at) > self._sweep_at:
+            self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+            self._sweep_at = max(_MANY, 2 * len(self._full_at))
+
+
+def whose(address: str) -> str:
+    """Whom an address stands for: itself, or the /64 of IPv6, of which one client has all."""
+    if ":" not in address:
+        return address
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = getattr(known, "ipv4_mapped", None)
+    return str(mapped or ip_network((known, 64), strict=False).network_address)
