@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
 from tongdai.store.tenants import Tenants
+
+# Properties are tried with the same examples in every run, and none has to be quick: machines differ.
+settings.register_profile("tongdai", derandomize=True, deadline=None)
+settings.load_profile("tongdai")
 
 _numbers = itertools.count(1)
 

@@ -1,6 +1,9 @@
 """Whatever is sent is either taken and harmless, or refused with a named field: nothing else ever comes out."""
 
+import contextlib
+import itertools
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -8,15 +11,17 @@ from urllib.parse import quote_from_bytes
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tongdai import errors, ids
-from tongdai.api import click2call, filters, inputs
+from tongdai.api import click2call, filters, inputs, problems, recordings
 from tongdai.api.principals import Principal
 from tongdai.api.scrolls import Scroll, Scrolls
 from tongdai.api.tokens import Tokens
+from tongdai.pbx import numbers
 from tongdai.seal import Seal
 from tongdai.store import cdr_search, users
 
@@ -55,7 +60,7 @@ PHONE = re.compile(r"(\+?[0-9]{3,18})?", re.ASCII)
 NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>"\\;]{0,64}')
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.fixed_dictionaries({"ext": st.just("101"), "phone": st.just("113")}), st.dictionaries(st.sampled_from(CALL), ANY)
 )
@@ -75,7 +80,7 @@ def test_no_call_carries_anything_but_digits_and_plain_names(good: dict[str, str
 CDR = ("start_date", "end_date", "duration", "extension", "recordingfile", "status", "phone", "direction")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.dictionaries(st.sampled_from(CDR), ANY))
 def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
     wanted = taken(lambda asked: filters.of(asked, PRINCIPAL), wild)
@@ -87,7 +92,7 @@ def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
     assert not any("\0" in text for text in wanted.recordings + wanted.extensions + wanted.phones)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.datetimes(), st.sampled_from(["Asia/Ho_Chi_Minh", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"]))
 def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     user = users.Principal(
@@ -103,7 +108,7 @@ def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     cdr_search._split(wanted, ZoneInfo(zone))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(
         ANY, st.binary(max_size=200).map(quote_from_bytes), st.from_regex(r"[A-Za-z0-9_=-]{0,200}", fullmatch=True)
@@ -115,7 +120,7 @@ def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
     assert refused.value.field == "scroll_id"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.datetimes(timezones=st.just(ZoneInfo("UTC"))), st.uuids(), st.integers(1, 500),
     st.lists(st.text(max_size=20), max_size=5),
@@ -128,7 +133,7 @@ def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: l
     assert Scrolls(SEAL).read(name, text) == scroll
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.one_of(
         ANY,
@@ -139,6 +144,68 @@ def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: l
 def test_no_text_of_somebody_elses_is_a_token(text: str) -> None:
     with pytest.raises(errors.NotAuthenticated):
         Tokens(SEAL, 60).read(text)
+
+
+def changed(token: str, places: list[tuple[int, str]]) -> str:
+    """The token with characters put in the place of some."""
+    for place, char in places:
+        at = place % len(token)
+        token = token[:at] + char + token[at + 1 :]
+    return token
+
+
+LETTERS = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=")
+
+
+@settings(max_examples=500)
+@given(st.lists(st.tuples(st.integers(0, 1000), LETTERS), min_size=1, max_size=3), st.integers(-3, 0))
+def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, str]], cut: int) -> None:
+    tokens = Tokens(SEAL, 60)
+    token, _ = tokens.issue(ids.new(), ids.new())
+    mutated = changed(token, places)[: cut or None]
+    assume(mutated != token)
+    with pytest.raises(errors.NotAuthenticated):
+        tokens.read(mutated)
+
+
+def test_parts_of_several_tokens_make_none() -> None:
+    tokens = Tokens(SEAL, 60)
+    parts = [part for _ in range(2) for part in tokens.issue(ids.new(), ids.new())[0].split(".")]
+    good = {".".join(parts[:3]), ".".join(parts[3:])}
+    for chosen in itertools.product(parts, repeat=3):
+        if (mixed := ".".join(chosen)) not in good | {one.replace(parts[0], parts[3]) for one in good}:
+            with pytest.raises(errors.NotAuthenticated):
+                tokens.read(mixed)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS512", "RS256", ""])
+def test_a_token_that_chooses_its_algorithm_is_none(algorithm: str) -> None:
+    tokens = Tokens(SEAL, 60)
+    token, _ = tokens.issue(ids.new(), ids.new())
+    head, claims, signature = token.split(".")
+    told = msgspec.json.decode(urlsafe_b64decode(head + "=="))
+    forged = urlsafe_b64encode(msgspec.json.encode(told | {"alg": algorithm})).rstrip(b"=").decode()
+    for end in (signature, ""):
+        with pytest.raises(errors.NotAuthenticated):
+            tokens.read(f"{forged}.{claims}.{end}")
+
+
+@given(ANY | st.lists(st.sampled_from(["vi", "en", "*", ";q=", "0.8", "x", ",", "-VN", "1e999", "nan"])).map("".join))
+def test_any_accept_language_is_one_of_ours(text: str) -> None:
+    assert problems.language_of(text) in ("vi", "en")
+
+
+@given(ANY | st.from_regex(r"bytes=[0-9]{0,20}-[0-9]{0,20}", fullmatch=True), st.integers(0, 10_000))
+def test_any_range_lies_in_the_file_or_is_refused(text: str, size: int) -> None:
+    with contextlib.suppress(problems.RangeNotSatisfiable):
+        part = recordings._span(text, size)
+        assert part is None or 0 <= part[0] <= part[1] < size
+
+
+@given(ANY)
+def test_an_extension_is_digits(text: str) -> None:
+    with contextlib.suppress(errors.InvalidExtension):
+        assert re.fullmatch("[0-9]{2,8}", numbers.extension(text), re.ASCII)
 
 
 def test_a_token_says_who_and_until_when() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.asterisk import fake
@@ -142,7 +142,6 @@ def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
     assert read_all(path, place)[0] == [3]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 300), max_size=12), st.sets(st.integers(0, 20), max_size=3))
 def test_however_it_is_written_and_rotated_every_entry_is_read_once(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rotations: set[int]
@@ -243,3 +242,26 @@ def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
     entry = msgspec.structs.replace(an("HANGUP"), eventextra=extra)
     assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0))]
     assert journal.transfer(msgspec.structs.replace(entry, eventtype="ATTENDEDTRANSFER")) is None
+
+
+FIELDS = ("eventtype", "eventtime", "uniqueid", "channame", "accountcode", "eventextra")
+TYPES = st.sampled_from(["CHAN_START", "ANSWER", "HANGUP", "ATTENDEDTRANSFER"]) | st.text(max_size=5)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.just(CALL.hex)
+LINES = st.binary(max_size=80) | st.tuples(
+    TYPES, st.dictionaries(st.sampled_from(FIELDS[1:]), VALUES | st.lists(VALUES, max_size=2))
+).map(lambda one: msgspec.json.encode({"eventtype": one[0]} | one[1]))
+
+
+@given(st.lists(LINES, max_size=5))
+def test_whatever_stands_in_it_is_read_or_passed_over(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    path.write_bytes(b"".join(one + b"\n" for one in [*lines, line(1).strip()]))
+    entries, place = journal.read(path, Place())
+
+    for entry in journal.attributed(entries):
+        journal.signals(entry)
+        journal.transfer(entry)
+    assert entries, "the last line is whole"
+    assert place.offset == path.stat().st_size

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -147,7 +147,6 @@ def test_a_trunk_that_no_longer_registers() -> None:
     assert gone == [("registration", TRUNK), ("auth", TRUNK)]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_what_is_pushed_over_another_says_every_field_that_the_other_had(data: st.DataObject) -> None:
     """A push changes what is there: a field left out would stay as it was."""
@@ -171,7 +170,6 @@ CARRIERS = st.builds(carrier, st.just("ip"), host=HOSTS) | st.builds(
 WANTED = st.builds(objects, st.lists(PHONES, max_size=3), st.lists(CARRIERS, max_size=1), st.just({}))
 
 
-@settings(deadline=None)
 @given(WANTED, WANTED)
 def test_told_its_changes_the_switch_knows_what_is_wanted(before: Objects, wanted: Objects) -> None:
     pushed, gone = changes(before, wanted)

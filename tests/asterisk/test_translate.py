@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.asterisk import fake
@@ -17,8 +17,6 @@ from tongdai.pbx.signals import Arrived, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 HOSTILE = st.text() | st.text(alphabet="0159+@.-aA\r\n\x00\"'`<>${}&,;()[]|\\/ %#*", max_size=40)
-
-UNHURRIED = settings(deadline=None)
 
 # Call and channel, and what happened to them. TRUNK 19001919 0909000111: who called what from where.
 MEANT = {
@@ -277,7 +275,6 @@ def test_the_trunk_that_a_caller_has_proved_to_be() -> None:
     assert proved[1] == msgspec.structs.replace(own[1], endpoint=TRUNK)
 
 
-@UNHURRIED
 @given(st.lists(HOSTILE, max_size=6))
 def test_whatever_stasis_is_called_with_is_a_signal_or_nothing_or_refused(args: list[str]) -> None:
     event = fake.recording("inbound_answered").events[0]
@@ -350,7 +347,6 @@ _SAFE_DIAL = re.compile(rf"{_SAFE_TARGET}(&{_SAFE_TARGET})*,[0-9]+,(m\([A-Za-z0-
 PARTIES = st.builds(Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111"))
 
 
-@UNHURRIED
 @given(st.lists(PARTIES, min_size=1, max_size=3), HOSTILE | st.just("jazz"), st.booleans())
 def test_a_dial_string_means_what_it_says_or_is_refused(parties: list[Party], music: str, record: bool) -> None:
     try:
@@ -381,7 +377,6 @@ def test_what_could_mean_more_is_refused(party: Party) -> None:
         translate.dial(a_dial(party))
 
 
-@UNHURRIED
 @given(HOSTILE)
 def test_a_number_shown_is_digits(text: str) -> None:
     assert re.fullmatch(r"\+?[0-9]{1,32}|anonymous", translate.shown(text))
@@ -398,7 +393,6 @@ def test_a_number_is_shown_as_it_is() -> None:
     ]
 
 
-@UNHURRIED
 @given(HOSTILE)
 def test_a_name_cannot_leave_its_quotes(text: str) -> None:
     name = translate.name(text)
@@ -410,7 +404,6 @@ def test_a_name_stays_a_name() -> None:
     assert translate.name("Nguyễn Văn An - 0899 (VIP)") == "Nguyễn Văn An - 0899 VIP"
 
 
-@UNHURRIED
 @given(caller_id=HOSTILE, caller_name=HOSTILE, to_id=HOSTILE, to_name=HOSTILE)
 def test_nothing_that_is_shown_at_a_click_to_call_can_do_more(
     caller_id: str, caller_name: str, to_id: str, to_name: str

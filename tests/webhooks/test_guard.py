@@ -1,9 +1,12 @@
 """What callbacks may reach."""
 
+import contextlib
 import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tongdai import errors
 from tongdai.webhooks import guard
@@ -147,3 +150,32 @@ def test_what_no_header_can_hold_is_refused(apikey: str) -> None:
         guard.acceptable_apikey(apikey)
 
     assert refused.value.field == "callback_apikey"
+
+
+PARTS = st.sampled_from([
+    "http://", "https://", "//", "127.0.0.1", "localhost", "[::1]", "[fe80::1%25eth0]", "0x7f.1", "2130706433",
+    "017700000001", "169.254.169.254", "crm.vn",
+    "@", ":", ":80", ":22", "/", "?", "#", "\\", "%2e", "%00", "\u3002", "\u2488", "\uff11",
+]) | st.text(max_size=4)  # fmt: skip
+
+
+@given(st.text(max_size=40) | st.lists(PARTS, max_size=6).map("".join))
+def test_any_text_is_a_url_to_somewhere_public_or_refused(text: str) -> None:
+    guard = Guard()
+    try:
+        url = guard.acceptable(text)
+    except errors.Invalid:
+        return
+    assert url.scheme in ("http", "https")
+    assert url.raw_host
+    with contextlib.suppress(OSError, UnicodeError):  # a name: it is looked up when it is called
+        for *_, address in socket.getaddrinfo(url.raw_host, 80, flags=socket.AI_NUMERICHOST):
+            assert guard.permits(str(address[0]))
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_api_key_that_is_one_header_or_refused(text: str) -> None:
+    with contextlib.suppress(errors.Invalid):
+        guard.acceptable_apikey(text)
+        assert text.isascii()
+        assert text.isprintable()

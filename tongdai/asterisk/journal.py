@@ -1,18 +1,23 @@
 """Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody listens to ARI."""
 
 import os
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
 from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal
 
 CHUNK = 1 << 20  # bytes read at once
 BEGINNING = b'{"eventtype"'  # of a line (cel_custom.conf)
+LAST = 253_402_300_799  # the end of the year 9999, and of what datetime knows
+_OURS = re.compile("[0-9a-f]{32}")  # an operator's own dialplan may account otherwise
 
 
 class Extra(msgspec.Struct, frozen=True):
@@ -30,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
     """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call, `eventextra` JSON."""
 
     eventtype: str
-    eventtime: float
+    eventtime: Annotated[float, Meta(ge=0, le=LAST)]
     uniqueid: str
     channame: str
     accountcode: str = ""
@@ -42,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def call_uuid(self) -> UUID | None:
-        return UUID(hex=self.accountcode) if len(self.accountcode) == 32 else None
+        return UUID(hex=self.accountcode) if _OURS.fullmatch(self.accountcode) else None
 
     @property
     def extra(self) -> Extra:
