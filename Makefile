@@ -19,14 +19,12 @@ test: ## all tests, on real PostgreSQL and Asterisk. ARGS="-k transfer" picks so
 	@bin/setup dev
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: ## lint, format, types, direction of imports, dangerous code, vulnerable packages
+check: ## lint, format, types, direction of imports
 	@bin/setup dev
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/bandit -q -r -c pyproject.toml tongdai
-	@$(BIN)/python -m tests.audit
 
 fix: ## what lint and format can mend by themselves
 	@bin/setup dev

@@ -11,13 +11,16 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from chaos import asterisk, controller
+from chaos import asterisk, controller, frozen, link, postgres
 from chaos.report import Figure, table
 
 LIMIT_S = 300.0  # a scenario that takes longer is broken
 ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "controller": controller.main,
     "asterisk": asterisk.main,
+    "postgres": postgres.main,
+    "frozen": frozen.main,
+    "link": link.main,
 }
 
 

@@ -64,11 +64,11 @@ class Callers:
 
 @asynccontextmanager
 async def calling(  # noqa: PLR0917 -- what kind of calls
-    folder: Path, switch: str, numbers: Sequence[str], rate: float, talk_s: float, count: int = 1_000_000
+    folder: Path, switch: str, numbers: Sequence[str], rate: float, talk_s: float, count: int, *, is_loud: bool
 ) -> AsyncIterator[Callers]:
     """Customers call these numbers in turn; each talks `talk_s`. Whatever is left of it at the end is killed."""
     name = f"caller-{time.time_ns()}"
-    _write(folder, "caller", talk_s)
+    _write(folder, "caller", talk_s, is_loud=is_loud)
     (folder / "numbers.csv").write_text("SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers))
     ten_s = max(1, round(rate * 10))
     options = (
@@ -80,9 +80,9 @@ async def calling(  # noqa: PLR0917 -- what kind of calls
 
 
 @asynccontextmanager
-async def phones(folder: Path, port: int) -> AsyncIterator[None]:
+async def phones(folder: Path, port: int, *, is_loud: bool = False) -> AsyncIterator[None]:
     """Phones at PHONE and this port answer every call."""
-    _write(folder, "phone", 0)
+    _write(folder, "phone", 0, is_loud=is_loud)
     options = ("-min_rtp_port", "25000", "-max_rtp_port", "29999")
     async with _sipp(folder, "phone", f"phone-{time.time_ns()}", PHONE, port, *options):
         yield
@@ -112,7 +112,7 @@ async def _sipp(
         await process.wait()
 
 
-def _write(folder: Path, scenario: str, talk_s: float, *, is_loud: bool = False) -> None:
+def _write(folder: Path, scenario: str, talk_s: float, *, is_loud: bool) -> None:
     """The scenario, ready to run, and what it says."""
     refusals = "\n".join(
         f'<recv response="{status}" optional="true" next="1">'
@@ -123,3 +123,4 @@ def _write(folder: Path, scenario: str, talk_s: float, *, is_loud: bool = False)
     text = text.replace("<refusals/>", refusals).replace("@talk", str(round(talk_s * 1000)))
     (folder / f"{scenario}.xml").write_text(text.replace("<voice/>", VOICE if is_loud else BREATH))
     (folder / "breath.alaw").write_bytes(b"\xd5" * 160)
+    (folder / "voice.alaw").write_bytes((b"\xd5" * 4 + b"\x15" * 4) * 8000)  # a tone of 1 kHz, for eight seconds

@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 import msgspec
@@ -28,11 +28,14 @@ import msgspec
 from bench.phone import Phone
 from chaos import callers, ledger
 from chaos.callers import CARRIER, PHONE, Callers
+from chaos.proxy import Proxy, Streams, proxy
 from tests.e2e.instance import Instance, quiet_port
 from tests.until import until
-from tongdai import process
+from tongdai import errors, process
+from tongdai import private as ground
 from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
+from tongdai.settings import Settings
 from tongdai.store import db, deliveries, domains, extensions, hotlines, server, subscriptions, trunks, users
 
 DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
@@ -50,6 +53,7 @@ class Stand:
         self.phone_port = 0
         self.story = ledger.Story()
         self.is_right = True  # whatever was audited
+        self.is_loud = False  # whether those who call speak all the time
         self._token = ""
         self._killed_at = datetime.now(UTC)  # Asterisk
         self._command: list[str] = []
@@ -60,7 +64,8 @@ class Stand:
     @asynccontextmanager
     async def calls(self, rate: float, talk_s: float, count: int = 1_000_000) -> AsyncIterator[Callers]:
         """Customers call, `rate` times a second."""
-        async with callers.calling(self.run, self.instance.sip, self.numbers, rate, talk_s, count) as made:
+        sip, numbers = self.instance.sip, self.numbers
+        async with callers.calling(self.run, sip, numbers, rate, talk_s, count, is_loud=self.is_loud) as made:
             yield made
 
     def was_away(self, since: float) -> None:
@@ -131,6 +136,12 @@ class Stand:
             assert time.monotonic() < deadline, f"{path} does not answer within {within_s:.0f} s\n{self.instance.said}"
             await asyncio.sleep(POLL_S)
         return time.monotonic()
+
+    @property
+    def memory(self) -> float:
+        """Megabytes of tongdai itself."""
+        status = Path(f"/proc/{self.instance.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
     async def metric(self, name: str) -> float | None:
         """A sample of /metrics, by its whole name with labels; None where there is none."""
@@ -224,6 +235,7 @@ class Stand:
 
     async def found(self, size: int, *, recording: bool, sink: int) -> None:
         """A company of `size` extensions, each with a hotline of its own, registered; its events go to `sink`."""
+        self.is_loud = recording
         seal = Seal((self.instance.data / "secret").read_text().strip().encode())
         async with opened(self.dsn) as database:
             async with database.transaction() as tx:
@@ -236,7 +248,7 @@ class Stand:
         await asyncio.to_thread(_register, self.phone_port, (host, int(port)), passwords)
 
     async def _insert(self, tx: db.Tx, seal: Seal, size: int, *, recording: bool) -> tuple[str, dict[str, str]]:
-        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None)
+        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000)
         await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
         trunk = trunks.Trunk(name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000)
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
@@ -333,10 +345,76 @@ async def private(size: int = 10, *, recording: bool = False, **settings: str) -
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
         stack.push_async_callback(stand.instance.end)
         await stand.instance.start()
-        sink = await stack.enter_async_context(receiving(folder))
-        await stand.found(size, recording=recording, sink=sink)
-        await stack.enter_async_context(callers.phones(folder, stand.phone_port))
+        await _people(stack, stand, size, recording=recording)
         yield stand
+
+
+class Given(Stand):
+    """PostgreSQL and Asterisk are ours; tongdai reaches them through proxies."""
+
+    postgres: server.Server
+    to_postgres: Proxy
+    to_asterisk: Proxy
+
+    async def stop_postgres(self) -> None:
+        """An immediate shutdown, as a crash is."""
+        os.kill(self.postgres.pid, signal.SIGQUIT)
+        await self.postgres.wait()
+
+    async def start_postgres(self) -> None:
+        self.postgres = await server.start(self.instance.data / "postgres")
+
+    async def reach_postgres(self) -> Streams:
+        """A connection to its Unix socket. Raises OSError when it does not run."""
+        try:
+            folder = parse_qs(urlsplit(self.dsn).query)["host"][0]
+        except errors.SetupError as reason:
+            raise ConnectionRefusedError from reason
+        return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+
+
+@asynccontextmanager
+async def given(size: int = 10, *, is_up: bool = True) -> AsyncIterator[Given]:
+    """`tongdai up` on a PostgreSQL and an Asterisk of ours; without `is_up` they are there, and tongdai is not."""
+    folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
+    stand = Given(folder, Instance(folder, sandbox=False))
+    async with kept_if_wrong(stand), AsyncExitStack() as stack:
+        stand.instance.set(**await _grounded(stack, stand))
+        stack.push_async_callback(stand.instance.end)
+        if is_up:
+            await stand.instance.start()
+            await _people(stack, stand, size, recording=False)
+        yield stand
+
+
+async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
+    """The ground of it runs; how tongdai reaches it, as settings."""
+    data = stand.instance.data
+    data.mkdir()
+    await stand.start_postgres()
+    stack.push_async_callback(lambda: stand.postgres.stop())  # noqa: PLW0108 -- the one that runs then
+    chosen = Settings(data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}")
+    root = await asyncio.to_thread(ground.asterisk, chosen, lambda *_: None)
+    chosen = await ground.with_switch(stack, chosen, root)
+    ari = urlsplit(chosen.asterisk_url)
+    stand.to_asterisk = await stack.enter_async_context(
+        proxy(lambda: asyncio.open_connection(ari.hostname, ari.port)),
+    )
+    stand.to_postgres = await stack.enter_async_context(proxy(stand.reach_postgres))
+    login = urlsplit(stand.dsn).netloc.rpartition("@")[0]
+    return {
+        "dsn": f"postgresql://{login}@127.0.0.1:{stand.to_postgres.port}/tongdai",
+        "asterisk_url": f"http://{ari.username}:{ari.password}@127.0.0.1:{stand.to_asterisk.port}",
+        "asterisk_journal": chosen.asterisk_journal,
+        "asterisk_spool": chosen.asterisk_spool,
+        "callback_allow": "127.0.0.0/8",
+    }
+
+
+async def _people(stack: AsyncExitStack, stand: Stand, size: int, *, recording: bool) -> None:
+    sink = await stack.enter_async_context(receiving(stand.folder))
+    await stand.found(size, recording=recording, sink=sink)
+    await stack.enter_async_context(callers.phones(stand.folder, stand.phone_port, is_loud=recording))
 
 
 @asynccontextmanager

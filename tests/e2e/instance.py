@@ -27,17 +27,22 @@ class Instance:
         self.log = folder / "up.log"
         self.http, self.sip = (f"127.0.0.1:{quiet_port()}" for _ in range(2))
         first, last = _free_range()
+        self.rtp = f"{first}-{last}"
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
             "TONGDAI_DATA": str(self.data),
             "TONGDAI_HTTP": self.http,
             "TONGDAI_SIP": self.sip,
-            "TONGDAI_RTP": f"{first}-{last}",
+            "TONGDAI_RTP": self.rtp,
             "TONGDAI_SANDBOX": "1" if sandbox else "0",
-            **{f"TONGDAI_{name.upper()}": value for name, value in settings.items()},
         }
+        self.set(**settings)
         self.ready: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
+
+    def set(self, **settings: str) -> None:
+        """The next start has these."""
+        self._environ |= {f"TONGDAI_{name.upper()}": value for name, value in settings.items()}
 
     async def start(self) -> None:
         """It is ready, as ready.json tells."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from chaos import asterisk, controller, stand
+from chaos import asterisk, controller, frozen, link, postgres, stand
 from chaos.report import Figure
 
 
@@ -12,6 +12,13 @@ from chaos.report import Figure
 async def private() -> AsyncIterator[stand.Stand]:
     """One for all scenarios that leave it as they found it."""
     async with stand.private(4) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def given() -> AsyncIterator[stand.Given]:
+    """One whose PostgreSQL and Asterisk are behind proxies."""
+    async with stand.given(4) as made:
         yield made
 
 
@@ -26,3 +33,15 @@ async def test_callers_do_not_notice_a_killed_controller(private: stand.Stand) -
 
 async def test_calls_of_a_killed_asterisk_are_recorded_as_they_were(private: stand.Stand) -> None:
     kept(await asterisk.run(private, asterisk.Size(kills=1, live=5, quiet_s=4)))
+
+
+async def test_a_frozen_controller_does_not_hurt_sip(private: stand.Stand) -> None:
+    kept(await frozen.run(private, frozen.Size(frozen_s=2, rate=4, talk_s=1)))
+
+
+async def test_calls_go_on_while_postgresql_is_away(given: stand.Given) -> None:
+    kept(await postgres.run(given, postgres.Size(stops=1, away_s=1, hangs_s=1, rate=4, talk_s=2)))
+
+
+async def test_a_lost_link_is_made_anew(given: stand.Given) -> None:
+    kept(await link.run(given, link.Size(cuts=2, half_open=1, half_open_s=6, rate=4, talk_s=2)))

@@ -128,14 +128,14 @@ class Switch:
         """A listener can be dead behind a live socket, and a socket half open: only an echo tells."""
         loop = asyncio.get_running_loop()
         self._echoed = loop.time()
-        while True:
-            with contextlib.suppress(errors.SwitchDown):
-                await link.request("POST", "events/user/echo", {"application": APP})
-            await asyncio.sleep(ECHO_S)
-            if loop.time() - self._echoed > ECHO_S + ECHO_LIMIT_S:
-                log.warning("switch.silent")
-                await link.close()
-                return
+        while (silent_at := self._echoed + ECHO_S + ECHO_LIMIT_S) > loop.time():
+            next_at = min(loop.time() + ECHO_S, silent_at)
+            with contextlib.suppress(errors.SwitchDown, TimeoutError):
+                async with asyncio.timeout_at(next_at):
+                    await link.request("POST", "events/user/echo", {"application": APP})
+            await asyncio.sleep(next_at - loop.time())
+        log.warning("switch.silent")
+        await link.close()
 
     async def _filter(self, link: ari.Link) -> None:
         allowed = {"allowed": [{"type": name} for name in events.NAMES]}
