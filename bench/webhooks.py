@@ -252,7 +252,7 @@ async def isolated(
 
 async def contest(good: int, bad: int, dsn: str, count: int) -> None:
     await migrate.apply(dsn)
-    database = db.Database(dsn)
+    database = db.Database(dsn, is_busy=True)
     await database.open()
     async with Client(Guard(["127.0.0.0/8"]), "bench") as client:
         spread, single = await subscribed(database, 16, good), await subscribed(database, 1, good, "single")

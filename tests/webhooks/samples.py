@@ -111,7 +111,7 @@ async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
     await server.execute(f"CREATE DATABASE {name}")
     own = urlsplit(dsn)._replace(path=f"/{name}").geturl()
     await migrate.apply(own)
-    database = db.Database(own)
+    database = db.Database(own, is_busy=True)
     await database.open()
     try:
         yield database

@@ -26,7 +26,7 @@ _HEARTBEAT_S = 10.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 # Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew, which takes longer
 # than the statement. A plan that is kept must not depend on how full tables were when it was made.
-_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
 class Database:
@@ -48,7 +48,7 @@ class Database:
         is_busy: bool = False,
     ) -> None:
         self.dsn, self._size = dsn, size
-        self._settings = ({"role": role} if role else {}) | (_PLANNED_ONCE if is_busy else {})
+        self._settings = ({"role": role} if role else {}) | (PLANNED_ONCE if is_busy else {})
         self._patience_s, self._statement_s = patience_s, statement_s
         self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()

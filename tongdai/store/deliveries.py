@@ -16,6 +16,9 @@ from tongdai.store import db
 
 State = Literal["due", "delivered", "failed"]
 
+# Plans are made once, often while there is nothing: a join of whole tables looks as good then as a look at one row.
+# LATERAL with LIMIT, and rows found by their ctid, leave PostgreSQL no choice.
+
 BATCH = 500
 """The most that one `claim` gives."""
 
@@ -131,7 +134,7 @@ async def claim(
           ) AS asked LEFT JOIN known USING (endpoint)
         ), heads AS (
           SELECT due.* FROM lanes CROSS JOIN LATERAL (
-            SELECT domain_uuid, subscription_uuid, seq FROM deliveries AS delivery
+            SELECT ctid FROM deliveries AS delivery
             WHERE endpoint = lanes.endpoint AND leased_until <= now()
               AND due_at <= CASE WHEN lanes.room > 1 THEN now() ELSE COALESCE((
                 -- A failing endpoint may have thousands at its head that wait for others: a look at a few is enough.
@@ -149,22 +152,27 @@ async def claim(
             ORDER BY due_at, seq LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
           ) AS due LIMIT 500
         ), leased AS (
-          UPDATE deliveries SET leased_until = now() + $5 FROM heads
-          WHERE deliveries.domain_uuid = heads.domain_uuid
-            AND deliveries.subscription_uuid = heads.subscription_uuid AND deliveries.seq = heads.seq
+          UPDATE deliveries SET leased_until = now() + $5 WHERE ctid = ANY (ARRAY(SELECT ctid FROM heads))
           RETURNING deliveries.*
         )
-        SELECT leased.domain_uuid, subscription_uuid, seq, leased.endpoint, event_uuid, body,
-               COALESCE(leased.callback_url, subscriptions.callback_url) AS callback_url,
+        SELECT leased.domain_uuid, leased.subscription_uuid, leased.seq, leased.endpoint, event_uuid, body,
+               COALESCE(leased.callback_url, subscription.callback_url) AS callback_url,
                leased.callback_url IS NOT NULL AS is_elsewhere, callback_apikey_sealed, secret_sealed,
                CASE WHEN previous_secret_until > now() THEN previous_secret_sealed END AS previous_secret_sealed,
                enabled OR leased.callback_url IS NOT NULL AS is_enabled, failing_since IS NOT NULL AS is_failing,
                attempts, leased.created_at, leased_until
-        FROM leased JOIN events USING (domain_uuid, seq, created_at)
-             JOIN subscriptions USING (domain_uuid, subscription_uuid)
+        FROM leased CROSS JOIN LATERAL (
+          SELECT event_uuid, body FROM events
+          WHERE events.domain_uuid = leased.domain_uuid AND events.seq = leased.seq
+            AND events.created_at = leased.created_at LIMIT 1
+        ) AS event CROSS JOIN LATERAL (
+          SELECT * FROM subscriptions
+          WHERE subscriptions.domain_uuid = leased.domain_uuid
+            AND subscriptions.subscription_uuid = leased.subscription_uuid LIMIT 1
+        ) AS subscription
         -- The commit waits for no disk: a lease that PostgreSQL loses in a crash is only claimed again.
         CROSS JOIN set_config('synchronous_commit', 'off', true)
-        ORDER BY leased.created_at, seq
+        ORDER BY leased.created_at, leased.seq
         """,
         list(domains),
         list(rooms),
@@ -192,17 +200,19 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
                                $13::text[], $14::text[])
             AS t (domain_uuid, subscription_uuid, seq, endpoint, leased_until, state,
                   delay, attempt, created_at, at, status, latency_ms, error, callback_url)
+        ), found AS (
+          SELECT given.*, place FROM given CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM deliveries
+            WHERE deliveries.domain_uuid = given.domain_uuid
+              AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
+              AND (deliveries.leased_until = given.leased_until OR given.state = 'delivered') LIMIT 1
+          ) AS delivery
         ), ended AS (
-          DELETE FROM deliveries USING given
-          WHERE given.state <> 'due' AND deliveries.domain_uuid = given.domain_uuid
-            AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
-            AND (deliveries.leased_until = given.leased_until OR given.state = 'delivered')
+          DELETE FROM deliveries WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE state <> 'due'))
         ), put_back AS (
-          UPDATE deliveries SET due_at = now() + given.delay, leased_until = '-infinity', attempts = given.attempt
-          FROM given
-          WHERE given.state = 'due' AND deliveries.domain_uuid = given.domain_uuid
-            AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
-            AND deliveries.leased_until = given.leased_until
+          UPDATE deliveries SET leased_until = '-infinity', (due_at, attempts) = (
+            SELECT now() + delay, attempt FROM found WHERE place = deliveries.ctid
+          ) WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE state = 'due'))
         ), logged AS (
           INSERT INTO attempts (domain_uuid, subscription_uuid, seq, at, created_at, attempt, status, latency_ms,
                                 state, error, callback_url)
@@ -215,9 +225,9 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
         ) AS lanes
         -- The commit waits for no disk: what PostgreSQL forgets in a crash is sent again, with the same webhook-id.
         CROSS JOIN set_config('synchronous_commit', 'off', true)
-        WHERE is_given_back OR EXISTS (
-          SELECT FROM deliveries
-          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND deliveries.leased_until <= now()
+        WHERE is_given_back OR (  -- not EXISTS: planned as a join, it reads all that waits
+          SELECT true FROM deliveries
+          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND deliveries.leased_until <= now() LIMIT 1
         )
         """,
         [outcome.delivery.domain_uuid for outcome in outcomes],
