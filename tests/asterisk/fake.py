@@ -93,6 +93,7 @@ class FakeAsterisk:
         self.address = Address("", "tongdai", "a-password")
         self.ahead = timedelta()  # of the real time
         self.started_at = self.now
+        self.version = "22.10.1~dfsg+~cs6.17.60671434"
         self.objects: dict[tuple[str, str], dict[str, str]] = {}
         self.channels: dict[str, Json] = {}
         self.contacts: dict[str, str] = {}
@@ -317,7 +318,8 @@ class FakeAsterisk:
             }:
                 return 200, {}
             case "GET", ["asterisk", "info"]:
-                return 200, {"status": {"startup_time": _stamp(self.started_at)}}
+                system = {"version": self.version}
+                return 200, {"system": system, "status": {"startup_time": _stamp(self.started_at)}}
             case "POST", ["events", "user", "echo"]:
                 if self.is_echoing:
                     await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp(self.now)})

@@ -90,7 +90,7 @@ async def test_what_is_said_before_it_listens(asterisk: FakeAsterisk, controller
     ]
     allowed = [each["type"] for each in asterisk.asked[0].body["allowed"]]
     assert {"StasisStart", "Dial", "ChannelDestroyed", "ApplicationReplaced", "RESTResponse"} <= set(allowed)
-    assert asterisk.asked[1].query == {"only": "status"}
+    assert asterisk.asked[1].query == {"only": "system,status"}
     assert asterisk.objects == objects("101")
 
 
@@ -204,6 +204,15 @@ async def test_a_half_open_one_is_left_for_a_new_link_before_a_request_is_given_
     asterisk.is_answering = asterisk.is_echoing = True
     await asterisk.lose_link()  # what the new one asked was not answered either
     await controller.switch.linked.wait()
+
+
+@pytest.mark.parametrize("version", ["22.10.0", "22.9.3~dfsg", "20.18.0", "23.1.0", "GIT-master"])
+async def test_an_asterisk_with_known_holes_is_refused(asterisk: FakeAsterisk, version: str) -> None:
+    asterisk.version = version
+    controller = Controller(asterisk)
+    with pytest.raises(errors.SetupError, match=rf"Asterisk {version} .* 22\.10\.1 or a later 22\.x is needed"):
+        await controller.task
+    assert not controller.switch.is_up
 
 
 async def test_who_was_replaced_leaves_the_other_alone(asterisk: FakeAsterisk, controller: Controller) -> None:

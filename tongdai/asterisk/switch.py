@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from tongdai import errors
-from tongdai.asterisk import ari, events, provisioning, translate
+from tongdai.asterisk import ari, events, packages, provisioning, translate
 from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Record, Wait
 from tongdai.pbx.signals import LegDialed, OriginateRefused, Signal
 
@@ -71,8 +71,8 @@ class Switch:
         return self.linked.is_set()
 
     async def run(self) -> None:
-        """Stays connected until cancelled. Raises errors.SetupError when another controller has connected: whoever
-        then connects again pushes the other out, for ever.
+        """Stays connected until cancelled. Raises errors.SetupError when Asterisk is too old, and when another
+        controller has connected: whoever then connects again pushes the other out, for ever.
         """
         tries = 0
         while True:
@@ -142,8 +142,14 @@ class Switch:
         await self._checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
 
     async def _restarted(self, link: ari.Link) -> datetime:
-        """Since when it has been up; a new one knows nothing of what was pushed before."""
-        info = (await self._checked(link.request("GET", "asterisk/info", {"only": "status"}))).json()
+        """Since when it has been up; a new one knows nothing of what was pushed before.
+
+        Raises errors.SetupError for one that is too old.
+        """
+        info = (await self._checked(link.request("GET", "asterisk/info", {"only": "system,status"}))).json()
+        if not packages.is_serving(version := info["system"]["version"]):
+            wanted = ".".join(map(str, packages.ASTERISK))
+            raise errors.SetupError(f"Asterisk {version} has known holes: {wanted} or a later 22.x is needed")
         started_at = events.moment(info["status"]["startup_time"])
         if self._started_at != started_at:
             self._pushed = {}
