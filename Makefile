@@ -19,12 +19,14 @@ test: ## all tests, on real PostgreSQL and Asterisk. ARGS="-k transfer" picks so
 	@bin/setup dev
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: ## lint, format, types, direction of imports
+check: ## lint, format, types, direction of imports, dangerous code, vulnerable packages
 	@bin/setup dev
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/bandit -q -r -c pyproject.toml tongdai
+	@$(BIN)/python -m tests.audit
 
 fix: ## what lint and format can mend by themselves
 	@bin/setup dev

@@ -36,7 +36,8 @@ async def found(rig: Rig, count: int, size: int, *, recording: bool, sink: int =
 
 async def _found(rig: Rig, number: int, size: int, trunk: UUID | None, *, recording: bool) -> tuple[Company, UUID]:
     async with rig.database.transaction() as tx:
-        domain = await domains.insert(tx, f"c{number}.bench.vn", recording=recording, max_calls=10_000)
+        name = f"c{number}.bench.vn"
+        domain = await domains.insert(tx, name, recording=recording, max_calls=10_000, calls_per_minute=None)
         account = await users.insert(tx, domain.domain_uuid, rig.seal, "admin", "a password of the benchmarks")
         if trunk is None:
             shared = trunks.Trunk(

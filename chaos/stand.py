@@ -248,7 +248,7 @@ class Stand:
         await asyncio.to_thread(_register, self.phone_port, (host, int(port)), passwords)
 
     async def _insert(self, tx: db.Tx, seal: Seal, size: int, *, recording: bool) -> tuple[str, dict[str, str]]:
-        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000)
+        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None)
         await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
         trunk = trunks.Trunk(name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000)
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from tongdai.cli import app
 from tongdai.seal import Seal
-from tongdai.store import db, extensions, migrate, server, trunks, users
+from tongdai.store import db, domains, extensions, migrate, server, trunks, users
 
 SECRET = "a master key of thirty-two characters or more"
 _names = itertools.count(1)
@@ -75,6 +76,11 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "recording": False,
         "recording_days": None,
         "max_calls": 100,
+        "destinations": [],
+        "calls_per_minute": 120,
+        "minutes_per_day": None,
+        "frozen_until": None,
+        "frozen_why": "",
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 
@@ -90,6 +96,14 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "recording_days": 30,
         "max_calls": 5,
     } == {key: value for key, value in changed.items() if key != "domain_uuid"}
+    limits = ["--destinations", "+44, 1900", "--calls-per-minute", "0", "--minutes-per-day", "600"]
+    limited = cli.json("domain", "update", name, *limits)
+    assert (limited["destinations"], limited["calls_per_minute"], limited["minutes_per_day"]) == (
+        ["+44", "1900"],
+        None,
+        600,
+    )
+    assert "destinations: prefixes such as +44" in cli.refuses("domain", "update", name, "--destinations", "abroad")
     assert cli.json("domain", "update", name, "--recording-days", "0")["recording_days"] is None
 
     cli("domain", "delete", name, given="n\n", code=1)
@@ -171,6 +185,8 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "hotline": "19001919",
         "max_calls": 3,
         "ring_timeout_s": 40,
+        "frozen_until": None,
+        "frozen_why": "",
     }
     assert changed == cli.json("extension", "show", "101") == cli.json("extension", "list")[0]
     assert "Nguyễn Thị Ánh" in cli("extension", "list")
@@ -180,6 +196,22 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
     assert cli("extension", "delete", "101") == "Deleted extension 101.\n"
     assert [extension["extension"] for extension in cli.json("extension", "list")] == ["102"]
+
+
+async def test_who_was_frozen_calls_again_when_the_operator_says_so(cli: Cli, database: db.Database) -> None:
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    async with database.transaction() as tx:
+        domain_uuid = (await domains.by_name(tx, cli.domain)).domain_uuid
+        await domains.freeze(tx, domain_uuid, until, "kept calling +882")
+        await extensions.freeze(tx, domain_uuid, "101", until, "kept calling +881")
+    shown = await in_thread(cli.json, "extension", "show", "101")
+    assert (shown["frozen_until"], shown["frozen_why"]) == ("2099-01-01T00:00:00Z", "kept calling +881")
+    assert "kept calling +882" in await in_thread(cli, "domain", "show", cli.domain)
+    assert "2099" in await in_thread(cli, "domain", "list")
+
+    for noun, key in (("extension", "101"), ("domain", cli.domain)):
+        assert (await in_thread(cli.json, noun, "update", key, "--unfreeze"))["frozen_until"] is None
+        assert (await in_thread(cli.json, noun, "show", key))["frozen_why"] == ""
 
 
 async def test_a_trunk_is_made_listed_shown_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:

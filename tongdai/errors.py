@@ -15,7 +15,8 @@ TongdaiError
 ├── Unavailable (503)         database or switch away
 │   └── SwitchDown
 ├── CallRefused (409)         a call that could not be placed
-│   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls
+│   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls,
+│       DestinationClosed, CallsFrozen, CallLimit
 └── SetupError                a start-up that cannot go on: one readable line
     └── WrongMasterKey
 """
@@ -157,6 +158,30 @@ class TooManyCalls(CallRefused):
     texts: ClassVar = {
         "en": "The domain has reached its number of simultaneous calls.",
         "vi": "Domain đã đạt số cuộc gọi đồng thời tối đa.",
+    }
+
+
+class DestinationClosed(CallRefused):
+    code = "DESTINATION_CLOSED"
+    texts: ClassVar = {
+        "en": "The domain does not call numbers of this kind.",
+        "vi": "Domain không được phép gọi tới đầu số này.",
+    }
+
+
+class CallsFrozen(CallRefused):
+    code = "CALLS_FROZEN"
+    texts: ClassVar = {
+        "en": "Calls out are frozen for this extension or domain, after many calls to closed numbers.",
+        "vi": "Máy nhánh hoặc domain đang bị khoá gọi ra vì nhiều lần gọi số không được phép.",
+    }
+
+
+class CallLimit(CallRefused):
+    code = "CALL_LIMIT"
+    texts: ClassVar = {
+        "en": "A limit on calls out is reached: {why}.",
+        "vi": "Đã đạt hạn mức gọi ra: {why}.",
     }
 
 

@@ -21,7 +21,7 @@ from tongdai.settings import Settings
 from tongdai.store import db, migrate, server
 from tongdai.store.tenants import Tenants
 
-ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind
+ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind  # nosec B104
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how many of how many parts of it are done."""
 

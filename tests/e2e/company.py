@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -237,6 +238,10 @@ class Company:
         async with self._office.database.transaction() as tx:
             known = await extensions.get(tx, self.uuid, number)
             await extensions.update(tx, self.uuid, msgspec.structs.replace(known, **changes))
+
+    async def freeze(self, number: str, until: datetime) -> None:
+        async with self._office.database.transaction() as tx:
+            await extensions.freeze(tx, self.uuid, number, until, "for a test")
 
     async def change(self, **changes: Any) -> None:
         """Of the domain itself."""

@@ -81,7 +81,8 @@ class Controller:
         assert await company.live() == 0
         assert (engine.mailboxes, engine._merged, engine._on_offer, len(engine.floor)) == ({}, {}, set(), 0)
         directory = await engine.directories.get(company.uuid)
-        assert set(engine.floor.scene(directory).talks.values()) <= {0}
+        scene = engine.floor.scene(directory)
+        assert set(scene.talks.values()) | set(scene.by_trunk.values()) <= {0}
 
     def _is_idle(self) -> bool:
         engine = self.engine

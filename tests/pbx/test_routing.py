@@ -145,7 +145,7 @@ def test_what_is_no_number_reaches_no_carrier(number: str) -> None:
     assert routing.from_phone(number, having(), "101") == Refuse(causes.UNALLOCATED)
 
 
-@pytest.mark.parametrize("number", ["113", "0899888999", "+84899888999", "19009999", "105105"])
+@pytest.mark.parametrize("number", ["113", "0899888999", "+84899888999", "18009999", "105105"])
 def test_public_numbers_go_out(number: str) -> None:
     assert isinstance(routing.from_phone(number, having(), "101"), CallOut)
 

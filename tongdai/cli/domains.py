@@ -18,6 +18,12 @@ CALL_ID_MODE = typer.Option(help="The call_id that events carry: each leg's own,
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
 RECORDING_DAYS = typer.Option(min=0, help="How many days recordings are kept; 0: for ever.")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
+DESTINATIONS = typer.Option(
+    help="What may be called beyond the country's own numbers, comma-separated: +44, + (all countries), 1900.",
+    show_default=False,
+)
+CALLS_PER_MINUTE = typer.Option(min=0, help="Calls out that may begin within a minute; 0: no limit.")
+MINUTES_PER_DAY = typer.Option(min=0, help="Minutes that calls out may talk a day; 0: no limit.")
 
 
 @app.command()
@@ -30,6 +36,9 @@ def create(
     recording: Annotated[bool, RECORDING] = True,
     recording_days: Annotated[int, RECORDING_DAYS] = 0,
     max_calls: Annotated[int, MAX_CALLS] = 100,
+    destinations: Annotated[str, DESTINATIONS] = "",
+    calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = 120,
+    minutes_per_day: Annotated[int, MINUTES_PER_DAY] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Make a domain.
@@ -47,6 +56,9 @@ def create(
             recording=recording,
             recording_days=recording_days or None,
             max_calls=max_calls,
+            destinations=options.listed(destinations) or (),
+            calls_per_minute=calls_per_minute or None,
+            minutes_per_day=minutes_per_day or None,
         )
 
     terminal.one(session.run(work), as_json=as_json)
@@ -55,7 +67,7 @@ def create(
 @app.command("list")
 def list_(*, as_json: options.Json = False) -> None:
     """Show all domains."""
-    columns = "name", "enabled", "time_zone", "country_code", "recording", "max_calls", "domain_uuid"
+    columns = "name", "enabled", "time_zone", "country_code", "recording", "max_calls", "frozen_until", "domain_uuid"
     terminal.many(session.run(domains.list), *columns, as_json=as_json)
 
 
@@ -75,6 +87,10 @@ def update(
     recording: Annotated[bool | None, RECORDING] = None,
     recording_days: Annotated[int | None, RECORDING_DAYS] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
+    destinations: Annotated[str | None, DESTINATIONS] = None,
+    calls_per_minute: Annotated[int | None, CALLS_PER_MINUTE] = None,
+    minutes_per_day: Annotated[int | None, MINUTES_PER_DAY] = None,
+    unfreeze: Annotated[bool, options.UNFREEZE] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,15 +104,20 @@ def update(
         call_id_mode=call_id_mode,
         recording=recording,
         max_calls=max_calls,
+        destinations=options.listed(destinations),
         enabled=enabled,
     )
-    if recording_days is not None:
-        changes["recording_days"] = recording_days or None
+    limits = options.given(
+        recording_days=recording_days, calls_per_minute=calls_per_minute, minutes_per_day=minutes_per_day
+    )
+    changes |= {limit: number or None for limit, number in limits.items()}
 
     async def work(tx: db.Tx) -> directory.Domain:
         changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
         await domains.update(tx, changed)
-        return changed
+        if unfreeze:
+            await domains.freeze(tx, changed.domain_uuid, None)
+        return await domains.get(tx, changed.domain_uuid)
 
     terminal.one(session.run(work), as_json=as_json)
 

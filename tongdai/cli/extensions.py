@@ -77,6 +77,7 @@ def update(
     hotline: Annotated[str | None, HOTLINE] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
+    unfreeze: Annotated[bool, options.UNFREEZE] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -94,6 +95,9 @@ def update(
     async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[Extension, dict[str, Any]]:
         changed = msgspec.structs.replace(await extensions.get(tx, domain_uuid, extension), **changes)
         await extensions.update(tx, domain_uuid, changed)
+        if unfreeze:
+            await extensions.freeze(tx, domain_uuid, extension, None)
+            changed = await extensions.get(tx, domain_uuid, extension)
         if not new_password and given is None:
             return changed, {}
         return changed, {"password": await extensions.set_password(tx, domain_uuid, extension, given)}

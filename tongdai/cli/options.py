@@ -11,6 +11,7 @@ Domain = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 NAME = typer.Option(help="For people, in any script.", show_default=False)
 ENABLED = typer.Option("--enable/--disable", help="What is disabled stays, but is not served.", show_default=False)
+UNFREEZE = typer.Option("--unfreeze", help="It may call outside again, though it kept calling closed numbers.")
 OVERFLOW = typer.Option(help='Where its calls go then: a number of the domain; "" ends them.', show_default=False)
 PASSWORD = typer.Option(help='"-" reads it from standard input; without it a random one is made.', show_default=False)
 

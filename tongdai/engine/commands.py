@@ -10,12 +10,12 @@ import structlog
 
 from tongdai import errors, ids
 from tongdai.engine.engine import Engine, new_token
-from tongdai.pbx import beginning, causes
+from tongdai.pbx import beginning, brakes, causes
 from tongdai.pbx.actions import Originate
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.directory import Directory
-from tongdai.pbx.routing import Refuse
+from tongdai.pbx.routing import Refuse, Scene
 from tongdai.pbx.signals import Arrived, OriginateRefused
 from tongdai.pbx.step import Step
 from tongdai.store import commands, db
@@ -25,6 +25,11 @@ log = structlog.get_logger()
 POLL_S = 1.0  # for a notification that was lost
 STOP_S = 5.0
 SLOTS = 50  # commands under way at once
+_LIMITS = {
+    brakes.Stop.RATE: "calls a minute",
+    brakes.Stop.MINUTES: "minutes a day",
+    brakes.Stop.TRUNK: "calls by the trunk",
+}
 LATE_S = 5.0  # whose call could not be recorded for so long does not expect it any more
 
 
@@ -105,13 +110,14 @@ class Desk:
     async def _place(self, domain_uuid: UUID, command: ClickToCall) -> tuple[UUID, asyncio.Future[Outcome]]:
         """The call, whose extension's phones have been asked to ring; and, if it is waited for, what comes of that."""
         directory = await self._engine.directories.get(domain_uuid)
-        self._check(directory, command)
+        self._check(directory, command, await self._engine.scene(directory))
         phones = await self._engine.switch.phones(f"{command.ext}@{directory.domain.name}")
         if not phones:
             raise errors.UserNotRegistered
-        call, originate = self._begin(directory, command, len(phones))
+        call, originate = self._begin(directory, command, len(phones), await self._engine.scene(directory))
         self._engine.open(call)
         self._engine.floor.update(call, call.started_at)
+        self._engine.outgoing.update(None, call, call.started_at)
         await self._record(call)
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if command.wait_answer:
@@ -138,9 +144,8 @@ class Desk:
         for leg in call.legs:
             self._engine.signal(call.call_uuid, OriginateRefused(leg.channel, datetime.now(UTC)))
 
-    def _check(self, directory: Directory, command: ClickToCall) -> None:
+    def _check(self, directory: Directory, command: ClickToCall, scene: Scene) -> None:
         extension = directory.extensions.get(command.ext)
-        scene = self._engine.floor.scene(directory)
         if extension is None or not extension.enabled:
             raise errors.InvalidExtension(field="ext")
         if command.hotline and directory.hotline(command.hotline) is None:
@@ -150,13 +155,16 @@ class Desk:
         if scene.calls >= directory.domain.max_calls:
             raise errors.TooManyCalls
 
-    def _begin(self, directory: Directory, command: ClickToCall, phones: int) -> tuple[Call, Originate]:
+    def _begin(self, directory: Directory, command: ClickToCall, phones: int, scene: Scene) -> tuple[Call, Originate]:
+        self._check(directory, command, scene)  # others may have called while we asked for the phones
         call_uuid, now = ids.new(), datetime.now(UTC)
         endpoint = f"{command.ext}@{directory.domain.name}"
         first = Arrived(call_uuid, f"{call_uuid.hex}-ext", now, "phone", endpoint, command.phone, command.ext, "")
-        begun = beginning.click_to_call(first, command, new_token(), self._engine.floor.scene(directory), phones)
+        begun = beginning.click_to_call(first, command, new_token(), scene, phones)
         if isinstance(begun, Refuse):
-            raise _refused(begun.ending)
+            if begun.stop:
+                self._engine.note_stop(directory.domain, command.ext, command.phone, begun.stop)
+            raise _refused(begun)
         return begun
 
     def moved(self, call: Call) -> None:
@@ -178,7 +186,15 @@ def _not_answered(call: Call) -> Outcome:
     return Outcome(call_id=call.call_uuid, error=code, why=ending.cause)
 
 
-def _refused(ending: causes.Ending) -> errors.TongdaiError:
+def _refused(refused: Refuse) -> errors.TongdaiError:
+    ending = refused.ending
+    match refused.stop:
+        case brakes.Stop.CLOSED:
+            return errors.DestinationClosed(field="phone")
+        case brakes.Stop.FROZEN:
+            return errors.CallsFrozen()
+        case brakes.Stop.RATE | brakes.Stop.MINUTES | brakes.Stop.TRUNK:
+            return errors.CallLimit(_LIMITS[refused.stop])
     if ending == causes.BARRED:
         return errors.NoHotline()
     if ending == causes.UNALLOCATED:

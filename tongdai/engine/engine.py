@@ -23,11 +23,14 @@ from tongdai.engine.directories import Directories
 from tongdai.engine.floor import Floor
 from tongdai.engine.ledger import Ledger
 from tongdai.engine.mailbox import Look, Mailbox, Yield
+from tongdai.engine.outgoing import Outgoing
 from tongdai.pbx import beginning, transfer
 from tongdai.pbx import step as steps
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Record, Rotate
+from tongdai.pbx.brakes import Stop
 from tongdai.pbx.call import Call, Stage
-from tongdai.pbx.directory import Directory
+from tongdai.pbx.directory import Directory, Domain
+from tongdai.pbx.routing import Scene
 from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
@@ -65,6 +68,7 @@ class Engine:
         self.moved: Callable[[Call], None] = lambda _: None
         self.directories = Directories(database)
         self.floor = Floor(place.recording_url)
+        self.outgoing = Outgoing(database)
         self.switch = Switch(place.address, self.signal, self._linked)
         self.on_link: Callable[[Standing], Awaitable[None]] | None = None
         self.ledger = Ledger(database, place.node, published)
@@ -82,6 +86,7 @@ class Engine:
         now = datetime.now(UTC)
         for call in live:
             self.floor.update(call, now)
+            self.outgoing.update(None, call, call.started_at)
             self.open(call)
             if call.stage is Stage.ENDED:
                 self._spawn(self._finish_recording(call), "recording")
@@ -190,9 +195,13 @@ class Engine:
                 self._on_offer.discard((before.domain_uuid, signal.extension))
         mailbox.call = step.call
         self.floor.update(step.call, signal.at)
+        self.outgoing.update(before, step.call, signal.at)
         if _is_worth_a_commit(before, step):
             await self.ledger.commit(step, is_urgent=_is_waited_for(step))
             self._log(before, step, signal)
+        if step.stop:
+            domain = (await self.directories.get(step.call.domain_uuid)).domain
+            self.note_stop(domain, step.call.extension, step.call.dialled, step.stop)
         for action in step.actions:
             await self._act(step.call, action)
         self.moved(step.call)
@@ -218,13 +227,24 @@ class Engine:
             return await self._arrive(signal)
         if isinstance(signal, AttendedTransferred):
             return await self._merge(call, signal)
-        return steps.step(call, signal, self.floor.scene(await self.directories.get(call.domain_uuid)))
+        return steps.step(call, signal, await self.scene(await self.directories.get(call.domain_uuid)))
+
+    async def scene(self, directory: Directory) -> Scene:
+        """What a decision may look at now. Raises errors.Unavailable."""
+        now = datetime.now(UTC)
+        domain = directory.domain
+        usage = await self.outgoing.usage(domain, self.floor.calls(domain.domain_uuid), now)
+        return self.floor.scene(directory, usage, now)
+
+    def note_stop(self, domain: Domain, extension: str, number: str, why: Stop) -> None:
+        """A call out met a limit."""
+        self._spawn(self.outgoing.stopped(domain, extension, number, why), "stopped")
 
     async def _arrive(self, arrived: Arrived) -> Step:
         directory = await self.directories.of(arrived)
         if not directory.domain.enabled:
             raise errors.NotFound
-        return beginning.arrive(arrived, new_token(), self.floor.scene(directory))
+        return beginning.arrive(arrived, new_token(), await self.scene(directory))
 
     async def _send_away(self, signal: Signal, cause: int) -> None:
         """A caller whose call is nobody's: a number that no domain has, or nothing that we could begin with."""

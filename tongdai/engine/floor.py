@@ -6,9 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from tongdai.pbx import queueing
+from tongdai.pbx.brakes import NEVER, Usage
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import Scene
+
+NOTHING = Usage()
 
 
 class Floor:
@@ -19,6 +22,7 @@ class Floor:
         self._calls: defaultdict[UUID, dict[UUID, Call]] = defaultdict(dict)
         self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)  # of the calls, those in queues
         self._talks: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
+        self._by_trunk: Counter[str] = Counter()
         self._talked_until: dict[tuple[UUID, str], datetime] = {}
         self._ignored_at: dict[tuple[UUID, str], datetime] = {}
 
@@ -31,7 +35,7 @@ class Floor:
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
         is_over = call.stage is Stage.ENDED
-        self._count(call.domain_uuid, before.extensions if before else (), () if is_over else call.extensions)
+        self._count(call.domain_uuid, before, None if is_over else call)
         self._note_agents(before, call, at)
         if call.stage is Stage.WAITING:
             self._waiting[call.domain_uuid].add(call.call_uuid)
@@ -46,11 +50,19 @@ class Floor:
         """The call became part of another."""
         self._waiting[call.domain_uuid].discard(call.call_uuid)
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
-            self._count(call.domain_uuid, before.extensions, ())
+            self._count(call.domain_uuid, before, None)
 
-    def scene(self, directory: Directory) -> Scene:
+    def scene(self, directory: Directory, usage: Usage = NOTHING, now: datetime = NEVER) -> Scene:
         domain_uuid = directory.domain.domain_uuid
-        return Scene(directory, self._talks[domain_uuid], len(self._calls[domain_uuid]), self._recording_url)
+        return Scene(
+            directory,
+            self._talks[domain_uuid],
+            len(self._calls[domain_uuid]),
+            self._recording_url,
+            by_trunk=self._by_trunk,
+            usage=usage,
+            now=now,
+        )
 
     def calls(self, domain_uuid: UUID) -> Iterable[Call]:
         return self._calls[domain_uuid].values()
@@ -93,13 +105,14 @@ class Floor:
             ignored_at=self._ignored_at.get(key),
         )
 
-    def _count(self, domain_uuid: UUID, before: Iterable[str], now: Iterable[str]) -> None:
-        """Talks that were, and those that are."""
+    def _count(self, domain_uuid: UUID, before: Call | None, now: Call | None) -> None:
+        """Who and what the call has kept busy, and does now; a trunk counts the calls of all domains."""
         talks = self._talks[domain_uuid]
-        for extension in before:
-            talks[extension] -= 1
-        for extension in now:
-            talks[extension] += 1
+        for call, step in ((before, -1), (now, 1)):
+            for extension in call.extensions if call else ():
+                talks[extension] += step
+            for trunk in call.trunks if call else ():
+                self._by_trunk[trunk] += step
 
     def _note_agents(self, before: Call | None, call: Call, at: datetime) -> None:
         """Ends of talks, and offers that nobody took."""

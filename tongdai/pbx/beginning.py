@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tongdai.pbx import numbers, routing
 from tongdai.pbx.actions import Dial, Originate
 from tongdai.pbx.call import Call, Direction, Leg, Stage
-from tongdai.pbx.causes import BARRED, OVERLOADED, UNALLOCATED
+from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
@@ -23,16 +23,15 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
         is_extension=signal.via == "phone",
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
+        trunk=signal.endpoint if signal.via == "trunk" else "",
     )
     if signal.via == "trunk":
         call, destination = _inbound(signal, caller, scene)
     else:
         call, destination = _from_phone(signal, caller, scene)
-        known = scene.directory.extensions.get(caller.number)
-        if known is None or not known.enabled:
-            destination = Refuse(BARRED)
     call = replace(call, recording_token=recording_token)
-    if scene.calls >= domain.max_calls:
+    is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
+    if scene.calls >= domain.max_calls and not is_emergency:
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
         call, ringing = tell(call, call.legs[0], "ringing", signal.at)
@@ -47,19 +46,36 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
     if hotline and hotline.destination in directory.extensions:  # whose call it is, though nothing of his may ring
         call = replace(call, extension=hotline.destination)
+    trunk = next((each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint), None)
+    if trunk and routing.is_full(trunk, scene):
+        return call, Refuse(CONGESTED)
     return call, routing.from_hotline(hotline, scene)
 
 
 def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
     destination = routing.from_phone(signal.dialled, scene, caller.number)
     domain = scene.directory.domain
-    if isinstance(destination, CallOut) or destination == Refuse(BARRED):
+    if isinstance(destination, CallOut) or (isinstance(destination, Refuse) and _is_of_calls_out(destination)):
         caller = replace(caller, leg_uuid=signal.call_uuid)
         hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
         call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=hotline)
     else:
         call = _begin(signal, caller, "local", domain, dialled=signal.dialled)
-    return replace(call, extension=caller.number), destination
+    return replace(call, extension=caller.number), _allowed(signal, caller.number, destination, scene)
+
+
+def _is_of_calls_out(refused: Refuse) -> bool:
+    return refused.stop is not None or refused == Refuse(BARRED)
+
+
+def _allowed(signal: Arrived, extension: str, destination: Destination, scene: Scene) -> Destination:
+    """The destination, for an extension that may begin one more call."""
+    known = scene.directory.extensions.get(extension)
+    if known is None or not known.enabled:
+        return Refuse(BARRED)
+    is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
+    is_busy = scene.talks.get(extension, 0) >= known.max_calls
+    return Refuse(BUSY) if is_busy and not is_emergency else destination
 
 
 def _begin(

@@ -35,6 +35,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     sip_call_id: str = ""
     leg_uuid: UUID | None = None
     attempt: int = 0  # with which of the call's dials it was called
+    trunk: str = ""  # the UUID of the trunk that it came or was called by
     rang: bool = False
     answered_at: datetime | None = None  # it picked up
     connected_at: datetime | None = None  # it was joined with the other party
@@ -72,6 +73,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     recording_token: str = ""
     legs: tuple[Leg, ...] = ()
     attempt: int = 0  # how often parties have been dialled
+    out_by: str = ""  # the trunk that is being dialled by, if the last dial was outside
     rounds: tuple[Round, ...] = ()  # still to ring
     until: datetime | None = None  # when ringing in rounds, or waiting, is over
     overflow: str = ""
@@ -99,6 +101,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def extensions(self) -> frozenset[str]:
         """Ours who are in it now, or are just being offered it."""
         return frozenset({leg.number for leg in self.live_legs if leg.is_extension} | {self.offered} - {""})
+
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """By which trunks its parties talk, or are just being called; a trunk as often as it carries one."""
+        carried = tuple(leg.trunk for leg in self.legs if leg.trunk and leg.is_live)
+        if not self.out_by or self.stage not in (Stage.CALLING, Stage.RINGING):
+            return carried
+        has_leg = any(leg.trunk and leg.attempt == self.attempt for leg in self.legs)
+        return carried if has_leg else (*carried, self.out_by)
 
     @property
     def told_legs(self) -> tuple[Leg, ...]:

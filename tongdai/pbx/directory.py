@@ -1,5 +1,6 @@
 """The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the house."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -14,7 +15,10 @@ NumberFormat = Literal["national", "e164", "plain"]
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """The tenant. `name` is also its SIP domain."""
+    """The tenant. `name` is also its SIP domain. What it may call outside, beside `max_calls` of any kind at once, is
+    limited by `destinations` (pbx.brakes) and, unless None, calls a minute and minutes a day. Until `frozen_until`, as
+    `frozen_why` tells, it may call nobody outside.
+    """
 
     domain_uuid: UUID
     name: str
@@ -25,10 +29,18 @@ class Domain(msgspec.Struct, frozen=True):
     recording: bool = True
     recording_days: int | None = None
     max_calls: int = 100
+    destinations: tuple[str, ...] = ()
+    calls_per_minute: int | None = 120
+    minutes_per_day: int | None = None
+    frozen_until: datetime | None = None
+    frozen_why: str = ""
 
 
 class Extension(msgspec.Struct, frozen=True):
-    """An internal number with phones behind it. `recording` None follows the domain, `hotline` None its default."""
+    """An internal number with phones behind it. `recording` None follows the domain, `hotline` None its default.
+
+    Until `frozen_until` it may call nobody outside, as `frozen_why` tells.
+    """
 
     extension: str
     name: str = ""
@@ -37,6 +49,8 @@ class Extension(msgspec.Struct, frozen=True):
     hotline: str | None = None
     max_calls: int = 2
     ring_timeout_s: int = 30
+    frozen_until: datetime | None = None
+    frozen_why: str = ""
 
 
 class Trunk(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ def canonical(number: str, country_code: str) -> str:
 def national(number: str, country_code: str) -> str:
     """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164 digits."""
     digits = canonical(number, country_code)
-    if len(digits) <= _SHORT or _is_service(digits, country_code):
+    if is_short(digits, country_code):
         return digits
     if digits.startswith(country_code):
         written = "0" + digits.removeprefix(country_code)
@@ -74,6 +74,16 @@ def formatted(number: str, number_format: str, country_code: str) -> str:
     if number_format == "e164" and len(digits) > _SHORT and not _is_service(digits, country_code):
         return "+" + digits
     return national(number, country_code)
+
+
+def is_emergency(number: str) -> bool:
+    """Three digits: 113, 114, 115, 112, 911 and their like (ITU-T E.161.1), which everybody may always call."""
+    return len(number) == 3 and number.isascii() and number.isdigit()
+
+
+def is_short(digits: str, country_code: str) -> bool:
+    """Whether canonical digits are no E.164 number, but one that is dialled as it is within the country."""
+    return len(digits) <= _SHORT or _is_service(digits, country_code)
 
 
 def _is_service(digits: str, country_code: str) -> bool:

@@ -1,13 +1,14 @@
 """Where a dialled number leads."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
 
-from tongdai.pbx import causes, numbers, ringing
+from tongdai.pbx import brakes, causes, numbers, ringing
 from tongdai.pbx.actions import Party
-from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup
+from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
 
 OUTBOUND_TIMEOUT_S = 90  # carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
 MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
@@ -21,6 +22,9 @@ class Scene(msgspec.Struct, frozen=True):
     calls: int = 0  # live calls of the domain
     recording_url: str = ""  # what a recording token is appended to
     own: frozenset[str] = frozenset()  # extensions that `talks` counts the call for that is decided on
+    by_trunk: Mapping[str, int] = MappingProxyType({})  # trunk's UUID -> live calls by it, of all domains
+    usage: brakes.Usage = brakes.Usage()
+    now: datetime = brakes.NEVER
 
 
 class Ring(msgspec.Struct, frozen=True):
@@ -47,7 +51,10 @@ class CallOut(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
+    """`stop`: which of the limits on calls out it was, if any."""
+
     ending: causes.Ending
+    stop: brakes.Stop | None = None
 
 
 Destination = Ring | Enqueue | CallOut | Refuse
@@ -76,8 +83,16 @@ def outside(number: str, scene: Scene, *, extension: str = "", hotline: str = ""
     trunk = directory.trunks.get(chosen.trunk_uuid) if chosen else None
     if chosen is None or trunk is None or not chosen.enabled or not trunk.enabled:
         return Refuse(causes.BARRED)
+    stop = brakes.stop(number, directory.domain, directory.extensions.get(extension), scene.usage, scene.now)
+    if stop or (stop := brakes.Stop.TRUNK if is_full(trunk, scene) else None):
+        return Refuse(brakes.ENDINGS[stop], stop)
     dialled = numbers.formatted(number, trunk.number_format, directory.domain.country_code)
     return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=dialled), chosen)
+
+
+def is_full(trunk: Trunk, scene: Scene) -> bool:
+    """Whether the trunk carries as many calls as it may, in and out together."""
+    return scene.by_trunk.get(str(trunk.trunk_uuid), 0) >= trunk.max_calls
 
 
 def from_phone(number: str, scene: Scene, extension: str, *, by: str = "") -> Destination:

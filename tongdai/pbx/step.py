@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx import causes, cdr, events, routing
+from tongdai.pbx import brakes, causes, cdr, events, routing
 from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Leg, Stage, due
 from tongdai.pbx.cdr import Cdr
@@ -42,6 +42,7 @@ class Step(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
     cdr: Cdr | None = None
     done: bool = False
+    stop: brakes.Stop | None = None  # which limit on calls out it met
 
 
 def step(call: Call, signal: Signal, scene: Scene) -> Step:
@@ -99,8 +100,8 @@ def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step
         case CallOut(party=party, hotline=hotline):
             call = replace(call, stage=Stage.RINGING, hotline=call.hotline or hotline.number, rounds=(), overflow="")
             return _dial(call, (party,), routing.OUTBOUND_TIMEOUT_S, scene, caller_id=call.shown or hotline.number)
-        case Refuse(ending=ending):
-            return _give_up(call, ending)
+        case Refuse(ending=ending, stop=stop):
+            return replace(_give_up(call, ending), stop=stop)
 
 
 def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
@@ -156,7 +157,8 @@ def _dial(
     number = caller_id or (leg.number if leg else call.caller_number)
     rung = [party.endpoint.partition("@")[0] for party in parties if not party.number]
     record = scene.directory.records(*rung, _own_extension(call))
-    call = replace(call, attempt=call.attempt + 1, record=call.record or record)
+    out_by = next((party.endpoint for party in parties if party.number), "")
+    call = replace(call, attempt=call.attempt + 1, record=call.record or record, out_by=out_by)
     return Step(call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),))
 
 
@@ -188,6 +190,7 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
         attempt=call.attempt,
+        trunk="" if at_sign else signal.endpoint,
     )
     if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
         leg = _with_id(call, leg)

@@ -43,6 +43,7 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
     return replace(
         merged,
         stage=consultation.stage,
+        out_by=consultation.out_by,
         queue=consultation.queue,
         queued_at=consultation.queued_at,
         offered=consultation.offered,

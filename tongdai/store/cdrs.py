@@ -5,6 +5,7 @@ large domains need no counting.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -90,6 +91,18 @@ async def recorded_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         [record.recording_file for record in records],
     )
     return {row["cdr_uuid"] for row in rows}
+
+
+async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
+    """How many seconds the domain's outbound calls that began since then have talked."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        """
+        SELECT coalesce(sum(billsec), 0)::bigint FROM cdrs
+        WHERE domain_uuid = $1 AND time_started >= $2 AND direction = 3
+        """,
+        domain_uuid,
+        since,
+    )
 
 
 async def recorded(

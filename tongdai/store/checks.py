@@ -16,6 +16,7 @@ _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
 _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")  # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
 _SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")  # no @: a name that leads to one trunk, and to no phone
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{8,128}")  # visible ASCII, but no " ' ; \
+_DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -124,6 +125,14 @@ def distinct(numbers: Sequence[str], field: str) -> None:
     """None twice."""
     if len(set(numbers)) < len(numbers):
         raise errors.Invalid("a number stands there twice", field=field)
+
+
+def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str, ...]:
+    """Prefixes of numbers: "+44" and "+" as written internationally, "1900" as dialled at home. Each once."""
+    found = tuple(dict.fromkeys(texts))
+    if not all(_DESTINATION.fullmatch(text) for text in found):
+        raise errors.Invalid("prefixes such as +44, + (all countries) or 1900 are needed", field=field)
+    return found
 
 
 def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:

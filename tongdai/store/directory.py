@@ -18,7 +18,7 @@ async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
           'domain', to_json(d),
           'extensions', (
             SELECT coalesce(json_object_agg(extension, e), '{}') FROM (
-              SELECT extension, name, enabled, recording, hotline, max_calls, ring_timeout_s
+              SELECT extension, name, enabled, recording, hotline, max_calls, ring_timeout_s, frozen_until
               FROM extensions WHERE domain_uuid = d.domain_uuid) AS e),
           'trunks', (
             SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (

@@ -1,6 +1,7 @@
 """Domains: the tenants."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tongdai import errors, ids
@@ -18,14 +19,18 @@ async def insert(
     recording: bool = True,
     recording_days: int | None = None,
     max_calls: int = 100,
+    destinations: Sequence[str] = (),
+    calls_per_minute: int | None = 120,
+    minutes_per_day: int | None = None,
     enabled: bool = True,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the field that is wrong."""
     row = await tx.fetchrow(
         """
         INSERT INTO domains (
-          domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days, max_calls, enabled)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *
+          domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days, max_calls, enabled,
+          destinations, calls_per_minute, minutes_per_day)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -36,6 +41,9 @@ async def insert(
         recording_days,
         max_calls,
         enabled,
+        checks.destinations(destinations),
+        calls_per_minute,
+        minutes_per_day,
     )
     return db.struct(row, directory.Domain)
 
@@ -53,7 +61,8 @@ async def by_name(tx: db.Tx, name: str) -> directory.Domain:
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:
-    """The domain is as given; its name stays. A new time zone recounts its calls by that zone's days.
+    """The domain is as given; its name stays, and whether it is frozen (`freeze`). A new time zone recounts its
+    calls by that zone's days.
 
     Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country code once numbers
     were stored under the old one.
@@ -66,7 +75,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
     await tx.execute(
         """
         UPDATE domains SET time_zone = $2, country_code = $3, call_id_mode = $4, recording = $5, recording_days = $6,
-                           max_calls = $7, enabled = $8
+                           max_calls = $7, enabled = $8, destinations = $9, calls_per_minute = $10,
+                           minutes_per_day = $11
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -77,9 +87,24 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.recording_days,
         domain.max_calls,
         domain.enabled,
+        checks.destinations(domain.destinations),
+        domain.calls_per_minute,
+        domain.minutes_per_day,
     )
     if domain.time_zone != before.time_zone:
         await _recount(tx, domain.domain_uuid)
+
+
+async def freeze(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
+    """Until then nobody of the domain calls outside; None lifts it. Raises errors.NotFound."""
+    done = await tx.fetchval(
+        "UPDATE domains SET frozen_until = $2, frozen_why = $3 WHERE domain_uuid = $1 RETURNING true",
+        domain_uuid,
+        until,
+        why,
+    )
+    if not done:
+        raise errors.NotFound(f"no such domain: {domain_uuid}")
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -72,7 +73,10 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extensi
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """The extension is as given; its number and its password stay. Raises as `insert` does."""
+    """The extension is as given; its number and its password stay, and whether it is frozen (`freeze`).
+
+    Raises as `insert` does.
+    """
     await _checked(tx, domain_uuid, extension)
     done = await tx.fetchval(
         """
@@ -90,6 +94,22 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
     )
     if not done:
         raise errors.NotFound(f"no such extension: {extension.extension}")
+
+
+async def freeze(tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime | None, why: str = "") -> None:
+    """Until then the extension calls nobody outside; None lifts it. Raises errors.NotFound."""
+    done = await tx.fetchval(
+        """
+        UPDATE extensions SET frozen_until = $3, frozen_why = $4
+        WHERE domain_uuid = $1 AND extension = $2 RETURNING true
+        """,
+        domain_uuid,
+        extension,
+        until,
+        why,
+    )
+    if not done:
+        raise errors.NotFound(f"no such extension: {extension}")
 
 
 async def set_password(tx: db.Tx, domain_uuid: UUID, extension: str, password: str | None = None) -> str:

@@ -38,7 +38,7 @@ END $$;
 -- What the API does itself. It asks the engine for the rest.
 GRANT SELECT ON domains, hotlines, ring_groups, queues, cdrs, cdr_ids, cdr_days TO tongdai_tenant;
 GRANT SELECT (domain_uuid, user_uuid, username, level, enabled) ON users TO tongdai_tenant;
-GRANT SELECT (domain_uuid, extension, name, enabled, recording, hotline, max_calls, ring_timeout_s) ON extensions TO tongdai_tenant;
+GRANT SELECT (domain_uuid, extension, name, enabled, recording, hotline, max_calls, ring_timeout_s, frozen_until) ON extensions TO tongdai_tenant;
 GRANT SELECT (domain_uuid, trunk_uuid, name, enabled, number_format, max_calls) ON trunks TO tongdai_tenant;
 GRANT SELECT, INSERT, DELETE ON subscriptions, commands TO tongdai_tenant;
 GRANT UPDATE ON subscriptions TO tongdai_tenant;

@@ -1,0 +1,67 @@
+"""Whether the locked packages have known vulnerabilities, by pip-audit: `python -m tests.audit`, for `make check`.
+
+It fails for one that is known. Where nobody can be asked (no network, a mirror without the data) it says so and passes.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+LOCKS = [Path(__file__).parents[1] / name for name in ("requirements.lock", "requirements-dev.lock")]
+AWAY = re.compile(r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError)\b")
+SILENT = "not audited: the service cannot be reached"
+
+
+class Vulnerability(msgspec.Struct, frozen=True):
+    id: str
+    fix_versions: tuple[str, ...] = ()
+
+
+class Package(msgspec.Struct, frozen=True):
+    """`skip_reason` says why nothing is known of it."""
+
+    name: str
+    version: str = ""
+    vulns: tuple[Vulnerability, ...] = ()
+    skip_reason: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    dependencies: tuple[Package, ...]
+
+
+def audit(locks: Sequence[Path], *options: str) -> tuple[str, bool]:
+    """What is to be said of the packages, and whether they pass."""
+    named = [part for lock in locks for part in ("-r", str(lock))]
+    command = [*(sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--format", "json"), *options]
+    asked = subprocess.run([*command, "--progress-spinner", "off", *named], capture_output=True, text=True, check=False)
+    try:
+        return verdict(msgspec.json.decode(asked.stdout, type=Report).dependencies)
+    except msgspec.DecodeError:
+        return (SILENT, True) if AWAY.search(asked.stderr) else (f"pip-audit failed:\n{asked.stderr}", False)
+
+
+def verdict(packages: Sequence[Package]) -> tuple[str, bool]:
+    """Of packages that were asked for."""
+    bad = [
+        f"{one.name} {one.version}: {found.id}, mended in {', '.join(found.fix_versions) or 'no version yet'}"
+        for one in packages
+        for found in one.vulns
+    ]
+    if bad:
+        return "\n".join(bad), False
+    unknown = sum(bool(one.skip_reason) for one in packages)
+    if unknown == len(packages):
+        return SILENT, True
+    some = f", and {unknown} that the service does not know" if unknown else ""
+    return f"no known vulnerabilities in {len(packages) - unknown} packages{some}", True
+
+
+if __name__ == "__main__":
+    said, passes = audit(LOCKS, *sys.argv[1:])
+    print(f"pip-audit: {said}")  # noqa: T201
+    sys.exit(not passes)

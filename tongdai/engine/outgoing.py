@@ -1,0 +1,108 @@
+"""What domains call outside: how often, how long, and who keeps trying what is closed. Derived from the live calls, and
+for the day's minutes from the records.
+"""
+
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+from uuid import UUID
+
+import prometheus_client
+import structlog
+
+from tongdai import errors
+from tongdai.pbx import brakes
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.directory import Domain
+from tongdai.store import cdrs, db, domains, extensions
+
+log = structlog.get_logger()
+
+Who: TypeAlias = tuple[UUID, str]
+"""A domain's extension; "" for the domain as a whole."""
+
+_STOPPED = prometheus_client.Counter(
+    "tongdai_stopped_calls_total", "Calls out that were not made, by the limit that they met.", ("why",)
+)
+_FROZEN = prometheus_client.Counter(
+    "tongdai_freezes_total", "How often an extension, or a whole domain, was frozen.", ("what",)
+)
+
+
+class Outgoing:
+    """All domains' calls out."""
+
+    def __init__(self, database: db.Database) -> None:
+        self._database = database
+        self._started: defaultdict[UUID, deque[datetime]] = defaultdict(deque)
+        self._tried: defaultdict[Who, deque[datetime]] = defaultdict(deque)  # numbers that are closed
+        self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
+        for why in brakes.Stop:
+            _STOPPED.labels(why)
+
+    async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> brakes.Usage:
+        """What the domain has used up, its live `calls` included. Raises errors.Unavailable."""
+        talked_s = 0
+        if domain.minutes_per_day is not None:
+            over = await self._over(domain, now)
+            talked_s = over + sum(call.billsec(now) for call in calls if call.direction == "outbound")
+        return brakes.Usage(_recent(self._started[domain.domain_uuid], now), talked_s)
+
+    async def _over(self, domain: Domain, now: datetime) -> int:
+        today = brakes.day(domain, now)
+        known = self._talked.get(domain.domain_uuid)
+        if known is None or known[0] != today:
+            async with self._database.connection() as tx:
+                talked = await cdrs.talked_out(tx, domain.domain_uuid, brakes.day_began(domain, now))
+            known = self._talked[domain.domain_uuid] = (today, talked)
+        return known[1]
+
+    def update(self, before: Call | None, call: Call, at: datetime) -> None:
+        """The call stands as given now."""
+        is_dialled = before is None or (before.attempt != call.attempt and before.merged == call.merged)
+        if call.out_by and is_dialled:
+            self._started[call.domain_uuid].append(at)
+        is_over = call.stage is Stage.ENDED and before is not None and before.stage is not Stage.ENDED
+        if is_over and call.direction == "outbound" and (known := self._talked.get(call.domain_uuid)):
+            self._talked[call.domain_uuid] = (known[0], known[1] + call.billsec(call.ended_at or at))
+
+    async def stopped(self, domain: Domain, extension: str, number: str, why: brakes.Stop) -> None:
+        """A call out met a limit. Who keeps trying closed numbers calls nobody for a while."""
+        _STOPPED.labels(why).inc()
+        log.warning("call.stopped", domain=domain.name, extension=extension, number=number, why=str(why))
+        if why is not brakes.Stop.CLOSED:
+            return
+        for who, most in ((extension, brakes.FREEZE_AFTER), ("", brakes.FREEZE_DOMAIN_AFTER)):
+            if self._is_too_often((domain.domain_uuid, who), most):
+                await self._freeze(domain, who, number)
+
+    def _is_too_often(self, who: Who, most: int) -> bool:
+        """Whether it is time to act; once, not again for every later try."""
+        now = datetime.now(UTC)
+        tried = self._tried[who]
+        tried.append(now)
+        if _recent(tried, now) < most:
+            return False
+        tried.clear()
+        return True
+
+    async def _freeze(self, domain: Domain, extension: str, number: str) -> None:
+        until = datetime.now(UTC) + brakes.FREEZE
+        why = f"kept calling numbers that are closed, the last {number}"
+        _FROZEN.labels("extension" if extension else "domain").inc()
+        log.error("call.frozen", domain=domain.name, extension=extension, until=until.isoformat(), why=why)
+        with contextlib.suppress(errors.Unavailable, errors.NotFound):
+            async with self._database.connection() as tx:
+                if extension:
+                    await extensions.freeze(tx, domain.domain_uuid, extension, until, why)
+                else:
+                    await domains.freeze(tx, domain.domain_uuid, until, why)
+
+
+def _recent(moments: deque[datetime], now: datetime) -> int:
+    """How many there are within the window; those before it are forgotten."""
+    while moments and moments[0] <= now - brakes.WINDOW:
+        moments.popleft()
+    return len(moments)
