@@ -242,8 +242,8 @@ class Caller:
     async def end(self) -> None:
         await asyncio.gather(*(talk.end() for talk in self._talks))
 
-    async def _call(self, user: str, from_: str, to: str, target: str, *options: str) -> Talk:
-        """A SIPp process of its own for the call."""
+    async def _call(self, user: str, from_: str, to: str, target: str, *options: str, headers: str = "") -> Talk:
+        """A SIPp process of its own for the call. `headers`: more of them for the INVITE, each with CR LF before it."""
         voice = await self._voice()
         name = f"{next(_names)}-calls"
         line = await self._stack.enter_async_context(
@@ -253,7 +253,9 @@ class Caller:
                 name,
                 *(self._place.switch, "-sf", "calling.xml", "-m", "1", *options),
                 *_socket(self.address, self.transport),
-                *_keys(user=user, **{"from": from_}, to_uri=to, target_uri=target, voice_port=str(voice.port)),
+                *_keys(
+                    user=user, **{"from": from_}, to_uri=to, target_uri=target, voice_port=str(voice.port), more=headers
+                ),
             )
         )
         await until(lambda: line.own, PATIENCE_S)
@@ -287,15 +289,16 @@ class Phone(Caller):
         await until(lambda: len(told) > before, PATIENCE_S)
         return told[-1] == "registered"
 
-    async def calls(self, number: str) -> Talk:
-        """It dials."""
+    async def calls(self, number: str, *, who: str = "", headers: str = "") -> Talk:
+        """It dials. `who`: the value of From, where it is to be another than its own."""
         address = f"sip:{number}@{self.domain}"
         return await self._call(
             self.extension,
-            f"<sip:{self.extension}@{self.domain}>",
+            who or f"<sip:{self.extension}@{self.domain}>",
             address,
             address,
             *("-au", self.extension, "-ap", self.password),
+            headers=headers,
         )
 
 

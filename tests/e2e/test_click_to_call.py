@@ -58,6 +58,22 @@ async def test_every_parameter_is_on_the_wire(company: Company, hook: Hook) -> N
         assert record == record | {"from_number": "02873001234", "customer_id": "crm-42", "status": "ANSWERED"}
 
 
+async def test_no_number_but_the_companys_own_goes_out(company: Company, hook: Hook) -> None:
+    """A foreign dest_cid_number gives way to the hotline, and a hotline asked for to be shown is the one called by."""
+    await company.add_hotline("02873001234", company.trunk)
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        for asked, shown in (("0911222333", HOTLINE), ("+842873001234", "02873001234")):
+            clicked = await company.api.click("101", CUSTOMER, dest_cid_number=asked)
+            await (await alice.rings()).answer()
+            customer = await carrier.called()
+            assert "0911222333" not in customer.invite.text
+            assert customer.invite.header("From").startswith(f"<sip:{shown}@")
+            await customer.reject()
+            await hook.expect("ringing", hotline=shown)
+            await hook.over(call_id=clicked.json["call_id"], hotline=shown)
+            assert (await company.api.cdr(clicked.json["call_id"]))["from_number"] == shown
+
+
 async def test_an_unregistered_extension(company: Company, hook: Hook) -> None:
     clicked = await company.api.click("101", CUSTOMER)
     assert (clicked.status, clicked.json["status"], clicked.json["error"]) == (409, "fail", "USER_NOT_REGISTERED")

@@ -113,6 +113,45 @@ async def test_the_extension_gives_up(company: Company, hook: Hook) -> None:
         assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "hangup_by": "caller"}
 
 
+FOREIGN = "0911222333"
+FORGED = "".join(
+    f"\r\n{header}"
+    for header in (
+        f"P-Asserted-Identity: <sip:{FOREIGN}@bank.example.vn>",
+        f"P-Preferred-Identity: <sip:{FOREIGN}@bank.example.vn>",
+        f"Remote-Party-ID: <sip:{FOREIGN}@bank.example.vn>;party=calling;screen=yes;privacy=off",
+        f"Diversion: <sip:{FOREIGN}@bank.example.vn>;reason=unconditional",
+        f"History-Info: <sip:{FOREIGN}@bank.example.vn>;index=1",
+        f"Referred-By: <sip:{FOREIGN}@bank.example.vn>",
+    )
+)
+
+
+async def test_no_forged_number_goes_out(company: Company, hook: Hook) -> None:
+    """Whatever else a phone says of itself, the customer sees the hotline."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        own = f'"Ngan hang {FOREIGN}" <sip:101@{alice.domain}>'
+        call = await alice.calls(CUSTOMER, who=own, headers=FORGED)
+        customer = await carrier.called()
+        await customer.reject()
+        await call.refused()
+    assert "Diversion" in call.invite.text
+    assert FOREIGN not in customer.invite.text
+    assert customer.invite.header("From").startswith(f"<sip:{HOTLINE}@")
+    assert customer.invite.header("P-Asserted-Identity").startswith(f"<sip:{HOTLINE}@")
+    await hook.expect("ringing", from_number="101", hotline=HOTLINE)
+    await hook.over(from_number="101", hotline=HOTLINE)
+
+
+async def test_who_is_not_who_he_says_calls_nobody(company: Company) -> None:
+    """A From that is not the phone's own proves nothing, though the password is right."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        for user in (FOREIGN, "102"):
+            call = await alice.calls(CUSTOMER, who=f"<sip:{user}@{alice.domain}>", headers=FORGED)
+            assert await call.refused() == 401
+        assert carrier.untaken == 0
+
+
 async def test_a_company_without_a_hotline_calls_nobody(company: Company, hook: Hook) -> None:
     await company.remove_hotline(HOTLINE)
     async with company.phone("101") as alice, company.carrier() as carrier:

@@ -19,6 +19,7 @@ from tongdai import errors
 from tongdai.engine import commands
 from tongdai.engine.commands import Desk
 from tongdai.pbx.commands import ClickToCall, Outcome
+from tongdai.pbx.signals import OriginateRefused
 from tongdai.store import commands as inbox
 from tongdai.store import hotlines
 
@@ -60,6 +61,59 @@ async def test_a_call_that_could_not_be_recorded_in_time_does_not_ring_afterward
     assert (outcome.error, outcome.call_id) == (errors.SwitchDown.code, None)
     assert not [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
     await controller.has_nothing_left(company)
+
+
+# --- the same again
+
+
+async def test_the_same_again_is_the_same_call(
+    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
+) -> None:
+    """As a proxy repeats a GET, and people click twice: while the first is placed, and soon after."""
+    first, second = await asyncio.gather(*(controller.desk.outcome(company.uuid, CALL) for _ in range(2)))
+    third = await controller.desk.outcome(company.uuid, CALL)
+
+    assert first.error == ""
+    assert first == second == third
+    assert len([asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]) == 1
+
+
+async def test_another_call_is_another(
+    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
+) -> None:
+    first = await controller.desk.outcome(company.uuid, CALL)
+    other = await controller.desk.outcome(company.uuid, ClickToCall(ext="101", phone="0899888000"))
+
+    assert other.error == ""
+    assert first.call_id != other.call_id
+
+
+async def test_what_failed_or_is_over_may_be_asked_again_at_once(
+    asterisk: FakeAsterisk, controller: Controller, company: Company
+) -> None:
+    assert (await controller.desk.outcome(company.uuid, CALL)).error == errors.UserNotRegistered.code
+    address = f"101@{company.name}"
+    asterisk.contacts[address] = f"PJSIP/{address}/sip:101@192.0.2.7"
+    first = await controller.desk.outcome(company.uuid, CALL)
+    assert first.call_id
+    controller.engine.signal(first.call_id, OriginateRefused(f"{first.call_id.hex}-ext", datetime.now(UTC)))
+    await until(lambda: first.call_id not in controller.engine.mailboxes)
+    again = await controller.desk.outcome(company.uuid, CALL)
+
+    assert again.error == ""
+    assert again.call_id != first.call_id
+
+
+async def test_later_it_is_another_call(
+    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "REPEAT_S", 0.01)
+    first = await controller.desk.outcome(company.uuid, CALL)
+    await until(lambda: not controller.desk._recent)
+    second = await controller.desk.outcome(company.uuid, CALL)
+
+    assert (first.error, second.error) == ("", "")
+    assert first.call_id != second.call_id
 
 
 # --- through the database
@@ -118,8 +172,9 @@ async def test_commands_are_taken_once_whoever_takes_them(
     controller.engine.directories.forget(str(company.uuid))
     other = Desk(company.database, controller.engine)
     running = asyncio.create_task(other.run())
+    different = [ClickToCall(ext="101", phone=f"08998889{number:02}") for number in range(20)]
     async with company.database.transaction() as tx:
-        asked = [await inbox.ask(tx, company.uuid, CALL) for _ in range(20)]
+        asked = [await inbox.ask(tx, company.uuid, command) for command in different]
     controller.desk.wake()
     other.wake()
     outcomes = [await outcome(company, command_uuid) for command_uuid in asked]

@@ -46,9 +46,9 @@ _says: dict[str, Any] = operations.says(
         _P("src_cid_name", "The name that the extension's phone shows. Default: Click2Call.", "Nguyen Van A"),
         _P("src_cid_number", "The number that the extension's phone shows. Default: the extension's."),
         _P("dest_cid_name", "The name that goes to the customer."),
-        _P("dest_cid_number", "The number that goes to the customer: a hotline of the domain."),
+        _P("dest_cid_number", "The number that goes to the customer: a hotline of the domain. Any other never leaves."),
         _P("auto_answer", "The extension's phone answers by itself: 1, true or yes.", "false"),
-        _P("hotline", "By which hotline to call. Default: the extension's, else the domain's."),
+        _P("hotline", "By which hotline to call. Default: dest_cid_number, else the extension's, else the domain's."),
         _P("customer_id", "Comes back in events and in the CDR."),
         _P("wait", "answer: wait until the extension has answered, or has not.", choices=("answer",)),
         _P(
@@ -82,8 +82,8 @@ async def click2call(request: context.Ask) -> ASGIApp:
     """Call a number from an extension.
 
     The extension's phone rings; when it answers, the number is called. The answer comes as soon as the phone has been
-    asked to ring, and says success of no call that was not placed. By POST the same parameters may come as JSON or as
-    a form.
+    asked to ring, and says success of no call that was not placed. The same request again within three seconds, while
+    its call lives, is the same call. By POST the same parameters may come as JSON or as a form.
     """
     principal, fields = await context.principal(request), await inputs.fields(request)
     command, key = command_of(fields), _idempotency_key(request)

@@ -126,6 +126,7 @@ def _carrier(carrier: Carrier) -> Objects:
         "transport": f"transport-{carrier.transport}" if carrier.transport != "udp" else "",
         "trust_id_inbound": "yes",
         "send_pai": "yes",
+        "send_diversion": "no",  # or a phone's own Diversion goes out, with any number in it
         "send_connected_line": "no",  # or carriers are told by re-INVITE which extension answered
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,

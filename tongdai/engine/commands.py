@@ -4,6 +4,7 @@ process, answered at once.
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,12 +26,13 @@ log = structlog.get_logger()
 POLL_S = 1.0  # for a notification that was lost
 STOP_S = 5.0
 SLOTS = 50  # commands under way at once
+REPEAT_S = 3.0  # within which the same request means the same call: proxies repeat GETs, people click twice
+LATE_S = 5.0  # whose call could not be recorded for so long does not expect it any more
 _LIMITS = {
     brakes.Stop.RATE: "calls a minute",
     brakes.Stop.MINUTES: "minutes a day",
     brakes.Stop.TRUNK: "calls by the trunk",
 }
-LATE_S = 5.0  # whose call could not be recorded for so long does not expect it any more
 
 
 class Desk:
@@ -40,7 +42,8 @@ class Desk:
         self._database, self._engine = database, engine
         self._asked = asyncio.Event()
         self._awaiting: dict[UUID, asyncio.Future[Outcome]] = {}  # calls whose extension has yet to answer
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._recent: dict[tuple[UUID, ClickToCall], asyncio.Task[Outcome]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._slots = asyncio.Semaphore(SLOTS)
         self._is_running = False
 
@@ -96,7 +99,31 @@ class Desk:
             log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))
 
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
-        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
+        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not.
+
+        The same command again within REPEAT_S is the same call, as long as that lives.
+        """
+        key = domain_uuid, command
+        task = self._recent.get(key)
+        if task is None or not self._is_live(task):
+            task = self._recent[key] = asyncio.create_task(self._outcome(domain_uuid, command), name="command")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            asyncio.get_running_loop().call_later(REPEAT_S, self._forget, key, task)
+        return await asyncio.shield(task)
+
+    def _is_live(self, task: asyncio.Task[Outcome]) -> bool:
+        """Whether its call is being placed, or goes on."""
+        if not task.done():
+            return True
+        call_uuid = None if task.cancelled() else task.result().call_id
+        return call_uuid is not None and self._engine.knows(call_uuid)
+
+    def _forget(self, key: tuple[UUID, ClickToCall], task: asyncio.Task[Outcome]) -> None:
+        if self._recent.get(key) is task:
+            del self._recent[key]
+
+    async def _outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
         try:
             async with self._slots:
                 call_uuid, answer = await self._place(domain_uuid, command)

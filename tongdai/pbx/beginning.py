@@ -110,13 +110,16 @@ def click_to_call(
     """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
 
     Refused when there is no way to the number, or it is the extension's own. The extension, which exists, has all its
-    `phones` ring first, for as long as it rings on any call, all of them under one leg id; then `phone` is dialled.
+    `phones` ring first, for as long as it rings on any call, all of them under one leg id; then `phone` is dialled. No
+    number goes outside but a hotline of the domain's: any other `dest_cid_number` gives way to the one called by.
     """
     domain = scene.directory.domain
+    wanted = scene.directory.hotline(command.dest_cid_number)
+    own = wanted.number if wanted and wanted.enabled else ""
     if command.phone == command.ext:
         return Refuse(UNALLOCATED)
     destination = routing.inside(command.phone, scene, command.ext) or routing.outside(
-        command.phone, scene, extension=command.ext, hotline=command.hotline
+        command.phone, scene, extension=command.ext, hotline=command.hotline or own
     )
     if isinstance(destination, Refuse):
         return destination
@@ -138,7 +141,7 @@ def click_to_call(
         stage=Stage.CALLING,
         legs=tuple(agents),
         extension=command.ext,
-        shown=command.dest_cid_number or hotline,
+        shown=own or hotline,
         customer_id=command.customer_id,
         is_click_to_call=True,
         recording_token=recording_token,

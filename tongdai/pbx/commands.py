@@ -13,9 +13,9 @@ class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
     src_cid_name: str = "Click2Call"
     src_cid_number: str = ""  # "": the extension's own number
     dest_cid_name: str = ""
-    dest_cid_number: str = ""  # "": the hotline
+    dest_cid_number: str = ""  # a hotline of the domain's; "" or any other number: the one that is called by
     auto_answer: bool = False
-    hotline: str = ""  # "": the extension's or the domain's default
+    hotline: str = ""  # "": the one to be shown, else the extension's or the domain's default
     customer_id: str = ""
     wait_answer: bool = False  # the outcome comes when the extension has answered, or has not
 
