@@ -226,7 +226,8 @@ async def test_a_company_without_a_hotline(company: Company) -> None:
         assert alice.untaken == 0
 
 
-async def test_the_same_click_twice_calls_once(company: Company) -> None:
+async def test_the_same_click_twice_calls_once(company: Company, hook: Hook) -> None:
+    """With a key of the client's; or without one, within three seconds, while the call lives."""
     async with company.phone("101") as alice, company.carrier():
         asked = {"ext": "101", "phone": CUSTOMER}
         key = {"Idempotency-Key": "click-7"}
@@ -234,10 +235,16 @@ async def test_the_same_click_twice_calls_once(company: Company) -> None:
         ring = await alice.rings()
         again = await company.api.get("/v1/click2call/async", headers=key, **asked)
         assert again.json == first.json
+        assert (await company.api.post("/v1/click2call", **asked)).json == first.json
+        assert "no-store" in first.headers["cache-control"]
         await ring.reject(486)
+        await hook.expect("ringing")
+        await hook.over(call_id=first.json["call_id"])
         other = await company.api.post("/v1/click2call", **asked)
         assert other.json["call_id"] != first.json["call_id"]
-        await alice.rings()
+        await (await alice.rings()).reject(486)
+        await hook.expect("ringing")
+        await hook.over(call_id=other.json["call_id"])
         assert alice.untaken == 0
 
 
