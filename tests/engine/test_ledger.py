@@ -185,7 +185,7 @@ async def test_what_was_handed_in_is_committed_at_the_end(database: db.Database,
         committing = [asyncio.create_task(ledger.commit(a_step(company, "ringing"))) for _ in range(1)]
         await until(company.is_locked_out)
         committing += [asyncio.create_task(ledger.commit(a_step(company, "answered"))) for _ in range(5)]
-        await until(lambda: len(ledger._waiting) == 5)
+        await until(lambda: len(ledger._urgent.waiting) == 5)
         task.cancel()
         await until(company.is_locked_out)
     await asyncio.gather(task, return_exceptions=True)
@@ -199,11 +199,11 @@ async def test_at_the_end_an_absent_database_is_not_waited_for(company: Company)
     nowhere = db.Database("postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01)
     ledger = Ledger(nowhere, NODE, Committed())
     committing = [asyncio.create_task(ledger.commit(a_step(company)))]
-    await until(lambda: len(ledger._waiting) == 1)
+    await until(lambda: len(ledger._urgent.waiting) == 1)
     task = asyncio.create_task(ledger.run())
-    await until(lambda: not ledger._waiting)
+    await until(lambda: not ledger._urgent.waiting)
     committing.append(asyncio.create_task(ledger.commit(a_step(company))))
-    await until(lambda: len(ledger._waiting) == 1)
+    await until(lambda: len(ledger._urgent.waiting) == 1)
     task.cancel()
     async with asyncio.timeout(5):
         await asyncio.gather(task, return_exceptions=True)

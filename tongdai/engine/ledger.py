@@ -1,14 +1,16 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
-One transaction at a time. A transaction costs five times what a step in it does, so steps gather: one that the switch
-waits for is committed at once, with all that came before it; one that only tells of something waits a moment for such
-company. While the database is away nothing is lost and nothing is acted on: steps wait.
+A transaction costs five times what a step in it does, so steps gather, in two lanes. A step that the switch waits for
+is committed at once, and after it those of its kind that came meanwhile; steps that only tell of something gather for a
+moment. Each lane has one transaction at a time. Of a call one step waits at a time, so no lane overtakes the other in
+it. While the database is away nothing is lost and nothing is acted on: steps wait.
 """
 
 import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import TypeAlias
 from uuid import UUID
 
 import structlog
@@ -22,9 +24,31 @@ log = structlog.get_logger()
 
 BATCH = 200  # steps a transaction
 GATHER_S = 0.005  # how long a busy machine lets steps gather that are waited for
-LEISURE_S = 0.02  # how long others gather
+LEISURE_S = 0.025  # how long others gather
 RETRY_S = 0.5
+Waiting: TypeAlias = tuple[Step, asyncio.Future[None]]
 FINISHED = ("ready", "failed")  # recordings; the record of such a call was written before
+
+
+class Lane:
+    """Steps that wait, and who waits for them."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Waiting] = deque()
+        self.wanted = asyncio.Event()
+
+    def put(self, step: Step) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append((step, done))
+        self.wanted.set()
+        return done
+
+    def take(self) -> list[Waiting]:
+        """The oldest, as many as fit into a transaction; they wait no more."""
+        taken = [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
+        if not self.waiting:
+            self.wanted.clear()
+        return taken
 
 
 class Ledger:
@@ -32,44 +56,37 @@ class Ledger:
 
     def __init__(self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]) -> None:
         self._database, self._node, self._committed = database, node, committed
-        self._waiting: deque[tuple[Step, asyncio.Future[None]]] = deque()
-        self._is_wanted, self._is_urgent = asyncio.Event(), asyncio.Event()
+        self._urgent, self._others = Lane(), Lane()
 
     async def commit(self, step: Step, *, is_urgent: bool = True) -> None:
         """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((step, done))
-        self._is_wanted.set()
-        if is_urgent:
-            self._is_urgent.set()
-        await done
+        await (self._urgent if is_urgent else self._others).put(step)
 
     async def run(self) -> None:
         """Until cancelled; then what has been handed in is still committed, if the database is there."""
         try:
-            while True:
-                await self._is_wanted.wait()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LEISURE_S):
-                        await self._is_urgent.wait()
-                await self._commit(self._batch())
-                if self._is_urgent.is_set():
-                    await asyncio.sleep(GATHER_S)
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._run_urgent(), name="ledger-urgent")
+                lanes.create_task(self._run_others(), name="ledger-others")
         finally:
-            if left := [step for step, _ in self._waiting]:
-                self._waiting.clear()
+            if left := [step for lane in (self._urgent, self._others) for step, _ in lane.waiting]:
                 with contextlib.suppress(errors.Unavailable):
                     await self._write(left)
 
-    def _batch(self) -> list[tuple[Step, asyncio.Future[None]]]:
-        """The oldest that wait; they do not any more."""
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        if not self._waiting:
-            self._is_wanted.clear()
-            self._is_urgent.clear()
-        return batch
+    async def _run_urgent(self) -> None:
+        while True:
+            await self._urgent.wanted.wait()
+            await self._commit(self._urgent.take())
+            if self._urgent.waiting:
+                await asyncio.sleep(GATHER_S)
 
-    async def _commit(self, batch: list[tuple[Step, asyncio.Future[None]]]) -> None:
+    async def _run_others(self) -> None:
+        while True:
+            await self._others.wanted.wait()
+            await asyncio.sleep(LEISURE_S)
+            await self._commit(self._others.take())
+
+    async def _commit(self, batch: list[Waiting]) -> None:
         try:
             await self._write_patiently([step for step, _ in batch])
         except Exception as reason:
@@ -82,7 +99,7 @@ class Ledger:
         else:
             _resolve(batch, None)
 
-    async def _commit_alone(self, one: tuple[Step, asyncio.Future[None]]) -> None:
+    async def _commit_alone(self, one: Waiting) -> None:
         try:
             await self._write_patiently([one[0]])
         except Exception as reason:
@@ -134,7 +151,7 @@ def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:
     ]
 
 
-def _resolve(batch: list[tuple[Step, asyncio.Future[None]]], reason: Exception | None) -> None:
+def _resolve(batch: list[Waiting], reason: Exception | None) -> None:
     for _, done in batch:
         if done.done():
             continue
