@@ -159,12 +159,14 @@ class Database:
             raise
 
     def _next_idle(self, prefer: Callable[[Tx], bool] | None) -> Tx | None:
-        """The one that is liked, else the one that has been idle longest."""
+        """The one that is liked, else the one that has been idle longest; without a wish the one used last: what it
+        asks most is warm there.
+        """
         for tx in self._idle if prefer else ():
             if tx is not None and prefer and prefer(tx):
                 self._idle.remove(tx)
                 return tx
-        return self._idle.popleft()
+        return self._idle.popleft() if prefer else self._idle.pop()
 
     async def _connect(self) -> Tx:
         return await connect(self.dsn, self._statement_s, self._settings)
@@ -190,7 +192,11 @@ class Database:
             if not (waiter := self._waiting.popleft()).done():
                 waiter.set_result(tx)
                 return
-        if not self._closed:
+        if self._closed:
+            return
+        if tx is None:
+            self._idle.appendleft(tx)
+        else:
             self._idle.append(tx)
 
 
@@ -224,7 +230,8 @@ async def connect(
             command_timeout=statement_s,
             statement_cache_size=512,
             max_cached_statement_lifetime=0,  # for ever
-            server_settings={"application_name": "tongdai", **settings},
+            # Probed once a minute: no firewall forgets a connection that is seldom used.
+            server_settings={"application_name": "tongdai", "tcp_keepalives_idle": "60", **settings},
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
         raise errors.Unavailable("The database cannot be reached.") from reason
