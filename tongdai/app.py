@@ -236,7 +236,7 @@ async def _engine(
         await provisioner.now()
 
     steering = (engine.switch.run, recovery.run, desk.run, provisioner.run)
-    days = {"attempts": settings.delivery_log_days}
+    days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
     keeping = lambda: housekeeping.run(database, place.recordings, days)  # noqa: E731 -- one of those that run
     return engine, desk, _lead(leader, engine, prepared, (*steering, keeping))
 

@@ -85,6 +85,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_allow: Annotated[
         str, _says("Networks that callbacks may reach although they are private, as CIDRs with commas between.")
     ] = ""
+    event_days: Annotated[
+        int,
+        _says(
+            "How long events are kept for the feed, in days; 7 or more. What is still owed to a webhook is kept longer."
+        ),
+    ] = 30
     delivery_log_days: Annotated[int, _says("How long the log of deliveries to webhooks is kept, in days.")] = 30
     rate_domain: Annotated[
         int,
@@ -224,6 +230,11 @@ def _not_negative(text: str) -> None:
         raise ValueError("must be 0 or more")
 
 
+def _a_week(text: str) -> None:
+    if int(text) < 7:
+        raise ValueError("must be 7 or more: deliveries are tried for three days")
+
+
 _CHECKS = {
     "http": address,
     "sip": address,
@@ -241,5 +252,6 @@ _CHECKS = {
     "rate_address": _not_negative,
     "secret": _secret,
     "token_life_s": _positive,
+    "event_days": _a_week,
     "delivery_log_days": _positive,
 }

@@ -480,7 +480,7 @@ async def rows_read(tx: db.Tx) -> int:
     rows: int = await tx.fetchval(
         """
         SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
-        WHERE relname IN ('deliveries', 'events')
+        WHERE relname = 'deliveries' OR relname LIKE 'events%'
         """
     )
     return rows

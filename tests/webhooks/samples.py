@@ -124,4 +124,4 @@ async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
 async def empty(database: db.Database) -> None:
     """No domain is left, and nothing of one."""
     async with database.connection() as tx:
-        await tx.execute("TRUNCATE domains, deliveries, attempts CASCADE")
+        await tx.execute("TRUNCATE domains, events, deliveries, attempts CASCADE")

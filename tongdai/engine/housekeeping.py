@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from tongdai import errors
-from tongdai.store import cdrs, commands, db, deliveries, partitions, recordings
+from tongdai.store import cdrs, commands, db, deliveries, outbox, partitions, recordings
 
 log = structlog.get_logger()
 
@@ -33,7 +33,8 @@ async def run(database: db.Database, folder: Path, days: Mapping[str, int], ever
 async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
     """Each table has its partitions for the next days and none past its own. How many were dropped."""
     async with database.connection() as tx:
-        return sum([await partitions.keep(tx, table, kept) for table, kept in days.items()])
+        needed = {"events": await outbox.needed_since(tx)}
+        return sum([await partitions.keep(tx, table, kept, needed.get(table)) for table, kept in days.items()])
 
 
 async def expire_recordings(database: db.Database, folder: Path) -> int:

@@ -1,6 +1,6 @@
 """What subscribers are told: the catalogue of events and the JSON of each (the reference, "Event Hook Data")."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from tongdai import ids
 from tongdai.pbx.call import Call, Leg, seconds
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
 
 
@@ -38,6 +39,7 @@ class Event(msgspec.Struct, frozen=True):
     domain_uuid: UUID
     call_uuid: UUID  # the conversation: the order key
     body: Body
+    since: datetime = LONG_AGO  # it has not been published before: the beginning of its call
 
 
 def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = "") -> Event:
@@ -66,6 +68,7 @@ def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recordin
         domain_uuid=call.domain_uuid,
         call_uuid=call.call_uuid,
         body=body,
+        since=call.started_at,
     )
 
 

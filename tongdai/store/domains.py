@@ -118,6 +118,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     if not await tx.fetchval("DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid):
         raise errors.NotFound(f"no such domain: {domain_uuid}")
     await tx.execute("DELETE FROM deliveries WHERE domain_uuid = $1", domain_uuid)
+    await tx.execute("DELETE FROM events WHERE domain_uuid = $1", domain_uuid, timeout=600)
     await tx.execute("DELETE FROM attempts WHERE domain_uuid = $1", domain_uuid, timeout=600)
 
 
