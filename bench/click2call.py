@@ -69,19 +69,20 @@ def contest(rig: Rig, at: company.Company, token: str, phone: Phone, calls: int)
     extensions = list(at.passwords)
     with _open(rigs.HOST, rig.http, f"Bearer {token}") as ours, _open(rigs.HOST, address.port, f"Basic {login}") as ari:
 
-        def through_us(extension: str) -> float:
-            return measure(phone, ours, "GET", f"/v1/click2call?ext={extension}&phone=0912345678")
+        def through_us(extension: str, number: int) -> float:
+            # Another number each time: the same request again would mean the same call.
+            return measure(phone, ours, "GET", f"/v1/click2call?ext={extension}&phone=0912{number:06d}")
 
-        def bare(extension: str) -> float:
+        def bare(extension: str, _: int) -> float:
             endpoint = quote(f"PJSIP/{extension}@{at.domain.name}/sip:{extension}@{phone.address}", safe="")
             where = f"endpoint={endpoint}&context=hangup&extension=16&priority=1&timeout=30"
             return measure(phone, ari, "POST", f"/ari/channels?{where}")
 
-        contestants: dict[str, Callable[[str], float]] = {"click-to-call": through_us, "bare ARI originate": bare}
+        contestants: dict[str, Callable[[str, int], float]] = {"click-to-call": through_us, "bare ARI originate": bare}
         times: dict[str, list[float]] = {name: [] for name in contestants}
         for n in range(WARM + calls):
             for name, call in contestants.items():
-                times[name].append(call(extensions[n % len(extensions)]))
+                times[name].append(call(extensions[n % len(extensions)], n))
     return {name: sorted(found[WARM:]) for name, found in times.items()}
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,3 +58,15 @@ async def test_a_process_that_is_gone_cannot_be_held(tmp_path: Path) -> None:
     await started.end(signal.SIGTERM, 5)
     with pytest.raises(ProcessLookupError):
         process.Process(started.pid)
+
+
+def test_a_process_may_open_as_many_files_as_it_is_allowed() -> None:
+    few = """
+import resource
+from tongdai import process
+allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, allowed))
+assert process.open_files() == allowed
+assert resource.getrlimit(resource.RLIMIT_NOFILE) == (allowed, allowed)
+"""
+    subprocess.run([sys.executable, "-c", few], check=True)

@@ -1,8 +1,11 @@
-"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with their children."""
+"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with their children; and
+what ours may use.
+"""
 
 import asyncio
 import contextlib
 import os
+import resource
 import select
 import signal
 from collections.abc import Sequence
@@ -82,3 +85,13 @@ def find(pid: int, mark: str) -> Process | None:
     except OSError:
         return None
     return process if mark.encode() in arguments else None
+
+
+def open_files() -> int:
+    """As many files and sockets as this process may have are allowed it from now on: hundreds of deliveries are under
+    way at once. How many that is.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):  # refused where the hard limit is none
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

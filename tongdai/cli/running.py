@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from tongdai import app, logs, settings
+from tongdai import app, logs, process, settings
 from tongdai.cli import ready
 
 console = Console(stderr=True)
@@ -59,6 +59,7 @@ def serve(
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    process.open_files()
     uvloop.run(_until_signalled(work))
 
 
