@@ -115,8 +115,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 async def test_a_user_logs_in_with_what_was_shown_once(cli: Cli, database: db.Database, sealed: Seal) -> None:
     who = f"admin@{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who)
-    async with database.connection() as tx:
-        account = await users.login(tx, sealed, "admin", cli.domain, shown["password"])
+    account = await users.login(database, sealed, "admin", cli.domain, shown["password"])
 
     assert account.api_key == shown["api_key"]
     assert len(shown["password"]) >= 16
@@ -139,8 +138,7 @@ async def test_a_user_is_changed_and_deleted(cli: Cli, database: db.Database, se
         cli.json, "user", "update", who, "--level", "admin", "--password", "-", given="mật khẩu mới\n"
     )
     assert changed["level"] == "admin"
-    async with database.connection() as tx:
-        assert await users.login(tx, sealed, "foo", cli.domain, "mật khẩu mới")
+    assert await users.login(database, sealed, "foo", cli.domain, "mật khẩu mới")
 
     assert (await in_thread(cli.json, "user", "update", who, "--disable"))["enabled"] is False
     assert await in_thread(cli, "user", "delete", who) == f"Deleted user {who}.\n"

@@ -1,5 +1,7 @@
 """Call detail records as the reference has them, and every filter."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -266,6 +268,34 @@ async def test_calls_that_arrive_meanwhile_are_neither_repeated_nor_in_the_way(
 
     assert [str(one.cdr_uuid) for one in reversed(records)] == [one["id"] for one in first["data"] + second["data"]]
     assert second["scroll_id"] == ""
+
+
+async def test_a_long_scroll_under_change_misses_and_repeats_nothing(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    """Calls end all the while: later and earlier ones, and some that began in the very seconds that are being read."""
+    chance = random.Random(20210217)  # noqa: S311 the same calls at every run
+    domain = tenant.domain.domain_uuid
+
+    def some(count: int) -> list[cdr.Cdr]:
+        return [
+            record(domain, f"2021-02-17 {10 + chance.randrange(3)}:00:{chance.randrange(60):02}") for _ in range(count)
+        ]
+
+    there = some(3000)
+    await write(database, *there)
+    answer = (await client.get("/v1/cdr?scroll_id=&limit=75")).json
+    seen = [one["id"] for one in answer["data"]]
+    while answer["scroll_id"]:
+        answer, _ = await asyncio.gather(going_on(client, answer["scroll_id"]), write(database, *some(5)))
+        seen += [one["id"] for one in answer["data"]]
+
+    assert len(seen) == len(set(seen))
+    assert {str(one.cdr_uuid) for one in there} <= set(seen)
+
+
+async def going_on(client: Client, scroll_id: str) -> Any:
+    return (await client.get(f"/v1/cdr?scroll_id={scroll_id}")).json
 
 
 async def test_a_scroll_id_is_good_only_untouched_and_at_home(

@@ -1,5 +1,7 @@
 """Users on a real PostgreSQL."""
 
+import asyncio
+import threading
 from uuid import UUID
 
 import msgspec
@@ -30,11 +32,10 @@ async def disable(database: db.Database, domain: directory.Domain, foo: users.Ac
 async def test_name_and_password_open_the_account(
     database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
 ) -> None:
-    async with database.connection() as tx:
-        assert foo == await users.login(tx, seal, "foo", domain.name, "mật khẩu 123")
-        assert foo == await users.login(tx, seal, "FOO", domain.name.upper(), "mật khẩu 123")
-        decomposed = "ma\u0323\u0302t kha\u0302\u0309u 123"
-        assert foo == await users.login(tx, seal, "foo", domain.name, decomposed)
+    assert foo == await users.login(database, seal, "foo", domain.name, "mật khẩu 123")
+    assert foo == await users.login(database, seal, "FOO", domain.name.upper(), "mật khẩu 123")
+    decomposed = "ma\u0323\u0302t kha\u0302\u0309u 123"
+    assert foo == await users.login(database, seal, "foo", domain.name, decomposed)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,7 @@ async def test_anything_else_does_not(  # noqa: PLR0917 - fixtures, and the case
     password: str,
 ) -> None:
     with pytest.raises(errors.WrongCredentials):
-        async with database.connection() as tx:
-            await users.login(tx, seal, username, domain_name or domain.name, password)
+        await users.login(database, seal, username, domain_name or domain.name, password)
 
 
 async def test_an_unknown_user_costs_a_password_hash_too(
@@ -73,12 +73,35 @@ async def test_an_unknown_user_costs_a_password_hash_too(
         return matches(password_hash, password)
 
     monkeypatch.setattr(users, "_matches", noting)
-    async with database.connection() as tx:
-        with pytest.raises(errors.WrongCredentials):
-            await users.login(tx, seal, "nobody", domain.name, "mật khẩu 123")
+    with pytest.raises(errors.WrongCredentials):
+        await users.login(database, seal, "nobody", domain.name, "mật khẩu 123")
 
     assert len(checked) == 1
     assert not users._hasher.check_needs_rehash(checked[0]), "of the same cost as real ones"
+
+
+async def test_no_connection_is_held_while_a_password_is_hashed(
+    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logins are many and slow, connections few: others are served meanwhile."""
+    hashing, may_go_on = threading.Event(), threading.Event()
+
+    def slow(_password_hash: str, _password: str) -> bool:
+        hashing.set()
+        return may_go_on.wait(30)
+
+    monkeypatch.setattr(users, "_matches", slow)
+    only = db.Database(database.dsn, size=1)
+    await only.open()
+    login = asyncio.create_task(users.login(only, seal, "foo", domain.name, "mật khẩu 123"))
+    assert await asyncio.to_thread(hashing.wait, 30)
+    async with only.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    assert not login.done()
+    may_go_on.set()
+
+    assert await login == foo
+    await only.close()
 
 
 async def test_the_password_is_kept_as_argon2id_alone(
@@ -122,7 +145,7 @@ async def test_who_is_disabled_is_refused(
     await disable(database, domain, foo, what)
     async with database.connection() as tx:
         with pytest.raises(errors.WrongCredentials):
-            await users.login(tx, seal, "foo", domain.name, "mật khẩu 123")
+            await users.login(database, seal, "foo", domain.name, "mật khẩu 123")
         with pytest.raises(errors.WrongCredentials):
             await users.by_api_key(tx, seal, foo.api_key)
         principal = await users.principal(tx, domain.domain_uuid, foo.user_uuid)
@@ -164,8 +187,10 @@ async def test_a_user_is_listed_changed_and_deleted(
 
         await users.update(tx, domain.domain_uuid, msgspec.structs.replace(user, level="admin"), "another password")
         assert (await users.get(tx, domain.domain_uuid, "bar")).level == "admin"
-        assert await users.login(tx, seal, "bar", domain.name, "another password")
 
+    assert await users.login(database, seal, "bar", domain.name, "another password")
+
+    async with database.transaction() as tx:
         await users.delete(tx, domain.domain_uuid, "bar")
         assert [user.username for user in await users.list(tx, domain.domain_uuid)] == ["foo"]
 
@@ -221,4 +246,4 @@ async def test_another_domains_user_is_not_found(
             with pytest.raises(errors.NotFound):
                 await attempt
         assert await users.list(tx, other) == []
-        assert foo == await users.login(tx, seal, "foo", domain.name, "mật khẩu 123")
+        assert foo == await users.login(database, seal, "foo", domain.name, "mật khẩu 123")

@@ -76,8 +76,8 @@ async def login(request: context.Ask) -> ASGIApp:
     key = (given.username.strip().lower(), context.address(request))
     here.wrong_logins.check(key)
     here.wrong_logins.count(key)  # before it is tried: many at once are many
-    async with here.login_slots, here.deps.database.connection() as tx:
-        account = await users.login(tx, here.seal, username, domain_name, given.password)
+    async with here.login_slots:
+        account = await users.login(here.deps.database, here.seal, username, domain_name, given.password)
     here.wrong_logins.forgive(key)
     return answers.json(AccountFound(_account(account)))
 

@@ -158,20 +158,21 @@ async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str
     return key
 
 
-async def login(tx: db.Tx, seal: Seal, username: str, domain_name: str, password: str) -> Account:
+async def login(database: db.Database, seal: Seal, username: str, domain_name: str, password: str) -> Account:
     """Whose name and password these are, in whatever case the name is written.
 
-    Raises errors.WrongCredentials, the same and after the same time for a wrong password, a user or domain that is
-    unknown and one that is disabled.
+    No connection is held while the password is hashed. Raises errors.WrongCredentials, the same and after the same time
+    for a wrong password, a user or domain that is unknown and one that is disabled.
     """
-    row = await tx.fetchrow(
-        """
-        SELECT users.*, domains.enabled AS domain_enabled FROM users JOIN domains USING (domain_uuid)
-        WHERE username = lower($1) AND domains.name = lower($2)
-        """,
-        username.replace("\0", "?"),  # PostgreSQL takes no NUL, and no user has one
-        domain_name.replace("\0", "?"),
-    )
+    async with database.connection() as tx:
+        row = await tx.fetchrow(
+            """
+            SELECT users.*, domains.enabled AS domain_enabled FROM users JOIN domains USING (domain_uuid)
+            WHERE username = lower($1) AND domains.name = lower($2)
+            """,
+            username.replace("\0", "?"),  # PostgreSQL takes no NUL, and no user has one
+            domain_name.replace("\0", "?"),
+        )
     is_right = await asyncio.to_thread(_matches, row["password_hash"] if row else _NOBODY, password)
     if row is None or not is_right:
         raise errors.WrongCredentials
