@@ -20,6 +20,7 @@ from tongdai import __version__, api, errors, private
 from tongdai import settings as configuration
 from tongdai.asterisk.switch import Address
 from tongdai.engine import housekeeping
+from tongdai.engine.bans import Bans
 from tongdai.engine.commands import Desk
 from tongdai.engine.engine import Engine, Place
 from tongdai.engine.leader import Leader
@@ -220,12 +221,18 @@ async def _engine(
     engine.moved = desk.moved
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {"", private.ANY}
     provisioner = Provisioner(database, ground.seal, engine, addresses, demo.DOMAIN if settings.sandbox else "")
+    bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
 
     def lost() -> None:
         provisioner.changed("")
         desk.wake()
 
-    await database.listen({"directory": provisioner.changed, "commands": lambda _: desk.wake()}, lost=lost)
+    heard: dict[str, Callable[[str], None]] = {
+        "directory": provisioner.changed,
+        "bans": lambda _: provisioner.look(),
+        "commands": lambda _: desk.wake(),
+    }
+    await database.listen(heard, lost=lost)
     leader = Leader(settings.dsn, place.node)
     stack.push_async_callback(leader.release)
     recovery = Recovery(database, engine, place)
@@ -237,8 +244,16 @@ async def _engine(
 
     steering = (engine.switch.run, recovery.run, desk.run, provisioner.run)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
-    keeping = lambda: housekeeping.run(database, place.recordings, days)  # noqa: E731 -- one of those that run
-    return engine, desk, _lead(leader, engine, prepared, (*steering, keeping))
+    logs = _own_logs(settings)
+    keeping = lambda: housekeeping.run(database, place.recordings, days, logs)  # noqa: E731 -- one of those that run
+    watching = (bans.run,) if settings.asterisk_security else ()
+    return engine, desk, _lead(leader, engine, prepared, (*steering, *watching, keeping))
+
+
+def _own_logs(settings: Settings) -> Path | None:
+    """The folder of the private Asterisk's logs; None where somebody else keeps them."""
+    folder = Path(settings.asterisk_security).parent
+    return folder if folder.is_relative_to(settings.data.absolute()) else None
 
 
 def _place(ground: Ground) -> Place:

@@ -118,7 +118,12 @@ async def with_switch(stack: AsyncExitStack, settings: Settings, root: packages.
     stack.push_async_callback(running.stop)
     url = running.url.replace("://", f"://{running.user}:{running.password}@")
     (data / "switch.json").touch(mode=0o600)
-    known = {"asterisk_url": url, "asterisk_journal": str(running.journal), "asterisk_spool": str(spool)}
+    known = {
+        "asterisk_url": url,
+        "asterisk_journal": str(running.journal),
+        "asterisk_spool": str(spool),
+        "asterisk_security": str(running.security),
+    }
     (data / "switch.json").write_bytes(msgspec.json.encode(known))
     return msgspec.structs.replace(settings, **known)
 

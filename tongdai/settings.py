@@ -66,6 +66,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     asterisk_journal: Annotated[str, _says("That Asterisk's CEL file, as tongdai sees it.")] = ""
     asterisk_spool: Annotated[str, _says("The folder that it writes recordings to, as tongdai sees it.")] = ""
+    asterisk_security: Annotated[
+        str, _says("That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong passwords.")
+    ] = ""
+    sip_failures: Annotated[
+        int,
+        _says(
+            "Wrong SIP passwords within a minute after which their address is banned for an hour; ten times as many "
+            "where a phone has registered from. 0: any number."
+        ),
+    ] = 20
     secret: Annotated[
         str,
         _says(

@@ -1,5 +1,6 @@
 """Which PJSIP objects a phone and each kind of trunk are, and what must be told when they change."""
 
+import re
 from typing import Any
 
 from hypothesis import given
@@ -195,3 +196,33 @@ def test_sip_over_tls_only_where_it_is_wanted() -> None:
     text = provisioning.tls_transport("0.0.0.0:5061", "cert.pem", "key.pem")
     for line in ("protocol = tls", "bind = 0.0.0.0:5061", "cert_file = cert.pem", "priv_key_file = key.pem"):
         assert line in text.splitlines()
+
+
+# --- strangers
+
+
+def test_who_claims_an_extension_that_there_is_not_is_asked_as_one_is() -> None:
+    phone = objects([PHONE], [], {"192.0.2.1": "a.vn"})
+    found = provisioning.strangers({"a.vn"}, {"192.0.2.1": "a.vn", "192.0.2.2": "b.vn"}, "e" * 32)
+    mine, theirs = phone["auth", "101@a.vn"], found["auth", "nobody@a.vn"]
+    assert {name for name in mine if mine[name] != theirs[name]} == {"username", "password_digest"}
+    header, _, pattern = found["identify", "nobody@a.vn"]["match_header"].partition(": ")
+    regex = re.compile(pattern[1:-1])
+    assert header == "From"
+    for claimed in ("<sip:199@a.vn>;tag=1", '"Alice" <sips:19@a.vn:5061;transport=tls>', "sip:199:pw@192.0.2.1"):
+        assert regex.search(claimed), claimed
+    for other in (
+        "<sip:199@b.vn>",
+        "<sip:0909000111@a.vn>",
+        "<sip:alice@a.vn>",
+        "<sip:199@a.vn.evil>",
+        "<sip:199@aXvn>",
+    ):
+        assert not regex.search(other), other
+
+
+def test_a_banned_address_is_an_access_list_of_its_own() -> None:
+    assert provisioning.bans(["192.0.2.7", "2001:db8::7"]) == {
+        ("acl", "ban-192.0.2.7"): {"deny": "192.0.2.7"},
+        ("acl", "ban-2001-db8--7"): {"deny": "2001:db8::7"},
+    }

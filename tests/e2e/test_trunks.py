@@ -3,6 +3,7 @@
 from tests.e2e import phones
 from tests.e2e.company import HOTLINE, Company, Office
 from tests.e2e.phones import Phone, talk
+from tests.until import until
 
 
 async def test_a_trunk_by_address(company: Company) -> None:
@@ -52,6 +53,7 @@ async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(company: Compan
         await talk(ring, customer)
         await customer.hang_up()
         await ring.over()
+        await until(company.is_quiet, 15)
         record = await company.api.cdr(customer.sip_call_id)
         assert record == record | {"direction": 2, "hotline": HOTLINE, "from_number": "0909000222"}
 

@@ -55,3 +55,19 @@ async def _recorded(database: db.Database, domain: Domain, folder: Path, *, days
     async with database.transaction() as tx:
         await cdrs.insert_many(tx, [record])
     return record
+
+
+def test_a_log_that_grew_long_is_begun_anew(tmp_path: Path) -> None:
+    log = tmp_path / "security"
+    housekeeping.trim(log, 10)
+    with log.open("a") as writer:
+        writer.write("0123456789")
+        writer.flush()
+        housekeeping.trim(log, 10)
+        assert log.stat().st_size == 10
+        writer.write("+")
+        writer.flush()
+        housekeeping.trim(log, 10)
+        writer.write("goes on")
+    assert log.read_text() == "goes on"
+    assert (tmp_path / "security.1").read_text() == "0123456789+"

@@ -81,6 +81,8 @@ class Node:
         """Whether it was running before, started by a program that is no more."""
         self.journal = spec.folder / "log" / "cel-custom" / "journal.jsonl"
         """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
+        self.security = spec.folder / "log" / "security"
+        """Who proved who he is over SIP, and who failed to (conf/common/logger.conf)."""
         self.spool = spec.folder / "spool"
         """Where it writes recordings: `recording/` those of ARI, `monitor/` those of MixMonitor by default."""
         self._command, self._running = spec.root.command("asterisk"), running

@@ -3,6 +3,7 @@
 Pure: which objects an extension or a trunk is. `switch` pushes them, and takes away what is no more.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ Objects: TypeAlias = "dict[tuple[str, str], Fields]"
 """By (kind, id), such as ("endpoint", "101@example.vn"), in the order in which Asterisk must get them."""
 Fields: TypeAlias = dict[str, str]
 
-KINDS = ("domain_alias", "auth", "aor", "endpoint", "identify", "registration")
+KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 MAX_CONTACTS = 5  # phones of one extension
 REALM = "Tongdai"
 """Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
@@ -98,7 +99,7 @@ def _phone(phone: Phone) -> Objects:
             "context": "phone",
             "auth": address,
             "aors": address,
-            "identify_by": "username,auth_username",
+            "identify_by": "username",
             "callerid": f"<{phone.extension}>",
             "from_domain": phone.domain,
             "force_rport": "yes",
@@ -186,6 +187,45 @@ def _address(host: str) -> str:
     """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same without."""
     has_port = host.count(":") == 1 or "]:" in host
     return (host.rpartition(":")[0] if has_port else host).strip("[]")
+
+
+def strangers(domains: Iterable[str], aliases: Mapping[str, str], digest_md5: str) -> Objects:
+    """Who claims to be an extension that a domain does not have: asked for a proof that nobody can give (of HA1
+    `digest_md5`, random), exactly as an extension is, so that nobody finds out which there are.
+    """
+    found: Objects = {}
+    for domain in sorted(domains):
+        name = f"nobody@{domain}"
+        own = [domain, *(alias for alias, meant in aliases.items() if meant == domain)]
+        hosts = "|".join(map(re.escape, own))
+        found |= {
+            ("auth", name): {
+                "auth_type": "digest",
+                "username": "nobody",
+                "realm": domain,
+                "password_digest": f"MD5:{digest_md5}",
+                "supported_algorithms_uas": "MD5",
+            },
+            ("endpoint", name): {
+                **_MEDIA,
+                "context": "hangup",
+                "auth": name,
+                "identify_by": "header",
+                "force_rport": "yes",
+                "rewrite_contact": "yes",
+                "allow_subscribe": "no",
+            },
+            ("identify", name): {
+                "endpoint": name,
+                "match_header": f"From: /sips?:[0-9]{{2,8}}(:[^@]*)?@({hosts})([:;>?].*)?$/",
+            },
+        }
+    return found
+
+
+def bans(addresses: Iterable[str]) -> Objects:
+    """Asterisk answers 403 to whatever comes from these addresses."""
+    return {("acl", f"ban-{address.replace(':', '-')}"): {"deny": address} for address in addresses}
 
 
 def tls_transport(bind: str, certificate: str, key: str) -> str:

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from tongdai import errors
 from tongdai.cli import (
     api_keys,
+    bans,
     config,
     doctor,
     domains,
@@ -53,6 +54,7 @@ app.add_typer(trunks.app, name="trunk")
 app.add_typer(hotlines.app, name="hotline")
 app.add_typer(ring_groups.app, name="ring-group")
 app.add_typer(queues.app, name="queue")
+app.add_typer(bans.app, name="ban")
 app.add_typer(sandbox.app, name="sandbox")
 app.command()(running.up)
 app.command()(running.serve)

@@ -1,6 +1,9 @@
 """What is no longer needed goes: recordings past their domain's time, commands long answered, old partitions."""
 
 import asyncio
+import contextlib
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,10 +16,13 @@ log = structlog.get_logger()
 
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
+LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
 
 
-async def run(database: db.Database, folder: Path, days: Mapping[str, int], every_s: float = EVERY_S) -> None:
-    """Until cancelled. `days`: how long each table in partitions is kept."""
+async def run(
+    database: db.Database, folder: Path, days: Mapping[str, int], logs: Path | None = None, every_s: float = EVERY_S
+) -> None:
+    """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private Asterisk's folder."""
     while True:
         try:
             dropped = await keep_partitions(database, days)
@@ -27,7 +33,17 @@ async def run(database: db.Database, folder: Path, days: Mapping[str, int], ever
                 log.info("housekeeping.done", recordings=gone, commands=purged, partitions=dropped, deliveries=swept)
         except errors.Unavailable as reason:
             log.warning("housekeeping.waiting", why=str(reason))
+        for path in [logs / name for name in LOGS] if logs else []:
+            await asyncio.to_thread(trim, path)
         await asyncio.sleep(every_s)
+
+
+def trim(log_file: Path, most: int = LOG_BYTES) -> None:
+    """A log of more than so many bytes is begun anew; what it held is beside it as NAME.1. Its writer appends."""
+    with contextlib.suppress(FileNotFoundError):
+        if log_file.stat().st_size > most:
+            shutil.copyfile(log_file, log_file.with_name(f"{log_file.name}.1"))
+            os.truncate(log_file, 0)
 
 
 async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:

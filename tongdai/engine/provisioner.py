@@ -1,6 +1,7 @@
 """Keeps the switch told of the phones and trunks there are."""
 
 import asyncio
+import secrets
 from collections.abc import Iterable
 
 import structlog
@@ -9,7 +10,7 @@ from tongdai import errors
 from tongdai.asterisk import provisioning
 from tongdai.engine.engine import Engine
 from tongdai.seal import Seal
-from tongdai.store import db, extensions, trunks
+from tongdai.store import bans, db, extensions, trunks
 
 log = structlog.get_logger()
 
@@ -26,10 +27,15 @@ class Provisioner:
         self._database, self._seal, self._engine = database, seal, engine
         self._addresses, self._main = sorted(addresses), main
         self._changed = asyncio.Event()
+        self._nobody = secrets.token_hex(16)
 
     def changed(self, domain_uuid: str) -> None:
         """A domain's directory is another now; any may be for ""."""
         self._engine.directories.forget(domain_uuid)
+        self.look()
+
+    def look(self) -> None:
+        """Something that the switch must know is another now."""
         self._changed.set()
 
     async def now(self) -> None:
@@ -37,12 +43,15 @@ class Provisioner:
         async with self._database.connection() as tx:
             logins = await extensions.list_for_provisioning(tx)
             links = await trunks.list_for_provisioning(tx, self._seal)
+            banned = [ban.address for ban in await bans.list(tx)]
         phones = [
             provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
             for login in logins
         ]
         aliases = self._aliases({login.domain for login in logins})
-        await self._engine.switch.provision(provisioning.objects(phones, map(_carrier, links), aliases))
+        wanted = provisioning.objects(phones, map(_carrier, links), aliases)
+        wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
+        await self._engine.switch.provision(wanted | provisioning.bans(banned))
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -19,3 +19,17 @@ DROP TRIGGER domains_changed ON domains;
 CREATE TRIGGER domains_changed AFTER INSERT OR DELETE OR UPDATE OF enabled, time_zone, country_code, call_id_mode, recording, recording_days, max_calls,
   destinations, calls_per_minute, minutes_per_day, frozen_until ON domains
   FOR EACH ROW EXECUTE FUNCTION notify_directory();
+
+-- Addresses that the switch does not listen to, after too many wrong passwords. The operator's: they belong to no domain.
+CREATE TABLE bans (
+  address    inet PRIMARY KEY,
+  why        text NOT NULL,
+  banned_at  timestamptz NOT NULL DEFAULT now(),
+  until      timestamptz NOT NULL
+);
+CREATE FUNCTION notify_bans() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('bans', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER bans_changed AFTER INSERT OR UPDATE OR DELETE ON bans FOR EACH ROW EXECUTE FUNCTION notify_bans();

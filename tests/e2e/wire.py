@@ -1,0 +1,170 @@
+"""SIP by hand, where SIPp has no word for it: over UDP, TCP, TLS and WebSocket, with digest."""
+
+import asyncio
+import hashlib
+import itertools
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol, cast
+
+import aiohttp
+
+ANSWER_S = 10.0
+_calls = itertools.count(1)
+
+
+class Wire(Protocol):
+    """A way to the switch. `address` is the own host:port, `via` the transport's name in Via."""
+
+    address: str
+    via: str
+
+    async def send(self, message: bytes) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+
+class _Udp(asyncio.DatagramProtocol):
+    via = "UDP"
+
+    def __init__(self) -> None:
+        self.came: asyncio.Queue[bytes] = asyncio.Queue()
+        self.address = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+        self.address = "{}:{}".format(*transport.get_extra_info("sockname"))
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
+        self.came.put_nowait(data)
+
+    async def send(self, message: bytes) -> None:
+        self._transport.sendto(message)
+
+    async def receive(self) -> bytes:
+        return await self.came.get()
+
+
+class _Stream:
+    def __init__(self, via: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.via, self._reader, self._writer = via, reader, writer
+        self.address = "{}:{}".format(*writer.get_extra_info("sockname"))
+
+    async def send(self, message: bytes) -> None:
+        self._writer.write(message)
+        await self._writer.drain()
+
+    async def receive(self) -> bytes:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)^Content-Length:\s*(\d+)", head, re.MULTILINE)
+        return head.lstrip() + await self._reader.readexactly(int(length[1]) if length else 0)
+
+
+class _Socket:
+    address, via = "browser.invalid", "WS"
+
+    def __init__(self, socket: "aiohttp.ClientWebSocketResponse") -> None:
+        self._socket = socket
+
+    async def send(self, message: bytes) -> None:
+        await self._socket.send_str(message.decode())
+
+    async def receive(self) -> bytes:
+        said = await self._socket.receive()
+        assert said.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), said
+        return said.data if isinstance(said.data, bytes) else said.data.encode()
+
+
+@asynccontextmanager
+async def udp(switch: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    """From a port of the address."""
+    host, port = switch.split(":")
+    transport, wire = await asyncio.get_running_loop().create_datagram_endpoint(
+        _Udp, local_addr=(address, 0), remote_addr=(host, int(port))
+    )
+    try:
+        yield wire
+    finally:
+        transport.close()
+
+
+@asynccontextmanager
+async def tcp(switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
+    """From a port of the address; by TLS to whoever the context trusts."""
+    host, port = switch.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=trust, local_addr=(address, 0))
+    try:
+        yield _Stream("TLS" if trust else "TCP", reader, writer)
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def websocket(url: str) -> AsyncIterator[Wire]:
+    """As a browser does (RFC 7118)."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=("sip",)) as socket:
+        assert socket.protocol == "sip"
+        yield _Socket(socket)
+
+
+def request(
+    wire: Wire, method: str, user: str, host: str, *, to: str = "", cseq: int = 1, call: str = "", proof: str = ""
+) -> bytes:
+    """Of user@host: a REGISTER, or anything else to sip:`to`."""
+    target = f"sip:{to}" if to else f"sip:{host}"
+    lines = [
+        f"{method} {target} SIP/2.0",
+        f"Via: SIP/2.0/{wire.via} {wire.address};branch=z9hG4bK{call}{cseq:03d};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:{user}@{host}>;tag=f{call}",
+        f"To: <{f'sip:{to}' if to else f'sip:{user}@{host}'}>",
+        f"Call-ID: {call}",
+        f"CSeq: {cseq} {method}",
+        f"Contact: <sip:{user}@{wire.address};transport={wire.via.lower()}>",
+        *([f"Authorization: {proof}"] if proof else []),
+        "Content-Length: 0",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def ask(wire: Wire, message: bytes) -> str:
+    """The first answer to it that is not provisional."""
+    await wire.send(message)
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            answer = (await wire.receive()).decode(errors="replace")
+            if answer.startswith("SIP/2.0 ") and status(answer) >= 200:
+                return answer
+
+
+async def proved(
+    wire: Wire, method: str, user: str, host: str, password: str, *, login: str = "", to: str = ""
+) -> list[str]:
+    """The answers to the request without, and then with a proof."""
+    call = f"{next(_calls):06d}"
+    challenge = await ask(wire, request(wire, method, user, host, to=to, call=call))
+    if status(challenge) != 401:
+        return [challenge]
+    proof = digest(challenge, method, f"sip:{to or host}", login or user, password)
+    return [challenge, await ask(wire, request(wire, method, user, host, to=to, call=call, cseq=2, proof=proof))]
+
+
+def digest(challenge: str, method: str, uri: str, user: str, password: str) -> str:
+    """The value of Authorization (RFC 7616, MD5)."""
+    asked = dict(re.findall(r'(\w+)="?([^",\s]+)"?', challenge.partition("WWW-Authenticate:")[2].partition("\r\n")[0]))
+
+    def md5(*parts: str) -> str:
+        return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+    secret, what = md5(user, asked["realm"], password), md5(method, uri)
+    response = md5(secret, asked["nonce"], "00000001", "c0", "auth", what)
+    return (
+        f'Digest username="{user}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", uri="{uri}", '
+        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c0", opaque="{asked["opaque"]}"'
+    )
+
+
+def status(answer: str) -> int:
+    return int(answer.split()[1])

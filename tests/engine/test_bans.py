@@ -1,0 +1,107 @@
+"""Who is banned for wrong passwords, and who is not."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.engine.companies import Company
+from tongdai import errors
+from tongdai.asterisk.security import Attempt
+from tongdai.engine.bans import BAN, TRUSTED, Bans
+from tongdai.store import bans, db
+
+MOST = 5
+STRANGER = "198.51.100.7"
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def watch(database: db.Database, tmp_path: Path) -> Bans:
+    return Bans(database, tmp_path / "security", MOST)
+
+
+def fails(watch: Bans, times: int, address: str = STRANGER, ago_s: float = 0) -> None:
+    for _ in range(times):
+        watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_proved=False), NOW)
+
+
+def proves(watch: Bans, address: str = STRANGER, ago_s: float = 0) -> None:
+    watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_proved=True), NOW)
+
+
+async def banned(database: db.Database) -> dict[str, bans.Ban]:
+    async with database.connection() as tx:
+        return {ban.address: ban for ban in await bans.list(tx)}
+
+
+def test_too_often_within_a_minute(watch: Bans) -> None:
+    fails(watch, MOST - 1)
+    assert watch.due(NOW) == []
+    fails(watch, 1)
+    assert watch.due(NOW) == [STRANGER]
+    assert watch.due(NOW + timedelta(seconds=61)) == []
+
+
+def test_what_happened_long_ago_does_not_count(watch: Bans) -> None:
+    fails(watch, MOST, ago_s=61)
+    assert watch.due(NOW) == []
+
+
+def test_a_good_phone_speaks_for_its_address_but_not_without_end(watch: Bans) -> None:
+    proves(watch, ago_s=600)
+    fails(watch, MOST * TRUSTED - 1)
+    assert watch.due(NOW) == []
+    fails(watch, 1)
+    assert watch.due(NOW) == [STRANGER]
+    proves(watch, "198.51.100.8", ago_s=4_000)
+    fails(watch, MOST, "198.51.100.8")
+    assert "198.51.100.8" in watch.due(NOW)
+
+
+def test_nobody_is_banned_where_the_operator_wants_none(database: db.Database, tmp_path: Path) -> None:
+    watch = Bans(database, tmp_path / "security", 0)
+    fails(watch, 1_000)
+    assert watch.due(NOW) == []
+
+
+async def test_a_ban_is_written_lasts_an_hour_and_can_be_lifted(watch: Bans, database: db.Database) -> None:
+    now = datetime.now(UTC)
+    for _ in range(MOST):
+        watch._take(Attempt(now, STRANGER, is_proved=False), now)
+    await watch._look(now)
+    ban = (await banned(database))[STRANGER]
+    assert (ban.until, ban.why) == (now + BAN, f"{MOST} wrong passwords within a minute")
+    assert watch.due(now) == [], "counting begins anew"
+
+    async with database.connection() as tx:
+        await bans.lift(tx, STRANGER)
+        with pytest.raises(errors.NotFound):
+            await bans.lift(tx, STRANGER)
+        with pytest.raises(errors.Invalid):
+            await bans.lift(tx, "a phone")
+    assert STRANGER not in await banned(database)
+
+
+async def test_bans_that_are_over_go(watch: Bans, database: db.Database) -> None:
+    now = datetime.now(UTC)
+    async with database.connection() as tx:
+        assert await bans.insert(tx, STRANGER, "why", now - timedelta(seconds=1))
+    assert STRANGER not in await banned(database)
+    await watch._look(now)
+    async with database.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM bans WHERE address = $1::text::inet", STRANGER) == 0
+
+
+async def test_a_carrier_is_never_banned(database: db.Database, company: Company) -> None:
+    until = datetime.now(UTC) + BAN
+    async with database.transaction() as tx:
+        await tx.execute(
+            "UPDATE trunks SET host = '198.51.100.20:5080', addresses = '{198.51.100.32/28,2001:db8::/64}' "
+            "WHERE trunk_uuid = $1",
+            company.trunk,
+        )
+        for address in ("198.51.100.20", "198.51.100.33", "2001:db8::7"):
+            assert not await bans.insert(tx, address, "why", until)
+        assert await bans.insert(tx, "198.51.100.48", "why", until)
+        await bans.lift(tx, "198.51.100.48")
