@@ -394,7 +394,9 @@ async def test_gone_disables_its_subscription_alone_and_once(
 
     disabled = [*await settle(database, gone[0]), *await settle(database, gone[1])]
 
-    assert disabled == [deliveries.Disabled(domain.domain_uuid, subscription, URL, "Gone.")]
+    [one] = disabled
+    assert (one.domain_uuid, one.domain, one.subscription_uuid) == (domain.domain_uuid, domain.name, subscription)
+    assert (one.event_name, one.callback_url, one.disabled_reason) == ("ringing", URL, "Gone.")
     async with database.connection() as tx:
         enabled = await tx.fetch("SELECT subscription_uuid FROM subscriptions WHERE enabled")
     assert [row["subscription_uuid"] for row in enabled] == [other]

@@ -76,6 +76,8 @@ async def pass_time(database: db.Database, seconds: float) -> None:
             ("deliveries", "created_at"),
             ("deliveries", "due_at"),
             ("deliveries", "leased_until"),
+            ("attempts", "created_at"),
+            ("attempts", "at"),
             ("subscriptions", "failing_since"),
         ):
             await tx.execute(f"UPDATE {table} SET {column} = {column} - $1::interval", timedelta(seconds=seconds))  # noqa: S608

@@ -12,6 +12,10 @@ from tongdai.pbx.call import Call, Leg, seconds
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
+"""Of calls."""
+DISABLED: Literal["endpoint.disabled"] = "endpoint.disabled"
+ALL: tuple[str, ...] = (*NAMES, DISABLED)
+"""All that can be subscribed to."""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -32,6 +36,18 @@ class Body(msgspec.Struct, frozen=True):
     customer_id: str = ""
 
 
+class EndpointDisabled(msgspec.Struct, frozen=True):
+    """The JSON of the notice that a subscription was disabled, which is no call's."""
+
+    state: Literal["endpoint.disabled"]
+    domain: str
+    event_domain_uuid: UUID  # the subscription
+    event_name: str
+    callback_url: str
+    disabled_reason: str
+    disabled_at: datetime  # UTC
+
+
 class Event(msgspec.Struct, frozen=True):
     """One thing to tell, once: `event_uuid` can be computed again, so telling it twice is harmless."""
 
@@ -40,6 +56,16 @@ class Event(msgspec.Struct, frozen=True):
     call_uuid: UUID  # the conversation: the order key
     body: Body
     since: datetime = LONG_AGO  # it has not been published before: the beginning of its call
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """As an event, of a subscription."""
+
+    event_uuid: UUID
+    domain_uuid: UUID
+    call_uuid: UUID  # the subscription: the order key
+    body: EndpointDisabled
+    since: datetime  # it cannot have been published before
 
 
 def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = "") -> Event:
@@ -70,6 +96,12 @@ def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recordin
         body=body,
         since=call.started_at,
     )
+
+
+def disabled(domain_uuid: UUID, body: EndpointDisabled) -> Notice:
+    """What subscribers hear of a subscription that was disabled."""
+    event_uuid = ids.derived(body.event_domain_uuid, f"disabled:{body.disabled_at.isoformat()}")
+    return Notice(event_uuid, domain_uuid, body.event_domain_uuid, body, body.disabled_at)
 
 
 def _from(call: Call, leg: Leg | None) -> str:

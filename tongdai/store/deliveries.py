@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.store import db
+from tongdai.pbx import events
+from tongdai.store import db, outbox
 
 State = Literal["due", "delivered", "failed"]
 
@@ -75,9 +76,12 @@ class Disabled(msgspec.Struct, frozen=True):
     """A subscription that was disabled just now."""
 
     domain_uuid: UUID
+    domain: str
     subscription_uuid: UUID
+    event_name: str
     callback_url: str
     disabled_reason: str
+    disabled_at: datetime
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -186,11 +190,12 @@ async def claim(
 async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float) -> Settled:
     """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
 
-    A subscription with nothing but failures for `disable_after_s` is disabled. An outcome whose lease ran out changes
-    nothing when somebody else has claimed the delivery since, unless it was delivered. One statement, unless there is
-    news.
+    A subscription with nothing but failures for `disable_after_s` is disabled, and an event tells of it. An outcome
+    whose lease ran out changes nothing when somebody else has claimed the delivery since, unless it was delivered. One
+    statement, unless there is news.
     """
     disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)  # locks first what deleting one locks first
+    await outbox.publish_many(tx, [_notice(subscription) for subscription in disabled])
     attempts = [outcome.attempt for outcome in outcomes]
     rows = await tx.fetch(
         """
@@ -290,11 +295,12 @@ async def _judge_subscriptions(tx: db.Tx, outcomes: Sequence[Outcome], disable_a
           failing_since = CASE WHEN known.is_success THEN NULL ELSE known.failing_since END,
           enabled = known.enabled AND known.reason = '',
           disabled_reason = known.reason
-        FROM known
+        FROM known JOIN domains USING (domain_uuid)
         WHERE subscriptions.domain_uuid = known.domain_uuid
           AND subscriptions.subscription_uuid = known.subscription_uuid
-        RETURNING subscriptions.domain_uuid, subscriptions.subscription_uuid, callback_url,
-                  subscriptions.disabled_reason, known.enabled AND NOT subscriptions.enabled AS is_new
+        RETURNING subscriptions.domain_uuid, domains.name AS domain, subscriptions.subscription_uuid, event_name,
+                  callback_url, subscriptions.disabled_reason, now() AS disabled_at,
+                  known.enabled AND NOT subscriptions.enabled AS is_new
         """,
         [outcome.delivery.domain_uuid for outcome in news],
         [outcome.delivery.subscription_uuid for outcome in news],
@@ -303,3 +309,16 @@ async def _judge_subscriptions(tx: db.Tx, outcomes: Sequence[Outcome], disable_a
         timedelta(seconds=disable_after_s),
     )
     return db.structs((row for row in rows if row["is_new"]), Disabled)
+
+
+def _notice(one: Disabled) -> events.Notice:
+    body = events.EndpointDisabled(
+        state=events.DISABLED,
+        domain=one.domain,
+        event_domain_uuid=one.subscription_uuid,
+        event_name=one.event_name,
+        callback_url=one.callback_url,
+        disabled_reason=one.disabled_reason,
+        disabled_at=one.disabled_at,
+    )
+    return events.disabled(one.domain_uuid, body)

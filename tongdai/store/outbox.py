@@ -11,7 +11,7 @@ from tongdai.store import db
 _SLACK = timedelta(days=1)  # clocks of machines differ
 
 
-async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event]) -> int:
+async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.Notice]) -> int:
     """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for every enabled
     subscription of its name. Returns how many are new: one published before (same event_uuid) changes nothing.
 
@@ -76,6 +76,6 @@ async def needed_since(tx: db.Tx) -> datetime | None:
     return since
 
 
-def encoded(event: catalogue.Event) -> bytes:
+def encoded(event: catalogue.Event | catalogue.Notice) -> bytes:
     """The JSON as it is delivered and signed."""
     return msgspec.json.encode(event.body)

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +12,9 @@ import msgspec
 from tongdai import errors, ids
 from tongdai.seal import Seal
 from tongdai.store import db
+
+BOTH_SECRETS = timedelta(hours=24)
+"""For so long a secret that was replaced goes on signing, beside the new one."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -24,6 +28,8 @@ class Subscription(msgspec.Struct, frozen=True):
     secret: str  # signs deliveries (Standard Webhooks): whsec_ and base64
     enabled: bool = True
     disabled_reason: str = ""
+    failing_since: datetime | None = None  # nothing but failures since then; UTC
+    previous_secret_until: datetime | None = None  # until then deliveries are signed by the secret before, too
 
 
 async def insert(
@@ -55,6 +61,59 @@ async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscriptio
     return [_opened(row, seal) for row in rows]
 
 
+async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID) -> Subscription:
+    """Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        "SELECT * FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2", domain_uuid, subscription_uuid
+    )
+    if row is None:
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
+    return _opened(row, seal)
+
+
+async def enable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
+    """It gets events from now on, as if it had never failed. Raises errors.NotFound."""
+    await _set_enabled(tx, domain_uuid, subscription_uuid, "")
+
+
+async def disable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, reason: str) -> None:
+    """It gets no events any more; what is still due to it is given up. Raises errors.NotFound."""
+    await _set_enabled(tx, domain_uuid, subscription_uuid, reason)
+
+
+async def _set_enabled(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, reason: str) -> None:
+    if not await tx.fetchval(
+        """
+        UPDATE subscriptions SET enabled = $3 = '', disabled_reason = $3,
+                                 failing_since = CASE WHEN $3 = '' THEN NULL ELSE failing_since END
+        WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING true
+        """,
+        domain_uuid,
+        subscription_uuid,
+        reason,
+    ):
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
+
+
+async def rotate_secret(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID) -> Subscription:
+    """The subscription with a new secret; the one before signs too, for BOTH_SECRETS. Raises errors.NotFound."""
+    secret = _new_secret()
+    row = await tx.fetchrow(
+        """
+        UPDATE subscriptions SET previous_secret_sealed = secret_sealed, previous_secret_until = now() + $4,
+                                 secret_sealed = $3
+        WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING *
+        """,
+        domain_uuid,
+        subscription_uuid,
+        seal.seal(secret),
+        BOTH_SECRETS,
+    )
+    if row is None:
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
+    return _opened(row, seal)
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
     """The subscription is gone, with what was still due to it. Raises errors.NotFound."""
     if not await tx.fetchval(
@@ -65,7 +124,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
         domain_uuid,
         subscription_uuid,
     ):
-        raise errors.NotFound
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
 
 
 def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
@@ -78,6 +137,8 @@ def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
         seal.open(row["secret_sealed"]),
         row["enabled"],
         row["disabled_reason"],
+        row["failing_since"],
+        row["previous_secret_until"],
     )
 
 

@@ -193,6 +193,8 @@ class Dispatcher:
         if more := [endpoint for endpoint in settled.due if self._failures.get(endpoint, 0) <= _DOUBTS]:
             self._found.update(more)
             self._awake.set()
+        if settled.disabled:
+            self.wake({subscription.domain_uuid for subscription in settled.disabled})
         for subscription in settled.disabled:
             _log.warning(
                 "subscription disabled",
