@@ -8,6 +8,7 @@ A run's folder holds
   cdrs.jsonl        records of the database, each with every id that it is found by
   events.jsonl      the log of events
   deliveries.jsonl  what the receiver got (receiver.py)
+  played.jsonl      what the recordings were that it was told of
   story.json        what was done to the system, and what was subscribed
 
 Exit status 1 when they disagree.
@@ -25,6 +26,7 @@ import msgspec
 from chaos.report import Figure, table
 
 BILLSEC_S = 2.0  # how far a record may be from the truth
+RECORDED_S = 2.5  # how far a recording may be: Asterisk writes two seconds at a time
 SHOWN = 5  # ids of each kind of fault
 Kind = TypeVar("Kind")
 
@@ -43,6 +45,8 @@ DISAGREEMENTS = {
     "phantom": "deliveries of what is no event",
     "changed": "deliveries whose body is not the event's",
     "unsigned": "deliveries with no valid signature",
+    "unplayable": "recordings that did not play when their cdr event came",
+    "short": f"recordings more than {RECORDED_S:g} s off the talk",
     "inverted": "events that came before an earlier one of their call",
 }
 
@@ -87,6 +91,15 @@ class Delivery(msgspec.Struct, frozen=True):
     is_signed: bool
 
 
+class Played(msgspec.Struct, frozen=True):
+    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio."""
+
+    call: UUID
+    status: int
+    seconds: float
+    billsec: int
+
+
 class Story(msgspec.Struct, frozen=True):
     """What was done. `cuts`: when every call that was up ended, as Asterisk was killed; `away`: from when to when new
     calls could be refused. Unix seconds. `names`: the events subscribed.
@@ -106,6 +119,7 @@ class Books(msgspec.Struct, frozen=True):
     records: Sequence[Record]
     events: Sequence[Event]
     deliveries: Sequence[Delivery]
+    played: Sequence[Played] = ()
 
 
 class Verdict(msgspec.Struct):
@@ -155,6 +169,7 @@ def compare(books: Books) -> Verdict:
     _records(books, faults)
     _events(books, faults)
     _deliveries(books, faults)
+    _recordings(books, faults)
     return Verdict(faults, _counts(books))
 
 
@@ -282,6 +297,17 @@ def _inverted(due: Iterable[Event], first: dict[str, Delivery]) -> list[str]:
     return found
 
 
+# --- recordings
+
+
+def _recordings(books: Books, faults: dict[str, list[str]]) -> None:
+    for played in books.played:
+        if played.status != 200:
+            faults["unplayable"].append(f"{played.call} ({played.status})")
+        elif abs(played.seconds - played.billsec) > RECORDED_S:
+            faults["short"].append(f"{played.call} ({played.seconds:.1f} of {played.billsec} s)")
+
+
 # --- files
 
 
@@ -296,6 +322,7 @@ def read(folder: Path) -> Books:
         _lines(folder / "cdrs.jsonl", Record),
         _lines(folder / "events.jsonl", Event),
         _lines(folder / "deliveries.jsonl", Delivery),
+        _lines(folder / "played.jsonl", Played),
     )
 
 

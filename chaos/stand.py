@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ from tongdai import private as ground
 from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
 from tongdai.settings import Settings
-from tongdai.store import db, deliveries, domains, extensions, hotlines, server, subscriptions, trunks, users
+from tongdai.store import db, deliveries, domains, extensions, hotlines, migrate, server, subscriptions, trunks, users
 
 DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
 FIRST_EXTENSION, FIRST_HOTLINE = 101, 2471000000
@@ -54,7 +54,7 @@ class Stand:
         self.story = ledger.Story()
         self.is_right = True  # whatever was audited
         self.is_loud = False  # whether those who call speak all the time
-        self._token = ""
+        self.token = ""
         self._killed_at = datetime.now(UTC)  # Asterisk
         self._command: list[str] = []
         self._revived: process.Process | None = None
@@ -116,7 +116,7 @@ class Stand:
     async def ask(self, path: str, within_s: float = 5.0) -> int:
         """The status; 0 for no answer."""
         url, limit = f"http://{self.instance.http}{path}", aiohttp.ClientTimeout(total=within_s)
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with aiohttp.ClientSession(timeout=limit) as session, session.get(url, headers=headers) as answer:
                 return answer.status
@@ -175,6 +175,10 @@ class Stand:
             while not await is_quiet() and time.monotonic() < began + within_s:
                 await asyncio.sleep(0.1)
         return time.monotonic() - began
+
+    def played(self) -> Sequence[ledger.Played]:
+        """The recordings that the subscriber has heard so far."""
+        return ledger.read(self.run).played
 
     async def audited(self) -> ledger.Verdict:
         """The books of the run so far, compared."""
@@ -269,7 +273,7 @@ class Stand:
             async with session.post(url, json=account) as answer:
                 api_key = (await answer.json())["data"]["api_key"]
             async with session.post(f"{url}/token", json={"api_key": api_key}) as answer:
-                self._token = (await answer.json())["data"]["token"]
+                self.token = (await answer.json())["data"]["token"]
 
 
 async def _subscribe(tx: db.Tx, seal: Seal, folder: Path, url: str) -> None:
@@ -372,6 +376,13 @@ class Given(Stand):
             raise ConnectionRefusedError from reason
         return await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
 
+    @asynccontextmanager
+    async def people(self, size: int = 10) -> AsyncIterator[None]:
+        """The company, its phones and its subscriber are there, where tongdai was started by somebody else."""
+        async with AsyncExitStack() as stack:
+            await _people(stack, self, size, recording=False)
+            yield
+
 
 @asynccontextmanager
 async def given(size: int = 10, *, is_up: bool = True) -> AsyncIterator[Given]:
@@ -396,6 +407,8 @@ async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
     chosen = Settings(data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}")
     root = await asyncio.to_thread(ground.asterisk, chosen, lambda *_: None)
     chosen = await ground.with_switch(stack, chosen, root)
+    ground.sealed(chosen)
+    await migrate.apply(stand.dsn)
     ari = urlsplit(chosen.asterisk_url)
     stand.to_asterisk = await stack.enter_async_context(
         proxy(lambda: asyncio.open_connection(ari.hostname, ari.port)),

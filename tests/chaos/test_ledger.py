@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from chaos import ledger
-from chaos.ledger import Books, Call, Delivery, Event, Record, Story
+from chaos.ledger import Books, Call, Delivery, Event, Played, Record, Story
 from tongdai import ids
 
 NAMES = ("ringing", "answered", "hangup", "cdr")
@@ -32,6 +32,7 @@ def good() -> Books:
         [answered],
         told,
         [Delivery(str(event.id), event.hash, 1001.0 + event.seq, is_signed=True) for event in told],
+        [Played(answered.cdr_uuid, 200, 19.5, 20)],
     )
 
 
@@ -73,6 +74,8 @@ FAULTS: dict[str, Callable[[Books], Books]] = {
     "unsigned": lambda books: replace(
         books, deliveries=[replace(books.deliveries[0], is_signed=False), *books.deliveries[1:]]
     ),
+    "unplayable": lambda books: replace(books, played=[replace(books.played[0], status=404)]),
+    "short": lambda books: replace(books, played=[replace(books.played[0], seconds=15.0)]),
     "inverted": lambda books: replace(
         books, deliveries=[*books.deliveries[:2], replace(books.deliveries[2], at=1000.5), books.deliveries[3]]
     ),
@@ -143,7 +146,8 @@ def test_the_books_of_a_folder_are_read_and_judged(tmp_path: Path) -> None:
 def write(folder: Path, books: Books) -> None:
     for side, calls in (("caller-1", books.calls), ("phone-1", books.phones)):
         (folder / f"{side}.calls").write_text("".join(_account(call) for call in calls))
-    for name, structs in (("cdrs", books.records), ("events", books.events), ("deliveries", books.deliveries)):
+    kinds = {"cdrs": books.records, "events": books.events, "deliveries": books.deliveries, "played": books.played}
+    for name, structs in kinds.items():
         lines = [msgspec.json.encode(one) + b"\n" for one in structs]
         (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
     (folder / "story.json").write_bytes(msgspec.json.encode(books.story))

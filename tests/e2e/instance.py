@@ -28,7 +28,7 @@ class Instance:
         self.http, self.sip = (f"127.0.0.1:{quiet_port()}" for _ in range(2))
         first, last = _free_range()
         self.rtp = f"{first}-{last}"
-        self._environ = {
+        self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
             "TONGDAI_DATA": str(self.data),
             "TONGDAI_HTTP": self.http,
@@ -42,7 +42,7 @@ class Instance:
 
     def set(self, **settings: str) -> None:
         """The next start has these."""
-        self._environ |= {f"TONGDAI_{name.upper()}": value for name, value in settings.items()}
+        self.environ |= {f"TONGDAI_{name.upper()}": value for name, value in settings.items()}
 
     async def start(self) -> None:
         """It is ready, as ready.json tells."""
@@ -50,7 +50,7 @@ class Instance:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tongdai", "up"),
                 cwd=REPOSITORY,
-                env=self._environ,
+                env=self.environ,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

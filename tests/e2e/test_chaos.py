@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from chaos import asterisk, controller, frozen, link, postgres, stand
+from chaos import asterisk, controller, frozen, link, postgres, recordings, rolling, stand
 from chaos.report import Figure
 
 
 @pytest.fixture(scope="module")
 async def private() -> AsyncIterator[stand.Stand]:
     """One for all scenarios that leave it as they found it."""
-    async with stand.private(4) as made:
+    async with stand.private(4, recording=True) as made:
         yield made
 
 
@@ -39,9 +39,18 @@ async def test_a_frozen_controller_does_not_hurt_sip(private: stand.Stand) -> No
     kept(await frozen.run(private, frozen.Size(frozen_s=2, rate=4, talk_s=1)))
 
 
+async def test_recordings_outlive_tongdai_and_asterisk(private: stand.Stand) -> None:
+    kept(await recordings.run(private, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3)))
+
+
 async def test_calls_go_on_while_postgresql_is_away(given: stand.Given) -> None:
     kept(await postgres.run(given, postgres.Size(stops=1, away_s=1, hangs_s=1, rate=4, talk_s=2)))
 
 
 async def test_a_lost_link_is_made_anew(given: stand.Given) -> None:
     kept(await link.run(given, link.Size(cuts=2, half_open=1, half_open_s=6, rate=4, talk_s=2)))
+
+
+async def test_nobody_is_turned_away_while_two_are_restarted_by_turns() -> None:
+    async with stand.given(is_up=False) as on:
+        kept(await rolling.run(on, rolling.Size(stops=2, requests=20, rate=3, talk_s=3)))

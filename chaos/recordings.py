@@ -1,0 +1,64 @@
+"""Recordings under way when tongdai or Asterisk is killed are whole, and play when the cdr event comes.
+
+Asterisk writes two seconds at a time: what it had not written when it was killed is lost.
+"""
+
+import asyncio
+import time
+
+import msgspec
+
+from chaos import stand
+from chaos.report import Figure
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much of it: kills of each, calls that are recorded meanwhile."""
+
+    controllers: int = 3
+    asterisks: int = 3
+    live: int = 20
+    talk_s: float = 8.0
+
+
+async def run(on: stand.Stand, size: Size) -> list[Figure]:
+    for _ in range(size.controllers):
+        await _without_controller(on, size)
+    for _ in range(size.asterisks):
+        await _without_asterisk(on, size)
+    await on.settled(40)
+    told = (size.controllers + size.asterisks) * size.live
+    heard = len({played.call for played in on.played()})
+    return [
+        Figure("kills of tongdai, of Asterisk", f"{size.controllers}, {size.asterisks}"),
+        Figure("calls recorded at each", str(size.live)),
+        Figure("recordings told of", str(heard), str(told), is_kept=heard == told),
+        *(await on.audited()).figures(),
+    ]
+
+
+async def _without_controller(on: stand.Stand, size: Size) -> None:
+    """It is killed in the middle of the calls, and is back after some have ended."""
+    async with on.calls(size.live, size.talk_s, size.live) as callers:
+        await callers.talking(size.live)
+        await asyncio.sleep(size.talk_s / 2)
+        away = time.time()
+        await on.instance.kill()
+        await callers.over(size.talk_s + 20)
+        await on.start()
+        on.was_away(away)
+    await on.settled(40)
+
+
+async def _without_asterisk(on: stand.Stand, size: Size) -> None:
+    async with on.calls(size.live, 60, size.live) as callers:
+        await callers.talking(size.live)
+        await asyncio.sleep(size.talk_s / 2)
+        await on.kill_asterisk()
+        await on.revive_asterisk()
+        await on.recorded(60)
+
+
+async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
+    async with stand.private(recording=True) as on:
+        return await run(on, size)
