@@ -19,16 +19,18 @@ class Size(msgspec.Struct, frozen=True):
     asterisks: int = 3
     live: int = 20
     talk_s: float = 8.0
+    cut_s: float = 5.0  # how long they talk before Asterisk is killed
 
 
 async def run(on: stand.Stand, size: Size) -> list[Figure]:
+    before = len({played.call for played in on.played()})
     for _ in range(size.controllers):
         await _without_controller(on, size)
     for _ in range(size.asterisks):
         await _without_asterisk(on, size)
     await on.settled(40)
     told = (size.controllers + size.asterisks) * size.live
-    heard = len({played.call for played in on.played()})
+    heard = len({played.call for played in on.played()}) - before
     return [
         Figure("kills of tongdai, of Asterisk", f"{size.controllers}, {size.asterisks}"),
         Figure("calls recorded at each", str(size.live)),
@@ -53,7 +55,7 @@ async def _without_controller(on: stand.Stand, size: Size) -> None:
 async def _without_asterisk(on: stand.Stand, size: Size) -> None:
     async with on.calls(size.live, 60, size.live) as callers:
         await callers.talking(size.live)
-        await asyncio.sleep(size.talk_s / 2)
+        await asyncio.sleep(size.cut_s)
         await on.kill_asterisk()
         await on.revive_asterisk()
         await on.recorded(60)

@@ -40,7 +40,7 @@ async def test_a_frozen_controller_does_not_hurt_sip(private: stand.Stand) -> No
 
 
 async def test_recordings_outlive_tongdai_and_asterisk(private: stand.Stand) -> None:
-    kept(await recordings.run(private, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3)))
+    kept(await recordings.run(private, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3, cut_s=3)))
 
 
 async def test_calls_go_on_while_postgresql_is_away(given: stand.Given) -> None:
