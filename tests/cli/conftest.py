@@ -41,7 +41,7 @@ async def instance() -> AsyncIterator[Instance]:
 @pytest.fixture
 def running(instance: Instance) -> dict[str, str]:
     """The settings that it was started with."""
-    return {name: value for name, value in instance._environ.items() if name.startswith("TONGDAI_")}
+    return {name: value for name, value in instance.environ.items() if name.startswith("TONGDAI_")}
 
 
 @pytest.fixture
