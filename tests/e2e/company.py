@@ -132,12 +132,17 @@ class Office:
         self.database = db.Database(server.dsn_of(self.instance.data / "postgres"))
         await self.database.open()
 
+    @property
+    def switch_url(self) -> str:
+        """Of the switch's HTTP server, with the login to its ARI."""
+        known: dict[str, str] = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())
+        return known["asterisk_url"]
+
     async def knows(self, endpoint: str) -> None:
         """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
 
         async def known() -> bool:
-            url = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())["asterisk_url"]
-            parts = urlsplit(url)
+            parts = urlsplit(self.switch_url)
             login = aiohttp.encode_basic_auth(parts.username or "", parts.password or "")
             path = f"http://{parts.hostname}:{parts.port}/ari/endpoints/PJSIP/{endpoint}"
             async with aiohttp.ClientSession(headers={"Authorization": login}) as session, session.get(path) as answer:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import sipp
+from tests.e2e import certificate, sipp
 from tests.e2e.company import Company, Office, operated
 from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance
+from tests.e2e.instance import Instance, quiet_port
 from tests.e2e.phones import Place
 from tests.until import until
 from tests.webhooks.receivers import receiving
@@ -24,7 +24,8 @@ SHOWN = 6_000  # characters of each log of a test that failed
 async def pbx() -> AsyncIterator[Instance]:
     """`tongdai up` with its sandbox. Afterwards Ctrl-C ends it, and nothing of it is left."""
     with tempfile.TemporaryDirectory(prefix="tongdai-e2e-") as folder:
-        instance = Instance(Path(folder), sandbox=True)
+        tls = certificate.write(Path(folder))
+        instance = Instance(Path(folder), sandbox=True, sip_tls=f"127.0.0.1:{quiet_port()}", **tls)
         try:
             await instance.start()
             assert len(instance.processes()) >= 4, "itself, PostgreSQL, and two Asterisks"

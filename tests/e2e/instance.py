@@ -36,6 +36,7 @@ class Instance:
             "TONGDAI_RTP": self.rtp,
             "TONGDAI_SANDBOX": "1" if sandbox else "0",
         }
+        self.settings = settings
         self.set(**settings)
         self.ready: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None

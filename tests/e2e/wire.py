@@ -151,6 +151,24 @@ async def proved(
     return [challenge, await ask(wire, request(wire, method, user, host, to=to, call=call, cseq=2, proof=proof))]
 
 
+async def called(wire: Wire) -> str:
+    """The next INVITE."""
+    async with asyncio.timeout(ANSWER_S):
+        while True:
+            message = (await wire.receive()).decode()
+            if message.startswith("INVITE "):
+                return message
+
+
+async def reply(wire: Wire, request: str, status: str) -> None:
+    """Such as "486 Busy Here"."""
+    kept = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq): .*", request)
+    to = re.search(r"(?im)^To: .*", request)
+    assert to
+    lines = [f"SIP/2.0 {status}", *(line.strip() for line in kept), f"{to[0].strip()};tag=wire", "Content-Length: 0"]
+    await wire.send("\r\n".join([*lines, "", ""]).encode())
+
+
 def digest(challenge: str, method: str, uri: str, user: str, password: str) -> str:
     """The value of Authorization (RFC 7616, MD5)."""
     asked = dict(re.findall(r'(\w+)="?([^",\s]+)"?', challenge.partition("WWW-Authenticate:")[2].partition("\r\n")[0]))
