@@ -211,6 +211,16 @@ async def recordings(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/recordings/{}", name)
 
 
+@row("delete", "/recordings/{token}")
+async def delete_recording(own: House, other: House, database: db.Database) -> None:
+    """To hear it the token is enough; to delete it, it has to be one's own."""
+    for name in (other.recording, other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "DELETE", "/recordings/{}", name)
+    assert (await other.tenant.client.get(f"/recordings/{other.recording}")).body == b"RIFF"
+    await own.tenant.client.ask("DELETE", f"/recordings/{own.recording}")
+    await own.tenant.client.get(f"/recordings/{own.recording}", expect=410)
+
+
 @row("post", "/v1/auth")
 async def login(own: House, other: House, database: db.Database) -> None:
     """Both have a user foo, and even the same password."""

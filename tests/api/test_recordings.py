@@ -5,12 +5,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.api.conftest import Client, Tenant, serve
 from tests.store.samples import record
 from tongdai import api, ids
 from tongdai.pbx import cdr
-from tongdai.store import cdrs, db
+from tongdai.seal import Seal
+from tongdai.store import cdrs, db, recordings, users
 
 SOUND = bytes(range(256)) * 4000  # a megabyte, more than one piece
 
@@ -123,6 +125,83 @@ async def test_what_is_gone_says_why(anybody: Client, shelf: Shelf, status: str,
 
     assert answer.json["error"] == "GONE"
     assert ("deleted" if status == "deleted" else "lost") in answer.json["message"]
+
+
+async def test_an_admin_deletes_it(anybody: Client, client: Client, shelf: Shelf, database: db.Database) -> None:
+    call = await shelf.put()
+    for _ in range(2):  # a repeat is harmless
+        assert (await client.ask("DELETE", path_of(call) + ".wav")).json == {"deleted": True}
+
+    assert "deleted" in (await anybody.get(path_of(call), expect=410)).json["message"]
+    record = (await client.get(f"/v1/cdr/{call.cdr_uuid}")).json
+    assert (record["recording_url"], record["recording_status"]) == ("", "deleted")
+    async with database.connection() as tx:
+        assert call.recording_file in {one.recording_file for one in await recordings.left_over(tx)}
+
+
+async def test_who_may_not_deletes_nothing(
+    anybody: Client, tenant: Tenant, shelf: Shelf, database: db.Database, seal: Seal
+) -> None:
+    call = await shelf.put()
+    async with database.transaction() as tx:
+        account = await users.insert(tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="user")
+    granted = (await anybody.post("/v1/auth/token", {"api_key": account.api_key})).json["data"]
+    agent = Client(anybody._session, granted["token"])
+
+    await anybody.ask("DELETE", path_of(call), expect=401)
+    assert (await agent.ask("DELETE", path_of(call), expect=403)).json["error"] == "FORBIDDEN"
+    await anybody.get(path_of(call))
+
+
+async def test_one_that_is_still_written_is_not_deleted(client: Client, shelf: Shelf) -> None:
+    call = await shelf.put("pending")
+
+    assert (await client.ask("DELETE", path_of(call), expect=409)).json["error"] == "CONFLICT"
+
+
+def traversals(token: str, file: str) -> list[str]:
+    """Ways to write a path that people have got out of folders by."""
+    ups = (
+        "..",
+        "%2e%2e",
+        ".%2e",
+        "%252e%252e",
+        "..%00",
+        "%c0%ae%c0%ae",
+        "....",
+        "..;",
+        "%uff0e%uff0e",
+        "..%0d%0a",
+        "~",
+    )
+    slashes = ("%2f", "%252f", "%5c", "\\", "%c0%af", "%e2%88%95", "%2f%2f", "%00%2f")
+    targets = ("etc%2fpasswd", "secret", "proc%2fself%2fenviron", file.replace("/", "%2f"), f"{token}.wav")
+    return [
+        f"{(up + slash) * depth}{target}" for up in ups for slash in slashes for depth in (1, 6) for target in targets
+    ]
+
+
+async def test_no_way_of_writing_a_path_gets_anything(
+    anybody: Client, client: Client, shelf: Shelf, deps: api.Deps
+) -> None:
+    """One answer to them all; as a filter of the CDR list they find nothing, and break nothing."""
+    call = await shelf.put()
+    forms = traversals(str(call.recording_token), str(call.recording_file))
+    assert len(forms) > 500
+    answers = set()
+    for number, form in enumerate(forms):
+        whom = {"X-Forwarded-For": f"198.51.100.{number // 50}"}  # sixty misses a minute, and an address is refused
+        path = URL(f"/recordings/{form}", encoded=True)
+        answer = await anybody.ask("GET", path, expect=None, headers=whom)  # type: ignore[arg-type]
+        answers.add((answer.status, answer.body))
+    assert answers == {(404, b'{"status":"fail","error":"NOT_FOUND","message":"Not found."}')}
+
+    foreign = [form for form in forms if str(call.recording_token) not in form]
+    for form in foreign[::20]:
+        found = await client.get(URL(f"/v1/cdr?recordingfile={form}", encoded=True), expect=None)  # type: ignore[arg-type]
+        assert found.status in (200, 422)
+        assert SOUND[:64] not in found.body
+        assert found.status == 422 or found.json["data"] == []
 
 
 async def test_every_miss_is_the_same(anybody: Client, shelf: Shelf) -> None:

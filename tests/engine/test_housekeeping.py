@@ -6,10 +6,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.store import samples
+from tongdai import ids
 from tongdai.engine import housekeeping
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.directory import Domain
-from tongdai.store import cdrs, db, domains
+from tongdai.store import cdrs, db, domains, recordings
 
 
 async def test_recordings_past_their_time_are_gone_and_the_record_says_so(
@@ -36,6 +37,46 @@ async def test_a_domain_that_names_no_time_keeps_its_recordings(
     assert await housekeeping.expire_recordings(database, tmp_path) == 0
 
     assert (tmp_path / str(old.recording_file)).exists()
+
+
+async def test_the_file_of_a_deleted_recording_goes_once(database: db.Database, domain: Domain, tmp_path: Path) -> None:
+    deleted = await _recorded(database, domain, tmp_path, days=1)
+    kept = await _recorded(database, domain, tmp_path, days=1)
+    async with database.transaction() as tx:
+        await recordings.delete(tx, domain.domain_uuid, str(deleted.recording_token))
+
+    await housekeeping.expire_recordings(database, tmp_path)
+
+    assert [path.stem for path in tmp_path.rglob("*.wav")] == [str(kept.cdr_uuid)]
+    assert await housekeeping.expire_recordings(database, tmp_path) == 0
+
+
+async def test_a_domain_that_is_no_more_loses_its_recordings_after_a_while(
+    database: db.Database, domain: Domain, tmp_path: Path
+) -> None:
+    gone, other = tmp_path / str(ids.new()), tmp_path / "lost+found"
+    here = tmp_path / str(domain.domain_uuid)
+    for folder in (gone, here, other):
+        (folder / "2026").mkdir(parents=True)
+        (folder / "2026" / "call.wav").write_bytes(b"RIFF")
+
+    assert await housekeeping.remove_orphans(database, tmp_path, 3600) == 0
+    assert await housekeeping.remove_orphans(database, tmp_path, 3600) == 0
+    assert (gone / "2026" / "call.wav").exists()
+
+    assert await housekeeping.remove_orphans(database, tmp_path, 0) == 1
+    assert sorted(path.parent.parent for path in tmp_path.rglob("*.wav")) == sorted((here, other))
+
+
+async def test_a_domain_that_is_back_keeps_its_recordings(
+    database: db.Database, domain: Domain, tmp_path: Path
+) -> None:
+    here = tmp_path / str(domain.domain_uuid)
+    here.mkdir()
+    (here / housekeeping.MISSED).touch()  # as when another database was asked
+
+    assert await housekeeping.remove_orphans(database, tmp_path, 0) == 0
+    assert list(here.iterdir()) == []
 
 
 async def _recorded(database: db.Database, domain: Domain, folder: Path, *, days: int) -> Cdr:

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from litestar import route
+from litestar import delete, route
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from tongdai import errors
 from tongdai.api import answers, context, operations, problems
 from tongdai.pbx import cdr
-from tongdai.store import cdrs
+from tongdai.store import cdrs, recordings
 
 _CHUNK = 256 * 1024  # bytes
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.wav)?")
@@ -63,6 +64,36 @@ async def recording(request: context.Ask) -> ASGIApp:
             raise errors.Gone("The recording was deleted.")
         case _:
             raise errors.Gone("The recording was lost.")
+
+
+class Deleted(Struct, frozen=True):
+    deleted: bool
+
+
+_delete: dict[str, Any] = operations.says(
+    tag="Recordings",
+    gives={200: ("It is deleted.", Deleted)},
+    parameters=(operations.Parameter("token", "The last part of a recording_url.", place="path"),),
+    fails=(errors.NotFound, errors.Forbidden, errors.Conflict),
+)
+
+
+@delete("/recordings/{token:str}", status_code=200, opt=_delete)
+async def delete_recording(request: context.Ask) -> ASGIApp:
+    """Delete a recording.
+
+    For admins, of their own domain. From now on its URL answers 410, and no CDR points to it; the file itself goes
+    within an hour.
+    """
+    here, principal = context.of(request), await context.principal(request)
+    if principal.user.level != "admin":
+        raise errors.Forbidden
+    token = _TOKEN.fullmatch(request.path_params["token"])
+    if token is None:
+        raise errors.NotFound
+    async with here.deps.database.transaction() as tx:  # of a record the API itself may write nothing
+        await recordings.delete(tx, principal.domain_uuid, token[1])
+    return answers.json(Deleted(deleted=True))
 
 
 async def _record(here: context.Context, text: str) -> cdr.Cdr:
@@ -141,4 +172,4 @@ class Stream:
             yield piece
 
 
-HANDLERS = [recording]
+HANDLERS = [recording, delete_recording]

@@ -124,7 +124,7 @@ def update(
 
 @app.command()
 def delete(name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Delete a domain with everything in it: users, extensions, call records, subscriptions."""
+    """Delete a domain with all in it: users, extensions, call records, subscriptions. Recordings go a week later."""
     if not yes:
         typer.confirm(f"Delete {name} with its users, extensions, call records and subscriptions?", abort=True)
     session.call(name, domains.delete)

@@ -1,22 +1,26 @@
-"""What is no longer needed goes: recordings past their domain's time, commands long answered, old partitions."""
+"""What is no longer needed goes: recordings deleted, past their time or of no domain; old commands and partitions."""
 
 import asyncio
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 import structlog
 
 from tongdai import errors
-from tongdai.store import cdrs, commands, db, deliveries, outbox, partitions, recordings
+from tongdai.store import cdrs, commands, db, deliveries, domains, outbox, partitions, recordings
 
 log = structlog.get_logger()
 
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
+ORPHANS_S = 7 * 86_400.0
+MISSED = ".missed"  # in a domain's folder, made when the domain was first missed
 
 
 async def run(
@@ -25,17 +29,27 @@ async def run(
     """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private Asterisk's folder."""
     while True:
         try:
-            dropped = await keep_partitions(database, days)
-            gone = await expire_recordings(database, folder)
-            async with database.connection() as tx:
-                purged, swept = await commands.purge(tx, COMMANDS_S), await deliveries.sweep(tx)
-            if gone or purged or dropped or swept:
-                log.info("housekeeping.done", recordings=gone, commands=purged, partitions=dropped, deliveries=swept)
+            for path in [logs / name for name in LOGS] if logs else []:
+                await asyncio.to_thread(trim, path)
+            gone = await _tidy(database, folder, days)
+            if any(gone.values()):
+                log.info("housekeeping.done", **gone)
         except errors.Unavailable as reason:
             log.warning("housekeeping.waiting", why=str(reason))
-        for path in [logs / name for name in LOGS] if logs else []:
-            await asyncio.to_thread(trim, path)
+        except OSError as reason:  # what cannot be removed now is tried again
+            log.warning("housekeeping.stuck", why=str(reason))
         await asyncio.sleep(every_s)
+
+
+async def _tidy(database: db.Database, folder: Path, days: Mapping[str, int]) -> dict[str, int]:
+    """How much of each kind has gone."""
+    gone = {
+        "partitions": await keep_partitions(database, days),
+        "recordings": await expire_recordings(database, folder),
+        "domains": await remove_orphans(database, folder),
+    }
+    async with database.connection() as tx:
+        return gone | {"commands": await commands.purge(tx, COMMANDS_S), "deliveries": await deliveries.sweep(tx)}
 
 
 def trim(log_file: Path, most: int = LOG_BYTES) -> None:
@@ -54,15 +68,55 @@ async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int
 
 
 async def expire_recordings(database: db.Database, folder: Path) -> int:
-    """Recordings past their time are gone, and their CDRs say so: first the record, then the file. How many."""
+    """Recordings past their time are deleted, and the files of all that were, by whomever. How many files.
+
+    First the record, then the file, then its name: a crash between them leaves nothing behind for long.
+    """
     count = 0
+    async with database.transaction() as tx:
+        await recordings.expire(tx)
     while True:
+        async with database.connection() as tx:
+            files = await recordings.left_over(tx)
+        for each in files:
+            await asyncio.to_thread((folder / each.recording_file).unlink, missing_ok=True)
         async with database.transaction() as tx:
-            expired = await recordings.expired(tx)
-            for each in expired:
+            for each in files:
                 await cdrs.recorded(tx, each.domain_uuid, each.cdr_uuid, "deleted")
-        for each in expired:
-            (folder / each.recording_file).unlink(missing_ok=True)
-        count += len(expired)
-        if not expired:
+        count += len(files)
+        if not files:
             return count
+
+
+async def remove_orphans(database: db.Database, folder: Path, grace_s: float = ORPHANS_S) -> int:
+    """Recordings of domains that are no more go `grace_s` seconds after they were first missed. How many folders.
+
+    Not at once: the database may be the wrong one, or its backup be restored; a domain that is back keeps them.
+    """
+    found = await asyncio.to_thread(_of_domains, folder)
+    async with database.connection() as tx:
+        gone = await domains.gone(tx, list(found))
+    return await asyncio.to_thread(_clear, found, gone, time.time() - grace_s)
+
+
+def _of_domains(folder: Path) -> dict[UUID, Path]:
+    """The folder of each domain, which is named by its domain_uuid."""
+    found = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        with contextlib.suppress(ValueError):
+            found[UUID(path.name)] = path
+    return found
+
+
+def _clear(found: Mapping[UUID, Path], gone: set[UUID], missed_before: float) -> int:
+    count = 0
+    for domain_uuid, path in found.items():
+        mark = path / MISSED
+        if domain_uuid not in gone:
+            mark.unlink(missing_ok=True)
+        elif not mark.exists():
+            mark.touch()
+        elif mark.stat().st_mtime <= missed_before:
+            shutil.rmtree(path)
+            count += 1
+    return count

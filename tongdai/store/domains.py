@@ -122,6 +122,15 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     await tx.execute("DELETE FROM attempts WHERE domain_uuid = $1", domain_uuid, timeout=600)
 
 
+async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
+    """Which of these are no domains, or no more. For the installation: it crosses tenants."""
+    rows = await tx.fetch(
+        "SELECT domain_uuid FROM unnest($1::uuid[]) AS asked (domain_uuid) EXCEPT SELECT domain_uuid FROM domains",
+        domain_uuids,
+    )
+    return {row["domain_uuid"] for row in rows}
+
+
 async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:
     if await tx.fetchval(
         """
