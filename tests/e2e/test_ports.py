@@ -1,0 +1,65 @@
+"""What the network can reach of `tongdai up`, as the kernel tells: what was asked for, and nothing else."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.instance import Instance
+from tongdai.cli.doctor import ports
+
+
+@pytest.fixture
+async def exposed(tmp_path: Path) -> AsyncIterator[Instance]:
+    """An instance without the sandbox, whose API and SIP listen on every address of the machine."""
+    instance = Instance(tmp_path, sandbox=False)
+    for name in ("TONGDAI_HTTP", "TONGDAI_SIP"):
+        instance._environ[name] = instance._environ[name].replace("127.0.0.1", "0.0.0.0")  # noqa: S104 -- that is it
+    try:
+        await instance.start()
+        yield instance
+    finally:
+        await instance.end()
+
+
+def listening(instance: Instance) -> set[tuple[str, str, int]]:
+    """Protocol, address and port of every socket of its processes that takes what comes."""
+    inodes = set()
+    for pid in instance.processes():
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(file.readlink().name.removeprefix("socket:[").removesuffix("]"))
+    protocols: tuple[ports.Protocol, ...] = ("tcp", "udp")
+    return {
+        (protocol, str(one.host), one.port)
+        for protocol in protocols
+        for one in ports.bound(protocol)
+        if one.inode in inodes
+    }
+
+
+async def test_only_the_api_and_sip_are_reached_from_outside(exposed: Instance) -> None:
+    http, sip = (int(address.rpartition(":")[2]) for address in (exposed.http, exposed.sip))
+    found = listening(exposed)
+    outside = {one for one in found if not one[1].startswith("127.") and one[1] != "::1"}
+
+    # Two sockets of Asterisk's SIP stack for answers of name servers, IPv4 and IPv6, on ports that nobody knows.
+    resolver = {(protocol, port) for protocol, _, port in outside - promised(http, sip)}
+
+    assert outside >= promised(http, sip)
+    assert {protocol for protocol, _ in resolver} <= {"udp"}
+    assert all(port in ephemeral() for _, port in resolver)
+    assert len(resolver) <= 2
+    assert [protocol for protocol, *_ in found - outside] == ["tcp"], "ARI, on loopback; PostgreSQL has no port at all"
+    assert len(exposed.processes()) >= 3, "itself, PostgreSQL and Asterisk were looked at"
+
+
+def promised(http: int, sip: int) -> set[tuple[str, str, int]]:
+    return {("tcp", "0.0.0.0", http), ("tcp", "0.0.0.0", sip), ("udp", "0.0.0.0", sip)}  # noqa: S104
+
+
+def ephemeral() -> range:
+    """Ports that the kernel picks for who asked for none."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return range(first, last + 1)
