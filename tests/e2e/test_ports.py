@@ -15,7 +15,7 @@ async def exposed(tmp_path: Path) -> AsyncIterator[Instance]:
     """An instance without the sandbox, whose API and SIP listen on every address of the machine."""
     instance = Instance(tmp_path, sandbox=False)
     for name in ("TONGDAI_HTTP", "TONGDAI_SIP"):
-        instance._environ[name] = instance._environ[name].replace("127.0.0.1", "0.0.0.0")  # noqa: S104 -- that is it
+        instance.environ[name] = instance.environ[name].replace("127.0.0.1", "0.0.0.0")  # noqa: S104 -- that is it
     try:
         await instance.start()
         yield instance
