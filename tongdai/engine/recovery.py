@@ -61,8 +61,7 @@ class Recovery:
             if loop.time() - kept_at > KEEP_S:
                 kept_at = loop.time()
                 await self._keep(kept_at)
-            if not entries:
-                await asyncio.sleep(TAIL_S)
+            await asyncio.sleep(TAIL_S)  # also after finding some: each look at a busy journal would find a line or two
 
     def _next(self) -> list[journal.Entry]:
         entries, self._read = journal.read(self._place.journal, self._read)
