@@ -1,6 +1,6 @@
 """Thousands of requests made of the served OpenAPI document, in and out of what it allows: all is answered as it says.
 
-`TONGDAI_FUZZ` asks for more: so many seconds, from a seed that is new each time and told by a failure.
+`FUZZ_SECONDS` asks for more: so many seconds, from a seed that is new each time and told by a failure.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tongdai.pbx.commands import Outcome
 from tongdai.seal import Seal
 from tongdai.store import commands, db
 
-SECONDS = int(os.environ.get("TONGDAI_FUZZ", "0"))
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 SEED = str(secrets.randbits(32) if SECONDS else 20261123)
 EXAMPLES = "1000000" if SECONDS else "10"  # of each operation
 
