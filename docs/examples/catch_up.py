@@ -13,7 +13,8 @@ def feed(after):
 
 
 def handle(event):
-    print(event["state"], event["call_id"], event["from_number"], "->", event["to_number"], flush=True)
+    if "call_id" in event:  # else it is a notice, of something else than a call
+        print(event["state"], event["call_id"], event["from_number"], "->", event["to_number"], flush=True)
 
 
 def catch_up(after):

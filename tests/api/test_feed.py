@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from tests.api.conftest import Client, Tenant, move_in, serve
 from tests.until import until
 from tests.webhooks import samples
-from tongdai import api
+from tongdai import api, ids
 from tongdai.api import feeds
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import events
@@ -86,6 +87,20 @@ async def test_only_events_of_a_name(database: db.Database, tenant: Tenant, monk
     assert (seqs(rest), rest["next"]) == ([6, 8, 9], 9)
     assert (seqs(none), none["next"]) == ([], 9)
     assert (seqs(looked), looked["next"], looked["last_seq"]) == ([], 5, 9), "it goes on where it stopped looking"
+
+
+async def test_notices_are_in_the_feed_too(database: db.Database, tenant: Tenant) -> None:
+    body = events.EndpointDisabled(
+        events.DISABLED, tenant.domain.name, ids.new(), "cdr", "http://crm.example.vn/", "Gone.", datetime.now(UTC)
+    )
+    notice = events.Notice(ids.new(), tenant.domain.domain_uuid, body.event_domain_uuid, body, body.disabled_at)
+    await publish(database, tenant, "ringing")
+    async with database.transaction() as tx:
+        await outbox.publish_many(tx, [notice])
+
+    page = (await tenant.client.get(FEED, params={"event": "endpoint.disabled"})).json
+
+    assert [(entry["seq"], entry["body"]["disabled_reason"]) for entry in page["data"]] == [(2, "Gone.")]
 
 
 async def test_what_is_no_longer_kept_is_said_so(database: db.Database, tenant: Tenant) -> None:

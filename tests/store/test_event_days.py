@@ -134,12 +134,12 @@ async def test_an_event_is_published_once_however_long_ago_that_was(
     assert await seqs(database, domain) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("settings", [{}, db.PLANNED_ONCE], ids=["planned anew", "planned once"])
 async def test_to_publish_looks_at_no_more_days_than_the_call_has_lasted(
-    database: db.Database, domain: directory.Domain
+    database: db.Database, domain: directory.Domain, settings: dict[str, str]
 ) -> None:
-    """By the plan for all parameters too, after five executions."""
     await publish(database, domain, 20, 3, 0)
-    tx = await db.connect(database.dsn)
+    tx = await db.connect(database.dsn, settings=settings)
     async with tx.transaction():
         for _ in range(8):
             await outbox.publish_many(tx, [replace(samples.event(domain), since=ago(0))])
@@ -153,6 +153,19 @@ async def test_to_publish_looks_at_no_more_days_than_the_call_has_lasted(
     looked_at = {row["relname"] for row in rows}
     assert named(0) in looked_at
     assert not looked_at & {named(days) for days in range(3, 45)}
+
+
+async def test_events_are_dated_in_the_order_of_their_numbers(database: db.Database, domain: directory.Domain) -> None:
+    """Else the end of a day would leave gaps: who began first need not have published first."""
+    async with database.transaction() as early:
+        await early.execute("SELECT now()")
+        await samples.publish(database, samples.event(domain))
+        await outbox.publish_many(early, [samples.event(domain)])
+
+    async with database.connection() as tx:
+        page = await feed.read(tx, domain.domain_uuid, 0, 10)
+    first, second = page.entries
+    assert first.created_at < second.created_at
 
 
 async def test_where_no_partition_was_made_events_are_published_all_the_same(

@@ -131,8 +131,9 @@ def _json(heard: Heard, receipt: forwarding.Receipt | None) -> str:
 def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
     """One line for people: 16:20:03  #42 ringing   inbound 0900000001 -> 201  call 982d33eb...  -> 204 in 12 ms"""
     body = msgspec.json.decode(heard.data)
-    parties = f"{body['direction']} {body['from_number']} -> {body['to_number']}"
-    told = (
-        f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {parties}  call {body['call_id']}"
-    )
+    if "call_id" in body:
+        what = f"{body['direction']} {body['from_number']} -> {body['to_number']}  call {body['call_id']}"
+    else:
+        what = heard.data  # a notice: no call's
+    told = f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {what}"
     return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", f"{told}  {receipt}" if receipt else told)

@@ -43,15 +43,16 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.N
           UPDATE domains SET event_seq = event_seq + added.n
           FROM (SELECT domain_uuid, count(*) AS n FROM fresh GROUP BY domain_uuid) AS added
           WHERE domains.domain_uuid = added.domain_uuid
-          RETURNING domains.domain_uuid, event_seq - added.n AS last_seq
+          -- Not now(), when the transaction began: days must end where seq says so, or a day's end would leave gaps.
+          RETURNING domains.domain_uuid, event_seq - added.n AS last_seq, clock_timestamp() AS created_at
         ), published AS (
-          INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body)
-          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body
+          INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body, created_at)
+          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body, created_at
           FROM fresh JOIN advanced USING (domain_uuid)
-          RETURNING domain_uuid, seq, call_uuid, name
+          RETURNING domain_uuid, seq, call_uuid, name, created_at
         ), due AS (
-          INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint)
-          SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint
+          INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, created_at)
+          SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint, published.created_at
           FROM published JOIN subscriptions USING (domain_uuid)
           WHERE subscriptions.event_name = published.name AND subscriptions.enabled
         )
