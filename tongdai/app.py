@@ -35,6 +35,7 @@ from tongdai.store import db
 from tongdai.webhooks import guard
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.trial import Trial
 
 Role = Literal["api", "engine", "webhooks"]
 ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
@@ -107,8 +108,8 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
             for tell in told:
                 tell(domains)
 
+        client = await stack.enter_async_context(Client(callbacks, __version__))
         if "webhooks" in roles:
-            client = await stack.enter_async_context(Client(callbacks, __version__))
             dispatcher = Dispatcher(ground.database, ground.seal, client)
             told.append(dispatcher.wake)
             running.append(dispatcher.run())
@@ -118,7 +119,7 @@ async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) ->
             running.append(work)
         if "api" in roles:
             deps = _deps(ground, instance, engine, desk, callbacks)
-            deps = msgspec.structs.replace(deps, feeds=feeds, published=published)
+            deps = msgspec.structs.replace(deps, feeds=feeds, published=published, trial=Trial(client))
             running += [_http(settings, api.create(deps), feeds.close), _tell_ready(instance, engine)]
         async with asyncio.TaskGroup() as group:
             for work in running:

@@ -30,6 +30,8 @@ async def test_creating_listing_and_deleting(tenant: Tenant) -> None:
             "event": "hangup",
             "enabled": True,
             "disabled_reason": "",
+            "failing_since": None,
+            "previous_secret_until": None,
         }
     ] == listed
     assert (await client.ask("DELETE", f"/v1/event/{created['id']}")).json == {"deleted": True}
@@ -52,7 +54,7 @@ async def test_an_unknown_event_is_taken_with_a_warning(client: Client) -> None:
     assert UUID(answer["id"])
 
 
-@pytest.mark.parametrize("event", ["ringing", "answered", "hangup", "cdr", "missed"])
+@pytest.mark.parametrize("event", ["ringing", "answered", "hangup", "cdr", "missed", "endpoint.disabled"])
 async def test_known_events_come_without_warning(client: Client, event: str) -> None:
     assert "warning" not in (await client.post("/v1/event", HOOK | {"event": event})).json
 

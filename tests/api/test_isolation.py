@@ -121,6 +121,58 @@ async def delete_event(own: House, other: House, database: db.Database) -> None:
     await own.tenant.client.ask("DELETE", f"/v1/event/{own.event}")
 
 
+@row("get", "/v1/event/{id}")
+async def get_event(own: House, other: House, database: db.Database) -> None:
+    await same_as_nothing(own.tenant.client, "GET", "/v1/event/{}", other.event)
+    assert (await own.tenant.client.get(f"/v1/event/{own.event}")).json["id"] == own.event
+
+
+async def change_event(own: House, other: House, database: db.Database, *, verb: str) -> None:
+    """Another's subscription stays as it is."""
+    before = (await other.tenant.client.get(f"/v1/event/{other.event}")).json
+    await same_as_nothing(own.tenant.client, "POST", f"/v1/event/{{}}/{verb}", other.event)
+    assert before == (await other.tenant.client.get(f"/v1/event/{other.event}")).json
+    await own.tenant.client.post(f"/v1/event/{own.event}/{verb}")
+
+
+for _verb in ("enable", "disable", "rotate_secret", "test"):
+    ROWS["post", f"/v1/event/{{id}}/{_verb}"] = partial(change_event, verb=_verb)
+
+
+async def told(house: House, database: db.Database) -> str:
+    """The webhook-id of an event that was published for the house's subscription."""
+    event = samples.event(house.tenant.domain, "cdr")
+    await samples.publish(database, event)
+    return str(event.event_uuid)
+
+
+@row("get", "/v1/event/{id}/deliveries")
+async def list_deliveries(own: House, other: House, database: db.Database) -> None:
+    await same_as_nothing(own.tenant.client, "GET", "/v1/event/{}/deliveries", other.event)
+    mine, _ = await told(own, database), await told(other, database)
+    listed = (await own.tenant.client.get(f"/v1/event/{own.event}/deliveries")).json["data"]
+    assert [mine] == [one["webhook_id"] for one in listed]
+
+
+@row("get", "/v1/event/{id}/deliveries/{webhook_id}")
+async def get_delivery(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await told(own, database), await told(other, database)
+    await same_as_nothing(own.tenant.client, "GET", f"/v1/event/{other.event}/deliveries/{{}}", theirs)
+    await same_as_nothing(own.tenant.client, "GET", f"/v1/event/{own.event}/deliveries/{{}}", theirs)
+    found = (await own.tenant.client.get(f"/v1/event/{own.event}/deliveries/{mine}")).json
+    assert found["body"]["domain"] == own.tenant.domain.name
+
+
+@row("post", "/v1/event/{id}/resend")
+async def resend(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await told(own, database), await told(other, database)
+    for event in (own.event, other.event):
+        for wish in ({"webhook_id": theirs}, {"webhook_id": str(ids.new())}):
+            await own.tenant.client.post(f"/v1/event/{event}/resend", wish, expect=404)
+    await own.tenant.client.post(f"/v1/event/{other.event}/resend", {"state": "failed"}, expect=404)
+    assert (await own.tenant.client.post(f"/v1/event/{own.event}/resend", {"webhook_id": mine})).json["resent"] == 1
+
+
 @row("get", "/v1/event/feed")
 async def read_feed(own: House, other: House, database: db.Database) -> None:
     for house in (own, other):

@@ -9,6 +9,7 @@ from tongdai.api import (
     cdrs,
     click2call,
     context,
+    deliveries,
     events,
     feed,
     health,
@@ -25,7 +26,7 @@ from tongdai.api.feeds import Feeds
 
 __all__ = ["Deps", "Feeds", "Sandbox", "create"]
 
-_NOUNS = (auth, events, feed, cdrs, click2call, recordings, sandbox, health, pages)
+_NOUNS = (auth, events, deliveries, feed, cdrs, click2call, recordings, sandbox, health, pages)
 _HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range", "Last-Event-ID"]
 _EXPOSED = ["Retry-After", "WWW-Authenticate", "Content-Range"]
 

@@ -17,7 +17,7 @@ from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import commands as words
 from tongdai.seal import Seal
-from tongdai.store import commands, db
+from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
 
 Ask: TypeAlias = Request[Any, Any, Any]
@@ -47,6 +47,13 @@ class Desk(Protocol):
         """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
 
 
+class Trial(Protocol):
+    """Sends to a subscription's URL at once."""
+
+    async def send(self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes) -> deliveries.Attempt:
+        """How the POST went. Raises errors.Invalid when the subscription's own values cannot be sent."""
+
+
 def _nobody(_domains: Collection[UUID]) -> None:
     """Dispatchers in other processes look by themselves."""
 
@@ -68,6 +75,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
     sandbox: Sandbox | None = None
     desk: Desk | None = None
+    trial: Trial | None = None
     feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
     published: Callable[[Collection[UUID]], None] = _nobody  # told after each commit of events of these domains
 

@@ -1,6 +1,7 @@
 """Event subscriptions: which call events are posted where."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,6 +18,10 @@ from tongdai.store import subscriptions
 _APIKEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
 
 
+ID = operations.Parameter("id", "Its id or event_domain_uuid.", place="path", kind=UUID)
+BY_HAND = "Disabled by hand."
+
+
 class NewSubscription(Struct, frozen=True):
     """An event, and where to post it."""
 
@@ -24,7 +29,7 @@ class NewSubscription(Struct, frozen=True):
         str, Meta(description="Gets a POST with the event's JSON.", examples=["https://webhook.demo/"])
     ]
     event: Annotated[
-        str, Meta(description=f"One of {', '.join(events.NAMES)}. Others never happen.", examples=["hangup"])
+        str, Meta(description=f"One of {', '.join(events.ALL)}. Others never happen.", examples=["hangup"])
     ]
     callback_apikey: Annotated[
         str | None, Meta(description="Sent as it is in the `Authorization` header of each POST.", examples=["foo"])
@@ -44,9 +49,13 @@ class Subscription(Struct, frozen=True):
     event: Annotated[str, Meta(description="The same as event_name.")]
     enabled: Annotated[bool, Meta(description="false after the URL failed for too long.")]
     disabled_reason: str
+    failing_since: Annotated[datetime | None, Meta(description="Nothing but failures since then, UTC.")]
+    previous_secret_until: Annotated[
+        datetime | None, Meta(description="Until then deliveries are signed by the secret before, too, UTC.")
+    ]
     secret: Annotated[
         str | UnsetType,
-        Meta(description="Signs deliveries (Standard Webhooks): whsec_ and base64. Shown only once, here."),
+        Meta(description="Signs deliveries (Standard Webhooks): whsec_ and base64. Shown only when it is made."),
     ] = UNSET
 
 
@@ -106,14 +115,14 @@ async def create_event(request: context.Ask) -> ASGIApp:
             tx, principal.domain_uuid, here.seal, event_name=name, callback_url=url, callback_apikey=apikey
         )
     told = _told(made, principal.user.domain_name, made.secret)
-    warning = UNSET if name in events.NAMES else f"There is no event {name!r}: it will never be posted."
+    warning = UNSET if name in events.ALL else f"There is no event {name!r}: it will never be posted."
     return answers.json(Created(created=True, id=made.subscription_uuid, data=told, warning=warning))
 
 
 _delete: dict[str, Any] = operations.says(
     tag="Events",
     gives={200: ("It is deleted.", Deleted)},
-    parameters=(operations.Parameter("id", "Its id or event_domain_uuid.", place="path", kind=UUID),),
+    parameters=(ID,),
     fails=(errors.NotFound,),
 )
 
@@ -122,13 +131,89 @@ _delete: dict[str, Any] = operations.says(
 async def delete_event(request: context.Ask) -> ASGIApp:
     """Delete an event subscription."""
     here, principal = context.of(request), await context.principal(request)
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.delete(tx, principal.domain_uuid, named(request))
+    return answers.json(Deleted(deleted=True))
+
+
+_show: dict[str, Any] = operations.says(
+    tag="Events", gives={200: ("It.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+)
+
+
+@get("/v1/event/{id:str}", opt=_show)
+async def get_event(request: context.Ask) -> ASGIApp:
+    """Get an event subscription."""
+    here, principal = context.of(request), await context.principal(request)
+    async with here.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
+    return answers.json(_told(found, principal.user.domain_name))
+
+
+_enable: dict[str, Any] = operations.says(
+    tag="Events", gives={200: ("It is enabled.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+)
+
+
+@post("/v1/event/{id:str}/enable", status_code=200, opt=_enable)
+async def enable_event(request: context.Ask) -> ASGIApp:
+    """Enable an event subscription.
+
+    It gets events from now on, as if it had never failed. Those that it missed can be sent again: see resend.
+    """
+    here, principal = context.of(request), await context.principal(request)
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.enable(tx, principal.domain_uuid, named(request))
+        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
+    return answers.json(_told(found, principal.user.domain_name))
+
+
+_disable: dict[str, Any] = operations.says(
+    tag="Events", gives={200: ("It is disabled.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+)
+
+
+@post("/v1/event/{id:str}/disable", status_code=200, opt=_disable)
+async def disable_event(request: context.Ask) -> ASGIApp:
+    """Disable an event subscription.
+
+    It gets no events until it is enabled again; what was still due to it is given up, and counts as failed.
+    """
+    here, principal = context.of(request), await context.principal(request)
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.disable(tx, principal.domain_uuid, named(request), BY_HAND)
+        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
+    return answers.json(_told(found, principal.user.domain_name))
+
+
+_rotate: dict[str, Any] = operations.says(
+    tag="Events",
+    gives={200: ("It has a new secret.", Subscription)},
+    parameters=(ID,),
+    fails=(errors.NotFound,),
+)
+
+
+@post("/v1/event/{id:str}/rotate_secret", status_code=200, opt=_rotate)
+async def rotate_secret(request: context.Ask) -> ASGIApp:
+    """Replace the secret of an event subscription.
+
+    The answer shows the new one, once. For 24 hours deliveries carry two signatures, by the new secret and by the one
+    before, with a space between: receivers that know either take them.
+    """
+    here, principal = context.of(request), await context.principal(request)
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
+        found = await subscriptions.rotate_secret(tx, principal.domain_uuid, here.seal, named(request))
+    told = _told(found, principal.user.domain_name, found.secret)
+    return answers.json(told, headers={"Cache-Control": "no-store"})
+
+
+def named(request: context.Ask) -> UUID:
+    """The subscription that the path names. Raises errors.NotFound for what is no id."""
     try:
-        subscription_uuid = UUID(request.path_params["id"])
+        return UUID(request.path_params["id"])
     except ValueError as reason:
         raise errors.NotFound from reason
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
-        await subscriptions.delete(tx, principal.domain_uuid, subscription_uuid)
-    return answers.json(Deleted(deleted=True))
 
 
 def _told(one: subscriptions.Subscription, domain_name: str, secret: str | UnsetType = UNSET) -> Subscription:
@@ -143,8 +228,18 @@ def _told(one: subscriptions.Subscription, domain_name: str, secret: str | Unset
         one.event_name,
         one.enabled,
         one.disabled_reason,
+        one.failing_since,
+        one.previous_secret_until,
         secret,
     )
 
 
-HANDLERS = [list_events, create_event, delete_event]
+HANDLERS = [
+    list_events,
+    create_event,
+    get_event,
+    delete_event,
+    enable_event,
+    disable_event,
+    rotate_secret,
+]

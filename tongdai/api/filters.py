@@ -64,25 +64,25 @@ def _each(fields: Fields, name: str, read: Callable[[str], Value]) -> tuple[Valu
 
 
 def _since(text: str, zone: ZoneInfo) -> datetime:
-    return _within(_moment(text, zone, "start_date")[0])
+    return _within(moment(text, zone, "start_date")[0])
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime:
     """The first moment no longer meant: a date means its whole day, a time its whole second, as times are shown."""
-    moment, is_date = _moment(text, zone, "end_date")
-    if moment >= cdr_search.LAST:
+    end, is_date = moment(text, zone, "end_date")
+    if end >= cdr_search.LAST:
         return cdr_search.LAST
     if is_date:
-        return _within(datetime.combine(moment.date() + timedelta(days=1), time(), zone))
-    return _within(moment.replace(microsecond=0) + timedelta(seconds=1))
+        return _within(datetime.combine(end.date() + timedelta(days=1), time(), zone))
+    return _within(end.replace(microsecond=0) + timedelta(seconds=1))
 
 
-def _moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
+def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
     """A moment, local unless it has an offset, and whether only its date was given."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
         is_date = not re.search(r"[0-9][ T][0-9]", text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)), is_date
+        return (found if found.tzinfo else found.replace(tzinfo=zone)), is_date
     except ValueError as reason:
         raise errors.Invalid("YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed", field=field) from reason
 

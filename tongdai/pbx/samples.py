@@ -1,5 +1,6 @@
 """Events of calls that never were, of the right shape, for those who try their subscribers out."""
 
+from datetime import datetime
 from uuid import UUID
 
 from tongdai import ids
@@ -7,6 +8,22 @@ from tongdai.pbx import events
 
 MARK = "test"
 """The `customer_id` of every sample; its `sip_call_id` begins with it too."""
+
+
+def notice(
+    domain_uuid: UUID, domain_name: str, subscription_uuid: UUID, callback_url: str, at: datetime
+) -> events.Notice:
+    """That the subscription was disabled, which it was not."""
+    body = events.EndpointDisabled(
+        state=events.DISABLED,
+        domain=domain_name,
+        event_domain_uuid=subscription_uuid,
+        event_name=events.DISABLED,
+        callback_url=callback_url,
+        disabled_reason="This is a test.",
+        disabled_at=at,
+    )
+    return events.disabled(domain_uuid, body)
 
 
 def sample(domain_uuid: UUID, domain_name: str, name: events.EventName, call_uuid: UUID) -> events.Event:

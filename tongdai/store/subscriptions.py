@@ -3,7 +3,7 @@
 import base64
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +30,7 @@ class Subscription(msgspec.Struct, frozen=True):
     disabled_reason: str = ""
     failing_since: datetime | None = None  # nothing but failures since then; UTC
     previous_secret_until: datetime | None = None  # until then deliveries are signed by the secret before, too
+    previous_secret: str = ""  # "" when that is over
 
 
 async def insert(
@@ -128,6 +129,8 @@ async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
 
 
 def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
+    until = row["previous_secret_until"]
+    is_replaced = until is not None and until > datetime.now(UTC)
     return Subscription(
         row["domain_uuid"],
         row["subscription_uuid"],
@@ -138,7 +141,8 @@ def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
         row["enabled"],
         row["disabled_reason"],
         row["failing_since"],
-        row["previous_secret_until"],
+        until if is_replaced else None,
+        seal.open(row["previous_secret_sealed"]) if is_replaced else "",
     )
 
 
