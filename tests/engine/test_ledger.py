@@ -123,6 +123,24 @@ async def test_steps_that_gather_are_few_transactions_in_order(
         assert own == ["ringing", "answered", "hangup"]
 
 
+async def test_steps_that_nobody_waits_for_gather(ledger: Ledger, company: Company, committed: Committed) -> None:
+    steps = [a_step(company, "ringing") for _ in range(20)]
+    await asyncio.gather(*(ledger.commit(step, is_urgent=False) for step in steps))
+    assert committed == [{company.uuid}]
+    assert await states(company) == ["ringing"] * 20
+
+
+async def test_who_is_waited_for_does_not_wait_behind_what_is_only_told(ledger: Ledger, company: Company) -> None:
+    async with company.database.transaction() as tx:
+        await tx.execute("LOCK TABLE events IN SHARE MODE")
+        telling = asyncio.create_task(ledger.commit(a_step(company, "ringing"), is_urgent=False))
+        await until(company.is_locked_out)
+        await ledger.commit(a_step(company))
+        assert not telling.done()
+    await telling
+    assert len(await live(company)) == 2
+
+
 async def test_of_several_steps_of_a_call_at_once_the_last_counts(ledger: Ledger, company: Company) -> None:
     first = a_step(company, "ringing")
     talking = replace(first.call, stage=Stage.TALKING)

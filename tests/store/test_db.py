@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.until import until
-from tongdai import errors
+from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.store import db, domains
 
@@ -34,6 +34,21 @@ async def test_a_transaction_commits_as_a_whole(database: db.Database) -> None:
 
     async with database.connection() as tx:
         assert made == await domains.get(tx, made.domain_uuid)
+
+
+async def test_what_is_asked_all_the_time_is_planned_once(database: db.Database) -> None:
+    busy = db.Database(database.dsn, size=1, is_busy=True)
+    await busy.open()
+    async with busy.connection() as tx:
+        for count in range(10):
+            await tx.fetch("SELECT name FROM domains WHERE domain_uuid = ANY($1)", [ids.new()] * count)
+        plans = await tx.fetchrow(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT name%'"
+        )
+    await busy.close()
+
+    assert plans
+    assert tuple(plans) == (10, 0)
 
 
 async def test_a_transaction_that_raises_leaves_nothing(database: db.Database) -> None:
