@@ -67,19 +67,20 @@ async def up(settings: Settings, progress: private.Progress) -> AsyncIterator[tu
     async with AsyncExitStack() as stack:
         stack.enter_context(private.alone(settings.data.absolute()))
         private.check_free("HTTP", settings.http)
-        settings = await private.with_database(stack, settings, progress)
+        kept: list[private.Kept] = []
+        settings = await private.with_database(stack, settings, progress, kept)
         root = None
         if not settings.asterisk_url or settings.sandbox:
             root = await asyncio.to_thread(private.asterisk, settings, progress)
         if not settings.asterisk_url and root:
             progress("Asterisk starts", 0, 0)
-            settings = await private.with_switch(stack, settings, root)
+            settings = await private.with_switch(stack, settings, root, kept)
         ground = await private.opened(stack, settings, seal)
         instance = Instance(settings, asyncio.Event())
         if settings.sandbox and root:
             progress("the sandbox starts", 0, 0)
             instance = Instance(settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root))
-        yield instance, _serve(ground, ROLES, instance)
+        yield instance, _serve(ground, ROLES, instance, kept)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
@@ -93,13 +94,15 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
         await _serve(ground, roles, Instance(settings, asyncio.Event()))
 
 
-async def _serve(ground: Ground, roles: tuple[Role, ...], instance: Instance) -> None:
+async def _serve(
+    ground: Ground, roles: tuple[Role, ...], instance: Instance, kept: Collection[private.Kept] = ()
+) -> None:
     """The roles run until one fails or we are cancelled; then all stop."""
     settings = ground.settings
     allowed = [*configuration.networks(settings.callback_allow), *(LOOPBACK if settings.sandbox else ())]
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
-        running: list[Work] = []
+        running: list[Work] = [each.run() for each in kept]
         feeds = api.Feeds(ground.database, ground.tenants)
         told: list[Callable[[Collection[UUID]], None]] = [feeds.wake]
 

@@ -1,16 +1,20 @@
 """What stands below the roles: PostgreSQL, Asterisk and the sandbox, given ones or private ones in the data folder.
 
-Private ones are started as processes that outlive us and are taken over by the next start; a clean stop ends them.
+Private ones are started as processes that outlive us and are taken over by the next start; a clean stop ends them. When
+they die by themselves they are started again.
 """
 
+import asyncio
 import fcntl
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
+import structlog
 
 from tongdai import errors
 from tongdai import settings as configuration
@@ -21,9 +25,54 @@ from tongdai.settings import Settings
 from tongdai.store import db, migrate, server
 from tongdai.store.tenants import Tenants
 
+log = structlog.get_logger()
+
 ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind  # nosec B104
+PAUSES_S = (0.0, 1.0, 5.0, 15.0, 30.0)  # before it is started again; the last one repeats
+STEADY_S = 60.0  # who lived so long did not die of how it was started
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how many of how many parts of it are done."""
+
+
+class Running(Protocol):
+    """PostgreSQL or Asterisk."""
+
+    async def wait(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Kept:
+    """One of them, from now on; `again` starts it anew at the same address, or raises errors.SetupError."""
+
+    def __init__(self, what: str, running: Running, again: Callable[[], Awaitable[Running]]) -> None:
+        self._what, self._running, self._again = what, running, again
+
+    async def run(self) -> None:
+        """Until cancelled. One that dies is started at once; one that keeps dying, after longer and longer pauses."""
+        clock = asyncio.get_running_loop().time
+        tries = 0
+        while True:
+            began = clock()
+            await self._running.wait()
+            tries = 0 if clock() - began > STEADY_S else tries
+            log.error("private.died", what=self._what, again_in_s=PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries = await self._start(tries)
+            log.warning("private.started_again", what=self._what)
+
+    async def _start(self, tries: int) -> int:
+        """How often it has been tried by now."""
+        while True:
+            await asyncio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries += 1
+            try:
+                self._running = await self._again()
+            except (errors.SetupError, OSError) as reason:
+                log.error("private.not_started", what=self._what, why=str(reason))  # noqa: TRY400 -- said in a line
+            else:
+                return tries
+
+    async def stop(self) -> None:
+        await self._running.stop()
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -72,14 +121,16 @@ def alone(data: Path) -> Iterator[None]:
         yield
 
 
-async def with_database(stack: AsyncExitStack, settings: Settings, progress: Progress) -> Settings:
-    """The database is there and of this version; the settings have its DSN."""
+async def with_database(stack: AsyncExitStack, settings: Settings, progress: Progress, kept: list[Kept]) -> Settings:
+    """The database is there and of this version; the settings have its DSN. A private one is among the kept."""
     if settings.dsn:
         dsn = settings.dsn
     else:
         progress("PostgreSQL starts", 0, 0)
-        running = await server.start(settings.data.absolute() / "postgres")
-        stack.push_async_callback(running.stop)
+        folder = settings.data.absolute() / "postgres"
+        running = await server.start(folder)
+        kept.append(Kept("PostgreSQL", running, lambda: server.start(folder)))
+        stack.push_async_callback(kept[-1].stop)
         dsn = running.dsn
     for name in await migrate.apply(dsn):
         progress(f"migrated {name}", 0, 0)
@@ -98,24 +149,25 @@ def asterisk(settings: Settings, progress: Progress) -> packages.Root:
     return packages.asterisk(settings.cache or packages.default_cache(), progress, given)
 
 
-async def with_switch(stack: AsyncExitStack, settings: Settings, root: packages.Root) -> Settings:
-    """The private Asterisk runs; the settings say where, as if it had been given."""
+async def with_switch(stack: AsyncExitStack, settings: Settings, root: packages.Root, kept: list[Kept]) -> Settings:
+    """The private Asterisk runs, and is among the kept; the settings say where, as if it had been given."""
     data = settings.data.absolute()
     spool = data / "asterisk" / "spool" / "recording"  # ARI's own, so that all parts of a recording are together
     spool.mkdir(parents=True, exist_ok=True)
-    running = await node.start(
-        node.Spec(
-            root=root,
-            folder=data / "asterisk",
-            sip=settings.sip,
-            rtp=configuration.port_range(settings.rtp),
-            ari=settings.ari,
-            external_ip=settings.external_ip,
-            channel_variables=events.VARIABLES,
-            values={"recordings": str(spool), "tls": _tls(settings)},
-        )
+    spec = node.Spec(
+        root=root,
+        folder=data / "asterisk",
+        sip=settings.sip,
+        rtp=configuration.port_range(settings.rtp),
+        ari=settings.ari,
+        external_ip=settings.external_ip,
+        channel_variables=events.VARIABLES,
+        values={"recordings": str(spool), "tls": _tls(settings)},
     )
-    stack.push_async_callback(running.stop)
+    running = await node.start(spec)
+    spec = msgspec.structs.replace(spec, ari=running.url.removeprefix("http://"))
+    kept.append(Kept("Asterisk", running, lambda: node.start(spec)))
+    stack.push_async_callback(kept[-1].stop)
     url = running.url.replace("://", f"://{running.user}:{running.password}@")
     (data / "switch.json").touch(mode=0o600)
     known = {

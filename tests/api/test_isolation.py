@@ -14,14 +14,15 @@ import msgspec
 import pytest
 
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, give_hotline, move_in
-from tests.store.samples import record
+from tests.store.samples import call, record
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.pbx import directory
+from tongdai.pbx.call import Stage
 from tongdai.pbx.commands import Outcome
 from tongdai.seal import Seal
-from tongdai.store import cdrs, commands, db, extensions
+from tongdai.store import calls, cdrs, commands, db, extensions
 
 SIP_CALL_ID = "same@10.0.0.9"
 _hotlines = itertools.count(1001)
@@ -99,6 +100,20 @@ async def list_events(own: House, other: House, database: db.Database) -> None:
 
     assert [own.event] == [one["id"] for one in listed]
     assert own.tenant.domain.name == listed[0]["domain_name"]
+
+
+@row("get", "/v1/event/owed")
+async def owed_events(own: House, other: House, database: db.Database) -> None:
+    owing = call(other.tenant.domain)
+    over = call(other.tenant.domain, stage=Stage.ENDED)
+    async with database.transaction() as tx:
+        await calls.save_many(tx, f"node of {own.tenant.domain.name}", [owing, over])
+    mine = (await own.tenant.client.get("/v1/event/owed")).json
+    theirs = (await other.tenant.client.get("/v1/event/owed")).json
+
+    assert (mine["calls"]["count"], mine["debts"]["count"], mine["debts"]["oldest"]) == (0, 0, [])
+    assert (theirs["calls"]["count"], theirs["debts"]["count"]) == (1, 1)
+    assert [debt["conversation_id"] for debt in theirs["debts"]["oldest"]] == [str(over.call_uuid)]
 
 
 @row("post", "/v1/event")

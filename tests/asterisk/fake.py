@@ -7,6 +7,7 @@ carrier, and what Asterisk wrote into its journal meanwhile; only the domain's a
 """
 
 import asyncio
+import base64
 import itertools
 import re
 from collections import defaultdict
@@ -171,9 +172,22 @@ class FakeAsterisk:
     ) -> str:
         """A call from a trunk (its UUID) or a phone ("101@domain") is in Stasis. Its channel."""
         via = "phone" if "@" in endpoint else "trunk"
-        channel = self._channel(endpoint, call or uuid4().hex, caller, "Ring")
+        channel = self._begins(endpoint, dialled, caller, call)
         await self._enters(channel, "arrived", via, dialled, *([to] if to else []))
         return str(channel["id"])
+
+    def arrives_unattended(self, endpoint: str, dialled: str, *, caller: str = "0909000111") -> str:
+        """A call comes, and as nobody decides about it the dialplan goes on by itself. Its channel."""
+        channel = self._begins(endpoint, dialled, caller)
+        channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
+        return str(channel["id"])
+
+    def _begins(self, endpoint: str, dialled: str, caller: str, call: str = "") -> Json:
+        channel = self._channel(endpoint, call or uuid4().hex, caller, "Ring")
+        parts = (dialled, caller, channel["protocol_id"])
+        told = ".".join(base64.b64encode(part.encode()).decode() for part in parts)
+        self._write("USER_DEFINED", channel, {"extra": told}, userdeftype="ARRIVED")
+        return channel
 
     def call_of(self, channel: str) -> UUID:
         """Our id of the channel's call."""
@@ -408,7 +422,7 @@ class FakeAsterisk:
         event = {"type": "Dial", "timestamp": _stamp(self.now), "dialstatus": dialstatus}
         await self.send({**event, "peer": peer, "caller": self.channels[caller]})
 
-    def _write(self, eventtype: str, channel: Json, extra: Json | None = None) -> None:
+    def _write(self, eventtype: str, channel: Json, extra: Json | None = None, **more: str) -> None:
         entry = {
             "eventtype": eventtype,
             "eventtime": f"{self.now.timestamp():.6f}",
@@ -417,7 +431,7 @@ class FakeAsterisk:
             "accountcode": channel["channelvars"]["TD_CALL_ID"],
             "eventextra": msgspec.json.encode(extra).decode() if extra else "",
         }
-        self._append(entry)
+        self._append(entry | more)
 
     def _append(self, entry: Json) -> None:
         with self.journal.open("ab") as file:

@@ -232,15 +232,18 @@ def test_an_entry_of_no_call_of_ours_means_nothing(an: An) -> None:
 
 def test_who_hung_up_is_told_before_the_end(an: An) -> None:
     entry = an("HANGUP", hangupcause="16", hangupsource="PJSIP/101@a.vn-1")
-    assert journal.signals(entry) == [(CALL, HangupAsked("c1", entry.at)), (CALL, LegHungUp("c1", entry.at, 16))]
+    assert journal.signals(entry) == [
+        (CALL, HangupAsked("c1", entry.at)),
+        (CALL, LegHungUp("c1", entry.at, 16, settled=True)),
+    ]
     entry = an("HANGUP", hangupcause=0, hangupsource="")
-    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0))]
+    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, settled=True))]
 
 
 @pytest.mark.parametrize("extra", ["no JSON", "[]", '{"hangupcause": "none"}', '"text"'])
 def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
     entry = msgspec.structs.replace(an("HANGUP"), eventextra=extra)
-    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0))]
+    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, settled=True))]
     assert journal.transfer(msgspec.structs.replace(entry, eventtype="ATTENDEDTRANSFER")) is None
 
 

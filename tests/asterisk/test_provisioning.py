@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tongdai.asterisk import provisioning
-from tongdai.asterisk.provisioning import KINDS, Carrier, Objects, Phone, changes, objects
+from tongdai.asterisk.provisioning import KINDS, Carrier, Landing, Objects, Phone, changes, objects
 
 PHONE = Phone("a.vn", "101", "Nguyễn Văn An", "0123456789abcdef0123456789abcdef", "f" * 64)
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
@@ -53,6 +53,26 @@ def test_no_password_is_told_in_clear() -> None:
 
 def test_addresses_that_stand_for_a_domain() -> None:
     assert objects([], [], {"192.0.2.1": "a.vn"}) == {("domain_alias", "192.0.2.1"): {"domain": "a.vn"}}
+
+
+def test_whom_a_hotline_reaches_while_nobody_decides() -> None:
+    landing = Landing(TRUNK, frozenset({"0899888999", "84899888999"}), "a.vn", ("101", "102"), is_recorded=True)
+    told = "dial-recorded:${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},60,"
+    assert objects([], [], {}, [landing]) == {
+        ("domain_alias", f"{TRUNK}.0899888999"): {"domain": told},
+        ("domain_alias", f"{TRUNK}.84899888999"): {"domain": told},
+    }
+    (fields,) = objects([], [], {}, [replace(landing, numbers=frozenset({"19001919"}), is_recorded=False)]).values()
+    assert fields["domain"].startswith("dial:")
+
+
+def test_of_many_whom_a_hotline_reaches_some_ring() -> None:
+    """Asterisk evaluates no longer a text."""
+    many = tuple(str(number) for number in range(1000, 1100))
+    (fields,) = objects(
+        [], [], {}, [Landing(TRUNK, frozenset({"19001919"}), "a" * 200 + ".vn", many, is_recorded=False)]
+    ).values()
+    assert len(fields["domain"]) < 4000
 
 
 # --- trunks

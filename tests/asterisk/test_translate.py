@@ -204,7 +204,7 @@ def _signal(event: dict[str, Any]) -> tuple[UUID, Signal] | None:
 def _said(signal: Signal) -> str:
     """All of it but what differs from call to call."""
     fields = msgspec.structs.asdict(signal)
-    different = ("channel", "at", "call_uuid", "sip_call_id")
+    different = ("channel", "at", "call_uuid", "sip_call_id", "settled")
     said = [str(value) for name, value in fields.items() if name not in different]
     return " ".join(said).replace(fake.TRUNK, "TRUNK").replace(fake.DOMAIN, "DOMAIN")
 
@@ -319,6 +319,7 @@ def test_music_plays_while_an_agent_rings() -> None:
 
 def test_waiting_and_hanging_up() -> None:
     assert translate.wait(Wait("c", "jazz")) == [
+        translate.Request("POST", "channels/c/variable", {"variable": "TIMEOUT(absolute)", "value": "14400"}),
         translate.Request("POST", "channels/c/answer"),
         translate.Request("POST", "channels/c/moh", {"mohClass": "jazz"}),
     ]

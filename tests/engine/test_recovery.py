@@ -351,7 +351,7 @@ async def test_a_caller_in_a_queue_keeps_waiting_and_is_offered(
     (waiting,) = [box.call for box in controller.engine.mailboxes.values() if box.call and box.call.channel == customer]
     assert waiting.stage is Stage.WAITING
     await asterisk.hangs_up(busy)
-    dial = await asterisk.expect(f"POST channels/{customer}/variable")
+    dial = await asterisk.expect(f"POST channels/{customer}/variable", variable="TD_DIAL")
     assert company.phone("102") in dial.query["value"]
     assert asterisk.count(f"POST channels/{customer}/moh") == 1, "the music went on"
 

@@ -1,11 +1,15 @@
-"""Records as the engine writes them, with what a test does not care about filled in."""
+"""Records and calls as the engine writes them, with what a test does not care about filled in."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from tongdai import ids
 from tongdai.pbx import cdr
+from tongdai.pbx.call import Call, Leg, Stage
+from tongdai.pbx.directory import Domain
 
 VIETNAM = timezone(timedelta(hours=7))
 
@@ -38,3 +42,29 @@ def record(domain_uuid: UUID, started: str = "2021-02-17 17:30:35", **changes: A
         "hangup_by": "caller",
     }
     return cdr.Cdr(**fields | changes)
+
+
+def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> Call:
+    """A customer has called extension 101, which has answered; begun a minute ago."""
+    start = started_at or datetime.now(UTC) - timedelta(minutes=1)
+    legs = (
+        Leg(channel="1", number="0899888999", role="caller", is_extension=False, started_at=start),
+        Leg(channel="2", number="101", role="callee", is_extension=True, started_at=start, connected_at=start),
+    )
+    call = Call(
+        call_uuid=ids.new(),
+        domain_uuid=domain.domain_uuid,
+        domain=domain.name,
+        country_code="84",
+        call_id_mode="leg",
+        direction="inbound",
+        stage=Stage.TALKING,
+        started_at=start,
+        answered_at=start,
+        channel="1",
+        caller_number="0899888999",
+        dialled="19001919",
+        legs=legs,
+    )
+    over = {"ended_at": start + timedelta(seconds=50)} if changes.get("stage") is Stage.ENDED else {}
+    return msgspec.structs.replace(call, **over | changes)

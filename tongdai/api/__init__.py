@@ -15,6 +15,7 @@ from tongdai.api import (
     health,
     inputs,
     observing,
+    owed,
     pages,
     problems,
     recordings,
@@ -26,7 +27,7 @@ from tongdai.api.feeds import Feeds
 
 __all__ = ["Deps", "Feeds", "Sandbox", "create"]
 
-_NOUNS = (auth, events, deliveries, feed, cdrs, click2call, recordings, sandbox, health, pages)
+_NOUNS = (auth, events, deliveries, feed, owed, cdrs, click2call, recordings, sandbox, health, pages)
 _HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range", "Last-Event-ID"]
 _EXPOSED = ["Retry-After", "WWW-Authenticate", "Content-Range"]
 

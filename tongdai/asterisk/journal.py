@@ -1,5 +1,8 @@
 """Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody listens to ARI."""
 
+import base64
+import binascii
+import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -12,9 +15,10 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal
+from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal, Unattended, Via
 
 CHUNK = 1 << 20  # bytes read at once
+NEAR = 1 << 16  # bytes that are rather read than halved
 BEGINNING = b'{"eventtype"'  # of a line (cel_custom.conf)
 LAST = 253_402_300_799  # the end of the year 9999, and of what datetime knows
 _OURS = re.compile("[0-9a-f]{32}")  # an operator's own dialplan may account otherwise
@@ -23,6 +27,7 @@ _OURS = re.compile("[0-9a-f]{32}")  # an operator's own dialplan may account oth
 class Extra(msgspec.Struct, frozen=True):
     """What an entry tells besides, by its type."""
 
+    extra: str = ""
     hangupcause: int = 0
     hangupsource: str = ""
     app: str = ""
@@ -32,7 +37,9 @@ class Extra(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call, `eventextra` JSON."""
+    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call, `eventextra` JSON;
+    `userdeftype` is what extensions.conf calls an entry of its own.
+    """
 
     eventtype: str
     eventtime: Annotated[float, Meta(ge=0, le=LAST)]
@@ -40,6 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
     channame: str
     accountcode: str = ""
     eventextra: str = ""
+    userdeftype: str = ""
 
     @property
     def at(self) -> datetime:
@@ -48,6 +56,11 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def call_uuid(self) -> UUID | None:
         return UUID(hex=self.accountcode) if _OURS.fullmatch(self.accountcode) else None
+
+    @property
+    def endpoint(self) -> str:
+        """Whose channel it is: "101@domain", or a trunk's UUID."""
+        return self.channame.partition("/")[2].rpartition("-")[0]
 
     @property
     def extra(self) -> Extra:
@@ -107,6 +120,41 @@ def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
     return entries, Place(status.st_ino, offset + len(whole))
 
 
+def since(path: Path, place: Place) -> list[Entry]:
+    """All that was written from the place on until now, attributed."""
+    entries: list[Entry] = []
+    while True:
+        more, found = read(path, place)
+        if found == place:
+            return attributed(entries)
+        entries += more
+        place = found
+
+
+def place_at(path: Path, moment: datetime) -> Place:
+    """From where on everything stands that was written at that moment or later; found by halving, as lines are in
+    order. A moment before the journal begins is its beginning.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            first, last = 0, status.st_size
+            while last - first > NEAR:
+                middle = (first + last) // 2
+                file.seek(middle)
+                file.readline()
+                entry = _entry(file.readline())
+                if entry is not None and entry.at < moment:
+                    first = middle
+                else:
+                    last = middle
+            file.seek(first)
+            skipped = len(file.readline()) if first else 0
+    except FileNotFoundError:
+        return Place()
+    return Place(status.st_ino, first + skipped)
+
+
 def end(path: Path) -> Place:
     """The end of the journal as it is now."""
     try:
@@ -140,17 +188,34 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
         return []
     match entry.eventtype:
         case "CHAN_START":
-            endpoint = entry.channame.partition("/")[2].rpartition("-")[0]
-            return [(call_uuid, LegDialed(channel, at, endpoint, ""))]
+            return [(call_uuid, LegDialed(channel, at, entry.endpoint, ""))]
         case "ANSWER":
             return [(call_uuid, LegAnswered(channel, at))]
         case "HANGUP":
             extra = entry.extra
-            gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause)]
+            gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause, settled=True)]
             asked: list[Signal] = [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
             return [(call_uuid, signal) for signal in asked + gone]
         case _:
             return []
+
+
+def arrival(entry: Entry) -> Unattended | None:
+    """The call that an entry tells the beginning of, as if nobody had decided about it; or None."""
+    if entry.userdeftype != "ARRIVED" or entry.call_uuid is None:
+        return None
+    *coded, trunk = (entry.extra.extra + "...").split(".")[:4]
+    dialled, caller, sip_call_id = map(_decoded, coded)
+    endpoint = trunk or entry.endpoint
+    via: Via = "phone" if "@" in endpoint else "trunk"
+    return Unattended(entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id)
+
+
+def _decoded(text: str) -> str:
+    """What a caller wrote, as it may be kept: without what is not UTF-8, or a database cannot hold."""
+    with contextlib.suppress(binascii.Error):
+        return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
+    return ""
 
 
 def transfer(entry: Entry) -> Transfer | None:

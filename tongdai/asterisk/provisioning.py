@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from tongdai.asterisk import translate
+from tongdai.pbx.actions import Dial, Party
+
 Objects: TypeAlias = "dict[tuple[str, str], Fields]"
 """By (kind, id), such as ("endpoint", "101@example.vn"), in the order in which Asterisk must get them."""
 Fields: TypeAlias = dict[str, str]
@@ -18,6 +21,8 @@ MAX_CONTACTS = 5  # phones of one extension
 REALM = "Tongdai"
 """Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
 lower case."""
+LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
+LANDING_S = 60
 CODECS = "alaw,ulaw,g722,opus"
 
 _MEDIA: Fields = {
@@ -60,13 +65,30 @@ class Carrier(msgspec.Struct, frozen=True):
     login: str = ""
 
 
-def objects(phones: Iterable[Phone], carriers: Iterable[Carrier], aliases: Mapping[str, str]) -> Objects:
+class Landing(msgspec.Struct, frozen=True):
+    """Whom a hotline's callers reach while nobody decides: these extensions ring together. `numbers` are digits."""
+
+    trunk: str
+    numbers: frozenset[str]
+    domain: str
+    extensions: tuple[str, ...]
+    is_recorded: bool
+
+
+def objects(
+    phones: Iterable[Phone],
+    carriers: Iterable[Carrier],
+    aliases: Mapping[str, str],
+    landings: Iterable[Landing] = (),
+) -> Objects:
     """Everything the switch must know. `aliases`: addresses that phones may use for a domain's name."""
     found: Objects = {("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()}
     for phone in phones:
         found |= _phone(phone)
     for carrier in carriers:
         found |= _carrier(carrier)
+    for landing in landings:
+        found |= _landing(landing)
     return found
 
 
@@ -181,6 +203,17 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
             "callerid": "",
         },
     }
+
+
+def _landing(landing: Landing) -> Objects:
+    """What extensions.conf reads when nobody decides: a context, and what Dial() is to do there. Domain aliases carry
+    it, as the one kind of object that holds any text under any name; no domain is called so.
+    """
+    fitting = LANDING_TEXT // (len(landing.domain) + len("${PJSIP_DIAL_CONTACTS(12345678@)}&"))
+    parties = tuple(Party(f"{extension}@{landing.domain}") for extension in landing.extensions[:fitting])
+    context = "dial-recorded" if landing.is_recorded else "dial"
+    told = f"{context}:{translate.dial_string(Dial('', parties, LANDING_S, ''))}"
+    return {("domain_alias", f"{landing.trunk}.{number}"): {"domain": told} for number in sorted(landing.numbers)}
 
 
 def _address(host: str) -> str:

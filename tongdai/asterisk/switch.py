@@ -156,6 +156,12 @@ class Switch:
         self._started_at = started_at
         return started_at
 
+    async def standing(self) -> Standing:
+        """What runs now. Raises errors.SwitchDown."""
+        if self._started_at is None:
+            raise errors.SwitchDown
+        return await self._standing(self._up(), self._started_at)
+
     async def _standing(self, link: ari.Link, started_at: datetime) -> Standing:
         answer = await self._checked(link.request("GET", "channels"))
         channels: dict[UUID, tuple[events.Channel, ...]] = {}

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.asterisk import events
+from tongdai.pbx import call as calls
 from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
 from tongdai.pbx.signals import (
     Arrived,
@@ -173,8 +174,10 @@ def contacts(endpoint: str) -> str:
 
 
 def wait(action: Wait) -> list[Request]:
+    """Who waits with music has been told where to go: he may wait for long."""
     channel = f"channels/{action.channel}"
     return [
+        Request("POST", f"{channel}/variable", {"variable": "TIMEOUT(absolute)", "value": str(calls.LONGEST_S)}),
         Request("POST", f"{channel}/answer"),
         Request("POST", f"{channel}/moh", {"mohClass": _safe(_WORD, action.music)}),
     ]

@@ -15,6 +15,7 @@ from tongdai.cli import (
     extensions,
     hotlines,
     listen,
+    owed,
     queues,
     ring_groups,
     running,
@@ -61,5 +62,6 @@ app.command()(running.serve)
 app.command()(listen.listen)
 app.command()(trigger.trigger)
 app.command()(schema.migrate)
+app.command()(owed.owed)
 app.command()(config.config)
 app.command()(doctor.doctor)

@@ -37,6 +37,7 @@ from tongdai.pbx.signals import (
     AttendedTransferred,
     RecordingFinished,
     Signal,
+    Unattended,
 )
 from tongdai.pbx.step import Step
 from tongdai.store import calls, db, ring_groups
@@ -77,6 +78,7 @@ class Engine:
         self._wanted: dict[UUID, Yield] = {}  # consultations that are to become part of another call
         self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
         self._tasks: set[asyncio.Task[None]] = set()
+        self._finishing: set[UUID] = set()  # calls whose recordings are being finished
 
     async def load(self) -> None:
         """The calls that were live when this engine, or the one before it, stopped."""
@@ -248,7 +250,7 @@ class Engine:
 
     async def _send_away(self, signal: Signal, cause: int) -> None:
         """A caller whose call is nobody's: a number that no domain has, or nothing that we could begin with."""
-        if isinstance(signal, Arrived):
+        if isinstance(signal, Arrived) and not isinstance(signal, Unattended):
             log.warning("call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause)
             with contextlib.suppress(errors.SwitchDown):
                 await self.switch.act(HangUp(signal.channel, cause))
@@ -314,17 +316,26 @@ class Engine:
             await ring_groups.advance(tx, directory.domain.domain_uuid, number)
 
     async def _finish_recording(self, call: Call) -> None:
+        if call.call_uuid in self._finishing:
+            return
+        self._finishing.add(call.call_uuid)
+        try:
+            finished = await self._finished(call)
+        finally:
+            self._finishing.discard(call.call_uuid)
+        self.signal(call.call_uuid, finished)
+
+    async def _finished(self, call: Call) -> RecordingFinished:
         file = recording.place(call.domain_uuid, call.call_uuid, call.started_at)
         try:
             found = await recording.finish(
                 self._place.spool, [call.call_uuid, *call.merged], self._place.recordings / file
             )
             found = found or (self._place.recordings / file).exists()
-            finished = RecordingFinished(call.channel, datetime.now(UTC), file if found else "")
         except OSError:
             log.exception("recording.lost", call_id=str(call.call_uuid))
-            finished = RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
-        self.signal(call.call_uuid, finished)
+            return RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
+        return RecordingFinished(call.channel, datetime.now(UTC), file if found else "")
 
     # --- queues
 
@@ -377,6 +388,27 @@ class Engine:
             self.floor.forget(call)
             mailbox.call, signal = None, replace(signal, at=call.started_at)
         mailbox.put(signal)
+
+    async def reopen(self, call: Call) -> Call | None:
+        """The call stands as it was committed last, as after a restart; None when all of it has been committed, or
+        nothing. Raises errors.Unavailable.
+        """
+        async with self._database.connection() as tx:
+            committed = await calls.find(tx, call.domain_uuid, call.call_uuid)
+        mailbox = self.mailboxes.get(call.call_uuid)
+        if mailbox is None or mailbox.call is not call or not mailbox.is_idle:
+            return call
+        if committed is None:
+            self._forget(mailbox)
+            if mailbox.task:
+                mailbox.task.cancel()
+            return None
+        mailbox.call = committed
+        self.floor.update(committed, datetime.now(UTC))
+        mailbox.arm()
+        if committed.stage is Stage.ENDED:
+            self._spawn(self._finish_recording(committed), "recording")
+        return committed
 
     def transferred(self, happened: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})) -> None:
         """The journal tells of an attended transfer: the calls of both channels become one. `owners`: calls by channel,

@@ -9,8 +9,9 @@ import structlog
 from tongdai import errors
 from tongdai.asterisk import provisioning
 from tongdai.engine.engine import Engine
+from tongdai.pbx import directory, numbers
 from tongdai.seal import Seal
-from tongdai.store import bans, db, extensions, trunks
+from tongdai.store import bans, db, extensions, landings, trunks
 
 log = structlog.get_logger()
 
@@ -44,12 +45,13 @@ class Provisioner:
             logins = await extensions.list_for_provisioning(tx)
             links = await trunks.list_for_provisioning(tx, self._seal)
             banned = [ban.address for ban in await bans.list(tx)]
+            reached = await landings.list_for_provisioning(tx)
         phones = [
             provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
             for login in logins
         ]
         aliases = self._aliases({login.domain for login in logins})
-        wanted = provisioning.objects(phones, map(_carrier, links), aliases)
+        wanted = provisioning.objects(phones, map(_carrier, links), aliases, map(_landing, reached))
         wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
         await self._engine.switch.provision(wanted | provisioning.bans(banned))
 
@@ -84,4 +86,16 @@ def _carrier(link: trunks.Link) -> provisioning.Carrier:
         from_user=trunk.from_user,
         from_domain=trunk.from_domain,
         login=trunk.login,
+    )
+
+
+def _landing(landing: landings.Landing) -> provisioning.Landing:
+    """By each form in which carriers give the hotline's number, digits only."""
+    national = numbers.national(landing.canonical, landing.domain.country_code)
+    return provisioning.Landing(
+        trunk=str(landing.trunk_uuid),
+        numbers=frozenset({landing.canonical, national}),
+        domain=landing.domain.name,
+        extensions=landing.extensions,
+        is_recorded=directory.is_recorded(landing.recording, landing.domain),
     )

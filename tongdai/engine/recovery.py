@@ -14,10 +14,12 @@ import structlog
 from tongdai import errors
 from tongdai.asterisk import events, journal, translate
 from tongdai.asterisk.switch import Standing
+from tongdai.engine import comparing
 from tongdai.engine.engine import Engine, Place
 from tongdai.engine.mailbox import Look
+from tongdai.engine.watchdog import Watchdog
 from tongdai.pbx.call import Call, Stage
-from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
+from tongdai.pbx.signals import Signal
 from tongdai.store import db, nodes
 
 log = structlog.get_logger()
@@ -26,7 +28,6 @@ TAIL_S = 0.1
 LAG_S = 10.0  # how far behind the journal's end the kept place is: longer than a dead link goes unnoticed
 KEEP_S = 5.0
 RESUME_S = 1.0  # events of what happened while we connected have come by then
-SWITCH_FAILED = 41  # Q.850: temporary failure
 
 
 class Recovery:
@@ -34,6 +35,7 @@ class Recovery:
 
     def __init__(self, database: db.Database, engine: Engine, place: Place) -> None:
         self._database, self._engine, self._place = database, engine, place
+        self._watchdog = Watchdog(database, engine, place)
         self._read = journal.Place()
         self._kept = journal.Place()
         self._history: deque[tuple[float, journal.Place]] = deque()
@@ -50,11 +52,19 @@ class Recovery:
         self._read = self._kept
 
     async def run(self) -> None:
-        """Follows the journal until cancelled. Live, it tells only of what ARI does not: attended transfers."""
+        """Follows the journal, and watches for what is owed, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
+            group.create_task(self._watchdog.run())
+
+    async def _follow(self) -> None:
+        """Live, the journal tells only of what ARI does not: attended transfers, and calls that nobody heard of."""
         loop = asyncio.get_running_loop()
         kept_at = loop.time()
         while True:
+            before = self._read
             entries = self._next()
+            self._watchdog.see(entries, before)
             for entry in entries:
                 if happened := journal.transfer(entry):
                     self._engine.transferred(happened)
@@ -88,7 +98,7 @@ class Recovery:
     async def settle(self, standing: Standing) -> None:
         """The engine knows all that happened up to now. Called before the new link's signals."""
         now = datetime.now(UTC)
-        entries = self._since_kept()
+        entries = journal.since(self._place.journal, self._kept)
         owners = {entry.uniqueid: call_uuid for entry in entries if (call_uuid := entry.call_uuid)}
         for entry in entries:
             for call_uuid, signal in journal.signals(entry):
@@ -103,16 +113,6 @@ class Recovery:
             await self._engine.offer(domain_uuid)
         log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
 
-    def _since_kept(self) -> list[journal.Entry]:
-        entries: list[journal.Entry] = []
-        place = self._kept
-        while True:
-            more, found = journal.read(self._place.journal, place)
-            if found == place:
-                return journal.attributed(entries)
-            entries += more
-            place = found
-
     def _missing(
         self, standing: Standing, now: datetime, gone_at: datetime, call: Call, *, is_acting: bool
     ) -> list[Signal]:
@@ -121,20 +121,8 @@ class Recovery:
             return []
         if not is_acting:  # else a party may stand there because our action waits for the link
             self._look_again(call, standing)
-        running = _running(call, standing)
         at = gone_at if standing.started_at > call.started_at else now
-        missing: list[Signal] = [
-            LegHungUp(leg.channel, max(at, leg.started_at), SWITCH_FAILED)
-            for leg in call.live_legs
-            if leg.channel not in running
-        ]
-        for channel in running.values():
-            known = call.leg(channel.id)
-            if known is None:
-                missing.append(LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
-            if channel.state == "Up" and (known is None or not known.answered_at):
-                missing.append(LegAnswered(channel.id, now, channel.protocol_id))
-        return missing
+        return comparing.gone(call, standing, at) + comparing.unheard(call, standing, now)
 
     def _adopt(self, standing: Standing, now: datetime) -> None:
         """Callers who came to us while nobody listened, or just before we died."""
@@ -161,19 +149,13 @@ class Recovery:
         if not mailbox.is_idle:
             self._look_again(call, standing)
             return
-        for channel in _running(call, standing).values():
+        for channel in comparing.running(call, standing).values():
             is_waiting = call.stage is Stage.WAITING and channel.state == "Up"
             leg = call.leg(channel.id)
             if leg is None or not leg.is_live or is_waiting:
                 continue
             if meant := translate.standing(channel, datetime.now(UTC)):
                 self._engine.resume(call, meant[1])
-
-
-def _running(call: Call, standing: Standing) -> dict[str, events.Channel]:
-    """The channels of the call, and of what became part of it, by id."""
-    known = (call.call_uuid, *call.merged)
-    return {channel.id: channel for call_uuid in known for channel in standing.channels.get(call_uuid, ())}
 
 
 def _course(call: Call) -> object:

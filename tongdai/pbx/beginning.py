@@ -8,8 +8,8 @@ from tongdai.pbx.call import Call, Direction, Leg, Stage
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
-from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
-from tongdai.pbx.signals import Arrived
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
+from tongdai.pbx.signals import Arrived, Unattended
 from tongdai.pbx.step import Step, go, tell, with_events
 
 
@@ -30,6 +30,8 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
     else:
         call, destination = _from_phone(signal, caller, scene)
     call = replace(call, recording_token=recording_token)
+    if isinstance(signal, Unattended):
+        return _unattended(call, destination, signal)
     is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
     if scene.calls >= domain.max_calls and not is_emergency:
         destination = Refuse(OVERLOADED)
@@ -37,6 +39,18 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
         call, ringing = tell(call, call.legs[0], "ringing", signal.at)
         return with_events(go(call, destination, scene, signal.at), ringing)
     return go(call, destination, scene, signal.at)
+
+
+def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
+    """The switch has decided already: there is nothing to do but to tell of it. It may have recorded the talk."""
+    match destination:
+        case Ring(receive_dest=number) | Enqueue(queue=number):
+            call = replace(call, receive_dest=number)
+    call = replace(call, record=True, settled=True)
+    if call.direction != "outbound":
+        return Step(call)
+    call, ringing = tell(call, call.legs[0], "ringing", signal.at)
+    return Step(call, events=ringing)
 
 
 def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:

@@ -12,6 +12,7 @@ from tongdai.pbx.directory import CallIdMode
 from tongdai.pbx.ringing import Round
 from tongdai.pbx.signals import DialEnded
 
+LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
 LATE_S = 2  # how long a channel's end may come after Dial's own
 Direction = Literal["inbound", "outbound", "local"]
 
@@ -88,6 +89,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     hangup_by: str = ""
+    settled: bool = False  # told of by the journal, afterwards
     merged: tuple[UUID, ...] = ()  # consultations that an attended transfer made part of this call
 
     def leg(self, channel: str) -> Leg | None:

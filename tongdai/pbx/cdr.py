@@ -77,6 +77,7 @@ def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
         hangup_by=call.hangup_by,
         recording_status=recording_status,
         recording_token=None if recording_status == "none" else call.recording_token,
+        settled=call.settled,
         other_ids=_other_ids(call),
     )
 

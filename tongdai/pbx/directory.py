@@ -1,5 +1,6 @@
 """The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the house."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -130,4 +131,9 @@ class Directory(msgspec.Struct, frozen=True):
     def records(self, *extensions: str) -> bool:
         """Whether a talk between these is recorded: not if one says no; if one says yes; else as the domain says."""
         said = {known.recording for name in extensions if (known := self.extensions.get(name))}
-        return False not in said and (True in said or self.domain.recording)
+        return is_recorded(said, self.domain)
+
+
+def is_recorded(said: Collection[bool | None], domain: Domain) -> bool:
+    """Whether a talk is recorded of which the extensions in it say this."""
+    return False not in said and (True in said or domain.recording)

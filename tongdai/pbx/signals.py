@@ -22,6 +22,10 @@ class Arrived(msgspec.Struct, frozen=True):
     sip_call_id: str
 
 
+class Unattended(Arrived, frozen=True):
+    """The journal has a call that nobody here decided about: the switch rang, by itself, whom it knew, or nobody."""
+
+
 class LegDialed(msgspec.Struct, frozen=True):
     """The switch has begun to call a party."""
 
@@ -50,12 +54,15 @@ class HangupAsked(msgspec.Struct, frozen=True):
 
 
 class LegHungUp(msgspec.Struct, frozen=True):
-    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0 if none."""
+    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0 if none; `settled`
+    when this was found out afterwards, from the journal.
+    """
 
     channel: str
     at: datetime
     cause: int
     sip_status: int = 0
+    settled: bool = False
 
 
 class DialEnded(msgspec.Struct, frozen=True):

@@ -303,6 +303,7 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
         call = replace(call, ended_at=_not_before(call, signal.at))
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
     call = _with_leg(call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status)
+    call = replace(call, settled=call.settled or signal.settled)
     if leg.channel == call.channel and call.stage in (Stage.RINGING, Stage.WAITING):  # nobody's way is left to decide
         call = replace(call, rounds=(), until=None, queue="", overflow="", offered="", dial_ended=None)
     told: tuple[Event, ...] = ()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx.call import Call
+from tongdai.pbx.call import Call, Stage
 from tongdai.store import db
 
 Key: TypeAlias = tuple[UUID, UUID]
@@ -23,16 +23,17 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call]) -> None:
         return
     await tx.execute(
         """
-        INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at)
-        SELECT domain_uuid, call_uuid, $5, state, started_at
-        FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[])
-          AS t (domain_uuid, call_uuid, state, started_at)
-        ON CONFLICT (domain_uuid, call_uuid) DO UPDATE SET state = excluded.state
+        INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at, over_at)
+        SELECT domain_uuid, call_uuid, $6, state, started_at, over_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
+          AS t (domain_uuid, call_uuid, state, started_at, over_at)
+        ON CONFLICT (domain_uuid, call_uuid) DO UPDATE SET state = excluded.state, over_at = excluded.over_at
         """,
         [call.domain_uuid for call in calls],
         [call.call_uuid for call in calls],
         [_ENCODE(call) for call in calls],
         [call.started_at for call in calls],
+        [call.ended_at if call.stage is Stage.ENDED else None for call in calls],
         node,
     )
 
@@ -54,6 +55,25 @@ async def list(tx: db.Tx, node: str) -> Sequence[Call]:
     """All live calls of a switch, oldest first. For the engine: it crosses tenants."""
     rows = await tx.fetch("SELECT state FROM calls WHERE node = $1 ORDER BY started_at", node)
     return [_DECODE(row["state"]) for row in rows]
+
+
+async def find(tx: db.Tx, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
+    """The live call as it was committed last, or None."""
+    state = await tx.fetchval(
+        "SELECT state FROM calls WHERE domain_uuid = $1 AND call_uuid = $2", domain_uuid, call_uuid
+    )
+    return _DECODE(state) if state else None
+
+
+async def owe(tx: db.Tx, call: Call, owes: Sequence[str], since: datetime) -> None:
+    """The call is over and owes these events, until it is saved again or deleted."""
+    await tx.execute(
+        "UPDATE calls SET over_at = coalesce(over_at, $3), owes = $4 WHERE domain_uuid = $1 AND call_uuid = $2",
+        call.domain_uuid,
+        call.call_uuid,
+        since,
+        [*owes],
+    )
 
 
 async def last_talks(tx: db.Tx) -> dict[tuple[UUID, str], datetime]:

@@ -105,6 +105,22 @@ async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
     )
 
 
+async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
+    """Which of these calls, by domain_uuid and call_uuid, have a record: one of their own, or of the call that they
+    became part of.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT call_uuid FROM unnest($1::uuid[], $2::uuid[]) AS t (domain_uuid, call_uuid)
+        WHERE EXISTS (SELECT FROM cdrs WHERE cdrs.domain_uuid = t.domain_uuid AND cdr_uuid = call_uuid)
+        OR EXISTS (SELECT FROM cdr_ids WHERE cdr_ids.domain_uuid = t.domain_uuid AND id = call_uuid::text)
+        """,
+        [domain_uuid for domain_uuid, _ in keys],
+        [call_uuid for _, call_uuid in keys],
+    )
+    return {row["call_uuid"] for row in rows}
+
+
 async def recorded(
     tx: db.Tx, domain_uuid: UUID, cdr_uuid: UUID, status: cdr.RecordingStatus, file: str | None = None
 ) -> None:

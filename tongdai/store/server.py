@@ -218,10 +218,14 @@ def _binaries(data: Path) -> Path:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """Where the socket goes: beside the data, or into a fresh temporary folder if that path is too long."""
+    """Where the socket goes: beside the data, or into a temporary folder if that path is too long; after a crash, where
+    it was, as others still know it by that.
+    """
     shutil.rmtree(sockets := folder / "run", ignore_errors=True)
     if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
-        sockets = Path(tempfile.mkdtemp(prefix="tongdai-"))
+        before = Path((_state(folder / "data") + 5 * [""])[4])
+        is_kept = before.name.startswith("tongdai-") and before.is_dir()
+        sockets = before if is_kept else Path(tempfile.mkdtemp(prefix="tongdai-"))
     sockets.mkdir(mode=0o700, exist_ok=True)
     _give(folder, sockets)
     return sockets

@@ -36,6 +36,7 @@ BEGIN
 END $$;
 
 -- What the API does itself. It asks the engine for the rest.
+GRANT SELECT (domain_uuid, call_uuid, started_at, over_at, owes) ON calls TO tongdai_tenant;
 GRANT SELECT ON domains, hotlines, ring_groups, queues, cdrs, cdr_ids, cdr_days TO tongdai_tenant;
 GRANT SELECT (domain_uuid, user_uuid, username, level, enabled) ON users TO tongdai_tenant;
 GRANT SELECT (domain_uuid, extension, name, enabled, recording, hotline, max_calls, ring_timeout_s, frozen_until) ON extensions TO tongdai_tenant;

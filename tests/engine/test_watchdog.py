@@ -1,0 +1,140 @@
+"""Whatever was missed of a call, it gets its record and its events, once."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.asterisk.fake import FakeAsterisk
+from tests.engine.companies import CUSTOMER, HOTLINE, Company
+from tests.engine.controllers import Controller
+from tests.until import until
+from tongdai.engine import watchdog
+from tongdai.store import db
+
+ANSWERED = ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "LOOK_S", 0.01)
+    monkeypatch.setattr(watchdog, "GRACE_S", 0.2)
+
+
+@pytest.fixture
+async def second(database: db.Database, asterisk: FakeAsterisk, tmp_path: Path) -> AsyncIterator[Controller]:
+    """To be started after the first was killed."""
+    controller = Controller(database, asterisk, tmp_path)
+    yield controller
+    await controller.kill()
+
+
+# --- calls that nobody heard of
+
+
+async def test_a_call_that_came_and_went_while_we_were_dead(
+    controller: Controller, second: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controller.kill()
+    asterisk.ahead = -timedelta(seconds=3600)
+    customer = asterisk.arrives_unattended(company.trunk, HOTLINE)
+    asterisk.ahead += timedelta(seconds=8)
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    asterisk.ahead += timedelta(seconds=125)
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(phone)
+    await second.start()
+    await until(lambda: company.was_told("cdr 101"))
+    await second.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert (cdr["direction"], cdr["from_number"], cdr["to_number"], cdr["extension"]) == (2, CUSTOMER, HOTLINE, "101")
+    assert cdr["billsec"] in (125, 126)
+    assert cdr["duration"] in (133, 134)
+    assert await company.told() == ANSWERED
+    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 0, "nothing was left to decide"
+
+
+async def test_a_call_that_goes_on_as_we_come_back(
+    controller: Controller, second: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    await controller.kill()
+    customer = asterisk.arrives_unattended(company.trunk, HOTLINE)
+    phone = await asterisk.rings(customer, company.phone("101"))
+    await second.start()
+    await until(lambda: company.was_told("ringing 101"))
+    await asterisk.answers(phone, customer)
+    await until(lambda: company.was_told("answered 101"))
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await second.has_nothing_left(company)
+    assert (await company.cdr())["hangup_by"] == "callee"
+    assert await company.told() == ANSWERED
+    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 0
+
+
+async def test_a_call_that_we_were_not_told_of_though_we_listened(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    phone = asterisk.arrives_unattended(company.phone("102"), "101", caller="102")
+    await asterisk.ends(phone, 42)
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["direction"], cdr["status"], cdr["cause"]) == (1, "CONGESTION", "SWITCH_CONGESTION")
+    assert (cdr["from_number"], cdr["to_number"], cdr["extension"]) == ("102", "101", "102")
+
+
+async def test_a_call_that_was_recorded_is_not_recorded_again(
+    controller: Controller, second: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """Each start reads the journal from a while before the last one's end."""
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    told, record = await company.told(), await company.cdr()
+    await controller.kill()
+    await second.start()
+    later = asterisk.arrives_unattended(company.trunk, HOTLINE)  # judged after all before it
+    await asterisk.hangs_up(later)
+    await until(lambda: company.was_told("missed 101"))
+    await second.quiet()
+    assert (await company.told())[: len(told)] == told
+    assert [cdr for cdr in await company.cdrs() if cdr["cdr_uuid"] == record["cdr_uuid"]] == [record]
+    assert len(await company.cdrs()) == 2
+
+
+async def test_a_call_of_which_the_beginning_could_not_be_written(
+    controller: Controller,
+    asterisk: FakeAsterisk,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    errors_said: set[str],
+) -> None:
+    """PostgreSQL refuses it: the caller is sent away, and that is what the record says."""
+    committed = controller.engine.ledger.commit
+    errors_said.add("call.failed")
+
+    async def refused(_step: object, **_how: object) -> None:
+        monkeypatch.setattr(controller.engine.ledger, "commit", committed)
+        raise ValueError
+
+    monkeypatch.setattr(controller.engine.ledger, "commit", refused)
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+    await until(lambda: company.was_told("cdr 101"))
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["cause"], cdr["settled"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE", True)
+
+
+async def test_a_call_that_is_nobodys_is_not_recorded(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    asterisk.arrives_unattended("01a208b1-0000-7000-8000-0000000000ff", "19001919")
+    await until(lambda: controller.recovery._watchdog._arrivals)
+    await until(lambda: not controller.recovery._watchdog._arrivals)
+    assert controller.engine.mailboxes == {}

@@ -1,0 +1,37 @@
+"""What is owed of calls: every call that began owes its events and its record, until all of it is committed."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tongdai.pbx.call import LONGEST_S, Call, Stage
+
+FINISHING_S = 120  # how long a recording may take to be closed and kept
+LATE_S = 300  # how much longer than the longest talk a call may stand, before we end it
+
+
+class Debt(StrEnum):
+    GONE = "gone"  # the switch has channels of it no more, and told us nothing
+    UNFINISHED = "unfinished"  # it is over, and its last event has not been told
+    STUCK = "stuck"  # it lasts longer than any call may
+
+
+def debt(call: Call, running: Collection[str], now: datetime) -> Debt | None:
+    """What is wrong with a call, when these channels run on the switch; None for one that takes its course."""
+    if call.stage is Stage.ENDED:
+        is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=FINISHING_S)
+        return Debt.UNFINISHED if is_late else None
+    if any(leg.channel not in running for leg in call.live_legs) or not call.live_legs:
+        return Debt.GONE
+    since = max(leg.connected_at or leg.started_at for leg in call.live_legs)
+    if now > max(since, call.returned_at or since) + timedelta(seconds=LONGEST_S + LATE_S):
+        return Debt.STUCK
+    return None
+
+
+def owes(call: Call) -> tuple[str, ...]:
+    """The events that an ended call has yet to tell, in order."""
+    if call.stage is Stage.ENDED:
+        return ("cdr",)
+    is_missed = call.direction == "inbound" and not call.answered_at
+    return ("hangup", "missed", "cdr") if is_missed else ("hangup", "cdr")
