@@ -406,7 +406,7 @@ async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
     stack.push_async_callback(lambda: stand.postgres.stop())  # noqa: PLW0108 -- the one that runs then
     chosen = Settings(data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}")
     root = await asyncio.to_thread(ground.asterisk, chosen, lambda *_: None)
-    chosen = await ground.with_switch(stack, chosen, root)
+    chosen = await ground.with_switch(stack, chosen, root, [])
     ground.sealed(chosen)
     await migrate.apply(stand.dsn)
     ari = urlsplit(chosen.asterisk_url)
