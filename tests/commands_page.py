@@ -5,9 +5,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-import typer
-
-from tongdai.cli import app
+from tongdai import cli
 
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 BEFORE = """\
@@ -27,7 +25,8 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command by its path, such as `tongdai domain create`."""
-    yield from _below("tongdai", typer.main.get_command(app))
+    for name in cli.COMMANDS:
+        yield from _below(f"tongdai {name}", cli.loaded(name))
 
 
 def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tongdai.cli import app
+from tongdai.cli import COMMANDS, app, loaded
 from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, migrate, server, trunks, users
 
@@ -450,3 +450,19 @@ def test_a_refusal_in_a_process_of_its_own_is_one_line_and_a_code(cli: Cli) -> N
 async def in_thread(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Each command runs a loop of its own, so not in ours."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_help_begins_with(name: str) -> None:
+    first, _, _ = (loaded(name).help or "").partition("\n\n")
+    assert COMMANDS[name][1] == " ".join(first.split())
+
+
+def test_the_help_needs_nothing_of_what_up_needs() -> None:
+    """People ask for it, and scripts run small commands in a loop: what is heavy is imported by those who use it."""
+    code = "import sys; from tongdai.cli import app; app(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "ring-group" in done.stdout
+    for heavy in ("litestar", "aiohttp", "asyncpg", "uvicorn", "tongdai.engine", "tongdai.api"):
+        assert f"'{heavy}'" not in done.stdout

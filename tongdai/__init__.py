@@ -1,8 +1,15 @@
 """A multi-tenant cloud PBX with a CRM integration API, on Asterisk and PostgreSQL."""
 
-from importlib.metadata import PackageNotFoundError, version
+__version__: str
 
-try:
-    __version__ = version("tongdai")
-except PackageNotFoundError:  # run from a checkout
-    __version__ = "0.1.0"
+
+def __getattr__(name: str) -> str:
+    """__version__, found when somebody asks: looking for it takes a tenth of a command's start."""
+    if name != "__version__":
+        raise AttributeError(name)
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    try:
+        return version("tongdai")
+    except PackageNotFoundError:  # run from a checkout
+        return "0.1.0"

@@ -1,41 +1,79 @@
-"""The command line: one file a noun. Parses, calls and shows; decides nothing."""
+"""The command line: one file a noun. Parses, calls and shows; decides nothing.
 
+A command's module is imported when that command is asked for: what `up` needs takes seconds that `domain list` has not.
+"""
+
+from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tongdai import errors
-from tongdai.cli import (
-    api_keys,
-    bans,
-    config,
-    doctor,
-    domains,
-    extensions,
-    hotlines,
-    listen,
-    owed,
-    queues,
-    ring_groups,
-    running,
-    sandbox,
-    schema,
-    terminal,
-    trigger,
-    trunks,
-    users,
-)
+
+COMMANDS = {  # by name: module and attribute, a noun's app or a single command; and its help's first line
+    "up": (
+        "running:up",
+        "Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.",
+    ),
+    "serve": ("running:serve", "Run some roles in this process, on the database and Asterisk that the settings name."),
+    "listen": (
+        "listen:listen",
+        "Show a domain's events as they happen, and forward each to a URL as a webhook: no tunnel is needed.",
+    ),
+    "trigger": (
+        "trigger:trigger",
+        "Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the domain.",
+    ),
+    "migrate": ("schema:migrate", "Bring the database's schema up to this version."),
+    "owed": (
+        "owed:owed",
+        "Show what is owed to each domain: by live calls, by calls that are over (debts), and deliveries that are due.",
+    ),
+    "config": ("config:config", "Show every setting: its variable, its value now, its default and its meaning."),
+    "doctor": ("doctor:doctor", "Look at this set-up, and tell what is wrong with it and how to mend it."),
+    "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
+    "user": ("users:app", "Users: who may use the API. They log in as user@domain."),
+    "api-key": ("api_keys:app", "API keys: what API clients get their tokens with, one a user."),
+    "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
+    "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
+    "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),
+    "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
+    "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
+    "ban": ("bans:app", "Bans: addresses that gave too many wrong SIP passwords."),
+    "sandbox": ("sandbox:app", "The sandbox: a simulated carrier, while `tongdai up` runs with it."),
+}
 
 
 class Commands(TyperGroup):
     """Whatever a command refuses ends as one line on standard error and an exit code."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = {name: TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The listed commands have nothing but their help; the one that is asked for is loaded."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, loaded(name) if name else command, rest
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except errors.TongdaiError as refused:
-            raise typer.Exit(terminal.refused(refused)) from refused
+            raise typer.Exit(import_module("tongdai.cli.terminal").refused(refused)) from refused
+
+
+def loaded(name: str) -> Any:
+    """One of COMMANDS, with all it has."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(import_module(f"tongdai.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        (single := typer.Typer(add_completion=False)).command(name)(found)
+        return typer.main.get_command(single)
+    group = typer.main.get_group(found)
+    group.name = name
+    return group
 
 
 app = typer.Typer(
@@ -47,21 +85,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they may hold secrets
 )
-app.add_typer(domains.app, name="domain")
-app.add_typer(users.app, name="user")
-app.add_typer(api_keys.app, name="api-key")
-app.add_typer(extensions.app, name="extension")
-app.add_typer(trunks.app, name="trunk")
-app.add_typer(hotlines.app, name="hotline")
-app.add_typer(ring_groups.app, name="ring-group")
-app.add_typer(queues.app, name="queue")
-app.add_typer(bans.app, name="ban")
-app.add_typer(sandbox.app, name="sandbox")
-app.command()(running.up)
-app.command()(running.serve)
-app.command()(listen.listen)
-app.command()(trigger.trigger)
-app.command()(schema.migrate)
-app.command()(owed.owed)
-app.command()(config.config)
-app.command()(doctor.doctor)
+
+
+@app.callback()
+def tongdai() -> None:
+    pass

@@ -24,10 +24,10 @@ def trigger(
     token: remote.Token = "",
     as_json: options.Json = False,
 ) -> None:
-    """Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the domain, and into its feed.
+    """Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the domain.
 
-    Its customer_id is "test" and its sip_call_id begins with "test-"; no call is behind it. For the domain an admin's
-    API key is needed; to a URL nothing needs to run.
+    In the domain it comes by the feed too. Its customer_id is "test" and its sip_call_id begins with "test-"; no call
+    is behind it. For the domain an admin's API key is needed; to a URL nothing needs to run.
 
     Example: tongdai trigger ringing --forward http://localhost:3000/hook
     """
