@@ -38,7 +38,9 @@ def audit(locks: Sequence[Path], *options: str) -> tuple[str, bool]:
     """What is to be said of the packages, and whether they pass."""
     named = [part for lock in locks for part in ("-r", str(lock))]
     command = [*(sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--format", "json"), *options]
-    asked = subprocess.run([*command, "--progress-spinner", "off", *named], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        [*command, "--timeout", "5", "--progress-spinner", "off", *named], capture_output=True, text=True, check=False
+    )
     try:
         return verdict(msgspec.json.decode(asked.stdout, type=Report).dependencies)
     except msgspec.DecodeError:
