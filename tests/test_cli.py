@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tongdai.cli import COMMANDS, app, loaded
 from tongdai.seal import Seal
-from tongdai.store import db, domains, extensions, migrate, server, trunks, users
+from tongdai.store import bans, db, domains, extensions, migrate, server, trunks, users
 
 SECRET = "a master key of thirty-two characters or more"
 _names = itertools.count(1)
@@ -210,6 +210,26 @@ async def test_who_was_frozen_calls_again_when_the_operator_says_so(cli: Cli, da
     for noun, key in (("extension", "101"), ("domain", cli.domain)):
         assert (await in_thread(cli.json, noun, "update", key, "--unfreeze"))["frozen_until"] is None
         assert (await in_thread(cli.json, noun, "show", key))["frozen_why"] == ""
+
+
+def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:
+    login = f"branch-{cli.domain.split('.')[0]}"
+    options = ["--host", "203.0.113.9", "--auth", "digest", "--username", login, "--password", "Carrier.Secret"]
+    assert cli.json("trunk", "create", "branch", *options)["login"] == login
+    assert "another trunk calls by this name" in cli.refuses("trunk", "create", "second", *options)
+    assert cli.json("trunk", "create", "second", *options, "--login", "")["login"] == ""
+    assert "login: at most 63 letters" in cli.refuses("trunk", "update", "second", "--login", "101@sales.example.vn")
+    assert cli.json("trunk", "update", "branch", "--login", "")["login"] == ""
+
+
+async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> None:
+    async with database.connection() as tx:
+        await bans.insert(tx, "198.51.100.77", "20 wrong passwords within a minute", datetime(2099, 1, 1, tzinfo=UTC))
+    assert "198.51.100.77  20 wrong" in " ".join((await in_thread(cli, "ban", "list")).split(" "))
+    assert await in_thread(cli, "ban", "lift", "198.51.100.77") == "Lifted the ban of 198.51.100.77.\n"
+    assert "198.51.100.77" not in await in_thread(cli, "ban", "list")
+    assert "not banned" in await in_thread(lambda: cli.refuses("ban", "lift", "198.51.100.77", code=3))
+    assert "IP address" in await in_thread(lambda: cli.refuses("ban", "lift", "somebody"))
 
 
 async def test_a_trunk_is_made_listed_shown_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:

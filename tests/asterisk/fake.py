@@ -354,6 +354,8 @@ class FakeAsterisk:
         if method == "DELETE":
             return (204, None) if self.objects.pop(key, None) else (404, {"message": "Object not found"})
         self.objects[key] = {field["attribute"]: field["value"] for field in body["fields"]}
+        if key[0] == "acl":  # made, and not shown
+            return 500, {"error": "Allocation failed"}
         return 200, body["fields"]
 
     async def _channels(self, method: str, channel: str, rest: list[str], asked: Request) -> tuple[int, Any]:  # noqa: PLR0911

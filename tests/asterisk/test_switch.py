@@ -163,6 +163,23 @@ async def test_a_lost_link_comes_again(asterisk: FakeAsterisk, controller: Contr
     await until(lambda: controller.kinds == ["Arrived"])
 
 
+async def test_a_ban_that_was_lifted_before_we_were_here_is_taken_away_once(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    banned = provisioning.bans(["192.0.2.7"])
+    await controller.switch.provision(banned)
+    await asterisk.hear()
+    assert asterisk.objects == banned
+    await controller.switch.provision(banned, stale=banned.keys())
+    assert asterisk.objects == banned, "banned again"
+
+    asterisk.objects |= provisioning.bans(["192.0.2.8"])  # by whoever was here before
+    for _ in range(2):
+        await controller.switch.provision({}, stale=provisioning.bans(["192.0.2.7", "192.0.2.8"]).keys())
+    assert asterisk.objects == {}
+    assert asterisk.count(f"DELETE {CONFIG}/acl/.*") == 2
+
+
 async def test_one_that_was_restarted_learns_everything_anew(asterisk: FakeAsterisk, controller: Controller) -> None:
     await controller.switch.provision(objects("101", "102"))
     await asterisk.hear()

@@ -83,14 +83,21 @@ async def test_a_ban_is_written_lasts_an_hour_and_can_be_lifted(watch: Bans, dat
     assert STRANGER not in await banned(database)
 
 
+async def lifted(database: db.Database) -> list[str]:
+    async with database.connection() as tx:
+        return [*await bans.lifted(tx)]
+
+
 async def test_bans_that_are_over_go(watch: Bans, database: db.Database) -> None:
     now = datetime.now(UTC)
     async with database.connection() as tx:
         assert await bans.insert(tx, STRANGER, "why", now - timedelta(seconds=1))
-    assert STRANGER not in await banned(database)
+    assert STRANGER not in await lifted(database)
     await watch._look(now)
+    assert STRANGER in await lifted(database), "for a switch that was not told"
     async with database.connection() as tx:
-        assert await tx.fetchval("SELECT count(*) FROM bans WHERE address = $1::text::inet", STRANGER) == 0
+        await bans.insert(tx, STRANGER, "again", now + BAN)
+    assert STRANGER not in await lifted(database)
 
 
 async def test_a_carrier_is_never_banned(database: db.Database, company: Company) -> None:

@@ -5,7 +5,7 @@ Reconnecting follows docs/reliability.md: never subscribeAll; an echo proves tha
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -60,6 +60,8 @@ class Switch:
         self._link: ari.Link | None = None
         self._pushed: provisioning.Objects = {}
         self._wanted: provisioning.Objects = {}
+        self._stale: Collection[tuple[str, str]] = ()
+        self._swept: set[tuple[str, str]] = set()  # what it has certainly forgotten
         self._pushing = asyncio.Lock()
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
@@ -172,9 +174,11 @@ class Switch:
 
     # --- what is known
 
-    async def provision(self, wanted: provisioning.Objects) -> None:
-        """The switch knows these phones and trunks and no others, now or as soon as it is up."""
-        self._wanted = wanted
+    async def provision(self, wanted: provisioning.Objects, stale: Collection[tuple[str, str]] = ()) -> None:
+        """The switch knows these objects and no others, now or as soon as it is up. `stale`: what it may have been told
+        before we were here.
+        """
+        self._wanted, self._stale = wanted, stale
         if self._link is not None and self.is_up:
             with contextlib.suppress(errors.SwitchDown):
                 await self._push(self._link)
@@ -185,9 +189,11 @@ class Switch:
             slots = asyncio.Semaphore(PUSHES)
             for kind in provisioning.KINDS:
                 await asyncio.gather(*(self._put(link, slots, key, pushed[key]) for key in pushed if key[0] == kind))
-            for key in gone:
+            left = set(self._stale) - self._wanted.keys() - self._swept - set(gone)
+            for key in (*gone, *sorted(left)):
                 await link.request("DELETE", _uri(key))
                 self._pushed.pop(key, None)
+                self._swept.add(key)
             if pushed or gone:
                 log.info("switch.provisioned", pushed=len(pushed), gone=len(gone))
 
@@ -195,6 +201,7 @@ class Switch:
         self, link: ari.Link, slots: asyncio.Semaphore, key: tuple[str, str], fields: provisioning.Fields
     ) -> None:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
+        self._swept.discard(key)
         async with slots:
             answer = await link.request("PUT", _uri(key), body=body)
         # Asterisk makes an access list, and then fails to show it: 500.

@@ -44,7 +44,7 @@ class Provisioner:
         async with self._database.connection() as tx:
             logins = await extensions.list_for_provisioning(tx)
             links = await trunks.list_for_provisioning(tx, self._seal)
-            banned = [ban.address for ban in await bans.list(tx)]
+            banned, lifted = [ban.address for ban in await bans.list(tx)], await bans.lifted(tx)
             reached = await landings.list_for_provisioning(tx)
         phones = [
             provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
@@ -53,7 +53,8 @@ class Provisioner:
         aliases = self._aliases({login.domain for login in logins})
         wanted = provisioning.objects(phones, map(_carrier, links), aliases, map(_landing, reached))
         wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
-        await self._engine.switch.provision(wanted | provisioning.bans(banned))
+        stale = provisioning.bans(lifted).keys()
+        await self._engine.switch.provision(wanted | provisioning.bans(banned), stale)
 
     async def run(self) -> None:
         """Until cancelled."""

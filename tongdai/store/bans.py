@@ -28,7 +28,8 @@ async def insert(tx: db.Tx, address: str, why: str, until: datetime) -> bool:
           SELECT FROM trunks WHERE enabled AND (
             host IN (host($1), host($1) || ':' || substring(host FROM '[0-9]+$'))
             OR EXISTS (SELECT FROM unnest(addresses) AS own WHERE $1 <<= own::inet)))
-        ON CONFLICT (address) DO UPDATE SET why = excluded.why, until = excluded.until, banned_at = now()
+        ON CONFLICT (address) DO UPDATE
+        SET why = excluded.why, until = excluded.until, banned_at = now(), lifted_at = NULL
         RETURNING true
         """,
         ip_address(address),
@@ -43,22 +44,29 @@ async def lift(tx: db.Tx, address: str) -> None:
         found = ip_address(address)
     except ValueError as reason:
         raise errors.Invalid("an IP address is needed", field="address") from reason
-    if not await tx.fetchval("DELETE FROM bans WHERE address = $1 RETURNING true", found):
+    if not await tx.fetchval(
+        "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING true", found
+    ):
         raise errors.NotFound(f"not banned: {address}")
 
 
-async def expire(tx: db.Tx) -> int:
-    """How many bans were over, and are gone."""
-    return await tx.fetchval(  # type: ignore[no-any-return]
-        "WITH gone AS (DELETE FROM bans WHERE until <= now() RETURNING 1) SELECT count(*) FROM gone"
-    )
+async def expire(tx: db.Tx) -> None:
+    """Bans whose time is over are lifted; what was lifted a month ago is forgotten."""
+    await tx.execute("UPDATE bans SET lifted_at = now() WHERE until <= now() AND lifted_at IS NULL")
+    await tx.execute("DELETE FROM bans WHERE lifted_at < now() - interval '30 days'")
+
+
+async def lifted(tx: db.Tx) -> Sequence[str]:
+    """Addresses that were banned within the month, and are not now."""
+    rows = await tx.fetch("SELECT host(address) AS address FROM bans WHERE lifted_at IS NOT NULL")
+    return [row["address"] for row in rows]
 
 
 async def list(tx: db.Tx) -> Sequence[Ban]:
     """Those in force, the latest first."""
     rows = await tx.fetch(
         """
-        SELECT host(address) AS address, why, banned_at, until FROM bans WHERE until > now() ORDER BY banned_at DESC
+        SELECT host(address) AS address, why, banned_at, until FROM bans WHERE lifted_at IS NULL ORDER BY banned_at DESC
         """
     )
     return db.structs(rows, Ban)

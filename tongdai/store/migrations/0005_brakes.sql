@@ -25,7 +25,8 @@ CREATE TABLE bans (
   address    inet PRIMARY KEY,
   why        text NOT NULL,
   banned_at  timestamptz NOT NULL DEFAULT now(),
-  until      timestamptz NOT NULL
+  until      timestamptz NOT NULL,
+  lifted_at  timestamptz                                                          -- over; kept for a while, for a switch that was not told
 );
 CREATE FUNCTION notify_bans() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
