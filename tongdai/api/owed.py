@@ -34,7 +34,7 @@ class Debts(Struct, frozen=True):
     oldest: Annotated[list[Debt], Meta(description=f"At most {owed.SHOWN} of them.")]
 
 
-class Deliveries(Struct, frozen=True):
+class DeliveriesOwed(Struct, frozen=True):
     """Events that have happened, and have yet to be taken by a callback URL."""
 
     due: int
@@ -46,7 +46,7 @@ class Owed(Struct, frozen=True):
 
     calls: Live
     debts: Debts
-    deliveries: Deliveries
+    deliveries: DeliveriesOwed
 
 
 _owed: dict[str, Any] = operations.says(tag="Events", gives={200: ("What is owed now.", Owed)})
@@ -57,7 +57,7 @@ async def owed_events(request: context.Ask) -> ASGIApp:
     """What is owed.
 
     Every call that began owes its events and its record. While it goes on that is as it should be; once it is over it
-    is a debt, which is settled within seconds. Deliveries are owed until a callback URL has taken them.
+    is a debt, which is settled within seconds. DeliveriesOwed are owed until a callback URL has taken them.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
@@ -68,7 +68,7 @@ async def owed_events(request: context.Ask) -> ASGIApp:
         Owed(
             calls=Live(found.live, found.live_s),
             debts=Debts(found.debts, found.debts_s, told),
-            deliveries=Deliveries(found.due, found.due_s),
+            deliveries=DeliveriesOwed(found.due, found.due_s),
         )
     )
 

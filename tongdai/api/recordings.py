@@ -66,13 +66,13 @@ async def recording(request: context.Ask) -> ASGIApp:
             raise errors.Gone("The recording was lost.")
 
 
-class Deleted(Struct, frozen=True):
+class DeletedRecording(Struct, frozen=True):
     deleted: bool
 
 
 _delete: dict[str, Any] = operations.says(
     tag="Recordings",
-    gives={200: ("It is deleted.", Deleted)},
+    gives={200: ("It is deleted.", DeletedRecording)},
     parameters=(operations.Parameter("token", "The last part of a recording_url.", place="path"),),
     fails=(errors.NotFound, errors.Forbidden, errors.Conflict),
 )
@@ -93,7 +93,7 @@ async def delete_recording(request: context.Ask) -> ASGIApp:
         raise errors.NotFound
     async with here.deps.database.transaction() as tx:  # of a record the API itself may write nothing
         await recordings.delete(tx, principal.domain_uuid, token[1])
-    return answers.json(Deleted(deleted=True))
+    return answers.json(DeletedRecording(deleted=True))
 
 
 async def _record(here: context.Context, text: str) -> cdr.Cdr:
