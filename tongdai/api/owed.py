@@ -57,7 +57,7 @@ async def owed_events(request: context.Ask) -> ASGIApp:
     """What is owed.
 
     Every call that began owes its events and its record. While it goes on that is as it should be; once it is over it
-    is a debt, which is settled within seconds. DeliveriesOwed are owed until a callback URL has taken them.
+    is a debt, which is settled within seconds. Deliveries are owed until a callback URL has taken them.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
