@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
@@ -260,6 +261,25 @@ async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
     assert (row["enabled"], row["disabled_reason"]) == (False, "The endpoint answered 410 Gone.")
     assert [request.path for request in receiver.requests].count("/hook/gone") == 1
     assert await samples.states(database) == ["failed", "delivered", "failed"]
+
+
+async def test_others_are_told_that_a_subscription_was_disabled(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    receiver.answer = lambda request: 410 if request.path == "/hook/gone" else 200
+    gone = await samples.subscribe(database, seal, domain, "ringing", receiver.url + "/gone")
+    await samples.subscribe(database, seal, domain, "endpoint.disabled", receiver.url)
+    await samples.publish(database, samples.event(domain, "ringing"))
+    async with dispatching(database, poll_s=NEVER_S) as dispatcher:
+        dispatcher.wake()
+        await settled(database, "failed", "delivered")
+
+    notice = msgspec.json.decode(receiver.requests[-1].body, type=events.EndpointDisabled)
+    assert (notice.event_domain_uuid, notice.event_name, notice.domain) == (gone, "ringing", domain.name)
+    assert (notice.callback_url, notice.disabled_reason) == (receiver.url + "/gone", "The endpoint answered 410 Gone.")
+    async with database.connection() as tx:
+        logged = await tx.fetch("SELECT seq, name FROM events ORDER BY seq")
+    assert [tuple(row) for row in logged] == [(1, "ringing"), (2, "endpoint.disabled")]
 
 
 async def test_120_hours_of_failures_end_a_subscription(

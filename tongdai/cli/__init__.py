@@ -40,6 +40,7 @@ COMMANDS = {  # by name: module and attribute, a noun's app or a single command;
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
+    "event": ("events:app", "Event subscriptions, and what was delivered to them."),
     "ban": ("bans:app", "Bans: addresses that gave too many wrong SIP passwords."),
     "sandbox": ("sandbox:app", "The sandbox: a simulated carrier, while `tongdai up` runs with it."),
 }

@@ -1,0 +1,103 @@
+"""tongdai event: what was delivered, sent again, tried, from the command line down to a real PostgreSQL."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.test_cli import SECRET, Cli
+from tests.webhooks import samples
+from tests.webhooks.receivers import receiving
+from tongdai import ids
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, deliveries, domains
+
+URL = "https://crm.example.vn/hook"
+
+
+@pytest.fixture
+def cli(database: db.Database) -> Cli:
+    cli = Cli(TONGDAI_DSN=database.dsn, TONGDAI_SECRET=SECRET, TONGDAI_CALLBACK_ALLOW="127.0.0.0/8")
+    cli("domain", "create", cli.domain)
+    return cli
+
+
+async def subscribe(database: db.Database, cli: Cli, url: str = URL) -> tuple[directory.Domain, str]:
+    """The domain, and the id of a subscription to `cdr`."""
+    async with database.connection() as tx:
+        domain = await domains.by_name(tx, cli.domain)
+    return domain, str(await samples.subscribe(database, Seal(SECRET.encode()), domain, "cdr", url))
+
+
+async def give_up(database: db.Database, domain: directory.Domain) -> None:
+    """What is due to the domain has failed."""
+    async with database.transaction() as tx:
+        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=50, lease_s=60)
+        made = deliveries.Attempt(datetime.now(UTC), 500, 7, "")
+        await deliveries.settle(
+            tx, [deliveries.Outcome(each, "failed", 0, made) for each in claimed], disable_after_s=1e9
+        )
+
+
+async def ask(cli: Cli, *args: str) -> Any:
+    return await asyncio.to_thread(cli.json, "event", *args)
+
+
+async def test_what_failed_is_shown_and_sent_again(database: db.Database, cli: Cli) -> None:
+    domain, hook = await subscribe(database, cli)
+    events = [samples.event(domain, "cdr") for _ in range(3)]
+    await samples.publish(database, *events)
+    await give_up(database, domain)
+
+    listed = await ask(cli, "deliveries", hook, "--state", "failed")
+    made = await ask(cli, "deliveries", hook, "--event", str(events[0].event_uuid))
+    one = await asyncio.to_thread(cli, "event", "resend", hook, "--event", str(events[0].event_uuid), "--url", URL)
+    rest = await asyncio.to_thread(cli, "event", "resend", hook, "--since", "2026-01-01")
+
+    assert {each["event_uuid"] for each in listed} == {str(event.event_uuid) for event in events}
+    assert [(each["status"], each["latency_ms"]) for each in made] == [(500, 7)]
+    assert (one, rest) == ("1 deliveries are due now.\n", "2 deliveries are due now.\n")
+    assert len(await ask(cli, "deliveries", hook, "--state", "due")) == 3
+
+
+async def test_a_subscription_is_listed_disabled_and_enabled(database: db.Database, cli: Cli) -> None:
+    _, hook = await subscribe(database, cli)
+    await asyncio.to_thread(cli, "event", "disable", hook, "--reason", "Hợp đồng đã hết.")
+    disabled = await ask(cli, "show", hook)
+    refused = await asyncio.to_thread(cli.refuses, "event", "resend", hook)
+    await asyncio.to_thread(cli, "event", "enable", hook)
+
+    assert (disabled["enabled"], disabled["disabled_reason"]) == (False, "Hợp đồng đã hết.")
+    assert "enable it first" in refused
+    assert [(one["id"], one["enabled"], one["disabled_reason"]) for one in await ask(cli, "list")] == [(hook, True, "")]
+
+
+async def test_a_new_secret_is_shown_once(database: db.Database, cli: Cli) -> None:
+    _, hook = await subscribe(database, cli)
+    rotated = await ask(cli, "rotate-secret", hook)
+
+    assert rotated["secret"].startswith("whsec_")
+    assert rotated["previous_secret_until"]
+    assert rotated["secret"] not in str(await ask(cli, "show", hook))
+
+
+async def test_an_endpoint_is_tried(database: db.Database, cli: Cli) -> None:
+    async with receiving(lambda _: 418) as receiver:
+        _, hook = await subscribe(database, cli, receiver.url)
+        told = await ask(cli, "test", hook)
+
+    assert (told["status"], told["error"]) == (418, "")
+    assert [request.event.customer_id for request in receiver.requests] == ["test"]
+
+
+async def test_what_is_wrong_is_told(database: db.Database, cli: Cli) -> None:
+    _, hook = await subscribe(database, cli)
+    strange = str(ids.new())
+    for verb in ("show", "enable", "disable", "resend", "deliveries", "rotate-secret", "test"):
+        assert strange in await asyncio.to_thread(cli.refuses, "event", verb, strange, code=3)
+    assert "one of failed" in await asyncio.to_thread(cli.refuses, "event", "resend", hook, "--state", "lost")
+    assert "url" in await asyncio.to_thread(cli.refuses, "event", "resend", hook, "--url", "ftp://crm.example.vn/")
+    assert UUID(hook)

@@ -1,0 +1,195 @@
+"""tongdai event: a domain's subscriptions, what was delivered to them, and sending it again."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+from uuid import UUID
+
+import msgspec
+import typer
+
+from tongdai import __version__, errors, ids, settings
+from tongdai.cli import options, session, terminal
+from tongdai.pbx import events, samples
+from tongdai.store import deliveries, delivery_log, outbox, subscriptions
+from tongdai.webhooks.client import Client
+from tongdai.webhooks.guard import Guard
+from tongdai.webhooks.trial import Trial
+
+app = typer.Typer(no_args_is_help=True, help="Event subscriptions, and what was delivered to them.")
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="The subscription's id.", show_default=False)]
+SINCE = typer.Option(help="Events published from then on, UTC.", show_default=False)
+UNTIL = typer.Option(help="And before then, UTC.", show_default=False)
+COLUMNS = "id", "event_name", "callback_url", "enabled", "disabled_reason", "failing_since"
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A subscription without its secrets."""
+
+    id: UUID
+    event_name: str
+    callback_url: str
+    enabled: bool
+    disabled_reason: str
+    failing_since: datetime | None
+    previous_secret_until: datetime | None
+
+
+@app.command("list")
+def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a domain's event subscriptions."""
+    found = session.call(domain, subscriptions.list, session.seal())
+    terminal.many([_shown(one) for one in found], *COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show a subscription: whether it is enabled, and why not."""
+    terminal.one(_shown(_get(domain, subscription)), as_json=as_json)
+
+
+@app.command("deliveries")
+def deliveries_(
+    subscription: Id,
+    *,
+    domain: options.Domain,
+    event: Annotated[
+        UUID | None, typer.Option(help="Show the attempts of this webhook-id alone.", show_default=False)
+    ] = None,
+    state: Annotated[str, typer.Option(help="due, delivered or failed.", show_default=False)] = "",
+    since: Annotated[datetime | None, SINCE] = None,
+    until: Annotated[datetime | None, UNTIL] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
+    as_json: options.Json = False,
+) -> None:
+    """Show what was delivered to a subscription, newest event first.
+
+    Example: tongdai event deliveries 0192f3a4-... --domain sales.example.vn --state failed
+    """
+    _get(domain, subscription)
+    if event:
+        _, _, made = session.call(domain, delivery_log.get, subscription, event)
+        return terminal.many(made, "at", "status", "latency_ms", "error", "callback_url", as_json=as_json)
+    wanted = delivery_log.Filter(
+        state=_one_of(("", *get_args(deliveries.State)), state),
+        since=_utc(since) or delivery_log.FIRST,
+        until=_utc(until) or delivery_log.LAST,
+    )
+    found = session.call(domain, delivery_log.page, subscription, wanted, limit=limit, before=2**63 - 1)
+    columns = "event_uuid", "event_name", "created_at", "state", "attempts", "status", "error", "due_at"
+    return terminal.many(found, *columns, as_json=as_json)
+
+
+@app.command()
+def resend(
+    subscription: Id,
+    *,
+    domain: options.Domain,
+    event: Annotated[UUID | None, typer.Option(help="Only the event of this webhook-id.", show_default=False)] = None,
+    state: Annotated[
+        str,
+        typer.Option(help="failed, delivered, or unsent: what it missed while disabled; all: all.", show_default=True),
+    ] = "failed",
+    since: Annotated[datetime | None, SINCE] = None,
+    until: Annotated[datetime | None, UNTIL] = None,
+    url: Annotated[str | None, typer.Option(help="Send there instead.", show_default=False)] = None,
+) -> None:
+    """Send events again: one, or all of a state and time. Body and webhook-id stay.
+
+    Example: tongdai event resend 0192f3a4-... --domain sales.example.vn --since 2026-11-20
+    """
+    if url:
+        _guard().acceptable(url, "url")
+    if event:
+        done = session.call(domain, delivery_log.resend_one, subscription, event, url)
+    else:
+        choices = get_args(delivery_log.Choice)
+        selection = delivery_log.Selection(
+            states=choices if state == "all" else (_one_of(choices, state),),
+            since=_utc(since) or delivery_log.FIRST,
+            until=_utc(until) or delivery_log.LAST,
+        )
+        done = session.call(domain, delivery_log.resend, subscription, selection, url)
+    terminal.say(f"{done.count} deliveries are due now.")
+    if done.next:
+        terminal.aside(f"There are more: go on with --since {done.next.astimezone(UTC):%Y-%m-%dT%H:%M:%S}")
+
+
+@app.command("test")
+def try_(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Send a sample event to a subscription now, and show what its endpoint said."""
+    one = _get(domain, subscription)
+    terminal.one(asyncio.run(_try(one, domain)), as_json=as_json)
+
+
+@app.command()
+def rotate_secret(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Replace a subscription's secret; deliveries are signed by both for 24 hours."""
+    one = session.call(domain, subscriptions.rotate_secret, session.seal(), subscription)
+    terminal.one(_shown(one), as_json=as_json, secret=one.secret)
+    terminal.once("secret")
+
+
+@app.command()
+def enable(subscription: Id, *, domain: options.Domain) -> None:
+    """Enable a subscription, as if it had never failed."""
+    session.call(domain, subscriptions.enable, subscription)
+    terminal.say(f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state unsent")
+
+
+@app.command()
+def disable(
+    subscription: Id,
+    *,
+    domain: options.Domain,
+    reason: Annotated[str, typer.Option(help="What its owner is to read.")] = "Disabled by the operator.",
+) -> None:
+    """Disable a subscription; what is still due to it is given up."""
+    session.call(domain, subscriptions.disable, subscription, reason.strip() or "Disabled by the operator.")
+    terminal.say(f"Disabled {subscription}.")
+
+
+def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
+    return session.call(domain, subscriptions.get, session.seal(), subscription)
+
+
+async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:
+    name = next((name for name in events.NAMES if name == one.event_name), None)
+    if name is None and one.event_name != events.DISABLED:
+        raise errors.Invalid(f"there is no event {one.event_name!r}", field="event")
+    at = datetime.now(UTC)
+    event: events.Event | events.Notice = (
+        samples.sample(one.domain_uuid, domain, name, ids.new())
+        if name
+        else samples.notice(one.domain_uuid, domain, one.subscription_uuid, one.callback_url, at)
+    )
+    async with Client(_guard(), __version__) as client:
+        return await Trial(client).send(one, event.event_uuid, outbox.encoded(event))
+
+
+def _guard() -> Guard:
+    known = settings.load()
+    return Guard([*settings.networks(known.callback_allow), *(("127.0.0.0/8", "::1/128") if known.sandbox else ())])
+
+
+def _one_of(choices: tuple[Any, ...], text: str) -> Any:
+    if text not in choices:
+        raise errors.Invalid(f"one of {', '.join(filter(None, choices))} is needed", field="state")
+    return text
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(tzinfo=UTC)
+
+
+def _shown(one: subscriptions.Subscription) -> Shown:
+    return Shown(
+        one.subscription_uuid,
+        one.event_name,
+        one.callback_url,
+        one.enabled,
+        one.disabled_reason,
+        one.failing_since,
+        one.previous_secret_until,
+    )
