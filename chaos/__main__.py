@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from chaos import asterisk, controller, frozen, link, postgres, recordings, rolling
+from chaos import asterisk, controller, disk, frozen, link, postgres, recordings, rolling
 from chaos.report import Figure, table
 
 LIMIT_S = 300.0  # a scenario that takes longer is broken
@@ -21,6 +21,7 @@ ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "postgres": postgres.main,
     "frozen": frozen.main,
     "link": link.main,
+    "disk": disk.main,
     "rolling": rolling.main,
     "recordings": recordings.main,
 }

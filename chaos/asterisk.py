@@ -82,5 +82,5 @@ async def _called(on: stand.Stand) -> float:
 
 
 async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
-    async with stand.private() as on:
+    async with stand.given() as on:
         return await run(on, size)

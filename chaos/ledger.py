@@ -92,9 +92,10 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio."""
+    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio. `at` in Unix seconds."""
 
     call: UUID
+    at: float
     status: int
     seconds: float
     billsec: int
@@ -102,12 +103,13 @@ class Played(msgspec.Struct, frozen=True):
 
 class Story(msgspec.Struct, frozen=True):
     """What was done. `cuts`: when every call that was up ended, as Asterisk was killed; `away`: from when to when new
-    calls could be refused. Unix seconds. `names`: the events subscribed.
+    calls could be refused; `deaf`: when recordings were out of reach. Unix seconds. `names`: the events subscribed.
     """
 
     names: tuple[str, ...] = ("ringing", "answered", "hangup", "cdr")
     cuts: tuple[float, ...] = ()
     away: tuple[tuple[float, float], ...] = ()
+    deaf: tuple[tuple[float, float], ...] = ()
 
 
 class Books(msgspec.Struct, frozen=True):
@@ -302,6 +304,8 @@ def _inverted(due: Iterable[Event], first: dict[str, Delivery]) -> list[str]:
 
 def _recordings(books: Books, faults: dict[str, list[str]]) -> None:
     for played in books.played:
+        if any(since <= played.at <= to for since, to in books.story.deaf):
+            continue
         if played.status != 200:
             faults["unplayable"].append(f"{played.call} ({played.status})")
         elif abs(played.seconds - played.billsec) > RECORDED_S:

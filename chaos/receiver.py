@@ -42,7 +42,7 @@ class Receiver:
         told = msgspec.json.decode(body, type=events.Body)
         if told.recording_url:
             status, seconds = await _heard(told.recording_url)
-            _write(self._played, Played(told.conversation_id, status, seconds, told.billsec))
+            _write(self._played, Played(told.conversation_id, at, status, seconds, told.billsec))
         return web.Response(status=204)
 
 

@@ -62,5 +62,5 @@ async def _without_asterisk(on: stand.Stand, size: Size) -> None:
 
 
 async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
-    async with stand.private(recording=True) as on:
+    async with stand.given(recording=True) as on:
         return await run(on, size)

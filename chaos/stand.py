@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +71,10 @@ class Stand:
     def was_away(self, since: float) -> None:
         """From then until now new calls could be refused. Unix seconds."""
         self.story = msgspec.structs.replace(self.story, away=(*self.story.away, (since - 0.1, time.time())))
+
+    def was_deaf(self, since: float, more_s: float) -> None:
+        """From then until now recordings were out of reach, or cut short; they are told of for so long after."""
+        self.story = msgspec.structs.replace(self.story, deaf=(*self.story.deaf, (since, time.time() + more_s)))
 
     async def kill_asterisk(self) -> None:
         """kill -9: it is gone, and every call that was up has ended."""
@@ -338,16 +342,18 @@ async def receiving(folder: Path) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def private(size: int = 10, *, recording: bool = False, **settings: str) -> AsyncIterator[Stand]:
-    """`tongdai up` with all of its own, a company of `size` extensions, and their phones.
-
-    All of it is gone afterwards, but for the books and logs of a run that went wrong.
+async def private(
+    size: int = 10, *, recording: bool = False, prepare: Callable[[Path], None] = lambda _: None, **settings: str
+) -> AsyncIterator[Stand]:
+    """`tongdai up` with all of its own, a company of `size` extensions, and their phones; `prepare` gets the data
+    folder before. All of it is gone afterwards, but for the books and logs of a run that went wrong.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     own = {"callback_allow": "127.0.0.0/8", "ari": f"127.0.0.1:{quiet_port()}", **settings}
     stand = Stand(folder, Instance(folder, sandbox=False, **own))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
         stack.push_async_callback(stand.instance.end)
+        prepare(stand.instance.data)
         await stand.instance.start()
         await _people(stack, stand, size, recording=recording)
         yield stand
@@ -385,7 +391,7 @@ class Given(Stand):
 
 
 @asynccontextmanager
-async def given(size: int = 10, *, is_up: bool = True) -> AsyncIterator[Given]:
+async def given(size: int = 10, *, recording: bool = False, is_up: bool = True) -> AsyncIterator[Given]:
     """`tongdai up` on a PostgreSQL and an Asterisk of ours; without `is_up` they are there, and tongdai is not."""
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     stand = Given(folder, Instance(folder, sandbox=False))
@@ -394,7 +400,7 @@ async def given(size: int = 10, *, is_up: bool = True) -> AsyncIterator[Given]:
         stack.push_async_callback(stand.instance.end)
         if is_up:
             await stand.instance.start()
-            await _people(stack, stand, size, recording=False)
+            await _people(stack, stand, size, recording=recording)
         yield stand
 
 

@@ -26,6 +26,7 @@ from tongdai.engine.engine import Engine, Place
 from tongdai.engine.leader import Leader
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
+from tongdai.engine.volumes import Volumes
 from tongdai.private import Ground
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
@@ -246,7 +247,14 @@ async def _engine(
         await engine.load()
         await provisioner.now()
 
-    steering = (engine.switch.run, recovery.run, desk.run, provisioner.run)
+    watched = {
+        "data": settings.data,
+        "journal": place.journal.parent,
+        "spool": place.spool,
+        "recordings": place.recordings,
+    }
+    volumes = Volumes(watched, place.journal, lambda: engine.arrivals)
+    steering = (engine.switch.run, recovery.run, desk.run, provisioner.run, volumes.run)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
     logs = _own_logs(settings)
     keeping = lambda: housekeeping.run(database, place.recordings, days, logs)  # noqa: E731 -- one of those that run

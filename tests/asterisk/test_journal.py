@@ -142,6 +142,21 @@ def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
     assert read_all(path, place)[0] == [3]
 
 
+def test_a_journal_that_cannot_be_read_for_a_while_goes_on_where_it_was(tmp_path: Path) -> None:
+    (folder := tmp_path / "cel").mkdir()
+    path = folder / "journal.jsonl"
+    append(path, line(1))
+    _, place = read_all(path, Place())
+    folder.rename(away := tmp_path / "away")
+    folder.touch()  # a file where the folder was
+    assert journal.read(path, place) == ([], place)
+    assert journal.end(path) == Place()
+    folder.unlink()
+    away.rename(folder)
+    append(path, line(2))
+    assert read_all(path, place)[0] == [2]
+
+
 @given(st.lists(st.integers(1, 300), max_size=12), st.sets(st.integers(0, 20), max_size=3))
 def test_however_it_is_written_and_rotated_every_entry_is_read_once(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rotations: set[int]

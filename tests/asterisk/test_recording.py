@@ -169,10 +169,25 @@ async def test_a_part_that_is_no_sound_is_said_and_kept(
     monkeypatch.setattr(recording, "CLOSING_S", 0.05)
     part(spool, "1-1", sound(1))
     (spool / f"{CALL.hex}-2-1.wav").write_bytes(b"\0" * 500)
-    with pytest.raises(OSError, match="is no recording"):
+    with pytest.raises(OSError, match="cannot be made"):
         await recording.finish(spool, [CALL], target)
     assert not target.exists()
     assert len(list(spool.iterdir())) == 2
+
+
+async def test_parts_that_are_no_sound_are_said_and_leave_no_draft(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full volume took the headers."""
+    monkeypatch.setattr(recording, "SILENT_S", 0.0)
+    monkeypatch.setattr(recording, "CLOSING_S", 0.0)
+    torn = [part(spool, name, sound(3)) for name in ("1-a", "2-b")]
+    for each in torn:
+        each.write_bytes(bytes(4096))
+    with pytest.raises(OSError, match="cannot be made"):
+        await recording.finish(spool, [CALL], target)
+    assert [*target.parent.iterdir()] == []
+    assert all(each.exists() for each in torn)
 
 
 async def test_what_was_recorded_after_the_cut_does_not_count(spool: Path, target: Path) -> None:

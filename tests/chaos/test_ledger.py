@@ -32,7 +32,7 @@ def good() -> Books:
         [answered],
         told,
         [Delivery(str(event.id), event.hash, 1001.0 + event.seq, is_signed=True) for event in told],
-        [Played(answered.cdr_uuid, 200, 19.5, 20)],
+        [Played(answered.cdr_uuid, 1024.0, 200, 19.5, 20)],
     )
 
 
@@ -123,6 +123,11 @@ def test_a_call_that_a_killed_asterisk_cut_off_lasted_until_then() -> None:
     )
     assert ledger.compare(cut).is_clean
     assert ledger.compare(replace(cut, records=[replace(books.records[0], billsec=20)])).faults["billsec"]
+
+
+def test_a_recording_that_was_out_of_reach_could_not_play() -> None:
+    books = FAULTS["unplayable"](good())
+    assert ledger.compare(replace(books, story=replace(books.story, deaf=((1023.0, 1025.0),)))).is_clean
 
 
 def test_a_call_that_was_over_before_a_kill_is_none_of_its() -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from chaos import asterisk, controller, frozen, link, postgres, recordings, rolling, stand
+from chaos import asterisk, controller, disk, frozen, link, postgres, recordings, rolling, stand
 from chaos.report import Figure
 
 
@@ -18,7 +18,7 @@ async def private() -> AsyncIterator[stand.Stand]:
 @pytest.fixture(scope="module")
 async def given() -> AsyncIterator[stand.Given]:
     """One whose PostgreSQL and Asterisk are behind proxies."""
-    async with stand.given(4) as made:
+    async with stand.given(4, recording=True) as made:
         yield made
 
 
@@ -31,16 +31,21 @@ async def test_callers_do_not_notice_a_killed_controller(private: stand.Stand) -
     kept(await controller.run(private, controller.Size(kills=2, rate=3, talk_s=3, pause_s=0.5, repeats=False)))
 
 
-async def test_calls_of_a_killed_asterisk_are_recorded_as_they_were(private: stand.Stand) -> None:
-    kept(await asterisk.run(private, asterisk.Size(kills=1, live=5, quiet_s=4)))
+async def test_calls_of_a_killed_asterisk_are_recorded_as_they_were(given: stand.Given) -> None:
+    kept(await asterisk.run(given, asterisk.Size(kills=1, live=5, quiet_s=4)))
 
 
 async def test_a_frozen_controller_does_not_hurt_sip(private: stand.Stand) -> None:
     kept(await frozen.run(private, frozen.Size(frozen_s=2, rate=4, talk_s=1)))
 
 
-async def test_recordings_outlive_tongdai_and_asterisk(private: stand.Stand) -> None:
-    kept(await recordings.run(private, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3, cut_s=3)))
+async def test_calls_go_on_while_nothing_can_be_written(private: stand.Stand) -> None:
+    size = disk.Size(full_s=1, rate=4, talk_s=1)
+    kept(await disk.run(private, size, disk.NO_FOLDER, is_full=False))
+
+
+async def test_recordings_outlive_tongdai_and_asterisk(given: stand.Given) -> None:
+    kept(await recordings.run(given, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3, cut_s=3)))
 
 
 async def test_calls_go_on_while_postgresql_is_away(given: stand.Given) -> None:

@@ -100,7 +100,10 @@ def _rotated(path: Path, place: Place) -> list[Path]:
     """The file of the place, when it is no longer the journal."""
     if place.inode in (0, end(path).inode):
         return []
-    beside = [file for file in os.scandir(path.parent) if file.name.startswith(path.name)]
+    try:
+        beside = [file for file in os.scandir(path.parent) if file.name.startswith(path.name)]
+    except OSError:
+        return []
     return [Path(file) for file in beside if file.inode() == place.inode]
 
 
@@ -111,7 +114,7 @@ def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
             offset = place.offset if status.st_ino == place.inode and status.st_size >= place.offset else 0
             file.seek(offset)
             data = file.read(CHUNK)
-    except FileNotFoundError:
+    except OSError:  # not there, or not readable now: engine.volumes tells of it
         return [], place
     whole = data[: data.rfind(b"\n") + 1]
     if not whole and len(data) == CHUNK:  # no line is so long: a crash left it
@@ -159,7 +162,7 @@ def end(path: Path) -> Place:
     """The end of the journal as it is now."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return Place()
     return Place(status.st_ino, status.st_size)
 

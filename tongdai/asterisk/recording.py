@@ -95,10 +95,15 @@ def _write(spoken: list[Path], target: Path) -> None:
         spoken[0].rename(target)
         return
     draft = target.with_suffix(".part")
-    with wave.open(str(draft), "wb") as whole:
-        for part in spoken:
-            _append(part, whole)
-    draft.replace(target)
+    try:
+        with wave.open(str(draft), "wb") as whole:
+            for part in spoken:
+                _append(part, whole)
+        draft.replace(target)
+    except (wave.Error, EOFError) as reason:  # of a part that is none, or of a draft that has nothing
+        raise OSError(f"{target.name} cannot be made: {reason}") from reason
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _shorten(part: Path) -> None:
@@ -113,14 +118,11 @@ def _shorten(part: Path) -> None:
 
 
 def _append(part: Path, whole: wave.Wave_write) -> None:
-    try:
-        with wave.open(str(part), "rb") as piece:
-            if whole.getnframes() == 0:
-                whole.setparams(piece.getparams())
-            while frames := piece.readframes(65_536):
-                whole.writeframesraw(frames)
-    except (wave.Error, EOFError) as reason:
-        raise OSError(f"{part.name} is no recording: {reason}") from reason
+    with wave.open(str(part), "rb") as piece:
+        if whole.getnframes() == 0:
+            whole.setparams(piece.getparams())
+        while frames := piece.readframes(65_536):
+            whole.writeframesraw(frames)
 
 
 def _repair(part: Path) -> None:

@@ -45,6 +45,7 @@ from tongdai.store import calls, db, ring_groups
 log = structlog.get_logger()
 
 RETRY_S = 0.5
+JUST_NOW = timedelta(seconds=1)
 UNALLOCATED, FAILED = 1, 41  # Q.850
 
 
@@ -74,6 +75,7 @@ class Engine:
         self.on_link: Callable[[Standing], Awaitable[None]] | None = None
         self.ledger = Ledger(database, place.node, published)
         self.mailboxes: dict[UUID, Mailbox] = {}
+        self.arrivals = 0  # calls that we heard of as they arrived, so far
         self._merged: dict[UUID, UUID] = {}  # consultations, and the call each became part of
         self._wanted: dict[UUID, Yield] = {}  # consultations that are to become part of another call
         self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
@@ -111,6 +113,7 @@ class Engine:
         if mailbox is None:
             if not isinstance(signal, Arrived):
                 return
+            self.arrivals += signal.at > datetime.now(UTC) - JUST_NOW
             mailbox = self._new(call_uuid)
         mailbox.put(signal)
 
@@ -332,7 +335,7 @@ class Engine:
                 self._place.spool, [call.call_uuid, *call.merged], self._place.recordings / file
             )
             found = found or (self._place.recordings / file).exists()
-        except OSError:
+        except Exception:  # whatever it is: the cdr event must not wait for it for ever
             log.exception("recording.lost", call_id=str(call.call_uuid))
             return RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
         return RecordingFinished(call.channel, datetime.now(UTC), file if found else "")

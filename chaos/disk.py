@@ -1,0 +1,164 @@
+"""A full disk stops no call: what cannot be written is missed, told within half a minute, and goes on afterwards.
+
+The journal's volume fills up, then those of recordings, each a small one of its own (a tmpfs: root).
+Without root, and in short: the folders are taken away, so that nothing can be written there.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from chaos import stand
+from chaos.report import Figure, at_most
+from tests.until import until
+
+ALARM_S = 30.0
+VOLUMES = {"asterisk/log/cel-custom": "4m", "asterisk/spool/recording": "32m", "recordings": "32m"}
+FREE, SILENT = 'tongdai_volume_free_ratio{{volume="{}"}}', "tongdai_journal_silent"
+FULL = 0.05
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much of it: how long each stays full."""
+
+    full_s: float = 60.0
+    rate: float = 5.0
+    talk_s: float = 5.0
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A way to make it impossible to write there, and to make it possible again."""
+
+    begin: Callable[[Path], None]
+    end: Callable[[Path], None]
+
+
+async def run(on: stand.Stand, size: Size, fault: Fault, *, is_full: bool) -> list[Figure]:
+    data = on.instance.data
+    journal, spool, kept = (data / name for name in VOLUMES)
+    figures = []
+    async with on.calls(size.rate, size.talk_s) as callers:
+        await callers.talking(2)
+        figures += await _without(on, "journal", [journal], size, fault, is_full=is_full)
+        figures += await _without(on, "recordings", [spool, kept] if is_full else [kept], size, fault, is_full=is_full)
+        await callers.answering(2)
+        await callers.stop(size.talk_s + 40)
+    await on.settled(60)
+    return [*figures, *(await on.audited()).figures()]
+
+
+async def _without(
+    on: stand.Stand, what: str, folders: list[Path], size: Size, fault: Fault, *, is_full: bool
+) -> list[Figure]:
+    """So long nothing can be written to these folders; then the journal goes on."""
+    written = on.instance.data / "asterisk" / "log" / "cel-custom" / "journal.jsonl"
+    began, since = time.monotonic(), time.time()
+    for folder in folders:
+        fault.begin(folder)
+    try:
+        figures = [at_most(f"{what} full: told by a metric", await _told(on, what, is_full=is_full), ALARM_S)]
+        if what == "journal":
+            await until(lambda: _is(on, SILENT, 1.0), 60)
+            figures += [at_most("calls that the journal misses: told", time.monotonic() - began, ALARM_S)]
+        else:
+            before = written.stat().st_size
+            await until(lambda: written.stat().st_size > before, 30)
+            figures += [Figure("recordings full: the journal goes on", "yes", "yes")]
+        await asyncio.sleep(max(0.0, began + size.full_s - time.monotonic()))
+    finally:
+        for folder in folders:
+            fault.end(folder)
+    if what == "recordings":
+        on.was_deaf(since - 0.5, size.talk_s + 5)
+    await until(lambda: _is(on, SILENT, 0.0), 60)
+    return figures
+
+
+async def _told(on: stand.Stand, what: str, *, is_full: bool) -> float:
+    """Seconds until a metric says that it is full; where nothing is, there is nothing to tell."""
+    began = time.monotonic()
+    if is_full:
+        await until(lambda: _below(on, FREE.format(what), FULL), 60)
+    return time.monotonic() - began
+
+
+async def _is(on: stand.Stand, metric: str, value: float) -> bool:
+    return await on.metric(metric) == value
+
+
+async def _below(on: stand.Stand, metric: str, value: float) -> bool:
+    found = await on.metric(metric)
+    return found is not None and found < value
+
+
+# --- faults
+
+
+def fill(folder: Path) -> None:
+    """Not a byte is free."""
+    with (folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def take_away(folder: Path) -> None:
+    """Whatever is written there fails: it is no folder any more."""
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}.away"))
+    folder.touch()
+
+
+def give_back(folder: Path) -> None:
+    folder.unlink()
+    away = folder.with_name(f"{folder.name}.away")
+    away.rename(folder) if away.exists() else folder.mkdir()
+
+
+FULL_VOLUME = Fault(fill, lambda folder: (folder / "filler").unlink())
+NO_FOLDER = Fault(take_away, give_back)
+
+
+def mount(data: Path) -> None:
+    """Each on a volume of its own."""
+    for name, size in VOLUMES.items():
+        (data / name).mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(data / name)]
+        subprocess.run(command, check=True)
+
+
+async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
+    """In a mount namespace of its own, in a process of its own: its mounts go with it."""
+    if os.geteuid() != 0:
+        return [Figure("full volumes", "not run: needs root, for mounts of its own")]
+    given = msgspec.json.encode(size).decode()
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m", "chaos.disk", given),
+        stdout=subprocess.PIPE,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    lines = said.decode().splitlines()
+    print("\n".join(lines[:-1]), flush=True)
+    return msgspec.json.decode(lines[-1], type=list[Figure])
+
+
+async def inside(size: Size) -> None:
+    """What it found is the last line of what it says."""
+    async with stand.private(recording=True, prepare=mount) as on:
+        figures = await run(on, size, FULL_VOLUME, is_full=True)
+    print(msgspec.json.encode(figures).decode())
+
+
+if __name__ == "__main__":
+    asyncio.run(inside(msgspec.json.decode(sys.argv[1], type=Size)))
