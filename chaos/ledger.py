@@ -330,11 +330,6 @@ def read(folder: Path) -> Books:
     )
 
 
-def delivered(folder: Path) -> set[str]:
-    """Ids of what has arrived so far."""
-    return {delivery.id for delivery in _lines(folder / "deliveries.jsonl", Delivery)}
-
-
 def calls_of(accounts: Iterable[Path]) -> list[Call]:
     """SIPp's accounts as calls, in the order they were offered."""
     calls: dict[str, Call] = {}

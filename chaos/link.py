@@ -13,7 +13,7 @@ from chaos import ledger, stand
 from chaos.callers import Callers
 from chaos.report import Figure, at_most, none
 
-RELINKED_S, NOTICED_S, SILENT_S = 3.0, 6.0, 3.0
+RELINKED_S, NOTICED_S, SILENT_S, SETTLED_S = 3.0, 6.0, 3.0, 30.0
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         noticed = [await _half_open(on, callers, size.half_open_s, gaps) for _ in range(size.half_open)]
         print(f"  half open: noticed after {', '.join(f'{one:.1f} s' for one in noticed)}", flush=True)
         await callers.stop(size.talk_s + 60)
-    await on.settled(40)
+    settled = await on.settled(60)
     verdict = await on.audited()
     return [
         Figure("links cut off or closed", str(size.cuts)),
@@ -45,6 +45,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         Figure("half-open links", f"{size.half_open}, {size.half_open_s:.0f} s each"),
         at_most("a half-open link is noticed, slowest", max(noticed), NOTICED_S),
         none(f"callers who heard nothing for {SILENT_S:.0f} s meanwhile", _silent(on, gaps), is_timed=True),
+        at_most("then every call is recorded and told", settled, SETTLED_S),
         *verdict.figures(),
     ]
 

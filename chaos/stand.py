@@ -159,26 +159,28 @@ class Stand:
     # --- the books
 
     async def settled(self, within_s: float, *, repeats: bool = False) -> float:
-        """Seconds until no call was live in the books and every event had been delivered; with `repeats`, also what
-        was under way when we killed its dispatcher: the lease of that has to end first.
+        """Seconds until no call was live in the books, every call that was answered had a record and every event had
+        been delivered; with `repeats`, also what was under way when we killed its dispatcher: its lease ends first.
 
         Whatever is not there within that time, the ledger will tell.
         """
         began = time.monotonic()
         async with opened(self.dsn) as database:
-
-            async def is_quiet() -> bool:
-                async with database.connection() as tx:
-                    if await tx.fetchval("SELECT count(*) FROM calls"):
-                        return False
-                    if repeats:
-                        return await deliveries.count_owed(tx) == 0
-                    told = {str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")}
-                return told <= ledger.delivered(self.run)
-
-            while not await is_quiet() and time.monotonic() < began + within_s:
-                await asyncio.sleep(0.1)
+            while not await self._is_quiet(database, repeats=repeats) and time.monotonic() < began + within_s:
+                await asyncio.sleep(0.2)
         return time.monotonic() - began
+
+    async def _is_quiet(self, database: db.Database, *, repeats: bool) -> bool:
+        books = ledger.read(self.run)
+        answered = {call.call_id for call in books.calls if call.answered}
+        async with database.connection() as tx:
+            if await tx.fetchval("SELECT count(*) FROM calls"):
+                return False
+            if repeats and await deliveries.count_owed(tx):
+                return False
+            recorded = {row["id"] for row in await tx.fetch("SELECT id FROM cdr_ids")}
+            told = {str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")}
+        return answered <= recorded and told <= {delivery.id for delivery in books.deliveries}
 
     def played(self) -> Sequence[ledger.Played]:
         """The recordings that the subscriber has heard so far."""
