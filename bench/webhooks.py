@@ -175,8 +175,8 @@ async def owed(database: db.Database) -> int:
 # --- the contests
 
 
-async def bare(port: int, count: int) -> float:
-    """Posts a second of 64 tasks that only sign and post; CPU of the same kind as ours, nothing stored."""
+async def bare(port: int, count: int) -> tuple[float, float]:
+    """Posts a second of 64 tasks that only sign and post, and microseconds of CPU each; nothing is stored."""
     bodies = iter([body for call in calls([directory.Domain(ids.new(), "x.vn")], count // 4) for body in call])
     key = bytes(32)
     connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
@@ -190,13 +190,13 @@ async def bare(port: int, count: int) -> float:
                 async with web.post(f"http://127.0.0.1:{port}/hook", data=body, headers=headers) as answer:
                     await answer.read()
 
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         await asyncio.gather(*(work() for _ in range(64)))
-        return count / (time.perf_counter() - started)
+        return count / (time.perf_counter() - started), (time.process_time() - busy) / count * 1e6
 
 
-async def ours(database: db.Database, client: Client, of: list[directory.Domain], count: int) -> float:
-    """Deliveries a second, preloaded, until the last outcome is stored."""
+async def ours(database: db.Database, client: Client, of: list[directory.Domain], count: int) -> tuple[float, float]:
+    """Deliveries a second, preloaded, until the last outcome is stored; and microseconds of our CPU each."""
     batch: list[events.Event] = []
     for call in calls(of, count // 4):
         batch += call
@@ -207,14 +207,14 @@ async def ours(database: db.Database, client: Client, of: list[directory.Domain]
     async with database.connection() as tx:
         await tx.execute("ANALYZE")
     dispatcher = Dispatcher(database, SEAL, client)
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     running = asyncio.create_task(dispatcher.run())
     while await owed(database):  # noqa: ASYNC110  only the database knows
         await asyncio.sleep(0.02)
-    taken = time.perf_counter() - started
+    taken, busy = time.perf_counter() - started, time.process_time() - busy
     dispatcher.stop()
     await running
-    return count / taken
+    return count / taken, busy / count * 1e6
 
 
 async def latencies(
@@ -264,14 +264,15 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
             )
             for _ in range(ROUNDS)
         ]
-        limit, many, one = (statistics.median(column) for column in zip(*rates, strict=True))
+        runs = zip(*rates, strict=True)
+        limit, many, one = ([statistics.median(part) for part in zip(*run, strict=True)] for run in runs)
         table(
             f"Webhooks: {count} deliveries preloaded, median of {ROUNDS} rounds",
-            ("", "a second", "of the loop (G7)"),
+            ("", "a second", "of the loop (G7)", "CPU each", "the loop's / this"),
             [
-                ("bare aiohttp loop, 64 in flight, nothing stored", f"{limit:.0f}", "1"),
-                ("tongdai, 16 endpoints, every outcome stored", f"{many:.0f}", f"{many / limit:.2f}"),
-                ("tongdai, one endpoint", f"{one:.0f}", f"{one / limit:.2f}"),
+                ("bare aiohttp loop, 64 in flight, nothing stored", *_beside(limit, limit)),
+                ("tongdai, 16 endpoints, every outcome stored", *_beside(many, limit)),
+                ("tongdai, one endpoint", *_beside(one, limit)),
             ],
         )
         calm, came = await latencies(database, client, good, spread, rate=200, seconds=10)
@@ -286,6 +287,11 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
             ],
         )
     await database.close()
+
+
+def _beside(run: Sequence[float], limit: Sequence[float]) -> tuple[str, str, str, str]:
+    (rate, cpu), (most, least) = run, limit
+    return f"{rate:.0f}", f"{rate / most:.2f}", f"{cpu:.0f} µs", f"{least / cpu:.2f}"
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
