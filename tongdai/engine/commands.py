@@ -190,7 +190,7 @@ class Desk:
         begun = beginning.click_to_call(first, command, new_token(), scene, phones)
         if isinstance(begun, Refuse):
             if begun.stop:
-                self._engine.note_stop(directory.domain, command.ext, command.phone, begun.stop)
+                self._engine.note_stop(directory.domain.domain_uuid, command.ext, command.phone, begun.stop)
             raise _refused(begun)
         return begun
 

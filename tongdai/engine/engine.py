@@ -29,12 +29,13 @@ from tongdai.pbx import step as steps
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Record, Rotate
 from tongdai.pbx.brakes import Stop
 from tongdai.pbx.call import Call, Stage
-from tongdai.pbx.directory import Directory, Domain
+from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import Scene
 from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
     AttendedTransferred,
+    BlindTransferred,
     RecordingFinished,
     Signal,
     Unattended,
@@ -205,8 +206,8 @@ class Engine:
             await self.ledger.commit(step, is_urgent=_is_waited_for(step))
             self._log(before, step, signal)
         if step.stop:
-            domain = (await self.directories.get(step.call.domain_uuid)).domain
-            self.note_stop(domain, step.call.extension, step.call.dialled, step.stop)
+            number = signal.dialled if isinstance(signal, Arrived | BlindTransferred) else step.call.dialled
+            self.note_stop(step.call.domain_uuid, step.call.extension, number, step.stop)
         for action in step.actions:
             await self._act(step.call, action)
         self.moved(step.call)
@@ -241,9 +242,14 @@ class Engine:
         usage = await self.outgoing.usage(domain, self.floor.calls(domain.domain_uuid), now)
         return self.floor.scene(directory, usage, now)
 
-    def note_stop(self, domain: Domain, extension: str, number: str, why: Stop) -> None:
-        """A call out met a limit."""
-        self._spawn(self.outgoing.stopped(domain, extension, number, why), "stopped")
+    def note_stop(self, domain_uuid: UUID, extension: str, number: str, why: Stop) -> None:
+        """A call out met a limit; nothing waits for what becomes of that."""
+        self._spawn(self._stopped(domain_uuid, extension, number, why), "stopped")
+
+    async def _stopped(self, domain_uuid: UUID, extension: str, number: str, why: Stop) -> None:
+        with contextlib.suppress(errors.Unavailable, errors.NotFound):
+            directory = await self.directories.get(domain_uuid)
+            await self.outgoing.stopped(directory.domain, extension, number, why)
 
     async def _arrive(self, arrived: Arrived) -> Step:
         directory = await self.directories.of(arrived)
