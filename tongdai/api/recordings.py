@@ -91,7 +91,7 @@ async def delete_recording(request: context.Ask) -> ASGIApp:
     token = _TOKEN.fullmatch(request.path_params["token"])
     if token is None:
         raise errors.NotFound
-    async with here.deps.database.transaction() as tx:  # of a record the API itself may write nothing
+    async with here.tenants.transaction(principal.domain_uuid) as tx:
         await recordings.delete(tx, principal.domain_uuid, token[1])
     return answers.json(DeletedRecording(deleted=True))
 

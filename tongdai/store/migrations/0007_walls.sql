@@ -46,4 +46,5 @@ GRANT UPDATE ON subscriptions TO tongdai_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries TO tongdai_tenant;
 GRANT SELECT ON attempts TO tongdai_tenant;
 GRANT SELECT, INSERT ON events TO tongdai_tenant;                -- samples
+GRANT UPDATE (recording_status) ON cdrs TO tongdai_tenant;
 GRANT UPDATE (event_seq) ON domains TO tongdai_tenant;
