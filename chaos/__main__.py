@@ -52,4 +52,7 @@ if __name__ == "__main__":
     chosen = sys.argv[1:] or list(ALL)
     if unknown := set(chosen) - set(ALL):
         sys.exit(f"no scenario named {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
-    sys.exit(uvloop.run(several(chosen)))
+    try:
+        sys.exit(uvloop.run(several(chosen)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("interrupted; nothing of it is left")

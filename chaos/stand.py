@@ -445,6 +445,9 @@ async def kept_if_wrong(stand: Stand) -> AsyncIterator[None]:
     try:
         yield
         is_right = stand.is_right
+    except asyncio.CancelledError:  # Ctrl-C
+        is_right = True
+        raise
     finally:
         logs = stand.instance.data / "asterisk" / "log"
         if not is_right and logs.exists():

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from chaos import __main__ as chaos
 from tests import commands_page
 from tests.cli.conftest import free_address
 from tests.until import until
@@ -94,6 +95,15 @@ def test_every_setting_and_file_that_pages_name_is_there() -> None:
         assert set(re.findall(r"TONGDAI_[A-Z_]+[A-Z]", text)) <= variables, page
         for file in re.findall(r"(?<![\w/.])((?:docs|tests|tongdai|bin)/[\w./-]+\.(?:py|md|mjs|html|conf))\b", text):
             assert (ROOT / file).exists(), f"{page}: {file}"
+
+
+def test_what_is_promised_under_faults_names_tests_and_scenarios_that_are_there() -> None:
+    page = (DOCS / "reliability.md").read_text()
+    tests = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", page)
+    for name, path in tests:
+        assert f"def {name}(" in (DOCS / path).read_text(), name
+    assert sorted(re.findall(r"\| `(\w+)`, \[test_", page)) == sorted(chaos.ALL)
+    assert len(tests) == len(chaos.ALL)
 
 
 @pytest.fixture
