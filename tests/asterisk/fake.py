@@ -237,6 +237,10 @@ class FakeAsterisk:
         event = {"type": "ChannelDestroyed", "timestamp": _stamp(self.now), "channel": at, "cause": cause}
         await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
 
+    def ends_untold(self, channel: str, cause: int = 16) -> None:
+        """The channel is gone, and only the journal tells."""
+        self._write("HANGUP", self.channels.pop(channel), {"hangupcause": cause, "hangupsource": "", "dialstatus": ""})
+
     def transfer(self, by: str, *, transferee: str, target: str) -> None:
         """A phone joined the two parties it talked to (REFER with Replaces): only the journal tells."""
         extra = {"transferee_channel_uniqueid": transferee, "transfer_target_channel_uniqueid": target}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
@@ -283,3 +284,21 @@ def test_whatever_stands_in_it_is_read_or_passed_over(
         journal.transfer(entry)
     assert entries, "the last line is whole"
     assert place.offset == path.stat().st_size
+
+
+@pytest.mark.parametrize("lines", [0, 1, 10, 5_000])
+def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
+    """Wherever it lies, no entry of that moment or later is missed, and little is read before it."""
+    path = tmp_path / "journal.jsonl"
+    text = b'{"eventtype":"HANGUP","eventtime":"%.6f","uniqueid":"c%d","channame":"PJSIP/101@a.vn-1"}\n'
+    path.write_bytes(b"".join(text % (1_795_442_000 + number, number) for number in range(lines)))
+    for number in (0, lines // 3, lines):
+        moment = 1_795_442_000 + number
+        found = journal.since(path, journal.place_at(path, datetime.fromtimestamp(moment, UTC)))
+        late = [entry.uniqueid for entry in found if entry.eventtime >= moment]
+        assert late == [f"c{each}" for each in range(number, lines)]
+        assert len(found) - len(late) <= journal.NEAR / 80
+
+
+def test_the_place_of_a_moment_in_no_journal(tmp_path: Path) -> None:
+    assert journal.place_at(tmp_path / "none", datetime.now(UTC)) == journal.Place()

@@ -11,6 +11,8 @@ from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai.engine import watchdog
+from tongdai.pbx import owed
+from tongdai.pbx.step import Step
 from tongdai.store import db
 
 ANSWERED = ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
@@ -20,6 +22,7 @@ ANSWERED = ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "LOOK_S", 0.01)
     monkeypatch.setattr(watchdog, "GRACE_S", 0.2)
+    monkeypatch.setattr(watchdog, "AUDIT_S", 0.1)
 
 
 @pytest.fixture
@@ -138,3 +141,93 @@ async def test_a_call_that_is_nobodys_is_not_recorded(
     await until(lambda: controller.recovery._watchdog._arrivals)
     await until(lambda: not controller.recovery._watchdog._arrivals)
     assert controller.engine.mailboxes == {}
+
+
+# --- calls that we know, and were told too little of
+
+
+async def a_talk(controller: Controller, asterisk: FakeAsterisk, company: Company) -> tuple[str, str]:
+    """The channels of a customer and of 101, who talk."""
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    await controller.quiet()
+    return customer, phone
+
+
+@pytest.mark.parametrize("is_in_journal", [True, False])
+async def test_a_call_whose_end_was_not_told(
+    controller: Controller, asterisk: FakeAsterisk, company: Company, *, is_in_journal: bool
+) -> None:
+    customer, phone = await a_talk(controller, asterisk, company)
+    if is_in_journal:
+        asterisk.ends_untold(customer, 16)
+        asterisk.ends_untold(phone, 16)
+    else:
+        asterisk.channels.clear()
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["settled"]) == ("ANSWERED", True)
+    assert await company.told() == ANSWERED
+
+
+async def test_a_call_that_lasts_too_long_is_ended(
+    controller: Controller, asterisk: FakeAsterisk, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owed, "LONGEST_S", -1000)
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"DELETE channels/{customer}", reason_code="102")
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    assert (await company.cdr())["cause"] == "RECOVERY_ON_TIMER_EXPIRE"
+
+
+async def test_a_record_that_was_refused_is_written_again(
+    controller: Controller,
+    asterisk: FakeAsterisk,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+    errors_said: set[str],
+) -> None:
+    """The call is over in memory, and not in the database: it goes on from what was committed, by the journal."""
+    customer, phone = await a_talk(controller, asterisk, company)
+    committed = controller.engine.ledger.commit
+    errors_said.add("call.failed")
+    monkeypatch.setattr(owed, "FINISHING_S", 0)
+
+    async def refused(step: Step, *, is_urgent: bool = True) -> None:
+        if step.cdr:
+            monkeypatch.setattr(controller.engine.ledger, "commit", committed)
+            raise ValueError
+        await committed(step, is_urgent=is_urgent)
+
+    monkeypatch.setattr(controller.engine.ledger, "commit", refused)
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(phone)
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert await company.told() == ANSWERED
+
+
+async def test_an_ended_call_whose_last_event_was_forgotten(
+    controller: Controller, asterisk: FakeAsterisk, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was to finish its recording did not come back."""
+    monkeypatch.setattr(owed, "FINISHING_S", 0)
+    finish = controller.engine._finish_recording
+
+    async def lost(_call: object) -> None:
+        monkeypatch.setattr(controller.engine, "_finish_recording", finish)
+
+    monkeypatch.setattr(controller.engine, "_finish_recording", lost)
+    customer, phone = await a_talk(controller, asterisk, company)
+    await asterisk.hangs_up(phone)
+    await asterisk.ends(customer)
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    assert await company.told() == ANSWERED
+    assert len(await company.cdrs()) == 1
