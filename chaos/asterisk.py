@@ -64,7 +64,7 @@ async def _kill(on: stand.Stand, size: Size) -> Outcome:
         await asyncio.sleep(random.uniform(size.quiet_s / 2, size.quiet_s))  # noqa: S311 -- no secret
         killed, away = time.monotonic(), time.time()
         await on.kill_asterisk()
-        await on.asterisk_is_back()
+        await on.revive_asterisk()
         back = time.monotonic()
         recorded, callable_after = await asyncio.gather(on.recorded(60), _called(on))
     on.was_away(away)

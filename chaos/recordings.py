@@ -57,7 +57,7 @@ async def _without_asterisk(on: stand.Stand, size: Size) -> None:
         await callers.talking(size.live)
         await asyncio.sleep(size.cut_s)
         await on.kill_asterisk()
-        await on.asterisk_is_back()
+        await on.revive_asterisk()
         await on.recorded(60)
 
 

@@ -56,7 +56,8 @@ class Stand:
         self.is_loud = False  # whether those who call speak all the time
         self.token = ""
         self._killed_at = datetime.now(UTC)  # Asterisk
-        self._killed: int = 0  # its process id
+        self._command: list[str] = []
+        self._revived: process.Process | None = None
 
     # --- what happens
 
@@ -78,14 +79,18 @@ class Stand:
     async def kill_asterisk(self) -> None:
         """kill -9: it is gone, and every call that was up has ended."""
         running = process.Process(self.asterisk_pid)
+        self._command = Path(f"/proc/{running.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
         os.kill(running.pid, signal.SIGKILL)
         await running.ended()
         self.story = msgspec.structs.replace(self.story, cuts=(*self.story.cuts, time.time()))
-        self._killed, self._killed_at = running.pid, datetime.now(UTC)
+        self._killed_at = datetime.now(UTC)
 
-    async def asterisk_is_back(self) -> None:
-        """tongdai has started it again, and it answers."""
-        await until(lambda: self.asterisk_pid != self._killed, 60)
+    async def revive_asterisk(self) -> None:
+        """It runs again, as the next start of tongdai would find it, and answers."""
+        folder = self.instance.data / "asterisk"
+        self._revived = process.launch(self._command, folder, folder / "log" / "console")
+        state = msgspec.json.decode((folder / "node.json").read_bytes())
+        (folder / "node.json").write_bytes(msgspec.json.encode(state | {"pid": self._revived.pid}))
         await until(lambda: self.ari("asterisk/info"), 60)
 
     async def recorded(self, within_s: float) -> float:
