@@ -103,6 +103,7 @@ class FakeAsterisk:
         self.replaced = 0
         self.is_echoing = True
         self.refuses_calls = False
+        self.goes_on = False  # callers do not wait to be told where to go
         self.is_answering = True  # else what is asked is not done
         self.may_answer = asyncio.Event()  # else what is asked waits
         self.may_answer.set()
@@ -174,6 +175,8 @@ class FakeAsterisk:
         via = "phone" if "@" in endpoint else "trunk"
         channel = self._begins(endpoint, dialled, caller, call)
         await self._enters(channel, "arrived", via, dialled, *([to] if to else []))
+        if self.goes_on:
+            channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
         return str(channel["id"])
 
     def arrives_unattended(self, endpoint: str, dialled: str, *, caller: str = "0909000111") -> str:

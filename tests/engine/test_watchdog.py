@@ -143,6 +143,24 @@ async def test_a_call_that_is_nobodys_is_not_recorded(
     assert controller.engine.mailboxes == {}
 
 
+async def test_a_caller_who_was_put_through_meanwhile_is_not_turned_away(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """We come to decide when the switch has not waited for us any longer; and would have refused the call."""
+    await company.change_extension("101", enabled=False)
+    asterisk.ahead = -timedelta(seconds=10)
+    asterisk.goes_on = True
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    await controller.quiet()
+    assert asterisk.count(f"DELETE channels/{customer}") == 0
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(phone)
+    await controller.has_nothing_left(company)
+    assert await company.told() == ANSWERED
+
+
 # --- calls that we know, and were told too little of
 
 

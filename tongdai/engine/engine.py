@@ -47,6 +47,7 @@ log = structlog.get_logger()
 
 RETRY_S = 0.5
 JUST_NOW = timedelta(seconds=1)
+PATIENCE_S = 2.0  # of new callers, at least: then the dialplan goes on by itself (extensions.conf, TIMEOUT)
 UNALLOCATED, FAILED = 1, 41  # Q.850
 
 
@@ -303,8 +304,19 @@ class Engine:
             case Rotate(ring_group=number):
                 with contextlib.suppress(errors.Unavailable):  # a turn is lost, not a call
                     await self._rotate(await self.directories.get(call.domain_uuid), number)
+            case HangUp(channel=channel) if channel == call.channel and await self._has_gone_on(call):
+                log.warning("call.gone_on", call_id=str(call.call_uuid), channel=channel)
             case _:
                 await self._act_when_linked(action)
+
+    async def _has_gone_on(self, call: Call) -> bool:
+        """Whether its caller waited too long for us to decide, and rings or talks by the dialplan's own way."""
+        if call.attempt or datetime.now(UTC) - call.started_at < timedelta(seconds=PATIENCE_S):
+            return False
+        with contextlib.suppress(errors.SwitchDown):
+            channels = (await self.switch.standing()).channels.get(call.call_uuid, ())
+            return any(each.id == call.channel and each.dialplan.app_name == "Dial" for each in channels)
+        return False
 
     async def _act_when_linked(self, action: Action) -> None:
         """While the link is down the call waits as it is; what is no longer possible then is refused and harmless."""

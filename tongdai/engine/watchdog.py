@@ -30,7 +30,7 @@ log = structlog.get_logger()
 LOOK_S = 1.0
 AUDIT_S = 10.0  # a call that is found in debt twice in a row, unchanged, is settled
 EXPIRED = 102  # Q.850: recovery on timer expiry
-GRACE_S = 5.0  # how long after the journal, and after a new link, we may hear of a call by ourselves
+GRACE_S = 3.0  # how long after the journal, and after a new link, we may hear of a call by ourselves
 
 
 COUNT = Gauge("tongdai_owed_calls", "Calls that were over, or stuck, and not accounted for at the last audit.")
@@ -94,8 +94,17 @@ class Watchdog:
         if overdue:
             missed = await self._unrecorded(overdue)
             standing = await self._engine.switch.standing() if missed else None
-            self._arrivals = {uuid: arrival for uuid, arrival in self._arrivals.items() if uuid not in overdue}
-            missed = {uuid: arrival for uuid, arrival in missed.items() if not self._engine.knows(uuid)}
+            waiting = _waiting(standing) if standing else set()
+            missed = {
+                uuid: arrival
+                for uuid, arrival in missed.items()
+                if arrival.signal.channel not in waiting and not self._engine.knows(uuid)
+            }
+            self._arrivals = {
+                uuid: arrival
+                for uuid, arrival in self._arrivals.items()
+                if uuid not in overdue or arrival.signal.channel in waiting
+            }
             if missed and standing:
                 self._begin(missed, standing)
 
@@ -181,6 +190,12 @@ class Watchdog:
         self._tell(journal.since(self._place.journal, began), {call.call_uuid, *call.merged})
         for signal in comparing.gone(call, standing, now):
             self._engine.signal(call.call_uuid, signal)
+
+
+def _waiting(standing: Standing) -> set[str]:
+    """Channels that stand in our hands: we are about to hear of them."""
+    channels = (channel for channels in standing.channels.values() for channel in channels)
+    return {channel.id for channel in channels if channel.dialplan.app_name == "Stasis"}
 
 
 def _age_s(call: Call, now: datetime) -> float:
