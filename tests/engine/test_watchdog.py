@@ -134,6 +134,23 @@ async def test_a_call_of_which_the_beginning_could_not_be_written(
     assert (cdr["status"], cdr["cause"], cdr["settled"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE", True)
 
 
+async def test_a_caller_who_stands_in_our_hands_is_waited_for(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """We are about to hear of him; or the dialplan will go on by itself."""
+    customer = asterisk.arrives_unattended(company.trunk, HOTLINE)
+    asterisk.channels[customer]["dialplan"] = {"app_name": "Stasis", "app_data": f"tongdai,arrived,trunk,{HOTLINE}"}
+    looks = asterisk.count("GET channels")
+    watch = controller.recovery._watchdog
+    await until(lambda: asterisk.count("GET channels") > looks + 3)
+    assert controller.engine.mailboxes == {}
+    assert watch._arrivals.keys() == {asterisk.call_of(customer)}
+    asterisk.channels[customer]["dialplan"] = {"app_name": "Dial", "app_data": ""}
+    await until(lambda: controller.engine.knows(asterisk.call_of(customer)))
+    await asterisk.hangs_up(customer)
+    await until(lambda: company.was_told("missed 101"))
+
+
 async def test_a_call_that_is_nobodys_is_not_recorded(
     controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
