@@ -1,5 +1,6 @@
 """The one WebSocket: requests find their answers, nothing that comes ends the reader, and its death is told to all."""
 
+import ast
 import asyncio
 import socket
 from collections.abc import AsyncIterator
@@ -168,3 +169,15 @@ async def test_a_handshake_that_hangs_is_a_switch_that_is_down(monkeypatch: pyte
         deaf.listen()
         with pytest.raises(errors.SwitchDown):
             await ari.connect(f"http://127.0.0.1:{deaf.getsockname()[1]}", "tongdai", "x", "tongdai")
+
+
+def test_nothing_subscribes_to_everything() -> None:
+    """Closing such a connection can deadlock Asterisk 22. Comments and docstrings may speak of it."""
+    source = Path(ari.__file__).parents[1]
+    for file in source.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+            assert not is_text or "subscribeall" not in str(ast.literal_eval(node)).lower(), file
+            assert not isinstance(node, ast.keyword) or (node.arg or "").lower() != "subscribeall", file
