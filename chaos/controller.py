@@ -39,12 +39,14 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
         up = callers.up
         await callers.stop(size.talk_s + 30)
     await on.settled(40, repeats=size.repeats)
+    verdict = await on.audited()
     return [
         Figure("kills", str(size.kills)),
         Figure("calls that talked at the last kill", str(up)),
         at_most("the API answers after a start, slowest", max(api for api, _ in times), API_S),
         at_most("all that happened meanwhile is known, slowest", max(ready for _, ready in times), READY_S),
-        *(await on.audited()).figures(),
+        verdict.refused(),
+        *verdict.figures(),
     ]
 
 

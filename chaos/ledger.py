@@ -148,6 +148,11 @@ class Verdict(msgspec.Struct):
             if self.faults[kind] or all_kinds
         ]
 
+    def refused(self) -> Figure:
+        """Where even those who call meanwhile are to be served."""
+        count = self.counts["refused"]
+        return Figure("calls refused meanwhile", str(count), "0", is_kept=not count, is_timed=True)
+
     @property
     def total(self) -> int:
         return sum(map(len, self.faults.values()))

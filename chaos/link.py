@@ -46,6 +46,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         at_most("a half-open link is noticed, slowest", max(noticed), NOTICED_S),
         none(f"callers who heard nothing for {SILENT_S:.0f} s meanwhile", _silent(on, gaps), is_timed=True),
         at_most("then every call is recorded and told", settled, SETTLED_S),
+        verdict.refused(),
         *verdict.figures(),
     ]
 

@@ -141,12 +141,14 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
                     await callers.answering(1)
             await callers.stop(size.talk_s + 30)
             await on.settled(40)
+            verdict = await on.audited()
         return [
             Figure("stops and starts, by turns", str(size.stops)),
             Figure("requests, of which asked again at the other", f"{clients.asked}, {clients.again}"),
             none("requests that neither served", clients.failed),
             at_most("it ends by itself, slowest", max(drains), DRAIN_S),
-            *(await on.audited()).figures(),
+            verdict.refused(),
+            *verdict.figures(),
         ]
     finally:
         for half in halves:

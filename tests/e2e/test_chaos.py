@@ -28,7 +28,7 @@ def kept(figures: Sequence[Figure]) -> None:
 
 
 async def test_callers_do_not_notice_a_killed_controller(private: stand.Stand) -> None:
-    kept(await controller.run(private, controller.Size(kills=2, rate=3, talk_s=3, pause_s=0.5, repeats=False)))
+    kept(await controller.run(private, controller.Size(kills=1, rate=3, talk_s=3, pause_s=0.5, repeats=False)))
 
 
 async def test_calls_of_a_killed_asterisk_are_recorded_as_they_were(given: stand.Given) -> None:
