@@ -119,13 +119,17 @@ class Ledger:
                 return
 
     async def _write(self, steps: list[Step]) -> None:
-        """A call's several steps in one batch: its last state counts, all its events are told, in order."""
+        """A call's several steps in one batch: its last state counts, all its events are told, in order.
+
+        A state that nobody is told of does not wait for the disk: it must outlive us, who have it in memory as long
+        as we live. Whatever is told later is on disk only after it.
+        """
         last = {step.call.call_uuid: step for step in steps}
         events = [event for step in steps for event in step.events]
         live, over = [step.call for step in last.values() if not step.done], _over(last)
         is_one_statement = not (events or over or any(step.cdr for step in steps))
         async with self._database.connection() if is_one_statement else self._database.transaction() as tx:
-            await calls.save_many(tx, self._node, live)
+            await calls.save_many(tx, self._node, live, on_disk=not is_one_statement)
             await _record(tx, {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr})
             await outbox.publish_many(tx, events)
             await calls.delete_many(tx, over)

@@ -17,8 +17,12 @@ _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Call).decode
 
 
-async def save_many(tx: db.Tx, node: str, calls: Sequence[Call]) -> None:
-    """Each call stands as given. A call may occur once only."""
+async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: bool = True) -> None:
+    """Each call stands as given. A call may occur once only.
+
+    Not `on_disk`: the commit waits for no disk. The calls outlive us; only a PostgreSQL that crashes within the next
+    second forgets this, unless something else was committed after it.
+    """
     if not calls:
         return
     await tx.execute(
@@ -27,6 +31,8 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call]) -> None:
         SELECT domain_uuid, call_uuid, $6, state, started_at, over_at
         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
           AS t (domain_uuid, call_uuid, state, started_at, over_at)
+        CROSS JOIN set_config(
+          'synchronous_commit', CASE WHEN $7 THEN current_setting('synchronous_commit') ELSE 'off' END, true)
         ON CONFLICT (domain_uuid, call_uuid) DO UPDATE SET state = excluded.state, over_at = excluded.over_at
         """,
         [call.domain_uuid for call in calls],
@@ -35,6 +41,7 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call]) -> None:
         [call.started_at for call in calls],
         [call.ended_at if call.stage is Stage.ENDED else None for call in calls],
         node,
+        on_disk,
     )
 
 
