@@ -157,6 +157,27 @@ async def test_a_huge_body_is_not_read(client: Client) -> None:
     assert sent < 20_000_000  # what the buffers of both sides hold
 
 
+@pytest.mark.parametrize("endlessly", [b"x" * 65536, b"X-Another: header\r\n" * 4096], ids=["one", "many"])
+async def test_endless_headers_are_not_read(client: Client, endlessly: bytes) -> None:
+    sent = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-First: ")
+        while True:
+            writer.write(endlessly)
+            await writer.drain()
+            sent += len(endlessly)
+
+    async with listening(endless) as receiver:
+        answer = await client.post(receiver.url, {}, BODY)
+        await asyncio.wait_for(receiver.is_cut_off.wait(), 10)
+
+    assert (answer.status, answer.error) == (0, "the answer is no HTTP")
+    assert sent < 20_000_000  # what the buffers of both sides hold
+
+
 async def test_a_body_that_drips_is_left() -> None:
     async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
