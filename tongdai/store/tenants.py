@@ -18,7 +18,7 @@ ROLE = "tongdai_tenant"
 class Tenants:
     """Connections that see one domain each. With none named, and in tables that are no tenant's, they see nothing."""
 
-    def __init__(self, dsn: str, size: int = 8, patience_s: float = 2.0) -> None:
+    def __init__(self, dsn: str, size: int = 8, patience_s: float = 1.0) -> None:
         self._database = db.Database(dsn, size, patience_s, role=ROLE)
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
