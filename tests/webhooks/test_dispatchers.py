@@ -1,0 +1,302 @@
+"""Dispatchers side by side, killed, stopped; the lanes of endpoints; metrics."""
+
+import asyncio
+import contextlib
+import sys
+
+import pytest
+from prometheus_client import REGISTRY
+
+from tests.until import until
+from tests.webhooks import samples
+from tests.webhooks.dispatching import NEVER_S, dispatching, in_turn, settled, tried, waits_s
+from tests.webhooks.receivers import Received, Receiver, listening
+from tongdai.pbx import directory
+from tongdai.seal import Seal
+from tongdai.store import db, deliveries
+from tongdai.webhooks import deliver
+from tongdai.webhooks.client import Client
+from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.guard import Guard
+
+# --- several, killed, stopped
+
+
+async def test_two_dispatchers_deliver_each_event_once(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, *[samples.event(domain) for _ in range(300)])
+    async with dispatching(database), dispatching(database):
+        await settled(database, *["delivered"] * 300)
+
+    assert len(receiver.requests) == 300
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 300
+
+
+async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    is_dead = asyncio.Event()
+
+    async def hang(_: Received) -> int:
+        await is_dead.wait()
+        return 200
+
+    receiver.answer = hang
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.worker", database.dsn)
+    try:
+        await until(lambda: receiver.requests, 30)  # one is on its way, two wait in its memory
+    finally:
+        worker.kill()
+        await worker.wait()
+    is_dead.set()
+    async with dispatching(database):
+        await samples.pass_time(database, deliver.LEASE_S - 20)
+        await asyncio.sleep(0.1)  # several polls
+        assert await samples.states(database) == ["due"] * 3
+        await samples.pass_time(database, 21)
+        await settled(database, *["delivered"] * 3)
+
+    assert await samples.attempts(database) == [(1, 200, "")] * 3
+    assert len(receiver.requests) == 4
+    assert len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 3
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_back(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, *, is_cancelled: bool
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def hesitate(_: Received) -> int:
+        if len(receiver.requests) > 100:
+            await may_answer.wait()
+        return 200
+
+    receiver.answer = hesitate
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, *[samples.event(domain) for _ in range(200)])
+    async with Client(Guard(["127.0.0.0/8"]), "1") as client:
+        dispatcher = Dispatcher(database, seal, client, poll_s=0.02, width=2)
+        running = asyncio.create_task(dispatcher.run())
+        await until(lambda: len(receiver.requests) == 102, 30)
+        held = sum(len(lane.queue) for lane in dispatcher._lanes.values())
+        if is_cancelled:
+            running.cancel()
+        else:
+            dispatcher.stop()
+        await until(lambda: not any(lane.queue for lane in dispatcher._lanes.values()))
+        may_answer.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+    assert held > 0  # it had learnt to claim ahead
+    assert len(receiver.requests) == 102
+    assert (await samples.states(database)).count("delivered") == 102
+    assert all(wait_s <= 0 for wait_s in await waits_s(database))
+
+
+async def test_a_dispatcher_that_stops_does_not_wait_for_ever(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    async with listening() as hole:
+        await samples.subscribe(database, seal, domain, "ringing", hole.url)
+        async with dispatching(database, grace_s=0.1):
+            await samples.publish(database, samples.event(domain))
+            await until(lambda: hole.connections)
+
+    assert await samples.states(database) == ["due"]
+    assert await samples.attempts(database) == []
+    assert all(wait_s <= 0 for wait_s in await waits_s(database))
+
+
+async def test_it_goes_on_when_the_database_comes_back(
+    dsn: str, database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def wait(_: Received) -> int:
+        await may_answer.wait()
+        return 200
+
+    receiver.answer = wait
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with dispatching(database):
+        await samples.publish(database, samples.event(domain))
+        await until(lambda: receiver.requests)
+        await close_doors(database)
+        may_answer.set()
+        await asyncio.sleep(0.2)  # several rounds in vain
+        await open_doors(dsn)
+        await settled(database, "delivered")
+
+    assert len(receiver.requests) == 1
+
+
+async def close_doors(database: db.Database) -> None:
+    """Every connection breaks, and nobody is let in."""
+    async with database.connection() as tx:
+        await tx.execute("ALTER DATABASE webhooks CONNECTION LIMIT 0")
+        await tx.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = 'webhooks' AND pid <> pg_backend_pid()
+            """
+        )
+        tx.terminate()
+
+
+async def open_doors(dsn: str) -> None:
+    tx = await db.connect(dsn)
+    await tx.execute("ALTER DATABASE webhooks CONNECTION LIMIT -1")
+    await tx.close()
+
+
+async def test_a_claim_that_waited_too_long_is_given_back_unsent(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_SEND_WITHIN_S", -1.0)
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with dispatching(database):
+        await samples.publish(database, samples.event(domain))
+        await asyncio.sleep(0.1)  # several rounds
+
+    assert receiver.requests == []
+    assert await samples.states(database) == ["due"]
+    assert all(wait_s <= 0 for wait_s in await waits_s(database))
+
+
+# --- lanes
+
+
+async def test_endpoints_that_hang_delay_nobody(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with listening() as hole, dispatching(database, slots=8, grace_s=0):
+        for n in range(3):
+            await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
+        await samples.publish(database, *[samples.event(domain) for _ in range(100)])
+        await until(lambda: len(receiver.requests) == 100, 30)
+
+        assert (await samples.states(database)).count("due") >= 300
+
+
+async def test_endpoints_that_failed_leave_most_slots_to_the_others(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    async with listening() as hole, dispatching(database, slots=4, grace_s=0):
+        for n in range(10):
+            await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
+        async with database.connection() as tx:
+            await tx.execute("UPDATE subscriptions SET failing_since = now()")
+        await samples.publish(database, samples.event(domain))
+        await until(lambda: hole.connections)
+        await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+        await samples.publish(database, *[samples.event(domain, "hangup") for _ in range(100)])
+        await until(lambda: len(receiver.requests) == 100, 30)
+
+        assert hole.connections == 1
+
+
+async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    async def slowly(_: Received) -> int:
+        await asyncio.sleep(0.01)
+        return status
+
+    status, receiver.answer = 200, slowly
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with dispatching(database, width=4):
+        await samples.publish(database, *[samples.event(domain) for _ in range(40)])
+        await settled(database, *["delivered"] * 40)
+        assert receiver.busiest == 4
+
+        status = 500
+        await samples.publish(database, *[samples.event(domain) for _ in range(20)])
+        await until(lambda: len(receiver.requests) == 50)
+        receiver.busiest = 0
+        await until(lambda: len(receiver.requests) == 60)
+        assert receiver.busiest == 1
+
+
+async def test_an_endpoint_that_goes_on_failing_is_tried_now_and_then(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    receiver.answer = in_turn(500)
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, *[samples.event(domain) for _ in range(20)])
+    async with dispatching(database, poll_s=NEVER_S) as dispatcher:
+        for tries in (4, 5, 6):  # three failures raise doubts; from then on one try each time it looks
+            dispatcher.wake()
+            await tried(database, *[500] * tries)
+
+    assert len(receiver.requests) == 6
+
+
+async def test_an_endpoint_that_recovers_has_all_its_slots_again(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    async def slowly(_: Received) -> int:
+        await asyncio.sleep(0.01)
+        return status
+
+    status, receiver.answer = 500, slowly
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with dispatching(database, width=4):
+        await samples.publish(database, *[samples.event(domain) for _ in range(20)])
+        await until(lambda: len(receiver.requests) == 20)
+        await tried(database, *[500] * 20)
+        status, receiver.busiest = 200, 0
+        await samples.pass_time(database, 5)
+        await settled(database, *["delivered"] * 20)
+
+    assert receiver.busiest == 4
+    async with database.connection() as tx:
+        assert await tx.fetchval("SELECT failing_since FROM subscriptions") is None
+
+
+async def test_an_endpoint_has_no_room_before_its_failure_is_known(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    """Its answer may have been 410, and the next delivery nobody's wish."""
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.publish(database, samples.event(domain))
+    async with Client(Guard(["127.0.0.0/8"]), "1") as client, database.connection() as tx:
+        [delivery] = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        dispatcher = Dispatcher(database, seal, client)
+        dispatcher._found.add(delivery.endpoint)
+        dispatcher._outcomes = [deliveries.Outcome(delivery, "failed")]
+
+        assert dispatcher._rooms() == {delivery.endpoint: 0}
+        await dispatcher._settle()
+        assert dispatcher._rooms() == {delivery.endpoint: None}
+
+
+# --- metrics
+
+
+async def test_attempts_and_what_is_owed_are_counted(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    def metric(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    names = ("delivered", "due", "failed")
+    before = [metric("tongdai_delivery_attempts_total", state=name) for name in names]
+    ages = metric("tongdai_delivery_age_seconds_count")
+    receiver.answer = lambda request: {"ringing": 200, "hangup": 500, "cdr": 410}.get(request.event.state, 200)
+    for name in ("ringing", "hangup", "cdr"):
+        await samples.subscribe(database, seal, domain, name, f"{receiver.url}/{name}")
+    await samples.publish(database, *[samples.event(domain, name) for name in ("ringing", "hangup", "cdr")])
+    async with dispatching(database):
+        await settled(database, "delivered", "due", "failed")
+        await until(lambda: len(receiver.requests) == 3)
+
+    assert [metric("tongdai_delivery_attempts_total", state=name) for name in names] == [n + 1 for n in before]
+    assert metric("tongdai_delivery_age_seconds_count") == ages + 1
+    assert metric("tongdai_deliveries_owed") == 3  # counted when it started
