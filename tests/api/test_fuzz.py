@@ -21,7 +21,7 @@ from tongdai.store import commands, db
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 SEED = str(secrets.randbits(32) if SECONDS else 20261123)
-EXAMPLES = "1000000" if SECONDS else "10"  # of each operation
+EXAMPLES = "1000000" if SECONDS else "5"  # of each operation
 
 PHASES = "examples,coverage,fuzzing" + (",stateful" if SECONDS else "")
 UNFIT = (

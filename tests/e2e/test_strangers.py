@@ -19,7 +19,7 @@ def plain(answer: str, extension: str) -> str:
     text = re.sub(r'(nonce|opaque)="([^"]*)"', lambda found: f"{found[1]}={len(found[2])}", answer)
     text = re.sub(r"127\.8\.\d+\.\d+:\d+|rport=\d+", "here", text)
     text = re.sub(r"\b\d{6}(\d{3})?\b|f\d{6}|z9hG4bK\d+", "call", text)
-    return text.replace(extension, "EXT")
+    return re.sub(rf"(?<![\w.]){extension}\b", "EXT", text)  # not where it is part of an address or a domain
 
 
 def near(company: Company, network: int) -> str:

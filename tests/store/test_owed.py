@@ -10,8 +10,6 @@ from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import calls, db, owed
 
-HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
-
 
 async def test_nothing(database: db.Database, domain: Domain) -> None:
     async with database.connection() as tx:
@@ -21,7 +19,8 @@ async def test_nothing(database: db.Database, domain: Domain) -> None:
 
 
 async def test_calls_that_go_on_and_calls_that_are_over(database: db.Database, domain: Domain) -> None:
-    live, finishing = call(domain, HOUR_AGO), call(domain, HOUR_AGO, stage=Stage.ENDED)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    live, finishing = call(domain, hour_ago), call(domain, hour_ago, stage=Stage.ENDED)
     gone = call(domain)
     async with database.transaction() as tx:
         await calls.save_many(tx, domain.name, [live, finishing, gone])

@@ -1,11 +1,14 @@
 """Events, subscriptions and domains for tests of delivery."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import asyncpg
+
+from tests.until import until
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
@@ -119,8 +122,15 @@ async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
         yield database
     finally:
         await database.close()
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await until(lambda: _is_dropped(server, name), 30)
         await server.close()
+
+
+async def _is_dropped(server: db.Tx, name: str) -> bool:
+    with suppress(asyncpg.InsufficientPrivilegeError):  # autovacuum is in it, which only a superuser may end
+        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return True
+    return False
 
 
 async def empty(database: db.Database) -> None:
