@@ -16,7 +16,7 @@ from chaos.report import Figure, at_most
 
 SETTLED_S, MEMORY_MB = 30.0, 100.0
 STOPPED_S = (1.0, 1.0)  # the first refusal, and those after it
-HANGS_S = (10.5, 1.5)  # a statement may take ten seconds; then nobody waits longer than one for a connection
+HANGS_S = (10.5, 2.5)  # a statement may take ten seconds; then nobody waits longer than two for a connection
 UNAVAILABLE = 503
 
 

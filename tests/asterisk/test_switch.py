@@ -248,6 +248,32 @@ async def test_who_was_replaced_leaves_the_other_alone(asterisk: FakeAsterisk, c
         assert (await other.receive_json())["type"] == "StasisStart"
 
 
+async def test_an_attempt_of_our_own_that_comes_late_is_no_other_controller(
+    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asterisk.hear()
+    connect, given_up = ari.connect, []
+
+    async def given_up_once(*address: str) -> ari.Link:
+        if not given_up:
+            given_up.append(address)
+            raise errors.SwitchDown("no answer") from TimeoutError()
+        return await connect(*address)
+
+    monkeypatch.setattr(ari, "connect", given_up_once)
+    await asterisk.lose_link()
+    await until(lambda: given_up and controller.switch.is_up)
+    address = asterisk.address
+    for came_late in (True, False):
+        late = await connect(address.url, address.user, address.password, "tongdai")
+        if came_late:
+            await until(lambda: asterisk.replaced == 2 and controller.switch.is_up)  # by it, and by us again
+        else:
+            with pytest.raises(errors.SetupError, match="another controller"):
+                await controller.task
+        await late.close()
+
+
 # --- provisioning
 
 

@@ -66,6 +66,7 @@ class Switch:
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._echoed = 0.0
+        self._late = 0  # handshakes that we gave up, and that a link which was half open may yet deliver
         self.linked = asyncio.Event()
 
     @property
@@ -79,7 +80,7 @@ class Switch:
         tries = 0
         while True:
             try:
-                self._link = await ari.connect(self._address.url, self._address.user, self._address.password, APP)
+                self._link = await self._connect()
                 tries = 0
                 await self._serve(self._link)
             except (errors.Unavailable, OSError) as reason:
@@ -94,6 +95,20 @@ class Switch:
             await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
             tries += 1
 
+    async def _connect(self) -> ari.Link:
+        try:
+            return await ari.connect(self._address.url, self._address.user, self._address.password, APP)
+        except errors.SwitchDown as reason:
+            self._late += isinstance(reason.__cause__, TimeoutError)
+            raise
+
+    def _replaced(self) -> None:
+        """Raises errors.SwitchDown where it may be an attempt of our own that came late, else errors.SetupError."""
+        if self._late:
+            self._late -= 1
+            raise errors.SwitchDown("an earlier attempt of ours came late, and took the link")
+        raise errors.SetupError("another controller steers this switch now")
+
     async def _serve(self, link: ari.Link) -> None:
         """Until the link dies: everything that must be said first, then events for as long as they come."""
         await self._filter(link)
@@ -107,7 +122,7 @@ class Switch:
             log.info("switch.linked", url=self._address.url)
             async for name, data in link.events():
                 if name == "ApplicationReplaced":
-                    raise errors.SetupError("another controller steers this switch now")
+                    self._replaced()
                 self._handle(name, data)
             raise errors.SwitchDown("the link was lost")
         finally:
