@@ -252,7 +252,8 @@ async def test_an_attempt_of_our_own_that_comes_late_is_no_other_controller(
     asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asterisk.hear()
-    connect, given_up = ari.connect, []
+    connect = ari.connect
+    given_up: list[tuple[str, ...]] = []
 
     async def given_up_once(*address: str) -> ari.Link:
         if not given_up:
