@@ -24,6 +24,7 @@ ASKER = "tongdai-asks"  # a channel
 ECHO_S = 2.0
 ECHO_LIMIT_S = 3.0
 RECONNECT_S = (0.5, 1.0, 2.0, 5.0)  # the last one repeats; Asterisk must have forgotten the old link
+LATE_S = 180.0  # for so long TCP repeats what a half-open link held back (RFC 6298)
 SPY_TRIES, SPY_S = 50, 0.02
 GONE, CONFLICT, FAILED = 404, 409, 500  # ARI: no such channel; it is not in the application; its own fault
 PUSHES = 32  # requests in flight while provisioning
@@ -66,7 +67,7 @@ class Switch:
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._echoed = 0.0
-        self._late = 0  # handshakes that we gave up, and that a link which was half open may yet deliver
+        self._gave_up_at = -LATE_S  # a handshake that was not answered
         self.linked = asyncio.Event()
 
     @property
@@ -99,13 +100,13 @@ class Switch:
         try:
             return await ari.connect(self._address.url, self._address.user, self._address.password, APP)
         except errors.SwitchDown as reason:
-            self._late += isinstance(reason.__cause__, TimeoutError)
+            if isinstance(reason.__cause__, TimeoutError):
+                self._gave_up_at = asyncio.get_running_loop().time()
             raise
 
     def _replaced(self) -> None:
         """Raises errors.SwitchDown where it may be an attempt of our own that came late, else errors.SetupError."""
-        if self._late:
-            self._late -= 1
+        if asyncio.get_running_loop().time() < self._gave_up_at + LATE_S:
             raise errors.SwitchDown("an earlier attempt of ours came late, and took the link")
         raise errors.SetupError("another controller steers this switch now")
 
