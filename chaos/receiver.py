@@ -27,7 +27,9 @@ from tongdai.webhooks import sign
 
 
 class Receiver:
-    """Answers 204 once the note is written, and the recording that an event tells of has been heard."""
+    """Answers 204 once the recording that an event tells of has been heard and, after it, the delivery noted:
+    whoever finds a delivery in the notes finds what it sounded like too.
+    """
 
     def __init__(self, folder: Path, notes: BinaryIO, played: BinaryIO) -> None:
         self._secrets, self._notes, self._played = folder / "secrets", notes, played
@@ -37,12 +39,12 @@ class Receiver:
             return web.Response(status=200)
         body, at = await request.read(), time.time()
         is_signed = any(_is_signed(request.headers, body, secret) for secret in self._secrets.read_text().split())
-        note = Delivery(request.headers.get("webhook-id", ""), hashlib.sha256(body).hexdigest(), at, is_signed)
-        _write(self._notes, note)
         told = msgspec.json.decode(body, type=events.Body)
         if told.recording_url:
             status, seconds = await _heard(told.recording_url)
             _write(self._played, Played(told.conversation_id, at, status, seconds, told.billsec))
+        digest = hashlib.sha256(body).hexdigest()
+        _write(self._notes, Delivery(request.headers.get("webhook-id", ""), digest, at, is_signed))
         return web.Response(status=204)
 
 
