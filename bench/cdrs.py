@@ -102,7 +102,7 @@ async def _fill(dsn: str) -> str:
         await cdrs.insert_many(tx, records)
         await tx.execute("ANALYZE")
     await database.close()
-    return Tokens(seal, 86_400).issue(account.domain_uuid, account.user_uuid)[0]
+    return Tokens(seal, 86_400).issue(account.domain_uuid, account.user_uuid, account.api_key_version)[0]
 
 
 def _serve_api(dsn: str, folder: str) -> None:

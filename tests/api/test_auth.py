@@ -188,5 +188,55 @@ async def test_a_disabled_domain_is_refused_at_once(tenant: Tenant, database: db
     await until(lambda: refused(tenant.client))
 
 
+async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
+    tenant: Tenant, database: db.Database, seal: Seal
+) -> None:
+    """On the straight way and through the framework. Tokens of other users, and of the new key, are good."""
+    async with database.transaction() as tx:
+        bar = await users.insert(tx, tenant.domain.domain_uuid, seal, "bar", PASSWORD)
+    other, old = await with_key(tenant.client, bar.api_key), tenant.client
+    await old.get("/v1/event")
+    await old.get("/v1/cdr")
+    async with database.transaction() as tx:
+        key = await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+
+    new = await with_key(old, key)
+    await until(lambda: refused(old))
+    for path in ("/v1/event", "/v1/cdr", "/v1/event/feed"):
+        answer = await old.get(path, expect=401)
+        assert answer.json["error"] == "UNAUTHORIZED"
+        assert answer.json["message"].endswith("The API key of the token was rotated.")
+        assert "invalid_token" in answer.headers["WWW-Authenticate"]
+        vietnamese = await old.get(path, expect=401, headers={"Accept-Language": "vi"})
+        assert vietnamese.json["message"].endswith("API key đã lấy token này không còn hiệu lực.")
+        await new.get(path)
+        await other.get(path)
+
+
+async def test_a_token_from_before_keys_had_versions_is_of_the_first(
+    anybody: Client, tenant: Tenant, seal: Seal, database: db.Database
+) -> None:
+    old = Client(anybody._session, forged(seal, tenant, (await user_of(database, tenant)).user_uuid))
+    await old.get("/v1/event")
+    async with database.transaction() as tx:
+        await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+
+    await until(lambda: refused(old))
+
+
+async def test_a_token_ends_with_its_user(tenant: Tenant, database: db.Database) -> None:
+    await tenant.client.get("/v1/event")
+    async with database.transaction() as tx:
+        await users.delete(tx, tenant.domain.domain_uuid, "foo")
+
+    await until(lambda: refused(tenant.client))
+
+
+async def with_key(client: Client, api_key: str) -> Client:
+    """One more, with a token made with that key."""
+    answer = await Client(client._session).post("/v1/auth/token", {"api_key": api_key})
+    return Client(client._session, answer.json["data"]["token"])
+
+
 async def refused(client: Client) -> bool:
     return (await client.get("/v1/event", expect=None)).status == 401

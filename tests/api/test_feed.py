@@ -335,11 +335,24 @@ async def _is_free(client: Client) -> bool:
     return (await client.get(FEED, params={"wait": 1}, expect=None)).status == 200
 
 
+async def test_a_stream_is_one_request_however_much_it_tells(
+    database: db.Database, deps: api.Deps, tenant: Tenant
+) -> None:
+    async with impatient(deps, tenant, domain_rate=1) as (_, client), listening(client) as listener:
+        for count in range(1, 6):
+            await publish(database, tenant, "ringing")
+            await heard(listener, count)
+
+
+async def heard(listener: Listener, count: int) -> None:
+    await until(lambda: len(listener.events) == count)
+
+
 async def test_a_stream_ends_with_its_token(deps: api.Deps, tenant: Tenant, seal: Seal) -> None:
     async with deps.database.connection() as tx:
         account = await users.by_api_key(tx, seal, tenant.api_key)
     async with impatient(deps, tenant) as (_, client):
-        client.token, expires = Tokens(seal, 2).issue(tenant.domain.domain_uuid, account.user_uuid)
+        client.token, expires = Tokens(seal, 2).issue(tenant.domain.domain_uuid, account.user_uuid, 1)
         async with listening(client) as listener:
             await until(lambda: listener.is_over)
             assert time.time() >= expires
@@ -351,6 +364,20 @@ async def test_a_stream_ends_with_its_account(database: db.Database, deps: api.D
         async with database.connection() as tx:
             await tx.execute("UPDATE users SET enabled = false WHERE domain_uuid = $1", tenant.domain.domain_uuid)
         await until(lambda: listener.is_over)
+
+
+async def test_streams_and_long_polls_tell_nothing_more_when_the_api_key_is_rotated(
+    database: db.Database, deps: api.Deps, tenant: Tenant, seal: Seal
+) -> None:
+    async with impatient(deps, tenant) as (own, client), listening(client) as listener:
+        waiting = asyncio.create_task(client.get(FEED, params={"wait": 60}, expect=401))
+        await until(lambda: sum(topic.listeners for topic in own._topics.values()) == 2)
+        async with database.transaction() as tx:
+            await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+        await until(lambda: listener.is_over)
+        await publish(database, tenant, "ringing")
+        assert "API key" in (await waiting).json["message"]
+        assert listener.events == []
 
 
 async def test_streams_and_long_polls_end_when_we_stop(deps: api.Deps, tenant: Tenant) -> None:

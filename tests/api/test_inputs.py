@@ -28,7 +28,7 @@ from tongdai.store import cdr_search, users
 SEAL = Seal(bytes(range(32)))
 PRINCIPAL = Principal(
     users.Principal(
-        ids.new(), ids.new(), "foo", "admin",
+        ids.new(), ids.new(), "foo", "admin", api_key_version=1,
         user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone="Asia/Ho_Chi_Minh", country_code="84",
     ),
     expires=0,
@@ -96,7 +96,7 @@ def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
 @given(st.datetimes(), st.sampled_from(["Asia/Ho_Chi_Minh", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"]))
 def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     user = users.Principal(
-        ids.new(), ids.new(), "foo", "admin",
+        ids.new(), ids.new(), "foo", "admin", api_key_version=1,
         user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone=zone, country_code="84",
     )  # fmt: skip
     asked = fields({"start_date": str(moment), "end_date": str(moment)})
@@ -161,7 +161,7 @@ LETTERS = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 @given(st.lists(st.tuples(st.integers(0, 1000), LETTERS), min_size=1, max_size=3), st.integers(-3, 0))
 def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, str]], cut: int) -> None:
     tokens = Tokens(SEAL, 60)
-    token, _ = tokens.issue(ids.new(), ids.new())
+    token, _ = tokens.issue(ids.new(), ids.new(), 1)
     mutated = changed(token, places)[: cut or None]
     assume(mutated != token)
     with pytest.raises(errors.NotAuthenticated):
@@ -170,7 +170,7 @@ def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, s
 
 def test_parts_of_several_tokens_make_none() -> None:
     tokens = Tokens(SEAL, 60)
-    parts = [part for _ in range(2) for part in tokens.issue(ids.new(), ids.new())[0].split(".")]
+    parts = [part for _ in range(2) for part in tokens.issue(ids.new(), ids.new(), 1)[0].split(".")]
     good = {".".join(parts[:3]), ".".join(parts[3:])}
     for chosen in itertools.product(parts, repeat=3):
         if (mixed := ".".join(chosen)) not in good | {one.replace(parts[0], parts[3]) for one in good}:
@@ -181,7 +181,7 @@ def test_parts_of_several_tokens_make_none() -> None:
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS512", "RS256", ""])
 def test_a_token_that_chooses_its_algorithm_is_none(algorithm: str) -> None:
     tokens = Tokens(SEAL, 60)
-    token, _ = tokens.issue(ids.new(), ids.new())
+    token, _ = tokens.issue(ids.new(), ids.new(), 1)
     head, claims, signature = token.split(".")
     told = msgspec.json.decode(urlsafe_b64decode(head + "=="))
     forged = urlsafe_b64encode(msgspec.json.encode(told | {"alg": algorithm})).rstrip(b"=").decode()
@@ -208,12 +208,12 @@ def test_an_extension_is_digits(text: str) -> None:
         assert re.fullmatch("[0-9]{2,8}", numbers.extension(text), re.ASCII)
 
 
-def test_a_token_says_who_and_until_when() -> None:
+def test_a_token_says_who_by_which_key_and_until_when() -> None:
     tokens, domain, user = Tokens(SEAL, 60), ids.new(), ids.new()
-    token, expires = tokens.issue(domain, user)
+    token, expires = tokens.issue(domain, user, 7)
     claims = tokens.read(token)
 
-    assert (domain, user, expires) == (claims.dom, claims.sub, claims.exp)
+    assert (domain, user, 7, expires) == (claims.dom, claims.sub, claims.key, claims.exp)
     assert claims.exp - claims.iat == 60
 
 

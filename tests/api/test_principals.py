@@ -24,7 +24,7 @@ class Door:
         self.tenants, self.user = tenants, user
         tokens = Tokens(seal, 60)
         self.principals = Principals(tenants, tokens)
-        token, _ = tokens.issue(user.domain_uuid, user.user_uuid)
+        token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
         self._scope = {"headers": [(b"authorization", f"Bearer {token}".encode())]}
 
     async def knock(self) -> UUID:

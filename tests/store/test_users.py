@@ -133,9 +133,10 @@ async def test_a_rotated_api_key_takes_the_old_ones_place(
         new = await users.rotate_api_key(tx, domain.domain_uuid, seal, "foo")
     async with database.connection() as tx:
         assert new == await users.api_key(tx, domain.domain_uuid, seal, "foo")
-        assert msgspec.structs.replace(foo, api_key=new) == await users.by_api_key(tx, seal, new)
+        assert msgspec.structs.replace(foo, api_key=new, api_key_version=2) == await users.by_api_key(tx, seal, new)
         with pytest.raises(errors.WrongCredentials):
             await users.by_api_key(tx, seal, foo.api_key)
+        assert (await users.principal(tx, domain.domain_uuid, foo.user_uuid)).api_key_version == 2
 
 
 @pytest.mark.parametrize("what", ["user", "domain"])
@@ -166,6 +167,7 @@ async def test_the_principal_knows_its_domain(
         domain_uuid=domain.domain_uuid,
         username="foo",
         level="admin",
+        api_key_version=1,
         user_enabled=True,
         domain_enabled=True,
         domain_name=domain.name,

@@ -95,12 +95,12 @@ _token: dict[str, Any] = operations.says(
 async def token(request: context.Ask) -> ASGIApp:
     """Get an access token.
 
-    For the header `Authorization: Bearer {token}` of all other requests, until it expires.
+    For the header `Authorization: Bearer {token}` of all other requests, until it expires or the API key is rotated.
     """
     here, given = context.of(request), await inputs.struct(request, ApiKey)
     async with here.deps.database.connection() as tx:
         account = await users.by_api_key(tx, here.seal, given.api_key.strip())
-    signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid)
+    signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid, account.api_key_version)
     return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers={"Cache-Control": "no-store"})
 
 

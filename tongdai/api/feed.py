@@ -96,6 +96,7 @@ async def read_feed(request: context.Ask) -> ASGIApp:
         page = await feed.read(tx, principal.domain_uuid, after, limit, names)
     if wait_s and not page.entries:
         page = await _awaited(request, page, limit, names, wait_s)
+        await _check(request)
     return answers.json(
         FeedPage([_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq),
         headers={"Cache-Control": "no-store"},
@@ -170,21 +171,24 @@ class Stream:
                 await _send(send, f":\nid: {self._after}\n\n")
 
     async def _is_allowed(self) -> bool:
-        """The token is still good. While the database cannot tell, it is what it was."""
         try:
-            await context.principal(self._request)
+            await _check(self._request)
         except errors.NotAuthenticated:
             return False
-        except errors.Unavailable:
-            pass
         return True
+
+
+async def _check(request: context.Ask) -> None:
+    """The token is still good. While the database cannot tell, it is what it was. Raises errors.NotAuthenticated."""
+    with suppress(errors.Unavailable):
+        await context.of(request).principals.of(request.scope)
 
 
 async def _awaited(
     request: context.Ask, page: feed.Page, limit: int, names: tuple[str, ...], wait_s: float
 ) -> feed.Page:
     """The first page from here on with an event; an empty one when time is over. Raises errors.TooManyRequests."""
-    domain_uuid = (await context.principal(request)).domain_uuid
+    domain_uuid = (await context.of(request).principals.of(request.scope)).domain_uuid
 
     async def found(topic: Topic, after: int) -> feed.Page:
         while True:

@@ -39,7 +39,7 @@ class Principals:
         self._changes = 0
 
     async def of(self, scope: Scope) -> Principal:
-        """Who asks. Raises errors.NotAuthenticated for no token, a bad or old one, a disabled account."""
+        """Who asks. Raises errors.NotAuthenticated for no token, a bad, old or revoked one, a disabled account."""
         token = _bearer(scope)
         known = self._known.get(token)
         if known is not None and known.expires > time.time():
@@ -71,6 +71,8 @@ class Principals:
             raise errors.NotAuthenticated("The account is gone.") from reason
         if not user.enabled:
             raise errors.NotAuthenticated("The account is disabled.")
+        if claims.key != user.api_key_version:
+            raise errors.NotAuthenticated("The API key of the token was rotated.")
         principal = Principal(user, min(claims.exp, time.time() + _LOOK_AGAIN_S))
         if self._is_hearing and changes == self._changes:
             self._remember(token, principal)

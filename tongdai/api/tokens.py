@@ -1,4 +1,6 @@
-"""Access tokens: signed by this installation with one algorithm, good until they expire (RFC 7515, RFC 7519)."""
+"""Access tokens: signed by this installation with one algorithm, good until they expire or their API key is rotated
+(RFC 7515, RFC 7519).
+"""
 
 import time
 from hashlib import sha256
@@ -16,13 +18,14 @@ _ALGORITHM = "HS256"  # pinned: what the header of a token asks for is not heede
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who a token speaks for, until when (Unix time)."""
+    """Who a token speaks for, by which version of its API key, until when (Unix time)."""
 
     iss: str
     sub: UUID  # user
     dom: UUID  # domain
     iat: int
     exp: int
+    key: int = 1  # in tokens from before keys had versions
 
 
 class Tokens:
@@ -34,10 +37,10 @@ class Tokens:
         self._issuer = "tongdai:" + sha256(b"issuer" + secret).hexdigest()[:16]
         self._header = {"typ": "JWT", "alg": _ALGORITHM, "kid": sha256(b"kid" + secret).hexdigest()[:16]}
 
-    def issue(self, domain_uuid: UUID, user_uuid: UUID) -> tuple[str, int]:
-        """A token for the user, and the Unix time at which it expires."""
+    def issue(self, domain_uuid: UUID, user_uuid: UUID, api_key_version: int) -> tuple[str, int]:
+        """A token for the user while it has that API key, and the Unix time at which it expires."""
         now = int(time.time())
-        claims = Claims(self._issuer, user_uuid, domain_uuid, now, now + self._life_s)
+        claims = Claims(self._issuer, user_uuid, domain_uuid, now, now + self._life_s, api_key_version)
         return jwt.encode(self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]), claims.exp
 
     def read(self, token: str) -> Claims:

@@ -21,7 +21,7 @@ def show(who: Who, *, as_json: options.Json = False) -> None:
 
 @app.command()
 def rotate(who: Who, *, as_json: options.Json = False) -> None:
-    """Give a user a new API key, and show it; the old one is refused from now on.
+    """Give a user a new API key, and show it; the old one, and tokens made with it, are refused from now on.
 
     Example: tongdai api-key rotate admin@sales.example.vn
     """

@@ -44,6 +44,7 @@ class Account(msgspec.Struct, frozen=True):
     api_key: str
     enabled: bool
     level: Level
+    api_key_version: int  # 1, 2, 3, ...: one more with each rotation
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class Principal(msgspec.Struct, frozen=True):
     domain_uuid: UUID
     username: str
     level: Level
+    api_key_version: int  # of the key that stands
     user_enabled: bool
     domain_enabled: bool
     domain_name: str
@@ -77,7 +79,7 @@ async def insert(
 ) -> Account:
     """The new user, with a new API key. Raises errors.Conflict when the name is taken, errors.Invalid."""
     checks.username(username)
-    account = Account(ids.new(), domain_uuid, username, _new_api_key(), enabled, level)
+    account = Account(ids.new(), domain_uuid, username, _new_api_key(), enabled, level, api_key_version=1)
     await tx.execute(
         """
         INSERT INTO users (
@@ -141,11 +143,11 @@ async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> st
 
 
 async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
-    """The user's new API key; the old one is of no more use. Raises errors.NotFound."""
+    """The user's new API key; the old one, and tokens made with it, are of no more use. Raises errors.NotFound."""
     key = _new_api_key()
     done = await tx.fetchval(
         """
-        UPDATE users SET api_key_digest = $3, api_key_sealed = $4
+        UPDATE users SET api_key_digest = $3, api_key_sealed = $4, api_key_version = api_key_version + 1
         WHERE domain_uuid = $1 AND username = $2 RETURNING true
         """,
         domain_uuid,
@@ -197,7 +199,7 @@ async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
     """The user and its domain, enabled or not. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT user_uuid, domain_uuid, username, level, users.enabled AS user_enabled,
+        SELECT user_uuid, domain_uuid, username, level, api_key_version, users.enabled AS user_enabled,
                domains.enabled AS domain_enabled, domains.name AS domain_name, time_zone, country_code
         FROM users JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1 AND user_uuid = $2
@@ -223,6 +225,7 @@ def _account(row: asyncpg.Record, seal: Seal) -> Account:
         seal.open(row["api_key_sealed"]),
         row["enabled"],
         row["level"],
+        row["api_key_version"],
     )
 
 
