@@ -96,6 +96,9 @@ class Talk:
         return self.status
 
     async def cancel(self) -> None:
+        """It rings, and the caller gives up. Told so while it is about to ring, SIPp would give up the call itself."""
+        told = self._line.told[self.sip_call_id]
+        await until(lambda: {"ringing", "progress", "aborted"} & set(told), PATIENCE_S)
         self._say("cancel")
         await self._told("cancelled")
 
