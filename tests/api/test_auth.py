@@ -22,6 +22,7 @@ async def test_login_shows_the_account(anybody: Client, tenant: Tenant) -> None:
     answer = await anybody.post("/v1/auth", {"username": tenant.username, "password": PASSWORD})
 
     data = answer.json["data"]
+    assert answer.headers["Cache-Control"] == "no-store"
     assert UUID(data.pop("user_uuid"))
     assert {
         "domain_uuid": str(tenant.domain.domain_uuid),

@@ -12,9 +12,11 @@ HOOK = {"callback_url": "https://webhook.demo/", "callback_apikey": "foo", "even
 
 async def test_creating_listing_and_deleting(tenant: Tenant) -> None:
     client = tenant.client
-    created = (await client.post("/v1/event", HOOK)).json
+    answer = await client.post("/v1/event", HOOK)
+    created = answer.json
     listed = (await client.get("/v1/event")).json["data"]
 
+    assert answer.headers["Cache-Control"] == "no-store"
     assert created["created"] is True
     assert created["id"] == created["data"]["id"] == created["data"]["event_domain_uuid"]
     assert created["data"]["secret"].startswith("whsec_")
@@ -50,8 +52,11 @@ async def test_an_unknown_event_is_taken_with_a_warning(client: Client) -> None:
     answer = (await client.post("/v1/event", HOOK | {"event": "create"})).json
 
     assert answer["created"] is True
-    assert "create" in answer["warning"]
+    assert answer["warning"] == "There is no event 'create': it will never be posted."
     assert UUID(answer["id"])
+
+    answer = (await client.post("/v1/event", HOOK | {"event": "create"}, headers={"Accept-Language": "vi"})).json
+    assert answer["warning"] == "Không có sự kiện 'create': sẽ không bao giờ được gửi."
 
 
 @pytest.mark.parametrize("event", ["ringing", "answered", "hangup", "cdr", "missed", "endpoint.disabled"])

@@ -157,6 +157,23 @@ def changed(token: str, places: list[tuple[int, str]]) -> str:
 LETTERS = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=")
 
 
+@pytest.mark.parametrize(
+    ("written", "phone"),
+    [
+        ("+12125550100", "+12125550100"),
+        ("%2B12125550100", "+12125550100"),
+        ("+84899098899", "+84899098899"),
+        ("0899+098+899", "0899 098 899"),
+        ("+101", "101"),
+    ],
+)
+def test_a_plus_before_a_telephone_number_is_one(written: str, phone: str) -> None:
+    """Not every client encodes it; read as a space, a number abroad would become another."""
+    scope: Any = {"query_string": f"a=1&phone={written}".encode()}
+
+    assert inputs.query(scope).one("phone") == phone
+
+
 @settings(max_examples=500)
 @given(st.lists(st.tuples(st.integers(0, 1000), LETTERS), min_size=1, max_size=3), st.integers(-3, 0))
 def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, str]], cut: int) -> None:

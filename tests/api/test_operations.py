@@ -41,6 +41,31 @@ async def test_it_is_openapi_3_1_with_all_of_the_reference(document: Any) -> Non
         assert "200" in operation["responses"]
 
 
+async def test_they_are_in_order(document: Any) -> None:
+    paths = list(document["paths"])
+    assert paths[:3] == ["/v1/auth", "/v1/auth/token", "/v1/event"]
+    assert paths.index("/v1/click2call") < paths.index("/v1/click2call/async")
+    assert list(document["paths"]["/recordings/{token}"]) == ["get", "delete"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "code", "field"),
+    [
+        ("/v1/auth", "post", "422", "INVALID_FIELD", "username"),
+        ("/v1/cdr", "get", "422", "INVALID_PHONE", "phone"),
+        ("/v1/click2call", "get", "422", "INVALID_EXTENSION", "ext"),
+        ("/v1/click2call", "get", "409", "CONFLICT", "Idempotency-Key"),
+        ("/recordings/{token}", "delete", "409", "CONFLICT", "token"),
+    ],
+)
+async def test_examples_of_errors_blame_what_is_there(
+    document: Any, *, path: str, method: str, status: str, code: str, field: str
+) -> None:
+    content = document["paths"][path][method]["responses"][status]["content"]["application/json"]
+
+    assert content["examples"][code]["value"]["field"] == field
+
+
 async def test_operations_are_named_once_and_their_references_lead_somewhere(document: Any) -> None:
     named = [one["operationId"] for path in document["paths"].values() for one in path.values()]
     assert len(set(named)) == len(named)

@@ -1,7 +1,9 @@
 """Errors: one shape, right status, two languages, all documented."""
 
+import ast
 import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ import pytest
 from litestar.testing import RequestFactory
 
 from tests.api.conftest import Client, Tenant
-from tongdai import errors
+from tongdai import errors, ids
 from tongdai.api import problems, vietnamese
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -48,6 +50,7 @@ async def test_a_wrong_method_is_told_the_right_ones(anybody: Client) -> None:
         (b"<x/>", "application/xml", 415, "UNSUPPORTED_MEDIA_TYPE"),
         (b"x" * 70_000, "application/json", 413, "TOO_LARGE"),
         (b'"\\ud800"', "application/json", 400, "BAD_REQUEST"),
+        (b'\xef\xbb\xbf{"username": "foo", "password": "x"}', "application/json", 401, "WRONG_CREDENTIALS"),
     ],
 )
 async def test_what_cannot_be_read(anybody: Client, *, data: bytes, kind: str, status: int, code: str) -> None:
@@ -76,6 +79,33 @@ async def test_reasons_are_translated_too(anybody: Client, tenant: Tenant) -> No
 
     answer = await tenant.client.get("/v1/click2call", headers=headers, expect=422)
     assert answer.json["message"] == "ext không hợp lệ: bắt buộc phải có"
+
+    answer = await tenant.client.get("/v1/cdr?page=x", headers=headers, expect=422)
+    assert answer.json["message"] == "page không hợp lệ: phải là số từ 1 đến 1000000000"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("/v1/event", {"callback_url": 1, "event": "cdr"}, "callback_url: a text is needed"),
+        ("/v1/event", {"callback_url": None, "event": "cdr"}, "callback_url: is required"),
+        (
+            "/v1/event",
+            {"callback_url": "https://x.vn", "event": "cdr", "callback_apikey": 1},
+            "callback_apikey: a text is needed",
+        ),
+        ("/v1/sandbox/inbound", {"talk_s": "5"}, "talk_s: a whole number is needed"),
+        ("/v1/sandbox/inbound", {"talk_s": 0}, "talk_s: at least 1"),
+        ("/v1/sandbox/inbound", {"talk_s": 3601}, "talk_s: at most 3600"),
+        (f"/v1/event/{ids.new()}/resend", {"webhook_id": "x"}, "webhook_id: a UUID is needed"),
+        (f"/v1/event/{ids.new()}/resend", {"webhook_id": 1}, "webhook_id: a UUID is needed"),
+        (f"/v1/event/{ids.new()}/resend", {"state": "x"}, "state: not one of the known values"),
+    ],
+)
+async def test_a_wrong_type_is_told_in_words(client: Client, path: str, body: dict[str, object], reason: str) -> None:
+    answer = await client.post(path, body, expect=422)
+
+    assert answer.json["message"] == reason
 
 
 def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
@@ -120,9 +150,49 @@ def test_every_reason_that_is_translated_is_given_somewhere() -> None:
     """Else the English has changed, and nobody sees the Vietnamese any more."""
     root = Path(problems.__file__).parents[1]
     sources = "".join(path.read_text("utf-8") for path in root.rglob("*.py") if path.name != "vietnamese.py")
+    sources = re.sub(r"\{[^{}\n]*\}", "{}", sources).replace(r"\1", "{}")
 
     for english in vietnamese.REASONS:
         assert english.replace("\\", "\\\\") in sources, english
+
+
+def test_every_reason_that_the_api_gives_is_translated() -> None:
+    given = {reason for room in ("api", "engine", "webhooks", "sandbox", "pbx") for reason in reasons(room)}
+
+    assert {"is required", "at most {} times", "The recording was lost."} <= given
+    assert {
+        reason for reason in given if vietnamese.reason(reason.replace("{}", "7")) == reason.replace("{}", "7")
+    } == set()
+
+
+def reasons(room: str) -> Iterator[str]:
+    """The texts that the room's errors are raised with, {} for what is put in."""
+    kinds = {kind.__name__ for kind in problems.kinds()} - {"SetupError", "NotFound"}
+    for path in Path(problems.__file__).parents[1].joinpath(room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kinds and node.args:
+                yield from text_of(node.args[0])
+
+
+def text_of(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=parts):
+            yield "".join("".join(text_of(part)) if isinstance(part, ast.Constant) else "{}" for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("at most 64 characters", "nhiều nhất 64 ký tự"),
+        ("at most 3600", "nhiều nhất là 3600"),
+        ("one of local, inbound, outbound is needed", "phải là một trong: local, inbound, outbound"),
+        ("something new {}", "something new {}"),
+    ],
+)
+def test_what_differs_is_put_into_the_vietnamese(english: str, expected: str) -> None:
+    assert vietnamese.reason(english) == expected
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,22 @@ async def test_a_trunk_comes_back_as_it_was_made(database: db.Database, domain: 
         assert await trunks.list(tx, domain.domain_uuid) == sorted([made, plain], key=lambda trunk: trunk.name)
 
 
+async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    """What a carrier gave cannot be chosen; with a login, whoever knows the password calls from anywhere."""
+    given = trunks.Trunk(**BY_IP | {"auth": "digest", "username": "u1"})
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, seal, given, "pw1")
+        assert [link.password for link in await links(tx, domain, seal)] == ["pw1"]
+
+        opened = msgspec.structs.replace(given, login="abc")
+        for password in ("pw1", None):
+            with pytest.raises(errors.Invalid, match="8 to 128"):
+                await trunks.update(tx, domain.domain_uuid, seal, opened, password)
+        await trunks.update(tx, domain.domain_uuid, seal, opened, "long-enough")
+
+
 async def links(tx: db.Tx, domain: directory.Domain, seal: Seal) -> list[trunks.Link]:
     return [link for link in await trunks.list_for_provisioning(tx, seal) if link.domain_uuid == domain.domain_uuid]
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from litestar.types import Receive, Scope, Send
 
+NO_STORE = {"Cache-Control": "no-store"}  # for what holds a secret (RFC 9111 §5.2.2.5)
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -79,7 +79,7 @@ async def login(request: context.Ask) -> ASGIApp:
     async with here.login_slots:
         account = await users.login(here.deps.database, here.seal, username, domain_name, given.password)
     here.wrong_logins.forgive(key)
-    return answers.json(AccountFound(_account(account)))
+    return answers.json(AccountFound(_account(account)), headers=answers.NO_STORE)
 
 
 _token: dict[str, Any] = operations.says(
@@ -101,7 +101,7 @@ async def token(request: context.Ask) -> ASGIApp:
     async with here.deps.database.connection() as tx:
         account = await users.by_api_key(tx, here.seal, given.api_key.strip())
     signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid, account.api_key_version)
-    return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers={"Cache-Control": "no-store"})
+    return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers=answers.NO_STORE)
 
 
 def _account(account: users.Account) -> Account:

@@ -91,7 +91,7 @@ async def click2call(request: context.Ask) -> ASGIApp:
     if outcome.error or outcome.call_id is None:
         return _refusal(request, outcome)
     called = Called("success", outcome.call_id, Message("success", outcome.call_id))
-    return answers.json(called, headers={"Cache-Control": "no-store"})
+    return answers.json(called, headers=answers.NO_STORE)
 
 
 def command_of(fields: Fields) -> words.ClickToCall:

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tongdai import errors
-from tongdai.api import answers, context, inputs, operations
+from tongdai.api import answers, context, inputs, operations, problems
 from tongdai.pbx import events
 from tongdai.store import subscriptions
 
@@ -108,15 +108,15 @@ async def create_event(request: context.Ask) -> ASGIApp:
     if not 1 <= len(name) <= 64:
         raise errors.Invalid("1 to 64 characters", field="event")
     if apikey and not _APIKEY.fullmatch(apikey):
-        raise errors.Invalid("visible ASCII characters, at most 1024, no space at the ends", field="callback_apikey")
+        raise errors.Invalid("up to 1,024 printable ASCII characters, no space at the ends", field="callback_apikey")
     here.deps.callback_guard(url)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
         made = await subscriptions.insert(
             tx, principal.domain_uuid, here.seal, event_name=name, callback_url=url, callback_apikey=apikey
         )
     told = _told(made, principal.user.domain_name, made.secret)
-    warning = UNSET if name in events.ALL else f"There is no event {name!r}: it will never be posted."
-    return answers.json(Created(created=True, id=made.subscription_uuid, data=told, warning=warning))
+    made_it = Created(created=True, id=made.subscription_uuid, data=told, warning=_warning(request, name))
+    return answers.json(made_it, headers=answers.NO_STORE)
 
 
 _delete: dict[str, Any] = operations.says(
@@ -205,7 +205,7 @@ async def rotate_secret(request: context.Ask) -> ASGIApp:
     async with here.tenants.transaction(principal.domain_uuid) as tx:
         found = await subscriptions.rotate_secret(tx, principal.domain_uuid, here.seal, named(request))
     told = _told(found, principal.user.domain_name, found.secret)
-    return answers.json(told, headers={"Cache-Control": "no-store"})
+    return answers.json(told, headers=answers.NO_STORE)
 
 
 def named(request: context.Ask) -> UUID:
@@ -214,6 +214,13 @@ def named(request: context.Ask) -> UUID:
         return UUID(request.path_params["id"])
     except ValueError as reason:
         raise errors.NotFound from reason
+
+
+def _warning(request: context.Ask, name: str) -> str | UnsetType:
+    """Of an event that never happens."""
+    if name in events.ALL:
+        return UNSET
+    return problems.reason(request, f"There is no event {name!r}: it will never be posted.")
 
 
 def _told(one: subscriptions.Subscription, domain_name: str, secret: str | UnsetType = UNSET) -> Subscription:

@@ -99,7 +99,7 @@ async def read_feed(request: context.Ask) -> ASGIApp:
         await _check(request)
     return answers.json(
         FeedPage([_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq),
-        headers={"Cache-Control": "no-store"},
+        headers=answers.NO_STORE,
     )
 
 

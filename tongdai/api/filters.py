@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 
 _LONGEST = 2**31 - 1
 _MANY = 100  # values of one name
+_DATE = len("2021-02-18")
 _EVERYTHING = cdr_search.Filter()
 
 
@@ -81,8 +82,7 @@ def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
     """A moment, local unless it has an offset, and whether only its date was given."""
     try:
         found = datetime.fromisoformat(text)
-        is_date = not re.search(r"[0-9][ T][0-9]", text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)), is_date
+        return (found if found.tzinfo else found.replace(tzinfo=zone)), len(text) <= _DATE
     except ValueError as reason:
         raise errors.Invalid("YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed", field=field) from reason
 

@@ -1,5 +1,6 @@
 """What clients send, read tolerantly: query strings, JSON and forms. Unknown names are ignored."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -15,6 +16,8 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 MAX_BODY = 64 * 1024  # bytes
 _MAX_VALUE = 4096  # characters
+_PLUS = re.compile(rb"=\+(?=[0-9]{7})")  # phone=+84899888999, by a client that did not encode it
+_BOM = b"\xef\xbb\xbf"  # which some put before JSON (RFC 8259 §8.1: it may be ignored)
 
 
 class Fields:
@@ -73,7 +76,7 @@ def _object(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:
     if not is_form and media_type not in ("", "application/json", "text/plain") and not media_type.endswith("+json"):
         raise problems.UnsupportedMediaType
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return msgspec.json.decode(body.removeprefix(_BOM), type=dict[str, Any])
     except msgspec.ValidationError as reason:
         raise errors.Invalid("a JSON object is needed", field="body") from reason
     except (msgspec.DecodeError, UnicodeDecodeError) as reason:
@@ -81,7 +84,10 @@ def _object(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:
 
 
 def _pairs(urlencoded: bytes) -> list[tuple[str, str]]:
-    return parse_qsl(urlencoded.decode("utf-8", "replace"), keep_blank_values=True) if urlencoded else []
+    """Names and values; a + before a telephone number is one, not the space that it would be elsewhere."""
+    if not urlencoded:
+        return []
+    return parse_qsl(_PLUS.sub(b"=%2B", urlencoded).decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def _text(value: Any) -> str:

@@ -23,6 +23,7 @@ ignored. Local times are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors
 `{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of `Accept-Language` (`vi` or `en`).
 """
 _EVERYWHERE = (errors.Unavailable, errors.TooManyRequests)
+_METHODS = ("get", "post", "delete")  # as they are listed
 _OF_BODIES = (problems.BadRequest, problems.TooLarge, problems.UnsupportedMediaType)
 
 
@@ -75,8 +76,10 @@ def every(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler, Operation
 
 
 def document(app: Litestar, base_url: str) -> dict[str, Any]:
-    """The OpenAPI document of all documented routes, as plain data."""
+    """The OpenAPI document of all documented routes, as plain data, in an order that is always the same."""
     found = list(every(app))
+    tags = list(dict.fromkeys(operation.tag for *_, operation in found))
+    found.sort(key=lambda one: (tags.index(one[3].tag), one[0], _METHODS.index(one[1])))
     structs = {struct for *_, operation in found for struct in _structs(operation)} | {Problem}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
@@ -88,7 +91,7 @@ def document(app: Litestar, base_url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "tongdai", "version": "1", "description": _ABOUT.strip()},
         "servers": [{"url": base_url}],
-        "tags": [{"name": name} for name in dict.fromkeys(operation.tag for *_, operation in found)],
+        "tags": [{"name": name} for name in tags],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -135,25 +138,27 @@ def _responses(operation: Operation, method: str) -> dict[str, Any]:
     for status, kinds in groupby(
         sorted(set(fails), key=lambda kind: (kind.status, kind.code)), lambda kind: kind.status
     ):
-        told[str(status)] = _problem(list(kinds))
+        told[str(status)] = _problem(list(kinds), operation)
     return told
 
 
-def _problem(kinds: list[type[errors.TongdaiError]]) -> dict[str, Any]:
+def _problem(kinds: list[type[errors.TongdaiError]], operation: Operation) -> dict[str, Any]:
     content = _content(Problem)["application/json"]
-    examples = {
-        kind.code: {"value": {"status": "fail", "error": kind.code, "message": problems.message(_example(kind), "en")}}
-        for kind in kinds
-    }
+    examples = {kind.code: {"value": problems.told(_example(kind, operation), "en")} for kind in kinds}
     described = ", ".join(f"`{kind.code}`" for kind in kinds)
     return {"description": described, "content": {"application/json": content | {"examples": examples}}}
 
 
-def _example(kind: type[errors.TongdaiError]) -> errors.TongdaiError:
-    """One of that kind, as a client may meet it."""
-    if issubclass(kind, errors.Conflict):
-        return kind("was used for another request", field="Idempotency-Key")
-    return kind("is required" if kind is errors.Invalid else "", field="phone")
+def _example(kind: type[errors.TongdaiError], operation: Operation) -> errors.TongdaiError:
+    """One of that kind, as a client of the operation may meet it."""
+    names = [field.name for field in msgspec.structs.fields(operation.takes)] if operation.takes else []
+    names += [parameter.name for parameter in operation.parameters]
+    if kind is errors.Conflict and "Idempotency-Key" in names:
+        return kind("used before for another request", field="Idempotency-Key")
+    if kind is errors.InvalidPhone:
+        return kind(field="phone")
+    why = {errors.Invalid: "is required", errors.InvalidExtension: "", errors.Conflict: "is in use"}.get(kind)
+    return kind() if why is None else kind(why, field=names[0])
 
 
 def _content(content: Any) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from tongdai import errors
-from tongdai.api import answers
-from tongdai.api.vietnamese import REASONS
+from tongdai.api import answers, vietnamese
 
 _log = structlog.get_logger("tongdai.api")
 
@@ -57,6 +56,14 @@ _BY_STATUS: dict[int, type[errors.TongdaiError]] = {
     413: TooLarge,
     415: UnsupportedMediaType,
 }
+_NEEDED = (
+    (re.compile(r"Expected `str\b[^`]*`, got"), "a text is needed"),
+    (re.compile(r"Expected `int\b[^`]*`, got"), "a whole number is needed"),
+    (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), "a UUID is needed"),
+    (re.compile(r"Expected `int` >= (\d+)"), r"at least \1"),
+    (re.compile(r"Expected `int` <= (\d+)"), r"at most \1"),
+    (re.compile(r"Invalid enum value"), "not one of the known values"),
+)
 
 
 def answer(request: Request[Any, Any, Any], reason: Exception) -> Response[dict[str, object]]:
@@ -65,24 +72,36 @@ def answer(request: Request[Any, Any, Any], reason: Exception) -> Response[dict[
     if error.status == 500:
         _log.error("request failed", path=request.scope["path"], exc_info=reason)
     headers = _headers(error, reason)
-    return Response(_told(request, error), status_code=error.status, headers=headers, media_type="application/json")
+    return Response(
+        told(error, _language(request)), status_code=error.status, headers=headers, media_type="application/json"
+    )
 
 
 def refuse(request: Request[Any, Any, Any], error: errors.TongdaiError, **more: object) -> answers.Answer:
     """The error as an answer to the request, with `more` keys in its JSON."""
-    return answers.json(_told(request, error) | more, status=error.status, headers=_headers(error, error))
+    return answers.json(told(error, _language(request)) | more, status=error.status, headers=_headers(error, error))
 
 
-def _told(request: Request[Any, Any, Any], error: errors.TongdaiError) -> dict[str, object]:
-    text = message(error, language_of(request.headers.get("accept-language", "")))
-    told: dict[str, object] = {"status": "fail", "error": error.code, "message": text}
-    return told | ({"field": error.field} if error.field else {})
+def told(error: errors.TongdaiError, language: str) -> dict[str, object]:
+    """The JSON of an error."""
+    text = message(error, language)
+    said: dict[str, object] = {"status": "fail", "error": error.code, "message": text}
+    return said | ({"field": error.field} if error.field else {})
+
+
+def reason(request: Request[Any, Any, Any], english: str) -> str:
+    """The reason, in the language of the one who asks."""
+    return vietnamese.reason(english) if _language(request) == "vi" else english
+
+
+def _language(request: Request[Any, Any, Any]) -> str:
+    return language_of(request.headers.get("accept-language", ""))
 
 
 def message(error: errors.TongdaiError, language: str) -> str:
     """The error's text, with its reason in that language where we have it."""
-    if language == "vi" and error.why in REASONS:
-        error = type(error)(REASONS[error.why], field=error.field)
+    if language == "vi" and error.why:
+        error = type(error)(vietnamese.reason(error.why), field=error.field)
     return error.text(language)
 
 
@@ -112,18 +131,28 @@ def _of(reason: Exception) -> errors.TongdaiError:
 
 
 def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
-    """The field that msgspec refused, and why, such as "Expected `str`, got `int` - at `$.password`"."""
+    """The field that msgspec refused, and why, such as "Expected `str`, got `int` - at `$.password`", in our words."""
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
         return errors.Invalid("is required", field=missing[1])
     if at := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
-        return errors.Invalid(at[1], field=at[2])
-    return errors.Invalid(text, field="body")
+        return errors.Invalid(_needed(at[1]), field=at[2])
+    return errors.Invalid(_needed(text), field="body")
+
+
+def _needed(refusal: str) -> str:
+    """What would have been taken."""
+    if refusal.endswith("got `null`"):
+        return "is required"
+    for pattern, needed in _NEEDED:
+        if found := pattern.match(refusal):
+            return found.expand(needed)
+    return refusal
 
 
 def _headers(error: errors.TongdaiError, reason: Exception) -> dict[str, str]:
     """What the status needs besides (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
-    headers = {"Cache-Control": "no-store"}
+    headers = dict(answers.NO_STORE)
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (', error="invalid_token"' if error.why else "")
     if error.status == 405 and isinstance(reason, HTTPException):

@@ -17,7 +17,7 @@ from tongdai.store import cdrs, recordings
 
 _CHUNK = 256 * 1024  # bytes
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.wav)?")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 _HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex",
@@ -135,7 +135,7 @@ def _span(text: str, size: int) -> tuple[int, int] | None:
     Raises problems.RangeNotSatisfiable.
     """
     asked = _RANGE.fullmatch(text.replace(" ", ""))
-    if asked is None or asked[0] == "bytes=-":
+    if asked is None or asked[0].lower() == "bytes=-":
         return None
     first, last = (int(part) if part else None for part in asked.groups())
     if first is None:

@@ -15,7 +15,7 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
 _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")  # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
 _SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")  # no @: a name that leads to one trunk, and to no phone
-_SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{8,128}")  # visible ASCII, but no " ' ; \
+_SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
@@ -75,10 +75,10 @@ def password(text: str, field: str = "password") -> str:
     return text
 
 
-def sip_secret(text: str, field: str = "password") -> str:
+def sip_secret(text: str, field: str = "password", shortest: int = 8) -> str:
     """A SIP password."""
-    if not _SIP_SECRET.fullmatch(text):
-        raise errors.Invalid("8 to 128 visible ASCII characters, no space and none of \" ' ; \\", field=field)
+    if len(text) < shortest or not _SIP_SECRET.fullmatch(text):
+        raise errors.Invalid(f"{shortest} to 128 visible ASCII characters, no space and none of \" ' ; \\", field=field)
     return text
 
 

@@ -70,7 +70,7 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
         trunk.shared,
         trunk.max_calls,
         trunk.enabled,
-        seal.seal(checks.sip_secret(password)) if password else None,
+        _sealed(seal, trunk, password),
         trunk.login,
     )
 
@@ -111,8 +111,10 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
     Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but others' hotlines use it.
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
+    if password is None and sealed and trunk.login:
+        checks.sip_secret(seal.open(sealed))
     if password is not None:
-        sealed = seal.seal(checks.sip_secret(password)) if password else None
+        sealed = _sealed(seal, trunk, password)
     trunk = _checked(trunk, has_password=sealed is not None)
     await tx.execute(
         """
@@ -201,6 +203,11 @@ async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
         "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)", domain_uuid, trunk_uuid
     ):
         raise errors.Conflict("other domains' hotlines use this trunk", field="shared")
+
+
+def _sealed(seal: Seal, trunk: Trunk, password: str) -> bytes | None:
+    """A carrier's password is as long as it gave it; one that lets callers in from anywhere is not short."""
+    return seal.seal(checks.sip_secret(password, shortest=8 if trunk.login else 1)) if password else None
 
 
 def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
