@@ -163,6 +163,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
     listener = uvicorn.Server(
         uvicorn.Config(
             application,
+            http=api.Protocol,
             host=host,
             port=port,
             loop="none",

@@ -38,7 +38,7 @@ class Crm(receiver.Receiver):
         try:
             while True:
                 self.wfile.write(f"data: {json.dumps(page.get())}\n\n".encode())
-        finally:
+        except ConnectionError:  # the page was closed
             pages[extension].remove(page)
 
     def say(self, kind, text):

@@ -114,7 +114,8 @@ def deps(database: db.Database, tenants: Tenants, seal: Seal, customers: Custome
 
 async def serve(deps: api.Deps) -> AsyncIterator[str]:
     """The API's URL while it runs."""
-    server = uvicorn.Server(uvicorn.Config(api.create(deps), log_config=None, access_log=False, lifespan="on"))
+    configured = uvicorn.Config(api.create(deps), http=api.Protocol, log_config=None, access_log=False, lifespan="on")
+    server = uvicorn.Server(configured)
     listener = socket.socket(proto=socket.IPPROTO_TCP)  # so asyncio sends at once what is written (TCP_NODELAY)
     listener.bind(("127.0.0.1", 0))
     running = asyncio.create_task(server.serve([listener]))

@@ -195,6 +195,28 @@ def test_what_differs_is_put_into_the_vietnamese(english: str, expected: str) ->
     assert vietnamese.reason(english) == expected
 
 
+async def told(url: str, request: bytes) -> bytes:
+    """All that comes back until the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_line", ["GET /v1/click2call?src_cid_name=Trần HTTP/1.1", "BREW /v1/cdr HTTP/1.1", "\x16\x03\x01"]
+)
+async def test_what_is_no_http_is_told_in_the_same_shape(url: str, request_line: str) -> None:
+    head, _, body = (await told(url, f"{request_line}\r\nHost: x\r\n\r\n".encode())).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert {"content-type: application/json", "connection: close"} <= set(head.decode().splitlines())
+    assert f"content-length: {len(body)}" in head.decode()
+    assert msgspec.json.decode(body)["error"] == "BAD_REQUEST"
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -207,11 +229,7 @@ def test_what_differs_is_put_into_the_vietnamese(english: str, expected: str) ->
 )  # fmt: skip
 async def test_no_target_makes_us_fail(url: str, tenant: Tenant, target: str) -> None:
     """Sent byte by byte, as no client library would."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     head = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {tenant.client.token}\r\n"
-    writer.write(head.encode() + b"Accept-Language: \xff\xfe;q=\xff\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
+    answer = await told(url, head.encode() + b"Accept-Language: \xff\xfe;q=\xff\r\n\r\n")
 
     assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:300]

@@ -24,8 +24,9 @@ from tongdai.api import (
 )
 from tongdai.api.context import Context, Deps, Sandbox
 from tongdai.api.feeds import Feeds
+from tongdai.api.unreadable import Protocol
 
-__all__ = ["Deps", "Feeds", "Sandbox", "create"]
+__all__ = ["Deps", "Feeds", "Protocol", "Sandbox", "create"]
 
 _NOUNS = (auth, events, deliveries, feed, owed, cdrs, click2call, recordings, sandbox, health, pages)
 _HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range", "Last-Event-ID"]

@@ -90,6 +90,8 @@ class Guard:
 
         Raises errors.Invalid unless it is http or https, without a user, to a sane port and no forbidden address.
         """
+        if len(url) > _URL_LENGTH:
+            raise errors.Invalid(f"at most {_URL_LENGTH} characters", field=field)
         if (parsed := _parsed(url)) is None:
             raise errors.Invalid("not a URL", field=field)
         if why := self._why_not(parsed):
@@ -126,7 +128,7 @@ class Guard:
 
 def _parsed(text: str) -> yarl.URL | None:
     """The URL, or None where it is none."""
-    if not text.isprintable() or any(map(str.isspace, text)) or "\\" in text or len(text) > _URL_LENGTH:
+    if not text.isprintable() or any(map(str.isspace, text)) or "\\" in text:
         return None  # parsers disagree on what to make of these
     try:
         url = yarl.URL(text)
