@@ -99,6 +99,27 @@ async def test_attended_transfer_while_the_target_still_rings(company: Company, 
         await one_record(company, hook, conversation)
 
 
+async def test_attended_transfer_to_a_number_outside_is_recorded_once(company: Company, hook: Hook) -> None:
+    """The consultation's own recording hangs on the party outside, which stays."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+
+        await talk.hold()
+        asking = await alice.calls("0908000222")
+        asked = await carrier.rings()
+        await asked.answer()
+        await asking.answered()
+        await asked.hears(asking)
+        await talk.refer(f"<sip:0908000222@{company.name}?Replaces={asking.replaces}>")
+        await hook.expect_in_any_order("ringing", "answered", "hangup", "hangup")
+        for _ in range(4):
+            await both_talk(asked, customer)
+        await asked.hang_up()
+        record = await one_record(company, hook, conversation)
+        samples = tones.samples_of((await company.api.get(record["recording_url"])).body)
+        assert len(samples) / tones.RATE_HZ < record["billsec"] + 3, "the consultation took a second or two"
+
+
 async def test_outbound_call_is_transferred_to_a_colleague(company: Company, hook: Hook) -> None:
     async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
         talk = await alice.calls("0909000333")

@@ -298,8 +298,9 @@ class Engine:
         match action:
             case FinishRecording():
                 self._spawn(self._finish_recording(call), "recording")
-            case Record(call_uuid=call_uuid):
-                recording.cut(self._place.spool, call_uuid, datetime.now(UTC))
+            case Record():
+                for part_of in (call.call_uuid, *call.merged):
+                    recording.cut(self._place.spool, part_of, datetime.now(UTC))
                 await self._act_when_linked(action)
             case Rotate(ring_group=number):
                 with contextlib.suppress(errors.Unavailable):  # a turn is lost, not a call
