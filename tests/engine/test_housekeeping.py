@@ -1,7 +1,10 @@
 """Recordings go when their domain's time for them is over, and not before."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from msgspec.structs import replace
 
@@ -49,6 +52,25 @@ async def test_the_file_of_a_deleted_recording_goes_once(database: db.Database, 
 
     assert [path.stem for path in tmp_path.rglob("*.wav")] == [str(kept.cdr_uuid)]
     assert await housekeeping.expire_recordings(database, tmp_path) == 0
+
+
+async def test_a_domain_that_goes_while_its_recordings_do_stops_nobody(
+    database: db.Database, domain: Domain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted = await _recorded(database, domain, tmp_path, days=1)
+    async with database.transaction() as tx:
+        await recordings.delete(tx, domain.domain_uuid, str(deleted.recording_token))
+        found = await recordings.left_over(tx)
+        await domains.delete(tx, domain.domain_uuid)
+    listed = iter([found])
+    left_over = recordings.left_over
+
+    async def known_before(tx: db.Tx) -> Sequence[recordings.File]:
+        return next(listed, None) or await left_over(tx)
+
+    monkeypatch.setattr(recordings, "left_over", known_before)
+    await housekeeping.expire_recordings(database, tmp_path)
+    assert not list(tmp_path.rglob("*.wav"))
 
 
 async def test_a_domain_that_is_no_more_loses_its_recordings_after_a_while(

@@ -278,3 +278,34 @@ async def test_what_waits_for_its_next_attempt_need_not_wait(
     [again] = await answer(database, domain, 200)
     assert (again.event_uuid, again.attempts) == (event.event_uuid, 1)
     assert timedelta() < datetime.now(UTC) - again.created_at
+
+
+@pytest.mark.parametrize("status", [200, 410, 500])
+async def test_what_is_just_being_sent_goes_elsewhere_too_when_that_is_asked(
+    database: db.Database, domain: directory.Domain, subscription: UUID, status: int
+) -> None:
+    """What becomes of the attempt under way says nothing about the other URL."""
+    [event] = await publish(database, domain, 1)
+    async with database.transaction() as tx:
+        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE)
+        states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
+        attempt = deliveries.Attempt(datetime.now(UTC), status, 7, "")
+        settled = deliveries.Outcome(claimed[0], states.get(status, "due"), 100, attempt)
+        await deliveries.settle(tx, [settled], disable_after_s=1e9)
+        [endpoint] = await deliveries.due_endpoints(tx)
+        [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
+    assert (delivery.callback_url, delivery.attempts) == (ELSEWHERE, 0)
+
+
+async def test_what_is_tried_for_the_last_time_just_now_begins_anew_when_that_is_asked(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    [event] = await publish(database, domain, 1)
+    async with database.transaction() as tx:
+        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid)
+        last = deliveries.Outcome(claimed[0], "failed", 0, deliveries.Attempt(datetime.now(UTC), 500, 7, ""))
+        await deliveries.settle(tx, [last], disable_after_s=1e9)
+    [again] = await answer(database, domain, 200)
+    assert again.attempts == 0

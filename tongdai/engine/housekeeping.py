@@ -82,7 +82,8 @@ async def expire_recordings(database: db.Database, folder: Path) -> int:
             await asyncio.to_thread((folder / each.recording_file).unlink, missing_ok=True)
         async with database.transaction() as tx:
             for each in files:
-                await cdrs.recorded(tx, each.domain_uuid, each.cdr_uuid, "deleted")
+                with contextlib.suppress(errors.NotFound):  # its domain was deleted meanwhile
+                    await cdrs.recorded(tx, each.domain_uuid, each.cdr_uuid, "deleted")
         count += len(files)
         if not files:
             return count

@@ -191,8 +191,8 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
     """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
 
     A subscription with nothing but failures for `disable_after_s` is disabled, and an event tells of it. An outcome
-    whose lease ran out changes nothing when somebody else has claimed the delivery since, unless it was delivered. One
-    statement, unless there is news.
+    whose lease ran out changes nothing when somebody else has claimed the delivery since, or it is to be sent again,
+    unless it was delivered there. One statement, unless there is news.
     """
     disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)  # locks first what deleting one locks first
     await outbox.publish_many(tx, [_notice(subscription) for subscription in disabled])
@@ -210,6 +210,7 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
             SELECT ctid AS place FROM deliveries
             WHERE deliveries.domain_uuid = given.domain_uuid
               AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
+              AND deliveries.endpoint = given.endpoint  -- else it is to go elsewhere now
               AND (deliveries.leased_until = given.leased_until OR given.state = 'delivered') LIMIT 1
           ) AS delivery
         ), ended AS (

@@ -239,7 +239,9 @@ async def _begin(
         ) AS subscription USING (domain_uuid)
         WHERE domain_uuid = $1 AND subscription_uuid = $2
         ON CONFLICT (domain_uuid, subscription_uuid, seq) DO UPDATE SET
-          due_at = now(), callback_url = excluded.callback_url, endpoint = excluded.endpoint
+          due_at = now(), leased_until = '-infinity',  -- what becomes of an attempt under way does not count any more
+          attempts = CASE WHEN deliveries.endpoint = excluded.endpoint THEN deliveries.attempts ELSE 0 END,
+          callback_url = excluded.callback_url, endpoint = excluded.endpoint
         """,
         domain_uuid,
         subscription_uuid,
