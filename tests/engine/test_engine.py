@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
@@ -15,7 +17,7 @@ from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai.pbx.signals import AgentOffered
 from tongdai.seal import Seal
-from tongdai.store import db, domains, migrate, ring_groups, server
+from tongdai.store import db, domains, migrate, queues, ring_groups, server
 
 # --- commit, then act
 
@@ -299,6 +301,19 @@ async def test_who_does_not_answer_is_offered_again_after_a_rest(
     await asterisk.expect(f"POST channels/{first}/moh")
     await asterisk.expect(f"POST channels/{first}/continue")
     assert asterisk.count(f"POST channels/{second}/continue") == 0, "the first keeps its place"
+
+
+async def test_an_agent_who_joins_is_offered_who_waits_already(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    first, second = await in_queue(controller, company, "101")
+    await asterisk.expect(f"POST channels/{first}/continue")
+    await controller.quiet()
+    async with company.database.transaction() as tx:
+        known = await queues.get(tx, company.uuid, "700")
+        await queues.update(tx, company.uuid, replace(known, agents=("101", "102")))
+    controller.engine.changed(str(company.uuid))
+    await asterisk.expect(f"POST channels/{second}/continue")
 
 
 async def test_an_agent_offered_to_a_caller_who_has_just_gone_is_free_again(

@@ -357,6 +357,28 @@ async def test_a_caller_in_a_queue_keeps_waiting_and_is_offered(
     assert asterisk.count(f"POST channels/{customer}/moh") == 1, "the music went on"
 
 
+async def test_each_round_is_rung_once_whenever_we_die(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """Killed as soon as the second round was asked for, before anything rang."""
+    await company.add_ring_group("600", "101", "102", strategy="sequential")
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    first = await asterisk.rings(customer, company.phone("101"))
+    await asterisk.returns(customer, "NOANSWER")
+    await asterisk.ends(first, 0)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await controller.quiet()
+    await controllers.kill()
+    controller = await controllers.start()
+    second = await asterisk.rings(customer, company.phone("102"))
+    await asterisk.returns(customer, "NOANSWER")
+    await asterisk.ends(second, 0)
+    await asterisk.expect(f"DELETE channels/{customer}")
+    assert asterisk.count(f"POST channels/{customer}/continue") == 2
+
+
 async def test_what_came_while_we_connected_is_not_done_twice(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:

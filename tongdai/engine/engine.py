@@ -381,6 +381,13 @@ class Engine:
         if look:
             self._offer_at(domain_uuid, look)
 
+    def changed(self, domain_uuid: str) -> None:
+        """A domain's directory is another now, any may be for "": who waits may be offered to others."""
+        self.directories.forget(domain_uuid)
+        waiting = self.floor.waiting_domains
+        for each in waiting & {UUID(domain_uuid)} if domain_uuid else waiting:
+            self._spawn(self.offer(each), "offer")
+
     def _offer_at(self, domain_uuid: UUID, at: datetime) -> None:
         left = (at - datetime.now(UTC) + timedelta(milliseconds=5)).total_seconds()
         asyncio.get_running_loop().call_later(left, lambda: self._spawn(self.offer(domain_uuid), "offer"))
@@ -468,12 +475,15 @@ def _is_waited_for(step: Step) -> bool:
 
 
 def _is_worth_a_commit(before: Call | None, step: Step) -> bool:
-    """What a restart could not find out again: the beginning, what was told, a change of stage, the record."""
+    """What a restart could not find out again: the beginning, what was told, whom we dialled, a change of stage, the
+    record.
+    """
     if before is None or step.events or step.cdr or step.done:
         return True
-    return (before.stage, before.merged, before.queue, len(before.legs)) != (
+    return (before.stage, before.merged, before.queue, before.attempt, len(before.legs)) != (
         step.call.stage,
         step.call.merged,
         step.call.queue,
+        step.call.attempt,
         len(step.call.legs),
     )

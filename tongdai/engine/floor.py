@@ -74,6 +74,11 @@ class Floor:
         """Whether any caller waits in a queue of the domain."""
         return bool(self._waiting[domain_uuid])
 
+    @property
+    def waiting_domains(self) -> frozenset[UUID]:
+        """In whose queues anybody waits."""
+        return frozenset(domain_uuid for domain_uuid, waiting in self._waiting.items() if waiting)
+
     def offers(self, directory: Directory, now: datetime) -> tuple[list[tuple[Call, str]], datetime | None]:
         """Which caller is offered to which agent now, over all queues, each agent once; and when to look again."""
         taken: set[str] = set()

@@ -32,7 +32,7 @@ class Provisioner:
 
     def changed(self, domain_uuid: str) -> None:
         """A domain's directory is another now; any may be for ""."""
-        self._engine.directories.forget(domain_uuid)
+        self._engine.changed(domain_uuid)
         self.look()
 
     def look(self) -> None:
