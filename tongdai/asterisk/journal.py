@@ -15,7 +15,16 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from tongdai.pbx.signals import HangupAsked, LegAnswered, LegDialed, LegHungUp, Signal, Unattended, Via
+from tongdai.pbx.signals import (
+    HangupAsked,
+    LegAnswered,
+    LegDialed,
+    LegHungUp,
+    Signal,
+    Unattended,
+    UnattendedTransfer,
+    Via,
+)
 
 CHUNK = 1 << 20  # bytes read at once
 NEAR = 1 << 16  # bytes that are rather read than halved
@@ -31,6 +40,7 @@ class Extra(msgspec.Struct, frozen=True):
     hangupcause: int = 0
     hangupsource: str = ""
     app: str = ""
+    extension: str = ""
     channel2_uniqueid: str = ""
     transferee_channel_uniqueid: str = ""
     transfer_target_channel_uniqueid: str = ""
@@ -199,6 +209,9 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
             gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause, settled=True)]
             asked: list[Signal] = [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
             return [(call_uuid, signal) for signal in asked + gone]
+        case "BLINDTRANSFER":
+            extra = entry.extra
+            return [(call_uuid, UnattendedTransfer(extra.transferee_channel_uniqueid, at, extra.extension))]
         case _:
             return []
 

@@ -4,7 +4,7 @@ Pure: which objects an extension or a trunk is. `switch` pushes them, and takes 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -75,11 +75,43 @@ class Landing(msgspec.Struct, frozen=True):
     is_recorded: bool
 
 
+class Inside(msgspec.Struct, frozen=True):
+    """Whom a number of the domain that is no phone's reaches while nobody decides: these extensions ring together."""
+
+    domain: str
+    number: str
+    extensions: tuple[str, ...]
+
+
+class WayOut(msgspec.Struct, frozen=True):
+    """How calls leave a domain while nobody decides; with `extension`, that extension's. What is dialled with a leading
+    0 goes out with `lead` in its place, unless it begins with one of `closed`; "" closes everything but emergencies,
+    and so does `frozen_until` (Unix seconds). `lines`, `calls`, `trunk_calls`: how many the extension, the domain's
+    phones and the trunk may have at the same time.
+    """
+
+    domain: str
+    extension: str
+    trunk: str
+    hotline: str
+    lead: str
+    closed: tuple[str, ...]
+    frozen_until: int
+    lines: int
+    calls: int
+    trunk_calls: int
+    is_recorded: bool
+
+
+Unattended: TypeAlias = Landing | Inside | WayOut
+"""What the switch needs to go on by itself."""
+
+
 def objects(
     phones: Iterable[Phone],
     carriers: Iterable[Carrier],
     aliases: Mapping[str, str],
-    landings: Iterable[Landing] = (),
+    unattended: Iterable[Unattended] = (),
 ) -> Objects:
     """Everything the switch must know. `aliases`: addresses that phones may use for a domain's name."""
     found: Objects = {("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()}
@@ -87,8 +119,14 @@ def objects(
         found |= _phone(phone)
     for carrier in carriers:
         found |= _carrier(carrier)
-    for landing in landings:
-        found |= _landing(landing)
+    for known in unattended:
+        match known:
+            case Landing():
+                found |= _landing(known)
+            case Inside():
+                found |= _inside(known)
+            case WayOut():
+                found |= _way_out(known)
     return found
 
 
@@ -209,11 +247,31 @@ def _landing(landing: Landing) -> Objects:
     """What extensions.conf reads when nobody decides: a context, and what Dial() is to do there. Domain aliases carry
     it, as the one kind of object that holds any text under any name; no domain is called so.
     """
-    fitting = LANDING_TEXT // (len(landing.domain) + len("${PJSIP_DIAL_CONTACTS(12345678@)}&"))
-    parties = tuple(Party(f"{extension}@{landing.domain}") for extension in landing.extensions[:fitting])
     context = "dial-recorded" if landing.is_recorded else "dial"
-    told = f"{context}:{translate.dial_string(Dial('', parties, LANDING_S, ''))}"
+    told = f"{context}:{_together(landing.domain, landing.extensions)}"
     return {("domain_alias", f"{landing.trunk}.{number}"): {"domain": told} for number in sorted(landing.numbers)}
+
+
+def _inside(inside: Inside) -> Objects:
+    """The same, of a number that phones dial. No host is written with @."""
+    told = f"dial:{_together(inside.domain, inside.extensions)}"
+    return {("domain_alias", f"{inside.number}@{inside.domain}"): {"domain": told}}
+
+
+def _together(domain: str, extensions: Sequence[str]) -> str:
+    fitting = LANDING_TEXT // (len(domain) + len("${PJSIP_DIAL_CONTACTS(12345678@)}&"))
+    parties = tuple(Party(f"{extension}@{domain}") for extension in extensions[:fitting])
+    return translate.dial_string(Dial("", parties, LANDING_S, ""))
+
+
+def _way_out(way: WayOut) -> Objects:
+    """In the order in which extensions.conf reads it, with the closed prefixes as a regular expression."""
+    _, _, options = translate.dial_string(Dial("", (Party(way.trunk, "0"),), 0, "", record=way.is_recorded)).split(",")
+    closed = f"^({'|'.join(way.closed)})" if way.closed else "^$"
+    limits = (way.frozen_until, way.lines, way.calls, way.trunk_calls)
+    told = (way.trunk, translate.shown(way.hotline), options, way.lead, closed, *limits)
+    whose = f"out.{way.extension}@{way.domain}" if way.extension else f"out@{way.domain}"
+    return {("domain_alias", whose): {"domain": ",".join(map(str, told))}}
 
 
 def _address(host: str) -> str:

@@ -311,8 +311,11 @@ class Engine:
                 await self._act_when_linked(action)
 
     async def _has_gone_on(self, call: Call) -> bool:
-        """Whether its caller waited too long for us to decide, and rings or talks by the dialplan's own way."""
-        if call.attempt or datetime.now(UTC) - call.started_at < timedelta(seconds=PATIENCE_S):
+        """Whether its caller, or who was sent on, waited too long for us to decide, and rings or talks by the way that
+        the dialplan knows.
+        """
+        is_dialled = call.attempt and call.returned_at is None
+        if is_dialled or datetime.now(UTC) - (call.returned_at or call.started_at) < timedelta(seconds=PATIENCE_S):
             return False
         with contextlib.suppress(errors.SwitchDown):
             channels = (await self.switch.standing()).channels.get(call.call_uuid, ())

@@ -1,15 +1,17 @@
 """Keeps the switch told of the phones and trunks there are."""
 
 import asyncio
+import math
 import secrets
 from collections.abc import Iterable
+from itertools import chain
 
 import structlog
 
 from tongdai import errors
 from tongdai.asterisk import provisioning
 from tongdai.engine.engine import Engine
-from tongdai.pbx import directory, numbers
+from tongdai.pbx import brakes, directory, numbers
 from tongdai.seal import Seal
 from tongdai.store import bans, db, extensions, landings, trunks
 
@@ -46,12 +48,19 @@ class Provisioner:
             links = await trunks.list_for_provisioning(tx, self._seal)
             banned, lifted = [ban.address for ban in await bans.list(tx)], await bans.lifted(tx)
             reached = await landings.list_for_provisioning(tx)
+            inside = await landings.list_inside(tx)
+            outside = await landings.list_outside(tx)
         phones = [
             provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
             for login in logins
         ]
         aliases = self._aliases({login.domain for login in logins})
-        wanted = provisioning.objects(phones, map(_carrier, links), aliases, map(_landing, reached))
+        alone: list[provisioning.Unattended] = [
+            *map(_landing, reached),
+            *map(_inside, inside),
+            *chain.from_iterable(map(ways_out, outside)),
+        ]
+        wanted = provisioning.objects(phones, map(_carrier, links), aliases, alone)
         wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
         stale = provisioning.bans(lifted).keys()
         await self._engine.switch.provision(wanted | provisioning.bans(banned), stale)
@@ -99,4 +108,36 @@ def _landing(landing: landings.Landing) -> provisioning.Landing:
         domain=landing.domain.name,
         extensions=landing.extensions,
         is_recorded=directory.is_recorded(landing.recording, landing.domain),
+    )
+
+
+def _inside(inside: landings.Inside) -> provisioning.Inside:
+    return provisioning.Inside(inside.domain, inside.number, inside.extensions)
+
+
+def ways_out(known: directory.Directory) -> list[provisioning.WayOut]:
+    """The domain's, and those of its extensions that differ from it; none without a hotline in use."""
+    own = (_way_out(known, extension) for extension in known.extensions.values())
+    return [way for way in (_way_out(known, directory.Extension("")), *own) if way]
+
+
+def _way_out(known: directory.Directory, extension: directory.Extension) -> provisioning.WayOut | None:
+    """Where a day's minutes are limited, emergencies alone: the switch does not know how many are left."""
+    domain, hotline = known.domain, known.default_hotline(extension)
+    if hotline is None:
+        return None
+    trunk = known.trunks[hotline.trunk_uuid]
+    frozen = [until.timestamp() for until in (domain.frozen_until, extension.frozen_until) if until]
+    return provisioning.WayOut(
+        domain=domain.name,
+        extension=extension.extension,
+        trunk=str(trunk.trunk_uuid),
+        hotline=hotline.number,
+        lead=f"+{domain.country_code}" if trunk.number_format == "e164" else "0",
+        closed=brakes.closed_at_home(domain.country_code) if domain.minutes_per_day is None else ("",),
+        frozen_until=math.ceil(max(frozen, default=0)),
+        lines=extension.max_calls,
+        calls=domain.max_calls,
+        trunk_calls=trunk.max_calls,
+        is_recorded=directory.is_recorded({extension.recording}, domain),
     )

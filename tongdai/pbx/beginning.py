@@ -8,9 +8,9 @@ from tongdai.pbx.call import Call, Direction, Leg, Stage
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
+from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
 from tongdai.pbx.signals import Arrived, Unattended
-from tongdai.pbx.step import Step, go, tell, with_events
+from tongdai.pbx.step import Step, followed, go, tell, with_events
 
 
 def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
@@ -43,10 +43,7 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
 
 def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
     """The switch has decided already: there is nothing to do but to tell of it. It may have recorded the talk."""
-    match destination:
-        case Ring(receive_dest=number) | Enqueue(queue=number):
-            call = replace(call, receive_dest=number)
-    call = replace(call, record=True, settled=True)
+    call = replace(followed(call, destination), record=True, settled=True)
     if call.direction != "outbound":
         return Step(call)
     call, ringing = tell(call, call.legs[0], "ringing", signal.at)

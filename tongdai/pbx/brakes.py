@@ -76,6 +76,14 @@ def is_open(number: str, country_code: str, destinations: tuple[str, ...]) -> bo
     return ABROAD in destinations or not written.startswith("+") or written.startswith("+" + country_code)
 
 
+def closed_at_home(country_code: str) -> tuple[str, ...]:
+    """Prefixes closed by default among the country's numbers as dialled at home, with the leading 0: whatever else is
+    so dialled, in 9 to 12 digits of which the second is no 0, is open to everybody.
+    """
+    closed = _COSTLY_AT_HOME.get(country_code, ())
+    return tuple("0" + prefix.removeprefix("+" + country_code) for prefix in closed)
+
+
 def _written(number: str, country_code: str) -> str:
     """+E.164; short and service numbers of the country as they are. What is dialled as foreign is never short."""
     digits = numbers.canonical(number, country_code)

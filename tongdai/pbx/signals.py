@@ -82,6 +82,10 @@ class BlindTransferred(msgspec.Struct, frozen=True):
     dialled: str
 
 
+class UnattendedTransfer(BlindTransferred, frozen=True):
+    """The journal tells of a blind transfer; unless we decided about it, the switch rang by itself whom it knew."""
+
+
 class AttendedTransferred(msgspec.Struct, frozen=True):
     """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, its legs are ours now."""
 

@@ -31,6 +31,7 @@ from tongdai.pbx.signals import (
     RecordingFinished,
     Signal,
     TimerFired,
+    UnattendedTransfer,
 )
 
 
@@ -102,6 +103,16 @@ def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step
             return _dial(call, (party,), routing.OUTBOUND_TIMEOUT_S, scene, caller_id=call.shown or hotline.number)
         case Refuse(ending=ending, stop=stop):
             return replace(_give_up(call, ending), stop=stop)
+
+
+def followed(call: Call, destination: Destination) -> Call:
+    """The switch goes there by itself, without us: nothing comes after."""
+    call = replace(call, rounds=(), until=None, overflow="")
+    match destination:
+        case Ring(receive_dest=number) | Enqueue(queue=number) if number:
+            return replace(call, receive_dest=number)
+        case _:
+            return call
 
 
 def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
@@ -317,6 +328,8 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
 def _is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
     """Whether a party of ours waits to be routed; told twice, it came once."""
     leg = call.leg(signal.channel)
+    if isinstance(signal, UnattendedTransfer) and call.returned_at and signal.at <= call.returned_at:
+        return False
     return leg is not None and leg.is_live and signal.at != call.returned_at
 
 
@@ -387,6 +400,8 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
     destination = routing.from_phone(
         signal.dialled, scene, _own_extension(call), by=by[-1].number if by else call.extension
     )
+    if isinstance(signal, UnattendedTransfer):
+        return Step(replace(followed(call, destination), attempt=call.attempt + 1, settled=True))
     return go(call, destination, scene, signal.at)
 
 
