@@ -226,6 +226,11 @@ class FakeAsterisk:
         """Its peer sent it on (REFER): it is in Stasis again."""
         await self._enters(self.channels[channel], "transferred", dialled)
 
+    def sends_on(self, by: str, transferee: str, dialled: str) -> None:
+        """A phone sent its peer on (REFER): only the journal tells."""
+        extra = {"extension": dialled, "context": "transfer", "transferee_channel_uniqueid": transferee}
+        self._write("BLINDTRANSFER", self.channels[by], extra)
+
     async def hangs_up(self, channel: str, cause: int = 16, tech_cause: int = 0) -> None:
         """The party does; its channel is gone."""
         at = self.channels[channel]

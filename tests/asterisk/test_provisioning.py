@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tongdai.asterisk import provisioning
-from tongdai.asterisk.provisioning import KINDS, Carrier, Landing, Objects, Phone, changes, objects
+from tongdai.asterisk.provisioning import KINDS, Carrier, Inside, Landing, Objects, Phone, WayOut, changes, objects
 
 PHONE = Phone("a.vn", "101", "Nguyễn Văn An", "0123456789abcdef0123456789abcdef", "f" * 64)
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
@@ -73,6 +73,28 @@ def test_of_many_whom_a_hotline_reaches_some_ring() -> None:
         [], [], {}, [Landing(TRUNK, frozenset({"19001919"}), "a" * 200 + ".vn", many, is_recorded=False)]
     ).values()
     assert len(fields["domain"]) < 4000
+
+
+def test_whom_a_group_reaches_while_nobody_decides() -> None:
+    group, nobody = Inside("a.vn", "600", ("101", "102")), Inside("a.vn", "103", ())
+    assert objects([], [], {}, [group, nobody]) == {
+        ("domain_alias", "600@a.vn"): {
+            "domain": "dial:${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},60,"
+        },
+        ("domain_alias", "103@a.vn"): {"domain": "dial:,60,"},
+    }
+
+
+def test_how_calls_leave_while_nobody_decides() -> None:
+    way = WayOut("a.vn", "", TRUNK, "+84899888999", "+84", ("01900",), 0, 2, 100, 30, is_recorded=True)
+    own = replace(way, extension="101", hotline="19001919", lead="0", closed=("",), frozen_until=9, is_recorded=False)
+    assert objects([], [], {}, [way, own, replace(own, extension="102", closed=())]) == {
+        ("domain_alias", "out@a.vn"): {
+            "domain": f"{TRUNK},+84899888999,b(record^s^1),+84,^(01900),0,2,100,30",
+        },
+        ("domain_alias", "out.101@a.vn"): {"domain": f"{TRUNK},19001919,,0,^(),9,2,100,30"},
+        ("domain_alias", "out.102@a.vn"): {"domain": f"{TRUNK},19001919,,0,^$,9,2,100,30"},
+    }
 
 
 # --- trunks

@@ -140,15 +140,24 @@ class Office:
 
     async def knows(self, endpoint: str) -> None:
         """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
+        await until(lambda: self._ask_switch(f"endpoints/PJSIP/{endpoint}"), 15)
+
+    async def knows_way(self, whose: str, part: str) -> None:
+        """The switch has been told of that way while nobody decides, and has `part` in it."""
+        path = f"asterisk/config/dynamic/res_pjsip/domain_alias/{whose}"
 
         async def known() -> bool:
-            parts = urlsplit(self.switch_url)
-            login = aiohttp.encode_basic_auth(parts.username or "", parts.password or "")
-            path = f"http://{parts.hostname}:{parts.port}/ari/endpoints/PJSIP/{endpoint}"
-            async with aiohttp.ClientSession(headers={"Authorization": login}) as session, session.get(path) as answer:
-                return answer.status == 200
+            return part in (await self._ask_switch(path) or "")
 
         await until(known, 15)
+
+    async def _ask_switch(self, path: str) -> str | None:
+        """ARI's answer; None for what it does not know."""
+        parts = urlsplit(self.switch_url)
+        login = aiohttp.encode_basic_auth(parts.username or "", parts.password or "")
+        url = f"http://{parts.hostname}:{parts.port}/ari/{path}"
+        async with aiohttp.ClientSession(headers={"Authorization": login}) as session, session.get(url) as answer:
+            return await answer.text() if answer.status == 200 else None
 
 
 class Company:

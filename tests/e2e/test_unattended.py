@@ -2,15 +2,16 @@
 
 import os
 import signal
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e.company import HOTLINE, Company
+from tests.e2e.company import HOTLINE, Company, Office
 from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import BOB_HZ, talk
+from tests.until import until
 
-STRANGER = "0909000333"
+STRANGER, CUSTOMER = "0909000333", "0909000111"
 
 
 async def test_calls_while_the_controller_is_dead(company: Company, hook: Hook, pbx: Instance) -> None:
@@ -69,3 +70,163 @@ async def test_calls_while_the_controller_is_frozen(company: Company, hook: Hook
         assert record == record | {"status": "ANSWERED", "hangup_by": "caller"}
         asked = datetime.fromisoformat(record["time_answered"]) - datetime.fromisoformat(record["time_started"])
         assert asked.total_seconds() >= 2, "it began when the customer called, not when we came to"
+
+
+async def test_phones_call_help_the_country_and_groups_while_the_controller_is_dead(
+    company: Company, office: Office, pbx: Instance
+) -> None:
+    await company.add_queue("700", "101")
+    await company.add_ring_group("600", "101", "102")
+    await company.add_ring_group("601", "103")
+    await company.point_hotline("101")
+    await office.knows_way(f"600@{company.name}", "102")
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        await pbx.kill()
+        call = await alice.calls("113")
+        help_ = await carrier.rings()
+        assert help_.invite.start.startswith("INVITE sip:113@")
+        assert f"<sip:{HOTLINE}@" in help_.invite.header("From")
+        await help_.answer()
+        await call.answered()
+        await talk(help_, call, seconds=1.2)
+        await call.hang_up()
+        await help_.over()
+        call = await alice.calls("0909000333")
+        customer = await carrier.rings()
+        assert customer.invite.start.startswith("INVITE sip:0909000333@")
+        await customer.reject(486)
+        assert await call.refused() == 486
+        for number in ("600", "700"):
+            call = await bob.calls(number)
+            ring = await alice.rings()
+            await ring.answer()
+            await call.answered()
+            await talk(ring, call)
+            await call.hang_up()
+            await ring.over()
+        call = await alice.calls("601")
+        assert await call.refused() == 480, "nobody is there"
+        calls = [await alice.calls(number) for number in ("00441234567890", "19001234", "103", "1%26PJSIP%2F113")]
+        assert [await call.refused() for call in calls] == 4 * [503]
+        assert (carrier.untaken, bob.untaken) == (0, 0)
+
+        await pbx.start()
+        assert await records(company, 9) == [
+            (1, "101", "1&PJSIP/113", "CONGESTION", "101", ""),
+            (1, "101", "103", "CONGESTION", "101", ""),
+            (1, "101", "601", "NOT-AVAILABLE", "101", "601"),
+            (1, "102", "600", "ANSWERED", "102", "600"),
+            (1, "102", "700", "ANSWERED", "102", "700"),
+            (3, "101", "00441234567890", "CONGESTION", "101", ""),
+            (3, "101", "19001234", "CONGESTION", "101", ""),
+            (3, HOTLINE, "0909000333", "BUSY", "101", ""),
+            (3, HOTLINE, "113", "ANSWERED", "101", ""),
+        ]
+
+
+async def test_brakes_hold_while_the_controller_is_dead(company: Company, office: Office, pbx: Instance) -> None:
+    small, counted = await office.company(), await office.company()
+    await company.freeze("101", datetime.now(UTC) + timedelta(hours=1))
+    await company.change_extension("102", max_calls=1)
+    await company.change_trunk(max_calls=2)
+    await small.change(max_calls=1)
+    await counted.change(minutes_per_day=60)
+    await office.knows_way(f"out.101@{company.name}", ",2,100,2")
+    await office.knows_way(f"out.102@{company.name}", ",1,100,2")
+    await office.knows_way(f"out@{small.name}", ",2,1,100")
+    await office.knows_way(f"out@{counted.name}", "^()")
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.phone("103") as carol,
+        company.carrier() as carrier,
+        small.phone("101") as first,
+        small.phone("102") as second,
+        small.carrier() as another,
+        counted.phone("101") as third,
+        counted.carrier() as yet_another,
+    ):
+        await pbx.kill()
+        going = [await bob.calls(CUSTOMER), await carol.calls(CUSTOMER), await first.calls(CUSTOMER)]
+        rings = [await called.rings() for called in (carrier, carrier, another)]
+        stopped = [await phone.calls(CUSTOMER) for phone in (alice, bob, carol, second, third)]
+        assert [await call.refused() for call in stopped] == 5 * [503], "frozen; lines; trunk; domain; minutes"
+        for phone, called in ((alice, carrier), (bob, carrier), (second, another), (third, yet_another)):
+            call = await phone.calls("113")
+            help_ = await called.rings()
+            await call.cancel()
+            await help_.cancelled()
+        await going[0].cancel()
+        await rings[0].cancelled()
+        call = await carol.calls(CUSTOMER)
+        await carrier.rings()
+        assert (carrier.untaken, another.untaken, yet_another.untaken) == (0, 0, 0)
+        for each in (*going[1:], call):
+            await each.cancel()
+        await pbx.start()
+        statuses = sorted(status for *_, status, _, _ in await records(company, 8))
+        assert statuses == [*(5 * ["CANCEL"]), *(3 * ["CONGESTION"])]
+
+
+async def test_a_transfer_while_the_controller_is_dead(company: Company, pbx: Instance) -> None:
+    """The record is of the whole call, and of nobody else's end."""
+    await company.add_ring_group("600", "102")
+    await company.point_hotline("101")
+    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE, STRANGER)
+        first = await alice.rings()
+        await first.answer()
+        await customer.answered()
+        await pbx.kill()
+        await first.refer(f"<sip:600@{company.name}>")
+        second = await bob.rings()
+        assert f"<sip:{STRANGER}@" in second.invite.header("From")
+        await second.answer()
+        await talk(second, customer, seconds=2)
+        await second.refer(f"<sip:0044123456789@{company.name}>")
+        await customer.over()
+
+        await pbx.start()
+        assert await records(company, 1) == [(2, STRANGER, HOTLINE, "ANSWERED", "101", "600")]
+        await until(company.is_quiet, 15)
+        told = (await company.api.get("/v1/event/feed")).json["data"]
+        assert sorted(event["event"] for event in told) == ["answered"] * 2 + ["cdr"] + ["hangup"] * 2 + ["ringing"] * 2
+        (record,) = (await company.api.get("/v1/cdr")).json["data"]
+        assert record == record | {"hangup_by": "system", "recording_status": "ready"}
+        assert record["billsec"] >= 3
+
+
+async def test_a_transfer_while_the_controller_is_frozen(company: Company, hook: Hook, pbx: Instance) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE, STRANGER)
+        first = await alice.rings()
+        await first.answer()
+        await customer.answered()
+        call_id = (await hook.expect("ringing"))["call_id"]
+        await hook.expect("answered")
+        os.kill(pbx.pid, signal.SIGSTOP)
+        try:
+            await first.refer(f"<sip:0909000444@{company.name}>")
+            outside = await carrier.rings()
+            await outside.answer()
+            await talk(outside, customer)
+        finally:
+            os.kill(pbx.pid, signal.SIGCONT)
+        await hook.expect("hangup", call_id=call_id)
+        await outside.hang_up()
+        await customer.over()
+        await hook.expect("cdr", call_id=call_id)
+        record = await company.api.cdr(call_id)
+        assert record == record | {"status": "ANSWERED", "from_number": STRANGER, "to_number": HOTLINE}
+        assert len(await records(company, 1)) == 1
+
+
+async def records(company: Company, count: int) -> list[tuple[Any, ...]]:
+    """What there is of each call, once there are so many records; sorted."""
+
+    async def found() -> list[dict[str, Any]] | None:
+        listed: list[dict[str, Any]] = (await company.api.get("/v1/cdr")).json["data"]
+        return listed if len(listed) >= count else None
+
+    fields = ("direction", "from_number", "to_number", "status", "extension", "receive_dest")
+    return sorted(tuple(cdr[field] for field in fields) for cdr in await until(found, 15))

@@ -327,6 +327,60 @@ async def test_a_customer_sent_on_while_the_link_was_half_open_gets_there(
     assert (await company.cdr())["status"] == "ANSWERED"
 
 
+async def test_a_customer_sent_on_while_we_were_dead(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """Who sent him on has hung up, which was not the end."""
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    await controllers.kill()
+    asterisk.sends_on(phone, customer, "102")
+    await asterisk.hangs_up(phone)
+    asterisk.ahead += timedelta(seconds=20)
+    other = await asterisk.rings(customer, company.phone("102"), answers=True)
+    asterisk.ahead += timedelta(seconds=40)
+    await asterisk.hangs_up(customer)
+    await asterisk.ends(other)
+    controller = await controllers.start()
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert cdr["billsec"] in (60, 61)
+    told = ["hangup 101", "ringing 102", "answered 102", "hangup 102", "cdr 101"]
+    assert await company.told() == ["ringing 101", "answered 101", *told]
+    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 2, "nothing was left to decide"
+
+
+async def test_a_transfer_that_we_decided_about_is_not_made_again(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """The journal tells of it all the same."""
+    await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    phone = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    asterisk.sends_on(phone, customer, "102")
+    await asterisk.sent_on(customer, "102")
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await asterisk.hangs_up(phone)
+    other = await asterisk.rings(customer, company.phone("102"), answers=True)
+    await until(lambda: company.was_told("answered 102"))
+    asked = asterisk.count(f"POST channels/{customer}/continue")
+    await controllers.kill()
+    controller = await controllers.start()
+    await asterisk.hangs_up(other)
+    await asterisk.ends(customer)
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "callee", False)
+    assert (await company.told())[-2:] == ["hangup 102", "cdr 101"]
+    assert asterisk.count(f"POST channels/{customer}/continue") == asked
+
+
 async def test_a_caller_of_a_call_that_we_do_not_know_is_not_kept(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:

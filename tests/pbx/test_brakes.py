@@ -171,3 +171,13 @@ def test_click_to_call_meets_the_same_limits() -> None:
     refused = beginning.click_to_call(first, command, "token", scene())
     assert refused == Refuse(causes.BARRED, Stop.CLOSED)
     assert not isinstance(beginning.click_to_call(first, command, "token", scene(destinations=("+1",))), Refuse)
+
+
+@given(
+    st.sampled_from(["84", "1", "44", "856"]),
+    st.from_regex(r"0[1-9][0-9]{7,10}", fullmatch=True) | st.from_regex(r"0(1900|900|976)[0-9]{5,8}", fullmatch=True),
+)
+def test_what_the_switch_lets_out_by_itself_is_open_to_everybody(country_code: str, number: str) -> None:
+    """As extensions.conf reads it: nine to twelve digits, and nothing that is closed at home."""
+    is_closed = number.startswith(brakes.closed_at_home(country_code) or "+")
+    assert is_closed or brakes.is_open(number, country_code, ())

@@ -47,19 +47,12 @@ class Provisioner:
             logins = await extensions.list_for_provisioning(tx)
             links = await trunks.list_for_provisioning(tx, self._seal)
             banned, lifted = [ban.address for ban in await bans.list(tx)], await bans.lifted(tx)
-            reached = await landings.list_for_provisioning(tx)
-            inside = await landings.list_inside(tx)
-            outside = await landings.list_outside(tx)
+            alone = await _unattended(tx)
         phones = [
             provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
             for login in logins
         ]
         aliases = self._aliases({login.domain for login in logins})
-        alone: list[provisioning.Unattended] = [
-            *map(_landing, reached),
-            *map(_inside, inside),
-            *chain.from_iterable(map(ways_out, outside)),
-        ]
         wanted = provisioning.objects(phones, map(_carrier, links), aliases, alone)
         wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
         stale = provisioning.bans(lifted).keys()
@@ -97,6 +90,14 @@ def _carrier(link: trunks.Link) -> provisioning.Carrier:
         from_domain=trunk.from_domain,
         login=trunk.login,
     )
+
+
+async def _unattended(tx: db.Tx) -> list[provisioning.Unattended]:
+    """What the switch needs to go on by itself, of all domains."""
+    reached = map(_landing, await landings.list_for_provisioning(tx))
+    inside = map(_inside, await landings.list_inside(tx))
+    outside = map(ways_out, await landings.list_outside(tx))
+    return [*reached, *inside, *chain.from_iterable(outside)]
 
 
 def _landing(landing: landings.Landing) -> provisioning.Landing:

@@ -16,6 +16,8 @@ from tongdai.pbx.step import Step, followed, go, tell, with_events
 def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
     """A call from a phone or a trunk begins; the scene is its domain's."""
     domain = scene.directory.domain
+    if isinstance(signal, Unattended):
+        scene = Scene(scene.directory, now=scene.now)  # how busy everybody is now says nothing about then
     caller = Leg(
         channel=signal.channel,
         number=_caller_number(signal, domain),
