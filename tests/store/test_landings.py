@@ -63,7 +63,7 @@ async def test_what_is_inside(database: db.Database, domain: directory.Domain, t
         assert found == {"103": (), "600": ("101", "102"), "700": ()}
 
 
-async def test_how_calls_leave(database: db.Database, domain: directory.Domain, trunk: UUID) -> None:
+async def test_how_calls_leave(database: db.Database, domain: directory.Domain, trunk: UUID, seal: Seal) -> None:
     """By hotlines and trunks in use; of extensions, only those for which something else holds."""
     async with database.transaction() as tx:
         await hotlines.insert(tx, domain.domain_uuid, "19001001", trunk, is_default=True)
@@ -77,6 +77,6 @@ async def test_how_calls_leave(database: db.Database, domain: directory.Domain, 
         assert (list(known.hotlines), list(known.trunks)) == (["19001001"], [trunk])
         assert sorted(known.extensions) == ["102", "104", "105", "106"]
         found = await trunks.get(tx, domain.domain_uuid, trunk)
-        await trunks.update(tx, domain.domain_uuid, Seal(bytes(32)), replace(found, enabled=False), "")
+        await trunks.update(tx, domain.domain_uuid, seal, replace(found, enabled=False), "")
         (known,) = [each for each in await landings.list_outside(tx) if each.domain.name == domain.name]
         assert (known.hotlines, known.trunks) == ({}, {})
