@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import databases
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
@@ -37,6 +38,13 @@ async def database(dsn: str) -> AsyncIterator[db.Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+async def dispatched(dsn: str) -> AsyncIterator[db.Database]:
+    """For tests of dispatchers, which serve all that they find: they have it in turn, and empty it first."""
+    async with databases.own(dsn, "dispatched") as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

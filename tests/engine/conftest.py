@@ -2,13 +2,13 @@
 controller between them.
 """
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+from tests import databases
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
@@ -17,24 +17,13 @@ from tests.engine.controllers import Controller
 from tongdai.asterisk import switch
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
-from tongdai.store import db, migrate, server
-
-
-@pytest.fixture(scope="session")
-async def dsn() -> AsyncIterator[str]:
-    with tempfile.TemporaryDirectory(prefix="tongdai-engine-") as folder:
-        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
-        yield running.dsn
-        await running.stop()
+from tongdai.store import db
 
 
 @pytest.fixture(scope="session")
 async def database(dsn: str) -> AsyncIterator[db.Database]:
-    await migrate.apply(dsn)
-    database = db.Database(dsn)
-    await database.open()
-    yield database
-    await database.close()
+    async with databases.own(dsn, "engine") as database:
+        yield database
 
 
 @pytest.fixture(autouse=True)

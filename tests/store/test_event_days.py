@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from tests import databases
 from tests.webhooks import samples
 from tongdai import ids
 from tongdai.engine import housekeeping
@@ -23,14 +24,14 @@ DAYS = {"events": 30}
 @pytest.fixture(scope="module")
 async def own(dsn: str) -> AsyncIterator[db.Database]:
     """Of other tests no events are to be in the way, nor partitions of these in theirs."""
-    async with samples.own_database(dsn, "event_days") as database:
+    async with databases.own(dsn, "event_days") as database:
         yield database
 
 
 @pytest.fixture
 async def database(own: db.Database) -> db.Database:
     """As after a month."""
-    await samples.empty(own)
+    await databases.emptied(own)
     async with own.connection() as tx:
         for days in (40, 38, 36, 35, 34, 33, *range(30)):
             await tx.execute("SELECT add_partition('events', (now() AT TIME ZONE 'UTC')::date - $1::int)", days)

@@ -1,18 +1,12 @@
 """Events, subscriptions and domains for tests of delivery."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
-import asyncpg
-
-from tests.until import until
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, domains, migrate, outbox
+from tongdai.store import db, domains, outbox
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -107,33 +101,3 @@ async def states(database: db.Database) -> list[str]:
             """
         )
     return [row["state"] for row in rows]
-
-
-@asynccontextmanager
-async def own_database(dsn: str, name: str) -> AsyncIterator[db.Database]:
-    """A migrated database that other tests do not use: a dispatcher serves all that it finds."""
-    server = await db.connect(dsn)
-    await server.execute(f"CREATE DATABASE {name}")
-    own = urlsplit(dsn)._replace(path=f"/{name}").geturl()
-    await migrate.apply(own)
-    database = db.Database(own, is_busy=True)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
-        await until(lambda: _is_dropped(server, name), 30)
-        await server.close()
-
-
-async def _is_dropped(server: db.Tx, name: str) -> bool:
-    with suppress(asyncpg.InsufficientPrivilegeError):  # autovacuum is in it, which only a superuser may end
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        return True
-    return False
-
-
-async def empty(database: db.Database) -> None:
-    """No domain is left, and nothing of one."""
-    async with database.connection() as tx:
-        await tx.execute("TRUNCATE domains, events, deliveries, attempts CASCADE")

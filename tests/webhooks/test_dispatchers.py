@@ -139,11 +139,11 @@ async def test_it_goes_on_when_the_database_comes_back(
 async def close_doors(database: db.Database) -> None:
     """Every connection breaks, and nobody is let in."""
     async with database.connection() as tx:
-        await tx.execute("ALTER DATABASE webhooks CONNECTION LIMIT 0")
+        await tx.execute("ALTER DATABASE dispatched CONNECTION LIMIT 0")
         await tx.execute(
             """
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = 'webhooks' AND pid <> pg_backend_pid()
+            WHERE datname = 'dispatched' AND pid <> pg_backend_pid()
             """
         )
         tx.terminate()
@@ -151,7 +151,7 @@ async def close_doors(database: db.Database) -> None:
 
 async def open_doors(dsn: str) -> None:
     tx = await db.connect(dsn)
-    await tx.execute("ALTER DATABASE webhooks CONNECTION LIMIT -1")
+    await tx.execute("ALTER DATABASE dispatched CONNECTION LIMIT -1")
     await tx.close()
 
 

@@ -5,6 +5,7 @@ Across domains, unlike the rest of `store`: one dispatcher serves all. Deliverie
 delivered or given up is here no more; what became of it is in the log (`attempts`).
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -22,6 +23,34 @@ State = Literal["due", "delivered", "failed"]
 
 BATCH = 500
 """The most that one `claim` gives."""
+_LATE = timedelta(seconds=1)  # what is published by a transaction that takes longer waits for the next look
+
+
+class Heads(msgspec.Struct, frozen=True):
+    """From when on something waited in each lane, at one moment; what is due before that is not looked at.
+
+    There lie the rows of what was delivered, which PostgreSQL must keep while any transaction is older than that, and
+    which would be read at every claim. What comes to lie there later (it was long in being committed, the clock was set
+    back, a crash of PostgreSQL undid a settlement) waits for the next `look`, which reads lanes from their beginning.
+    """
+
+    begins: Mapping[UUID, datetime] = {}  # by endpoint, where that is before `others`
+    lanes: Mapping[UUID, Collection[UUID]] = {}  # the same endpoints, by domain
+    others: datetime | None = None
+
+    def of(self, endpoint: UUID) -> datetime | None:
+        """The head of its lane; None: not known, it is read from its beginning."""
+        return self.begins.get(endpoint, self.others)
+
+
+NOT_LOOKED = Heads()
+
+
+class Look(msgspec.Struct, frozen=True):
+    """The endpoints with something due, and the heads of all lanes at that moment."""
+
+    due: Collection[UUID]
+    heads: Heads
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,24 +120,34 @@ class Settled(msgspec.Struct, frozen=True):
     due: Sequence[UUID]
 
 
-async def due_endpoints(tx: db.Tx) -> list[UUID]:
-    """The endpoints with something due. Costs a look at the head of each lane, however long the lanes are."""
+async def look(tx: db.Tx) -> Look:
+    """What there is to do. Costs a look at the head of each lane, however long the lanes are, and at what was delivered
+    since the oldest transaction began.
+    """
     rows = await tx.fetch(
         """
         WITH RECURSIVE lanes AS (
-          (SELECT endpoint FROM deliveries ORDER BY endpoint LIMIT 1)
+          (SELECT domain_uuid, endpoint, due_at FROM deliveries ORDER BY endpoint, due_at LIMIT 1)
           UNION ALL
-          SELECT next.endpoint FROM lanes CROSS JOIN LATERAL (
-            SELECT endpoint FROM deliveries WHERE endpoint > lanes.endpoint ORDER BY endpoint LIMIT 1
+          SELECT next.* FROM lanes CROSS JOIN LATERAL (
+            SELECT domain_uuid, endpoint, due_at FROM deliveries
+            WHERE endpoint > lanes.endpoint ORDER BY endpoint, due_at LIMIT 1
           ) AS next
         )
-        SELECT endpoint FROM lanes WHERE (
-          SELECT true FROM deliveries
-          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND leased_until <= now() LIMIT 1
-        )
+        SELECT domain_uuid, endpoint, due_at, now() AS at, (
+          SELECT true FROM deliveries AS waiting
+          WHERE waiting.endpoint = lanes.endpoint AND waiting.due_at >= lanes.due_at AND waiting.due_at <= now()
+            AND leased_until <= now() LIMIT 1
+        ) AS is_due
+        FROM (VALUES (true)) AS always LEFT JOIN lanes ON due_at <= now()
         """
     )
-    return [row["endpoint"] for row in rows]
+    others: datetime = rows[0]["at"] - _LATE
+    lanes = defaultdict[UUID, list[UUID]](list)
+    for row in (early := [row for row in rows if row["endpoint"] and row["due_at"] < others]):
+        lanes[row["domain_uuid"]].append(row["endpoint"])
+    heads = Heads({row["endpoint"]: row["due_at"] for row in early}, lanes, others)
+    return Look([row["endpoint"] for row in rows if row["is_due"]], heads)
 
 
 async def count_owed(tx: db.Tx) -> int:
@@ -118,32 +157,39 @@ async def count_owed(tx: db.Tx) -> int:
 
 
 async def claim(
-    tx: db.Tx, domains: Collection[UUID], rooms: Mapping[UUID, int | None], *, room: int, lease_s: float
+    tx: db.Tx,
+    domains: Collection[UUID],
+    rooms: Mapping[UUID, int | None],
+    *,
+    room: int,
+    lease_s: float,
+    heads: Heads = NOT_LOOKED,
 ) -> list[Delivery]:
     """What is due for the endpoints of `domains` and those in `rooms`; nobody else gets it within `lease_s`.
 
     At most as many for each endpoint as `rooms` says; where that is None or silent, `room`, or 1 while it is failing.
     A delivery waits for earlier ones of its call to its endpoint, but not for those that are 30 seconds old.
     """
+    known = [*{*rooms, *(endpoint for one in domains for endpoint in heads.lanes.get(one, ()))}]
     rows = await tx.fetch(
         """
         WITH known AS (
-          SELECT * FROM unnest($2::uuid[], $3::int[]) AS t (endpoint, room)
+          SELECT * FROM unnest($2::uuid[], $3::int[], $6::timestamptz[]) AS t (endpoint, room, head)
         ), lanes AS (
-          SELECT endpoint, COALESCE(room, CASE WHEN EXISTS (
+          SELECT endpoint, COALESCE(head, $7, '-infinity') AS head, COALESCE(room, CASE WHEN EXISTS (
             SELECT FROM subscriptions WHERE subscriptions.endpoint = asked.endpoint AND failing_since IS NOT NULL
           ) THEN 1 ELSE $4 END) AS room
           FROM (
             SELECT endpoint FROM known UNION SELECT endpoint FROM subscriptions WHERE domain_uuid = ANY($1)
           ) AS asked LEFT JOIN known USING (endpoint)
-        ), heads AS (
+        ), chosen AS (
           SELECT due.* FROM lanes CROSS JOIN LATERAL (
             SELECT ctid FROM deliveries AS delivery
-            WHERE endpoint = lanes.endpoint AND leased_until <= now()
+            WHERE endpoint = lanes.endpoint AND leased_until <= now() AND due_at >= lanes.head
               AND due_at <= CASE WHEN lanes.room > 1 THEN now() ELSE COALESCE((
                 -- A failing endpoint may have thousands at its head that wait for others: a look at a few is enough.
                 SELECT due_at FROM deliveries AS ahead
-                WHERE ahead.endpoint = lanes.endpoint AND ahead.due_at <= now()
+                WHERE ahead.endpoint = lanes.endpoint AND ahead.due_at >= lanes.head AND ahead.due_at <= now()
                 ORDER BY due_at OFFSET 64 LIMIT 1
               ), now()) END
               AND (  -- not NOT EXISTS: planned as a join, it reads whole lanes where statistics are old
@@ -156,7 +202,7 @@ async def claim(
             ORDER BY due_at, seq LIMIT lanes.room FOR UPDATE OF delivery SKIP LOCKED
           ) AS due LIMIT 500
         ), leased AS (
-          UPDATE deliveries SET leased_until = now() + $5 WHERE ctid = ANY (ARRAY(SELECT ctid FROM heads))
+          UPDATE deliveries SET leased_until = now() + $5 WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen))
           RETURNING deliveries.*
         )
         SELECT leased.domain_uuid, leased.subscription_uuid, leased.seq, leased.endpoint, event_uuid, body,
@@ -179,15 +225,19 @@ async def claim(
         ORDER BY leased.created_at, leased.seq
         """,
         list(domains),
-        list(rooms),
-        list(rooms.values()),
+        known,
+        [rooms.get(endpoint) for endpoint in known],
         room,
         timedelta(seconds=lease_s),
+        [heads.begins.get(endpoint) for endpoint in known],
+        heads.others,
     )
     return db.structs(rows, Delivery)
 
 
-async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float) -> Settled:
+async def settle(
+    tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: float, heads: Heads = NOT_LOOKED
+) -> Settled:
     """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
 
     A subscription with nothing but failures for `disable_after_s` is disabled, and an event tells of it. An outcome
@@ -202,9 +252,9 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
         WITH given AS (
           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::timestamptz[], $6::text[],
                                $7::interval[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::int[], $12::int[],
-                               $13::text[], $14::text[])
+                               $13::text[], $14::text[], $15::timestamptz[])
             AS t (domain_uuid, subscription_uuid, seq, endpoint, leased_until, state,
-                  delay, attempt, created_at, at, status, latency_ms, error, callback_url)
+                  delay, attempt, created_at, at, status, latency_ms, error, callback_url, head)
         ), found AS (
           SELECT given.*, place FROM given CROSS JOIN LATERAL (
             SELECT ctid AS place FROM deliveries
@@ -227,13 +277,15 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
           FROM given WHERE at IS NOT NULL ON CONFLICT DO NOTHING
         )
         SELECT endpoint FROM (
-          SELECT endpoint, bool_or(state = 'due' AND delay = '0') AS is_given_back FROM given GROUP BY endpoint
+          SELECT endpoint, bool_or(state = 'due' AND delay = '0') AS is_given_back,
+                 COALESCE(min(head), '-infinity') AS head FROM given GROUP BY endpoint
         ) AS lanes
         -- The commit waits for no disk: what PostgreSQL forgets in a crash is sent again, with the same webhook-id.
         CROSS JOIN set_config('synchronous_commit', 'off', true)
         WHERE is_given_back OR (  -- not EXISTS: planned as a join, it reads all that waits
           SELECT true FROM deliveries
-          WHERE deliveries.endpoint = lanes.endpoint AND due_at <= now() AND deliveries.leased_until <= now() LIMIT 1
+          WHERE deliveries.endpoint = lanes.endpoint AND due_at >= head AND due_at <= now()
+            AND deliveries.leased_until <= now() LIMIT 1
         )
         """,
         [outcome.delivery.domain_uuid for outcome in outcomes],
@@ -250,6 +302,7 @@ async def settle(tx: db.Tx, outcomes: Sequence[Outcome], *, disable_after_s: flo
         [attempt and attempt.latency_ms for attempt in attempts],
         [attempt and attempt.error for attempt in attempts],
         [outcome.delivery.callback_url if outcome.delivery.is_elsewhere else None for outcome in outcomes],
+        [heads.of(outcome.delivery.endpoint) for outcome in outcomes],
     )
     return Settled(disabled, [row["endpoint"] for row in rows])
 

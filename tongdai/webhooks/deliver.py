@@ -115,6 +115,7 @@ class Dispatcher:
         self._failures: dict[UUID, int] = {}  # of endpoints, in a row; kept when they have no lane
         self._found: set[UUID] = set()  # endpoints that may have more
         self._woken: set[UUID] = set()  # domains that may have more
+        self._heads = deliveries.NOT_LOOKED  # as of the latest look
         self._outcomes: list[deliveries.Outcome] = []
         self._workers: set[asyncio.Task[None]] = set()
         self._awake, self._to_settle = asyncio.Event(), asyncio.Event()
@@ -188,7 +189,7 @@ class Dispatcher:
         outcomes = self._outcomes[: deliveries.BATCH]
         has_news = any(outcome.is_news for outcome in outcomes)
         async with self._database.transaction() if has_news else self._database.connection() as tx:
-            settled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S)
+            settled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S, heads=self._heads)
         del self._outcomes[: len(outcomes)]
         if more := [endpoint for endpoint in settled.due if self._failures.get(endpoint, 0) <= _DOUBTS]:
             self._found.update(more)
@@ -214,7 +215,9 @@ class Dispatcher:
         if (now := loop.time()) < self._poll_at:
             return
         async with self._database.connection() as tx:
-            self._found.update(await deliveries.due_endpoints(tx))
+            looked = await deliveries.look(tx)
+            self._heads = looked.heads
+            self._found.update(looked.due)
             self._poll_at = now + max(self._poll_s, _LEISURE * (loop.time() - now))
             if now >= self._count_at:
                 self._count_at = now + _COUNT_EVERY_S
@@ -227,7 +230,7 @@ class Dispatcher:
             return
         woken, self._woken, self._found = self._woken, set(), set()
         async with self._database.connection() as tx:
-            claimed = await deliveries.claim(tx, woken, rooms, room=self._width, lease_s=LEASE_S)
+            claimed = await deliveries.claim(tx, woken, rooms, room=self._width, lease_s=LEASE_S, heads=self._heads)
         send_by = asyncio.get_running_loop().time() + _SEND_WITHIN_S
         for delivery in claimed:
             self._lane(delivery).queue.append((delivery, send_by))

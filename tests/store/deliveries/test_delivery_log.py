@@ -1,12 +1,12 @@
-"""The log of deliveries, and sending again, in a database of their own."""
+"""The log of deliveries, and sending again."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from tests.store.deliveries.rounds import URL
 from tests.webhooks import samples
 from tongdai import errors, ids
 from tongdai.pbx import directory, events
@@ -14,27 +14,8 @@ from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_log, outbox, subscriptions
 from tongdai.store.delivery_log import Entry, Filter
 
-URL = "http://crm.example.vn/hook"
 ELSEWHERE = "http://new.example.vn/hook"
 MANY = 10**9
-
-
-@pytest.fixture(scope="module")
-async def own(dsn: str) -> AsyncIterator[db.Database]:
-    async with samples.own_database(dsn, "delivery_log") as database:
-        yield database
-
-
-@pytest.fixture
-async def database(own: db.Database) -> db.Database:
-    await samples.empty(own)
-    return own
-
-
-@pytest.fixture
-async def subscription(database: db.Database, domain: directory.Domain, seal: Seal) -> UUID:
-    """To `ringing`, at URL."""
-    return await samples.subscribe(database, seal, domain, "ringing", URL)
 
 
 async def publish(database: db.Database, domain: directory.Domain, count: int) -> list[events.Event]:
@@ -179,7 +160,7 @@ async def test_another_url_says_nothing_of_the_subscription_and_is_in_the_log(
     await answer(database, domain, 200)
     async with database.transaction() as tx:
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE)
-        [endpoint] = await deliveries.due_endpoints(tx)
+        [endpoint] = (await deliveries.look(tx)).due
         [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
         assert (delivery.callback_url, delivery.is_elsewhere) == (ELSEWHERE, True)
         gone = deliveries.Attempt(datetime.now(UTC), 410, 7, "")
@@ -259,7 +240,7 @@ async def test_a_disabled_subscription_is_to_be_enabled_first_unless_it_goes_els
         with pytest.raises(errors.Conflict):
             await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
         await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"), callback_url=ELSEWHERE)
-        [endpoint] = await deliveries.due_endpoints(tx)
+        [endpoint] = (await deliveries.look(tx)).due
         [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
         assert (delivery.event_uuid, delivery.is_enabled) == (event.event_uuid, True)
         await subscriptions.enable(tx, domain.domain_uuid, subscription)
@@ -293,7 +274,7 @@ async def test_what_is_just_being_sent_goes_elsewhere_too_when_that_is_asked(
         attempt = deliveries.Attempt(datetime.now(UTC), status, 7, "")
         settled = deliveries.Outcome(claimed[0], states.get(status, "due"), 100, attempt)
         await deliveries.settle(tx, [settled], disable_after_s=1e9)
-        [endpoint] = await deliveries.due_endpoints(tx)
+        [endpoint] = (await deliveries.look(tx)).due
         [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
     assert (delivery.callback_url, delivery.attempts) == (ELSEWHERE, 0)
 

@@ -1,58 +1,20 @@
-"""Claiming and settling deliveries, in a database of their own."""
+"""Claiming and settling deliveries."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
+from tests.store.deliveries.rounds import HOUR, URL, claim, outcome, settle
 from tests.webhooks import samples
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries, outbox, subscriptions
-from tongdai.store.deliveries import Attempt, Delivery, Outcome, State
+from tongdai.store.deliveries import Outcome
 
-URL = "http://crm.example.vn/hook"
-HOUR = 3600.0
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
-
-
-@pytest.fixture(scope="module")
-async def own(dsn: str) -> AsyncIterator[db.Database]:
-    async with samples.own_database(dsn, "deliveries") as database:
-        yield database
-
-
-@pytest.fixture
-async def database(own: db.Database) -> db.Database:
-    """A dispatcher claims for all domains: no other test's are to be here."""
-    await samples.empty(own)
-    return own
-
-
-@pytest.fixture
-async def subscription(database: db.Database, domain: directory.Domain, seal: Seal) -> UUID:
-    """To `ringing`, at URL."""
-    return await samples.subscribe(database, seal, domain, "ringing", URL)
-
-
-async def claim(database: db.Database, domain: directory.Domain, room: int = 8, lease_s: float = 60) -> list[Delivery]:
-    async with database.connection() as tx:
-        return await deliveries.claim(tx, [domain.domain_uuid], {}, room=room, lease_s=lease_s)
-
-
-async def settle(database: db.Database, *outcomes: Outcome) -> list[deliveries.Disabled]:
-    async with database.transaction() as tx:
-        return [*(await deliveries.settle(tx, outcomes, disable_after_s=120 * HOUR)).disabled]
-
-
-def outcome(delivery: Delivery, status: int, delay_s: float = 5.0, disable: str = "") -> Outcome:
-    """As it follows from an answer with this HTTP status."""
-    state: State = "delivered" if status == 200 else "failed" if disable else "due"
-    attempt = Attempt(datetime.now(UTC), status, 7, "" if status else "no connection")
-    return Outcome(delivery, state, 0.0 if state == "delivered" else delay_s, attempt, disable)
 
 
 async def count(database: db.Database, query: str) -> int:
@@ -418,7 +380,7 @@ async def test_endpoints_with_something_due_are_found_and_no_others(
     await settle(database, Outcome(by_url["1"], "due"), outcome(by_url["2"], 200))
 
     async with database.connection() as tx:
-        found = await deliveries.due_endpoints(tx)
+        found = (await deliveries.look(tx)).due
         owed = await deliveries.count_owed(tx)
 
     assert sorted(found) == sorted([by_url["1"].endpoint, by_url["2"].endpoint])
@@ -468,7 +430,7 @@ async def deliver_some(tx: db.Tx, domain: directory.Domain) -> int:
     """Eight rounds, in which half of what is claimed is taken. How much was claimed."""
     count = 0
     for _ in range(8):
-        await deliveries.due_endpoints(tx)
+        await deliveries.look(tx)
         claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
         outcomes = [outcome(delivery, 200 if n % 2 else 500) for n, delivery in enumerate(claimed)]
         await deliveries.settle(tx, outcomes, disable_after_s=1e9)

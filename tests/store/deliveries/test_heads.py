@@ -1,0 +1,121 @@
+"""The heads of lanes: what was delivered lies before them, and nothing that waits is passed over."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+
+from tests.store.deliveries.rounds import HOUR, claim, outcome, settle
+from tests.webhooks import samples
+from tongdai.pbx import directory
+from tongdai.store import db, deliveries
+from tongdai.store.deliveries import Heads
+
+
+@pytest.fixture
+async def old(database: db.Database) -> AsyncIterator[None]:
+    """A transaction that keeps PostgreSQL from clearing away what is deleted while it lasts."""
+    tx = await db.connect(database.dsn)
+    async with tx.transaction(isolation="repeatable_read", readonly=True):
+        await tx.execute("SELECT FROM deliveries")
+        yield
+    await tx.close()
+
+
+async def test_what_was_delivered_under_an_old_transaction_is_read_by_looks_alone(
+    database: db.Database, domain: directory.Domain, subscription: UUID, old: None
+) -> None:
+    busy = await db.connect(database.dsn, settings=db.PLANNED_ONCE)
+    await leave_dead(busy, 5000)
+    async with reading(busy) as looked:
+        heads = (await deliveries.look(busy)).heads
+    async with reading(busy) as worked:
+        await deliver_one_by_one(database, busy, domain, heads)
+    async with reading(busy) as worked_without:
+        await deliver_one_by_one(database, busy, domain, deliveries.NOT_LOOKED)
+    await busy.close()
+
+    assert looked() < 5000 + 50, "once"
+    assert worked() < 500
+    assert worked_without() > 8 * 5000
+
+
+async def deliver_one_by_one(database: db.Database, tx: db.Tx, domain: directory.Domain, heads: Heads) -> None:
+    """Eight events; for half of them the dispatcher had no lane, for the others one of an endpoint that fails."""
+    rooms: dict[UUID, int | None] = {}
+    for _ in range(8):
+        await samples.publish(database, samples.event(domain))
+        woken = [] if rooms else [domain.domain_uuid]
+        [delivery] = await deliveries.claim(tx, woken, rooms, room=8, lease_s=60, heads=heads)
+        await deliveries.settle(tx, [outcome(delivery, 200)], disable_after_s=1e9, heads=heads)
+        rooms = {} if rooms else {delivery.endpoint: 1}
+
+
+async def test_what_waited_before_the_look_is_claimed_first_and_what_is_due_again_later(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    await samples.publish(database, samples.event(domain))
+    [elsewhere] = await claim(database, domain)
+    await samples.pass_time(database, 10)
+    await samples.publish(database, samples.event(domain), samples.event(domain))
+    await samples.pass_time(database, 30)
+    async with database.connection() as tx:
+        looked = await deliveries.look(tx)
+    await samples.publish(database, samples.event(domain))
+
+    async def seqs() -> list[int]:
+        return [delivery.seq for delivery in await claim(database, domain, room=2, heads=looked.heads)]
+
+    assert list(looked.due) == [elsewhere.endpoint]
+    assert await seqs() == [2, 3]
+    [fourth] = await claim(database, domain, heads=looked.heads)
+    assert fourth.seq == 4
+    await settle(database, deliveries.Outcome(fourth, "due"))
+    assert await seqs() == [4]
+    async with database.connection() as tx:
+        await tx.execute("UPDATE deliveries SET leased_until = now()")  # of a dispatcher that died
+    assert await seqs() == [1, 2]
+
+
+async def test_what_comes_to_lie_before_the_floor_is_found_by_the_next_look(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    async with database.connection() as tx:
+        before = (await deliveries.look(tx)).heads
+        await samples.publish(database, samples.event(domain))
+        await samples.pass_time(database, HOUR)
+        assert await claim(database, domain, heads=before) == []
+        after = (await deliveries.look(tx)).heads
+
+    assert [delivery.seq for delivery in await claim(database, domain, heads=after)] == [1]
+
+
+async def leave_dead(tx: db.Tx, count: int) -> None:
+    """So many deliveries of the one subscription, published a minute ago and delivered."""
+    await tx.execute(
+        """
+        INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, due_at)
+        SELECT domain_uuid, subscription_uuid, 1000 + n, gen_random_uuid(), endpoint, now() - interval '1 minute'
+        FROM subscriptions, generate_series(1, $1) AS n
+        """,
+        count,
+    )
+    await tx.execute("DELETE FROM deliveries")
+
+
+@asynccontextmanager
+async def reading(tx: db.Tx) -> AsyncIterator[Callable[[], int]]:
+    """How many entries of the indexes of deliveries the connection read meanwhile, of rows that live or do not."""
+    before = await entries_read(tx)
+    read = 0
+    yield lambda: read
+    read = await entries_read(tx) - before
+
+
+async def entries_read(tx: db.Tx) -> int:
+    await tx.execute("SELECT pg_stat_force_next_flush()")
+    entries: int = await tx.fetchval(
+        "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'deliveries'"
+    )
+    return entries
