@@ -74,6 +74,7 @@ _says: dict[str, Any] = operations.says(
         errors.Conflict,
         errors.SwitchDown,
     ),
+    is_hot=True,
 )
 
 

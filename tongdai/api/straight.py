@@ -14,24 +14,25 @@ from tongdai.api import context, operations, problems
 
 
 def straight(app: Litestar) -> ASGIApp:
-    """The application, with GETs of hot operations answered straight by their handlers, errors in the same words."""
+    """The application, with hot operations answered straight by their handlers, errors in the same words."""
     framework = app.asgi_handler
     handlers = {
-        path: handler.fn
+        (method.upper(), path): handler
         for path, method, handler, operation in operations.every(app)
-        if operation.is_hot and method == "get"
+        if operation.is_hot
     }
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        handler = handlers.get(scope["path"])
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "GET" or handler is None or _is_a_pages(scope):
+        handler = handlers.get((scope["method"], scope["path"])) if scope["type"] == ScopeType.HTTP else None
+        if handler is None or _is_a_pages(scope):
             await framework(scope, receive, send)
             return
         scope["path_template"] = scope["path"]
+        scope["route_handler"] = handler  # who reads the body is asked how long one may be
         request: Request[Any, Any, Any] = Request(scope, receive, send)
         try:
             await context.admit(request)
-            answer = await handler(request)
+            answer = await handler.fn(request)
         except Exception as reason:  # noqa: BLE001 as the framework: whatever it is, it is answered
             answer = problems.answer(request, reason).to_asgi_response(app=None, request=request)
         await answer(scope, receive, send)
