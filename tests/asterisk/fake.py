@@ -196,6 +196,13 @@ class FakeAsterisk:
         """Our id of the channel's call."""
         return UUID(hex=self.channels[channel]["channelvars"]["TD_CALL_ID"])
 
+    async def registers(self, endpoint: str, *addresses: str) -> None:
+        """The endpoint's phones are these now; none: the last has signed off."""
+        self.contacts[endpoint] = "&".join(f"PJSIP/{endpoint}/{address}" for address in addresses)
+        about = {"endpoint": {"technology": "PJSIP", "resource": endpoint, "state": "online", "channel_ids": []}}
+        info = {"uri": "sip:101@192.0.2.7", "contact_status": "NonQualified", "aor": endpoint, "roundtrip_usec": "0"}
+        await self.send({"type": "ContactStatusChange", "timestamp": _stamp(self.now), **about, "contact_info": info})
+
     async def rings(self, caller: str, endpoint: str, *, answers: bool = False) -> str:
         """Dial() has made the endpoint ring. Its channel."""
         call = self.channels[caller]["channelvars"]["TD_CALL_ID"]

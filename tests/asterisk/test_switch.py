@@ -340,6 +340,57 @@ async def test_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Co
     assert asterisk.count("POST channels/create") == 2
 
 
+async def test_phones_are_asked_for_again_when_any_may_have_changed(
+    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def phones(endpoint: str = "101@a.vn") -> tuple[list[str], int]:
+        """Those that the controller knows of, and how often it has asked."""
+        found = await controller.switch.phones(endpoint)
+        return [each.rpartition("/")[2] for each in found], asterisk.count("GET channels/tongdai-asks/variable")
+
+    async def register(endpoint: str, *addresses: str) -> None:
+        """And the controller has heard of it."""
+        before = controller.switch._registrations
+        await asterisk.registers(endpoint, *addresses)
+        await until(lambda: controller.switch._registrations > before)
+
+    desk, mobile = "sip:101@192.0.2.7", "sip:101@192.0.2.8"
+    await asterisk.hear()
+    assert await phones() == ([], 2), "the first question, and again with a channel to ask by"
+    assert await phones() == ([], 3), "nobody there: a phone that has just come is found at once"
+    await register("101@a.vn", desk)
+    assert [await phones(), await phones()] == [([desk], 4)] * 2
+    await register("102@a.vn", desk)
+    assert [await phones("102@a.vn"), await phones()] == [([desk], 5)] * 2, "of the other there is no news"
+    await register("101@a.vn")
+    assert await phones() == ([], 6)
+    await register("101@a.vn", desk, mobile)
+    assert await phones() == ([desk, mobile], 7)
+    await controller.switch.provision(objects("101"))
+    assert await phones() == ([desk, mobile], 8)
+    await asterisk.lose_link()
+    await asterisk.hear()
+    assert await phones() == ([desk, mobile], 9)
+    monkeypatch.setattr(switch, "ASK_AGAIN_S", 0.0)
+    await register("101@a.vn", desk, mobile)
+    assert [await phones(), await phones()] == [([desk, mobile], 10), ([desk, mobile], 11)]
+
+
+async def test_what_was_asked_before_a_change_is_not_remembered(asterisk: FakeAsterisk, controller: Controller) -> None:
+    await asterisk.hear()
+    asterisk.contacts["101@a.vn"] = "PJSIP/101@a.vn/sip:101@192.0.2.7"
+    await controller.switch.phones("102@a.vn")
+    asterisk.may_answer.clear()
+    before = controller.switch._registrations
+    asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
+    await asterisk.expect("GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)")
+    await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
+    await until(lambda: controller.switch._registrations > before)
+    asterisk.may_answer.set()
+    assert await asking == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
+    assert controller.switch._phones == {}
+
+
 async def test_calling_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Controller) -> None:
     await asterisk.hear()
     phones = ["PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7"]

@@ -71,11 +71,21 @@ class ChannelUserevent(msgspec.Struct, frozen=True):
     eventname: str
 
 
-AriEvent = StasisStart | Dial | ChannelHangupRequest | ChannelDestroyed | ChannelUserevent
+class Endpoint(msgspec.Struct, frozen=True):
+    resource: str
+
+
+class ContactStatusChange(msgspec.Struct, frozen=True):
+    """A phone of the endpoint has registered, or is registered no more."""
+
+    endpoint: Endpoint
+
+
+AriEvent = StasisStart | Dial | ChannelHangupRequest | ChannelDestroyed | ChannelUserevent | ContactStatusChange
 
 _DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
     kind.__name__: msgspec.json.Decoder(kind)
-    for kind in (StasisStart, Dial, ChannelHangupRequest, ChannelDestroyed, ChannelUserevent)
+    for kind in (StasisStart, Dial, ChannelHangupRequest, ChannelDestroyed, ChannelUserevent, ContactStatusChange)
 }
 NAMES = (*_DECODERS, "ApplicationReplaced", "RESTResponse")
 """What the application's event filter lets through: answers to requests count as events there."""

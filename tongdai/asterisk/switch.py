@@ -28,6 +28,7 @@ LATE_S = 180.0  # for so long TCP repeats what a half-open link held back (RFC 6
 SPY_TRIES, SPY_S = 50, 0.02
 GONE, CONFLICT, FAILED = 404, 409, 500  # ARI: no such channel; it is not in the application; its own fault
 PUSHES = 32  # requests in flight while provisioning
+ASK_AGAIN_S = 300.0  # for an extension's phones: a second net below what Asterisk tells of them
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -67,6 +68,8 @@ class Switch:
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._echoed = 0.0
+        self._phones: dict[str, tuple[list[str], float]] = {}  # of extensions: registered, and until when we rely on it
+        self._registrations = 0  # what was asked before the last change is not kept
         self._gave_up_at = -LATE_S  # a handshake that was not answered
         self.linked = asyncio.Event()
 
@@ -90,6 +93,7 @@ class Switch:
                 if self.is_up:
                     self._lost_at = datetime.now(UTC)
                 self.linked.clear()
+                self._forget_phones()
                 if self._link:
                     await self._link.close()
                     self._link = None
@@ -139,6 +143,9 @@ class Switch:
             return
         if isinstance(event, events.ChannelUserevent):
             self._echoed = asyncio.get_running_loop().time()
+        elif isinstance(event, events.ContactStatusChange):
+            self._registrations += 1
+            self._phones.pop(event.endpoint.resource, None)
         elif meant:
             self._on_signal(*meant)
 
@@ -210,6 +217,7 @@ class Switch:
                 await link.request("DELETE", _uri(key))
                 self._pushed.pop(key, None)
                 self._swept.add(key)
+            self._forget_phones()
             if pushed or gone:
                 log.info("switch.provisioned", pushed=len(pushed), gone=len(gone))
 
@@ -281,10 +289,22 @@ class Switch:
     async def phones(self, endpoint: str) -> list[str]:
         """The registered phones of an extension, ready to dial: PJSIP/101@domain/sip:101@192.0.2.7:5060.
 
-        The function that tells them wants a channel: a Local one that calls nobody stays for all such questions. One of
-        its own for each would take ten times as long.
+        Those that were found are remembered until Asterisk tells of a change.
         """
-        link = self._up()
+        link, now = self._up(), asyncio.get_running_loop().time()
+        phones, until = self._phones.get(endpoint, ([], 0.0))
+        if until > now:
+            return phones
+        registrations = self._registrations
+        phones = await self._ask_for_phones(link, endpoint)
+        if phones and registrations == self._registrations:
+            self._phones[endpoint] = phones, now + ASK_AGAIN_S
+        return phones
+
+    async def _ask_for_phones(self, link: ari.Link, endpoint: str) -> list[str]:
+        """The function that tells them wants a channel: a Local one that calls nobody stays for all such questions. One
+        of its own for each would take ten times as long.
+        """
         uri, query = f"channels/{ASKER}/variable", {"variable": translate.contacts(endpoint)}
         answer = await link.request("GET", uri, query)
         if answer.status_code == 404:  # the first question of this Asterisk's life
@@ -293,6 +313,11 @@ class Switch:
             answer = await link.request("GET", uri, query)
         contacts = answer.json()["value"] if answer.is_ok else ""
         return [contact for contact in contacts.split("&") if contact]
+
+    def _forget_phones(self) -> None:
+        """What is registered may have changed without a word."""
+        self._registrations += 1
+        self._phones.clear()
 
     def _up(self) -> ari.Link:
         if self._link is None or not self.is_up:
