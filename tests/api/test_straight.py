@@ -31,6 +31,17 @@ async def test_a_list_is_the_same(tenant: Tenant, database: db.Database, query: 
     assert "Access-Control-Allow-Origin" in framework.headers
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("body", ["", "{}", "[1]", "no JSON", '{"ext": "101", "phone": "12"}', "x" * 70_000])
+async def test_a_body_is_read_the_same(tenant: Tenant, method: str, body: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    straight = await tenant.client.ask(method, "/v1/click2call", expect=None, data=body, headers=kind)
+    framework = await tenant.client.ask(method, "/v1/click2call", expect=None, data=body, headers=kind | PAGE)
+
+    assert told(straight) == told(framework)
+    assert straight.status in (400, 413, 422)
+
+
 @pytest.mark.parametrize("sent", [{}, {"Authorization": "Basic Zm9v"}, {"Authorization": "Bearer a.b.c"}])
 async def test_who_may_not_is_told_the_same(anybody: Client, sent: dict[str, str]) -> None:
     straight = await anybody.get("/v1/cdr", expect=401, headers=sent | {"Accept-Language": "vi"})

@@ -230,9 +230,13 @@ def test_times_and_sip_call_ids_are_asterisks_own(name: str) -> None:
             assert sip_call_id == channel["protocol_id"]
 
 
-@pytest.mark.parametrize("event", [{"type": "ContactStatusChange"}, {"type": "DeviceStateChanged"}])
+@pytest.mark.parametrize("event", [{"type": "ChannelVarset"}, {"type": "DeviceStateChanged"}])
 def test_events_we_do_not_use_are_left_unread(event: dict[str, str]) -> None:
     assert _signal(event) is None
+
+
+def test_a_phone_that_registers_is_no_signal() -> None:
+    assert _signal({"type": "ContactStatusChange", "endpoint": {"technology": "PJSIP", "resource": "101@a.vn"}}) is None
 
 
 def test_a_channel_of_no_call_of_ours_means_nothing() -> None:

@@ -140,7 +140,7 @@ def _refusal(request: context.Ask, outcome: words.Outcome) -> ASGIApp:
 
 
 def _idempotency_key(request: context.Ask) -> str | None:
-    key = request.headers.get("idempotency-key")
+    key = inputs.header(request.scope, b"idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise errors.Invalid("1 to 255 visible ASCII characters are needed", field="Idempotency-Key")
     return key

@@ -53,9 +53,14 @@ def query(scope: Scope) -> Fields:
 async def fields(request: Request[Any, Any, Any]) -> Fields:
     """The query string and, over it, the names and plain values of a JSON object or a form in the body."""
     pairs = _pairs(request.scope["query_string"])
-    if body := await request.body():
+    if _has_body(request.scope) and (body := await request.body()):
         pairs += [(name, _text(value)) for name, value in (_object(request, body)).items() if value is not None]
     return Fields(pairs)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of that name, which is given in lower case; None where there is none."""
+    return next((value.decode("latin-1") for known, value in scope["headers"] if known == name), None)
 
 
 async def struct(request: Request[Any, Any, Any], kind: type[Struct]) -> Struct:
@@ -65,6 +70,11 @@ async def struct(request: Request[Any, Any, Any], kind: type[Struct]) -> Struct:
         if isinstance(value := getattr(given, name), str):
             _clean(name, value)
     return given
+
+
+def _has_body(scope: Scope) -> bool:
+    """Whether one is announced (RFC 9112 §6.3): looking for what is not there takes a third of a small request."""
+    return (header(scope, b"content-length") or "0") != "0" or header(scope, b"transfer-encoding") is not None
 
 
 def _object(request: Request[Any, Any, Any], body: bytes) -> Mapping[str, Any]:

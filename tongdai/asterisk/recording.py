@@ -28,7 +28,7 @@ async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
     Repeated, also after a crash in the middle, it finds it done or does it. Raises OSError; then the parts stay.
     """
     parts = [part for call_uuid in call_uuids for part in _parts(spool, call_uuid) if part.suffix == ".wav"]
-    await asyncio.gather(*(_closed(part) for part in parts))
+    await asyncio.gather(*(_closed(part) for part in parts if not _is_closed(part)))
     return await asyncio.to_thread(_join, parts, target)
 
 
@@ -67,12 +67,11 @@ async def _closed(part: Path) -> None:
 
 
 def _is_closed(part: Path) -> bool:
-    size = part.stat().st_size
-    if size < HEADER:
-        return False
-    with part.open("rb") as file:
-        told = int(struct.unpack("<I", file.read(HEADER)[40:44])[0])
-    return told == size - HEADER and told > 0
+    with part.open("rb", buffering=0) as file:
+        header = file.read(HEADER)
+        size = os.fstat(file.fileno()).st_size
+    told = int.from_bytes(header[40:], "little")
+    return len(header) == HEADER and told == size - HEADER > 0
 
 
 def _join(parts: list[Path], target: Path) -> bool:

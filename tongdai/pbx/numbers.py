@@ -1,6 +1,7 @@
 """Telephone numbers: what people write, what carriers want, and when two of them are the same."""
 
 import re
+from functools import lru_cache
 
 from tongdai import errors
 
@@ -33,6 +34,7 @@ def extension(text: str, field: str = "ext") -> str:
     return text
 
 
+@lru_cache(4096)
 def canonical(number: str, country_code: str) -> str:
     """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as they are.
 
