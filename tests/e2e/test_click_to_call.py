@@ -9,6 +9,7 @@ from tests.e2e.company import HOTLINE, Company
 from tests.e2e.hooks import Hook
 from tests.e2e.phones import BOB_HZ, talk
 from tests.e2e.test_outbound import OUTCOMES, Outcome
+from tests.until import until
 
 CUSTOMER = "0909000111"
 
@@ -78,6 +79,25 @@ async def test_an_unregistered_extension(company: Company, hook: Hook) -> None:
     clicked = await company.api.click("101", CUSTOMER)
     assert (clicked.status, clicked.json["status"], clicked.json["error"]) == (409, "fail", "USER_NOT_REGISTERED")
     assert (await company.api.get("/v1/cdr")).json["data"] == []
+
+
+async def test_a_phone_that_signed_off_is_rung_no_more(company: Company) -> None:
+    """Though it was known a moment ago."""
+    numbers = (f"09090002{n:02d}" for n in range(100))  # the same request again would mean the same call
+    async with company.phone("101") as alice:
+        for _ in range(2):
+            await company.api.click("101", next(numbers))
+            await (await alice.called()).reject(486)
+        assert await alice.register(expires_s=0)
+
+        async def refused() -> Any:
+            clicked = await company.api.click("101", next(numbers))
+            return clicked.json if clicked.status != 200 else None
+
+        assert (await until(refused))["error"] == "USER_NOT_REGISTERED"
+        assert await alice.register()
+        await company.api.click("101", next(numbers))
+        await (await alice.called()).reject(486)
 
 
 @pytest.mark.parametrize(
