@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -122,6 +123,7 @@ async def test_a_user_logs_in_with_what_was_shown_once(cli: Cli, database: db.Da
     later = await in_thread(cli, "user", "show", who) + await in_thread(cli, "user", "list")
     assert "admin" in later
     assert shown["password"] not in later
+    assert re.search(r"\d\d:\d\d:\d\d\+00:00", later)
     assert shown["api_key"] not in later
     assert await in_thread(cli, "api-key", "show", who) == shown["api_key"] + "\n"
 
@@ -220,6 +222,12 @@ def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:
     assert cli.json("trunk", "create", "second", *options, "--login", "")["login"] == ""
     assert "login: at most 63 letters" in cli.refuses("trunk", "update", "second", "--login", "101@sales.example.vn")
     assert cli.json("trunk", "update", "branch", "--login", "")["login"] == ""
+
+    short = [*options[:-1], "pw1"]
+    assert "password: 8 characters are needed, or a trunk that has no login" in cli.refuses(
+        "trunk", "create", "x", *short
+    )
+    assert cli.json("trunk", "create", "x", *short, "--login", "")["login"] == ""
 
 
 async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> None:

@@ -16,6 +16,14 @@ async def test_it_lives_and_is_ready(anybody: Client) -> None:
     assert (await anybody.get("/readyz")).json == {"status": "ok", "checks": {"database": "ok"}}
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_the_head_alone_will_do(anybody: Client, path: str) -> None:
+    whole, head = await anybody.get(path), await anybody.ask("HEAD", path)
+
+    assert head.body == b""
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
 async def fine() -> None:
     pass
 

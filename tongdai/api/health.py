@@ -6,7 +6,7 @@ from typing import Any
 
 import prometheus_client
 import structlog
-from litestar import MediaType, Response, get
+from litestar import HttpMethod, MediaType, Response, route
 from litestar.types import ASGIApp
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from tongdai.api import answers, context, operations
 
 _log = structlog.get_logger("tongdai.api")
 _CHECK_S = 2.0
+_ASKED = [HttpMethod.GET, HttpMethod.HEAD]  # many who watch want the head alone
 
 
 class Alive(Struct, frozen=True):
@@ -31,7 +32,7 @@ class Ready(Struct, frozen=True):
 _health: dict[str, Any] = operations.says(tag="Health", gives={200: ("We live.", Alive)}, is_public=True)
 
 
-@get("/healthz", opt=_health)
+@route("/healthz", http_method=_ASKED, opt=_health)
 async def healthz() -> ASGIApp:
     """Whether the process lives."""
     return answers.json(Alive("ok"))
@@ -44,7 +45,7 @@ _ready: dict[str, Any] = operations.says(
 )
 
 
-@get("/readyz", opt=_ready)
+@route("/readyz", http_method=_ASKED, opt=_ready)
 async def readyz(request: context.Ask) -> ASGIApp:
     """Whether we can serve, and what is missing if not."""
     deps = context.of(request).deps
@@ -58,7 +59,7 @@ async def readyz(request: context.Ask) -> ASGIApp:
 _metrics: dict[str, Any] = operations.says(tag="Health", gives={200: ("Metrics.", "text/plain")}, is_public=True)
 
 
-@get("/metrics", opt=_metrics, media_type=MediaType.TEXT)
+@route("/metrics", http_method=_ASKED, opt=_metrics, media_type=MediaType.TEXT)
 async def metrics() -> Response[bytes]:
     """Measurements, for Prometheus."""
     return Response(

@@ -1,6 +1,7 @@
 """What the terminal shows: tables for people, JSON for scripts, refusals in one line."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -75,6 +76,8 @@ def _words(name: str) -> str:
 def _cell(value: object) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
+    if isinstance(value, datetime):
+        return Text(value.isoformat(" ", "seconds"))
     if isinstance(value, list | tuple):
         return Text(", ".join(map(str, value)))
     return Text("" if value is None else str(value))

@@ -11,6 +11,8 @@ from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import checks, db
 
+_SHORTEST = 8  # characters of a password that lets callers in from anywhere
+
 Transport = Literal["udp", "tcp", "tls"]
 
 
@@ -70,7 +72,7 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
         trunk.shared,
         trunk.max_calls,
         trunk.enabled,
-        _sealed(seal, trunk, password),
+        seal.seal(_fit(trunk, password)) if password else None,
         trunk.login,
     )
 
@@ -112,9 +114,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
     if password is None and sealed and trunk.login:
-        checks.sip_secret(seal.open(sealed))
+        _fit(trunk, seal.open(sealed))
     if password is not None:
-        sealed = _sealed(seal, trunk, password)
+        sealed = seal.seal(_fit(trunk, password)) if password else None
     trunk = _checked(trunk, has_password=sealed is not None)
     await tx.execute(
         """
@@ -205,9 +207,11 @@ async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
         raise errors.Conflict("other domains' hotlines use this trunk", field="shared")
 
 
-def _sealed(seal: Seal, trunk: Trunk, password: str) -> bytes | None:
-    """A carrier's password is as long as it gave it; one that lets callers in from anywhere is not short."""
-    return seal.seal(checks.sip_secret(password, shortest=8 if trunk.login else 1)) if password else None
+def _fit(trunk: Trunk, password: str) -> str:
+    """The password: as long as the carrier made it, but not short where it lets callers in from anywhere."""
+    if trunk.login and len(password) < _SHORTEST:
+        raise errors.Invalid(f"{_SHORTEST} characters are needed, or a trunk that has no login", field="password")
+    return checks.sip_secret(password, shortest=1)
 
 
 def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
