@@ -1,7 +1,11 @@
 """Publishing events: numbered without gaps, once each, due for whoever subscribed."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -11,7 +15,7 @@ from tests.webhooks import samples
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, outbox
+from tongdai.store import db, deliveries, feed, migrate, outbox, server
 
 
 @pytest.fixture
@@ -181,3 +185,37 @@ async def test_publishing_sends_no_notification(database: db.Database, dsn: str,
 
     await tx.close()
     assert heard == []
+
+
+async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(tmp_path: Path, seal: Seal) -> None:
+    """Also the notice that a subscription was disabled; a reader would else be ahead of the log, or miss an event."""
+    at_leisure = {
+        "wal_writer_delay": "10s",
+        "wal_writer_flush_after": "1GB",
+    }  # what need not be on disk is not, for long
+    running = await server.start(tmp_path / "postgres", at_leisure)
+    try:
+        await migrate.apply(running.dsn)
+        database = db.Database(running.dsn, 2)
+        await database.open()
+        domain = await samples.domain(database)
+        for name in ("ringing", events.DISABLED):
+            await samples.subscribe(database, seal, domain, name, "http://crm.example.vn/hook")
+        await samples.publish(database, samples.event(domain))
+        async with database.transaction() as tx:
+            [delivery] = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        gone = deliveries.Attempt(datetime.now(UTC), 410, 7, "")
+        async with database.transaction() as tx:
+            outcome = deliveries.Outcome(delivery, "failed", 0, gone, disable="Gone.")
+            assert (await deliveries.settle(tx, [outcome], disable_after_s=0)).disabled
+        async with database.connection() as tx:
+            assert (await feed.bounds(tx, domain.domain_uuid)).last_seq == 2
+        os.kill(running.pid, signal.SIGKILL)
+        await running.wait()
+        await database.close()
+        running = await server.start(tmp_path / "postgres")
+        tx = await db.connect(running.dsn)
+        assert (await feed.bounds(tx, domain.domain_uuid)).last_seq == 2
+        await tx.close()
+    finally:
+        await running.stop()

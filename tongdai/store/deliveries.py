@@ -255,6 +255,10 @@ async def settle(
                                $13::text[], $14::text[], $15::timestamptz[])
             AS t (domain_uuid, subscription_uuid, seq, endpoint, leased_until, state,
                   delay, attempt, created_at, at, status, latency_ms, error, callback_url, head)
+          -- The commit waits for no disk: what PostgreSQL forgets in a crash is sent again, with the same webhook-id.
+          -- Unless an event was published in it: one that was read must not be forgotten.
+          CROSS JOIN set_config(
+            'synchronous_commit', CASE WHEN $16 THEN current_setting('synchronous_commit') ELSE 'off' END, true)
         ), found AS (
           SELECT given.*, place FROM given CROSS JOIN LATERAL (
             SELECT ctid AS place FROM deliveries
@@ -280,8 +284,6 @@ async def settle(
           SELECT endpoint, bool_or(state = 'due' AND delay = '0') AS is_given_back,
                  COALESCE(min(head), '-infinity') AS head FROM given GROUP BY endpoint
         ) AS lanes
-        -- The commit waits for no disk: what PostgreSQL forgets in a crash is sent again, with the same webhook-id.
-        CROSS JOIN set_config('synchronous_commit', 'off', true)
         WHERE is_given_back OR (  -- not EXISTS: planned as a join, it reads all that waits
           SELECT true FROM deliveries
           WHERE deliveries.endpoint = lanes.endpoint AND due_at >= head AND due_at <= now()
@@ -303,6 +305,7 @@ async def settle(
         [attempt and attempt.error for attempt in attempts],
         [outcome.delivery.callback_url if outcome.delivery.is_elsewhere else None for outcome in outcomes],
         [heads.of(outcome.delivery.endpoint) for outcome in outcomes],
+        bool(disabled),
     )
     return Settled(disabled, [row["endpoint"] for row in rows])
 

@@ -448,3 +448,14 @@ async def rows_read(tx: db.Tx) -> int:
         """
     )
     return rows
+
+
+async def test_what_is_settled_waits_for_no_disk(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    """Whether or not its endpoint has more."""
+    await samples.publish(database, samples.event(domain))
+    [delivery] = await claim(database, domain)
+    async with database.transaction() as tx:
+        await deliveries.settle(tx, [outcome(delivery, 200)], disable_after_s=HOUR)
+        assert await tx.fetchval("SHOW synchronous_commit") == "off"
