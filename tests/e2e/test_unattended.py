@@ -106,18 +106,20 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
             await ring.over()
         call = await alice.calls("601")
         assert await call.refused() == 480, "nobody is there"
-        calls = [await alice.calls(number) for number in ("00441234567890", "19001234", "103", "1%26PJSIP%2F113")]
-        assert [await call.refused() for call in calls] == 4 * [503]
+        closed = ("00441234567890", "19001234", "019001234", "103", "1%26PJSIP%2F113")
+        calls = [await alice.calls(number) for number in closed]
+        assert [await call.refused() for call in calls] == 5 * [503]
         assert (carrier.untaken, bob.untaken) == (0, 0)
 
         await pbx.start()
-        assert await records(company, 9) == [
+        assert await records(company, 10) == [
             (1, "101", "1&PJSIP/113", "CONGESTION", "101", ""),
             (1, "101", "103", "CONGESTION", "101", ""),
             (1, "101", "601", "NOT-AVAILABLE", "101", "601"),
             (1, "102", "600", "ANSWERED", "102", "600"),
             (1, "102", "700", "ANSWERED", "102", "700"),
             (3, "101", "00441234567890", "CONGESTION", "101", ""),
+            (3, "101", "019001234", "CONGESTION", "101", ""),
             (3, "101", "19001234", "CONGESTION", "101", ""),
             (3, HOTLINE, "0909000333", "BUSY", "101", ""),
             (3, HOTLINE, "113", "ANSWERED", "101", ""),
