@@ -85,18 +85,20 @@ async def read_feed(request: context.Ask) -> ASGIApp:
     is_stream = _STREAM in request.headers.get("accept", "")
     limit = filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
     wait_s = filters.number(fields, "wait", 0, _MAX_WAIT_S)
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        known = await feed.bounds(tx, principal.domain_uuid)
-        try:
+    try:
+        async with here.tenants.connection(principal.domain_uuid) as tx:
+            known = await feed.bounds(tx, principal.domain_uuid)
             after = _after(request, fields, known, is_stream=is_stream)
-        except errors.EventsGone as gone:
-            return problems.refuse(request, gone, **msgspec.structs.asdict(known))
-        if is_stream:
-            return Stream(request, principal.domain_uuid, after, names)
-        page = await feed.read(tx, principal.domain_uuid, after, limit, names)
-    if wait_s and not page.entries:
-        page = await _awaited(request, page, limit, names, wait_s)
-        await _check(request)
+            if is_stream:
+                return Stream(request, principal.domain_uuid, after, names)
+            page = await feed.read(tx, principal.domain_uuid, after, limit, names)
+        if wait_s and not page.entries:
+            page = await _awaited(request, page, limit, names, wait_s)
+            await _check(request)
+    except errors.EventsGone as gone:
+        async with here.tenants.connection(principal.domain_uuid) as tx:
+            kept = await feed.bounds(tx, principal.domain_uuid)
+        return problems.refuse(request, gone, **msgspec.structs.asdict(kept))
     return answers.json(
         FeedPage([_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq),
         headers=answers.NO_STORE,
@@ -161,6 +163,8 @@ class Stream:
             news = topic.news
             try:
                 page = await topic.read(self._after, _LIMIT, self._names)
+            except errors.EventsGone:  # who connects again is told so
+                return
             except errors.Unavailable:
                 await asyncio.sleep(_PAUSE_S)
                 page = feed.Page([], self._after, self._after)

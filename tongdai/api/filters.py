@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ def _each(fields: Fields, name: str, read: Callable[[str], Value]) -> tuple[Valu
 
 
 def _since(text: str, zone: ZoneInfo) -> datetime:
-    return _within(moment(text, zone, "start_date")[0])
+    return _within(_meant(moment(text, zone, "start_date")[0])[0])
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime:
@@ -75,7 +75,16 @@ def _until(text: str, zone: ZoneInfo) -> datetime:
         return cdr_search.LAST
     if is_date:
         return _within(datetime.combine(end.date() + timedelta(days=1), time(), zone))
-    return _within(end.replace(microsecond=0) + timedelta(seconds=1))
+    return _within(_meant(end.replace(microsecond=0))[1] + timedelta(seconds=1))
+
+
+def _meant(local: datetime) -> tuple[datetime, datetime]:
+    """The earlier and the later moment that a local time may mean: two where clocks are changed (PEP 495)."""
+    first, second = local.replace(fold=0), local.replace(fold=1)
+    if first.utcoffset() == second.utcoffset():
+        return local, local
+    moments = first.astimezone(UTC), second.astimezone(UTC)
+    return min(moments), max(moments)
 
 
 def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.store import db
 
 WINDOW = 10_000
@@ -59,11 +60,14 @@ async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
 async def read(tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()) -> Page:
     """At most `limit` events after that `seq`, of these names where any are given, else of all.
 
-    With names, an empty page may only mean that there are none among the next WINDOW: go on from its `next`.
+    With names, an empty page may only mean that there are none among the next WINDOW: go on from its `next`. Raises
+    errors.EventsGone when what follows is not kept any more.
     """
     rows = await tx.fetch(
         """
-        SELECT event_seq AS last_seq, found.*
+        SELECT event_seq AS last_seq, found.*, event_seq > $2 AND (
+          SELECT true FROM events WHERE domain_uuid = $1 AND seq = $2 + 1 LIMIT 1
+        ) IS NULL AS is_gone
         FROM domains LEFT JOIN LATERAL (
           SELECT seq, event_uuid, name, body, created_at FROM events
           WHERE events.domain_uuid = domains.domain_uuid AND seq > $2 AND seq <= $2 + $5
@@ -79,6 +83,8 @@ async def read(tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequ
         WINDOW,
     )
     last_seq: int = rows[0]["last_seq"] if rows else after
+    if rows and rows[0]["is_gone"]:
+        raise errors.EventsGone
     entries = db.structs((row for row in rows if row["seq"] is not None), Entry)
     seen = entries[-1].seq if len(entries) == limit else min(last_seq, after + WINDOW)
     return Page(entries, max(after, seen), last_seq)
