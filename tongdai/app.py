@@ -32,7 +32,6 @@ from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
 from tongdai.settings import Settings
-from tongdai.store import db
 from tongdai.webhooks import guard
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.deliver import Dispatcher
@@ -137,9 +136,7 @@ def _deps(
     ground: Ground, instance: Instance, engine: Engine | None, desk: Desk | None, callbacks: guard.Guard
 ) -> api.Deps:
     settings = ground.settings
-    checks: dict[str, Callable[[], Awaitable[object]]] = {"database": lambda: _answers(ground.database)}
-    if engine:
-        checks["switch"] = lambda: _is_linked(engine)
+    checks: dict[str, Callable[[], Awaitable[object]]] = {"switch": lambda: _is_linked(engine)} if engine else {}
     return api.Deps(
         database=ground.database,
         tenants=ground.tenants,
@@ -185,11 +182,6 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
         raise
 
 
-async def _answers(database: db.Database) -> None:
-    async with database.connection() as tx:
-        await tx.execute("SELECT 1")
-
-
 async def _is_linked(engine: Engine) -> None:
     if not engine.switch.is_up:
         raise errors.SwitchDown
@@ -223,7 +215,7 @@ async def _engine(
     settings, database = ground.settings, ground.database
     place = _place(ground)
     engine = Engine(database, place, published)
-    desk = Desk(database, engine)
+    desk = Desk(database, engine, ground.tenants.pulse)
     engine.moved = desk.moved
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {"", private.ANY}
     provisioner = Provisioner(database, ground.seal, engine, addresses, demo.DOMAIN if settings.sandbox else "")

@@ -14,6 +14,7 @@ from tongdai.engine.commands import Desk
 from tongdai.engine.engine import Engine, Place
 from tongdai.engine.recovery import Recovery
 from tongdai.store import db
+from tongdai.store.pulse import Pulse
 
 URL = "http://127.0.0.1/recordings/"
 
@@ -34,7 +35,8 @@ class Controller:
         self.place.spool.mkdir(exist_ok=True)
         self.published: list[UUID] = []
         self.engine = Engine(database, self.place, self.published.extend)
-        self.desk = Desk(database, self.engine)
+        self.pulse = Pulse(database.dsn)
+        self.desk = Desk(database, self.engine, self.pulse)
         self.engine.moved = self.desk.moved
         self.recovery = Recovery(database, self.engine, self.place)
         self._tasks: list[asyncio.Task[None]] = []

@@ -3,13 +3,16 @@ answered at once. Never is success said of a call that was not placed, nor does 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
 
 import pytest
 
+from tests import hanging
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
@@ -21,7 +24,7 @@ from tongdai.engine.commands import Desk
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.signals import OriginateRefused
 from tongdai.store import commands as inbox
-from tongdai.store import hotlines
+from tongdai.store import db, hotlines
 
 CALL = ClickToCall(ext="101", phone="0899888999")
 
@@ -61,6 +64,34 @@ async def test_a_call_that_could_not_be_recorded_in_time_does_not_ring_afterward
     assert (outcome.error, outcome.call_id) == (errors.SwitchDown.code, None)
     assert not [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
     await controller.has_nothing_left(company)
+
+
+async def test_a_call_that_could_not_be_recorded_as_the_database_hung_does_not_ring_afterwards(
+    asterisk: FakeAsterisk, company: Company, phone: str, tmp_path: Path
+) -> None:
+    async with hanging.before(company.database.dsn) as (between, dsn), behind(dsn) as database:
+        controller = Controller(database, asterisk, tmp_path)
+        watching = asyncio.create_task(controller.pulse.run())
+        await controller.start()
+        await controller.engine.directories.get(company.uuid)
+        between.hang()
+        outcome = await controller.desk.outcome(company.uuid, CALL)
+        assert outcome.error == errors.Unavailable.code
+        between.flow()
+        await until(lambda: not controller.engine.mailboxes)
+        await controller.has_nothing_left(company)
+        assert not [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await controller.kill()
+
+
+@asynccontextmanager
+async def behind(dsn: str) -> AsyncIterator[db.Database]:
+    database = db.Database(dsn)
+    await database.open()
+    yield database
+    await database.close()
 
 
 # --- the same again
@@ -170,7 +201,7 @@ async def test_commands_are_taken_once_whoever_takes_them(
 ) -> None:
     await company.change_extension("101", max_calls=100)
     controller.engine.directories.forget(str(company.uuid))
-    other = Desk(company.database, controller.engine)
+    other = Desk(company.database, controller.engine, controller.pulse)
     running = asyncio.create_task(other.run())
     different = [ClickToCall(ext="101", phone=f"08998889{number:02}") for number in range(20)]
     async with company.database.transaction() as tx:

@@ -76,8 +76,12 @@ async def login(request: context.Ask) -> ASGIApp:
     key = (given.username.strip().lower(), context.address(request))
     here.wrong_logins.check(key)
     here.wrong_logins.count(key)  # before it is tried: many at once are many
-    async with here.login_slots:
-        account = await users.login(here.deps.database, here.seal, username, domain_name, given.password)
+    try:
+        async with here.login_slots, here.pulse.beating():
+            account = await users.login(here.deps.database, here.seal, username, domain_name, given.password)
+    except errors.Unavailable:
+        here.wrong_logins.forgive(key)  # nobody looked
+        raise
     here.wrong_logins.forgive(key)
     return answers.json(AccountFound(_account(account)), headers=answers.NO_STORE)
 
@@ -98,7 +102,7 @@ async def token(request: context.Ask) -> ASGIApp:
     For the header `Authorization: Bearer {token}` of all other requests, until it expires or the API key is rotated.
     """
     here, given = context.of(request), await inputs.struct(request, ApiKey)
-    async with here.deps.database.connection() as tx:
+    async with here.pulse.beating(), here.deps.database.connection() as tx:
         account = await users.by_api_key(tx, here.seal, given.api_key.strip())
     signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid, account.api_key_version)
     return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers=answers.NO_STORE)

@@ -61,7 +61,7 @@ def _nobody(_domains: Collection[UUID]) -> None:
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
 
-    database: db.Database  # for what is asked before the domain is known; the rest goes through `tenants`
+    database: db.Database  # for what is asked before the domain is known, while the pulse beats; the rest: `tenants`
     tenants: Tenants
     seal: Seal
     base_url: str  # how clients reach us, without a trailing slash
@@ -86,6 +86,7 @@ class Context:
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
         self.tenants, self.seal = deps.tenants, deps.seal
+        self.pulse = deps.tenants.pulse
         self.recordings_url = f"{deps.base_url}/recordings/"
         self.tokens = Tokens(deps.seal, deps.token_life_s)
         self.principals = Principals(deps.tenants, self.tokens)

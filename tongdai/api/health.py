@@ -68,7 +68,7 @@ async def metrics() -> Response[bytes]:
 
 
 async def _database(here: context.Context) -> None:
-    async with here.deps.database.connection() as tx:
+    async with here.pulse.beating(), here.deps.database.connection() as tx:
         await tx.execute("SELECT 1")
 
 

@@ -100,7 +100,7 @@ async def _record(here: context.Context, text: str) -> cdr.Cdr:
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise errors.NotFound
-    async with here.deps.database.connection() as tx:
+    async with here.pulse.beating(), here.deps.database.connection() as tx:
         return await cdrs.by_recording_token(tx, token[1])
 
 

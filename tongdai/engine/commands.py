@@ -3,8 +3,9 @@ process, answered at once.
 """
 
 import asyncio
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,14 +21,17 @@ from tongdai.pbx.routing import Refuse, Scene
 from tongdai.pbx.signals import Arrived, OriginateRefused
 from tongdai.pbx.step import Step
 from tongdai.store import commands, db
+from tongdai.store.pulse import Pulse
 
 log = structlog.get_logger()
+
+Result = TypeVar("Result")
 
 POLL_S = 1.0  # for a notification that was lost
 STOP_S = 5.0
 SLOTS = 50  # commands under way at once
 REPEAT_S = 3.0  # within which the same request means the same call: proxies repeat GETs, people click twice
-LATE_S = 5.0  # whose call could not be recorded for so long does not expect it any more
+LATE_S = 5.0  # a call that could not be recorded for so long is not placed
 _LIMITS = {
     brakes.Stop.RATE: "calls a minute",
     brakes.Stop.MINUTES: "minutes a day",
@@ -36,10 +40,12 @@ _LIMITS = {
 
 
 class Desk:
-    """`wake` is called when a command was asked (LISTEN commands); `moved` with each call after each step."""
+    """`wake` is called when a command was asked (LISTEN commands); `moved` with each call after each step. While the
+    database's pulse does not beat, no is said at once.
+    """
 
-    def __init__(self, database: db.Database, engine: Engine) -> None:
-        self._database, self._engine = database, engine
+    def __init__(self, database: db.Database, engine: Engine, pulse: Pulse) -> None:
+        self._database, self._engine, self._pulse = database, engine, pulse
         self._asked = asyncio.Event()
         self._awaiting: dict[UUID, asyncio.Future[Outcome]] = {}  # calls whose extension has yet to answer
         self._recent: dict[tuple[UUID, ClickToCall], asyncio.Task[Outcome]] = {}
@@ -86,9 +92,7 @@ class Desk:
             log.warning("commands.waiting", why=str(reason))
             return
         for asked in taken:
-            task = asyncio.create_task(self._carry_out(asked), name="command")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._carry_out(asked))
 
     async def _carry_out(self, asked: commands.Asked) -> None:
         outcome = await self.outcome(asked.domain_uuid, asked.command)
@@ -106,11 +110,15 @@ class Desk:
         key = domain_uuid, command
         task = self._recent.get(key)
         if task is None or not self._is_live(task):
-            task = self._recent[key] = asyncio.create_task(self._outcome(domain_uuid, command), name="command")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task = self._recent[key] = self._spawn(self._outcome(domain_uuid, command))
             asyncio.get_running_loop().call_later(REPEAT_S, self._forget, key, task)
         return await asyncio.shield(task)
+
+    def _spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.create_task(work, name="command")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _is_live(self, task: asyncio.Task[Outcome]) -> bool:
         """Whether its call is being placed, or goes on."""
@@ -136,6 +144,18 @@ class Desk:
 
     async def _place(self, domain_uuid: UUID, command: ClickToCall) -> tuple[UUID, asyncio.Future[Outcome]]:
         """The call, whose extension's phones have been asked to ring; and, if it is waited for, what comes of that."""
+        async with self._pulse.beating():  # and no further: the call of whoever is told no is never placed
+            call, originate, phones = await self._begun(domain_uuid, command)
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if command.wait_answer:
+            self._awaiting[call.call_uuid] = answer
+        if not await self._engine.switch.originate(originate, phones):
+            self._awaiting.pop(call.call_uuid, None)
+            raise errors.CallRefused("The switch could not reach the extension's phone.")
+        return call.call_uuid, answer
+
+    async def _begun(self, domain_uuid: UUID, command: ClickToCall) -> tuple[Call, Originate, Sequence[str]]:
+        """The call stands in the database; what is to be asked of the switch, and of which phones."""
         directory = await self._engine.directories.get(domain_uuid)
         self._check(directory, command, await self._engine.scene(directory))
         phones = await self._engine.switch.phones(f"{command.ext}@{directory.domain.name}")
@@ -146,26 +166,21 @@ class Desk:
         self._engine.floor.update(call, call.started_at)
         self._engine.outgoing.update(None, call, call.started_at)
         await self._record(call)
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        if command.wait_answer:
-            self._awaiting[call.call_uuid] = answer
-        if not await self._engine.switch.originate(originate, phones):
-            self._awaiting.pop(call.call_uuid, None)
-            raise errors.CallRefused("The switch could not reach the extension's phone.")
-        return call.call_uuid, answer
+        return call, originate, phones
 
     async def _record(self, call: Call) -> None:
-        """The call stands in the database. Raises errors.SwitchDown, and the call is over, when that took too long."""
-        loop = asyncio.get_running_loop()
-        late_at = loop.time() + LATE_S
+        """The call stands in the database. Raises errors.SwitchDown when that takes too long; then it is over, as soon
+        as it stands there.
+        """
+        recording = self._spawn(self._engine.ledger.commit(Step(call)))
         try:
-            await self._engine.ledger.commit(Step(call))
-        except BaseException:
-            self._abandon(call)
+            async with asyncio.timeout(LATE_S):
+                await asyncio.shield(recording)
+        except BaseException as reason:
+            recording.add_done_callback(lambda _: self._abandon(call))
+            if isinstance(reason, TimeoutError):
+                raise errors.SwitchDown("The call could not be recorded in time.") from None
             raise
-        if loop.time() > late_at:
-            self._abandon(call)
-            raise errors.SwitchDown("The call could not be recorded in time.")
 
     def _abandon(self, call: Call) -> None:
         for leg in call.legs:

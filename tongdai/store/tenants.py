@@ -3,6 +3,7 @@
 The first wall is that every look-up has a domain in it; this one stands where that was forgotten.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -10,16 +11,22 @@ from weakref import WeakKeyDictionary
 
 from tongdai import errors
 from tongdai.store import db
+from tongdai.store.pulse import Pulse
 
 ROLE = "tongdai_tenant"
 """May do what the API needs, on rows of the domain that the setting `tongdai.domain` names; see the migrations."""
 
 
 class Tenants:
-    """Connections that see one domain each. With none named, and in tables that are no tenant's, they see nothing."""
+    """Connections that see one domain each. With none named, and in tables that are no tenant's, they see nothing.
+
+    While they are open, their database's `pulse` is watched: nobody waits for one that hangs.
+    """
 
     def __init__(self, dsn: str, size: int = 8, patience_s: float = 1.0) -> None:
         self._database = db.Database(dsn, size, patience_s, role=ROLE)
+        self.pulse = Pulse(dsn)
+        self._watching: asyncio.Task[None] | None = None
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
     async def open(self) -> None:
@@ -30,18 +37,23 @@ class Tenants:
         if gaps_found:
             await self.close()
             raise errors.SetupError(f"The wall between tenants has gaps: {'; '.join(gaps_found)}.")
+        self._watching = asyncio.create_task(self.pulse.run(), name="pulse")
 
     async def close(self) -> None:
         """As of db.Database."""
+        if self._watching:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._database.close()
 
     @asynccontextmanager
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:
-        """As of db.Database, in the domain.
+        """As of db.Database, in the domain, as long as the database answers.
 
         Naming the domain costs a round trip, so a connection that showed it before is taken where there is one.
         """
-        async with self._database.connection(lambda tx: self._shown.get(tx) == domain_uuid) as tx:
+        shows = lambda tx: self._shown.get(tx) == domain_uuid  # noqa: E731 -- what is preferred
+        async with self.pulse.beating(), self._database.connection(shows) as tx:
             if self._shown.get(tx) != domain_uuid:
                 await tx.fetchval("SELECT set_config('tongdai.domain', $1, false)", str(domain_uuid))
                 self._shown[tx] = domain_uuid
