@@ -79,7 +79,7 @@ async def up(settings: Settings, progress: private.Progress) -> AsyncIterator[tu
         instance = Instance(settings, asyncio.Event())
         if settings.sandbox and root:
             progress("the sandbox starts", 0, 0)
-            instance = Instance(settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root))
+            instance = Instance(settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root, kept))
         yield instance, _serve(ground, ROLES, instance, kept)
 
 

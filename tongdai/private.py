@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Running(Protocol):
-    """PostgreSQL or Asterisk."""
+    """PostgreSQL, Asterisk or the sandbox."""
 
     async def wait(self) -> None: ...
     async def stop(self) -> None: ...
@@ -201,8 +201,10 @@ def with_running_switch(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, **known)
 
 
-async def with_sandbox(stack: AsyncExitStack, ground: Ground, root: packages.Root) -> tuple[demo.Demo, carrier.Carrier]:
-    """The demo company is there, and its carrier and robot phones run."""
+async def with_sandbox(
+    stack: AsyncExitStack, ground: Ground, root: packages.Root, kept: list[Kept]
+) -> tuple[demo.Demo, carrier.Carrier]:
+    """The demo company is there, and its carrier and robot phones run; they are among the kept."""
     if given := ground.settings.sandbox_sip:
         made, player = await _play(ground, root, given)
     else:
@@ -212,7 +214,8 @@ async def with_sandbox(stack: AsyncExitStack, ground: Ground, root: packages.Roo
         except (FileNotFoundError, errors.SetupError):  # none yet, or somebody else has it now
             path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
             made, player = await _play(ground, root, path.read_text())
-    stack.push_async_callback(player.stop)
+    kept.append(Kept("the sandbox", player, player.again))
+    stack.push_async_callback(kept[-1].stop)
     return made, player
 
 

@@ -1,13 +1,16 @@
-"""PostgreSQL and Asterisk die while `tongdai up` runs: they are started again, and nothing is lost but the talks."""
+"""PostgreSQL, Asterisk and the sandbox die while `tongdai up` runs: they are started again, and nothing is lost but the
+talks.
+"""
 
 import os
 import signal
 
-from tests.e2e.company import HOTLINE, Api, Company
+from tests.e2e.company import HOTLINE, Api, Company, log_in
 from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import talk
 from tests.until import until
+from tongdai.sandbox import cast
 
 
 def process(pbx: Instance, *marks: str) -> int:
@@ -76,3 +79,29 @@ async def test_postgresql_dies_in_a_call(company: Company, pbx: Instance) -> Non
 
 async def is_recorded(company: Company) -> bool:
     return await company.is_quiet() and bool((await company.api.get("/v1/cdr")).json["data"])
+
+
+async def test_the_sandbox_dies(pbx: Instance) -> None:
+    admin, robot = pbx.ready["admin"], cast.ROBOTS["answers"].number
+    demo = await log_in(pbx.ready["base_url"], admin["username"], admin["password"])
+    died, registered = process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc"), registrations(pbx, robot)
+    os.kill(died, signal.SIGKILL)
+    await until(lambda: registrations(pbx, robot) > registered, 30)
+    assert process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc") != died
+
+    clicked = await demo.click(robot, cast.CUSTOMERS["busy"].number)  # robot and carrier are both rung
+    await demo.post("/v1/sandbox/inbound", customer="0912000999", talk_s=1)  # and the carrier rings a robot
+    assert clicked.status == 200, clicked
+    await until(lambda: is_recorded_as(demo, "BUSY", f"/{clicked.json['call_id']}"), 15)
+    await until(lambda: is_recorded_as(demo, "ANSWERED", "?phone=0912000999"), 20)
+
+
+async def is_recorded_as(api: Api, status: str, which: str) -> bool:
+    found = (await api.get(f"/v1/cdr{which}")).json
+    return status in [found.get("status"), *(record["status"] for record in found.get("data", ()))]
+
+
+def registrations(pbx: Instance, number: str) -> int:
+    """How often it has proved to the switch who it is."""
+    said = (pbx.data / "asterisk" / "log" / "security").read_text()
+    return sum("SuccessfulAuth" in line and f"{number}@" in line for line in said.splitlines())

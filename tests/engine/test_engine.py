@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+import structlog
 from msgspec.structs import replace
 
 from tests.asterisk.fake import FakeAsterisk
@@ -15,6 +17,7 @@ from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
+from tongdai.engine import engine
 from tongdai.pbx.signals import AgentOffered
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, queues, ring_groups, server
@@ -211,6 +214,36 @@ async def test_signals_wait_while_the_database_is_away_and_nothing_is_lost(
             assert (second["status"], second["hangup_by"]) == ("ANSWERED", "callee")
             assert [told.split()[0] for told in await company.told()].count("cdr") == 2
             await controller.has_nothing_left(company)
+            await controller.kill()
+
+
+async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
+    asterisk: FakeAsterisk, tmp_path: Path, seal: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it is asked by each, and whoever else needs a connection comes after all of them."""
+    looks, check = [], db.Database.check
+
+    async def noted(database: db.Database) -> None:
+        looks.append(database)
+        await check(database)
+
+    monkeypatch.setattr(db.Database, "check", noted)
+    monkeypatch.setattr(engine, "RETRY_S", 0.05)
+    with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
+        folder = Path(short) / "pg"
+        async with lone_company(folder, seal) as (company, running):
+            controller = Controller(company.database, asterisk, tmp_path)
+            await controller.start()
+            await running.stop()
+            with structlog.testing.capture_logs() as said:
+                for _ in range(10):
+                    await asterisk.arrives(company.phone("102"), "103")
+                await until(lambda: len({one["channel"] for one in said if one["event"] == "call.waiting"}) == 10)
+                seen = len(looks)
+                await until(lambda: len(looks) > seen + 5)
+            assert len([one for one in said if one["event"] == "call.waiting"]) == 10
+            await server.start(folder, {"fsync": "off"})
+            await until(lambda: not any(box.is_busy for box in controller.engine.mailboxes.values()))
             await controller.kill()
 
 

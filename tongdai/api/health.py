@@ -68,8 +68,8 @@ async def metrics() -> Response[bytes]:
 
 
 async def _database(here: context.Context) -> None:
-    async with here.pulse.beating(), here.deps.database.connection() as tx:
-        await tx.execute("SELECT 1")
+    async with here.pulse.beating():
+        await here.deps.database.check()
 
 
 async def _checked(check: Callable[[], Awaitable[object]]) -> str:

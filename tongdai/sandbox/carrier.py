@@ -21,12 +21,8 @@ ANSWER_S = 60  # how long a customer lets it ring
 class Carrier:
     """Carrier and phones on one Asterisk node."""
 
-    def __init__(self, running: node.Node) -> None:
-        self._node = running
-
-    @property
-    def pid(self) -> int:
-        return self._node.pid
+    def __init__(self, spec: node.Spec, running: node.Node) -> None:
+        self._spec, self._node = spec, running
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
         """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone for `talk_s` seconds.
@@ -54,6 +50,15 @@ class Carrier:
         except (aiohttp.ClientError, TimeoutError) as reason:
             raise errors.Unavailable(f"the sandbox does not answer: {reason}") from reason
         return number
+
+    async def wait(self) -> None:
+        """Returns when its Asterisk has ended, by whatever cause."""
+        await self._node.wait()
+
+    async def again(self) -> "Carrier":
+        """Itself, running again after its end: its robots register anew. Raises errors.SetupError."""
+        self._node = await node.start(self._spec)
+        return self
 
     async def stop(self) -> None:
         await self._node.stop()
@@ -86,7 +91,7 @@ async def start(root: packages.Root, stage: Stage) -> Carrier:
             "robots": cast.registrations(stage.domain, stage.switch, dict(stage.passwords)),
         },
     )
-    return Carrier(await node.start(spec))
+    return Carrier(spec, await node.start(spec))
 
 
 def caller(who: str) -> tuple[str, int]:

@@ -106,6 +106,11 @@ class Database:
         async with self.connection() as tx, whole(tx):
             yield tx
 
+    async def check(self) -> None:
+        """Raises errors.Unavailable unless it answers within two seconds."""
+        async with self.connection() as tx:
+            await tx.execute("SELECT 1", timeout=_CONNECT_S)
+
     async def listen(self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]) -> None:
         """Each notification on a channel calls its callback with the payload, until `close`.
 
