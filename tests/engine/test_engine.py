@@ -17,7 +17,7 @@ from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
-from tongdai.engine import engine
+from tongdai.engine import outage
 from tongdai.pbx.signals import AgentOffered
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, queues, ring_groups, server
@@ -228,7 +228,7 @@ async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
         await check(database)
 
     monkeypatch.setattr(db.Database, "check", noted)
-    monkeypatch.setattr(engine, "RETRY_S", 0.05)
+    monkeypatch.setattr(outage, "RETRY_S", 0.05)
     with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
         folder = Path(short) / "pg"
         async with lone_company(folder, seal) as (company, running):

@@ -23,6 +23,7 @@ from tongdai.engine.directories import Directories
 from tongdai.engine.floor import Floor
 from tongdai.engine.ledger import Ledger
 from tongdai.engine.mailbox import Look, Mailbox, Yield
+from tongdai.engine.outage import Outage
 from tongdai.engine.outgoing import Outgoing
 from tongdai.pbx import beginning, transfer
 from tongdai.pbx import step as steps
@@ -83,7 +84,7 @@ class Engine:
         self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
         self._tasks: set[asyncio.Task[None]] = set()
         self._finishing: set[UUID] = set()  # calls whose recordings are being finished
-        self._looking: asyncio.Task[None] | None = None  # for a database that is away
+        self._outage = Outage(database)
 
     async def load(self) -> None:
         """The calls that were live when this engine, or the one before it, stopped."""
@@ -226,20 +227,7 @@ class Engine:
                 return await self._step(call, signal)
             except errors.Unavailable as reason:
                 log.warning("call.waiting", channel=signal.channel, why=str(reason))
-                await self._database_again()
-
-    async def _database_again(self) -> None:
-        """Returns when it answers. However many calls wait, one task looks: others need what connections there are."""
-        if self._looking is None or self._looking.done():
-            self._looking = self._spawn(self._look(), "look")
-        await asyncio.shield(self._looking)
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(RETRY_S)
-            with contextlib.suppress(errors.Unavailable):
-                await self._database.check()
-                return
+                await self._outage.over()
 
     async def _step(self, call: Call | None, signal: Signal) -> Step:
         if call is None:
@@ -475,11 +463,10 @@ class Engine:
         boxes = self.mailboxes.items()
         return next((call_uuid for call_uuid, box in boxes if box.call and box.call.leg(channel)), None)
 
-    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+    def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def new_token() -> str:
