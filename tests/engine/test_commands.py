@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
@@ -316,6 +316,30 @@ async def test_a_phone_that_the_switch_does_not_ring_is_no_success(
     written = await outcome(company, await ask(CALL))
     assert (written.error, written.call_id) == (errors.CallRefused.code, None)
     await controller.has_nothing_left(company)
+
+
+async def test_a_phone_that_may_ring_though_the_link_was_lost_is_not_rung_again(
+    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The switch was asked, and its answer is lost: the call is followed, and the same request means it."""
+    originate = asterisk._originate
+
+    def breaking(id: str, asked: fake.Request) -> tuple[int, Any]:
+        answer = originate(id, asked)
+        if phone == asked.query.get("endpoint") and asterisk._transport:
+            asterisk._transport.abort()
+        return answer
+
+    monkeypatch.setattr(asterisk, "_originate", breaking)
+    async with company.database.connection() as tx:
+        asked = await inbox.ask(tx, company.uuid, CALL, "a-key")
+        outcome = await until(lambda: inbox.outcome(tx, company.uuid, asked))
+        assert outcome.error == errors.SwitchDown.code
+        assert outcome.call_id in controller.engine.mailboxes
+        assert await inbox.ask(tx, company.uuid, CALL, "a-key") == asked
+    await until(lambda: controller.engine.switch.is_up)
+    assert await controller.desk.outcome(company.uuid, CALL) == outcome
+    assert asterisk.count(f"POST channels/{outcome.call_id.hex}-ext") == 1
 
 
 async def test_a_desk_that_closes_ends_what_is_under_way(

@@ -135,7 +135,7 @@ class Desk:
         try:
             async with self._slots:
                 call_uuid, answer = await self._place(domain_uuid, command)
-            return await answer if command.wait_answer else Outcome(call_id=call_uuid)
+            return await answer if command.wait_answer or answer.done() else Outcome(call_id=call_uuid)
         except errors.TongdaiError as refused:
             return Outcome(error=refused.code, why=refused.why, field=refused.field)
         except Exception:
@@ -143,13 +143,21 @@ class Desk:
             return Outcome(error=errors.TongdaiError.code)
 
     async def _place(self, domain_uuid: UUID, command: ClickToCall) -> tuple[UUID, asyncio.Future[Outcome]]:
-        """The call, whose extension's phones have been asked to ring; and, if it is waited for, what comes of that."""
+        """The call, whose extension's phones have been asked to ring; and what comes of that, for who waits for it or
+        where the switch did not say.
+        """
         async with self._pulse.beating():  # and no further: the call of whoever is told no is never placed
             call, originate, phones = await self._begun(domain_uuid, command)
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if command.wait_answer:
             self._awaiting[call.call_uuid] = answer
-        if not await self._engine.switch.originate(originate, phones):
+        try:
+            is_ringing = await self._engine.switch.originate(originate, phones)
+        except errors.SwitchDown as reason:  # the phone may ring: the call is there until the switch can be asked
+            if not command.wait_answer:
+                answer.set_result(Outcome(call_id=call.call_uuid, error=reason.code, why=reason.why))
+            return call.call_uuid, answer
+        if not is_ringing:
             self._awaiting.pop(call.call_uuid, None)
             raise errors.CallRefused("The switch could not reach the extension's phone.")
         return call.call_uuid, answer

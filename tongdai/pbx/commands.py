@@ -21,7 +21,9 @@ class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """`error` is "" for success, else the code of an errors.TongdaiError; `call_id` None when no call was placed."""
+    """`error` is "" for success, else the code of an errors.TongdaiError; `call_id` None when no call was placed, for
+    certain.
+    """
 
     call_id: UUID | None = None
     error: str = ""

@@ -50,7 +50,7 @@ async def ask(tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempoten
 
 
 async def _earlier(tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str) -> UUID | None:
-    """The command that was asked with this key; None, and deleted, where the switch was down for it."""
+    """The command that was asked with this key; None, and deleted, where the switch was down and no call placed."""
     row = await tx.fetchrow(
         "SELECT command_uuid, body, outcome FROM commands WHERE domain_uuid = $1 AND idempotency_key = $2",
         domain_uuid,
@@ -60,7 +60,8 @@ async def _earlier(tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, bo
         return None
     if row["body"] != body:
         raise errors.Conflict("used before for another request", field="Idempotency-Key")
-    if row["outcome"] and _decoded(row["outcome"]).error == errors.SwitchDown.code:
+    known = _decoded(row["outcome"]) if row["outcome"] else None
+    if known and known.error == errors.SwitchDown.code and known.call_id is None:
         await tx.execute(
             "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2", domain_uuid, row["command_uuid"]
         )
