@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID
@@ -302,3 +302,15 @@ def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
 
 def test_the_place_of_a_moment_in_no_journal(tmp_path: Path) -> None:
     assert journal.place_at(tmp_path / "none", datetime.now(UTC)) == journal.Place()
+
+
+@pytest.mark.parametrize("lines", [3, 1_500])
+def test_the_place_of_a_moment_before_the_journal_was_rotated(path: Path, lines: int) -> None:
+    append(path, b"".join(map(line, range(lines))))
+    path.rename(path.with_name(f"{path.name}.1"))
+    append(path, b"".join(map(line, range(lines, 2 * lines))))
+    for number in (0, lines - 1, lines, 2 * lines - 1):
+        moment = datetime.fromtimestamp(1_795_442_152, UTC) + timedelta(microseconds=number)
+        numbers, _ = read_all(path, journal.place_at(path, moment))
+        assert numbers[-1] == 2 * lines - 1
+        assert number in numbers

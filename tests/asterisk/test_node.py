@@ -15,7 +15,9 @@ import msgspec
 import pytest
 
 from tongdai import errors, process
+from tongdai.asterisk import journal as journals
 from tongdai.asterisk import music, node, packages
+from tongdai.engine import housekeeping
 
 Start: TypeAlias = Callable[[node.Spec], Coroutine[None, None, node.Node]]
 
@@ -200,6 +202,24 @@ async def test_no_caller_can_write_into_the_journal(start: Start, spec: node.Spe
         phone.sendto(INVITE % {b"from": caller, b"port": phone.getsockname()[1]}, (host, int(port)))
         events = await journal(running, until="ANSWER")
     assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER"]
+
+
+async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(start: Start, spec: node.Spec) -> None:
+    running = await start(spec)
+    host, _, port = spec.sip.rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.sendto(INVITE % {b"from": b"101", b"port": phone.getsockname()[1]}, (host, int(port)))
+        written = await journal(running, until="ANSWER")
+        place = journals.Place(running.journal.stat().st_ino, 0)
+        housekeeping.rotate(running.journal, 1 << 20)
+        assert running.journal.exists(), "it was not long"
+        housekeeping.rotate(running.journal, 10)
+        (channel,) = {event["uniqueid"] for event in written}
+        await ari(running, "DELETE", f"channels/{channel}")
+        await journal(running, until="HANGUP")
+    told = [entry.eventtype for entry in journals.since(running.journal, place)]
+    assert told == ["CHAN_START", "ANSWER", "HANGUP"]
 
 
 async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, spec: node.Spec) -> None:

@@ -146,8 +146,15 @@ def since(path: Path, place: Place) -> list[Entry]:
 
 def place_at(path: Path, moment: datetime) -> Place:
     """From where on everything stands that was written at that moment or later; found by halving, as lines are in
-    order. A moment before the journal begins is its beginning.
+    order. A moment before the journal begins is in the one before it (NAME.1), or is its beginning.
     """
+    for file in (path, before := path.with_name(f"{path.name}.1")):
+        if (found := _place_at(file, moment)).offset:
+            return found
+    return found if before.exists() else _place_at(path, moment)
+
+
+def _place_at(path: Path, moment: datetime) -> Place:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())

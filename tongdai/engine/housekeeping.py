@@ -19,6 +19,7 @@ log = structlog.get_logger()
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
+JOURNAL, JOURNAL_BYTES = Path("cel-custom", "journal.jsonl"), 256 << 20  # of 50,000 calls or more
 ORPHANS_S = 7 * 86_400.0
 MISSED = ".missed"  # in a domain's folder, made when the domain was first missed
 
@@ -31,6 +32,8 @@ async def run(
         try:
             for path in [logs / name for name in LOGS] if logs else []:
                 await asyncio.to_thread(trim, path)
+            if logs:
+                rotate(logs / JOURNAL)
             gone = await _tidy(database, folder, days)
             if any(gone.values()):
                 log.info("housekeeping.done", **gone)
@@ -58,6 +61,15 @@ def trim(log_file: Path, most: int = LOG_BYTES) -> None:
         if log_file.stat().st_size > most:
             shutil.copyfile(log_file, log_file.with_name(f"{log_file.name}.1"))
             os.truncate(log_file, 0)
+
+
+def rotate(journal: Path, most: int = JOURNAL_BYTES) -> None:
+    """A journal of more than so many bytes is NAME.1 from now on, instead of the one before. Its writer opens it for
+    each line, and its readers read that to its end first (asterisk.journal).
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if journal.stat().st_size > most:
+            journal.replace(journal.with_name(f"{journal.name}.1"))
 
 
 async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
