@@ -36,6 +36,8 @@ _OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Ast
 
 _THEIRS = re.compile(r"[0-9a-f]{12}8[0-9a-f]{3}a[0-9a-f]{15}")  # the calls' ids that Asterisk's dialplan makes
 
+_SHOWN = {"yes": "true", "no": "false"}  # what was told, as it is shown
+
 Json = dict[str, Any]
 
 
@@ -357,7 +359,7 @@ class FakeAsterisk:
                 if self.is_echoing:
                     await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp(self.now)})
                 return 204, None
-            case "PUT" | "DELETE", ["asterisk", "config", "dynamic", "res_pjsip", kind, name]:
+            case "PUT" | "DELETE" | "GET", ["asterisk", "config", "dynamic", "res_pjsip", kind, name]:
                 return self._provision(method, (kind, name), asked.body)
             case "GET", ["channels"]:
                 return 200, list(self.channels.values())
@@ -370,6 +372,10 @@ class FakeAsterisk:
         return 404, {"message": "Resource not found"}
 
     def _provision(self, method: str, key: tuple[str, str], body: Any) -> tuple[int, Any]:
+        if method == "GET":
+            if (known := self.objects.get(key)) is None:
+                return 404, {"message": "Object not found"}
+            return 200, [{"attribute": name, "value": _SHOWN.get(value, value)} for name, value in known.items()]
         if method == "DELETE":
             return (204, None) if self.objects.pop(key, None) else (404, {"message": "Object not found"})
         self.objects[key] = {field["attribute"]: field["value"] for field in body["fields"]}

@@ -78,10 +78,11 @@ async def test_what_is_said_before_it_listens(asterisk: FakeAsterisk, controller
     await controller.switch.linked.wait()
     await asterisk.expect("POST events/user/echo")
     said = [asked.what for asked in asterisk.asked]
-    assert said[:8] == [
+    assert said[:9] == [
         "PUT applications/tongdai/eventFilter",
         "GET asterisk/info",
         f"PUT {CONFIG}/auth/101@a.vn",
+        f"GET {CONFIG}/aor/101@a.vn",
         f"PUT {CONFIG}/aor/101@a.vn",
         f"PUT {CONFIG}/endpoint/101@a.vn",
         "POST applications/tongdai/subscription",
@@ -338,6 +339,20 @@ async def test_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Co
     await asterisk.hear()
     assert await controller.switch.phones("101@a.vn") == phones
     assert asterisk.count("POST channels/create") == 2
+
+
+async def test_an_aor_that_stands_is_not_told_again(asterisk: FakeAsterisk, controller: Controller) -> None:
+    """Asterisk would make what is registered there permanent; one that has changed begins anew."""
+    trunk = ("aor", "01a208b1-0000-7000-8000-000000000001")
+    asterisk.objects |= objects("101") | {trunk: {"contact": "sip:192.0.2.1", "qualify_frequency": "60"}}
+    wanted = objects("101", "102") | {trunk: {"contact": "sip:192.0.2.2", "qualify_frequency": "60"}}
+    await controller.switch.provision(wanted)
+    await asterisk.hear()
+    assert asterisk.objects == wanted
+    assert asterisk.count(f"(PUT|DELETE) {CONFIG}/aor/101@a.vn") == 0
+    assert asterisk.count(f"PUT {CONFIG}/aor/102@a.vn") == 1
+    told = [asked.what.partition(" ")[0] for asked in asterisk.asked if asked.what.endswith(f"aor/{trunk[1]}")]
+    assert told == ["GET", "DELETE", "PUT"]
 
 
 async def test_phones_are_asked_for_again_when_any_may_have_changed(

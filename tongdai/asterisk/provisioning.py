@@ -19,6 +19,7 @@ Fields: TypeAlias = dict[str, str]
 KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 MAX_CONTACTS = 5  # phones of one extension
 REALM = "Tongdai"
+_SHOWN = {"yes": "true", "no": "false"}  # what is told, as Asterisk shows it
 """Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
 lower case."""
 LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
@@ -135,6 +136,14 @@ def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Obj
     pushed = {key: fields for key, fields in wanted.items() if now.get(key) != fields}
     gone = sorted((key for key in now if key not in wanted), key=lambda key: -KINDS.index(key[0]))
     return pushed, gone
+
+
+def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
+    """Whether what the switch shows of an object is what it would be told: each field once, and with that value."""
+    values: dict[str, list[str]] = {}
+    for name, value in shown:
+        values.setdefault(name, []).append(value)
+    return all(values.get(name) == [_SHOWN.get(value, value)] for name, value in fields.items())
 
 
 def _phone(phone: Phone) -> Objects:

@@ -227,6 +227,9 @@ class Switch:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
         self._swept.discard(key)
         async with slots:
+            if key[0] == "aor" and await self._has_aor(link, key, fields):
+                self._pushed[key] = fields
+                return
             answer = await link.request("PUT", _uri(key), body=body)
         # Asterisk makes an access list, and then fails to show it: 500.
         if answer.is_ok or (key[0] == "acl" and answer.status_code == FAILED):
@@ -235,6 +238,18 @@ class Switch:
             log.error(
                 "switch.refused_object", kind=key[0], id=key[1], status=answer.status_code, why=answer.message_body
             )
+
+    async def _has_aor(self, link: ari.Link, key: tuple[str, str], fields: provisioning.Fields) -> bool:
+        """Whether it is as wanted; one that is otherwise is gone now. Told once more of an aor, Asterisk keeps the
+        contacts that it has, and phones that are registered for ever: each would ring twice, also when it has gone.
+        """
+        answer = await link.request("GET", _uri(key))
+        if not answer.is_ok:
+            return False
+        if provisioning.is_as_told(fields, [(each["attribute"], each["value"]) for each in answer.json()]):
+            return True
+        await link.request("DELETE", _uri(key))
+        return False
 
     # --- what is done
 
