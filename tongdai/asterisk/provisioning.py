@@ -19,12 +19,12 @@ Fields: TypeAlias = dict[str, str]
 KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 MAX_CONTACTS = 5  # phones of one extension
 REALM = "Tongdai"
-_SHOWN = {"yes": "true", "no": "false"}  # what is told, as Asterisk shows it
 """Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
 lower case."""
 LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
 LANDING_S = 60
 CODECS = "alaw,ulaw,g722,opus"
+_SHOWN = {"yes": "true", "no": "false"}  # what is told, as Asterisk shows it
 
 _MEDIA: Fields = {
     "disallow": "all",
