@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.company import Company, Office
+from tests.e2e.instance import Instance
 from tests.e2e.phones import BOB_HZ, Transport, talk
 
 
@@ -42,6 +43,20 @@ async def test_a_phone_that_signs_off_is_called_no_more(company: Company) -> Non
         ring = await alice.rings()
         await call.cancel()
         await ring.cancelled()
+
+
+async def test_a_restarted_controller_leaves_registrations_as_they_are(company: Company, pbx: Instance) -> None:
+    async with company.phone("101") as alice, company.phone("102") as bob:
+        await pbx.kill()
+        await pbx.start()
+        call = await bob.calls("101")
+        ring = await alice.rings()
+        await call.cancel()
+        await ring.cancelled()
+        assert alice.untaken == 0, "it rang once"
+        assert await alice.register(expires_s=0)
+        call = await bob.calls("101")
+        assert await call.refused() == 480
 
 
 async def test_the_same_extension_lives_in_two_companies(company: Company, office: Office) -> None:
