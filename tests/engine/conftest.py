@@ -13,8 +13,9 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import Company
-from tests.engine.controllers import Controller
+from tests.engine.controllers import Controller, Controllers
 from tongdai.asterisk import switch
+from tongdai.engine import recovery
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import db
@@ -58,3 +59,14 @@ async def controller(database: db.Database, asterisk: FakeAsterisk, tmp_path: Pa
     await controller.start()
     yield controller
     await controller.kill()
+
+
+@pytest.fixture
+async def controllers(
+    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Controllers]:
+    """None yet; they resume soon."""
+    monkeypatch.setattr(recovery, "RESUME_S", 0.05)
+    controllers = Controllers(database, asterisk, tmp_path)
+    yield controllers
+    await controllers.kill()

@@ -90,3 +90,21 @@ class Controller:
         engine = self.engine
         has_read = self.recovery._read == journal.end(self.place.journal)
         return has_read and not engine._tasks and all(mailbox.is_idle for mailbox in engine.mailboxes.values())
+
+
+class Controllers:
+    """One at a time, on the same switch and database: each takes over from the one before."""
+
+    def __init__(self, database: db.Database, asterisk: FakeAsterisk, folder: Path) -> None:
+        self._database, self._asterisk, self._folder = database, asterisk, folder
+        self.now: Controller | None = None
+
+    async def start(self) -> Controller:
+        self.now = Controller(self._database, self._asterisk, self._folder)
+        await self.now.start()
+        return self.now
+
+    async def kill(self) -> None:
+        if self.now:
+            await self.now.kill()
+            self.now = None
