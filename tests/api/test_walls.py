@@ -20,6 +20,7 @@ from tongdai import api
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import db
+from tongdai.store.pulse import Pulse
 from tongdai.store.tenants import Tenants
 
 READ = {"users", "domains", "cdrs", "cdr_ids", "cdr_days", "subscriptions", "commands", "hotlines"}
@@ -81,7 +82,7 @@ class Burgled(Tenants):
     """The tenants' connections, each with a stranger at the door: of a domain that is there, and not the asker's."""
 
     def __init__(self, real: Tenants, stranger: UUID) -> None:
-        self._real, self._stranger = real, stranger
+        self._real, self._stranger, self.pulse = real, stranger, real.pulse
         self.found: set[str] = set()
 
     @asynccontextmanager
@@ -119,7 +120,7 @@ class Open(Tenants):
     """No wall: the owner's connections."""
 
     def __init__(self, database: db.Database) -> None:
-        self._database = database
+        self._database, self.pulse = database, Pulse(database.dsn)
 
     @asynccontextmanager
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:  # noqa: ARG002 that is the point
