@@ -179,6 +179,7 @@ async def test_a_transfer_while_the_controller_is_dead(company: Company, pbx: In
         first = await alice.rings()
         await first.answer()
         await customer.answered()
+        await talk(first, customer, seconds=1)
         await pbx.kill()
         await first.refer(f"<sip:600@{company.name}>")
         second = await bob.rings()
