@@ -261,12 +261,14 @@ async def settle(
             'synchronous_commit', CASE WHEN $16 THEN current_setting('synchronous_commit') ELSE 'off' END, true)
         ), found AS (
           SELECT given.*, place FROM given CROSS JOIN LATERAL (
-            SELECT ctid AS place FROM deliveries
-            WHERE deliveries.domain_uuid = given.domain_uuid
-              AND deliveries.subscription_uuid = given.subscription_uuid AND deliveries.seq = given.seq
-              AND deliveries.endpoint = given.endpoint  -- else it is to go elsewhere now
-              AND (deliveries.leased_until = given.leased_until OR given.state = 'delivered') LIMIT 1
+            SELECT ctid AS place, deliveries.endpoint AS lane, deliveries.leased_until AS lease FROM deliveries
+            -- As rows, which only the primary key is in the order of: in an empty table every index looks as good.
+            WHERE (deliveries.domain_uuid, deliveries.subscription_uuid, deliveries.seq)
+              BETWEEN (given.domain_uuid, given.subscription_uuid, given.seq)
+                  AND (given.domain_uuid, given.subscription_uuid, given.seq) LIMIT 1
           ) AS delivery
+          WHERE lane = given.endpoint  -- else it is to go elsewhere now
+            AND (lease = given.leased_until OR given.state = 'delivered')
         ), ended AS (
           DELETE FROM deliveries WHERE ctid = ANY (ARRAY(SELECT place FROM found WHERE state <> 'due'))
         ), put_back AS (
@@ -287,7 +289,7 @@ async def settle(
         WHERE is_given_back OR (  -- not EXISTS: planned as a join, it reads all that waits
           SELECT true FROM deliveries
           WHERE deliveries.endpoint = lanes.endpoint AND due_at >= head AND due_at <= now()
-            AND deliveries.leased_until <= now() LIMIT 1
+            AND deliveries.leased_until <= now() ORDER BY due_at LIMIT 1
         )
         """,
         [outcome.delivery.domain_uuid for outcome in outcomes],
