@@ -2,11 +2,13 @@
 
     python -m bench calls [--seconds 5] [--rate 40]
 
-A carrier (SIPp) calls hotlines, phones (SIPp) answer, both talk a second. Through tongdai every call is routed by the
-engine, each of its four events is delivered to a real HTTP receiver, and its CDR is written; the plain Dial() runs
-while tongdai is stopped. The rate offered rises, or falls from the first one, until fewer than 99.9 % of a step's calls
-are good. Good is: answered within two seconds, hung up in order, and through tongdai an ANSWERED record and four
-deliveries, all of them at most five seconds after the last call. With --rate, that rate alone: what a call costs there.
+A carrier (SIPp) calls hotlines, phones (SIPp) answer, both talk a second. Through tongdai every
+call is routed by the engine, each of its four events is delivered to a real HTTP receiver, and its
+CDR is written; the plain Dial() runs while tongdai is stopped. The rate offered rises, or falls
+from the first one, until fewer than 99.9 % of a step's calls are good. Good is: answered within
+two seconds, hung up in order, and through tongdai an ANSWERED record and four deliveries, all of
+them at most five seconds after the last call. With --rate, that rate alone: what a call costs
+there.
 """
 
 import asyncio
@@ -43,7 +45,10 @@ class Step(msgspec.Struct, frozen=True):
 
     def told(self) -> str:
         cpu = "  ".join(f"{part} {each:.2f}" for part, each in self.cpu.items() if each)
-        p50, p99 = milliseconds(quantile(self.setup, 0.5)), milliseconds(quantile(self.setup, 0.99))
+        p50, p99 = (
+            milliseconds(quantile(self.setup, 0.5)),
+            milliseconds(quantile(self.setup, 0.99)),
+        )
         return f"{self.rate:4d}/s: {self.good}/{self.offered} good, set-up p50 {p50} p99 {p99}; CPU ms/call {cpu}"
 
 
@@ -53,8 +58,8 @@ Try = Callable[[int], Awaitable[Step]]
 async def highest(attempt: Try) -> Step:
     """The step with the highest rate that passes, else the one with the lowest that does not.
 
-    Doubled or halved until one passes and one does not; then halfway between them. A rate that fails is tried once
-    more: the machine may be shared.
+    Doubled or halved until one passes and one does not; then halfway between them. A rate that
+    fails is tried once more: the machine may be shared.
     """
     until = time.monotonic() + LIMIT_S
     best, failed, rate = None, 0, FIRST
@@ -96,11 +101,20 @@ async def ours(rig: Rig, of: list[company.Company], sink: int, rate: int, second
     await _idle(rig)
     await webhooks.arrivals(sink)
     billed, before = await _billed(rig), rig.cpu()
-    numbers = [hotline for each in zip(*(one.hotlines for one in of), strict=True) for hotline in each]
+    numbers = [
+        hotline for each in zip(*(one.hotlines for one in of), strict=True) for hotline in each
+    ]
     told = await rigs.call(rig, rigs.CARRIER, numbers, rate=rate, seconds=seconds)
     billed = await _settled(rig, billed + told.successful) - billed
     delivered = len(await webhooks.arrivals(sink))
-    return _told(rig, rate, seconds, told, min(told.successful, billed, delivered // len(company.EVENTS)), before)
+    return _told(
+        rig,
+        rate,
+        seconds,
+        told,
+        min(told.successful, billed, delivered // len(company.EVENTS)),
+        before,
+    )
 
 
 def _told(  # noqa: PLR0917 -- what a step was and what came of it
@@ -112,7 +126,9 @@ def _told(  # noqa: PLR0917 -- what a step was and what came of it
 
 
 async def _settled(rig: Rig, wanted: int) -> int:
-    """Answered records, once there are as many as wanted and no delivery is owed, or time is up."""
+    """Answered records, once there are as many as wanted and no delivery is owed, or time is
+    up.
+    """
     until = time.monotonic() + SETTLED_S
     while True:
         billed, owed = await _billed(rig), await _owed(rig)
@@ -130,7 +146,11 @@ async def _idle(rig: Rig) -> None:
 
 async def _billed(rig: Rig) -> int:
     async with rig.database.connection() as tx:
-        return int(await tx.fetchval("SELECT count(*) FROM cdrs WHERE status = 'ANSWERED' AND billsec >= 1"))
+        return int(
+            await tx.fetchval(
+                "SELECT count(*) FROM cdrs WHERE status = 'ANSWERED' AND billsec >= 1"
+            )
+        )
 
 
 async def _owed(rig: Rig) -> int:
@@ -152,7 +172,8 @@ async def contest(seconds: int, rate: int) -> None:
         through_us = lambda rate: ours(rig, on, sink, rate, seconds)  # noqa: E731
         async with rigs.phones(rig):
             found: dict[str, Step] = {}
-            await plain(rig, FIRST, seconds)  # memory that Asterisk has never had costs it a sixth more
+            # memory that Asterisk has never had costs it a sixth more
+            await plain(rig, FIRST, seconds)
             print("  plain Dial()")
             found["plain Dial()"] = await found_by(beside)
             async with rig.up():
@@ -169,7 +190,16 @@ async def contest(seconds: int, rate: int) -> None:
 def show(found: dict[str, Step]) -> None:
     limit = found["plain Dial()"].rate
     parts = ("asterisk", "tongdai", "postgresql")
-    header = ("", "calls/s", "G11", "good", "set-up p50", "p99", *(f"{part} ms/call" for part in parts), "together")
+    header = (
+        "",
+        "calls/s",
+        "G11",
+        "good",
+        "set-up p50",
+        "p99",
+        *(f"{part} ms/call" for part in parts),
+        "together",
+    )
     rows = [
         (
             name,

@@ -1,10 +1,12 @@
-"""A page of 10 CDRs over HTTP with token, beside raw ASGI with the same bytes, and beside asyncpg + msgspec alone (G4).
+"""A page of 10 CDRs over HTTP with token, beside raw ASGI with the same bytes, and beside asyncpg
++ msgspec alone (G4).
 
     python -m bench cdrs
 
-Both servers are one uvicorn process on a core of their own; the client, 16 connections that stay open, has the other,
-with PostgreSQL. tongdai logs every request, to a file. The loop without HTTP asks one page after the other on one
-connection. CPU is the server process's own, so that it says something on a busy machine too.
+Both servers are one uvicorn process on a core of their own; the client, 16 connections that stay
+open, has the other, with PostgreSQL. tongdai logs every request, to a file. The loop without HTTP
+asks one page after the other on one connection. CPU is the server process's own, so that it says
+something on a busy machine too.
 """
 
 import asyncio
@@ -83,7 +85,10 @@ async def _contest(dsn: str, folder: str) -> None:
             process.join()
     medians = {name: sorted(rates)[ROUNDS // 2] for name, rates in found.items()}
     first = medians["tongdai"].pages
-    rows = [(name, f"{pages:,.0f}", f"{first / pages:.2f}", f"{cpu:.3f} ms") for name, (pages, cpu) in medians.items()]
+    rows = [
+        (name, f"{pages:,.0f}", f"{first / pages:.2f}", f"{cpu:.3f} ms")
+        for name, (pages, cpu) in medians.items()
+    ]
     table("A page of 10 CDRs (G4)", ("", "pages/s", "tongdai / this", "CPU a page"), rows)
 
 
@@ -94,15 +99,21 @@ async def _fill(dsn: str) -> str:
     await database.open()
     async with database.transaction() as tx:
         domain = await domains.insert(tx, "bench.vn")
-        account = await users.insert(tx, domain.domain_uuid, seal, "admin", "a password of the benchmarks")
+        account = await users.insert(
+            tx, domain.domain_uuid, seal, "admin", "a password of the benchmarks"
+        )
         records = [
-            msgspec.structs.replace(samples.record(domain.domain_uuid), recording_token=str(ids.new()))
+            msgspec.structs.replace(
+                samples.record(domain.domain_uuid), recording_token=str(ids.new())
+            )
             for _ in range(CALLS)
         ]
         await cdrs.insert_many(tx, records)
         await tx.execute("ANALYZE")
     await database.close()
-    return Tokens(seal, 86_400).issue(account.domain_uuid, account.user_uuid, account.api_key_version)[0]
+    return Tokens(seal, 86_400).issue(
+        account.domain_uuid, account.user_uuid, account.api_key_version
+    )[0]
 
 
 def _serve_api(dsn: str, folder: str) -> None:
@@ -128,8 +139,13 @@ def _serve_api(dsn: str, folder: str) -> None:
 
 
 def _serve_raw(page: bytes) -> None:
-    async def answer(_scope: dict[str, Any], _receive: object, send: Callable[[object], Awaitable[None]]) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(page)).encode())]
+    async def answer(
+        _scope: dict[str, Any], _receive: object, send: Callable[[object], Awaitable[None]]
+    ) -> None:
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(page)).encode()),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": page})
 
@@ -138,7 +154,9 @@ def _serve_raw(page: bytes) -> None:
 
 
 async def _uvicorn(application: Any, port: int) -> None:
-    config = uvicorn.Config(application, host=HOST, port=port, loop="none", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        application, host=HOST, port=port, loop="none", log_config=None, access_log=False
+    )
     await uvicorn.Server(config).serve()
 
 

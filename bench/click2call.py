@@ -1,10 +1,12 @@
-"""Click-to-call: from the HTTP request to the INVITE on the wire, beside a bare ARI originate (G12).
+"""Click-to-call: from the HTTP request to the INVITE on the wire, beside a bare ARI originate
+(G12).
 
     python -m bench click2call [--calls 300]
 
-A phone (a UDP socket) is registered; each call is one HTTP request over a connection that is open already, timed by one
-thread from before it is sent until the INVITE has come. Ours and the bare `POST /ari/channels` of the same Asterisk
-take turns; the phone is busy, so each call ends at once, and the next begins when that is over.
+A phone (a UDP socket) is registered; each call is one HTTP request over a connection that is open
+already, timed by one thread from before it is sent until the INVITE has come. Ours and the bare
+`POST /ari/channels` of the same Asterisk take turns; the phone is busy, so each call ends at once,
+and the next begins when that is over.
 """
 
 import asyncio
@@ -31,7 +33,9 @@ class Http:
     def __init__(self, host: str, port: int, authorization: str) -> None:
         self._socket = socket.create_connection((host, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._head = f"Host: {host}:{port}\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\n\r\n"
+        self._head = (
+            f"Host: {host}:{port}\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\n\r\n"
+        )
 
     def send(self, method: str, target: str) -> None:
         self._socket.sendall(f"{method} {target} HTTP/1.1\r\n{self._head}".encode())
@@ -43,7 +47,11 @@ class Http:
             answer += self._socket.recv(65_536)
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), answer
-        size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        size = next(
+            int(line[15:])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length:")
+        )
         while len(body) < size:
             body += self._socket.recv(65_536)
         return body
@@ -62,23 +70,35 @@ def measure(phone: Phone, http: Http, method: str, target: str) -> float:
     return rung - started
 
 
-def contest(rig: Rig, at: company.Company, token: str, phone: Phone, calls: int) -> dict[str, list[float]]:
+def contest(
+    rig: Rig, at: company.Company, token: str, phone: Phone, calls: int
+) -> dict[str, list[float]]:
     """Sorted seconds of both, in turns."""
     address = urlsplit(rig.asterisk.url)
     login = base64.b64encode(f"{rig.asterisk.user}:{rig.asterisk.password}".encode()).decode()
     extensions = list(at.passwords)
-    with _open(rigs.HOST, rig.http, f"Bearer {token}") as ours, _open(rigs.HOST, address.port, f"Basic {login}") as ari:
+    with (
+        _open(rigs.HOST, rig.http, f"Bearer {token}") as ours,
+        _open(rigs.HOST, address.port, f"Basic {login}") as ari,
+    ):
 
         def through_us(extension: str, number: int) -> float:
             # Another number each time: the same request again would mean the same call.
-            return measure(phone, ours, "GET", f"/v1/click2call?ext={extension}&phone=0912{number:06d}")
+            return measure(
+                phone, ours, "GET", f"/v1/click2call?ext={extension}&phone=0912{number:06d}"
+            )
 
         def bare(extension: str, _: int) -> float:
-            endpoint = quote(f"PJSIP/{extension}@{at.domain.name}/sip:{extension}@{phone.address}", safe="")
+            endpoint = quote(
+                f"PJSIP/{extension}@{at.domain.name}/sip:{extension}@{phone.address}", safe=""
+            )
             where = f"endpoint={endpoint}&context=hangup&extension=16&priority=1&timeout=30"
             return measure(phone, ari, "POST", f"/ari/channels?{where}")
 
-        contestants: dict[str, Callable[[str, int], float]] = {"click-to-call": through_us, "bare ARI originate": bare}
+        contestants: dict[str, Callable[[str, int], float]] = {
+            "click-to-call": through_us,
+            "bare ARI originate": bare,
+        }
         times: dict[str, list[float]] = {name: [] for name in contestants}
         for n in range(WARM + calls):
             for name, call in contestants.items():

@@ -1,4 +1,6 @@
-"""The customers of the benchmarks: domains with extensions, hotlines on one shared trunk, and webhooks."""
+"""The customers of the benchmarks: domains with extensions, hotlines on one shared trunk, and
+webhooks.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +17,9 @@ FIRST_HOTLINE, FIRST_EXTENSION = 2471000000, 101
 
 
 class Company(msgspec.Struct, frozen=True):
-    """A domain and what it takes to be called, or to ask. `passwords` are SIP passwords by extension."""
+    """A domain and what it takes to be called, or to ask. `passwords` are SIP passwords by
+    extension.
+    """
 
     domain: Domain
     api_key: str
@@ -23,8 +27,12 @@ class Company(msgspec.Struct, frozen=True):
     hotlines: tuple[str, ...]
 
 
-async def found(rig: Rig, count: int, size: int, *, recording: bool, sink: int = 0) -> list[Company]:
-    """`count` companies of `size` extensions, each with a hotline of its own; their webhooks go to the port `sink`."""
+async def found(
+    rig: Rig, count: int, size: int, *, recording: bool, sink: int = 0
+) -> list[Company]:
+    """`count` companies of `size` extensions, each with a hotline of its own; their webhooks go to
+    the port `sink`.
+    """
     made, trunk = [], None
     for number in range(count):
         company, trunk = await _found(rig, number, size, trunk, recording=recording)
@@ -34,22 +42,37 @@ async def found(rig: Rig, count: int, size: int, *, recording: bool, sink: int =
     return made
 
 
-async def _found(rig: Rig, number: int, size: int, trunk: UUID | None, *, recording: bool) -> tuple[Company, UUID]:
+async def _found(
+    rig: Rig, number: int, size: int, trunk: UUID | None, *, recording: bool
+) -> tuple[Company, UUID]:
     async with rig.database.transaction() as tx:
         name = f"c{number}.bench.vn"
-        domain = await domains.insert(tx, name, recording=recording, max_calls=10_000, calls_per_minute=None)
-        account = await users.insert(tx, domain.domain_uuid, rig.seal, "admin", "a password of the benchmarks")
+        domain = await domains.insert(
+            tx, name, recording=recording, max_calls=10_000, calls_per_minute=None
+        )
+        account = await users.insert(
+            tx, domain.domain_uuid, rig.seal, "admin", "a password of the benchmarks"
+        )
         if trunk is None:
             shared = trunks.Trunk(
-                name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), shared=True, max_calls=10_000
+                name="carrier",
+                auth="ip",
+                host=CARRIER,
+                addresses=(CARRIER,),
+                shared=True,
+                max_calls=10_000,
             )
             await trunks.insert(tx, domain.domain_uuid, rig.seal, shared)
             trunk = shared.trunk_uuid
         passwords, numbers = {}, []
         for n in range(size):
             extension, hotline = str(FIRST_EXTENSION + n), f"0{FIRST_HOTLINE + number * size + n}"
-            passwords[extension] = await extensions.insert(tx, domain.domain_uuid, Extension(extension, max_calls=1000))
-            await hotlines.insert(tx, domain.domain_uuid, hotline, trunk, destination=extension, is_default=n == 0)
+            passwords[extension] = await extensions.insert(
+                tx, domain.domain_uuid, Extension(extension, max_calls=1000)
+            )
+            await hotlines.insert(
+                tx, domain.domain_uuid, hotline, trunk, destination=extension, is_default=n == 0
+            )
             numbers.append(hotline)
     return Company(domain, account.api_key, passwords, tuple(numbers)), trunk
 
@@ -58,12 +81,19 @@ async def _subscribe(rig: Rig, company: Company, url: str) -> None:
     async with rig.database.transaction() as tx:
         for name in EVENTS:
             await subscriptions.insert(
-                tx, company.domain.domain_uuid, rig.seal, event_name=name, callback_url=url, callback_apikey="token"
+                tx,
+                company.domain.domain_uuid,
+                rig.seal,
+                event_name=name,
+                callback_url=url,
+                callback_apikey="token",
             )
 
 
 def register(rig: Rig, companies: Sequence[Company], phone: Phone | None = None) -> None:
-    """All extensions are registered: at the phone given, else at the address where SIPp's phones will answer."""
+    """All extensions are registered: at the phone given, else at the address where SIPp's phones
+    will answer.
+    """
     at = phone or Phone(PHONE, rig.phone, (HOST, rig.sip))
     for company in companies:
         for extension, password in company.passwords.items():

@@ -1,4 +1,6 @@
-"""A phone as small as can be: it registers, and tells to the microsecond when it is asked to ring. Blocking."""
+"""A phone as small as can be: it registers, and tells to the microsecond when it is asked to ring.
+Blocking.
+"""
 
 import hashlib
 import re
@@ -22,9 +24,12 @@ class Phone:
 
     def register(self, extension: str, domain: str, password: str) -> None:
         """The extension is registered at this address, for an hour."""
-        call_id, asked = secrets.token_hex(8), self._register(extension, domain, secrets.token_hex(8), 1, "")
+        call_id, asked = (
+            secrets.token_hex(8),
+            self._register(extension, domain, secrets.token_hex(8), 1, ""),
+        )
         challenge = self._ask(asked)
-        realm, nonce = (re.search(rf'{name}="([^"]+)"', challenge)[1] for name in ("realm", "nonce"))  # type: ignore[index]
+        realm, nonce = (_quoted(challenge, name) for name in ("realm", "nonce"))
         ha1, ha2 = _md5(f"{extension}:{realm}:{password}"), _md5(f"REGISTER:sip:{domain}")
         count, own = "00000001", secrets.token_hex(4)
         response = _md5(f"{ha1}:{nonce}:{count}:{own}:auth:{ha2}")
@@ -40,7 +45,9 @@ class Phone:
         )
         assert answer.startswith("SIP/2.0 200"), answer
 
-    def _register(self, extension: str, domain: str, call_id: str, number: int, authorization: str) -> str:
+    def _register(
+        self, extension: str, domain: str, call_id: str, number: int, authorization: str
+    ) -> str:
         return (
             f"REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bK{secrets.token_hex(6)}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:{extension}@{domain}>;tag={secrets.token_hex(4)}\r\n"
@@ -56,7 +63,9 @@ class Phone:
                 return answer
 
     def rung(self) -> float:
-        """When the next INVITE came (time.perf_counter). It is refused as busy, and the refusal acknowledged."""
+        """When the next INVITE came (time.perf_counter). It is refused as busy, and the refusal
+        acknowledged.
+        """
         while not (message := self._socket.recv(65_536)).startswith(b"INVITE"):
             pass
         came = time.perf_counter()
@@ -69,12 +78,28 @@ class Phone:
 def _busy(invite: str) -> bytes:
     """486 to an INVITE."""
     lines = invite.partition("\r\n\r\n")[0].split("\r\n")[1:]
-    kept = [line for line in lines if line.lower().startswith(("via:", "from:", "call-id:", "cseq:"))]
+    kept = [
+        line for line in lines if line.lower().startswith(("via:", "from:", "call-id:", "cseq:"))
+    ]
     to = next(line for line in lines if line.lower().startswith("to:"))
     return "\r\n".join(
-        ["SIP/2.0 486 Busy Here", *kept, f"{to};tag={secrets.token_hex(4)}", "Content-Length: 0", "", ""]
+        [
+            "SIP/2.0 486 Busy Here",
+            *kept,
+            f"{to};tag={secrets.token_hex(4)}",
+            "Content-Length: 0",
+            "",
+            "",
+        ]
     ).encode()
 
 
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _quoted(header: str, name: str) -> str:
+    """The value of a quoted parameter (RFC 3261 §25.1)."""
+    found = re.search(rf'{name}="([^"]+)"', header)
+    assert found, header
+    return found[1]

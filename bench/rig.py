@@ -1,4 +1,6 @@
-"""What the benchmarks stand on: a PostgreSQL, an Asterisk and a tongdai of their own, SIPp, and CPU time."""
+"""What the benchmarks stand on: a PostgreSQL, an Asterisk and a tongdai of their own, SIPp, and
+CPU time.
+"""
 
 import asyncio
 import contextlib
@@ -26,7 +28,8 @@ SECRET = "a master key of the benchmarks' own, nothing else"  # noqa: S105 loopb
 SCENARIOS = Path(__file__).parent / "scenarios"
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# The peer: a plain Dial() on the same Asterisk, for calls that come from PEER. Its endpoints are like tongdai's own.
+# The peer: a plain Dial() on the same Asterisk, for calls that come from PEER. Its endpoints are
+# like tongdai's own.
 PLAIN_DIALPLAN = """
 [plain]
 exten => _X.,1,Dial(PJSIP/plain-phone,30)
@@ -94,8 +97,12 @@ class Rig(msgspec.Struct):
 
     @asynccontextmanager
     async def up(self, **settings: str) -> AsyncIterator[None]:
-        """All of tongdai in one process, serving, on this Asterisk and PostgreSQL; gone afterwards. Logs to a file."""
-        address = self.asterisk.url.replace("://", f"://{self.asterisk.user}:{self.asterisk.password}@")
+        """All of tongdai in one process, serving, on this Asterisk and PostgreSQL; gone
+        afterwards. Logs to a file.
+        """
+        address = self.asterisk.url.replace(
+            "://", f"://{self.asterisk.user}:{self.asterisk.password}@"
+        )
         own = {
             "data": str(self.folder / "data"),
             "http": f"{HOST}:{self.http}",
@@ -150,7 +157,9 @@ class Rig(msgspec.Struct):
 
 @asynccontextmanager
 async def rig() -> AsyncIterator[Rig]:
-    """PostgreSQL and Asterisk run, the database is migrated and open; all of it is gone afterwards."""
+    """PostgreSQL and Asterisk run, the database is migrated and open; all of it is gone
+    afterwards.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-bench-"))
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -161,7 +170,11 @@ async def rig() -> AsyncIterator[Rig]:
             database = db.Database(postgres.dsn)
             await database.open()
             stack.push_async_callback(database.close)
-            sip, http, phone = _free(socket.SOCK_DGRAM), _free(socket.SOCK_STREAM), _free(socket.SOCK_DGRAM)
+            sip, http, phone = (
+                _free(socket.SOCK_DGRAM),
+                _free(socket.SOCK_STREAM),
+                _free(socket.SOCK_DGRAM),
+            )
             with cores("asterisk"):
                 asterisk = await node.start(_spec(folder, sip, phone))
             stack.push_async_callback(asterisk.stop)
@@ -218,7 +231,8 @@ def cpu(pids: Sequence[int]) -> float:
     for pid in pids:
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += sum(map(int, fields[11:15]))  # utime, stime, and those of children that have ended (proc(5))
+            # utime, stime, and those of children that have ended (proc(5))
+            total += sum(map(int, fields[11:15]))
     return total / TICKS
 
 
@@ -281,13 +295,31 @@ async def phones(rig: Rig) -> AsyncIterator[None]:
 
 
 async def call(rig: Rig, address: str, numbers: Sequence[str], *, rate: int, seconds: int) -> Sipp:
-    """A carrier at that address offers `rate` calls a second to these numbers in turn; how they went."""
+    """A carrier at that address offers `rate` calls a second to these numbers in turn; how they
+    went.
+    """
     folder = Path(tempfile.mkdtemp(dir=rig.folder, prefix="sipp-"))
     (folder / "breath.alaw").write_bytes(b"\xd5" * 160)  # 20 ms of silence
-    (folder / "numbers.csv").write_text("SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers))
+    (folder / "numbers.csv").write_text(
+        "SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers)
+    )
     process = await asyncio.create_subprocess_exec(
-        *sipp("carrier", address, "-inf", "numbers.csv", "-r", str(rate), "-m", str(rate * seconds)),
-        *("-l", "100000", "-trace_stat", "-stf", "stat.csv", "-fd", "1", "-trace_rtt", "-rtt_freq", "1", "-trace_err"),
+        *sipp(
+            "carrier", address, "-inf", "numbers.csv", "-r", str(rate), "-m", str(rate * seconds)
+        ),
+        *(
+            "-l",
+            "100000",
+            "-trace_stat",
+            "-stf",
+            "stat.csv",
+            "-fd",
+            "1",
+            "-trace_rtt",
+            "-rtt_freq",
+            "1",
+            "-trace_err",
+        ),
         *("-timeout", str(seconds + 20), "-recv_timeout", "5000", f"{HOST}:{rig.sip}"),
         cwd=folder,
         stdin=subprocess.DEVNULL,

@@ -1,10 +1,12 @@
-"""Webhook delivery beside a bare aiohttp loop that posts the same signed bodies to the same receiver.
+"""Webhook delivery beside a bare aiohttp loop that posts the same signed bodies to the same
+receiver.
 
     python -m bench.webhooks [8000]
 
-Deliveries a second, one dispatcher on one core, events preloaded, each outcome stored (G7); the time from commit to the
-receiver at a steady 200 events a second (G9); and the same while a tenth of the events goes to an endpoint that accepts
-connections and never answers (G8). PostgreSQL and the receiver share the other core; all on loopback.
+Deliveries a second, one dispatcher on one core, events preloaded, each outcome stored (G7); the
+time from commit to the receiver at a steady 200 events a second (G9); and the same while a tenth
+of the events goes to an endpoint that accepts connections and never answers (G8). PostgreSQL and
+the receiver share the other core; all on loopback.
 """
 
 import asyncio
@@ -42,7 +44,9 @@ ROUNDS = 3
 
 
 class Receiver(asyncio.Protocol):
-    """Answers each POST with 204 and notes when its event came; HEAD returns and forgets the notes."""
+    """Answers each POST with 204 and notes when its event came; HEAD returns and forgets the
+    notes.
+    """
 
     came: ClassVar[list[bytes]] = []
 
@@ -60,7 +64,9 @@ class Receiver(asyncio.Protocol):
             if len(self.buffer) < size:
                 return None
             self.buffer = self.buffer[size:]
-            self.came.append(struct.pack("!16sd", UUID(_header(head, b"webhook-id:").decode()).bytes, now))
+            self.came.append(
+                struct.pack("!16sd", UUID(_header(head, b"webhook-id:").decode()).bytes, now)
+            )
             self.transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")  # type: ignore[attr-defined]
         return None
 
@@ -105,7 +111,9 @@ async def receiver() -> AsyncIterator[tuple[int, int]]:
 
 
 async def arrivals(port: int) -> dict[UUID, float]:
-    """When each event came first (time.monotonic, shared by the processes of a machine), since the last question."""
+    """When each event came first (time.monotonic, shared by the processes of a machine), since the
+    last question.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"HEAD / HTTP/1.1\r\n\r\n")
     notes = await reader.readexactly(int(await reader.readline()))
@@ -119,7 +127,9 @@ async def arrivals(port: int) -> dict[UUID, float]:
 # --- what is delivered
 
 
-async def subscribed(database: db.Database, count: int, port: int, path: str = "hook") -> list[directory.Domain]:
+async def subscribed(
+    database: db.Database, count: int, port: int, path: str = "hook"
+) -> list[directory.Domain]:
     """New domains, each with one URL for four events, as CRMs do it."""
     made = []
     for n in range(count):
@@ -128,7 +138,12 @@ async def subscribed(database: db.Database, count: int, port: int, path: str = "
             for name in NAMES:
                 url = f"http://127.0.0.1:{port}/{path}/{n}"
                 await subscriptions.insert(
-                    tx, made[-1].domain_uuid, SEAL, event_name=name, callback_url=url, callback_apikey="Bearer token"
+                    tx,
+                    made[-1].domain_uuid,
+                    SEAL,
+                    event_name=name,
+                    callback_url=url,
+                    callback_apikey="Bearer token",
                 )
     return made
 
@@ -176,8 +191,16 @@ async def owed(database: db.Database) -> int:
 
 
 async def bare(port: int, count: int) -> tuple[float, float]:
-    """Posts a second of 64 tasks that only sign and post, and microseconds of CPU each; nothing is stored."""
-    bodies = iter([body for call in calls([directory.Domain(ids.new(), "x.vn")], count // 4) for body in call])
+    """Posts a second of 64 tasks that only sign and post, and microseconds of CPU each; nothing is
+    stored.
+    """
+    bodies = iter(
+        [
+            body
+            for call in calls([directory.Domain(ids.new(), "x.vn")], count // 4)
+            for body in call
+        ]
+    )
     key = bytes(32)
     connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as web:
@@ -187,7 +210,9 @@ async def bare(port: int, count: int) -> tuple[float, float]:
                 body = outbox.encoded(event)
                 headers = sign.headers(event.event_uuid, int(time.time()), body, [key])
                 headers |= {"Authorization": "Bearer token", "Content-Type": "application/json"}
-                async with web.post(f"http://127.0.0.1:{port}/hook", data=body, headers=headers) as answer:
+                async with web.post(
+                    f"http://127.0.0.1:{port}/hook", data=body, headers=headers
+                ) as answer:
                     await answer.read()
 
         started, busy = time.perf_counter(), time.process_time()
@@ -195,8 +220,12 @@ async def bare(port: int, count: int) -> tuple[float, float]:
         return count / (time.perf_counter() - started), (time.process_time() - busy) / count * 1e6
 
 
-async def ours(database: db.Database, client: Client, of: list[directory.Domain], count: int) -> tuple[float, float]:
-    """Deliveries a second, preloaded, until the last outcome is stored; and microseconds of our CPU each."""
+async def ours(
+    database: db.Database, client: Client, of: list[directory.Domain], count: int
+) -> tuple[float, float]:
+    """Deliveries a second, preloaded, until the last outcome is stored; and microseconds of our
+    CPU each.
+    """
     batch: list[events.Event] = []
     for call in calls(of, count // 4):
         batch += call
@@ -218,9 +247,17 @@ async def ours(database: db.Database, client: Client, of: list[directory.Domain]
 
 
 async def latencies(
-    database: db.Database, client: Client, port: int, of: list[directory.Domain], *, rate: int, seconds: int
+    database: db.Database,
+    client: Client,
+    port: int,
+    of: list[directory.Domain],
+    *,
+    rate: int,
+    seconds: int,
 ) -> tuple[list[float], float]:
-    """Seconds from commit to receiver, sorted, and the share that came, at `rate` events a second."""
+    """Seconds from commit to receiver, sorted, and the share that came, at `rate` events a
+    second.
+    """
     await arrivals(port)
     dispatcher = Dispatcher(database, SEAL, client)
     running = asyncio.create_task(dispatcher.run())
@@ -244,8 +281,12 @@ async def latencies(
 async def isolated(
     database: db.Database, client: Client, good: int, bad: int, *, rate: int, seconds: int
 ) -> tuple[list[float], float]:
-    """As `latencies`, where one domain of ten has an endpoint that hangs; the share is of the others' events."""
-    of = await subscribed(database, 9, good, "isolated") + await subscribed(database, 1, bad, "hole")
+    """As `latencies`, where one domain of ten has an endpoint that hangs; the share is of the
+    others' events.
+    """
+    of = await subscribed(database, 9, good, "isolated") + await subscribed(
+        database, 1, bad, "hole"
+    )
     times, share = await latencies(database, client, good, of, rate=rate, seconds=seconds)
     return times, share / 0.9
 
@@ -255,7 +296,10 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
     database = db.Database(dsn, is_busy=True)
     await database.open()
     async with Client(Guard(["127.0.0.0/8"]), "bench") as client:
-        spread, single = await subscribed(database, 16, good), await subscribed(database, 1, good, "single")
+        spread, single = (
+            await subscribed(database, 16, good),
+            await subscribed(database, 1, good, "single"),
+        )
         rates = [
             (
                 await bare(good, count),
@@ -265,7 +309,9 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
             for _ in range(ROUNDS)
         ]
         runs = zip(*rates, strict=True)
-        limit, many, one = ([statistics.median(part) for part in zip(*run, strict=True)] for run in runs)
+        limit, many, one = (
+            [statistics.median(part) for part in zip(*run, strict=True)] for run in runs
+        )
         table(
             f"Webhooks: {count} deliveries preloaded, median of {ROUNDS} rounds",
             ("", "a second", "of the loop (G7)", "CPU each", "the loop's / this"),
@@ -282,8 +328,16 @@ async def contest(good: int, bad: int, dsn: str, count: int) -> None:
             ("", "p50", "p99", "delivered"),
             [
                 ("all endpoints healthy (G9)", *both(calm), f"{came:.1%}"),
-                ("healthy ones, a tenth of the events for a black hole (G8)", *both(held), f"{share:.1%}"),
-                ("with / without", *(f"{quantile(held, q) / quantile(calm, q):.2f}" for q in (0.5, 0.99)), ""),
+                (
+                    "healthy ones, a tenth of the events for a black hole (G8)",
+                    *both(held),
+                    f"{share:.1%}",
+                ),
+                (
+                    "with / without",
+                    *(f"{quantile(held, q) / quantile(calm, q):.2f}" for q in (0.5, 0.99)),
+                    "",
+                ),
             ],
         )
     await database.close()
@@ -299,7 +353,11 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
     print(f"\n### {title}\n")
     for row in (header, ["-" * width for width in widths], *rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
+        print(
+            "| "
+            + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            + " |"
+        )
 
 
 def quantile(values: Sequence[float], share: float) -> float:

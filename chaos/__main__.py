@@ -29,13 +29,18 @@ ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
 
 async def one(name: str) -> list[Figure]:
     """A scenario's figures; a failure is one that tells why."""
-    print(f"\n== {name}: {(sys.modules[f'chaos.{name}'].__doc__ or '').partition(chr(10))[0]}", flush=True)
+    print(
+        f"\n== {name}: {(sys.modules[f'chaos.{name}'].__doc__ or '').partition(chr(10))[0]}",
+        flush=True,
+    )
     began = time.monotonic()
     try:
         async with asyncio.timeout(LIMIT_S):
             figures = await ALL[name]()
     except Exception as reason:  # noqa: BLE001 -- the others are to run all the same
-        figures = [Figure("it failed", f"{type(reason).__name__}: {reason}", "never", is_kept=False)]
+        figures = [
+            Figure("it failed", f"{type(reason).__name__}: {reason}", "never", is_kept=False)
+        ]
     table(f"{name} ({time.monotonic() - began:.0f} s)", figures)
     return figures
 

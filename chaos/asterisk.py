@@ -1,6 +1,7 @@
 """kill -9 of Asterisk ends its calls, and each of them is recorded as it was.
 
-Calls talk and nothing else happens, so that nothing in the journal tells when they ended; then Asterisk is killed.
+Calls talk and nothing else happens, so that nothing in the journal tells when they ended; then
+Asterisk is killed.
 """
 
 import asyncio
@@ -25,8 +26,8 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """Seconds of one kill: until Asterisk answered again; from then on until calls were recorded, and one was put
-    through.
+    """Seconds of one kill: until Asterisk answered again; from then on until calls were recorded,
+    and one was put through.
     """
 
     back: float
@@ -48,7 +49,9 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
         Figure("kills", str(size.kills)),
         Figure("calls that talked at each", str(size.live)),
         Figure("Asterisk answers again, slowest", f"{max(one.back for one in seen):.1f} s"),
-        at_most("then every call is recorded, slowest", max(one.recorded for one in seen), RECORDED_S),
+        at_most(
+            "then every call is recorded, slowest", max(one.recorded for one in seen), RECORDED_S
+        ),
         at_most(
             "and phones, who need not register again, are reached, slowest",
             max(one.callable for one in seen),
@@ -72,7 +75,9 @@ async def _kill(on: stand.Stand, size: Size) -> Outcome:
 
 
 async def _called(on: stand.Stand) -> float:
-    """Seconds until a call comes through to a phone. Before the switch has heard of trunks again, it refuses them."""
+    """Seconds until a call comes through to a phone. Before the switch has heard of trunks again,
+    it refuses them.
+    """
     began = time.monotonic()
     async with on.calls(5, 0.5) as callers:
         await callers.answering(1)

@@ -1,4 +1,6 @@
-"""SIPp as a carrier whose customers call and as the phones that answer, each writing down what it sees (ledger.py)."""
+"""SIPp as a carrier whose customers call and as the phones that answer, each writing down what it
+sees (ledger.py).
+"""
 
 import asyncio
 import contextlib
@@ -14,13 +16,37 @@ from tongdai.asterisk import packages
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 CARRIER, PHONE = "127.0.0.3", "127.0.0.5"  # the addresses that they call and are called at
-REFUSALS = (401, 403, 404, 408, 410, 480, 481, 482, 484, 486, 487, 488, 500, 501, 502, 503, 504, 600, 603, 606)
+REFUSALS = (
+    401,
+    403,
+    404,
+    408,
+    410,
+    480,
+    481,
+    482,
+    484,
+    486,
+    487,
+    488,
+    500,
+    501,
+    502,
+    503,
+    504,
+    600,
+    603,
+    606,
+)
 VOICE = '<nop><action><exec rtp_stream="voice.alaw,-1,8"/></action></nop>'
-BREATH = '<nop><action><exec rtp_stream="breath.alaw,1,8"/></action></nop>'  # 20 ms, so that a recording is not empty
+# 20 ms, so that a recording is not empty
+BREATH = '<nop><action><exec rtp_stream="breath.alaw,1,8"/></action></nop>'
 
 
 class Callers:
-    """A SIPp that calls, `rate` times a second, until `stop` or `count` calls; `folder` has its account."""
+    """A SIPp that calls, `rate` times a second, until `stop` or `count` calls; `folder` has its
+    account.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, account: Path) -> None:
         self._process, self._account = process, account
@@ -64,12 +90,23 @@ class Callers:
 
 @asynccontextmanager
 async def calling(  # noqa: PLR0917 -- what kind of calls
-    folder: Path, switch: str, numbers: Sequence[str], rate: float, talk_s: float, count: int, *, is_loud: bool
+    folder: Path,
+    switch: str,
+    numbers: Sequence[str],
+    rate: float,
+    talk_s: float,
+    count: int,
+    *,
+    is_loud: bool,
 ) -> AsyncIterator[Callers]:
-    """Customers call these numbers in turn; each talks `talk_s`. Whatever is left of it at the end is killed."""
+    """Customers call these numbers in turn; each talks `talk_s`. Whatever is left of it at the end
+    is killed.
+    """
     name = f"caller-{time.time_ns()}"
     _write(folder, "caller", talk_s, is_loud=is_loud)
-    (folder / "numbers.csv").write_text("SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers))
+    (folder / "numbers.csv").write_text(
+        "SEQUENTIAL\n" + "".join(f"{number};\n" for number in numbers)
+    )
     ten_s = max(1, round(rate * 10))
     options = (
         *("-inf", "numbers.csv", "-r", str(ten_s), "-rp", "10000", "-m", str(count), "-l", "2000"),
@@ -92,12 +129,29 @@ async def phones(folder: Path, port: int, *, is_loud: bool = False) -> AsyncIter
 async def _sipp(
     folder: Path, scenario: str, name: str, address: str, port: int, *options: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    root = await asyncio.to_thread(packages.fetch, ["sip-tester"], packages.default_cache(), lambda *_: None)
+    root = await asyncio.to_thread(
+        packages.fetch, ["sip-tester"], packages.default_cache(), lambda *_: None
+    )
     process = await asyncio.create_subprocess_exec(
         *root.command("sipp"),
-        *("-sf", f"{scenario}.xml", "-i", address, "-mi", address, *(("-p", str(port)) if port else ())),
+        *(
+            "-sf",
+            f"{scenario}.xml",
+            "-i",
+            address,
+            "-mi",
+            address,
+            *(("-p", str(port)) if port else ()),
+        ),
         *("-nostdin", "-aa", "-buff_size", "4194304", "-cid_str", f"{name}-%u-%p@%s"),
-        *("-trace_logs", "-log_file", f"{name}.calls", "-trace_err", "-error_file", f"{name}.errors"),
+        *(
+            "-trace_logs",
+            "-log_file",
+            f"{name}.calls",
+            "-trace_err",
+            "-error_file",
+            f"{name}.errors",
+        ),
         *options,
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -123,4 +177,5 @@ def _write(folder: Path, scenario: str, talk_s: float, *, is_loud: bool) -> None
     text = text.replace("<refusals/>", refusals).replace("@talk", str(round(talk_s * 1000)))
     (folder / f"{scenario}.xml").write_text(text.replace("<voice/>", VOICE if is_loud else BREATH))
     (folder / "breath.alaw").write_bytes(b"\xd5" * 160)
-    (folder / "voice.alaw").write_bytes((b"\xd5" * 4 + b"\x15" * 4) * 8000)  # a tone of 1 kHz, for eight seconds
+    # a tone of 1 kHz, for eight seconds
+    (folder / "voice.alaw").write_bytes((b"\xd5" * 4 + b"\x15" * 4) * 8000)

@@ -35,7 +35,10 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             await on.instance.kill()
             times.append(await on.start())
             on.was_away(away)
-            print(f"  kill {n + 1}: API after {times[-1][0]:.1f} s, ready after {times[-1][1]:.1f} s", flush=True)
+            print(
+                f"  kill {n + 1}: API after {times[-1][0]:.1f} s, ready after {times[-1][1]:.1f} s",
+                flush=True,
+            )
         up = callers.up
         await callers.stop(size.talk_s + 30)
     await on.settled(40, repeats=size.repeats)
@@ -44,7 +47,11 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
         Figure("kills", str(size.kills)),
         Figure("calls that talked at the last kill", str(up)),
         at_most("the API answers after a start, slowest", max(api for api, _ in times), API_S),
-        at_most("all that happened meanwhile is known, slowest", max(ready for _, ready in times), READY_S),
+        at_most(
+            "all that happened meanwhile is known, slowest",
+            max(ready for _, ready in times),
+            READY_S,
+        ),
         verdict.refused(),
         *verdict.figures(),
     ]

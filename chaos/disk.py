@@ -1,7 +1,9 @@
-"""A full disk stops no call: what cannot be written is missed, told within half a minute, and goes on afterwards.
+"""A full disk stops no call: what cannot be written is missed, told within half a minute, and goes
+on afterwards.
 
-The journal's volume fills up, then those of recordings, each a small one of its own (a tmpfs: root).
-Without root, and in short: the folders are taken away, so that nothing can be written there.
+The journal's volume fills up, then those of recordings, each a small one of its own (a tmpfs:
+root). Without root, and in short: the folders are taken away, so that nothing can be written
+there.
 """
 
 import asyncio
@@ -47,7 +49,9 @@ async def run(on: stand.Stand, size: Size, fault: Fault, *, is_full: bool) -> li
     async with on.calls(size.rate, size.talk_s) as callers:
         await callers.talking(2)
         figures += await _without(on, "journal", [journal], size, fault, is_full=is_full)
-        figures += await _without(on, "recordings", [spool, kept] if is_full else [kept], size, fault, is_full=is_full)
+        figures += await _without(
+            on, "recordings", [spool, kept] if is_full else [kept], size, fault, is_full=is_full
+        )
         await callers.answering(2)
         await callers.stop(size.talk_s + 40)
     await on.settled(60)
@@ -63,10 +67,16 @@ async def _without(
     for folder in folders:
         fault.begin(folder)
     try:
-        figures = [at_most(f"{what} full: told by a metric", await _told(on, what, is_full=is_full), ALARM_S)]
+        figures = [
+            at_most(
+                f"{what} full: told by a metric", await _told(on, what, is_full=is_full), ALARM_S
+            )
+        ]
         if what == "journal":
             await until(lambda: _is(on, SILENT, 1.0), 60)
-            figures += [at_most("calls that the journal misses: told", time.monotonic() - began, ALARM_S)]
+            figures += [
+                at_most("calls that the journal misses: told", time.monotonic() - began, ALARM_S)
+            ]
         else:
             before = written.stat().st_size
             await until(lambda: written.stat().st_size > before, 30)
@@ -129,7 +139,15 @@ def mount(data: Path) -> None:
     """Each on a volume of its own."""
     for name, size in VOLUMES.items():
         (data / name).mkdir(parents=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(data / name)]
+        command = [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={size},mode=700",
+            "tmpfs",
+            str(data / name),
+        ]
         subprocess.run(command, check=True)
 
 
@@ -139,7 +157,17 @@ async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
         return [Figure("full volumes", "not run: needs root, for mounts of its own")]
     given = msgspec.json.encode(size).decode()
     process = await asyncio.create_subprocess_exec(
-        *("unshare", "--mount", "--propagation", "private", "--", sys.executable, "-m", "chaos.disk", given),
+        *(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--",
+            sys.executable,
+            "-m",
+            "chaos.disk",
+            given,
+        ),
         stdout=subprocess.PIPE,
     )
     try:

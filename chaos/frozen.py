@@ -1,4 +1,6 @@
-"""A controller that is frozen (SIGSTOP) does not hurt SIP: nobody is ignored or refused, and all is told afterwards."""
+"""A controller that is frozen (SIGSTOP) does not hurt SIP: nobody is ignored or refused, and all
+is told afterwards.
+"""
 
 import asyncio
 import os
@@ -39,7 +41,10 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
         Figure("frozen", f"{size.frozen_s:.0f} s at {size.rate:g} calls/s"),
         Figure("ready again", f"{ready:.1f} s after"),
         at_most("after the last call, every record and event is there", settled, SETTLED_S),
-        none("alarms of Asterisk's task processors", [line for line in log.splitlines() if "taskprocessor" in line]),
+        none(
+            "alarms of Asterisk's task processors",
+            [line for line in log.splitlines() if "taskprocessor" in line],
+        ),
         *(await on.audited()).figures(),
     ]
 

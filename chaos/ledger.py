@@ -1,15 +1,15 @@
-"""The ledger of a run: SIPp's calls, CDRs, events and deliveries side by side, and where they disagree.
+"""The ledger of a run: SIPp's calls, CDRs, events and deliveries side by side, and where they
+disagree.
 
     python -m chaos.ledger FOLDER
 
 A run's folder holds
 
-  *.calls           SIPp's account (callers.py): one line a moment of a call: what, Call-ID, date, time, Unix seconds
-  cdrs.jsonl        records of the database, each with every id that it is found by
-  events.jsonl      the log of events
-  deliveries.jsonl  what the receiver got (receiver.py)
-  played.jsonl      what the recordings were that it was told of
-  story.json        what was done to the system, and what was subscribed
+  *.calls           SIPp's account (callers.py): one line a moment of a call: what, Call-ID, date,
+  time, Unix seconds cdrs.jsonl        records of the database, each with every id that it is found
+  by events.jsonl      the log of events deliveries.jsonl  what the receiver got (receiver.py)
+  played.jsonl      what the recordings were that it was told of story.json        what was done to
+  the system, and what was subscribed
 
 Exit status 1 when they disagree.
 """
@@ -92,7 +92,9 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio. `at` in Unix seconds."""
+    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio. `at` in
+    Unix seconds.
+    """
 
     call: UUID
     at: float
@@ -102,8 +104,9 @@ class Played(msgspec.Struct, frozen=True):
 
 
 class Story(msgspec.Struct, frozen=True):
-    """What was done. `cuts`: when every call that was up ended, as Asterisk was killed; `away`: from when to when new
-    calls could be refused; `deaf`: when recordings were out of reach. Unix seconds. `names`: the events subscribed.
+    """What was done. `cuts`: when every call that was up ended, as Asterisk was killed; `away`:
+    from when to when new calls could be refused; `deaf`: when recordings were out of reach. Unix
+    seconds. `names`: the events subscribed.
     """
 
     names: tuple[str, ...] = ("ringing", "answered", "hangup", "cdr")
@@ -138,9 +141,17 @@ class Verdict(msgspec.Struct):
         """The counts, and each kind of disagreement that there is."""
         count = self.counts
         found = [
-            Figure("calls: offered, answered, refused meanwhile", " / ".join(str(count[key]) for key in CALLS)),
+            Figure(
+                "calls: offered, answered, refused meanwhile",
+                " / ".join(str(count[key]) for key in CALLS),
+            ),
             Figure("records / events / deliveries (repeats)", _told(count)),
-            Figure("disagreements of calls, records, events and deliveries", str(self.total), "0", not self.total),
+            Figure(
+                "disagreements of calls, records, events and deliveries",
+                str(self.total),
+                "0",
+                not self.total,
+            ),
         ]
         return found + [
             Figure(f"· {meaning}", self._shown(kind), "0", is_kept=not self.faults[kind])
@@ -205,7 +216,9 @@ def _calls(books: Books, faults: dict[str, list[str]]) -> None:
         if call.dropped and not _cut(call, books.story):
             faults["dropped"].append(call.call_id)
     faults["left"] += [
-        call.call_id for call in books.phones if call.answered and not call.ended and not _cut(call, books.story)
+        call.call_id
+        for call in books.phones
+        if call.answered and not call.ended and not _cut(call, books.story)
     ]
 
 
@@ -215,7 +228,11 @@ def _excused(call: Call, story: Story) -> bool:
 
 def _cut(call: Call, story: Story) -> float:
     """When the call was cut off by our own doing; 0 if it was not."""
-    cuts = (cut for cut in story.cuts if call.answered <= cut and (not call.ended or cut <= call.ended + BILLSEC_S))
+    cuts = (
+        cut
+        for cut in story.cuts
+        if call.answered <= cut and (not call.ended or cut <= call.ended + BILLSEC_S)
+    )
     return min(cuts, default=0.0)
 
 
@@ -259,9 +276,13 @@ def _events(books: Books, faults: dict[str, list[str]]) -> None:
         told[event.call].add(event.name)
     for record in books.records:
         due = _due(record) & {*books.story.names}
-        faults["untold"] += [f"{record.cdr_uuid} {name}" for name in sorted(due - told[record.cdr_uuid])]
+        faults["untold"] += [
+            f"{record.cdr_uuid} {name}" for name in sorted(due - told[record.cdr_uuid])
+        ]
     recorded = {record.cdr_uuid for record in books.records}
-    faults["orphan"] += [f"{event.call} {event.name}" for event in books.events if event.call not in recorded]
+    faults["orphan"] += [
+        f"{event.call} {event.name}" for event in books.events if event.call not in recorded
+    ]
 
 
 def _due(record: Record) -> set[str]:
@@ -287,7 +308,9 @@ def _deliveries(books: Books, faults: dict[str, list[str]]) -> None:
         if not delivery.is_signed:
             faults["unsigned"].append(delivery.id)
     due = [event for event in books.events if event.name in books.story.names]
-    faults["undelivered"] += [f"{event.id} {event.name}" for event in due if str(event.id) not in first]
+    faults["undelivered"] += [
+        f"{event.id} {event.name}" for event in due if str(event.id) not in first
+    ]
     faults["inverted"] += _inverted(due, first)
 
 
@@ -323,7 +346,9 @@ def _recordings(books: Books, faults: dict[str, list[str]]) -> None:
 def read(folder: Path) -> Books:
     """The books of a run's folder. What a crash left of a last line is no line."""
     story = folder / "story.json"
-    callers, phones = (calls_of(sorted(folder.glob(f"{side}*.calls"))) for side in ("caller", "phone"))
+    callers, phones = (
+        calls_of(sorted(folder.glob(f"{side}*.calls"))) for side in ("caller", "phone")
+    )
     return Books(
         msgspec.json.decode(story.read_bytes(), type=Story) if story.exists() else Story(),
         callers,
@@ -363,7 +388,11 @@ def _happened(call: Call, what: str, at: float) -> None:
 def _lines(path: Path, kind: type[Kind]) -> list[Kind]:
     if not path.exists():
         return []
-    return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().split(b"\n")[:-1] if line]
+    return [
+        msgspec.json.decode(line, type=kind)
+        for line in path.read_bytes().split(b"\n")[:-1]
+        if line
+    ]
 
 
 def main(folder: Path) -> int:

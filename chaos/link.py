@@ -1,4 +1,5 @@
-"""The link to Asterisk is cut off, closed, or half open: it is found out, made anew, and no talk is hurt.
+"""The link to Asterisk is cut off, closed, or half open: it is found out, made anew, and no talk
+is hurt.
 
 Through a proxy before ARI. Half open: nothing passes, and neither side is told.
 """
@@ -17,7 +18,9 @@ RELINKED_S, NOTICED_S, SILENT_S, SETTLED_S = 3.0, 6.0, 3.0, 30.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it: how often the link is cut off or closed, how often and how long it is half open."""
+    """How much of it: how often the link is cut off or closed, how often and how long it is half
+    open.
+    """
 
     cuts: int = 40
     half_open: int = 2
@@ -34,8 +37,13 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         for n in range(size.cuts):
             await asyncio.sleep(random.uniform(0, 1))  # noqa: S311 -- no secret
             relinked.append(await _relinked(on, callers, n))
-        noticed = [await _half_open(on, callers, size.half_open_s, gaps) for _ in range(size.half_open)]
-        print(f"  half open: noticed after {', '.join(f'{one:.1f} s' for one in noticed)}", flush=True)
+        noticed = [
+            await _half_open(on, callers, size.half_open_s, gaps) for _ in range(size.half_open)
+        ]
+        print(
+            f"  half open: noticed after {', '.join(f'{one:.1f} s' for one in noticed)}",
+            flush=True,
+        )
         await callers.stop(size.talk_s + 60)
     settled = await on.settled(60)
     verdict = await on.audited()
@@ -44,7 +52,11 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         at_most("a call comes through again, slowest", max(relinked), RELINKED_S),
         Figure("half-open links", f"{size.half_open}, {size.half_open_s:.0f} s each"),
         at_most("a half-open link is noticed, slowest", max(noticed), NOTICED_S),
-        none(f"callers who heard nothing for {SILENT_S:.0f} s meanwhile", _silent(on, gaps), is_timed=True),
+        none(
+            f"callers who heard nothing for {SILENT_S:.0f} s meanwhile",
+            _silent(on, gaps),
+            is_timed=True,
+        ),
         at_most("then every call is recorded and told", settled, SETTLED_S),
         verdict.refused(),
         *verdict.figures(),
@@ -64,7 +76,9 @@ async def _relinked(on: stand.Given, callers: Callers, n: int) -> float:
     return took
 
 
-async def _half_open(on: stand.Given, callers: Callers, seconds: float, gaps: list[tuple[float, float]]) -> float:
+async def _half_open(
+    on: stand.Given, callers: Callers, seconds: float, gaps: list[tuple[float, float]]
+) -> float:
     """Seconds until it says so. Then everything passes again, and calls come through."""
     began, away = time.monotonic(), time.time()
     on.to_asterisk.hang()
@@ -83,7 +97,9 @@ async def _half_open(on: stand.Given, callers: Callers, seconds: float, gaps: li
 
 
 def _silent(on: stand.Given, gaps: list[tuple[float, float]]) -> list[str]:
-    """Calls that began while the link was half open and were neither put through nor refused soon."""
+    """Calls that began while the link was half open and were neither put through nor refused
+    soon.
+    """
     calls = ledger.read(on.run).calls
     return [
         call.call_id

@@ -1,7 +1,8 @@
-"""PostgreSQL dies, stays away, or hangs: calls go on, the API says so at once, and nothing is lost.
+"""PostgreSQL dies, stays away, or hangs: calls go on, the API says so at once, and nothing is
+lost.
 
-While customers call, it is stopped as by a crash many times; then once for long; then a proxy before it swallows what
-is said. Callers who come meanwhile wait until it is back.
+While customers call, it is stopped as by a crash many times; then once for long; then a proxy
+before it swallows what is said. Callers who come meanwhile wait until it is back.
 """
 
 import asyncio
@@ -17,7 +18,12 @@ from chaos.report import Figure, at_most
 SETTLED_S, MEMORY_MB = 30.0, 100.0
 REFUSED_S = 1.0  # each request, from the first on
 UNAVAILABLE = 503
-PATHS = ("/v1/cdr?limit=1", "/v1/event/feed?limit=1", "/recordings/0123456789abcdef0123456789abcdef", "/readyz")
+PATHS = (
+    "/v1/cdr?limit=1",
+    "/v1/event/feed?limit=1",
+    "/recordings/0123456789abcdef0123456789abcdef",
+    "/readyz",
+)
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -31,7 +37,9 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Api(msgspec.Struct):
-    """What the API said meanwhile: seconds until the first were refused, and the slowest later; what was no refusal."""
+    """What the API said meanwhile: seconds until the first were refused, and the slowest later;
+    what was no refusal.
+    """
 
     first: float = 0.0
     slowest: float = 0.0
@@ -70,7 +78,10 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         ):
             api = await _away(on, away_s, lose, regain)
             most = max(most, api.memory)
-            print(f"  {what} for {away_s:.0f} s: refused after {api.first:.1f} s, {api.slowest:.1f} s", flush=True)
+            print(
+                f"  {what} for {away_s:.0f} s: refused after {api.first:.1f} s, {api.slowest:.1f} s",
+                flush=True,
+            )
             figures += _told(f"{what} for {away_s:.0f} s", api)
         returned = time.monotonic()
         await on.is_ready(within_s=60)
@@ -88,14 +99,23 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
 
 def _told(what: str, api: Api) -> list[Figure]:
     return [
-        at_most(f"{what}: the API refused the first {len(PATHS)} requests with 503", api.first, REFUSED_S),
-        at_most(f"{what}: and the slowest of {api.asked - len(PATHS)} more", api.slowest, REFUSED_S),
+        at_most(
+            f"{what}: the API refused the first {len(PATHS)} requests with 503",
+            api.first,
+            REFUSED_S,
+        ),
+        at_most(
+            f"{what}: and the slowest of {api.asked - len(PATHS)} more", api.slowest, REFUSED_S
+        ),
         Figure(f"{what}: other answers", str(len(api.odd)), "0", is_kept=not api.odd),
     ]
 
 
 async def _away(
-    on: stand.Given, away_s: float, lose: Callable[[], Awaitable[None]], regain: Callable[[], Awaitable[None]]
+    on: stand.Given,
+    away_s: float,
+    lose: Callable[[], Awaitable[None]],
+    regain: Callable[[], Awaitable[None]],
 ) -> Api:
     """It is away for so long; meanwhile the API is asked again and again."""
     await lose()

@@ -23,7 +23,9 @@ class Proxy:
         self.port = 0
 
     def hang(self) -> None:
-        """Nothing passes any more, and nobody is told. New connections are accepted, and nothing comes of them."""
+        """Nothing passes any more, and nobody is told. New connections are accepted, and nothing
+        comes of them.
+        """
         self._flows.clear()
 
     def flow(self) -> None:

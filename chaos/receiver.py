@@ -1,9 +1,11 @@
-"""A subscriber of events, as a process of its own that survives what is killed here: it notes every POST.
+"""A subscriber of events, as a process of its own that survives what is killed here: it notes
+every POST.
 
     python -m chaos.receiver FOLDER
 
-Its port stands in FOLDER/receiver.port; the secrets that may sign are the lines of FOLDER/secrets; what came is in
-FOLDER/deliveries.jsonl; what recordings it heard of sounded like, in FOLDER/played.jsonl.
+Its port stands in FOLDER/receiver.port; the secrets that may sign are the lines of FOLDER/secrets;
+what came is in FOLDER/deliveries.jsonl; what recordings it heard of sounded like, in
+FOLDER/played.jsonl.
 """
 
 import asyncio
@@ -27,8 +29,8 @@ from tongdai.webhooks import sign
 
 
 class Receiver:
-    """Answers 204 once the recording that an event tells of has been heard and, after it, the delivery noted:
-    whoever finds a delivery in the notes finds what it sounded like too.
+    """Answers 204 once the recording that an event tells of has been heard and, after it, the
+    delivery noted: whoever finds a delivery in the notes finds what it sounded like too.
     """
 
     def __init__(self, folder: Path, notes: BinaryIO, played: BinaryIO) -> None:
@@ -38,7 +40,10 @@ class Receiver:
         if request.method != "POST":
             return web.Response(status=200)
         body, at = await request.read(), time.time()
-        is_signed = any(_is_signed(request.headers, body, secret) for secret in self._secrets.read_text().split())
+        is_signed = any(
+            _is_signed(request.headers, body, secret)
+            for secret in self._secrets.read_text().split()
+        )
         told = msgspec.json.decode(body, type=events.Body)
         if told.recording_url:
             status, seconds = await _heard(told.recording_url)
@@ -72,14 +77,21 @@ def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
     if abs(time.time() - int(stamp)) > 300:
         return False
     good = sign.signature(sign.key(secret), headers.get("webhook-id", ""), int(stamp), body)
-    return any(hmac.compare_digest(good, given) for given in headers.get("webhook-signature", "").split())
+    return any(
+        hmac.compare_digest(good, given) for given in headers.get("webhook-signature", "").split()
+    )
 
 
 async def receive(folder: Path) -> None:
     """Until our parent closes standard input."""
     loop = asyncio.get_running_loop()
-    with (folder / "deliveries.jsonl").open("ab") as notes, (folder / "played.jsonl").open("ab") as played:
-        server = await loop.create_server(web.Server(Receiver(folder, notes, played).handle), "127.0.0.1", 0)
+    with (
+        (folder / "deliveries.jsonl").open("ab") as notes,
+        (folder / "played.jsonl").open("ab") as played,
+    ):
+        server = await loop.create_server(
+            web.Server(Receiver(folder, notes, played).handle), "127.0.0.1", 0
+        )
         (folder / "receiver.port").write_text(str(server.sockets[0].getsockname()[1]))
         await loop.run_in_executor(None, sys.stdin.read)
 

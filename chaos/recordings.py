@@ -1,4 +1,5 @@
-"""Recordings under way when tongdai or Asterisk is killed are whole, and play when the cdr event comes.
+"""Recordings under way when tongdai or Asterisk is killed are whole, and play when the cdr event
+comes.
 
 Asterisk writes two seconds at a time: what it had not written when it was killed is lost.
 """

@@ -1,7 +1,7 @@
 """Two instances are stopped (SIGTERM) and started by turns: no request fails and no call is hurt.
 
-Both serve every role on one database and one switch; clients that are turned away by one ask the other, as a load
-balancer does for them.
+Both serve every role on one database and one switch; clients that are turned away by one ask the
+other, as a load balancer does for them.
 """
 
 import asyncio
@@ -93,7 +93,9 @@ class Clients:
     @asynccontextmanager
     async def asking(self, rate: float) -> AsyncIterator[None]:
         """So many requests a second, meanwhile."""
-        async with aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=10)) as session:
+        async with aiohttp.ClientSession(
+            headers=self._headers, timeout=aiohttp.ClientTimeout(total=10)
+        ) as session:
             asking = asyncio.create_task(self._ask_on(session, rate))
             try:
                 yield
@@ -144,7 +146,9 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
             verdict = await on.audited()
         return [
             Figure("stops and starts, by turns", str(size.stops)),
-            Figure("requests, of which asked again at the other", f"{clients.asked}, {clients.again}"),
+            Figure(
+                "requests, of which asked again at the other", f"{clients.asked}, {clients.again}"
+            ),
             none("requests that neither served", clients.failed),
             at_most("it ends by itself, slowest", max(drains), DRAIN_S),
             verdict.refused(),

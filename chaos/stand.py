@@ -1,7 +1,8 @@
-"""What the scenarios stand on: `tongdai up` with a company, phones that answer, a subscriber, and the books of it all.
+"""What the scenarios stand on: `tongdai up` with a company, phones that answer, a subscriber, and
+the books of it all.
 
-Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up` starts them. *Given*: they are ours,
-and tongdai reaches them through proxies that can fail in their own ways.
+Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up` starts them.
+*Given*: they are ours, and tongdai reaches them through proxies that can fail in their own ways.
 """
 
 import asyncio
@@ -36,7 +37,18 @@ from tongdai import private as ground
 from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
 from tongdai.settings import Settings
-from tongdai.store import db, deliveries, domains, extensions, hotlines, migrate, server, subscriptions, trunks, users
+from tongdai.store import (
+    db,
+    deliveries,
+    domains,
+    extensions,
+    hotlines,
+    migrate,
+    server,
+    subscriptions,
+    trunks,
+    users,
+)
 
 DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
 FIRST_EXTENSION, FIRST_HOTLINE = 101, 2471000000
@@ -62,19 +74,29 @@ class Stand:
     # --- what happens
 
     @asynccontextmanager
-    async def calls(self, rate: float, talk_s: float, count: int = 1_000_000) -> AsyncIterator[Callers]:
+    async def calls(
+        self, rate: float, talk_s: float, count: int = 1_000_000
+    ) -> AsyncIterator[Callers]:
         """Customers call, `rate` times a second."""
         sip, numbers = self.instance.sip, self.numbers
-        async with callers.calling(self.run, sip, numbers, rate, talk_s, count, is_loud=self.is_loud) as made:
+        async with callers.calling(
+            self.run, sip, numbers, rate, talk_s, count, is_loud=self.is_loud
+        ) as made:
             yield made
 
     def was_away(self, since: float) -> None:
         """From then until now new calls could be refused. Unix seconds."""
-        self.story = msgspec.structs.replace(self.story, away=(*self.story.away, (since - 0.1, time.time())))
+        self.story = msgspec.structs.replace(
+            self.story, away=(*self.story.away, (since - 0.1, time.time()))
+        )
 
     def was_deaf(self, since: float, more_s: float) -> None:
-        """From then until now recordings were out of reach, or cut short; they are told of for so long after."""
-        self.story = msgspec.structs.replace(self.story, deaf=(*self.story.deaf, (since, time.time() + more_s)))
+        """From then until now recordings were out of reach, or cut short; they are told of for so
+        long after.
+        """
+        self.story = msgspec.structs.replace(
+            self.story, deaf=(*self.story.deaf, (since, time.time() + more_s))
+        )
 
     async def kill_asterisk(self) -> None:
         """kill -9: it is gone, and every call that was up has ended."""
@@ -100,7 +122,9 @@ class Stand:
 
             async def is_recorded() -> bool:
                 async with database.connection() as tx:
-                    return not await tx.fetchval("SELECT count(*) FROM calls WHERE started_at < $1", self._killed_at)
+                    return not await tx.fetchval(
+                        "SELECT count(*) FROM calls WHERE started_at < $1", self._killed_at
+                    )
 
             await until(is_recorded, within_s)
         return time.monotonic() - began
@@ -122,7 +146,10 @@ class Stand:
         url, limit = f"http://{self.instance.http}{path}", aiohttp.ClientTimeout(total=within_s)
         headers = {"Authorization": f"Bearer {self.token}"}
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-            async with aiohttp.ClientSession(timeout=limit) as session, session.get(url, headers=headers) as answer:
+            async with (
+                aiohttp.ClientSession(timeout=limit) as session,
+                session.get(url, headers=headers) as answer,
+            ):
                 return answer.status
         return 0
 
@@ -131,13 +158,17 @@ class Stand:
         return await self._until_200("/v1/cdr?limit=1", within_s)
 
     async def is_ready(self, within_s: float) -> float:
-        """When (time.monotonic) it was ready: database, switch, and what had happened meanwhile."""
+        """When (time.monotonic) it was ready: database, switch, and what had happened
+        meanwhile.
+        """
         return await self._until_200("/readyz", within_s)
 
     async def _until_200(self, path: str, within_s: float) -> float:
         deadline = time.monotonic() + within_s
         while await self.ask(path) != 200:
-            assert time.monotonic() < deadline, f"{path} does not answer within {within_s:.0f} s\n{self.instance.said}"
+            assert time.monotonic() < deadline, (
+                f"{path} does not answer within {within_s:.0f} s\n{self.instance.said}"
+            )
             await asyncio.sleep(POLL_S)
         return time.monotonic()
 
@@ -145,7 +176,10 @@ class Stand:
     def memory(self) -> float:
         """Megabytes of tongdai itself."""
         status = Path(f"/proc/{self.instance.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+        return (
+            int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+            / 1024
+        )
 
     async def metric(self, name: str) -> float | None:
         """A sample of /metrics, by its whole name with labels; None where there is none."""
@@ -159,14 +193,18 @@ class Stand:
     # --- the books
 
     async def settled(self, within_s: float, *, repeats: bool = False) -> float:
-        """Seconds until no call was live in the books, every call that was answered had a record and every event had
-        been delivered; with `repeats`, also what was under way when we killed its dispatcher: its lease ends first.
+        """Seconds until no call was live in the books, every call that was answered had a record
+        and every event had been delivered; with `repeats`, also what was under way when we killed
+        its dispatcher: its lease ends first.
 
         Whatever is not there within that time, the ledger will tell.
         """
         began = time.monotonic()
         async with opened(self.dsn) as database:
-            while not await self._is_quiet(database, repeats=repeats) and time.monotonic() < began + within_s:
+            while (
+                not await self._is_quiet(database, repeats=repeats)
+                and time.monotonic() < began + within_s
+            ):
                 await asyncio.sleep(0.2)
         return time.monotonic() - began
 
@@ -179,7 +217,9 @@ class Stand:
             if repeats and await deliveries.count_owed(tx):
                 return False
             recorded = {row["id"] for row in await tx.fetch("SELECT id FROM cdr_ids")}
-            told = {str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")}
+            told = {
+                str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")
+            }
         return answered <= recorded and told <= {delivery.id for delivery in books.deliveries}
 
     def played(self) -> Sequence[ledger.Played]:
@@ -203,17 +243,29 @@ class Stand:
                 FROM cdrs
                 """
             )
-            events = await tx.fetch("SELECT event_uuid, call_uuid, name, seq, body FROM events ORDER BY seq")
+            events = await tx.fetch(
+                "SELECT event_uuid, call_uuid, name, seq, body FROM events ORDER BY seq"
+            )
         lines = [
-            ledger.Record(row["cdr_uuid"], tuple(row["ids"] or ()), row["status"], row["billsec"], row["direction"])
+            ledger.Record(
+                row["cdr_uuid"],
+                tuple(row["ids"] or ()),
+                row["status"],
+                row["billsec"],
+                row["direction"],
+            )
             for row in records
         ]
         told = [
-            ledger.Event(row["event_uuid"], row["call_uuid"], row["name"], row["seq"], _hash(row["body"]))
+            ledger.Event(
+                row["event_uuid"], row["call_uuid"], row["name"], row["seq"], _hash(row["body"])
+            )
             for row in events
         ]
         for name, structs in (("cdrs", lines), ("events", told)):
-            (self.run / f"{name}.jsonl").write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in structs))
+            (self.run / f"{name}.jsonl").write_bytes(
+                b"".join(msgspec.json.encode(one) + b"\n" for one in structs)
+            )
 
     # --- where things are
 
@@ -244,7 +296,9 @@ class Stand:
     # --- the company
 
     async def found(self, size: int, *, recording: bool, sink: int) -> None:
-        """A company of `size` extensions, each with a hotline of its own, registered; its events go to `sink`."""
+        """A company of `size` extensions, each with a hotline of its own, registered; its events
+        go to `sink`.
+        """
         self.is_loud = recording
         seal = Seal((self.instance.data / "secret").read_text().strip().encode())
         async with opened(self.dsn) as database:
@@ -257,17 +311,30 @@ class Stand:
         host, _, port = self.instance.sip.rpartition(":")
         await asyncio.to_thread(_register, self.phone_port, (host, int(port)), passwords)
 
-    async def _insert(self, tx: db.Tx, seal: Seal, size: int, *, recording: bool) -> tuple[str, dict[str, str]]:
-        domain = await domains.insert(tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None)
+    async def _insert(
+        self, tx: db.Tx, seal: Seal, size: int, *, recording: bool
+    ) -> tuple[str, dict[str, str]]:
+        domain = await domains.insert(
+            tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None
+        )
         await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
-        trunk = trunks.Trunk(name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000)
+        trunk = trunks.Trunk(
+            name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000
+        )
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
         passwords = {}
         for n in range(size):
             extension, hotline = str(FIRST_EXTENSION + n), f"0{FIRST_HOTLINE + n}"
-            passwords[extension] = await extensions.insert(tx, domain.domain_uuid, Extension(extension, max_calls=1000))
+            passwords[extension] = await extensions.insert(
+                tx, domain.domain_uuid, Extension(extension, max_calls=1000)
+            )
             await hotlines.insert(
-                tx, domain.domain_uuid, hotline, trunk.trunk_uuid, destination=extension, is_default=n == 0
+                tx,
+                domain.domain_uuid,
+                hotline,
+                trunk.trunk_uuid,
+                destination=extension,
+                is_default=n == 0,
             )
             self.numbers.append(hotline)
         return str(trunk.trunk_uuid), passwords
@@ -286,14 +353,18 @@ async def _subscribe(tx: db.Tx, seal: Seal, folder: Path, url: str) -> None:
     """To each event that calls have, at one URL, so that their order can be seen."""
     domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains WHERE name = $1", DOMAIN)
     made = [
-        await subscriptions.insert(tx, domain_uuid, seal, event_name=name, callback_url=url, callback_apikey="Bearer x")
+        await subscriptions.insert(
+            tx, domain_uuid, seal, event_name=name, callback_url=url, callback_apikey="Bearer x"
+        )
         for name in ledger.Story().names
     ]
     (folder / "secrets").write_text("\n".join(one.secret for one in made))
 
 
 def _register(port: int, switch: tuple[str, int], passwords: dict[str, str]) -> None:
-    """All extensions are registered at the phones' address; the switch may have to hear of them first."""
+    """All extensions are registered at the phones' address; the switch may have to hear of them
+    first.
+    """
     phone = Phone(PHONE, port, switch)
     deadline = time.monotonic() + 20
     for extension, password in passwords.items():
@@ -345,10 +416,15 @@ async def receiving(folder: Path) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def private(
-    size: int = 10, *, recording: bool = False, prepare: Callable[[Path], None] = lambda _: None, **settings: str
+    size: int = 10,
+    *,
+    recording: bool = False,
+    prepare: Callable[[Path], None] = lambda _: None,
+    **settings: str,
 ) -> AsyncIterator[Stand]:
-    """`tongdai up` with all of its own, a company of `size` extensions, and their phones; `prepare` gets the data
-    folder before. All of it is gone afterwards, but for the books and logs of a run that went wrong.
+    """`tongdai up` with all of its own, a company of `size` extensions, and their phones;
+    `prepare` gets the data folder before. All of it is gone afterwards, but for the books and logs
+    of a run that went wrong.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     own = {"callback_allow": "127.0.0.0/8", "ari": f"127.0.0.1:{quiet_port()}", **settings}
@@ -386,15 +462,21 @@ class Given(Stand):
 
     @asynccontextmanager
     async def people(self, size: int = 10) -> AsyncIterator[None]:
-        """The company, its phones and its subscriber are there, where tongdai was started by somebody else."""
+        """The company, its phones and its subscriber are there, where tongdai was started by
+        somebody else.
+        """
         async with AsyncExitStack() as stack:
             await _people(stack, self, size, recording=False)
             yield
 
 
 @asynccontextmanager
-async def given(size: int = 10, *, recording: bool = False, is_up: bool = True) -> AsyncIterator[Given]:
-    """`tongdai up` on a PostgreSQL and an Asterisk of ours; without `is_up` they are there, and tongdai is not."""
+async def given(
+    size: int = 10, *, recording: bool = False, is_up: bool = True
+) -> AsyncIterator[Given]:
+    """`tongdai up` on a PostgreSQL and an Asterisk of ours; without `is_up` they are there, and
+    tongdai is not.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     stand = Given(folder, Instance(folder, sandbox=False))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
@@ -412,7 +494,9 @@ async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
     data.mkdir()
     await stand.start_postgres()
     stack.push_async_callback(lambda: stand.postgres.stop())  # noqa: PLW0108 -- the one that runs then
-    chosen = Settings(data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}")
+    chosen = Settings(
+        data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}"
+    )
     root = await asyncio.to_thread(ground.asterisk, chosen, lambda *_: None)
     chosen = await ground.with_switch(stack, chosen, root, [])
     ground.sealed(chosen)
@@ -435,7 +519,9 @@ async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
 async def _people(stack: AsyncExitStack, stand: Stand, size: int, *, recording: bool) -> None:
     sink = await stack.enter_async_context(receiving(stand.folder))
     await stand.found(size, recording=recording, sink=sink)
-    await stack.enter_async_context(callers.phones(stand.folder, stand.phone_port, is_loud=recording))
+    await stack.enter_async_context(
+        callers.phones(stand.folder, stand.phone_port, is_loud=recording)
+    )
 
 
 @asynccontextmanager

@@ -1,6 +1,8 @@
-"""Whether the locked packages have known vulnerabilities, by pip-audit: `python -m tests.audit`, for `make check`.
+"""Whether the locked packages have known vulnerabilities, by pip-audit: `python -m tests.audit`,
+for `make check`.
 
-It fails for one that is known. Where nobody can be asked (no network, a mirror without the data) it says so and passes.
+It fails for one that is known. Where nobody can be asked (no network, a mirror without the data)
+it says so and passes.
 """
 
 import re
@@ -11,8 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-LOCKS = [Path(__file__).parents[1] / name for name in ("requirements.lock", "requirements-dev.lock")]
-AWAY = re.compile(r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError)\b")
+LOCKS = [
+    Path(__file__).parents[1] / name for name in ("requirements.lock", "requirements-dev.lock")
+]
+AWAY = re.compile(
+    r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError)\b"
+)
 SILENT = "not audited: the service cannot be reached"
 
 
@@ -37,14 +43,32 @@ class Report(msgspec.Struct, frozen=True):
 def audit(locks: Sequence[Path], *options: str) -> tuple[str, bool]:
     """What is to be said of the packages, and whether they pass."""
     named = [part for lock in locks for part in ("-r", str(lock))]
-    command = [*(sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip", "--format", "json"), *options]
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "pip_audit",
+            "--require-hashes",
+            "--disable-pip",
+            "--format",
+            "json",
+        ),
+        *options,
+    ]
     asked = subprocess.run(
-        [*command, "--timeout", "5", "--progress-spinner", "off", *named], capture_output=True, text=True, check=False
+        [*command, "--timeout", "5", "--progress-spinner", "off", *named],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
         return verdict(msgspec.json.decode(asked.stdout, type=Report).dependencies)
     except msgspec.DecodeError:
-        return (SILENT, True) if AWAY.search(asked.stderr) else (f"pip-audit failed:\n{asked.stderr}", False)
+        return (
+            (SILENT, True)
+            if AWAY.search(asked.stderr)
+            else (f"pip-audit failed:\n{asked.stderr}", False)
+        )
 
 
 def verdict(packages: Sequence[Package]) -> tuple[str, bool]:

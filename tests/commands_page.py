@@ -1,4 +1,6 @@
-"""docs/commands.md, made from the command line itself: `python -m tests.commands_page` writes it anew."""
+"""docs/commands.md, made from the command line itself: `python -m tests.commands_page` writes it
+anew.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,12 @@ This page is made by `python -m tests.commands_page`.
 
 
 def page() -> str:
-    return "\n".join([BEFORE, *(line for path, command in commands() for line in _section(path, command))]) + "\n"
+    return (
+        "\n".join(
+            [BEFORE, *(line for path, command in commands() for line in _section(path, command))]
+        )
+        + "\n"
+    )
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -40,7 +47,11 @@ def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _section(path: str, command: Any) -> Iterator[str]:
     shown = [parameter for parameter in command.params if parameter.name != "help"]
-    arguments = [(parameter.metavar or parameter.name.upper()) for parameter in shown if _is_argument(parameter)]
+    arguments = [
+        (parameter.metavar or parameter.name.upper())
+        for parameter in shown
+        if _is_argument(parameter)
+    ]
     yield f"\n## `{' '.join([path, *arguments])}`\n"
     yield _text(command.help)
     options = [parameter for parameter in shown if not _is_argument(parameter)]
@@ -73,14 +84,18 @@ def _default(option: Any) -> str:
         return option.show_default
     if option.show_default is False or option.default in (None, "", False):
         return ""
-    return f"`{str(option.default).lower() if isinstance(option.default, bool) else option.default}`"
+    return (
+        f"`{str(option.default).lower() if isinstance(option.default, bool) else option.default}`"
+    )
 
 
 def _text(help_: str | None) -> str:
     """The command's help; examples as code."""
     paragraphs = [" ".join(paragraph.split()) for paragraph in (help_ or "").split("\n\n")]
     return "\n\n".join(
-        f"    {paragraph.removeprefix('Example: ')}" if paragraph.startswith("Example: ") else paragraph
+        f"    {paragraph.removeprefix('Example: ')}"
+        if paragraph.startswith("Example: ")
+        else paragraph
         for paragraph in paragraphs
     )
 

@@ -1,4 +1,6 @@
-"""What tests of several rooms share: one real PostgreSQL a session, migrated, and a fresh domain for each test."""
+"""What tests of several rooms share: one real PostgreSQL a session, migrated, and a fresh domain
+for each test.
+"""
 
 import itertools
 import tempfile
@@ -14,7 +16,8 @@ from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
 from tongdai.store.tenants import Tenants
 
-# Properties are tried with the same examples in every run, and none has to be quick: machines differ.
+# Properties are tried with the same examples in every run, and none has to be quick: machines
+# differ.
 settings.register_profile("tongdai", derandomize=True, deadline=None)
 settings.load_profile("tongdai")
 
@@ -25,14 +28,17 @@ _numbers = itertools.count(1)
 async def dsn() -> AsyncIterator[str]:
     """A PostgreSQL of our own, empty; it and its files are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tongdai-test-") as folder:
-        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})  # durability has its own tests
+        # durability has its own tests
+        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
         yield running.dsn
         await running.stop()
 
 
 @pytest.fixture(scope="session")
 async def database(dsn: str) -> AsyncIterator[db.Database]:
-    """Migrated and open, for all tests: each brings its own domain, so they do not see each other."""
+    """Migrated and open, for all tests: each brings its own domain, so they do not see each
+    other.
+    """
     await migrate.apply(dsn)
     database = db.Database(dsn)
     await database.open()
@@ -42,7 +48,9 @@ async def database(dsn: str) -> AsyncIterator[db.Database]:
 
 @pytest.fixture(scope="session")
 async def dispatched(dsn: str) -> AsyncIterator[db.Database]:
-    """For tests of dispatchers, which serve all that they find: they have it in turn, and empty it first."""
+    """For tests of dispatchers, which serve all that they find: they have it in turn, and empty it
+    first.
+    """
     async with databases.own(dsn, "dispatched") as database:
         yield database
 

@@ -12,7 +12,9 @@ from tongdai.store import db, migrate
 
 @asynccontextmanager
 async def own(dsn: str, name: str) -> AsyncIterator[db.Database]:
-    """A migrated and open database of that PostgreSQL, under a name that no others use; it is gone afterwards."""
+    """A migrated and open database of that PostgreSQL, under a name that no others use; it is gone
+    afterwards.
+    """
     server = await db.connect(dsn)
     await server.execute(f"CREATE DATABASE {name}")
     its_dsn = urlsplit(dsn)._replace(path=f"/{name}").geturl()
@@ -28,7 +30,8 @@ async def own(dsn: str, name: str) -> AsyncIterator[db.Database]:
 
 
 async def _is_dropped(server: db.Tx, name: str) -> bool:
-    with suppress(asyncpg.InsufficientPrivilegeError):  # autovacuum is in it, which only a superuser may end
+    # autovacuum is in it, which only a superuser may end
+    with suppress(asyncpg.InsufficientPrivilegeError):
         await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
         return True
     return False

@@ -1,4 +1,6 @@
-"""A way to PostgreSQL on which it can be made to hang: it takes connections and keeps them, and nothing comes back."""
+"""A way to PostgreSQL on which it can be made to hang: it takes connections and keeps them, and
+nothing comes back.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""A known vulnerability fails the check, a service that is away does not; pip-audit itself asks one of our own."""
+"""A known vulnerability fails the check, a service that is away does not; pip-audit itself asks
+one of our own.
+"""
 
 import json
 import threading
@@ -36,7 +38,12 @@ def service() -> Iterator[tuple[str, ...]]:
     """Options that make pip-audit ask it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Osv) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield "--vulnerability-service", "osv", "--osv-url", f"http://127.0.0.1:{server.server_port}/"
+        yield (
+            "--vulnerability-service",
+            "osv",
+            "--osv-url",
+            f"http://127.0.0.1:{server.server_port}/",
+        )
         server.shutdown()
 
 
@@ -76,4 +83,6 @@ def test_a_lock_that_cannot_be_read_fails(lock: Path) -> None:
 def test_packages_that_the_service_does_not_know_are_no_good_news() -> None:
     unknown, known = audit.Package("a", skip_reason="not found"), audit.Package("b", "1")
     assert audit.verdict([unknown, unknown]) == (audit.SILENT, True)
-    assert audit.verdict([unknown, known])[0].endswith("1 packages, and 1 that the service does not know")
+    assert audit.verdict([unknown, known])[0].endswith(
+        "1 packages, and 1 that the service does not know"
+    )

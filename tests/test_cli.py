@@ -33,7 +33,9 @@ class Cli:
 
     def __call__(self, *args: str, given: str = "", code: int = 0) -> str:
         """What a command prints; on standard error when it is to end with a code other than 0."""
-        result = CliRunner().invoke(app, args, input=given, env={**self.environ, "TONGDAI_DOMAIN": self.domain})
+        result = CliRunner().invoke(
+            app, args, input=given, env={**self.environ, "TONGDAI_DOMAIN": self.domain}
+        )
         assert result.exit_code == code, f"{args}: {result.output} {result.exception!r}"
         return result.stderr if code else result.stdout
 
@@ -50,7 +52,9 @@ class Cli:
 
 @pytest.fixture
 def cli(database: db.Database) -> Cli:
-    """The settings' DSN and secret are given; the domain is there, with extensions 101, 102 and a trunk `carrier`."""
+    """The settings' DSN and secret are given; the domain is there, with extensions 101, 102 and a
+    trunk `carrier`.
+    """
     cli = Cli(TONGDAI_DSN=database.dsn, TONGDAI_SECRET=SECRET)
     cli("domain", "create", cli.domain)
     cli("extension", "create", "101")
@@ -66,7 +70,16 @@ def sealed() -> Seal:
 
 def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     name = f"more-{cli.domain}"
-    made = cli.json("domain", "create", name, "--time-zone", "Asia/Bangkok", "--country-code", "66", "--no-recording")
+    made = cli.json(
+        "domain",
+        "create",
+        name,
+        "--time-zone",
+        "Asia/Bangkok",
+        "--country-code",
+        "66",
+        "--no-recording",
+    )
     assert made.pop("domain_uuid")
     assert made == {
         "name": name,
@@ -85,8 +98,26 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 
-    changes = ["--time-zone", "Asia/Tokyo", "--disable", "--recording", "--recording-days", "30", "--max-calls", "5"]
-    changed = cli.json("domain", "update", name, *changes, "--call-id-mode", "conversation", "--country-code", "81")
+    changes = [
+        "--time-zone",
+        "Asia/Tokyo",
+        "--disable",
+        "--recording",
+        "--recording-days",
+        "30",
+        "--max-calls",
+        "5",
+    ]
+    changed = cli.json(
+        "domain",
+        "update",
+        name,
+        *changes,
+        "--call-id-mode",
+        "conversation",
+        "--country-code",
+        "81",
+    )
     assert changed == cli.json("domain", "show", name)
     assert made | {
         "enabled": False,
@@ -104,7 +135,9 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         None,
         600,
     )
-    assert "destinations: prefixes such as +44" in cli.refuses("domain", "update", name, "--destinations", "abroad")
+    assert "destinations: prefixes such as +44" in cli.refuses(
+        "domain", "update", name, "--destinations", "abroad"
+    )
     assert cli.json("domain", "update", name, "--recording-days", "0")["recording_days"] is None
 
     cli("domain", "delete", name, given="n\n", code=1)
@@ -113,7 +146,9 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     assert cli.refuses("domain", "show", name, code=3) == f"no such domain: {name}"
 
 
-async def test_a_user_logs_in_with_what_was_shown_once(cli: Cli, database: db.Database, sealed: Seal) -> None:
+async def test_a_user_logs_in_with_what_was_shown_once(
+    cli: Cli, database: db.Database, sealed: Seal
+) -> None:
     who = f"admin@{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who)
     account = await users.login(database, sealed, "admin", cli.domain, shown["password"])
@@ -133,11 +168,21 @@ async def test_a_user_logs_in_with_what_was_shown_once(cli: Cli, database: db.Da
     assert rotated["api_key"] != shown["api_key"]
 
 
-async def test_a_user_is_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:
+async def test_a_user_is_changed_and_deleted(
+    cli: Cli, database: db.Database, sealed: Seal
+) -> None:
     who = f"foo@{cli.domain}"
     await in_thread(cli, "user", "create", who, "--level", "user", "--password", "first password")
     changed = await in_thread(
-        cli.json, "user", "update", who, "--level", "admin", "--password", "-", given="mật khẩu mới\n"
+        cli.json,
+        "user",
+        "update",
+        who,
+        "--level",
+        "admin",
+        "--password",
+        "-",
+        given="mật khẩu mới\n",
     )
     assert changed["level"] == "admin"
     assert await users.login(database, sealed, "foo", cli.domain, "mật khẩu mới")
@@ -152,11 +197,17 @@ def test_a_user_is_named_as_it_logs_in(cli: Cli, who: str) -> None:
     assert "expected user@domain" in cli("user", "show", who, code=2)
 
 
-async def test_an_extension_registers_with_what_was_shown_once(cli: Cli, database: db.Database) -> None:
+async def test_an_extension_registers_with_what_was_shown_once(
+    cli: Cli, database: db.Database
+) -> None:
     async def digests() -> str:
         async with database.connection() as tx:
             logins = await extensions.list_for_provisioning(tx)
-        return next(login.digest_sha256 for login in logins if (login.domain, login.extension) == (cli.domain, "103"))
+        return next(
+            login.digest_sha256
+            for login in logins
+            if (login.domain, login.extension) == (cli.domain, "103")
+        )
 
     def expected(password: str) -> str:
         return extensions.digests("103", cli.domain, password)[1]
@@ -166,16 +217,29 @@ async def test_an_extension_registers_with_what_was_shown_once(cli: Cli, databas
     again = await in_thread(cli.json, "extension", "update", "103", "--new-password")
     assert await digests() == expected(again["password"])
     assert again["password"] != made["password"]
-    await in_thread(cli.json, "extension", "update", "103", "--password", "-", given="Chosen-Secret.1\n")
+    await in_thread(
+        cli.json, "extension", "update", "103", "--password", "-", given="Chosen-Secret.1\n"
+    )
     assert await digests() == expected("Chosen-Secret.1")
-    assert "password" not in await in_thread(cli.json, "extension", "update", "103", "--name", "Còn")
+    assert "password" not in await in_thread(
+        cli.json, "extension", "update", "103", "--name", "Còn"
+    )
     assert await digests() == expected("Chosen-Secret.1")
     assert "password" not in await in_thread(cli, "extension", "show", "103")
 
 
 def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
     cli("hotline", "create", "19001919", "--trunk", "carrier")
-    changes = ["--name", "Nguyễn Thị Ánh", "--recording", "off", "--hotline", "19001919", "--max-calls", "3"]
+    changes = [
+        "--name",
+        "Nguyễn Thị Ánh",
+        "--recording",
+        "off",
+        "--hotline",
+        "19001919",
+        "--max-calls",
+        "3",
+    ]
     changed = cli.json("extension", "update", "101", *changes, "--ring-timeout", "40", "--disable")
     assert changed == {
         "extension": "101",
@@ -191,36 +255,61 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
     assert changed == cli.json("extension", "show", "101") == cli.json("extension", "list")[0]
     assert "Nguyễn Thị Ánh" in cli("extension", "list")
 
-    back = cli.json("extension", "update", "101", "--recording", "domain", "--hotline", "", "--enable")
-    assert (back["recording"], back["hotline"], back["enabled"], back["name"]) == (None, None, True, "Nguyễn Thị Ánh")
+    back = cli.json(
+        "extension", "update", "101", "--recording", "domain", "--hotline", "", "--enable"
+    )
+    assert (back["recording"], back["hotline"], back["enabled"], back["name"]) == (
+        None,
+        None,
+        True,
+        "Nguyễn Thị Ánh",
+    )
 
     assert cli("extension", "delete", "101") == "Deleted extension 101.\n"
     assert [extension["extension"] for extension in cli.json("extension", "list")] == ["102"]
 
 
-async def test_who_was_frozen_calls_again_when_the_operator_says_so(cli: Cli, database: db.Database) -> None:
+async def test_who_was_frozen_calls_again_when_the_operator_says_so(
+    cli: Cli, database: db.Database
+) -> None:
     until = datetime(2099, 1, 1, tzinfo=UTC)
     async with database.transaction() as tx:
         domain_uuid = (await domains.by_name(tx, cli.domain)).domain_uuid
         await domains.freeze(tx, domain_uuid, until, "kept calling +882")
         await extensions.freeze(tx, domain_uuid, "101", until, "kept calling +881")
     shown = await in_thread(cli.json, "extension", "show", "101")
-    assert (shown["frozen_until"], shown["frozen_why"]) == ("2099-01-01T00:00:00Z", "kept calling +881")
+    assert (shown["frozen_until"], shown["frozen_why"]) == (
+        "2099-01-01T00:00:00Z",
+        "kept calling +881",
+    )
     assert "kept calling +882" in await in_thread(cli, "domain", "show", cli.domain)
     assert "2099" in await in_thread(cli, "domain", "list")
 
     for noun, key in (("extension", "101"), ("domain", cli.domain)):
-        assert (await in_thread(cli.json, noun, "update", key, "--unfreeze"))["frozen_until"] is None
+        assert (await in_thread(cli.json, noun, "update", key, "--unfreeze"))[
+            "frozen_until"
+        ] is None
         assert (await in_thread(cli.json, noun, "show", key))["frozen_why"] == ""
 
 
 def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:
     login = f"branch-{cli.domain.split('.')[0]}"
-    options = ["--host", "203.0.113.9", "--auth", "digest", "--username", login, "--password", "Carrier.Secret"]
+    options = [
+        "--host",
+        "203.0.113.9",
+        "--auth",
+        "digest",
+        "--username",
+        login,
+        "--password",
+        "Carrier.Secret",
+    ]
     assert cli.json("trunk", "create", "branch", *options)["login"] == login
     assert "another trunk calls by this name" in cli.refuses("trunk", "create", "second", *options)
     assert cli.json("trunk", "create", "second", *options, "--login", "")["login"] == ""
-    assert "login: at most 63 letters" in cli.refuses("trunk", "update", "second", "--login", "101@sales.example.vn")
+    assert "login: at most 63 letters" in cli.refuses(
+        "trunk", "update", "second", "--login", "101@sales.example.vn"
+    )
     assert cli.json("trunk", "update", "branch", "--login", "")["login"] == ""
 
     short = [*options[:-1], "pw1"]
@@ -232,15 +321,27 @@ def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:
 
 async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> None:
     async with database.connection() as tx:
-        await bans.insert(tx, "198.51.100.77", "20 wrong passwords within a minute", datetime(2099, 1, 1, tzinfo=UTC))
+        await bans.insert(
+            tx,
+            "198.51.100.77",
+            "20 wrong passwords within a minute",
+            datetime(2099, 1, 1, tzinfo=UTC),
+        )
     assert "198.51.100.77  20 wrong" in " ".join((await in_thread(cli, "ban", "list")).split(" "))
-    assert await in_thread(cli, "ban", "lift", "198.51.100.77") == "Lifted the ban of 198.51.100.77.\n"
+    assert (
+        await in_thread(cli, "ban", "lift", "198.51.100.77")
+        == "Lifted the ban of 198.51.100.77.\n"
+    )
     assert "198.51.100.77" not in await in_thread(cli, "ban", "list")
-    assert "not banned" in await in_thread(lambda: cli.refuses("ban", "lift", "198.51.100.77", code=3))
+    assert "not banned" in await in_thread(
+        lambda: cli.refuses("ban", "lift", "198.51.100.77", code=3)
+    )
     assert "IP address" in await in_thread(lambda: cli.refuses("ban", "lift", "somebody"))
 
 
-async def test_a_trunk_is_made_listed_shown_changed_and_deleted(cli: Cli, database: db.Database, sealed: Seal) -> None:
+async def test_a_trunk_is_made_listed_shown_changed_and_deleted(
+    cli: Cli, database: db.Database, sealed: Seal
+) -> None:
     async def password() -> str:
         async with database.connection() as tx:
             sql = """
@@ -249,13 +350,39 @@ async def test_a_trunk_is_made_listed_shown_changed_and_deleted(cli: Cli, databa
             """
             return sealed.open(await tx.fetchval(sql, cli.domain))
 
-    options = ["--host", "sip.carrier.vn", "--auth", "registration", "--username", "u1", "--transport", "tcp"]
-    made = await in_thread(cli.json, "trunk", "create", "vnpt", *options, "--password", "-", given="Carrier.Secret\n")
+    options = [
+        "--host",
+        "sip.carrier.vn",
+        "--auth",
+        "registration",
+        "--username",
+        "u1",
+        "--transport",
+        "tcp",
+    ]
+    made = await in_thread(
+        cli.json, "trunk", "create", "vnpt", *options, "--password", "-", given="Carrier.Secret\n"
+    )
     assert "Carrier" not in str(made)
     assert await password() == "Carrier.Secret"
 
-    changes = ["--addresses", "203.0.113.0/28, 2001:db8::1", "--number-format", "e164", "--shared", "--max-calls", "9"]
-    more = ["--new-name", "VNPT Hà Nội", "--from-user", "02873001234", "--from-domain", "carrier.vn"]
+    changes = [
+        "--addresses",
+        "203.0.113.0/28, 2001:db8::1",
+        "--number-format",
+        "e164",
+        "--shared",
+        "--max-calls",
+        "9",
+    ]
+    more = [
+        "--new-name",
+        "VNPT Hà Nội",
+        "--from-user",
+        "02873001234",
+        "--from-domain",
+        "carrier.vn",
+    ]
     changed = await in_thread(cli.json, "trunk", "update", "vnpt", *changes, *more)
     assert changed == made | {
         "name": "VNPT Hà Nội",
@@ -290,7 +417,9 @@ def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "is_default": True,
         "enabled": True,
     }
-    changed = cli.json("hotline", "update", "+842873001234", "--trunk", second, "--destination", "", "--disable")
+    changed = cli.json(
+        "hotline", "update", "+842873001234", "--trunk", second, "--destination", "", "--disable"
+    )
     assert changed == made | {"trunk_uuid": second, "destination": "", "enabled": False}
     assert changed == cli.json("hotline", "show", "842873001234") == cli.json("hotline", "list")[0]
     assert "Tổng đài" in cli("hotline", "list")
@@ -301,10 +430,29 @@ def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
 def test_a_ring_group_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     made = cli.json(
-        "ring-group", "create", "600", "--members", "102,101", "--strategy", "sequential", "--overflow", "101"
+        "ring-group",
+        "create",
+        "600",
+        "--members",
+        "102,101",
+        "--strategy",
+        "sequential",
+        "--overflow",
+        "101",
     )
-    changes = ["--members", "101", "--strategy", "round_robin", "--ring-timeout", "5", "--timeout", "50"]
-    changed = cli.json("ring-group", "update", "600", *changes, "--overflow", "", "--name", "Kinh doanh")
+    changes = [
+        "--members",
+        "101",
+        "--strategy",
+        "round_robin",
+        "--ring-timeout",
+        "5",
+        "--timeout",
+        "50",
+    ]
+    changed = cli.json(
+        "ring-group", "update", "600", *changes, "--overflow", "", "--name", "Kinh doanh"
+    )
     assert made["members"] == ["102", "101"]
     assert changed == {
         "number": "600",
@@ -323,9 +471,33 @@ def test_a_ring_group_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None
 
 
 def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
-    made = cli.json("queue", "create", "700", "--agents", "101,102", "--music", "jazz", "--overflow", "101")
-    changes = ["--agents", "102", "--ring-timeout", "9", "--rest", "1", "--wrap-up", "2", "--timeout", "60"]
-    changed = cli.json("queue", "update", "700", *changes, "--overflow", "", "--music", "default", "--name", "Hỗ trợ")
+    made = cli.json(
+        "queue", "create", "700", "--agents", "101,102", "--music", "jazz", "--overflow", "101"
+    )
+    changes = [
+        "--agents",
+        "102",
+        "--ring-timeout",
+        "9",
+        "--rest",
+        "1",
+        "--wrap-up",
+        "2",
+        "--timeout",
+        "60",
+    ]
+    changed = cli.json(
+        "queue",
+        "update",
+        "700",
+        *changes,
+        "--overflow",
+        "",
+        "--music",
+        "default",
+        "--name",
+        "Hỗ trợ",
+    )
     assert (made["agents"], made["music"], made["overflow"]) == (["101", "102"], "jazz", "101")
     assert changed == {
         "number": "700",
@@ -345,16 +517,29 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
 
 def test_refusals_are_one_line_that_names_the_field(cli: Cli) -> None:
-    assert cli.refuses("domain", "create", cli.domain) == "name: a domain of this name exists already"
+    assert (
+        cli.refuses("domain", "create", cli.domain) == "name: a domain of this name exists already"
+    )
     assert cli.refuses("domain", "create", "Sales").startswith("name: a DNS name in lower case")
-    assert cli.refuses("domain", "update", cli.domain, "--time-zone", "Hanoi").startswith("time_zone: ")
+    assert cli.refuses("domain", "update", cli.domain, "--time-zone", "Hanoi").startswith(
+        "time_zone: "
+    )
     assert cli.refuses("extension", "create", "10a") == "number: 2 to 8 digits are needed"
     assert cli.refuses("extension", "create", "104", "--name", "a\nb").startswith("name: ")
     assert cli.refuses("trunk", "create", "bad", "--host", "a;b").startswith("host: ")
-    assert cli.refuses("trunk", "create", "bad", "--host", "a.vn", "--auth", "digest").startswith("username: ")
-    assert cli.refuses("hotline", "create", "19001919", "--trunk", "none") == "trunk: no such trunk"
-    assert cli.refuses("hotline", "create", "abc", "--trunk", "carrier").startswith("number: not a phone number")
-    assert cli.refuses("ring-group", "create", "600", "--members", "101,999") == "members: no such extension: 999"
+    assert cli.refuses("trunk", "create", "bad", "--host", "a.vn", "--auth", "digest").startswith(
+        "username: "
+    )
+    assert (
+        cli.refuses("hotline", "create", "19001919", "--trunk", "none") == "trunk: no such trunk"
+    )
+    assert cli.refuses("hotline", "create", "abc", "--trunk", "carrier").startswith(
+        "number: not a phone number"
+    )
+    assert (
+        cli.refuses("ring-group", "create", "600", "--members", "101,999")
+        == "members: no such extension: 999"
+    )
     cli("ring-group", "create", "600", "--members", "101")
     assert cli.refuses("extension", "delete", "101") == "number: in use by ring group 600"
     assert cli.refuses("queue", "create", "700", "--timeout", "1").startswith("timeout_s: ")
@@ -364,7 +549,10 @@ def test_refusals_are_one_line_that_names_the_field(cli: Cli) -> None:
     ("args", "told"),
     [
         (("domain", "show", "unknown.example.vn"), "no such domain: unknown.example.vn"),
-        (("extension", "list", "--domain", "unknown.example.vn"), "no such domain: unknown.example.vn"),
+        (
+            ("extension", "list", "--domain", "unknown.example.vn"),
+            "no such domain: unknown.example.vn",
+        ),
         (("extension", "show", "999"), "no such extension: 999"),
         (("extension", "update", "999", "--name", "x"), "no such extension: 999"),
         (("extension", "delete", "999"), "no such extension: 999"),
@@ -384,7 +572,9 @@ def test_wrong_usage_is_told_by_the_parser(cli: Cli) -> None:
     assert "--max-calls" in cli("extension", "create", "104", "--max-calls", "many", code=2)
 
 
-@pytest.mark.parametrize("noun", ["domain", "user", "extension", "trunk", "hotline", "ring-group", "queue"])
+@pytest.mark.parametrize(
+    "noun", ["domain", "user", "extension", "trunk", "hotline", "ring-group", "queue"]
+)
 def test_help_has_an_example(noun: str) -> None:
     for verb in ("create", "update"):
         told = CliRunner().invoke(app, [noun, verb, "--help"]).stdout
@@ -409,7 +599,10 @@ async def test_a_database_of_no_version_is_told_so_and_migrated(database: db.Dat
 
 def test_a_database_that_is_away_is_told_so() -> None:
     away = Cli(TONGDAI_DSN="postgresql://postgres@127.0.0.1:1/none", TONGDAI_SECRET=SECRET)
-    assert away.refuses("domain", "list", code=4) == "Not available right now. The database cannot be reached."
+    assert (
+        away.refuses("domain", "list", code=4)
+        == "Not available right now. The database cannot be reached."
+    )
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
@@ -444,24 +637,44 @@ async def embedded() -> AsyncIterator[tuple[Path, server.Server]]:
             await running.stop()
 
 
-async def test_the_embedded_database_is_found_while_it_runs(embedded: tuple[Path, server.Server]) -> None:
+async def test_the_embedded_database_is_found_while_it_runs(
+    embedded: tuple[Path, server.Server],
+) -> None:
     folder, running = embedded
     cli = Cli(TONGDAI_DATA=str(folder))
     await in_thread(cli, "domain", "create", cli.domain)
-    assert [domain["name"] for domain in await in_thread(cli.json, "domain", "list")] == [cli.domain]
+    assert [domain["name"] for domain in await in_thread(cli.json, "domain", "list")] == [
+        cli.domain
+    ]
 
     await running.stop()
     assert "start tongdai first" in await in_thread(cli.refuses, "domain", "list", code=4)
 
 
 def test_a_folder_where_nothing_was_started_is_told_so(tmp_path: Path) -> None:
-    assert "start tongdai first" in Cli(TONGDAI_DATA=str(tmp_path)).refuses("domain", "list", code=4)
+    assert "start tongdai first" in Cli(TONGDAI_DATA=str(tmp_path)).refuses(
+        "domain", "list", code=4
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_vietnamese_survives_a_shell_without_a_locale(cli: Cli) -> None:
-    environ = {**cli.environ, "PATH": os.environ["PATH"], "LC_ALL": "C", "TONGDAI_DOMAIN": cli.domain}
-    command = [sys.executable, "-m", "tongdai", "extension", "update", "101", "--name", "Đặng Thị Ngọc Ánh"]
+    environ = {
+        **cli.environ,
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C",
+        "TONGDAI_DOMAIN": cli.domain,
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "tongdai",
+        "extension",
+        "update",
+        "101",
+        "--name",
+        "Đặng Thị Ngọc Ánh",
+    ]
     changed = subprocess.run(command, env=environ, capture_output=True, check=True)
     table = subprocess.run([*command[:4], "list"], env=environ, capture_output=True, check=True)
 
@@ -475,7 +688,11 @@ def test_a_refusal_in_a_process_of_its_own_is_one_line_and_a_code(cli: Cli) -> N
     command = [sys.executable, "-m", "tongdai", "queue", "show", "700"]
     refused = subprocess.run(command, env=environ, capture_output=True, check=False, text=True)
 
-    assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", "error: no such queue: 700\n")
+    assert (refused.returncode, refused.stdout, refused.stderr) == (
+        3,
+        "",
+        "error: no such queue: 700\n",
+    )
 
 
 async def in_thread(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -490,7 +707,9 @@ def test_the_list_of_commands_says_what_their_own_help_begins_with(name: str) ->
 
 
 def test_the_help_needs_nothing_of_what_up_needs() -> None:
-    """People ask for it, and scripts run small commands in a loop: what is heavy is imported by those who use it."""
+    """People ask for it, and scripts run small commands in a loop: what is heavy is imported by
+    those who use it.
+    """
     code = "import sys; from tongdai.cli import app; app(['--help'], standalone_mode=False); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -1,4 +1,6 @@
-"""The documents are true: what users meet is described, links lead somewhere, examples are quoted and work."""
+"""The documents are true: what users meet is described, links lead somewhere, examples are quoted
+and work.
+"""
 
 import json
 import re
@@ -29,30 +31,39 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
 TWINS = [(ROOT / "README.md", ROOT / "README.vi.md"), GUIDES]
-COMMANDS = {"TONGDAI_DOMAIN", "TONGDAI_URL", "TONGDAI_API_KEY", "TONGDAI_TOKEN"}  # of single commands
+# of single commands
+COMMANDS = {"TONGDAI_DOMAIN", "TONGDAI_URL", "TONGDAI_API_KEY", "TONGDAI_TOKEN"}
 SETUP = {"SETUP", "WRONG_MASTER_KEY"}  # of the command line, never of the API
 
 
 def test_the_page_of_settings_is_what_the_code_says() -> None:
     page = config.page(settings.described(settings.Settings()))
-    assert (DOCS / "settings.md").read_text() == page + "\n", "make it anew: bin/tongdai config --markdown"
+    assert (DOCS / "settings.md").read_text() == page + "\n", (
+        "make it anew: bin/tongdai config --markdown"
+    )
 
 
 def test_the_page_of_commands_is_what_the_code_says() -> None:
-    assert (DOCS / "commands.md").read_text() == commands_page.page(), "make it anew: python -m tests.commands_page"
+    assert (DOCS / "commands.md").read_text() == commands_page.page(), (
+        "make it anew: python -m tests.commands_page"
+    )
 
 
 def test_every_error_is_explained_with_its_status() -> None:
     page = (DOCS / "errors.md").read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE))
-    assert told == {kind.code: str(kind.status) for kind in problems.kinds() if kind.code not in SETUP}
+    assert told == {
+        kind.code: str(kind.status) for kind in problems.kinds() if kind.code not in SETUP
+    }
 
 
 def test_every_event_is_explained() -> None:
     page = (DOCS / "events.md").read_text()
     assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == list(events.NAMES)
     table = page.partition("| Key | Meaning |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(events.Body.__struct_fields__)
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
+        events.Body.__struct_fields__
+    )
     example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
     assert list(json.loads(example)) == list(events.Body.__struct_fields__)
     assert msgspec.json.decode(example, type=events.Body).state == "cdr"
@@ -71,7 +82,10 @@ def test_the_guides_explain_every_event_and_status_and_quote_the_examples(guide:
 def test_twins_have_the_same_sections_commands_and_links(english: Path, vietnamese: Path) -> None:
     pages = english.read_text(), vietnamese.read_text()
     shapes = [re.findall(r"^(#+) ", _prose(page), re.MULTILINE) for page in pages]
-    commands = [[_command(block) for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)] for page in pages]
+    commands = [
+        [_command(block) for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
+        for page in pages
+    ]
     targets = [[re.sub(r"\.(en|vi)\.|#.*", ".", link) for link in _links(page)] for page in pages]
     assert shapes[0] == shapes[1]
     assert commands[0] == commands[1]
@@ -93,7 +107,9 @@ def test_every_setting_and_file_that_pages_name_is_there() -> None:
     for page in PAGES:
         text = page.read_text()
         assert set(re.findall(r"TONGDAI_[A-Z_]+[A-Z]", text)) <= variables, page
-        for file in re.findall(r"(?<![\w/.])((?:docs|tests|tongdai|bin)/[\w./-]+\.(?:py|md|mjs|html|conf))\b", text):
+        for file in re.findall(
+            r"(?<![\w/.])((?:docs|tests|tongdai|bin)/[\w./-]+\.(?:py|md|mjs|html|conf))\b", text
+        ):
             assert (ROOT / file).exists(), f"{page}: {file}"
 
 
@@ -127,7 +143,9 @@ async def test_the_receiver_of_the_guide_takes_what_is_genuine_once(
     receiver: tuple[str, "subprocess.Popen[str]"],
 ) -> None:
     url, process = receiver
-    body = re.findall(r"```json\n(.*?)```", (DOCS / "events.md").read_text(), re.DOTALL)[0].encode()
+    body = re.findall(r"```json\n(.*?)```", (DOCS / "events.md").read_text(), re.DOTALL)[
+        0
+    ].encode()
     now = int(time.time())
     good = sign.headers(EVENT, now, body, [sign.key(SECRET)])
 

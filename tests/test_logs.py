@@ -27,7 +27,9 @@ def test_an_exception_is_told_without_locals() -> None:
     try:
         len(secret, secret)  # type: ignore[call-arg]
     except TypeError:
-        event = structlog.processors.format_exc_info(None, "exception", {"event": "call.failed", "exc_info": True})
+        event = structlog.processors.format_exc_info(
+            None, "exception", {"event": "call.failed", "exc_info": True}
+        )
         told = logs.line(None, "exception", event)
 
     assert "[error    ] call.failed\nTraceback" in told

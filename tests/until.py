@@ -7,7 +7,8 @@ from typing import Any
 
 
 async def until(condition: Callable[[], Any | Awaitable[Any]], timeout_s: float = 10.0) -> Any:
-    """The first true value of the condition (a function or coroutine function), asked again and again.
+    """The first true value of the condition (a function or coroutine function), asked again and
+    again.
 
     Raises AssertionError with its last value after the time-out.
     """
@@ -18,5 +19,7 @@ async def until(condition: Callable[[], Any | Awaitable[Any]], timeout_s: float 
             value = await value
         if value:
             return value
-        assert asyncio.get_running_loop().time() < deadline, f"still {value!r} after {timeout_s} seconds"
+        assert asyncio.get_running_loop().time() < deadline, (
+            f"still {value!r} after {timeout_s} seconds"
+        )
         await asyncio.sleep(0.01)

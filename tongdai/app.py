@@ -57,11 +57,15 @@ class Instance(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def up(settings: Settings, progress: private.Progress) -> AsyncIterator[tuple[Instance, Work]]:
-    """Everything in one process, with a PostgreSQL and an Asterisk of its own where none are given.
+async def up(
+    settings: Settings, progress: private.Progress
+) -> AsyncIterator[tuple[Instance, Work]]:
+    """Everything in one process, with a PostgreSQL and an Asterisk of its own where none are
+    given.
 
-    Yields what was started, and what serves until it is cancelled. When we are killed, PostgreSQL and Asterisk live
-    on and the next start takes them over; a clean stop ends them. Raises errors.SetupError.
+    Yields what was started, and what serves until it is cancelled. When we are killed, PostgreSQL
+    and Asterisk live on and the next start takes them over; a clean stop ends them. Raises
+    errors.SetupError.
     """
     seal = private.sealed(settings)
     async with AsyncExitStack() as stack:
@@ -79,12 +83,16 @@ async def up(settings: Settings, progress: private.Progress) -> AsyncIterator[tu
         instance = Instance(settings, asyncio.Event())
         if settings.sandbox and root:
             progress("the sandbox starts", 0, 0)
-            instance = Instance(settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root, kept))
+            instance = Instance(
+                settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root, kept)
+            )
         yield instance, _serve(ground, ROLES, instance, kept)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
-    """These roles until cancelled, on a database, and for the engine a switch, that are there already."""
+    """These roles until cancelled, on a database, and for the engine a switch, that are there
+    already.
+    """
     seal = private.sealed(settings)
     async with AsyncExitStack() as stack:
         settings = private.with_running_database(settings)
@@ -95,11 +103,17 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
 
 
 async def _serve(
-    ground: Ground, roles: tuple[Role, ...], instance: Instance, kept: Collection[private.Kept] = ()
+    ground: Ground,
+    roles: tuple[Role, ...],
+    instance: Instance,
+    kept: Collection[private.Kept] = (),
 ) -> None:
     """The roles run until one fails or we are cancelled; then all stop."""
     settings = ground.settings
-    allowed = [*configuration.networks(settings.callback_allow), *(LOOPBACK if settings.sandbox else ())]
+    allowed = [
+        *configuration.networks(settings.callback_allow),
+        *(LOOPBACK if settings.sandbox else ()),
+    ]
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
         running: list[Work] = [each.run() for each in kept]
@@ -122,8 +136,13 @@ async def _serve(
             running.append(work)
         if "api" in roles:
             deps = _deps(ground, instance, engine, desk, callbacks)
-            deps = msgspec.structs.replace(deps, feeds=feeds, published=published, trial=Trial(client))
-            running += [_http(settings, api.create(deps), feeds.close), _tell_ready(instance, engine)]
+            deps = msgspec.structs.replace(
+                deps, feeds=feeds, published=published, trial=Trial(client)
+            )
+            running += [
+                _http(settings, api.create(deps), feeds.close),
+                _tell_ready(instance, engine),
+            ]
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
@@ -133,10 +152,16 @@ async def _serve(
 
 
 def _deps(
-    ground: Ground, instance: Instance, engine: Engine | None, desk: Desk | None, callbacks: guard.Guard
+    ground: Ground,
+    instance: Instance,
+    engine: Engine | None,
+    desk: Desk | None,
+    callbacks: guard.Guard,
 ) -> api.Deps:
     settings = ground.settings
-    checks: dict[str, Callable[[], Awaitable[object]]] = {"switch": lambda: _is_linked(engine)} if engine else {}
+    checks: dict[str, Callable[[], Awaitable[object]]] = (
+        {"switch": lambda: _is_linked(engine)} if engine else {}
+    )
     return api.Deps(
         database=ground.database,
         tenants=ground.tenants,
@@ -155,7 +180,9 @@ def _deps(
 
 
 async def _http(settings: Settings, application: Any, stopping: Callable[[], None]) -> None:
-    """Serves until cancelled; requests under way are finished first: `stopping` ends those that would not end."""
+    """Serves until cancelled; requests under way are finished first: `stopping` ends those that
+    would not end.
+    """
     host, port = configuration.address(settings.http)
     listener = uvicorn.Server(
         uvicorn.Config(
@@ -188,7 +215,9 @@ async def _is_linked(engine: Engine) -> None:
 
 
 async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
-    """`instance.ready` is set when the switch is linked, the robots have registered and the API answers."""
+    """`instance.ready` is set when the switch is linked, the robots have registered and the API
+    answers.
+    """
     if engine:
         await engine.switch.linked.wait()
         for number in demo.robots(instance.demo) if instance.demo else ():
@@ -217,8 +246,13 @@ async def _engine(
     engine = Engine(database, place, published)
     desk = Desk(database, engine, ground.tenants.pulse)
     engine.moved = desk.moved
-    addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {"", private.ANY}
-    provisioner = Provisioner(database, ground.seal, engine, addresses, demo.DOMAIN if settings.sandbox else "")
+    addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
+        "",
+        private.ANY,
+    }
+    provisioner = Provisioner(
+        database, ground.seal, engine, addresses, demo.DOMAIN if settings.sandbox else ""
+    )
     bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
 
     def lost() -> None:

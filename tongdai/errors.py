@@ -1,4 +1,5 @@
-"""Everything that can be refused, with its stable code, HTTP status and text in English and Vietnamese.
+"""Everything that can be refused, with its stable code, HTTP status and text in English and
+Vietnamese.
 
 TongdaiError
 ├── Invalid (422)             a field that cannot be taken; names it
@@ -25,7 +26,9 @@ from typing import ClassVar
 
 
 class TongdaiError(Exception):
-    """Base of all. `code` is stable and documented in docs/errors.md; `texts` may use {field} and {why}."""
+    """Base of all. `code` is stable and documented in docs/errors.md; `texts` may use {field} and
+    {why}.
+    """
 
     code: ClassVar[str] = "ERROR"
     status: ClassVar[int] = 500
@@ -37,7 +40,11 @@ class TongdaiError(Exception):
 
     def text(self, language: str) -> str:
         """The message in "vi" or "en" (any other language gets English)."""
-        return self.texts.get(language, self.texts["en"]).format(field=self.field, why=self.why).strip()
+        return (
+            self.texts.get(language, self.texts["en"])
+            .format(field=self.field, why=self.why)
+            .strip()
+        )
 
 
 class Invalid(TongdaiError):
@@ -79,7 +86,10 @@ class WrongCredentials(NotAuthenticated):
 
 class Forbidden(TongdaiError):
     code, status = "FORBIDDEN", 403
-    texts: ClassVar = {"en": "This account may not do that. {why}", "vi": "Tài khoản không có quyền này. {why}"}
+    texts: ClassVar = {
+        "en": "This account may not do that. {why}",
+        "vi": "Tài khoản không có quyền này. {why}",
+    }
 
 
 class NotFound(TongdaiError):
@@ -107,12 +117,18 @@ class Conflict(TongdaiError):
 
 class TooManyRequests(TongdaiError):
     code, status = "TOO_MANY_REQUESTS", 429
-    texts: ClassVar = {"en": "Too many requests; try again later.", "vi": "Quá nhiều yêu cầu; vui lòng thử lại sau."}
+    texts: ClassVar = {
+        "en": "Too many requests; try again later.",
+        "vi": "Quá nhiều yêu cầu; vui lòng thử lại sau.",
+    }
 
 
 class Unavailable(TongdaiError):
     code, status = "UNAVAILABLE", 503
-    texts: ClassVar = {"en": "Not available right now. {why}", "vi": "Tạm thời không phục vụ được. {why}"}
+    texts: ClassVar = {
+        "en": "Not available right now. {why}",
+        "vi": "Tạm thời không phục vụ được. {why}",
+    }
 
 
 class SwitchDown(Unavailable):
@@ -122,12 +138,18 @@ class SwitchDown(Unavailable):
 
 class CallRefused(TongdaiError):
     code, status = "CALL_REFUSED", 409
-    texts: ClassVar = {"en": "The call could not be placed. {why}", "vi": "Không thực hiện được cuộc gọi. {why}"}
+    texts: ClassVar = {
+        "en": "The call could not be placed. {why}",
+        "vi": "Không thực hiện được cuộc gọi. {why}",
+    }
 
 
 class UserNotRegistered(CallRefused):
     code = "USER_NOT_REGISTERED"
-    texts: ClassVar = {"en": "The extension's phone is not registered.", "vi": "Máy nhánh chưa đăng ký (offline)."}
+    texts: ClassVar = {
+        "en": "The extension's phone is not registered.",
+        "vi": "Máy nhánh chưa đăng ký (offline).",
+    }
 
 
 class UserBusy(CallRefused):
@@ -137,7 +159,10 @@ class UserBusy(CallRefused):
 
 class UserRejected(CallRefused):
     code = "USER_REJECTED"
-    texts: ClassVar = {"en": "The extension rejected the call.", "vi": "Máy nhánh từ chối cuộc gọi."}
+    texts: ClassVar = {
+        "en": "The extension rejected the call.",
+        "vi": "Máy nhánh từ chối cuộc gọi.",
+    }
 
 
 class UserNotAnswering(CallRefused):

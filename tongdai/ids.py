@@ -13,5 +13,7 @@ def new() -> UUID:
 
 
 def derived(parent: UUID, name: str) -> UUID:
-    """The same UUID for the same (parent, name), for ever (RFC 9562 §5.5): repeats become harmless."""
+    """The same UUID for the same (parent, name), for ever (RFC 9562 §5.5): repeats become
+    harmless.
+    """
     return uuid5(parent, name)

@@ -1,5 +1,5 @@
-"""Structured logs on standard error: lines for people, or JSON for machines; never more than one line an event, but
-for what an exception tells.
+"""Structured logs on standard error: lines for people, or JSON for machines; never more than one
+line an event, but for what an exception tells.
 """
 
 import logging
@@ -16,7 +16,9 @@ def configure(settings: Settings) -> None:
     """From now on all rooms log as the settings say."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -39,7 +41,9 @@ def _processors(*, as_json: bool, is_terminal: bool) -> list[Processor]:
 
 
 def line(_logger: object, method: str, event: EventDict) -> str:
-    """An event as structlog shows it on a terminal, in a third of the time: a busy switch says a thousand a second."""
+    """An event as structlog shows it on a terminal, in a third of the time: a busy switch says a
+    thousand a second.
+    """
     failure = event.pop("exception", "")
     level, what = "error" if method == "exception" else method, event.pop("event")
     rest = " ".join(f"{name}={_shown(value)}" for name, value in event.items())

@@ -1,7 +1,8 @@
-"""What stands below the roles: PostgreSQL, Asterisk and the sandbox, given ones or private ones in the data folder.
+"""What stands below the roles: PostgreSQL, Asterisk and the sandbox, given ones or private ones in
+the data folder.
 
-Private ones are started as processes that outlive us and are taken over by the next start; a clean stop ends them. When
-they die by themselves they are started again.
+Private ones are started as processes that outlive us and are taken over by the next start; a clean
+stop ends them. When they die by themselves they are started again.
 """
 
 import asyncio
@@ -42,20 +43,28 @@ class Running(Protocol):
 
 
 class Kept:
-    """One of them, from now on; `again` starts it anew at the same address, or raises errors.SetupError."""
+    """One of them, from now on; `again` starts it anew at the same address, or raises
+    errors.SetupError.
+    """
 
-    def __init__(self, what: str, running: Running, again: Callable[[], Awaitable[Running]]) -> None:
+    def __init__(
+        self, what: str, running: Running, again: Callable[[], Awaitable[Running]]
+    ) -> None:
         self._what, self._running, self._again = what, running, again
 
     async def run(self) -> None:
-        """Until cancelled. One that dies is started at once; one that keeps dying, after longer and longer pauses."""
+        """Until cancelled. One that dies is started at once; one that keeps dying, after longer
+        and longer pauses.
+        """
         clock = asyncio.get_running_loop().time
         tries = 0
         while True:
             began = clock()
             await self._running.wait()
             tries = 0 if clock() - began > STEADY_S else tries
-            log.error("private.died", what=self._what, again_in_s=PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            log.error(
+                "private.died", what=self._what, again_in_s=PAUSES_S[min(tries, len(PAUSES_S) - 1)]
+            )
             tries = await self._start(tries)
             log.warning("private.started_again", what=self._what)
 
@@ -76,7 +85,9 @@ class Kept:
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """What every role stands on. The settings tell of the private database and switch as if they had been given."""
+    """What every role stands on. The settings tell of the private database and switch as if they
+    had been given.
+    """
 
     settings: Settings
     database: db.Database
@@ -95,7 +106,9 @@ def sealed(settings: Settings) -> Seal:
         settings.data.mkdir(parents=True, exist_ok=True)
         return Seal(_master_key(settings))
     except OSError as reason:
-        raise errors.SetupError(f"the data folder {settings.data} cannot be used: {reason.strerror}") from reason
+        raise errors.SetupError(
+            f"the data folder {settings.data} cannot be used: {reason.strerror}"
+        ) from reason
 
 
 def _master_key(settings: Settings) -> bytes:
@@ -121,8 +134,12 @@ def alone(data: Path) -> Iterator[None]:
         yield
 
 
-async def with_database(stack: AsyncExitStack, settings: Settings, progress: Progress, kept: list[Kept]) -> Settings:
-    """The database is there and of this version; the settings have its DSN. A private one is among the kept."""
+async def with_database(
+    stack: AsyncExitStack, settings: Settings, progress: Progress, kept: list[Kept]
+) -> Settings:
+    """The database is there and of this version; the settings have its DSN. A private one is among
+    the kept.
+    """
     if settings.dsn:
         dsn = settings.dsn
     else:
@@ -144,15 +161,22 @@ def with_running_database(settings: Settings) -> Settings:
 
 
 def asterisk(settings: Settings, progress: Progress) -> packages.Root:
-    """The Asterisk that the settings name, or the one fetched; it blocks. Raises errors.SetupError."""
+    """The Asterisk that the settings name, or the one fetched; it blocks. Raises
+    errors.SetupError.
+    """
     given = Path(settings.asterisk) if settings.asterisk else None
     return packages.asterisk(settings.cache or packages.default_cache(), progress, given)
 
 
-async def with_switch(stack: AsyncExitStack, settings: Settings, root: packages.Root, kept: list[Kept]) -> Settings:
-    """The private Asterisk runs, and is among the kept; the settings say where, as if it had been given."""
+async def with_switch(
+    stack: AsyncExitStack, settings: Settings, root: packages.Root, kept: list[Kept]
+) -> Settings:
+    """The private Asterisk runs, and is among the kept; the settings say where, as if it had been
+    given.
+    """
     data = settings.data.absolute()
-    spool = data / "asterisk" / "spool" / "recording"  # ARI's own, so that all parts of a recording are together
+    # ARI's own, so that all parts of a recording are together
+    spool = data / "asterisk" / "spool" / "recording"
     spool.mkdir(parents=True, exist_ok=True)
     spec = node.Spec(
         root=root,
@@ -185,15 +209,21 @@ def _tls(settings: Settings) -> str:
     certificate, key = settings.sip_tls_cert, settings.sip_tls_key
     if not (settings.sip_tls and certificate and key):
         return ""
-    return provisioning.tls_transport(settings.sip_tls, str(certificate.absolute()), str(key.absolute()))
+    return provisioning.tls_transport(
+        settings.sip_tls, str(certificate.absolute()), str(key.absolute())
+    )
 
 
 def with_running_switch(settings: Settings) -> Settings:
-    """The switch that the settings name, or the private one of this data folder. Raises errors.SetupError: none."""
+    """The switch that the settings name, or the private one of this data folder. Raises
+    errors.SetupError: none.
+    """
     if settings.asterisk_url:
         return settings
     try:
-        known = msgspec.json.decode((settings.data / "switch.json").read_bytes(), type=dict[str, str])
+        known = msgspec.json.decode(
+            (settings.data / "switch.json").read_bytes(), type=dict[str, str]
+        )
     except FileNotFoundError as reason:
         raise errors.SetupError(
             "no Asterisk is known: set TONGDAI_ASTERISK_URL, TONGDAI_ASTERISK_JOURNAL and TONGDAI_ASTERISK_SPOOL"
@@ -219,7 +249,9 @@ async def with_sandbox(
     return made, player
 
 
-async def _play(ground: Ground, root: packages.Root, sip: str) -> tuple[demo.Demo, carrier.Carrier]:
+async def _play(
+    ground: Ground, root: packages.Root, sip: str
+) -> tuple[demo.Demo, carrier.Carrier]:
     settings, data = ground.settings, ground.settings.data.absolute()
     made = await demo.make(ground.database, ground.seal, data, sip)
     stage = carrier.Stage(
@@ -234,7 +266,9 @@ async def _play(ground: Ground, root: packages.Root, sip: str) -> tuple[demo.Dem
 
 
 def _from_here(address: str) -> str:
-    """The address as this machine reaches itself: "any" is none that a carrier could be known by."""
+    """The address as this machine reaches itself: "any" is none that a carrier could be known
+    by.
+    """
     host, port = configuration.address(address)
     return f"127.0.0.1:{port}" if host == ANY else address
 
@@ -242,7 +276,9 @@ def _from_here(address: str) -> str:
 def _other_ports(first: int, last: int) -> tuple[int, int]:
     """A range of the same size beside the switch's."""
     size = min(last - first + 1, 4000)
-    return (last + 1, last + size) if last + size < 65_536 else (max(1024, first - size), first - 1)
+    return (
+        (last + 1, last + size) if last + size < 65_536 else (max(1024, first - size), first - 1)
+    )
 
 
 async def opened(stack: AsyncExitStack, settings: Settings, seal: Seal) -> Ground:
@@ -268,4 +304,6 @@ def check_free(what: str, address: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as reason:
-            raise errors.SetupError(f"the {what} address {address} cannot be used: {reason.strerror}") from reason
+            raise errors.SetupError(
+                f"the {what} address {address} cannot be used: {reason.strerror}"
+            ) from reason

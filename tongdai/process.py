@@ -1,5 +1,5 @@
-"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with their children; and
-what ours may use.
+"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with
+their children; and what ours may use.
 """
 
 import asyncio
@@ -13,7 +13,9 @@ from pathlib import Path
 
 
 class Process:
-    """One that we started, in this run or an earlier one; held by a pidfd, so that a reused id is never mistaken."""
+    """One that we started, in this run or an earlier one; held by a pidfd, so that a reused id is
+    never mistaken.
+    """
 
     def __init__(self, pid: int) -> None:
         """Raises ProcessLookupError if it is gone already."""
@@ -23,7 +25,8 @@ class Process:
     @property
     def is_running(self) -> bool:
         poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)  # readable once it has ended (pidfd_open(2))
+        # readable once it has ended (pidfd_open(2))
+        poll.register(self._descriptor, select.POLLIN)
         return not poll.poll(0)
 
     async def ended(self) -> None:
@@ -40,7 +43,9 @@ class Process:
             os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 -- WNOHANG: it does not wait
 
     async def end(self, gently: signal.Signals, within_s: float) -> None:
-        """Asks it by that signal, kills it when it takes longer, and whatever of its session is left; returns then."""
+        """Asks it by that signal, kills it when it takes longer, and whatever of its session is
+        left; returns then.
+        """
         self._send(gently)
         try:
             async with asyncio.timeout(within_s):
@@ -61,7 +66,9 @@ class Process:
 
 
 def launch(command: Sequence[str], folder: Path, log: Path) -> Process:
-    """Starts a command in a folder, in a session of its own: our Ctrl-C is none for it. What it says goes to `log`."""
+    """Starts a command in a folder, in a session of its own: our Ctrl-C is none for it. What it
+    says goes to `log`.
+    """
     write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawn(
         "/usr/bin/env",
@@ -88,8 +95,8 @@ def find(pid: int, mark: str) -> Process | None:
 
 
 def open_files() -> int:
-    """As many files and sockets as this process may have are allowed it from now on: hundreds of deliveries are under
-    way at once. How many that is.
+    """As many files and sockets as this process may have are allowed it from now on: hundreds of
+    deliveries are under way at once. How many that is.
     """
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):  # refused where the hard limit is none

@@ -1,4 +1,6 @@
-"""Secrets at rest: sealed so that only this installation reads them, or digested so that nobody does."""
+"""Secrets at rest: sealed so that only this installation reads them, or digested so that nobody
+does.
+"""
 
 import hmac
 import os
@@ -23,8 +25,12 @@ class Seal:
         self._digest_key = self.key("digest")
 
     def key(self, purpose: str) -> bytes:
-        """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869); the same for the same master key."""
-        return HKDF(SHA256(), 32, salt=None, info=b"tongdai/" + purpose.encode()).derive(self._master)
+        """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869); the same for the same master
+        key.
+        """
+        return HKDF(SHA256(), 32, salt=None, info=b"tongdai/" + purpose.encode()).derive(
+            self._master
+        )
 
     def seal(self, secret: str) -> bytes:
         """The secret as AES-256-GCM nonce + ciphertext, different each time."""
@@ -32,7 +38,9 @@ class Seal:
         return nonce + self._aead.encrypt(nonce, secret.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The secret again. Raises errors.WrongMasterKey when it was sealed under another master key."""
+        """The secret again. Raises errors.WrongMasterKey when it was sealed under another master
+        key.
+        """
         try:
             return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], None).decode()
         except InvalidTag as reason:

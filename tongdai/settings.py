@@ -1,4 +1,6 @@
-"""The environment as one frozen Settings, checked at start-up; each wrong value is named in one readable line."""
+"""The environment as one frozen Settings, checked at start-up; each wrong value is named in one
+readable line.
+"""
 
 import os
 import re
@@ -20,11 +22,16 @@ def _says(meaning: str) -> msgspec.Meta:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting with its default and meaning. The variable is TONGDAI_ and the name in capitals."""
+    """Every setting with its default and meaning. The variable is TONGDAI_ and the name in
+    capitals.
+    """
 
-    data: Annotated[Path, _says("Folder of everything that must survive: database, recordings, keys.")] = Path("data")
+    data: Annotated[
+        Path, _says("Folder of everything that must survive: database, recordings, keys.")
+    ] = Path("data")
     cache: Annotated[
-        Path | None, _says("Folder of what was downloaded, such as Asterisk. Empty: `~/.cache/tongdai`.")
+        Path | None,
+        _says("Folder of what was downloaded, such as Asterisk. Empty: `~/.cache/tongdai`."),
     ] = None
     http: Annotated[str, _says("Where the API listens, `host:port`.")] = "127.0.0.1:8080"
     public_url: Annotated[
@@ -34,23 +41,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Empty: `http://` and the address above."
         ),
     ] = ""
-    sip: Annotated[str, _says("Where phones and carriers reach us, `host:port`, UDP and TCP.")] = "127.0.0.1:5060"
-    sip_tls: Annotated[
-        str, _says("Where phones and carriers reach us by TLS, such as `0.0.0.0:5061`. Empty: no TLS.")
-    ] = ""
-    sip_tls_cert: Annotated[Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")] = (
-        None
+    sip: Annotated[str, _says("Where phones and carriers reach us, `host:port`, UDP and TCP.")] = (
+        "127.0.0.1:5060"
     )
-    sip_tls_key: Annotated[Path | None, _says("PEM file with the private key for SIP over TLS.")] = None
-    rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = "10000-11999"
+    sip_tls: Annotated[
+        str,
+        _says("Where phones and carriers reach us by TLS, such as `0.0.0.0:5061`. Empty: no TLS."),
+    ] = ""
+    sip_tls_cert: Annotated[
+        Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")
+    ] = None
+    sip_tls_key: Annotated[
+        Path | None, _says("PEM file with the private key for SIP over TLS.")
+    ] = None
+    rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = (
+        "10000-11999"
+    )
     external_ip: Annotated[
-        str, _says("The public address that SIP and audio announce to those beyond a NAT. Empty: none.")
+        str,
+        _says(
+            "The public address that SIP and audio announce to those beyond a NAT. Empty: none."
+        ),
     ] = ""
     ari: Annotated[
-        str, _says("Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a free port.")
+        str,
+        _says(
+            "Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a free port."
+        ),
     ] = ""
     dsn: Annotated[
-        str, _says("An existing PostgreSQL, `postgresql://user:password@host/database`. Empty: the embedded one.")
+        str,
+        _says(
+            "An existing PostgreSQL, `postgresql://user:password@host/database`. Empty: the embedded one."
+        ),
     ] = ""
     asterisk: Annotated[
         str,
@@ -65,9 +88,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     asterisk_journal: Annotated[str, _says("That Asterisk's CEL file, as tongdai sees it.")] = ""
-    asterisk_spool: Annotated[str, _says("The folder that it writes recordings to, as tongdai sees it.")] = ""
+    asterisk_spool: Annotated[
+        str, _says("The folder that it writes recordings to, as tongdai sees it.")
+    ] = ""
     asterisk_security: Annotated[
-        str, _says("That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong passwords.")
+        str,
+        _says(
+            "That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong passwords."
+        ),
     ] = ""
     sip_failures: Annotated[
         int,
@@ -91,9 +119,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Not for production. `make run` turns it on."
         ),
     ] = False
-    sandbox_sip: Annotated[str, _says("Where the simulated carrier listens, `host:port`. Empty: a free port.")] = ""
+    sandbox_sip: Annotated[
+        str, _says("Where the simulated carrier listens, `host:port`. Empty: a free port.")
+    ] = ""
     callback_allow: Annotated[
-        str, _says("Networks that callbacks may reach although they are private, as CIDRs with commas between.")
+        str,
+        _says(
+            "Networks that callbacks may reach although they are private, as CIDRs with commas between."
+        ),
     ] = ""
     event_days: Annotated[
         int,
@@ -101,12 +134,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "How long events are kept for the feed, in days; 7 or more. What is still owed to a webhook is kept longer."
         ),
     ] = 30
-    delivery_log_days: Annotated[int, _says("How long the log of deliveries to webhooks is kept, in days.")] = 30
+    delivery_log_days: Annotated[
+        int, _says("How long the log of deliveries to webhooks is kept, in days.")
+    ] = 30
     rate_domain: Annotated[
         int,
-        _says("Requests a second that a domain may make, five seconds' worth at once; beyond: 429. 0: any number."),
+        _says(
+            "Requests a second that a domain may make, five seconds' worth at once; beyond: 429. 0: any number."
+        ),
     ] = 100
-    rate_address: Annotated[int, _says("The same for each client address, whatever domains it asks for.")] = 500
+    rate_address: Annotated[
+        int, _says("The same for each client address, whatever domains it asks for.")
+    ] = 500
     proxies: Annotated[
         str,
         _says(
@@ -118,7 +157,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _says("Origins of web pages that may call the API, with commas between; `*`: all.")
     ] = "*"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _says("The least that is logged: debug, info, warning or error.")
+        Literal["debug", "info", "warning", "error"],
+        _says("The least that is logged: debug, info, warning or error."),
     ] = "info"
     log_json: Annotated[bool, _says("Log lines as JSON.")] = False
 
@@ -129,7 +169,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One of them, for people. `value` is the text that its variable would hold; secrets in it are covered."""
+    """One of them, for people. `value` is the text that its variable would hold; secrets in it are
+    covered.
+    """
 
     variable: str
     default: str
@@ -165,22 +207,30 @@ def _shown(name: str, text: str) -> str:
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that the environment gives. Raises errors.SetupError naming each variable that is wrong."""
+    """The settings that the environment gives. Raises errors.SetupError naming each variable that
+    is wrong.
+    """
     known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
     given = {known[key]: value for key, value in environ.items() if key in known and value != ""}
     wrong = [_why_wrong(name, value) for name, value in given.items()]
     if any(wrong):
         raise errors.SetupError("; ".join(filter(None, wrong)))
-    settings = msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    settings = msgspec.convert(
+        given, Settings, strict=False, dec_hook=lambda kind, value: kind(value)
+    )
     if settings.sip_tls and not (settings.sip_tls_cert and settings.sip_tls_key):
-        raise errors.SetupError(f"{PREFIX}SIP_TLS needs {PREFIX}SIP_TLS_CERT and {PREFIX}SIP_TLS_KEY")
+        raise errors.SetupError(
+            f"{PREFIX}SIP_TLS needs {PREFIX}SIP_TLS_CERT and {PREFIX}SIP_TLS_KEY"
+        )
     return settings
 
 
 def _why_wrong(name: str, value: str) -> str:
     """What is wrong with one variable, or ""."""
     try:
-        msgspec.convert({name: value}, Settings, strict=False, dec_hook=lambda kind, text: kind(text))
+        msgspec.convert(
+            {name: value}, Settings, strict=False, dec_hook=lambda kind, text: kind(text)
+        )
         if check := _CHECKS.get(name):
             check(value)
     except (ValueError, OSError, msgspec.ValidationError) as reason:

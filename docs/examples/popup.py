@@ -1,4 +1,6 @@
-"""popup.py: the receiver, and a page for agents that pops up when their phone rings: http://127.0.0.1:9000/?extension=201"""
+"""popup.py: the receiver, and a page for agents that pops up when their phone rings:
+http://127.0.0.1:9000/?extension=201
+"""
 
 import json, os, queue, sys, urllib.parse, urllib.request
 from http.server import ThreadingHTTPServer
@@ -26,7 +28,8 @@ class Crm(receiver.Receiver):
         address = urllib.parse.urlsplit(self.path)
         if address.path == "/live":
             self.live(urllib.parse.parse_qs(address.query)["extension"][0])
-        elif address.path == "/token":  # behind your own log-in: the API key itself stays on the server
+        # behind your own log-in: the API key itself stays on the server
+        elif address.path == "/token":
             self.say("application/json", json.dumps({"api": API, "token": new_token()}))
         else:
             self.say("text/html; charset=utf-8", Path(__file__).with_name("popup.html").read_text("utf-8"))

@@ -39,13 +39,26 @@ class Client:
     def __init__(self, session: aiohttp.ClientSession, token: str = "") -> None:
         self._session, self.token = session, token
 
-    async def ask(self, method: str, path: str, *, expect: int | None = 200, **given: Any) -> Reply:
-        """The answer, whose status is as expected. Redirects are not followed; the path is sent as it is."""
-        headers = ({"Authorization": f"Bearer {self.token}"} if self.token else {}) | given.pop("headers", {})
-        async with self._session.request(method, path, headers=headers, allow_redirects=False, **given) as answer:
+    async def ask(
+        self, method: str, path: str, *, expect: int | None = 200, **given: Any
+    ) -> Reply:
+        """The answer, whose status is as expected. Redirects are not followed; the path is sent as
+        it is.
+        """
+        headers = ({"Authorization": f"Bearer {self.token}"} if self.token else {}) | given.pop(
+            "headers", {}
+        )
+        async with self._session.request(
+            method, path, headers=headers, allow_redirects=False, **given
+        ) as answer:
             body = await answer.read()
         is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-        reply = Reply(answer.status, answer.headers, body, msgspec.json.decode(body) if is_json and body else None)
+        reply = Reply(
+            answer.status,
+            answer.headers,
+            body,
+            msgspec.json.decode(body) if is_json and body else None,
+        )
         assert expect in (None, reply.status), f"{method} {path}: {reply.status} {body[:500]!r}"
         return reply
 
@@ -97,7 +110,9 @@ def customers() -> Customers:
 
 
 @pytest.fixture(scope="session")
-def deps(database: db.Database, tenants: Tenants, seal: Seal, customers: Customers) -> Iterator[api.Deps]:
+def deps(
+    database: db.Database, tenants: Tenants, seal: Seal, customers: Customers
+) -> Iterator[api.Deps]:
     with tempfile.TemporaryDirectory(prefix="tongdai-recordings-") as folder:
         yield api.Deps(
             database=database,
@@ -114,9 +129,12 @@ def deps(database: db.Database, tenants: Tenants, seal: Seal, customers: Custome
 
 async def serve(deps: api.Deps) -> AsyncIterator[str]:
     """The API's URL while it runs."""
-    configured = uvicorn.Config(api.create(deps), http=api.Protocol, log_config=None, access_log=False, lifespan="on")
+    configured = uvicorn.Config(
+        api.create(deps), http=api.Protocol, log_config=None, access_log=False, lifespan="on"
+    )
     server = uvicorn.Server(configured)
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # so asyncio sends at once what is written (TCP_NODELAY)
+    # so asyncio sends at once what is written (TCP_NODELAY)
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     running = asyncio.create_task(server.serve([listener]))
     while not server.started:
@@ -145,14 +163,18 @@ def anybody(session: aiohttp.ClientSession) -> Client:
     return Client(session)
 
 
-async def move_in(database: db.Database, seal: Seal, session: aiohttp.ClientSession, **changes: Any) -> Tenant:
+async def move_in(
+    database: db.Database, seal: Seal, session: aiohttp.ClientSession, **changes: Any
+) -> Tenant:
     """A new domain, and its admin logged in the documented way."""
     name = f"api{next(_numbers)}.example.vn"
     async with database.transaction() as tx:
         domain = await domains.insert(tx, name, **changes)
         account = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
     granted = await Client(session).post("/v1/auth/token", {"api_key": account.api_key})
-    return Tenant(domain, f"foo@{name}", account.api_key, Client(session, granted.json["data"]["token"]))
+    return Tenant(
+        domain, f"foo@{name}", account.api_key, Client(session, granted.json["data"]["token"])
+    )
 
 
 async def give_hotline(database: db.Database, seal: Seal, tenant: Tenant, number: str) -> None:

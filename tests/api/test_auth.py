@@ -41,10 +41,14 @@ async def test_trailing_slashes_are_fine(anybody: Client, tenant: Tenant, path: 
 @pytest.mark.parametrize(
     "headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}], ids=["none", "curl -d"]
 )
-async def test_json_is_read_whatever_curl_calls_it(anybody: Client, tenant: Tenant, headers: dict[str, str]) -> None:
+async def test_json_is_read_whatever_curl_calls_it(
+    anybody: Client, tenant: Tenant, headers: dict[str, str]
+) -> None:
     body = msgspec.json.encode({"username": tenant.username, "password": PASSWORD})
 
-    await anybody.ask("POST", "/v1/auth", data=body, headers=headers, skip_auto_headers=["Content-Type"])
+    await anybody.ask(
+        "POST", "/v1/auth", data=body, headers=headers, skip_auto_headers=["Content-Type"]
+    )
 
 
 async def test_a_form_is_read_too(anybody: Client, tenant: Tenant) -> None:
@@ -63,9 +67,16 @@ async def test_an_api_key_gives_a_token(anybody: Client, tenant: Tenant) -> None
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"password": "wrong horse"}, {"username": "nobody@example.vn"}, {"username": "foo"}, {"username": "\0@\0"}],
+    [
+        {"password": "wrong horse"},
+        {"username": "nobody@example.vn"},
+        {"username": "foo"},
+        {"username": "\0@\0"},
+    ],
 )
-async def test_wrong_credentials_are_all_alike(anybody: Client, tenant: Tenant, wrong: dict[str, str]) -> None:
+async def test_wrong_credentials_are_all_alike(
+    anybody: Client, tenant: Tenant, wrong: dict[str, str]
+) -> None:
     given = {"username": tenant.username, "password": PASSWORD} | wrong
 
     if "\0" in given["username"]:
@@ -84,7 +95,12 @@ async def test_a_wrong_api_key_is_refused(anybody: Client, tenant: Tenant) -> No
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({}, "username"), ({"username": "a@b"}, "password"), ({"username": 1, "password": "x"}, "username"), ([], "body")],
+    [
+        ({}, "username"),
+        ({"username": "a@b"}, "password"),
+        ({"username": 1, "password": "x"}, "username"),
+        ([], "body"),
+    ],
 )
 async def test_what_is_missing_is_named(anybody: Client, body: Any, field: str) -> None:
     answer = await anybody.post("/v1/auth", body, expect=422)
@@ -94,8 +110,12 @@ async def test_what_is_missing_is_named(anybody: Client, body: Any, field: str) 
 
 async def test_guessing_passwords_ends_after_five(anybody: Client, tenant: Tenant) -> None:
     for _ in range(5):
-        await anybody.post("/v1/auth", {"username": tenant.username, "password": "guess"}, expect=401)
-    refused = await anybody.post("/v1/auth", {"username": tenant.username.upper(), "password": PASSWORD}, expect=429)
+        await anybody.post(
+            "/v1/auth", {"username": tenant.username, "password": "guess"}, expect=401
+        )
+    refused = await anybody.post(
+        "/v1/auth", {"username": tenant.username.upper(), "password": PASSWORD}, expect=429
+    )
 
     assert refused.json["error"] == "TOO_MANY_REQUESTS"
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
@@ -138,9 +158,13 @@ async def user_of(database: db.Database, tenant: Tenant) -> users.User:
         return await users.get(tx, tenant.domain.domain_uuid, "foo")
 
 
-async def test_forged_tokens_are_refused(anybody: Client, tenant: Tenant, seal: Seal, database: db.Database) -> None:
+async def test_forged_tokens_are_refused(
+    anybody: Client, tenant: Tenant, seal: Seal, database: db.Database
+) -> None:
     user = (await user_of(database, tenant)).user_uuid
-    assert (await Client(anybody._session, forged(seal, tenant, user)).get("/v1/event")).json == {"data": []}
+    assert (await Client(anybody._session, forged(seal, tenant, user)).get("/v1/event")).json == {
+        "data": []
+    }
 
     head, body, signature = tenant.client.token.split(".")
     unsigned = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
@@ -173,7 +197,9 @@ async def test_a_disabled_user_is_refused_at_once(tenant: Tenant, database: db.D
     await tenant.client.get("/v1/event")
     user = await user_of(database, tenant)
     async with database.transaction() as tx:
-        await users.update(tx, tenant.domain.domain_uuid, msgspec.structs.replace(user, enabled=False))
+        await users.update(
+            tx, tenant.domain.domain_uuid, msgspec.structs.replace(user, enabled=False)
+        )
 
     await until(lambda: refused(tenant.client))
     async with database.transaction() as tx:
@@ -192,7 +218,9 @@ async def test_a_disabled_domain_is_refused_at_once(tenant: Tenant, database: db
 async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
     tenant: Tenant, database: db.Database, seal: Seal
 ) -> None:
-    """On the straight way and through the framework. Tokens of other users, and of the new key, are good."""
+    """On the straight way and through the framework. Tokens of other users, and of the new key,
+    are good.
+    """
     async with database.transaction() as tx:
         bar = await users.insert(tx, tenant.domain.domain_uuid, seal, "bar", PASSWORD)
     other, old = await with_key(tenant.client, bar.api_key), tenant.client
@@ -217,7 +245,9 @@ async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
 async def test_a_token_from_before_keys_had_versions_is_of_the_first(
     anybody: Client, tenant: Tenant, seal: Seal, database: db.Database
 ) -> None:
-    old = Client(anybody._session, forged(seal, tenant, (await user_of(database, tenant)).user_uuid))
+    old = Client(
+        anybody._session, forged(seal, tenant, (await user_of(database, tenant)).user_uuid)
+    )
     await old.get("/v1/event")
     async with database.transaction() as tx:
         await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")

@@ -48,7 +48,9 @@ async def calls(database: db.Database, tenant: Tenant) -> Sequence[cdr.Cdr]:
     return records
 
 
-async def test_one_record_is_the_documented_flat_object(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+async def test_one_record_is_the_documented_flat_object(
+    client: Client, calls: Sequence[cdr.Cdr]
+) -> None:
     """With the values of the reference's example."""
     one = calls[-1]
     answer = (await client.get(f"/v1/cdr/{one.cdr_uuid}")).json
@@ -79,7 +81,9 @@ async def test_one_record_is_the_documented_flat_object(client: Client, calls: S
     } == answer
 
 
-async def test_what_did_not_happen_is_an_empty_text(client: Client, calls: Sequence[cdr.Cdr]) -> None:
+async def test_what_did_not_happen_is_an_empty_text(
+    client: Client, calls: Sequence[cdr.Cdr]
+) -> None:
     answer = (await client.get(f"/v1/cdr/{calls[3].cdr_uuid}")).json
 
     assert (
@@ -93,20 +97,27 @@ async def test_what_did_not_happen_is_an_empty_text(client: Client, calls: Seque
 async def test_a_record_points_to_no_recording_that_will_not_be(
     client: Client, tenant: Tenant, database: db.Database, *, status: str, has_url: bool
 ) -> None:
-    one = record(tenant.domain.domain_uuid, recording_status=status, recording_token=str(ids.new()))
+    one = record(
+        tenant.domain.domain_uuid, recording_status=status, recording_token=str(ids.new())
+    )
     await write(database, one)
 
     assert has_url == bool((await client.get(f"/v1/cdr/{one.cdr_uuid}")).json["recording_url"])
 
 
-async def test_it_is_found_by_any_of_its_ids(client: Client, tenant: Tenant, database: db.Database) -> None:
+async def test_it_is_found_by_any_of_its_ids(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
     leg, call_id = str(ids.new()), "a/b%c?d@10.0.0.1:5060"
     one = record(tenant.domain.domain_uuid, sip_call_id=call_id, other_ids=(leg, "leg-2@phone"))
     await write(database, one)
 
     for name in (str(one.cdr_uuid), str(one.call_id), call_id, leg, "leg-2@phone"):
         for tail in ("", "/"):
-            assert str(one.cdr_uuid) == (await client.get(f"/v1/cdr/{quote(name, safe='')}{tail}")).json["id"]
+            assert (
+                str(one.cdr_uuid)
+                == (await client.get(f"/v1/cdr/{quote(name, safe='')}{tail}")).json["id"]
+            )
 
 
 @pytest.mark.parametrize(
@@ -154,7 +165,9 @@ FILTERS = {
     "direction=3": [2, 3, 4, 5],
     "direction=Inbound": [0],
     "direction=local&direction=2": [0, 1],
-    "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7&start_date=2021-02-18": [3],
+    "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7&start_date=2021-02-18": [
+        3
+    ],
     "extension=&status=&page_size=7&unknown=1": [0, 1, 2, 3, 4, 5],
 }
 
@@ -168,7 +181,9 @@ async def test_filters(client: Client, calls: Sequence[cdr.Cdr], query: str) -> 
     assert (expected, len(expected)) == ([UUID(one["id"]) for one in page["data"]], page["total"])
 
 
-@pytest.mark.parametrize("form", ["{0}", "{0}.wav", "{0}.mp3", "http://pbx.example.vn/recordings/{0}", "/x/{0}.wav"])
+@pytest.mark.parametrize(
+    "form", ["{0}", "{0}.wav", "{0}.mp3", "http://pbx.example.vn/recordings/{0}", "/x/{0}.wav"]
+)
 async def test_the_recordingfile_filter_takes_whatever_one_has(
     client: Client, calls: Sequence[cdr.Cdr], form: str
 ) -> None:
@@ -209,7 +224,9 @@ async def test_a_wrong_filter_is_named(client: Client, query: str) -> None:
     answer = await client.get(f"/v1/cdr?{query}", expect=422)
 
     assert WRONG[query] == answer.json["field"]
-    assert answer.json["error"] == ("INVALID_PHONE" if WRONG[query] == "phone" else "INVALID_FIELD")
+    assert answer.json["error"] == (
+        "INVALID_PHONE" if WRONG[query] == "phone" else "INVALID_FIELD"
+    )
 
 
 async def test_scroll_is_the_default(client: Client, calls: Sequence[cdr.Cdr]) -> None:
@@ -228,9 +245,14 @@ async def test_page_or_limit_give_pages(client: Client, calls: Sequence[cdr.Cdr]
         (4, 2, 6),
         (4, 3, 6),
     ]
-    assert [str(one.cdr_uuid) for one in calls] == [one["id"] for one in first["data"] + second["data"]]
+    assert [str(one.cdr_uuid) for one in calls] == [
+        one["id"] for one in first["data"] + second["data"]
+    ]
     assert beyond["data"] == []
-    assert (await client.get("/v1/cdr?page=1")).json == first | {"data": first["data"] + second["data"], "limit": 10}
+    assert (await client.get("/v1/cdr?page=1")).json == first | {
+        "data": first["data"] + second["data"],
+        "limit": 10,
+    }
     assert (await client.get("/v1/cdr?limit=4")).json == first
     assert (await client.get("/v1/cdr?page=1000000000&limit=500")).json["data"] == []
 
@@ -248,39 +270,57 @@ async def scroll(client: Client, query: str) -> list[Any]:
 async def test_scrolling_keeps_its_filters_and_ends_with_an_empty_id(
     client: Client, tenant: Tenant, database: db.Database
 ) -> None:
-    records = [record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(30)]
-    others = [record(tenant.domain.domain_uuid, "2021-02-17 10:00:05", status="BUSY") for _ in range(15)]
+    records = [
+        record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(30)
+    ]
+    others = [
+        record(tenant.domain.domain_uuid, "2021-02-17 10:00:05", status="BUSY") for _ in range(15)
+    ]
     await write(database, *records, *others)
 
     got = await scroll(client, "status=ANSWERED")
     assert [len(one) for one in got] == [10, 10, 10]
-    assert [str(one.cdr_uuid) for one in reversed(records)] == [one["id"] for part in got for one in part]
-    assert [len(one) for one in await scroll(client, "status=ANSWERED&scroll_id=&limit=20")] == [20, 10]
+    assert [str(one.cdr_uuid) for one in reversed(records)] == [
+        one["id"] for part in got for one in part
+    ]
+    assert [len(one) for one in await scroll(client, "status=ANSWERED&scroll_id=&limit=20")] == [
+        20,
+        10,
+    ]
 
 
 async def test_calls_that_arrive_meanwhile_are_neither_repeated_nor_in_the_way(
     client: Client, tenant: Tenant, database: db.Database
 ) -> None:
-    records = [record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(20)]
+    records = [
+        record(tenant.domain.domain_uuid, f"2021-02-17 10:00:{second:02}") for second in range(20)
+    ]
     await write(database, *records)
     first = (await client.get("/v1/cdr")).json
-    await write(database, *(record(tenant.domain.domain_uuid, "2021-02-18 10:00:00") for _ in range(5)))
+    await write(
+        database, *(record(tenant.domain.domain_uuid, "2021-02-18 10:00:00") for _ in range(5))
+    )
     second = (await client.get(f"/v1/cdr?scroll_id={first['scroll_id']}")).json
 
-    assert [str(one.cdr_uuid) for one in reversed(records)] == [one["id"] for one in first["data"] + second["data"]]
+    assert [str(one.cdr_uuid) for one in reversed(records)] == [
+        one["id"] for one in first["data"] + second["data"]
+    ]
     assert second["scroll_id"] == ""
 
 
 async def test_a_long_scroll_under_change_misses_and_repeats_nothing(
     client: Client, tenant: Tenant, database: db.Database
 ) -> None:
-    """Calls end all the while: later and earlier ones, and some that began in the very seconds that are being read."""
+    """Calls end all the while: later and earlier ones, and some that began in the very seconds
+    that are being read.
+    """
     chance = random.Random(20210217)  # noqa: S311 the same calls at every run
     domain = tenant.domain.domain_uuid
 
     def some(count: int) -> list[cdr.Cdr]:
         return [
-            record(domain, f"2021-02-17 {10 + chance.randrange(3)}:00:{chance.randrange(60):02}") for _ in range(count)
+            record(domain, f"2021-02-17 {10 + chance.randrange(3)}:00:{chance.randrange(60):02}")
+            for _ in range(count)
         ]
 
     there = some(3000)
@@ -288,7 +328,9 @@ async def test_a_long_scroll_under_change_misses_and_repeats_nothing(
     answer = (await client.get("/v1/cdr?scroll_id=&limit=75")).json
     seen = [one["id"] for one in answer["data"]]
     while answer["scroll_id"]:
-        answer, _ = await asyncio.gather(going_on(client, answer["scroll_id"]), write(database, *some(5)))
+        answer, _ = await asyncio.gather(
+            going_on(client, answer["scroll_id"]), write(database, *some(5))
+        )
         seen += [one["id"] for one in answer["data"]]
 
     assert len(seen) == len(set(seen))
@@ -307,17 +349,30 @@ async def test_a_scroll_id_is_good_only_untouched_and_at_home(
     stranger = await move_in(database, seal, client._session)
     await client.get(f"/v1/cdr?scroll_id={good.rstrip('=')}")
 
-    bad = [good[:index] + ("A" if good[index] != "A" else "B") + good[index + 1 :] for index in range(len(good) - 3)]
+    bad = [
+        good[:index] + ("A" if good[index] != "A" else "B") + good[index + 1 :]
+        for index in range(len(good) - 3)
+    ]
     for text in (*bad[::7], good[:-8], good[:20], good + "AAAA", "=", "%C3%A9"):
-        assert (await client.get(f"/v1/cdr?scroll_id={text}", expect=422)).json["field"] == "scroll_id"
-    assert (await stranger.client.get(f"/v1/cdr?scroll_id={good}", expect=422)).json["field"] == "scroll_id"
+        assert (await client.get(f"/v1/cdr?scroll_id={text}", expect=422)).json[
+            "field"
+        ] == "scroll_id"
+    assert (await stranger.client.get(f"/v1/cdr?scroll_id={good}", expect=422)).json[
+        "field"
+    ] == "scroll_id"
 
 
-async def test_times_are_those_of_the_domain(client: Client, database: db.Database, seal: Seal) -> None:
+async def test_times_are_those_of_the_domain(
+    client: Client, database: db.Database, seal: Seal
+) -> None:
     berlin = await move_in(database, seal, client._session, time_zone="Europe/Berlin")
     one = record(berlin.domain.domain_uuid, "2021-02-18 05:00:00")
     await write(database, one)
 
-    assert (await berlin.client.get(f"/v1/cdr/{one.cdr_uuid}")).json["time_started"] == "2021-02-17 23:00:00"
-    assert [one.cdr_uuid] == await listed(berlin.client, "start_date=2021-02-17&end_date=2021-02-17")
+    assert (await berlin.client.get(f"/v1/cdr/{one.cdr_uuid}")).json[
+        "time_started"
+    ] == "2021-02-17 23:00:00"
+    assert [one.cdr_uuid] == await listed(
+        berlin.client, "start_date=2021-02-17&end_date=2021-02-17"
+    )
     assert await listed(berlin.client, "start_date=2021-02-18") == []

@@ -1,4 +1,6 @@
-"""Click-to-call, with an engine in the test's hands: what it is asked, and what becomes of its answers."""
+"""Click-to-call, with an engine in the test's hands: what it is asked, and what becomes of its
+answers.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -54,7 +56,9 @@ async def woken(database: db.Database) -> asyncio.Event:
 
 
 @pytest.fixture
-async def engine(database: db.Database, tenant: Tenant, woken: asyncio.Event) -> AsyncIterator[Engine]:
+async def engine(
+    database: db.Database, tenant: Tenant, woken: asyncio.Event
+) -> AsyncIterator[Engine]:
     engine = Engine(database, tenant, woken)
     running = asyncio.create_task(engine.run())
     yield engine
@@ -63,7 +67,9 @@ async def engine(database: db.Database, tenant: Tenant, woken: asyncio.Event) ->
         await running
 
 
-@pytest.mark.parametrize("path", ["click2call", "click2call/", "click2call/async", "click2call/async/"])
+@pytest.mark.parametrize(
+    "path", ["click2call", "click2call/", "click2call/async", "click2call/async/"]
+)
 async def test_success_is_said_in_both_shapes(client: Client, engine: Engine, path: str) -> None:
     placed = ids.new()
     engine.answer = lambda _: Outcome(call_id=placed)
@@ -106,10 +112,17 @@ ASKED = ClickToCall(
 
 @pytest.mark.parametrize(
     "given",
-    [{"params": FULL}, {"json": FULL | {"auto_answer": True}}, {"data": FULL}, {"json": FULL | {"ext": 101}}],
+    [
+        {"params": FULL},
+        {"json": FULL | {"auto_answer": True}},
+        {"data": FULL},
+        {"json": FULL | {"ext": 101}},
+    ],
     ids=["query", "json", "form", "numbers"],
 )
-async def test_every_parameter_arrives(client: Client, engine: Engine, given: dict[str, Any]) -> None:
+async def test_every_parameter_arrives(
+    client: Client, engine: Engine, given: dict[str, Any]
+) -> None:
     await client.ask("GET" if "params" in given else "POST", "/v1/click2call", **given)
 
     assert engine.asked == [ASKED]
@@ -117,7 +130,15 @@ async def test_every_parameter_arrives(client: Client, engine: Engine, given: di
 
 @pytest.mark.parametrize(
     ("text", "means"),
-    [("1", True), ("true", True), ("Yes", True), ("0", False), ("FALSE", False), ("no", False), ("", False)],
+    [
+        ("1", True),
+        ("true", True),
+        ("Yes", True),
+        ("0", False),
+        ("FALSE", False),
+        ("no", False),
+        ("", False),
+    ],
 )
 async def test_booleans(client: Client, engine: Engine, *, text: str, means: bool) -> None:
     await client.get(f"{CALL}&auto_answer={text}")
@@ -171,7 +192,9 @@ async def test_nothing_dangerous_reaches_the_engine(
     assert engine.asked == []
 
 
-REFUSALS = [kind for kind in problems.kinds() if issubclass(kind, errors.CallRefused | errors.SwitchDown)]
+REFUSALS = [
+    kind for kind in problems.kinds() if issubclass(kind, errors.CallRefused | errors.SwitchDown)
+]
 
 
 @pytest.mark.parametrize("kind", [*REFUSALS, errors.InvalidExtension])
@@ -209,7 +232,9 @@ async def test_without_an_engine_the_switch_is_down_and_nobody_is_called_later(
     assert answer.json["error"] == "SWITCH_DOWN"
     assert int(answer.headers["Retry-After"]) >= 1
     async with database.connection() as tx:
-        assert [one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid] == []
+        assert [
+            one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid
+        ] == []
 
 
 async def test_a_slow_engine_is_waited_for_once_it_has_taken_the_command(
@@ -222,17 +247,23 @@ async def test_a_slow_engine_is_waited_for_once_it_has_taken_the_command(
     done, _ = await asyncio.wait([asking], timeout=0.4)
     assert not done
     async with database.transaction() as tx:
-        await commands.finish(tx, tenant.domain.domain_uuid, asked[0].command_uuid, Outcome(call_id=placed))
+        await commands.finish(
+            tx, tenant.domain.domain_uuid, asked[0].command_uuid, Outcome(call_id=placed)
+        )
 
     assert (await asking).json["call_id"] == str(placed)
 
 
 async def taken(database: db.Database, tenant: Tenant) -> list[commands.Asked]:
     async with database.connection() as tx:
-        return [one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid]
+        return [
+            one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid
+        ]
 
 
-async def test_the_same_key_calls_once_and_answers_the_same(client: Client, engine: Engine) -> None:
+async def test_the_same_key_calls_once_and_answers_the_same(
+    client: Client, engine: Engine
+) -> None:
     headers = {"Idempotency-Key": "order-1"}
     answers = await asyncio.gather(*(client.get(CALL, headers=headers) for _ in range(5)))
     answers.append(await client.get(CALL, headers=headers))
@@ -260,7 +291,9 @@ class Desk:
         return self._outcome
 
 
-async def test_an_engine_in_this_process_is_asked_directly(deps: api.Deps, client: Client, tenant: Tenant) -> None:
+async def test_an_engine_in_this_process_is_asked_directly(
+    deps: api.Deps, client: Client, tenant: Tenant
+) -> None:
     desk = Desk(Outcome(call_id=(placed := ids.new())))
     async for url in serve(msgspec.structs.replace(deps, desk=desk)):
         async with aiohttp.ClientSession(url) as session:
@@ -293,7 +326,9 @@ async def test_a_bad_key_is_named(client: Client, engine: Engine, key: str) -> N
     assert engine.asked == []
 
 
-async def test_the_page_of_another_site_may_call(anybody: Client, engine: Engine, client: Client) -> None:
+async def test_the_page_of_another_site_may_call(
+    anybody: Client, engine: Engine, client: Client
+) -> None:
     """Browsers ask first."""
     asked = {
         "Origin": "https://crm.example.vn",

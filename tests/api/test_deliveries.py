@@ -36,7 +36,9 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def hook(tenant: Tenant, receiver: Receiver) -> dict[str, Any]:
     """A subscription to `hangup`, with its secret."""
-    made = (await tenant.client.post("/v1/event", {"callback_url": receiver.url, "event": "hangup"})).json
+    made = (
+        await tenant.client.post("/v1/event", {"callback_url": receiver.url, "event": "hangup"})
+    ).json
     data: dict[str, Any] = made["data"]
     return data
 
@@ -56,7 +58,9 @@ async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
                 delivery,
                 "delivered" if status == 200 else "failed",
                 0,
-                deliveries.Attempt(datetime.now(UTC), status, 12, "" if status else "no answer in time"),
+                deliveries.Attempt(
+                    datetime.now(UTC), status, 12, "" if status else "no answer in time"
+                ),
             )
             for delivery, status in zip(claimed, statuses, strict=True)
         ]
@@ -67,7 +71,9 @@ async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
 async def delivering(database: db.Database, seal: Seal, tenant: Tenant) -> AsyncIterator[None]:
     """What is due to the tenant is sent meanwhile; what other tests left is not."""
     async with database.connection() as tx:
-        await tx.execute("DELETE FROM deliveries WHERE domain_uuid <> $1", tenant.domain.domain_uuid)
+        await tx.execute(
+            "DELETE FROM deliveries WHERE domain_uuid <> $1", tenant.domain.domain_uuid
+        )
     async with posting.Client(Guard(["127.0.0.0/8"]), "1") as client:
         dispatcher = Dispatcher(database, seal, client, poll_s=0.02)
         running = asyncio.create_task(dispatcher.run())
@@ -88,7 +94,9 @@ async def test_the_log_tells_of_each_delivery_and_each_attempt(
     await settle(database, tenant, 200, 0)
 
     page = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?limit=2")).json
-    rest = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?limit=2&before={page['next']}")).json
+    rest = (
+        await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?limit=2&before={page['next']}")
+    ).json
     one = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries/{lost}")).json
 
     assert [(told["webhook_id"], told["state"]) for told in page["data"] + rest["data"]] == [
@@ -97,9 +105,10 @@ async def test_the_log_tells_of_each_delivery_and_each_attempt(
     assert rest["next"] is None
     assert [told["next_attempt_at"] is None for told in page["data"]] == [False, True]
     assert one["data"] == page["data"][1]
-    assert [(made["status"], made["latency_ms"], made["error"], made["url"]) for made in one["attempts"]] == [
-        (0, 12, "no answer in time", None)
-    ]
+    assert [
+        (made["status"], made["latency_ms"], made["error"], made["url"])
+        for made in one["attempts"]
+    ] == [(0, 12, "no answer in time", None)]
     assert one["body"]["state"] == "hangup"
 
 
@@ -112,7 +121,10 @@ async def test_the_list_is_narrowed(
     await publish(database, tenant, 2)
     await settle(database, tenant, 200, 500)
 
-    assert len((await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?{query}")).json["data"]) == count
+    assert (
+        len((await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?{query}")).json["data"])
+        == count
+    )
 
 
 @pytest.mark.parametrize(("query", "field"), [
@@ -135,19 +147,31 @@ async def test_what_failed_is_sent_again_as_it_was(
     resend = f"/v1/event/{hook['id']}/resend"
     before = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries/{lost[0]}")).json
 
-    assert (await tenant.client.post(resend, {"state": "failed"})).json == {"resent": 2, "next": None}
+    assert (await tenant.client.post(resend, {"state": "failed"})).json == {
+        "resent": 2,
+        "next": None,
+    }
     async with delivering(database, seal, tenant):
         await until(lambda: len(receiver.requests) == 2)
 
         async def are_taken() -> bool:
             return (
-                len((await tenant.client.get(f"/v1/event/{hook['id']}/deliveries?state=delivered")).json["data"]) == 3
+                len(
+                    (
+                        await tenant.client.get(
+                            f"/v1/event/{hook['id']}/deliveries?state=delivered"
+                        )
+                    ).json["data"]
+                )
+                == 3
             )
 
         await until(are_taken)
     again = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries/{lost[0]}")).json
 
-    assert sorted(request.headers["webhook-id"] for request in receiver.requests) == sorted([lost[0], lost[2]])
+    assert sorted(request.headers["webhook-id"] for request in receiver.requests) == sorted(
+        [lost[0], lost[2]]
+    )
     assert again["body"] == before["body"]
     assert [made["status"] for made in again["attempts"]] == [500, 200]
 
@@ -159,7 +183,9 @@ async def test_one_is_sent_to_another_url_if_asked(
     await settle(database, tenant, 200)
     elsewhere = f"{receiver.url}/elsewhere"
 
-    await tenant.client.post(f"/v1/event/{hook['id']}/resend", {"webhook_id": event, "url": elsewhere})
+    await tenant.client.post(
+        f"/v1/event/{hook['id']}/resend", {"webhook_id": event, "url": elsewhere}
+    )
     async with delivering(database, seal, tenant):
         await until(lambda: receiver.requests)
 
@@ -193,14 +219,25 @@ async def test_a_disabled_subscription_is_enabled_and_gets_what_it_missed(
     disabled = (await client.post(f"{path}/disable")).json
     await publish(database, tenant)
     assert (disabled["enabled"], disabled["disabled_reason"]) == (False, "Disabled by hand.")
-    assert (await client.post(f"{path}/resend", {"state": "unsent"}, expect=409)).json["error"] == "CONFLICT"
+    assert (await client.post(f"{path}/resend", {"state": "unsent"}, expect=409)).json[
+        "error"
+    ] == "CONFLICT"
 
     async with database.connection() as tx:
-        await tx.execute("UPDATE subscriptions SET failing_since = now() WHERE subscription_uuid = $1", hook["id"])
+        await tx.execute(
+            "UPDATE subscriptions SET failing_since = now() WHERE subscription_uuid = $1",
+            hook["id"],
+        )
     enabled = (await client.post(f"{path}/enable")).json
 
-    assert (enabled["enabled"], enabled["disabled_reason"], enabled["failing_since"]) == (True, "", None)
-    assert enabled == (await client.get(path)).json == (await client.get("/v1/event")).json["data"][0]
+    assert (enabled["enabled"], enabled["disabled_reason"], enabled["failing_since"]) == (
+        True,
+        "",
+        None,
+    )
+    assert (
+        enabled == (await client.get(path)).json == (await client.get("/v1/event")).json["data"][0]
+    )
     assert (await client.post(f"{path}/resend", {"state": "unsent"})).json["resent"] == 1
 
 
@@ -230,7 +267,10 @@ async def test_a_new_secret_and_the_one_before_both_sign_for_a_day(
 
 def signed(request: Any, secret: str) -> str:
     """By the words of Standard Webhooks, not by our code."""
-    text = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    text = (
+        f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode()
+        + request.body
+    )
     key = base64.b64decode(secret.removeprefix("whsec_"))
     return "v1," + base64.b64encode(hmac.digest(key, text, hashlib.sha256)).decode()
 
@@ -259,13 +299,18 @@ async def test_a_test_event_says_what_the_endpoint_said(
     assert (await tester.get(f"/v1/event/{hook['id']}/deliveries")).json["data"] == []
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.1:1024/", "http://10.255.0.1/", "http://no-such-host.invalid/"])
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:1024/", "http://10.255.0.1/", "http://no-such-host.invalid/"]
+)
 async def test_why_there_was_no_connection_is_not_told(tester: Client, target: str) -> None:
     made = (await tester.post("/v1/event", {"callback_url": target, "event": "cdr"})).json
     told = (await tester.post(f"/v1/event/{made['id']}/test")).json
 
     assert (told["taken"], told["status"]) == (False, 0)
-    assert told["error"] in ("no connection", "the URL cannot be called: no callbacks to this address")
+    assert told["error"] in (
+        "no connection",
+        "the URL cannot be called: no callbacks to this address",
+    )
 
 
 @pytest.mark.parametrize(("event", "expect"), [("endpoint.disabled", 200), ("create", 422)])

@@ -55,16 +55,24 @@ async def test_an_unknown_event_is_taken_with_a_warning(client: Client) -> None:
     assert answer["warning"] == "There is no event 'create': it will never be posted."
     assert UUID(answer["id"])
 
-    answer = (await client.post("/v1/event", HOOK | {"event": "create"}, headers={"Accept-Language": "vi"})).json
+    answer = (
+        await client.post(
+            "/v1/event", HOOK | {"event": "create"}, headers={"Accept-Language": "vi"}
+        )
+    ).json
     assert answer["warning"] == "Không có sự kiện 'create': sẽ không bao giờ được gửi."
 
 
-@pytest.mark.parametrize("event", ["ringing", "answered", "hangup", "cdr", "missed", "endpoint.disabled"])
+@pytest.mark.parametrize(
+    "event", ["ringing", "answered", "hangup", "cdr", "missed", "endpoint.disabled"]
+)
 async def test_known_events_come_without_warning(client: Client, event: str) -> None:
     assert "warning" not in (await client.post("/v1/event", HOOK | {"event": event})).json
 
 
-@pytest.mark.parametrize("apikey", [None, "", "foo", "Bearer abc.def==", "Basic Zm9v", "~ !", "x" * 1024])
+@pytest.mark.parametrize(
+    "apikey", [None, "", "foo", "Bearer abc.def==", "Basic Zm9v", "~ !", "x" * 1024]
+)
 async def test_the_callback_apikey_is_kept_as_it_is(client: Client, apikey: str | None) -> None:
     await client.post("/v1/event", HOOK | {"callback_apikey": apikey})
 
@@ -104,7 +112,9 @@ async def test_what_is_wrong_is_named(client: Client, wrong: dict[str, Any], fie
 
 @pytest.mark.parametrize("missing", ["callback_url", "event"])
 async def test_what_is_missing_is_named(client: Client, missing: str) -> None:
-    answer = await client.post("/v1/event", {key: value for key, value in HOOK.items() if key != missing}, expect=422)
+    answer = await client.post(
+        "/v1/event", {key: value for key, value in HOOK.items() if key != missing}, expect=422
+    )
 
     assert missing == answer.json["field"]
 

@@ -1,4 +1,6 @@
-"""The event feed: every event once, in order, without gaps, however it is read and whoever subscribed."""
+"""The event feed: every event once, in order, without gaps, however it is read and whoever
+subscribed.
+"""
 
 import asyncio
 import sys
@@ -41,13 +43,22 @@ def seqs(page: Any) -> list[int]:
 # --- pages
 
 
-async def test_every_event_is_there_in_order_as_webhooks_deliver_it(database: db.Database, tenant: Tenant) -> None:
+async def test_every_event_is_there_in_order_as_webhooks_deliver_it(
+    database: db.Database, tenant: Tenant
+) -> None:
     made = await publish(database, tenant, "ringing", "answered", "hangup", "cdr")
 
     answer = await tenant.client.get(FEED)
 
-    assert [entry["webhook_id"] for entry in answer.json["data"]] == [str(event.event_uuid) for event in made]
-    assert [entry["event"] for entry in answer.json["data"]] == ["ringing", "answered", "hangup", "cdr"]
+    assert [entry["webhook_id"] for entry in answer.json["data"]] == [
+        str(event.event_uuid) for event in made
+    ]
+    assert [entry["event"] for entry in answer.json["data"]] == [
+        "ringing",
+        "answered",
+        "hangup",
+        "cdr",
+    ]
     assert seqs(answer.json) == [1, 2, 3, 4]
     assert outbox.encoded(made[0]) in answer.body
     assert all(entry["created_at"].endswith("Z") for entry in answer.json["data"])
@@ -71,14 +82,27 @@ async def test_one_loop_reads_all(database: db.Database, tenant: Tenant) -> None
 
 
 async def test_a_domain_without_events_has_an_empty_feed(tenant: Tenant) -> None:
-    assert (await tenant.client.get(FEED)).json == {"data": [], "next": 0, "first_seq": 1, "last_seq": 0}
+    assert (await tenant.client.get(FEED)).json == {
+        "data": [],
+        "next": 0,
+        "first_seq": 1,
+        "last_seq": 0,
+    }
 
 
-async def test_only_events_of_a_name(database: db.Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_events_of_a_name(
+    database: db.Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await publish(database, tenant, *["ringing", "answered", "cdr"] * 3)
 
-    page = (await tenant.client.get(FEED, params=[("event", "cdr"), ("event", "answered"), ("limit", "3")])).json
-    rest = (await tenant.client.get(FEED, params={"event": "cdr,answered", "after": page["next"]})).json
+    page = (
+        await tenant.client.get(
+            FEED, params=[("event", "cdr"), ("event", "answered"), ("limit", "3")]
+        )
+    ).json
+    rest = (
+        await tenant.client.get(FEED, params={"event": "cdr,answered", "after": page["next"]})
+    ).json
     none = (await tenant.client.get(FEED, params={"event": "missed"})).json
     monkeypatch.setattr(feed, "WINDOW", 5)
     looked = (await tenant.client.get(FEED, params={"event": "missed"})).json
@@ -86,30 +110,46 @@ async def test_only_events_of_a_name(database: db.Database, tenant: Tenant, monk
     assert (seqs(page), page["next"]) == ([2, 3, 5], 5)
     assert (seqs(rest), rest["next"]) == ([6, 8, 9], 9)
     assert (seqs(none), none["next"]) == ([], 9)
-    assert (seqs(looked), looked["next"], looked["last_seq"]) == ([], 5, 9), "it goes on where it stopped looking"
+    assert (seqs(looked), looked["next"], looked["last_seq"]) == ([], 5, 9), (
+        "it goes on where it stopped looking"
+    )
 
 
 async def test_notices_are_in_the_feed_too(database: db.Database, tenant: Tenant) -> None:
     body = events.EndpointDisabled(
-        events.DISABLED, tenant.domain.name, ids.new(), "cdr", "http://crm.example.vn/", "Gone.", datetime.now(UTC)
+        events.DISABLED,
+        tenant.domain.name,
+        ids.new(),
+        "cdr",
+        "http://crm.example.vn/",
+        "Gone.",
+        datetime.now(UTC),
     )
-    notice = events.Notice(ids.new(), tenant.domain.domain_uuid, body.event_domain_uuid, body, body.disabled_at)
+    notice = events.Notice(
+        ids.new(), tenant.domain.domain_uuid, body.event_domain_uuid, body, body.disabled_at
+    )
     await publish(database, tenant, "ringing")
     async with database.transaction() as tx:
         await outbox.publish_many(tx, [notice])
 
     page = (await tenant.client.get(FEED, params={"event": "endpoint.disabled"})).json
 
-    assert [(entry["seq"], entry["body"]["disabled_reason"]) for entry in page["data"]] == [(2, "Gone.")]
+    assert [(entry["seq"], entry["body"]["disabled_reason"]) for entry in page["data"]] == [
+        (2, "Gone.")
+    ]
 
 
 async def test_what_is_no_longer_kept_is_said_so(database: db.Database, tenant: Tenant) -> None:
     await publish(database, tenant, *["ringing"] * 5)
     async with database.connection() as tx:
-        await tx.execute("DELETE FROM events WHERE domain_uuid = $1 AND seq <= 3", tenant.domain.domain_uuid)
+        await tx.execute(
+            "DELETE FROM events WHERE domain_uuid = $1 AND seq <= 3", tenant.domain.domain_uuid
+        )
 
     for headers in ({}, STREAM):
-        gone = (await tenant.client.get(FEED, params={"after": 2}, headers=headers, expect=410)).json
+        gone = (
+            await tenant.client.get(FEED, params={"after": 2}, headers=headers, expect=410)
+        ).json
         assert {name: gone[name] for name in ("status", "error", "first_seq", "last_seq")} == {
             "status": "fail", "error": "EVENTS_GONE", "first_seq": 4, "last_seq": 5,
         }  # fmt: skip
@@ -150,7 +190,9 @@ async def test_a_long_poll_answers_when_there_is_an_event(
     assert (seqs(page), page["next"]) == ([1], 1)
 
 
-async def test_a_long_poll_in_vain_is_empty_and_one_that_was_left_ends(deps: api.Deps, tenant: Tenant) -> None:
+async def test_a_long_poll_in_vain_is_empty_and_one_that_was_left_ends(
+    deps: api.Deps, tenant: Tenant
+) -> None:
     async with impatient(deps, tenant) as (own, client):
         assert seqs((await client.get(FEED, params={"wait": 1})).json) == []
         waiting = asyncio.create_task(client.get(FEED, params={"wait": 60}))
@@ -221,7 +263,9 @@ async def test_a_stream_has_what_comes_from_now_on(database: db.Database, tenant
         ]
 
 
-async def test_a_stream_goes_on_where_it_was_broken_off(database: db.Database, tenant: Tenant) -> None:
+async def test_a_stream_goes_on_where_it_was_broken_off(
+    database: db.Database, tenant: Tenant
+) -> None:
     await publish(database, tenant, *["ringing"] * 250)
     async with listening(tenant.client, "after=0") as listener:
         await until(lambda: len(listener.events) == 250)
@@ -268,7 +312,9 @@ async def test_many_streams_share_connections_and_statements(
         await publish(database, tenant, "ringing")
         await until(lambda: all(listener.events for listener in listeners))
         assert {tuple(listener.ids) for listener in listeners} == {(1,)}
-    assert reads <= 10, "once for the event, and once to see that there is no more, with room for a poll between"
+    assert reads <= 10, (
+        "once for the event, and once to see that there is no more, with room for a poll between"
+    )
 
 
 @asynccontextmanager
@@ -294,7 +340,8 @@ async def test_who_publishes_in_this_process_wakes_listeners(
 ) -> None:
     own = feeds.Feeds(deps.database, deps.tenants, poll_s=3600)
     async with impatient(deps, tenant, feeds=own) as (_, client), listening(client) as listener:
-        await until(lambda: all(topic.last_seq == 0 for topic in own._topics.values()))  # it has polled
+        # it has polled
+        await until(lambda: all(topic.last_seq == 0 for topic in own._topics.values()))
         await publish(database, tenant, "ringing")
         own.wake([tenant.domain.domain_uuid])
         await until(lambda: listener.events)
@@ -304,16 +351,24 @@ async def test_who_publishes_in_this_process_wakes_listeners(
 
 
 @asynccontextmanager
-async def impatient(deps: api.Deps, tenant: Tenant, **changes: Any) -> AsyncIterator[tuple[feeds.Feeds, Client]]:
-    """An API with a short heartbeat and room for two listeners a domain, and the tenant's client of it."""
-    own = feeds.Feeds(deps.database, changes.get("tenants", deps.tenants), most=2, heartbeat_s=0.05)
+async def impatient(
+    deps: api.Deps, tenant: Tenant, **changes: Any
+) -> AsyncIterator[tuple[feeds.Feeds, Client]]:
+    """An API with a short heartbeat and room for two listeners a domain, and the tenant's client
+    of it.
+    """
+    own = feeds.Feeds(
+        deps.database, changes.get("tenants", deps.tenants), most=2, heartbeat_s=0.05
+    )
     changes = {"feeds": own, **changes}
     async for url in serve(msgspec.structs.replace(deps, **changes)):
         async with aiohttp.ClientSession(url) as session:
             yield own, Client(session, tenant.client.token)
 
 
-async def test_heartbeats_say_how_far_it_has_looked(database: db.Database, deps: api.Deps, tenant: Tenant) -> None:
+async def test_heartbeats_say_how_far_it_has_looked(
+    database: db.Database, deps: api.Deps, tenant: Tenant
+) -> None:
     async with impatient(deps, tenant) as (_, client), listening(client, "event=cdr") as listener:
         await publish(database, tenant, "ringing", "hangup")
         await until(lambda: listener.blocks[-1].get("id") == "2")
@@ -338,7 +393,10 @@ async def _is_free(client: Client) -> bool:
 async def test_a_stream_is_one_request_however_much_it_tells(
     database: db.Database, deps: api.Deps, tenant: Tenant
 ) -> None:
-    async with impatient(deps, tenant, domain_rate=1) as (_, client), listening(client) as listener:
+    async with (
+        impatient(deps, tenant, domain_rate=1) as (_, client),
+        listening(client) as listener,
+    ):
         for count in range(1, 6):
             await publish(database, tenant, "ringing")
             await heard(listener, count)
@@ -352,17 +410,24 @@ async def test_a_stream_ends_with_its_token(deps: api.Deps, tenant: Tenant, seal
     async with deps.database.connection() as tx:
         account = await users.by_api_key(tx, seal, tenant.api_key)
     async with impatient(deps, tenant) as (_, client):
-        client.token, expires = Tokens(seal, 2).issue(tenant.domain.domain_uuid, account.user_uuid, 1)
+        client.token, expires = Tokens(seal, 2).issue(
+            tenant.domain.domain_uuid, account.user_uuid, 1
+        )
         async with listening(client) as listener:
             await until(lambda: listener.is_over)
             assert time.time() >= expires
         await client.get(FEED, headers=STREAM, expect=401)
 
 
-async def test_a_stream_ends_with_its_account(database: db.Database, deps: api.Deps, tenant: Tenant) -> None:
+async def test_a_stream_ends_with_its_account(
+    database: db.Database, deps: api.Deps, tenant: Tenant
+) -> None:
     async with impatient(deps, tenant) as (_, client), listening(client) as listener:
         async with database.connection() as tx:
-            await tx.execute("UPDATE users SET enabled = false WHERE domain_uuid = $1", tenant.domain.domain_uuid)
+            await tx.execute(
+                "UPDATE users SET enabled = false WHERE domain_uuid = $1",
+                tenant.domain.domain_uuid,
+            )
         await until(lambda: listener.is_over)
 
 
@@ -400,7 +465,11 @@ async def test_a_reader_that_takes_nothing_is_read_nothing_for(
     async with impatient(deps, tenant) as (own, client):
         host, port = client._session._base_url.host, client._session._base_url.port  # type: ignore[union-attr]
         _, writer = await asyncio.open_connection(host, port, limit=1)
-        lines = [f"GET {FEED}?after=0 HTTP/1.1", "Host: x", f"Authorization: Bearer {client.token}"]
+        lines = [
+            f"GET {FEED}?after=0 HTTP/1.1",
+            "Host: x",
+            f"Authorization: Bearer {client.token}",
+        ]
         writer.write("\r\n".join([*lines, "Accept: text/event-stream", "", ""]).encode())
         await until(lambda: own._topics)
         await until(lambda: not own._topics)
@@ -451,7 +520,9 @@ async def test_the_loop_of_the_guide_reads_every_event_once(
     assert await told() == ["answered", "hangup"]
     await publish(database, tenant, "ringing", "answered", "hangup")
     async with database.connection() as tx:
-        await tx.execute("DELETE FROM events WHERE domain_uuid = $1 AND seq <= 1005", tenant.domain.domain_uuid)
+        await tx.execute(
+            "DELETE FROM events WHERE domain_uuid = $1 AND seq <= 1005", tenant.domain.domain_uuid
+        )
     assert await told() == ["what", "answered", "hangup"]
 
 
@@ -471,19 +542,27 @@ async def test_a_sample_is_published_as_a_test(
     assert (body.domain, body.sip_call_id) == (tenant.domain.name, f"test-{body.call_id}")
     assert (await tenant.client.get(FEED)).json["data"] == [told]
     async with database.connection() as tx:
-        assert await tx.fetchval("SELECT count(*) FROM deliveries WHERE domain_uuid = $1", tenant.domain.domain_uuid)
+        assert await tx.fetchval(
+            "SELECT count(*) FROM deliveries WHERE domain_uuid = $1", tenant.domain.domain_uuid
+        )
 
 
 async def test_a_sample_of_no_event_is_refused(tenant: Tenant) -> None:
-    assert (await tenant.client.post("/v1/event/trigger", {"event": "create"}, expect=422)).json["field"] == "event"
+    assert (await tenant.client.post("/v1/event/trigger", {"event": "create"}, expect=422)).json[
+        "field"
+    ] == "event"
     assert (await tenant.client.get(FEED)).json["last_seq"] == 0
 
 
 async def test_samples_are_for_admins(database: db.Database, tenant: Tenant) -> None:
     async with database.connection() as tx:
-        await tx.execute("UPDATE users SET level = 'user' WHERE domain_uuid = $1", tenant.domain.domain_uuid)
+        await tx.execute(
+            "UPDATE users SET level = 'user' WHERE domain_uuid = $1", tenant.domain.domain_uuid
+        )
 
     async def refused() -> bool:
-        return (await tenant.client.post("/v1/event/trigger", {"event": "cdr"}, expect=None)).status == 403
+        return (
+            await tenant.client.post("/v1/event/trigger", {"event": "cdr"}, expect=None)
+        ).status == 403
 
     await until(refused)

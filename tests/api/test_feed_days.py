@@ -1,4 +1,6 @@
-"""The oldest days of the feed go while somebody reads them: it is told, nothing is passed over in silence."""
+"""The oldest days of the feed go while somebody reads them: it is told, nothing is passed over in
+silence.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +20,9 @@ def _going(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
     async def read_late(tx: db.Tx, domain_uuid: UUID, *which: Any) -> feed.Page:
         async with database.connection() as other:
-            await other.execute("DELETE FROM events WHERE domain_uuid = $1 AND seq <= 3", domain_uuid)
+            await other.execute(
+                "DELETE FROM events WHERE domain_uuid = $1 AND seq <= 3", domain_uuid
+            )
         return await read(tx, domain_uuid, *which)
 
     with monkeypatch.context() as patch:
@@ -28,7 +32,9 @@ def _going(database: db.Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.mark.usefixtures("_going")
 @pytest.mark.parametrize("names", [(), ("cdr",)])
-async def test_a_page_that_began_in_them_is_gone(database: db.Database, tenant: Tenant, names: tuple[str, ...]) -> None:
+async def test_a_page_that_began_in_them_is_gone(
+    database: db.Database, tenant: Tenant, names: tuple[str, ...]
+) -> None:
     await publish(database, tenant, *["cdr"] * 5)
     wanted = [("after", "1"), *(("event", name) for name in names)]
     gone = (await tenant.client.get(FEED, params=wanted, expect=410)).json

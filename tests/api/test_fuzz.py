@@ -1,6 +1,8 @@
-"""Thousands of requests made of the served OpenAPI document, in and out of what it allows: all is answered as it says.
+"""Thousands of requests made of the served OpenAPI document, in and out of what it allows: all is
+answered as it says.
 
-`FUZZ_SECONDS` asks for more: so many seconds, from a seed that is new each time and told by a failure.
+`FUZZ_SECONDS` asks for more: so many seconds, from a seed that is new each time and told by a
+failure.
 """
 
 import asyncio
@@ -25,8 +27,10 @@ EXAMPLES = "1000000" if SECONDS else "5"  # of each operation
 
 PHASES = "examples,coverage,fuzzing" + (",stateful" if SECONDS else "")
 UNFIT = (
-    "positive_data_acceptance",  # what the document allows may be refused with its 422: a hotline that is another's
-    "allow_header_conformance",  # of a path with several handlers Litestar's OPTIONS names the first one's methods
+    # what the document allows may be refused with its 422: a hotline that is another's
+    "positive_data_acceptance",
+    # of a path with several handlers Litestar's OPTIONS names the first one's methods
+    "allow_header_conformance",
 )
 
 
@@ -43,7 +47,9 @@ async def engine(database: db.Database) -> AsyncIterator[None]:
         while True:
             async with database.transaction() as tx:
                 for one in await commands.take(tx):
-                    await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new()))
+                    await commands.finish(
+                        tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new())
+                    )
             await asyncio.sleep(0.005)
 
     answering = asyncio.create_task(answer())

@@ -37,7 +37,9 @@ class Behind(msgspec.Struct, frozen=True):
 async def behind(deps: api.Deps, tenant: Tenant) -> AsyncIterator[Behind]:
     async with hanging.before(deps.database.dsn) as (between, dsn):
         database, walled = db.Database(dsn, patience_s=LONG_S, statement_s=LONG_S), Tenants(dsn)
-        walled._database = db.Database(dsn, patience_s=LONG_S, statement_s=LONG_S, role=tenants.ROLE)
+        walled._database = db.Database(
+            dsn, patience_s=LONG_S, statement_s=LONG_S, role=tenants.ROLE
+        )
         await database.open()
         await walled.open()
         async for url in serve(msgspec.structs.replace(deps, database=database, tenants=walled)):

@@ -53,7 +53,9 @@ async def test_what_is_missing_is_named_and_503(deps: api.Deps) -> None:
     }
 
 
-async def test_a_check_that_hangs_is_not_waited_for(deps: api.Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_check_that_hangs_is_not_waited_for(
+    deps: api.Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tongdai.api.health._CHECK_S", 0.05)
     forever = asyncio.Event()
     async for url in serve(msgspec.structs.replace(deps, checks={"switch": forever.wait})):
@@ -92,4 +94,7 @@ async def test_each_request_is_one_line_without_secrets(anybody: Client, tenant:
     ]
     assert requests[3]["path"] == r"/\r\nforged\x1b[31m\u2028"
     everything = str(lines)
-    assert not any(secret in everything for secret in (tenant.client.token, tenant.api_key, "0123456789abcdef", "0899"))
+    assert not any(
+        secret in everything
+        for secret in (tenant.client.token, tenant.api_key, "0123456789abcdef", "0899")
+    )

@@ -1,4 +1,6 @@
-"""Whatever is sent is either taken and harmless, or refused with a named field: nothing else ever comes out."""
+"""Whatever is sent is either taken and harmless, or refused with a named field: nothing else ever
+comes out.
+"""
 
 import contextlib
 import itertools
@@ -62,14 +64,22 @@ NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>"\\;]{0,64}')
 
 @settings(max_examples=500)
 @given(
-    st.fixed_dictionaries({"ext": st.just("101"), "phone": st.just("113")}), st.dictionaries(st.sampled_from(CALL), ANY)
+    st.fixed_dictionaries({"ext": st.just("101"), "phone": st.just("113")}),
+    st.dictionaries(st.sampled_from(CALL), ANY),
 )
-def test_no_call_carries_anything_but_digits_and_plain_names(good: dict[str, str], wild: dict[str, str]) -> None:
+def test_no_call_carries_anything_but_digits_and_plain_names(
+    good: dict[str, str], wild: dict[str, str]
+) -> None:
     command = taken(click2call.command_of, good | wild)
     if command is None:
         return
     assert re.fullmatch("[0-9]{2,8}", command.ext, re.ASCII)
-    for number in (command.phone, command.src_cid_number, command.dest_cid_number, command.hotline):
+    for number in (
+        command.phone,
+        command.src_cid_number,
+        command.dest_cid_number,
+        command.hotline,
+    ):
         assert PHONE.fullmatch(number)
     for name in (command.src_cid_name, command.dest_cid_name):
         assert NAME.fullmatch(name)
@@ -77,7 +87,16 @@ def test_no_call_carries_anything_but_digits_and_plain_names(good: dict[str, str
     assert "\r" not in command.customer_id
 
 
-CDR = ("start_date", "end_date", "duration", "extension", "recordingfile", "status", "phone", "direction")
+CDR = (
+    "start_date",
+    "end_date",
+    "duration",
+    "extension",
+    "recordingfile",
+    "status",
+    "phone",
+    "direction",
+)
 
 
 @settings(max_examples=500)
@@ -93,7 +112,10 @@ def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
 
 
 @settings(max_examples=300)
-@given(st.datetimes(), st.sampled_from(["Asia/Ho_Chi_Minh", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"]))
+@given(
+    st.datetimes(),
+    st.sampled_from(["Asia/Ho_Chi_Minh", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"]),
+)
 def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     user = users.Principal(
         ids.new(), ids.new(), "foo", "admin", api_key_version=1,
@@ -102,7 +124,10 @@ def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     asked = fields({"start_date": str(moment), "end_date": str(moment)})
     wanted = filters.of(asked, Principal(user, expires=0))
 
-    assert wanted.since <= wanted.until <= wanted.since + timedelta(seconds=1) or wanted.since == cdr_search.FIRST
+    assert (
+        wanted.since <= wanted.until <= wanted.since + timedelta(seconds=1)
+        or wanted.since == cdr_search.FIRST
+    )
     for limit in (wanted.since, wanted.until):
         assert cdr_search.FIRST <= limit <= cdr_search.LAST
     cdr_search._split(wanted, ZoneInfo(zone))
@@ -111,7 +136,9 @@ def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
 @settings(max_examples=300)
 @given(
     st.one_of(
-        ANY, st.binary(max_size=200).map(quote_from_bytes), st.from_regex(r"[A-Za-z0-9_=-]{0,200}", fullmatch=True)
+        ANY,
+        st.binary(max_size=200).map(quote_from_bytes),
+        st.from_regex(r"[A-Za-z0-9_=-]{0,200}", fullmatch=True),
     )
 )
 def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
@@ -126,7 +153,11 @@ def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
     st.lists(st.text(max_size=20), max_size=5),
 )  # fmt: skip
 def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: list[str]) -> None:
-    scroll = Scroll(cdr_search.Filter(since=moment, extensions=tuple(texts)), limit, cdr_search.Position(moment, name))
+    scroll = Scroll(
+        cdr_search.Filter(since=moment, extensions=tuple(texts)),
+        limit,
+        cdr_search.Position(moment, name),
+    )
     text = Scrolls(SEAL).write(name, scroll)
 
     assert re.fullmatch(r"[A-Za-z0-9_-]+={0,2}", text)
@@ -137,7 +168,9 @@ def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: l
 @given(
     st.one_of(
         ANY,
-        st.from_regex(r"[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}", fullmatch=True),
+        st.from_regex(
+            r"[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}\.[A-Za-z0-9_=-]{0,80}", fullmatch=True
+        ),
         st.binary(max_size=60).map(lambda data: data.decode("latin-1")),
     )
 )
@@ -175,8 +208,12 @@ def test_a_plus_before_a_telephone_number_is_one(written: str, phone: str) -> No
 
 
 @settings(max_examples=500)
-@given(st.lists(st.tuples(st.integers(0, 1000), LETTERS), min_size=1, max_size=3), st.integers(-3, 0))
-def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, str]], cut: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 1000), LETTERS), min_size=1, max_size=3), st.integers(-3, 0)
+)
+def test_a_token_of_ours_with_anything_changed_is_none(
+    places: list[tuple[int, str]], cut: int
+) -> None:
     tokens = Tokens(SEAL, 60)
     token, _ = tokens.issue(ids.new(), ids.new(), 1)
     mutated = changed(token, places)[: cut or None]
@@ -187,10 +224,14 @@ def test_a_token_of_ours_with_anything_changed_is_none(places: list[tuple[int, s
 
 def test_parts_of_several_tokens_make_none() -> None:
     tokens = Tokens(SEAL, 60)
-    parts = [part for _ in range(2) for part in tokens.issue(ids.new(), ids.new(), 1)[0].split(".")]
+    parts = [
+        part for _ in range(2) for part in tokens.issue(ids.new(), ids.new(), 1)[0].split(".")
+    ]
     good = {".".join(parts[:3]), ".".join(parts[3:])}
     for chosen in itertools.product(parts, repeat=3):
-        if (mixed := ".".join(chosen)) not in good | {one.replace(parts[0], parts[3]) for one in good}:
+        if (mixed := ".".join(chosen)) not in good | {
+            one.replace(parts[0], parts[3]) for one in good
+        }:
             with pytest.raises(errors.NotAuthenticated):
                 tokens.read(mixed)
 
@@ -201,18 +242,27 @@ def test_a_token_that_chooses_its_algorithm_is_none(algorithm: str) -> None:
     token, _ = tokens.issue(ids.new(), ids.new(), 1)
     head, claims, signature = token.split(".")
     told = msgspec.json.decode(urlsafe_b64decode(head + "=="))
-    forged = urlsafe_b64encode(msgspec.json.encode(told | {"alg": algorithm})).rstrip(b"=").decode()
+    forged = (
+        urlsafe_b64encode(msgspec.json.encode(told | {"alg": algorithm})).rstrip(b"=").decode()
+    )
     for end in (signature, ""):
         with pytest.raises(errors.NotAuthenticated):
             tokens.read(f"{forged}.{claims}.{end}")
 
 
-@given(ANY | st.lists(st.sampled_from(["vi", "en", "*", ";q=", "0.8", "x", ",", "-VN", "1e999", "nan"])).map("".join))
+@given(
+    ANY
+    | st.lists(
+        st.sampled_from(["vi", "en", "*", ";q=", "0.8", "x", ",", "-VN", "1e999", "nan"])
+    ).map("".join)
+)
 def test_any_accept_language_is_one_of_ours(text: str) -> None:
     assert problems.language_of(text) in ("vi", "en")
 
 
-@given(ANY | st.from_regex(r"bytes=[0-9]{0,20}-[0-9]{0,20}", fullmatch=True), st.integers(0, 10_000))
+@given(
+    ANY | st.from_regex(r"bytes=[0-9]{0,20}-[0-9]{0,20}", fullmatch=True), st.integers(0, 10_000)
+)
 def test_any_range_lies_in_the_file_or_is_refused(text: str, size: int) -> None:
     with contextlib.suppress(problems.RangeNotSatisfiable):
         part = recordings._span(text, size)

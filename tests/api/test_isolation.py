@@ -1,6 +1,8 @@
-"""Tenants: every operation of the served document, with one's own things, another's and what never was.
+"""Tenants: every operation of the served document, with one's own things, another's and what never
+was.
 
-Both have extension 101 and a call of the same SIP Call-ID. What is another's looks exactly like what never was.
+Both have extension 101 and a call of the same SIP Call-ID. What is another's looks exactly like
+what never was.
 """
 
 import asyncio
@@ -46,7 +48,9 @@ async def house(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenan
 
 @pytest.fixture
 async def neighbour(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
-    return await furnish(database, seal, deps, await move_in(database, seal, tenant.client._session))
+    return await furnish(
+        database, seal, deps, await move_in(database, seal, tenant.client._session)
+    )
 
 
 async def furnish(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
@@ -85,7 +89,10 @@ def row(method: str, path: str) -> Callable[[Row], Row]:
 
 async def same_as_nothing(client: Client, method: str, path: str, foreign: str) -> None:
     """Another's id and a random one get the same answer, to the byte, and it is 404."""
-    strange = [await client.ask(method, path.format(name), expect=404) for name in (foreign, str(ids.new()))]
+    strange = [
+        await client.ask(method, path.format(name), expect=404)
+        for name in (foreign, str(ids.new()))
+    ]
 
     assert len({(answer.status, answer.body, _headers(answer)) for answer in strange}) == 1
 
@@ -126,13 +133,17 @@ async def create_event(own: House, other: House, database: db.Database) -> None:
     made = (await own.tenant.client.post("/v1/event", hook)).json
 
     assert made["data"]["domain_uuid"] == str(own.tenant.domain.domain_uuid)
-    assert [other.event] == [one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]]
+    assert [other.event] == [
+        one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]
+    ]
 
 
 @row("delete", "/v1/event/{id}")
 async def delete_event(own: House, other: House, database: db.Database) -> None:
     await same_as_nothing(own.tenant.client, "DELETE", "/v1/event/{}", other.event)
-    assert [other.event] == [one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]]
+    assert [other.event] == [
+        one["id"] for one in (await other.tenant.client.get("/v1/event")).json["data"]
+    ]
     await own.tenant.client.ask("DELETE", f"/v1/event/{own.event}")
 
 
@@ -172,8 +183,12 @@ async def list_deliveries(own: House, other: House, database: db.Database) -> No
 @row("get", "/v1/event/{id}/deliveries/{webhook_id}")
 async def get_delivery(own: House, other: House, database: db.Database) -> None:
     mine, theirs = await told(own, database), await told(other, database)
-    await same_as_nothing(own.tenant.client, "GET", f"/v1/event/{other.event}/deliveries/{{}}", theirs)
-    await same_as_nothing(own.tenant.client, "GET", f"/v1/event/{own.event}/deliveries/{{}}", theirs)
+    await same_as_nothing(
+        own.tenant.client, "GET", f"/v1/event/{other.event}/deliveries/{{}}", theirs
+    )
+    await same_as_nothing(
+        own.tenant.client, "GET", f"/v1/event/{own.event}/deliveries/{{}}", theirs
+    )
     found = (await own.tenant.client.get(f"/v1/event/{own.event}/deliveries/{mine}")).json
     assert found["body"]["domain"] == own.tenant.domain.name
 
@@ -184,8 +199,12 @@ async def resend(own: House, other: House, database: db.Database) -> None:
     for event in (own.event, other.event):
         for wish in ({"webhook_id": theirs}, {"webhook_id": str(ids.new())}):
             await own.tenant.client.post(f"/v1/event/{event}/resend", wish, expect=404)
-    await own.tenant.client.post(f"/v1/event/{other.event}/resend", {"state": "failed"}, expect=404)
-    assert (await own.tenant.client.post(f"/v1/event/{own.event}/resend", {"webhook_id": mine})).json["resent"] == 1
+    await own.tenant.client.post(
+        f"/v1/event/{other.event}/resend", {"state": "failed"}, expect=404
+    )
+    assert (
+        await own.tenant.client.post(f"/v1/event/{own.event}/resend", {"webhook_id": mine})
+    ).json["resent"] == 1
 
 
 @row("get", "/v1/event/feed")
@@ -200,7 +219,11 @@ async def read_feed(own: House, other: House, database: db.Database) -> None:
 
 @row("post", "/v1/event/trigger")
 async def trigger_event(own: House, other: House, database: db.Database) -> None:
-    wish = {"event": "cdr", "domain_uuid": str(other.tenant.domain.domain_uuid), "domain": other.tenant.domain.name}
+    wish = {
+        "event": "cdr",
+        "domain_uuid": str(other.tenant.domain.domain_uuid),
+        "domain": other.tenant.domain.name,
+    }
     told = (await own.tenant.client.post("/v1/event/trigger", wish)).json
 
     assert told["body"]["domain"] == own.tenant.domain.name
@@ -210,7 +233,14 @@ async def trigger_event(own: House, other: House, database: db.Database) -> None
 
 @row("get", "/v1/cdr")
 async def list_cdrs(own: House, other: House, database: db.Database) -> None:
-    for query in ("", "page=1", "extension=101", "phone=0899888999", "status=ANSWERED&limit=500", "direction=outbound"):
+    for query in (
+        "",
+        "page=1",
+        "extension=101",
+        "phone=0899888999",
+        "status=ANSWERED&limit=500",
+        "direction=outbound",
+    ):
         listed = (await own.tenant.client.get(f"/v1/cdr?{query}")).json
         assert [own.cdr] == [one["id"] for one in listed["data"]]
         assert listed.get("total", 1) == 1
@@ -220,7 +250,10 @@ async def list_cdrs(own: House, other: House, database: db.Database) -> None:
 
 
 async def _by_recording(house: House, name: str) -> list[str]:
-    return [one["id"] for one in (await house.tenant.client.get(f"/v1/cdr?recordingfile={name}")).json["data"]]
+    return [
+        one["id"]
+        for one in (await house.tenant.client.get(f"/v1/cdr?recordingfile={name}")).json["data"]
+    ]
 
 
 @row("get", "/v1/cdr/{id}")
@@ -231,14 +264,27 @@ async def get_cdr(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/v1/cdr/{}", name)
 
 
-async def click(own: House, other: House, database: db.Database, *, method: str, path: str) -> None:
+async def click(
+    own: House, other: House, database: db.Database, *, method: str, path: str
+) -> None:
     """Both ask for the same with the same key at the same time: each gets its own call."""
-    wish = {"ext": "101", "phone": "0899098899", "domain_uuid": str(other.tenant.domain.domain_uuid)}
+    wish = {
+        "ext": "101",
+        "phone": "0899098899",
+        "domain_uuid": str(other.tenant.domain.domain_uuid),
+    }
     given: dict[str, Any] = {"params": wish} if method == "GET" else {"json": wish}
     headers, houses = {"Idempotency-Key": "key-1"}, (own, other)
-    asking = [asyncio.create_task(house.tenant.client.ask(method, path, headers=headers, **given)) for house in houses]
+    asking = [
+        asyncio.create_task(house.tenant.client.ask(method, path, headers=headers, **given))
+        for house in houses
+    ]
     calls: dict[UUID, UUID] = {}
-    await until(lambda: _carried_out(database, calls, {house.tenant.domain.domain_uuid for house in houses}))
+    await until(
+        lambda: _carried_out(
+            database, calls, {house.tenant.domain.domain_uuid for house in houses}
+        )
+    )
 
     for house, asked in zip(houses, asking, strict=True):
         assert (await asked).json["call_id"] == str(calls[house.tenant.domain.domain_uuid])
@@ -248,7 +294,9 @@ async def _carried_out(database: db.Database, calls: dict[UUID, UUID], wanted: s
     async with database.transaction() as tx:
         for one in await commands.take(tx):
             calls[one.domain_uuid] = ids.new()
-            await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome(call_id=calls[one.domain_uuid]))
+            await commands.finish(
+                tx, one.domain_uuid, one.command_uuid, Outcome(call_id=calls[one.domain_uuid])
+            )
     return calls.keys() >= wanted
 
 
@@ -294,7 +342,10 @@ async def login(own: House, other: House, database: db.Database) -> None:
     for house in (own, other):
         given = {"username": house.tenant.username, "password": PASSWORD}
         data = (await Client(own.tenant.client._session).post("/v1/auth", given)).json["data"]
-        assert (str(house.tenant.domain.domain_uuid), house.tenant.api_key) == (data["domain_uuid"], data["api_key"])
+        assert (str(house.tenant.domain.domain_uuid), house.tenant.api_key) == (
+            data["domain_uuid"],
+            data["api_key"],
+        )
 
 
 @row("post", "/v1/auth/token")
@@ -303,7 +354,8 @@ async def token(own: House, other: House, database: db.Database) -> None:
     granted = (await anybody.post("/v1/auth/token", {"api_key": own.tenant.api_key})).json["data"]
 
     assert [own.cdr] == [
-        one["id"] for one in (await Client(anybody._session, granted["token"]).get("/v1/cdr")).json["data"]
+        one["id"]
+        for one in (await Client(anybody._session, granted["token"]).get("/v1/cdr")).json["data"]
     ]
 
 
@@ -311,7 +363,12 @@ async def tells_of_nobody(own: House, other: House, database: db.Database, *, pa
     body = (await own.tenant.client.get(path)).body.decode()
 
     for house in (own, other):
-        for secret in (house.tenant.domain.name, str(house.tenant.domain.domain_uuid), house.cdr, house.recording):
+        for secret in (
+            house.tenant.domain.name,
+            str(house.tenant.domain.domain_uuid),
+            house.cdr,
+            house.recording,
+        ):
             assert secret not in body
 
 

@@ -105,12 +105,17 @@ async def flood(client: Client, path: str, **given: dict[str, str]) -> list[int]
     return [reply.status for reply in replies]
 
 
-@pytest.mark.parametrize("path", ["/v1/cdr", "/v1/event"], ids=["straight", "through the framework"])
+@pytest.mark.parametrize(
+    "path", ["/v1/cdr", "/v1/event"], ids=["straight", "through the framework"]
+)
 async def test_a_domains_flood_is_refused_and_is_nobody_elses(
     deps: api.Deps, database: db.Database, seal: Seal, path: str
 ) -> None:
     async for session in served(deps, domain_rate=1):
-        noisy, quiet = await move_in(database, seal, session), await move_in(database, seal, session)
+        noisy, quiet = (
+            await move_in(database, seal, session),
+            await move_in(database, seal, session),
+        )
         found = await flood(noisy.client, path)
         await quiet.client.get(path)
 
@@ -118,12 +123,17 @@ async def test_a_domains_flood_is_refused_and_is_nobody_elses(
     assert found.count(200) >= limits.BURST_S
 
 
-async def test_an_addresss_flood_is_refused_and_is_nobody_elses(deps: api.Deps, tenant: Tenant) -> None:
+async def test_an_addresss_flood_is_refused_and_is_nobody_elses(
+    deps: api.Deps, tenant: Tenant
+) -> None:
     """Also of those who never get a token; probes of whoever runs us are served all the same."""
     async for session in served(deps, address_rate=1):
-        anybody, other = Client(session), {"X-Forwarded-For": "192.0.2.9"}  # as a reverse proxy on this machine says
+        # as a reverse proxy on this machine says
+        anybody, other = Client(session), {"X-Forwarded-For": "192.0.2.9"}
         assert set(await flood(anybody, "/v1/cdr")) == {401, 429}
-        assert set(await flood(anybody, "/v1/event", headers={"X-Forwarded-For": "2001:db8::1"})) == {401, 429}
+        assert set(
+            await flood(anybody, "/v1/event", headers={"X-Forwarded-For": "2001:db8::1"})
+        ) == {401, 429}
         for path in ("/healthz", "/readyz", "/metrics"):
             await anybody.get(path)
         await Client(session, tenant.client.token).get("/v1/cdr", headers=other)

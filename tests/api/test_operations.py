@@ -66,7 +66,9 @@ async def test_examples_of_errors_blame_what_is_there(
     assert content["examples"][code]["value"]["field"] == field
 
 
-async def test_operations_are_named_once_and_their_references_lead_somewhere(document: Any) -> None:
+async def test_operations_are_named_once_and_their_references_lead_somewhere(
+    document: Any,
+) -> None:
     named = [one["operationId"] for path in document["paths"].values() for one in path.values()]
     assert len(set(named)) == len(named)
 
@@ -80,7 +82,9 @@ def _references(node: Any) -> list[str]:
     if isinstance(node, dict):
         own = [node["$ref"]] if "$ref" in node else []
         return own + [found for value in node.values() for found in _references(value)]
-    return [found for value in node for found in _references(value)] if isinstance(node, list) else []
+    return (
+        [found for value in node for found in _references(value)] if isinstance(node, list) else []
+    )
 
 
 async def test_path_parameters_are_those_of_the_path(document: Any) -> None:
@@ -102,7 +106,9 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
         ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     }  # fmt: skip
     for path, methods in document["paths"].items():
-        for method in set(methods) - {method for method, public_path in public if public_path == path}:
+        for method in set(methods) - {
+            method for method, public_path in public if public_path == path
+        }:
             await anybody.ask(method.upper(), path.replace("{id}", "x"), expect=401)
 
 

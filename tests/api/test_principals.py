@@ -45,11 +45,15 @@ class Door:
     async def disable(self, database: db.Database) -> None:
         async with database.transaction() as tx:
             user = await users.get(tx, self.user.domain_uuid, self.user.username)
-            await users.update(tx, self.user.domain_uuid, msgspec.structs.replace(user, enabled=False))
+            await users.update(
+                tx, self.user.domain_uuid, msgspec.structs.replace(user, enabled=False)
+            )
 
 
 @pytest.fixture
-async def door(database: db.Database, tenants: Tenants, seal: Seal, domain: directory.Domain) -> Door:
+async def door(
+    database: db.Database, tenants: Tenants, seal: Seal, domain: directory.Domain
+) -> Door:
     async with database.transaction() as tx:
         user = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
     return Door(tenants, seal, user)
@@ -89,7 +93,9 @@ async def test_a_change_in_the_domain_is_looked_at_anew(door: Door) -> None:
     assert await door.is_asking_the_database()
 
 
-async def test_a_change_while_it_is_looked_up_is_not_missed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_while_it_is_looked_up_is_not_missed(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     door.principals.listening()
     find = users.principal
 
@@ -103,7 +109,9 @@ async def test_a_change_while_it_is_looked_up_is_not_missed(door: Door, monkeypa
     assert await door.is_asking_the_database()
 
 
-def test_attempts_end_at_their_limit_and_begin_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_end_at_their_limit_and_begin_again_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     attempts = Attempts(3)

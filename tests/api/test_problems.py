@@ -27,7 +27,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
         ("DELETE", "/v1/event", 405, "METHOD_NOT_ALLOWED"),
     ],
 )
-async def test_what_is_not_there(anybody: Client, *, method: str, path: str, status: int, code: str) -> None:
+async def test_what_is_not_there(
+    anybody: Client, *, method: str, path: str, status: int, code: str
+) -> None:
     answer = await anybody.ask(method, path, expect=status)
 
     assert {"status", "error", "message"} == set(answer.json)
@@ -50,11 +52,20 @@ async def test_a_wrong_method_is_told_the_right_ones(anybody: Client) -> None:
         (b"<x/>", "application/xml", 415, "UNSUPPORTED_MEDIA_TYPE"),
         (b"x" * 70_000, "application/json", 413, "TOO_LARGE"),
         (b'"\\ud800"', "application/json", 400, "BAD_REQUEST"),
-        (b'\xef\xbb\xbf{"username": "foo", "password": "x"}', "application/json", 401, "WRONG_CREDENTIALS"),
+        (
+            b'\xef\xbb\xbf{"username": "foo", "password": "x"}',
+            "application/json",
+            401,
+            "WRONG_CREDENTIALS",
+        ),
     ],
 )
-async def test_what_cannot_be_read(anybody: Client, *, data: bytes, kind: str, status: int, code: str) -> None:
-    answer = await anybody.ask("POST", "/v1/auth", data=data, headers={"Content-Type": kind}, expect=status)
+async def test_what_cannot_be_read(
+    anybody: Client, *, data: bytes, kind: str, status: int, code: str
+) -> None:
+    answer = await anybody.ask(
+        "POST", "/v1/auth", data=data, headers={"Content-Type": kind}, expect=status
+    )
 
     assert answer.json["error"] == code
 
@@ -102,7 +113,9 @@ async def test_reasons_are_translated_too(anybody: Client, tenant: Tenant) -> No
         (f"/v1/event/{ids.new()}/resend", {"state": "x"}, "state: not one of the known values"),
     ],
 )
-async def test_a_wrong_type_is_told_in_words(client: Client, path: str, body: dict[str, object], reason: str) -> None:
+async def test_a_wrong_type_is_told_in_words(
+    client: Client, path: str, body: dict[str, object], reason: str
+) -> None:
     answer = await client.post(path, body, expect=422)
 
     assert answer.json["message"] == reason
@@ -114,11 +127,17 @@ def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
 
     assert answer.status_code == 500
     assert b"hunter2" not in msgspec.json.encode(answer.content)
-    assert answer.content == {"status": "fail", "error": "ERROR", "message": "Something went wrong."}
+    assert answer.content == {
+        "status": "fail",
+        "error": "ERROR",
+        "message": "Something went wrong.",
+    }
 
 
 def test_what_is_away_is_503_and_says_when_to_come_again() -> None:
-    answer = problems.answer(RequestFactory().get("/v1/cdr"), errors.Unavailable("The database went away."))
+    answer = problems.answer(
+        RequestFactory().get("/v1/cdr"), errors.Unavailable("The database went away.")
+    )
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
@@ -140,8 +159,14 @@ def test_codes_are_all_different() -> None:
 
 
 def test_every_code_is_documented_with_its_status() -> None:
-    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| ([0-9]+|-) \|", DOCS.read_text("utf-8"), re.MULTILINE))
-    known = {kind.code: str(kind.status) for kind in problems.kinds() if not issubclass(kind, errors.SetupError)}
+    documented = dict(
+        re.findall(r"^\| `([A-Z_]+)` \| ([0-9]+|-) \|", DOCS.read_text("utf-8"), re.MULTILINE)
+    )
+    known = {
+        kind.code: str(kind.status)
+        for kind in problems.kinds()
+        if not issubclass(kind, errors.SetupError)
+    }
 
     assert documented == known
 
@@ -149,7 +174,9 @@ def test_every_code_is_documented_with_its_status() -> None:
 def test_every_reason_that_is_translated_is_given_somewhere() -> None:
     """Else the English has changed, and nobody sees the Vietnamese any more."""
     root = Path(problems.__file__).parents[1]
-    sources = "".join(path.read_text("utf-8") for path in root.rglob("*.py") if path.name != "vietnamese.py")
+    sources = "".join(
+        path.read_text("utf-8") for path in root.rglob("*.py") if path.name != "vietnamese.py"
+    )
     sources = re.sub(r"\{[^{}\n]*\}", "{}", sources).replace(r"\1", "{}")
 
     for english in vietnamese.REASONS:
@@ -157,11 +184,17 @@ def test_every_reason_that_is_translated_is_given_somewhere() -> None:
 
 
 def test_every_reason_that_the_api_gives_is_translated() -> None:
-    given = {reason for room in ("api", "engine", "webhooks", "sandbox", "pbx") for reason in reasons(room)}
+    given = {
+        reason
+        for room in ("api", "engine", "webhooks", "sandbox", "pbx")
+        for reason in reasons(room)
+    }
 
     assert {"is required", "at most {} times", "The recording was lost."} <= given
     assert {
-        reason for reason in given if vietnamese.reason(reason.replace("{}", "7")) == reason.replace("{}", "7")
+        reason
+        for reason in given
+        if vietnamese.reason(reason.replace("{}", "7")) == reason.replace("{}", "7")
     } == set()
 
 
@@ -170,7 +203,11 @@ def reasons(room: str) -> Iterator[str]:
     kinds = {kind.__name__ for kind in problems.kinds()} - {"SetupError", "NotFound"}
     for path in Path(problems.__file__).parents[1].joinpath(room).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in kinds and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).rpartition(".")[2] in kinds
+                and node.args
+            ):
                 yield from text_of(node.args[0])
 
 
@@ -179,7 +216,10 @@ def text_of(node: ast.expr) -> Iterator[str]:
         case ast.Constant(value=str(text)):
             yield text
         case ast.JoinedStr(values=parts):
-            yield "".join("".join(text_of(part)) if isinstance(part, ast.Constant) else "{}" for part in parts)
+            yield "".join(
+                "".join(text_of(part)) if isinstance(part, ast.Constant) else "{}"
+                for part in parts
+            )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +227,10 @@ def text_of(node: ast.expr) -> Iterator[str]:
     [
         ("at most 64 characters", "nhiều nhất 64 ký tự"),
         ("at most 3600", "nhiều nhất là 3600"),
-        ("one of local, inbound, outbound is needed", "phải là một trong: local, inbound, outbound"),
+        (
+            "one of local, inbound, outbound is needed",
+            "phải là một trong: local, inbound, outbound",
+        ),
         ("something new {}", "something new {}"),
     ],
 )
@@ -206,13 +249,18 @@ async def told(url: str, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "request_line", ["GET /v1/click2call?src_cid_name=Trần HTTP/1.1", "BREW /v1/cdr HTTP/1.1", "\x16\x03\x01"]
+    "request_line",
+    ["GET /v1/click2call?src_cid_name=Trần HTTP/1.1", "BREW /v1/cdr HTTP/1.1", "\x16\x03\x01"],
 )
 async def test_what_is_no_http_is_told_in_the_same_shape(url: str, request_line: str) -> None:
-    head, _, body = (await told(url, f"{request_line}\r\nHost: x\r\n\r\n".encode())).partition(b"\r\n\r\n")
+    head, _, body = (await told(url, f"{request_line}\r\nHost: x\r\n\r\n".encode())).partition(
+        b"\r\n\r\n"
+    )
 
     assert head.startswith(b"HTTP/1.1 400 ")
-    assert {"content-type: application/json", "connection: close"} <= set(head.decode().splitlines())
+    assert {"content-type: application/json", "connection: close"} <= set(
+        head.decode().splitlines()
+    )
     assert f"content-length: {len(body)}" in head.decode()
     assert msgspec.json.decode(body)["error"] == "BAD_REQUEST"
 

@@ -23,14 +23,18 @@ class Shelf:
     def __init__(self, database: db.Database, folder: Path, tenant: Tenant) -> None:
         self._database, self._folder, self._domain = database, folder, tenant.domain.domain_uuid
 
-    async def put(self, status: str = "ready", sound: bytes | None = SOUND, name: str = "") -> cdr.Cdr:
+    async def put(
+        self, status: str = "ready", sound: bytes | None = SOUND, name: str = ""
+    ) -> cdr.Cdr:
         """A call whose recording is in that state."""
         token = str(ids.new())
         name = name or f"2021/{token[-12:]}-call.wav"
         if sound is not None:
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(sound)
-        call = record(self._domain, recording_status=status, recording_token=token, recording_file=name)
+        call = record(
+            self._domain, recording_status=status, recording_token=token, recording_file=name
+        )
         async with self._database.transaction() as tx:
             await cdrs.insert_many(tx, [call])
         return call
@@ -45,7 +49,9 @@ def path_of(call: cdr.Cdr) -> str:
     return f"/recordings/{call.recording_token}"
 
 
-async def test_it_plays_from_the_cdrs_url_without_a_token(anybody: Client, client: Client, shelf: Shelf) -> None:
+async def test_it_plays_from_the_cdrs_url_without_a_token(
+    anybody: Client, client: Client, shelf: Shelf
+) -> None:
     call = await shelf.put()
     url = (await client.get(f"/v1/cdr/{call.cdr_uuid}")).json["recording_url"]
 
@@ -86,7 +92,9 @@ END = len(SOUND) - 1
         ("bytes=300000-900000", 300_000, 900_000),
     ],
 )
-async def test_a_range(anybody: Client, shelf: Shelf, *, asked: str, first: int, last: int) -> None:
+async def test_a_range(
+    anybody: Client, shelf: Shelf, *, asked: str, first: int, last: int
+) -> None:
     answer = await anybody.get(path_of(await shelf.put()), headers={"Range": asked}, expect=206)
 
     assert answer.body == SOUND[first : last + 1]
@@ -102,8 +110,12 @@ async def test_a_range_beyond_the_end(anybody: Client, shelf: Shelf, asked: str)
     assert answer.json["error"] == "RANGE_NOT_SATISFIABLE"
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-9,20-29", "seconds=0-9", "bytes=9-0", "bytes=-", "Bytes=-", "bytes=a-b"])
-async def test_what_is_no_single_range_gets_the_whole(anybody: Client, shelf: Shelf, asked: str) -> None:
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-9,20-29", "seconds=0-9", "bytes=9-0", "bytes=-", "Bytes=-", "bytes=a-b"]
+)
+async def test_what_is_no_single_range_gets_the_whole(
+    anybody: Client, shelf: Shelf, asked: str
+) -> None:
     assert (await anybody.get(path_of(await shelf.put()), headers={"Range": asked})).body == SOUND
 
 
@@ -112,23 +124,31 @@ async def test_a_range_of_some_other_version_gets_the_whole(anybody: Client, she
     assert (await anybody.get(path_of(await shelf.put()), headers=headers)).body == SOUND
 
 
-async def test_while_it_is_written_one_is_asked_to_come_again(anybody: Client, shelf: Shelf) -> None:
+async def test_while_it_is_written_one_is_asked_to_come_again(
+    anybody: Client, shelf: Shelf
+) -> None:
     answer = await anybody.get(path_of(await shelf.put("pending")), expect=202)
 
     assert int(answer.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize(
-    ("status", "sound"), [("deleted", SOUND), ("failed", SOUND), ("ready", None)], ids=["deleted", "failed", "lost"]
+    ("status", "sound"),
+    [("deleted", SOUND), ("failed", SOUND), ("ready", None)],
+    ids=["deleted", "failed", "lost"],
 )
-async def test_what_is_gone_says_why(anybody: Client, shelf: Shelf, status: str, sound: bytes | None) -> None:
+async def test_what_is_gone_says_why(
+    anybody: Client, shelf: Shelf, status: str, sound: bytes | None
+) -> None:
     answer = await anybody.get(path_of(await shelf.put(status, sound)), expect=410)
 
     assert answer.json["error"] == "GONE"
     assert ("deleted" if status == "deleted" else "lost") in answer.json["message"]
 
 
-async def test_an_admin_deletes_it(anybody: Client, client: Client, shelf: Shelf, database: db.Database) -> None:
+async def test_an_admin_deletes_it(
+    anybody: Client, client: Client, shelf: Shelf, database: db.Database
+) -> None:
     call = await shelf.put()
     for _ in range(2):  # a repeat is harmless
         assert (await client.ask("DELETE", path_of(call) + ".wav")).json == {"deleted": True}
@@ -137,7 +157,9 @@ async def test_an_admin_deletes_it(anybody: Client, client: Client, shelf: Shelf
     record = (await client.get(f"/v1/cdr/{call.cdr_uuid}")).json
     assert (record["recording_url"], record["recording_status"]) == ("", "deleted")
     async with database.connection() as tx:
-        assert call.recording_file in {one.recording_file for one in await recordings.left_over(tx)}
+        assert call.recording_file in {
+            one.recording_file for one in await recordings.left_over(tx)
+        }
 
 
 async def test_who_may_not_deletes_nothing(
@@ -145,7 +167,9 @@ async def test_who_may_not_deletes_nothing(
 ) -> None:
     call = await shelf.put()
     async with database.transaction() as tx:
-        account = await users.insert(tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="user")
+        account = await users.insert(
+            tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="user"
+        )
     granted = (await anybody.post("/v1/auth/token", {"api_key": account.api_key})).json["data"]
     agent = Client(anybody._session, granted["token"])
 
@@ -176,9 +200,19 @@ def traversals(token: str, file: str) -> list[str]:
         "~",
     )
     slashes = ("%2f", "%252f", "%5c", "\\", "%c0%af", "%e2%88%95", "%2f%2f", "%00%2f")
-    targets = ("etc%2fpasswd", "secret", "proc%2fself%2fenviron", file.replace("/", "%2f"), f"{token}.wav")
+    targets = (
+        "etc%2fpasswd",
+        "secret",
+        "proc%2fself%2fenviron",
+        file.replace("/", "%2f"),
+        f"{token}.wav",
+    )
     return [
-        f"{(up + slash) * depth}{target}" for up in ups for slash in slashes for depth in (1, 6) for target in targets
+        f"{(up + slash) * depth}{target}"
+        for up in ups
+        for slash in slashes
+        for depth in (1, 6)
+        for target in targets
     ]
 
 
@@ -191,7 +225,8 @@ async def test_no_way_of_writing_a_path_gets_anything(
     assert len(forms) > 500
     answers = set()
     for number, form in enumerate(forms):
-        whom = {"X-Forwarded-For": f"198.51.100.{number // 50}"}  # sixty misses a minute, and an address is refused
+        # sixty misses a minute, and an address is refused
+        whom = {"X-Forwarded-For": f"198.51.100.{number // 50}"}
         path = URL(f"/recordings/{form}", encoded=True)
         answer = await anybody.ask("GET", path, expect=None, headers=whom)  # type: ignore[arg-type]
         answers.add((answer.status, answer.body))
@@ -231,12 +266,19 @@ async def test_guessing_ends_after_sixty(deps: api.Deps, shelf: Shelf) -> None:
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
-async def test_no_file_outside_the_folder_is_ever_sent(anybody: Client, shelf: Shelf, deps: api.Deps) -> None:
+async def test_no_file_outside_the_folder_is_ever_sent(
+    anybody: Client, shelf: Shelf, deps: api.Deps
+) -> None:
     """Even if the database says so."""
     secret = deps.recordings.parent / f"{ids.new()}.txt"
     secret.write_text("secret")
     try:
         for name in (f"../{secret.name}", str(secret), "."):
-            assert b"secret" not in (await anybody.get(path_of(await shelf.put("ready", None, name)), expect=410)).body
+            assert (
+                b"secret"
+                not in (
+                    await anybody.get(path_of(await shelf.put("ready", None, name)), expect=410)
+                ).body
+            )
     finally:
         secret.unlink()

@@ -23,37 +23,62 @@ async def hotline(database: db.Database, seal: Seal, tenant: Tenant) -> str:
     ("body", "asked"),
     [
         ({}, ("19001919", "answers", 3600)),
-        ({"hotline": "1900 1919", "customer": "hangs_up", "talk_s": 5}, ("19001919", "hangs_up", 5)),
+        (
+            {"hotline": "1900 1919", "customer": "hangs_up", "talk_s": 5},
+            ("19001919", "hangs_up", 5),
+        ),
         ({"customer": "0911222333"}, ("19001919", "0911222333", 3600)),
     ],
 )
 async def test_a_customer_calls(
-    tenant: Tenant, hotline: str, customers: Customers, body: dict[str, Any], asked: tuple[str, str, int]
+    tenant: Tenant,
+    hotline: str,
+    customers: Customers,
+    body: dict[str, Any],
+    asked: tuple[str, str, int],
 ) -> None:
     answer = await tenant.client.post("/v1/sandbox/inbound", body)
 
-    assert answer.json == {"status": "success", "from_number": "0900000001", "to_number": "19001919"}
+    assert answer.json == {
+        "status": "success",
+        "from_number": "0900000001",
+        "to_number": "19001919",
+    }
     assert customers.calls[-1] == asked
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({"hotline": "18001818"}, "hotline"), ({"customer": "nobody"}, "customer"), ({"talk_s": 0}, "talk_s")],
+    [
+        ({"hotline": "18001818"}, "hotline"),
+        ({"customer": "nobody"}, "customer"),
+        ({"talk_s": 0}, "talk_s"),
+    ],
 )
-async def test_what_is_wrong_is_named(tenant: Tenant, hotline: str, body: dict[str, Any], field: str) -> None:
-    assert (await tenant.client.post("/v1/sandbox/inbound", body, expect=422)).json["field"] == field
+async def test_what_is_wrong_is_named(
+    tenant: Tenant, hotline: str, body: dict[str, Any], field: str
+) -> None:
+    assert (await tenant.client.post("/v1/sandbox/inbound", body, expect=422)).json[
+        "field"
+    ] == field
 
 
 async def test_anothers_hotline_is_not_called(client: Client, customers: Customers) -> None:
     before = len(customers.calls)
     for body in ({}, {"hotline": "19001919"}):
-        assert (await client.post("/v1/sandbox/inbound", body, expect=422)).json["field"] == "hotline"
+        assert (await client.post("/v1/sandbox/inbound", body, expect=422)).json[
+            "field"
+        ] == "hotline"
     assert len(customers.calls) == before
 
 
-async def test_only_admins_may(tenant: Tenant, database: db.Database, seal: Seal, hotline: str) -> None:
+async def test_only_admins_may(
+    tenant: Tenant, database: db.Database, seal: Seal, hotline: str
+) -> None:
     async with database.transaction() as tx:
-        account = await users.insert(tx, tenant.domain.domain_uuid, seal, "agent", PASSWORD, level="user")
+        account = await users.insert(
+            tx, tenant.domain.domain_uuid, seal, "agent", PASSWORD, level="user"
+        )
     granted = await tenant.client.post("/v1/auth/token", {"api_key": account.api_key})
     agent = Client(tenant.client._session, granted.json["data"]["token"])
 

@@ -1,6 +1,8 @@
-"""The second wall holds alone: every statement of every operation, asked on behalf of another domain, finds nothing.
+"""The second wall holds alone: every statement of every operation, asked on behalf of another
+domain, finds nothing.
 
-That is what would happen if the first wall had a hole, so that an operation asked for another domain's things.
+That is what would happen if the first wall had a hole, so that an operation asked for another
+domain's things.
 """
 
 import re
@@ -24,12 +26,15 @@ from tongdai.store.pulse import Pulse
 from tongdai.store.tenants import Tenants
 
 READ = {"users", "domains", "cdrs", "cdr_ids", "cdr_days", "subscriptions", "commands", "hotlines"}
-PUBLIC = "FROM cdrs WHERE recording_token = $1"  # a recording is heard by who has its URL, also in a proof of more
+# a recording is heard by who has its URL, also in a proof of more
+PUBLIC = "FROM cdrs WHERE recording_token = $1"
 VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
 
 
 class Burglar:
-    """A connection, or a statement of one, whose every question is asked by a stranger first. `found`: by its owner."""
+    """A connection, or a statement of one, whose every question is asked by a stranger first.
+    `found`: by its owner.
+    """
 
     def __init__(self, real: Any, stranger: Any, found: set[str], sql: str = "") -> None:
         self._real, self._stranger, self._found, self._sql = real, stranger, found, sql
@@ -51,7 +56,10 @@ class Burglar:
 
     async def prepare(self, sql: str, **options: Any) -> "Burglar":
         return Burglar(
-            await self._real.prepare(sql, **options), await self._stranger.prepare(sql, **options), self._found, sql
+            await self._real.prepare(sql, **options),
+            await self._stranger.prepare(sql, **options),
+            self._found,
+            sql,
         )
 
 
@@ -79,7 +87,9 @@ def is_nothing(result: Any) -> bool:
 
 
 class Burgled(Tenants):
-    """The tenants' connections, each with a stranger at the door: of a domain that is there, and not the asker's."""
+    """The tenants' connections, each with a stranger at the door: of a domain that is there, and
+    not the asker's.
+    """
 
     def __init__(self, real: Tenants, stranger: UUID) -> None:
         self._real, self._stranger, self.pulse = real, stranger, real.pulse
@@ -87,12 +97,18 @@ class Burgled(Tenants):
 
     @asynccontextmanager
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[Any]:
-        async with self._real.connection(domain_uuid) as tx, self._real.connection(self._stranger) as stranger:
+        async with (
+            self._real.connection(domain_uuid) as tx,
+            self._real.connection(self._stranger) as stranger,
+        ):
             yield Burglar(tx, stranger, self.found)
 
     @asynccontextmanager
     async def transaction(self, domain_uuid: UUID) -> AsyncIterator[Any]:
-        async with self._real.transaction(domain_uuid) as tx, self._real.connection(self._stranger) as stranger:
+        async with (
+            self._real.transaction(domain_uuid) as tx,
+            self._real.connection(self._stranger) as stranger,
+        ):
             yield Burglar(tx, stranger, self.found)
 
 
@@ -149,7 +165,8 @@ async def test_no_statement_of_any_operation_shows_a_stranger_anything(
             document = await (await session.get("/schema/openapi.json")).json()
             for (method, path), proof in ROWS.items():
                 own, other = [
-                    await furnish(database, seal, deps, await move_in(database, seal, session)) for _ in range(2)
+                    await furnish(database, seal, deps, await move_in(database, seal, session))
+                    for _ in range(2)
                 ]
                 overheard.asked.clear()
                 await proof(own, other, database)

@@ -1,9 +1,11 @@
-"""An Asterisk as its ARI speaks, on loopback: a real WebSocket server with the answers that Asterisk 22 gives to what
-we ask; anything else that is asked fails the test. Calls happen in it by script, whether anybody listens or not: the
-channels change, the journal tells, and who listens gets the events.
+"""An Asterisk as its ARI speaks, on loopback: a real WebSocket server with the answers that
+Asterisk 22 gives to what we ask; anything else that is asked fails the test. Calls happen in it by
+script, whether anybody listens or not: the channels change, the journal tells, and who listens
+gets the events.
 
-`recordings` are what really went over the socket between `tongdai up` and Asterisk 22.10.1, with SIPp as phones and
-carrier, and what Asterisk wrote into its journal meanwhile; only the domain's and the trunk's names were made the same.
+`recordings` are what really went over the socket between `tongdai up` and Asterisk 22.10.1, with
+SIPp as phones and carrier, and what Asterisk wrote into its journal meanwhile; only the domain's
+and the trunk's names were made the same.
 """
 
 import asyncio
@@ -34,7 +36,8 @@ _OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Ast
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}|(?<=-)1[0-9]{9}(?![.0-9])"
 )
 
-_THEIRS = re.compile(r"[0-9a-f]{12}8[0-9a-f]{3}a[0-9a-f]{15}")  # the calls' ids that Asterisk's dialplan makes
+# the calls' ids that Asterisk's dialplan makes
+_THEIRS = re.compile(r"[0-9a-f]{12}8[0-9a-f]{3}a[0-9a-f]{15}")
 
 _SHOWN = {"yes": "true", "no": "false"}  # what was told, as it is shown
 
@@ -61,11 +64,17 @@ class Recording(msgspec.Struct, frozen=True):
         return [frame for frame in self.frames if "type" in frame]
 
 
-def recording(name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: datetime | None = None) -> Recording:
-    """The recording as if it had been that domain's and trunk's; and begun in that second, as calls of their own."""
+def recording(
+    name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: datetime | None = None
+) -> Recording:
+    """The recording as if it had been that domain's and trunk's; and begun in that second, as
+    calls of their own.
+    """
     text = (RECORDINGS / f"{name}.json").read_text().replace(DOMAIN, domain).replace(TRUNK, trunk)
     if began:
-        first = datetime.fromisoformat(msgspec.json.decode(text, type=Recording).events[0]["timestamp"])
+        first = datetime.fromisoformat(
+            msgspec.json.decode(text, type=Recording).events[0]["timestamp"]
+        )
         text = _THEIRS.sub(_fresh(), text)
         text = _moved(text, timedelta(seconds=int(began.timestamp()) - int(first.timestamp())))
     return msgspec.json.decode(text, type=Recording)
@@ -73,7 +82,9 @@ def recording(name: str, domain: str = DOMAIN, trunk: str = TRUNK, *, began: dat
 
 def _fresh() -> Callable[[re.Match[str]], str]:
     """For each id another one of the same kind."""
-    fresh: defaultdict[str, str] = defaultdict(lambda: re.sub(r"(.{12}).(...).", r"\g<1>8\g<2>a", uuid4().hex))
+    fresh: defaultdict[str, str] = defaultdict(
+        lambda: re.sub(r"(.{12}).(...).", r"\g<1>8\g<2>a", uuid4().hex)
+    )
     return lambda found: fresh[found[0]]
 
 
@@ -89,7 +100,9 @@ def _moved(text: str, by: timedelta) -> str:
 
 
 class FakeAsterisk:
-    """`objects` is what was provisioned, `asked` all requests in order, `contacts` phones by endpoint."""
+    """`objects` is what was provisioned, `asked` all requests in order, `contacts` phones by
+    endpoint.
+    """
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
@@ -124,7 +137,9 @@ class FakeAsterisk:
     # --- what the test does
 
     async def expect(self, what: str, **query: str) -> Request:
-        """A request of that method and URI (a regular expression), with at least that query; each is expected once."""
+        """A request of that method and URI (a regular expression), with at least that query; each
+        is expected once.
+        """
 
         def found() -> Request | None:
             for index, asked in enumerate(self.asked):
@@ -145,7 +160,9 @@ class FakeAsterisk:
     async def send(self, event: Json | bytes) -> None:
         """Who listens gets it; when nobody does it is lost, as with Asterisk."""
         if self._socket is not None:
-            await self._socket.send_str((event if isinstance(event, bytes) else msgspec.json.encode(event)).decode())
+            await self._socket.send_str(
+                (event if isinstance(event, bytes) else msgspec.json.encode(event)).decode()
+            )
 
     async def hear(self) -> None:
         """A controller is connected, and has asked all that it asks before it listens."""
@@ -171,7 +188,13 @@ class FakeAsterisk:
     # --- calls that happen in it
 
     async def arrives(
-        self, endpoint: str, dialled: str, *, caller: str = "0909000111", call: str = "", to: str = ""
+        self,
+        endpoint: str,
+        dialled: str,
+        *,
+        caller: str = "0909000111",
+        call: str = "",
+        to: str = "",
     ) -> str:
         """A call from a trunk (its UUID) or a phone ("101@domain") is in Stasis. Its channel."""
         via = "phone" if "@" in endpoint else "trunk"
@@ -181,8 +204,12 @@ class FakeAsterisk:
             channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
         return str(channel["id"])
 
-    def arrives_unattended(self, endpoint: str, dialled: str, *, caller: str = "0909000111") -> str:
-        """A call comes, and as nobody decides about it the dialplan goes on by itself. Its channel."""
+    def arrives_unattended(
+        self, endpoint: str, dialled: str, *, caller: str = "0909000111"
+    ) -> str:
+        """A call comes, and as nobody decides about it the dialplan goes on by itself. Its
+        channel.
+        """
         channel = self._begins(endpoint, dialled, caller)
         channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
         return str(channel["id"])
@@ -201,9 +228,28 @@ class FakeAsterisk:
     async def registers(self, endpoint: str, *addresses: str) -> None:
         """The endpoint's phones are these now; none: the last has signed off."""
         self.contacts[endpoint] = "&".join(f"PJSIP/{endpoint}/{address}" for address in addresses)
-        about = {"endpoint": {"technology": "PJSIP", "resource": endpoint, "state": "online", "channel_ids": []}}
-        info = {"uri": "sip:101@192.0.2.7", "contact_status": "NonQualified", "aor": endpoint, "roundtrip_usec": "0"}
-        await self.send({"type": "ContactStatusChange", "timestamp": _stamp(self.now), **about, "contact_info": info})
+        about = {
+            "endpoint": {
+                "technology": "PJSIP",
+                "resource": endpoint,
+                "state": "online",
+                "channel_ids": [],
+            }
+        }
+        info = {
+            "uri": "sip:101@192.0.2.7",
+            "contact_status": "NonQualified",
+            "aor": endpoint,
+            "roundtrip_usec": "0",
+        }
+        await self.send(
+            {
+                "type": "ContactStatusChange",
+                "timestamp": _stamp(self.now),
+                **about,
+                "contact_info": info,
+            }
+        )
 
     async def rings(self, caller: str, endpoint: str, *, answers: bool = False) -> str:
         """Dial() has made the endpoint ring. Its channel."""
@@ -237,30 +283,57 @@ class FakeAsterisk:
 
     def sends_on(self, by: str, transferee: str, dialled: str) -> None:
         """A phone sent its peer on (REFER): only the journal tells."""
-        extra = {"extension": dialled, "context": "transfer", "transferee_channel_uniqueid": transferee}
+        extra = {
+            "extension": dialled,
+            "context": "transfer",
+            "transferee_channel_uniqueid": transferee,
+        }
         self._write("BLINDTRANSFER", self.channels[by], extra)
 
     async def hangs_up(self, channel: str, cause: int = 16, tech_cause: int = 0) -> None:
         """The party does; its channel is gone."""
         at = self.channels[channel]
-        await self.send({"type": "ChannelHangupRequest", "timestamp": _stamp(self.now), "channel": at, "cause": cause})
+        await self.send(
+            {
+                "type": "ChannelHangupRequest",
+                "timestamp": _stamp(self.now),
+                "channel": at,
+                "cause": cause,
+            }
+        )
         await self.ends(channel, cause, tech_cause, by=at["name"])
 
-    async def ends(self, channel: str, cause: int = 16, tech_cause: int = 0, *, by: str = "") -> None:
+    async def ends(
+        self, channel: str, cause: int = 16, tech_cause: int = 0, *, by: str = ""
+    ) -> None:
         """The channel is gone, whyever."""
         at = self.channels.pop(channel)
         extra = {"hangupcause": cause, "hangupsource": by, "dialstatus": ""}
         self._write("HANGUP", at, extra)
-        event = {"type": "ChannelDestroyed", "timestamp": _stamp(self.now), "channel": at, "cause": cause}
+        event = {
+            "type": "ChannelDestroyed",
+            "timestamp": _stamp(self.now),
+            "channel": at,
+            "cause": cause,
+        }
         await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
 
     def ends_untold(self, channel: str, cause: int = 16) -> None:
         """The channel is gone, and only the journal tells."""
-        self._write("HANGUP", self.channels.pop(channel), {"hangupcause": cause, "hangupsource": "", "dialstatus": ""})
+        self._write(
+            "HANGUP",
+            self.channels.pop(channel),
+            {"hangupcause": cause, "hangupsource": "", "dialstatus": ""},
+        )
 
     def transfer(self, by: str, *, transferee: str, target: str) -> None:
-        """A phone joined the two parties it talked to (REFER with Replaces): only the journal tells."""
-        extra = {"transferee_channel_uniqueid": transferee, "transfer_target_channel_uniqueid": target}
+        """A phone joined the two parties it talked to (REFER with Replaces): only the journal
+        tells.
+        """
+        extra = {
+            "transferee_channel_uniqueid": transferee,
+            "transfer_target_channel_uniqueid": target,
+        }
         self._write("ATTENDEDTRANSFER", self.channels[by], extra)
 
     def pass_unheard(self, recording: Recording) -> None:
@@ -269,9 +342,11 @@ class FakeAsterisk:
             self._append(entry)
 
     async def play(self, recording: Recording, quiet: Callable[[], Awaitable[object]]) -> None:
-        """It goes as recorded: events come, and where we asked something we must ask the same again.
+        """It goes as recorded: events come, and where we asked something we must ask the same
+        again.
 
-        `quiet` returns when all that was sent has been taken in; where time passed in the recording it is waited for.
+        `quiet` returns when all that was sent has been taken in; where time passed in the
+        recording it is waited for.
         """
         self._played, journal, last = asyncio.Queue(), list(recording.journal), ""
         names: dict[str, str] = {}
@@ -299,7 +374,10 @@ class FakeAsterisk:
         was, now = (_OURS.findall(msgspec.json.encode(each).decode()) for each in (wanted, asked))
         assert len(was) == len(now), (asked, wanted)
         names.update(zip(was, now, strict=True))
-        assert asked == msgspec.convert(_renamed(msgspec.to_builtins(wanted), names), Request), (asked, wanted)
+        assert asked == msgspec.convert(_renamed(msgspec.to_builtins(wanted), names), Request), (
+            asked,
+            wanted,
+        )
         answer.set_result((frame["status"], _renamed(frame.get("answer"), names)))
 
     # --- the server
@@ -334,7 +412,11 @@ class FakeAsterisk:
         if not self.is_answering:
             return
         status, answer = await self._answer(asked)
-        response = {"type": "RESTResponse", "request_id": frame["request_id"], "status_code": status}
+        response = {
+            "type": "RESTResponse",
+            "request_id": frame["request_id"],
+            "status_code": status,
+        }
         if answer is not None:
             response["message_body"] = msgspec.json.encode(answer).decode()
         await socket.send_json(response)
@@ -357,9 +439,22 @@ class FakeAsterisk:
                 return 200, {"system": system, "status": {"startup_time": _stamp(self.started_at)}}
             case "POST", ["events", "user", "echo"]:
                 if self.is_echoing:
-                    await self.send({"type": "ChannelUserevent", "eventname": "echo", "timestamp": _stamp(self.now)})
+                    await self.send(
+                        {
+                            "type": "ChannelUserevent",
+                            "eventname": "echo",
+                            "timestamp": _stamp(self.now),
+                        }
+                    )
                 return 204, None
-            case "PUT" | "DELETE" | "GET", ["asterisk", "config", "dynamic", "res_pjsip", kind, name]:
+            case "PUT" | "DELETE" | "GET", [
+                "asterisk",
+                "config",
+                "dynamic",
+                "res_pjsip",
+                kind,
+                name,
+            ]:
                 return self._provision(method, (kind, name), asked.body)
             case "GET", ["channels"]:
                 return 200, list(self.channels.values())
@@ -375,15 +470,24 @@ class FakeAsterisk:
         if method == "GET":
             if (known := self.objects.get(key)) is None:
                 return 404, {"message": "Object not found"}
-            return 200, [{"attribute": name, "value": _SHOWN.get(value, value)} for name, value in known.items()]
+            return 200, [
+                {"attribute": name, "value": _SHOWN.get(value, value)}
+                for name, value in known.items()
+            ]
         if method == "DELETE":
-            return (204, None) if self.objects.pop(key, None) else (404, {"message": "Object not found"})
+            return (
+                (204, None)
+                if self.objects.pop(key, None)
+                else (404, {"message": "Object not found"})
+            )
         self.objects[key] = {field["attribute"]: field["value"] for field in body["fields"]}
         if key[0] == "acl":  # made, and not shown
             return 500, {"error": "Allocation failed"}
         return 200, body["fields"]
 
-    async def _channels(self, method: str, channel: str, rest: list[str], asked: Request) -> tuple[int, Any]:  # noqa: PLR0911
+    async def _channels(  # noqa: PLR0911
+        self, method: str, channel: str, rest: list[str], asked: Request
+    ) -> tuple[int, Any]:
         known = self.channels.get(channel)
         match method, rest:
             case "POST", []:
@@ -415,7 +519,8 @@ class FakeAsterisk:
         """What only a channel in Stasis takes."""
         if channel["dialplan"]["app_name"] != "Stasis":
             if what == "record":
-                channel["dialplan"] = {"app_name": "Stasis", "app_data": ""}  # who listens in gets there a moment later
+                # who listens in gets there a moment later
+                channel["dialplan"] = {"app_name": "Stasis", "app_data": ""}
             return 409, {"message": "Channel not in Stasis application"}
         if what == "continue":
             channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
@@ -438,18 +543,28 @@ class FakeAsterisk:
             "channelvars": {"TD_CALL_ID": call},
         }
         self.channels[str(channel["id"])] = channel
-        self._write("CHAN_START", channel | {"channelvars": {"TD_CALL_ID": ""}})  # it gets its call a moment later
+        # it gets its call a moment later
+        self._write("CHAN_START", channel | {"channelvars": {"TD_CALL_ID": ""}})
         return channel
 
     async def _enters(self, channel: Json, *args: str) -> None:
         channel["dialplan"] = {"app_name": "Stasis", "app_data": ",".join(("tongdai", *args))}
-        await self.send({"type": "StasisStart", "timestamp": _stamp(self.now), "args": args, "channel": channel})
+        await self.send(
+            {
+                "type": "StasisStart",
+                "timestamp": _stamp(self.now),
+                "args": args,
+                "channel": channel,
+            }
+        )
 
     async def _dial(self, peer: Json, dialstatus: str, caller: str) -> None:
         event = {"type": "Dial", "timestamp": _stamp(self.now), "dialstatus": dialstatus}
         await self.send({**event, "peer": peer, "caller": self.channels[caller]})
 
-    def _write(self, eventtype: str, channel: Json, extra: Json | None = None, **more: str) -> None:
+    def _write(
+        self, eventtype: str, channel: Json, extra: Json | None = None, **more: str
+    ) -> None:
         entry = {
             "eventtype": eventtype,
             "eventtime": f"{self.now.timestamp():.6f}",
@@ -467,14 +582,18 @@ class FakeAsterisk:
 
 @asynccontextmanager
 async def running(journal: Path) -> AsyncIterator[FakeAsterisk]:
-    """It listens on a free port of loopback; at the end nothing may have been asked that it does not know."""
+    """It listens on a free port of loopback; at the end nothing may have been asked that it does
+    not know.
+    """
     fake = FakeAsterisk(journal)
     application = web.Application()
     application.router.add_get("/ari/events", fake.listen)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    fake.address = msgspec.structs.replace(fake.address, url=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    fake.address = msgspec.structs.replace(
+        fake.address, url=f"http://127.0.0.1:{runner.addresses[0][1]}"
+    )
     try:
         yield fake
     finally:

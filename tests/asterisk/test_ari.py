@@ -1,4 +1,6 @@
-"""The one WebSocket: requests find their answers, nothing that comes ends the reader, and its death is told to all."""
+"""The one WebSocket: requests find their answers, nothing that comes ends the reader, and its
+death is told to all.
+"""
 
 import ast
 import asyncio
@@ -37,10 +39,17 @@ async def connect(asterisk: FakeAsterisk) -> ari.Link:
 
 
 def answer(request_id: int, status: int = 200, body: str = "") -> dict[str, Any]:
-    return {"type": "RESTResponse", "request_id": str(request_id), "status_code": status, "message_body": body}
+    return {
+        "type": "RESTResponse",
+        "request_id": str(request_id),
+        "status_code": status,
+        "message_body": body,
+    }
 
 
-async def ask(link: ari.Link, asterisk: FakeAsterisk, *uris: str) -> list[asyncio.Task[ari.Response]]:
+async def ask(
+    link: ari.Link, asterisk: FakeAsterisk, *uris: str
+) -> list[asyncio.Task[ari.Response]]:
     """Requests under way, which Asterisk has."""
     before = len(asterisk.asked)
     tasks = [asyncio.create_task(link.request("GET", uri)) for uri in uris]
@@ -51,14 +60,18 @@ async def ask(link: ari.Link, asterisk: FakeAsterisk, *uris: str) -> list[asynci
 async def test_a_request_arrives_as_it_is_asked(asterisk: FakeAsterisk) -> None:
     link = await connect(asterisk)
     body = {"fields": [{"attribute": "context", "value": '"điện" \r\n'}]}
-    answered = await link.request("PUT", "asterisk/config/dynamic/res_pjsip/endpoint/101@a.vn", {"q": "a&b"}, body)
+    answered = await link.request(
+        "PUT", "asterisk/config/dynamic/res_pjsip/endpoint/101@a.vn", {"q": "a&b"}, body
+    )
     assert (answered.status_code, answered.is_ok, answered.json()) == (200, True, body["fields"])
     what = "PUT asterisk/config/dynamic/res_pjsip/endpoint/101@a.vn"
     assert asterisk.asked == [fake.Request(what, {"q": "a&b"}, body)]
     await link.close()
 
 
-async def test_requests_arrive_in_the_order_they_were_made(link: ari.Link, asterisk: FakeAsterisk) -> None:
+async def test_requests_arrive_in_the_order_they_were_made(
+    link: ari.Link, asterisk: FakeAsterisk
+) -> None:
     tasks = await ask(link, asterisk, *map(str, range(50)))
     assert [asked.what for asked in asterisk.asked] == [f"GET {number}" for number in range(50)]
     for number in range(1, 51):
@@ -66,7 +79,9 @@ async def test_requests_arrive_in_the_order_they_were_made(link: ari.Link, aster
     await asyncio.gather(*tasks)
 
 
-async def test_answers_out_of_order_find_their_requests(link: ari.Link, asterisk: FakeAsterisk) -> None:
+async def test_answers_out_of_order_find_their_requests(
+    link: ari.Link, asterisk: FakeAsterisk
+) -> None:
     tasks = await ask(link, asterisk, "one", "two", "three")
     for number in (3, 1, 2):
         await asterisk.send(answer(number, 200 + number, f'"{number}"'))
@@ -77,7 +92,9 @@ async def test_answers_out_of_order_find_their_requests(link: ari.Link, asterisk
     ]
 
 
-async def test_answers_that_nobody_waits_for_change_nothing(link: ari.Link, asterisk: FakeAsterisk) -> None:
+async def test_answers_that_nobody_waits_for_change_nothing(
+    link: ari.Link, asterisk: FakeAsterisk
+) -> None:
     tasks = await ask(link, asterisk, "one")
     for number in (7, 1, 1):
         await asterisk.send(answer(number, 404))
@@ -117,7 +134,9 @@ async def test_events_come_in_order_and_frames_that_make_no_sense_are_left_out(
     assert [await anext(events), await anext(events)] == [("One", sent[1]), ("Two", sent[-1])]
 
 
-async def test_a_lost_link_fails_all_that_waits_and_ends_the_events(link: ari.Link, asterisk: FakeAsterisk) -> None:
+async def test_a_lost_link_fails_all_that_waits_and_ends_the_events(
+    link: ari.Link, asterisk: FakeAsterisk
+) -> None:
     tasks = await ask(link, asterisk, "one", "two")
     await asterisk.send({"type": "Last"})
     await asterisk.lose_link()
@@ -159,25 +178,39 @@ async def test_nobody_there_is_a_switch_that_is_down() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(errors.SwitchDown, match="ARI at http"):
-            await ari.connect(f"http://127.0.0.1:{closed.getsockname()[1]}", "tongdai", "x", "tongdai")
+            await ari.connect(
+                f"http://127.0.0.1:{closed.getsockname()[1]}", "tongdai", "x", "tongdai"
+            )
 
 
-async def test_a_handshake_that_hangs_is_a_switch_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_handshake_that_hangs_is_a_switch_that_is_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ari, "HANDSHAKE_S", 0.05)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         with pytest.raises(errors.SwitchDown):
-            await ari.connect(f"http://127.0.0.1:{deaf.getsockname()[1]}", "tongdai", "x", "tongdai")
+            await ari.connect(
+                f"http://127.0.0.1:{deaf.getsockname()[1]}", "tongdai", "x", "tongdai"
+            )
 
 
 def test_nothing_subscribes_to_everything() -> None:
-    """Closing such a connection can deadlock Asterisk 22. Comments and docstrings may speak of it."""
+    """Closing such a connection can deadlock Asterisk 22. Comments and docstrings may speak of
+    it.
+    """
     source = Path(ari.__file__).parents[1]
     for file in source.rglob("*.py"):
         tree = ast.parse(file.read_text())
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
-            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+            is_text = (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in said
+            )
             assert not is_text or "subscribeall" not in str(ast.literal_eval(node)).lower(), file
-            assert not isinstance(node, ast.keyword) or (node.arg or "").lower() != "subscribeall", file
+            assert (
+                not isinstance(node, ast.keyword) or (node.arg or "").lower() != "subscribeall"
+            ), file

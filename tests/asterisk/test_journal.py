@@ -1,4 +1,6 @@
-"""The journal is read whole, once and in order, whatever crashes and rotation left of it; and says what ARI says."""
+"""The journal is read whole, once and in order, whatever crashes and rotation left of it; and says
+what ARI says.
+"""
 
 import os
 from collections.abc import Callable
@@ -23,8 +25,15 @@ NAMES = sorted(path.stem for path in fake.RECORDINGS.glob("*.json"))
 
 def line(number: int, **changes: str) -> bytes:
     """An entry as Asterisk writes it, known by its number."""
-    fields = {"eventtype": "ANSWER", "eventtime": f"1795442152.{number:06d}", "uniqueid": str(number)}
-    return msgspec.json.encode(fields | {"channame": "PJSIP/x-1", "accountcode": CALL.hex} | changes) + b"\n"
+    fields = {
+        "eventtype": "ANSWER",
+        "eventtime": f"1795442152.{number:06d}",
+        "uniqueid": str(number),
+    }
+    return (
+        msgspec.json.encode(fields | {"channame": "PJSIP/x-1", "accountcode": CALL.hex} | changes)
+        + b"\n"
+    )
 
 
 def read_all(path: Path, place: Place) -> tuple[list[int], Place]:
@@ -83,11 +92,15 @@ def test_a_line_half_written_is_read_when_it_is_whole(path: Path) -> None:
 
 
 def test_a_line_torn_by_a_crash_costs_itself_alone(path: Path) -> None:
-    append(path, line(1) + line(2)[:30] + line(3) + b"\0" * 50 + line(4) + b"\xff\xfe\n\n" + line(5))
+    append(
+        path, line(1) + line(2)[:30] + line(3) + b"\0" * 50 + line(4) + b"\xff\xfe\n\n" + line(5)
+    )
     assert read_all(path, Place())[0] == [1, 3, 4, 5]
 
 
-@pytest.mark.parametrize("odd", [b"{}\n", b"[]\n", b'"eventtype"\n', line(9, eventtime="soon"), line(9)[:-3] + b"\n"])
+@pytest.mark.parametrize(
+    "odd", [b"{}\n", b"[]\n", b'"eventtype"\n', line(9, eventtime="soon"), line(9)[:-3] + b"\n"]
+)
 def test_a_line_that_is_no_entry_is_left_out(path: Path, odd: bytes) -> None:
     append(path, line(1) + odd + line(2))
     assert read_all(path, Place())[0] == [1, 2]
@@ -102,7 +115,9 @@ def test_a_long_journal_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyP
     assert read_all(path, Place()) == (list(range(100)), journal.end(path))
 
 
-def test_what_is_longer_than_any_line_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_longer_than_any_line_is_passed_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(journal, "CHUNK", 1000)
     append(path, line(1) + b"\0" * 5000 + b"\n" + line(2))
     assert read_all(path, Place()) == ([1, 2], journal.end(path))
@@ -186,15 +201,20 @@ def test_however_it_is_written_and_rotated_every_entry_is_read_once(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_journal_says_what_ari_says(name: str) -> None:
-    """All ends with their causes, all beginnings and answers, and who hung up: except a phone's refusal, which ARI
-    calls a hang-up too.
+    """All ends with their causes, all beginnings and answers, and who hung up: except a phone's
+    refusal, which ARI calls a hang-up too.
     """
     recording = fake.recording(name)
     by_ari = [heard for event in recording.events if (heard := by_event(event))]
-    entries = journal.attributed([msgspec.convert(entry, Entry, strict=False) for entry in recording.journal])
+    entries = journal.attributed(
+        [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
+    )
     by_journal = [meant for entry in entries for meant in journal.signals(entry)]
-    if name == "semi_attended_transfer":  # a party took another's channel: whose it is now, they say differently
-        by_ari, by_journal = ([(CALL, signal) for _, signal in meant] for meant in (by_ari, by_journal))
+    # a party took another's channel: whose it is now, they say differently
+    if name == "semi_attended_transfer":
+        by_ari, by_journal = (
+            [(CALL, signal) for _, signal in meant] for meant in (by_ari, by_journal)
+        )
     assert told(by_journal, "LegHungUp") == told(by_ari, "LegHungUp")
     assert told(by_journal, "LegDialed", "LegAnswered") >= told(by_ari, "LegDialed", "LegAnswered")
     assert told(by_journal, "HangupAsked") <= told(by_ari, "HangupAsked")
@@ -215,16 +235,24 @@ def told(meant: list[tuple[UUID, Signal]], *kinds: str) -> set[tuple[object, ...
     return said
 
 
-@pytest.mark.parametrize(("name", "is_answered"), [("attended_transfer", True), ("semi_attended_transfer", False)])
+@pytest.mark.parametrize(
+    ("name", "is_answered"), [("attended_transfer", True), ("semi_attended_transfer", False)]
+)
 def test_an_attended_transfer(name: str, is_answered: bool) -> None:
-    """The customer (first channel) is handed to 102 (fourth), or, while that still rings, to where 101 (third) was."""
+    """The customer (first channel) is handed to 102 (fourth), or, while that still rings, to where
+    101 (third) was.
+    """
     recording = fake.recording(name)
     entries = [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
     channels = list(dict.fromkeys(entry.uniqueid for entry in entries))
     (happened,) = [happened for entry in entries if (happened := journal.transfer(entry))]
     assert happened.transferee == channels[0]
     assert happened.target == channels[3 if is_answered else 2]
-    assert all(journal.transfer(entry) is None for entry in entries if entry.eventtype != "ATTENDEDTRANSFER")
+    assert all(
+        journal.transfer(entry) is None
+        for entry in entries
+        if entry.eventtype != "ATTENDEDTRANSFER"
+    )
 
 
 An: TypeAlias = Callable[..., Entry]
@@ -234,7 +262,12 @@ An: TypeAlias = Callable[..., Entry]
 def an() -> An:
     def entry(eventtype: str, accountcode: str = CALL.hex, **extra: object) -> Entry:
         return Entry(
-            eventtype, 1795442152.5, "c1", "PJSIP/101@a.vn-1", accountcode, msgspec.json.encode(extra).decode()
+            eventtype,
+            1795442152.5,
+            "c1",
+            "PJSIP/101@a.vn-1",
+            accountcode,
+            msgspec.json.encode(extra).decode(),
         )
 
     return entry
@@ -264,8 +297,17 @@ def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
 
 
 FIELDS = ("eventtype", "eventtime", "uniqueid", "channame", "accountcode", "eventextra")
-TYPES = st.sampled_from(["CHAN_START", "ANSWER", "HANGUP", "ATTENDEDTRANSFER"]) | st.text(max_size=5)
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.just(CALL.hex)
+TYPES = st.sampled_from(["CHAN_START", "ANSWER", "HANGUP", "ATTENDEDTRANSFER"]) | st.text(
+    max_size=5
+)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=40)
+    | st.just(CALL.hex)
+)
 LINES = st.binary(max_size=80) | st.tuples(
     TYPES, st.dictionaries(st.sampled_from(FIELDS[1:]), VALUES | st.lists(VALUES, max_size=2))
 ).map(lambda one: msgspec.json.encode({"eventtype": one[0]} | one[1]))
@@ -288,7 +330,9 @@ def test_whatever_stands_in_it_is_read_or_passed_over(
 
 @pytest.mark.parametrize("lines", [0, 1, 10, 5_000])
 def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
-    """Wherever it lies, no entry of that moment or later is missed, and little is read before it."""
+    """Wherever it lies, no entry of that moment or later is missed, and little is read before
+    it.
+    """
     path = tmp_path / "journal.jsonl"
     text = b'{"eventtype":"HANGUP","eventtime":"%.6f","uniqueid":"c%d","channame":"PJSIP/101@a.vn-1"}\n'
     path.write_bytes(b"".join(text % (1_795_442_000 + number, number) for number in range(lines)))

@@ -64,7 +64,9 @@ time.sleep(600)
 
 @pytest.fixture(scope="session")
 async def root() -> packages.Root:
-    return await asyncio.to_thread(packages.asterisk, packages.default_cache(), lambda _text, _done, _total: None)
+    return await asyncio.to_thread(
+        packages.asterisk, packages.default_cache(), lambda _text, _done, _total: None
+    )
 
 
 @pytest.fixture
@@ -92,7 +94,13 @@ def a_spec(root: packages.Root, folder: Path) -> node.Spec:
     (conf / "pjsip.conf").write_text(PJSIP)
     (conf / "extensions.conf").write_text(EXTENSIONS)
     rtp = free_port()
-    return node.Spec(root=root, folder=folder, conf=conf, sip=f"127.0.0.1:{free_port()}", rtp=(rtp + rtp % 2, rtp + 21))
+    return node.Spec(
+        root=root,
+        folder=folder,
+        conf=conf,
+        sip=f"127.0.0.1:{free_port()}",
+        rtp=(rtp + rtp % 2, rtp + 21),
+    )
 
 
 def free_port() -> int:
@@ -124,7 +132,9 @@ async def ari(running: node.Node, method: str, path: str, body: object = None) -
 
 async def push(running: node.Node, kind: str, name: str, **fields: str) -> None:
     attributes = [{"attribute": field, "value": value} for field, value in fields.items()]
-    await ari(running, "PUT", f"asterisk/config/dynamic/res_pjsip/{kind}/{name}", {"fields": attributes})
+    await ari(
+        running, "PUT", f"asterisk/config/dynamic/res_pjsip/{kind}/{name}", {"fields": attributes}
+    )
 
 
 async def journal(running: node.Node, until: str) -> list[dict[str, str]]:
@@ -142,14 +152,18 @@ def log(running: node.Node) -> str:
     return (running.folder / "log" / "messages").read_text()
 
 
-async def test_it_starts_without_a_complaint_and_stops_without_a_trace(start: Start, spec: node.Spec) -> None:
+async def test_it_starts_without_a_complaint_and_stops_without_a_trace(
+    start: Start, spec: node.Spec
+) -> None:
     running = await start(spec)
     assert not running.adopted
     modules = await ari(running, "GET", "asterisk/modules")
     named = re.findall(r"^load = (\S+)", (node.COMMON / "modules.conf").read_text(), re.MULTILINE)
     assert len(named) > 100
     assert {module["name"] for module in modules if module["status"] == "Running"} >= set(named)
-    assert [line for line in log(running).splitlines() if "ERROR" in line or "WARNING" in line] == []
+    assert [
+        line for line in log(running).splitlines() if "ERROR" in line or "WARNING" in line
+    ] == []
     await running.stop()
     assert process.find(running.pid, str(spec.folder / "etc" / "asterisk.conf")) is None
     with pytest.raises(aiohttp.ClientError):
@@ -158,13 +172,19 @@ async def test_it_starts_without_a_complaint_and_stops_without_a_trace(start: St
 
 async def test_every_kind_of_object_is_pushed_over_ari(start: Start, spec: node.Spec) -> None:
     running = await start(spec)
-    await push(running, "auth", "101@a.test", auth_type="userpass", username="101", password="secret")
+    await push(
+        running, "auth", "101@a.test", auth_type="userpass", username="101", password="secret"
+    )
     await push(running, "aor", "101@a.test", max_contacts="5")
-    await push(running, "endpoint", "101@a.test", aors="101@a.test", auth="101@a.test", context="answers")
+    await push(
+        running, "endpoint", "101@a.test", aors="101@a.test", auth="101@a.test", context="answers"
+    )
     await push(running, "endpoint", "trunk", context="answers")
     await push(running, "identify", "trunk", endpoint="trunk", match="192.0.2.7")
     await push(running, "domain_alias", "alias.test", domain="a.test")
-    await push(running, "registration", "trunk", server_uri="sip:192.0.2.7", client_uri="sip:us@192.0.2.7")
+    await push(
+        running, "registration", "trunk", server_uri="sip:192.0.2.7", client_uri="sip:us@192.0.2.7"
+    )
     shown = await running.console("pjsip show endpoint trunk")
     assert "192.0.2.7/32" in shown
     await ari(running, "DELETE", "asterisk/config/dynamic/res_pjsip/endpoint/trunk")
@@ -178,8 +198,23 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
         tasks = [starting.create_task(start(spec)) for spec in specs]
     one, other = (task.result() for task in tasks)
     await push(one, "aor", "other", contact=f"sip:100@{specs[1].sip}")
-    await push(one, "endpoint", "other", aors="other", context="answers", disallow="all", allow="ulaw", tenantid="a")
-    call = {"endpoint": "PJSIP/other", "context": "answers", "extension": "100", "priority": 1, "callerId": '"<é" <7>'}
+    await push(
+        one,
+        "endpoint",
+        "other",
+        aors="other",
+        context="answers",
+        disallow="all",
+        allow="ulaw",
+        tenantid="a",
+    )
+    call = {
+        "endpoint": "PJSIP/other",
+        "context": "answers",
+        "extension": "100",
+        "priority": 1,
+        "callerId": '"<é" <7>',
+    }
     channel = await ari(one, "POST", "channels", call)
     await journal(one, until="ANSWER")
     assert len(await ari(other, "GET", "channels")) == 1
@@ -190,26 +225,36 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
     assert (hangup["uniqueid"], hangup["tenantid"]) == (channel["id"], "a")
     assert msgspec.json.decode(hangup["eventextra"])["hangupcause"] == 16
     assert float(events[0]["eventtime"]) <= float(hangup["eventtime"])
-    assert re.fullmatch(r"one-\d+\.\d+", channel["id"]), "the system's name keeps ids of several apart"
+    assert re.fullmatch(r"one-\d+\.\d+", channel["id"]), (
+        "the system's name keeps ids of several apart"
+    )
 
 
 @pytest.mark.parametrize("caller", [b"%0A%7B%7D", b"%FF%FE", b"a%09b", b"%22%5C", b"%E1%BA%BF"])
-async def test_no_caller_can_write_into_the_journal(start: Start, spec: node.Spec, caller: bytes) -> None:
+async def test_no_caller_can_write_into_the_journal(
+    start: Start, spec: node.Spec, caller: bytes
+) -> None:
     running = await start(spec)
     host, _, port = spec.sip.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
-        phone.sendto(INVITE % {b"from": caller, b"port": phone.getsockname()[1]}, (host, int(port)))
+        phone.sendto(
+            INVITE % {b"from": caller, b"port": phone.getsockname()[1]}, (host, int(port))
+        )
         events = await journal(running, until="ANSWER")
     assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER"]
 
 
-async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(start: Start, spec: node.Spec) -> None:
+async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(
+    start: Start, spec: node.Spec
+) -> None:
     running = await start(spec)
     host, _, port = spec.sip.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
-        phone.sendto(INVITE % {b"from": b"101", b"port": phone.getsockname()[1]}, (host, int(port)))
+        phone.sendto(
+            INVITE % {b"from": b"101", b"port": phone.getsockname()[1]}, (host, int(port))
+        )
         written = await journal(running, until="ANSWER")
         place = journals.Place(running.journal.stat().st_ino, 0)
         housekeeping.rotate(running.journal, 1 << 20)
@@ -222,7 +267,9 @@ async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(start: Start, 
     assert told == ["CHAN_START", "ANSWER", "HANGUP"]
 
 
-async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, spec: node.Spec) -> None:
+async def test_it_outlives_a_killed_controller_and_is_taken_over(
+    start: Start, spec: node.Spec
+) -> None:
     controller = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STARTER, msgspec.json.encode(spec, enc_hook=str).decode()),
         stdout=subprocess.PIPE,
@@ -238,7 +285,9 @@ async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, s
     assert "'200'" in await running.console("dialplan show new")
 
 
-async def test_one_that_runs_with_other_addresses_is_replaced(start: Start, spec: node.Spec) -> None:
+async def test_one_that_runs_with_other_addresses_is_replaced(
+    start: Start, spec: node.Spec
+) -> None:
     first = await start(spec)
     second = await start(msgspec.structs.replace(spec, sip=f"127.0.0.1:{free_port()}"))
     assert not second.adopted
@@ -271,7 +320,9 @@ async def test_a_start_that_fails_shows_the_end_of_the_log(spec: node.Spec) -> N
         await node.start(spec)
 
 
-async def test_a_path_too_long_for_a_socket(start: Start, root: packages.Root, tmp_path: Path) -> None:
+async def test_a_path_too_long_for_a_socket(
+    start: Start, root: packages.Root, tmp_path: Path
+) -> None:
     (deep := tmp_path / ("long" * 30)).mkdir()
     running = await start(a_spec(root, deep / "switch"))
     assert "System uptime" in await running.console("core show uptime")
@@ -280,7 +331,9 @@ async def test_a_path_too_long_for_a_socket(start: Start, root: packages.Root, t
 async def test_passwords_are_for_the_owner_alone(start: Start, spec: node.Spec) -> None:
     running = await start(spec)
     holding = [
-        path for path in spec.folder.rglob("*") if path.is_file() and running.password in path.read_text("latin-1")
+        path
+        for path in spec.folder.rglob("*")
+        if path.is_file() and running.password in path.read_text("latin-1")
     ]
     assert {path.name for path in holding} == {"ari.conf", "node.json"}
     assert all(path.stat().st_mode & 0o077 == 0 for path in holding)

@@ -55,15 +55,22 @@ def test_the_archive_is_read_from_sources_of_both_formats(tmp_path: Path) -> Non
     (tmp_path / "a.list").write_text(LIST)
     (tmp_path / "b.sources").write_text(SOURCES)
     options = ["-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={tmp_path}"]
-    read = subprocess.run(["apt-get", *options, *packages.TARGETS], check=True, capture_output=True, text=True).stdout
-    assert packages.archives(read) == ["http://mirror.example/debian/", "http://other.example/packages/"]
+    read = subprocess.run(
+        ["apt-get", *options, *packages.TARGETS], check=True, capture_output=True, text=True
+    ).stdout
+    assert packages.archives(read) == [
+        "http://mirror.example/debian/",
+        "http://other.example/packages/",
+    ]
 
 
 def test_no_archive_of_debian_among_the_sources() -> None:
     assert packages.archives("http://fourth.example/ubuntu/ noble main\n") == []
 
 
-def test_the_cache_is_where_the_user_keeps_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_is_where_the_user_keeps_caches(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert packages.default_cache() == tmp_path / "tongdai"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
@@ -79,7 +86,9 @@ def test_two_at_once_fetch_once_and_the_program_runs(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: packages.fetch(["hello"], tmp_path, progress), range(2))
     assert first == second
-    said = subprocess.run(first.command("hello"), check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        first.command("hello"), check=True, capture_output=True, text=True
+    ).stdout
     assert said == "Hello, world!\n"
     assert first.loader, "it runs with the C library it came with"
     assert sum(1 for text, done, _ in told if (text, done) == ("unpacking hello", 0)) == 1
@@ -110,7 +119,11 @@ def test_one_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_what_no_suite_has_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, accept: Callable[[str], bool], why: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    accept: Callable[[str], bool],
+    why: str,
 ) -> None:
     monkeypatch.setattr(packages, "SUITES", ("testing",))
     with pytest.raises(errors.SetupError, match=why):
@@ -152,8 +165,12 @@ def test_a_given_asterisk_is_taken_or_told_why_not(tmp_path: Path) -> None:
         packages.asterisk(tmp_path, quiet, tmp_path / "nowhere")
 
 
-def test_every_place_that_was_looked_at_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_place_that_was_looked_at_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(packages, "SUITES", ())
     monkeypatch.setattr(packages, "SYSTEM", tmp_path)
-    with pytest.raises(errors.SetupError, match=r"(?s)22\.10\.1 or a later 22\.x.*From Debian's.*From this system"):
+    with pytest.raises(
+        errors.SetupError, match=r"(?s)22\.10\.1 or a later 22\.x.*From Debian's.*From this system"
+    ):
         packages.asterisk(tmp_path, quiet)

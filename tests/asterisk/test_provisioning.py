@@ -1,4 +1,6 @@
-"""Which PJSIP objects a phone and each kind of trunk are, and what must be told when they change."""
+"""Which PJSIP objects a phone and each kind of trunk are, and what must be told when they
+change.
+"""
 
 import re
 from typing import Any
@@ -8,15 +10,33 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tongdai.asterisk import provisioning
-from tongdai.asterisk.provisioning import KINDS, Carrier, Inside, Landing, Objects, Phone, WayOut, changes, objects
+from tongdai.asterisk.provisioning import (
+    KINDS,
+    Carrier,
+    Inside,
+    Landing,
+    Objects,
+    Phone,
+    WayOut,
+    changes,
+    objects,
+)
 
 PHONE = Phone("a.vn", "101", "Nguyễn Văn An", "0123456789abcdef0123456789abcdef", "f" * 64)
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
 
 
 def carrier(auth: str, **changes: Any) -> Carrier:
-    fields = {"host": "sip.carrier.vn", "transport": "udp", "addresses": (), "username": "", "password": ""}
-    return Carrier(trunk=TRUNK, auth=auth, **(fields | {"from_user": "", "from_domain": ""} | changes))
+    fields = {
+        "host": "sip.carrier.vn",
+        "transport": "udp",
+        "addresses": (),
+        "username": "",
+        "password": "",
+    }
+    return Carrier(
+        trunk=TRUNK, auth=auth, **(fields | {"from_user": "", "from_domain": ""} | changes)
+    )
 
 
 def of(*carriers: Carrier) -> Objects:
@@ -52,17 +72,23 @@ def test_no_password_is_told_in_clear() -> None:
 
 
 def test_addresses_that_stand_for_a_domain() -> None:
-    assert objects([], [], {"192.0.2.1": "a.vn"}) == {("domain_alias", "192.0.2.1"): {"domain": "a.vn"}}
+    assert objects([], [], {"192.0.2.1": "a.vn"}) == {
+        ("domain_alias", "192.0.2.1"): {"domain": "a.vn"}
+    }
 
 
 def test_whom_a_hotline_reaches_while_nobody_decides() -> None:
-    landing = Landing(TRUNK, frozenset({"0899888999", "84899888999"}), "a.vn", ("101", "102"), is_recorded=True)
+    landing = Landing(
+        TRUNK, frozenset({"0899888999", "84899888999"}), "a.vn", ("101", "102"), is_recorded=True
+    )
     told = "dial-recorded:${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},60,"
     assert objects([], [], {}, [landing]) == {
         ("domain_alias", f"{TRUNK}.0899888999"): {"domain": told},
         ("domain_alias", f"{TRUNK}.84899888999"): {"domain": told},
     }
-    (fields,) = objects([], [], {}, [replace(landing, numbers=frozenset({"19001919"}), is_recorded=False)]).values()
+    (fields,) = objects(
+        [], [], {}, [replace(landing, numbers=frozenset({"19001919"}), is_recorded=False)]
+    ).values()
     assert fields["domain"].startswith("dial:")
 
 
@@ -70,7 +96,10 @@ def test_of_many_whom_a_hotline_reaches_some_ring() -> None:
     """Asterisk evaluates no longer a text."""
     many = tuple(str(number) for number in range(1000, 1100))
     (fields,) = objects(
-        [], [], {}, [Landing(TRUNK, frozenset({"19001919"}), "a" * 200 + ".vn", many, is_recorded=False)]
+        [],
+        [],
+        {},
+        [Landing(TRUNK, frozenset({"19001919"}), "a" * 200 + ".vn", many, is_recorded=False)],
     ).values()
     assert len(fields["domain"]) < 4000
 
@@ -86,8 +115,18 @@ def test_whom_a_group_reaches_while_nobody_decides() -> None:
 
 
 def test_how_calls_leave_while_nobody_decides() -> None:
-    way = WayOut("a.vn", "", TRUNK, "+84899888999", "+84", ("01900",), 0, 2, 100, 30, is_recorded=True)
-    own = replace(way, extension="101", hotline="19001919", lead="0", closed=("",), frozen_until=9, is_recorded=False)
+    way = WayOut(
+        "a.vn", "", TRUNK, "+84899888999", "+84", ("01900",), 0, 2, 100, 30, is_recorded=True
+    )
+    own = replace(
+        way,
+        extension="101",
+        hotline="19001919",
+        lead="0",
+        closed=("",),
+        frozen_until=9,
+        is_recorded=False,
+    )
     assert objects([], [], {}, [way, own, replace(own, extension="102", closed=())]) == {
         ("domain_alias", "out@a.vn"): {
             "domain": f"{TRUNK},+84899888999,b(record^s^1),+84,^(01900),0,2,100,30",
@@ -113,8 +152,17 @@ def test_a_trunk_by_address() -> None:
 
 
 def test_a_trunk_by_digest() -> None:
-    found = of(carrier("digest", username="we", password="pw", from_user="19001919", from_domain="carrier.vn"))
-    assert list(found) == [("auth", TRUNK), ("aor", TRUNK), ("endpoint", TRUNK), ("identify", TRUNK)]
+    found = of(
+        carrier(
+            "digest", username="we", password="pw", from_user="19001919", from_domain="carrier.vn"
+        )
+    )
+    assert list(found) == [
+        ("auth", TRUNK),
+        ("aor", TRUNK),
+        ("endpoint", TRUNK),
+        ("identify", TRUNK),
+    ]
     assert found["auth", TRUNK] == {"auth_type": "digest", "username": "we", "password": "pw"}
     endpoint = found["endpoint", TRUNK]
     assert endpoint["outbound_auth"] == TRUNK, "it asks us, not we it"
@@ -124,7 +172,11 @@ def test_a_trunk_by_digest() -> None:
 
 def test_a_trunk_that_may_call_from_anywhere_proves_who_it_is() -> None:
     found = of(carrier("digest", username="we", login="branch-7", password="pw"))
-    assert found["auth", "branch-7@Tongdai"] == {"auth_type": "digest", "username": "branch-7", "password": "pw"}
+    assert found["auth", "branch-7@Tongdai"] == {
+        "auth_type": "digest",
+        "username": "branch-7",
+        "password": "pw",
+    }
     endpoint = found["endpoint", "branch-7@Tongdai"]
     assert endpoint["auth"] == "branch-7@Tongdai"
     assert endpoint["identify_by"] == "auth_username", "not by what it claims in From"
@@ -144,7 +196,9 @@ def test_a_trunk_by_registration() -> None:
     assert registration["client_uri"] == "sip:we@sip.carrier.vn"
     assert registration["contact_user"] == "we"
     assert registration["outbound_auth"] == TRUNK
-    assert (registration["line"], registration["endpoint"]) == ("yes", TRUNK), "so that its calls are known as its own"
+    assert (registration["line"], registration["endpoint"]) == ("yes", TRUNK), (
+        "so that its calls are known as its own"
+    )
 
 
 def test_the_domain_that_a_carrier_wants_is_what_we_register_with() -> None:
@@ -154,8 +208,16 @@ def test_the_domain_that_a_carrier_wants_is_what_we_register_with() -> None:
 
 
 def test_calls_come_from_the_host_where_no_addresses_are_given() -> None:
-    hosts = {"192.0.2.7": "192.0.2.7", "192.0.2.7:5080": "192.0.2.7", "sip.carrier.vn:5061": "sip.carrier.vn"}
-    ipv6 = {"[2001:db8::7]": "2001:db8::7", "[2001:db8::7]:5080": "2001:db8::7", "2001:db8::7": "2001:db8::7"}
+    hosts = {
+        "192.0.2.7": "192.0.2.7",
+        "192.0.2.7:5080": "192.0.2.7",
+        "sip.carrier.vn:5061": "sip.carrier.vn",
+    }
+    ipv6 = {
+        "[2001:db8::7]": "2001:db8::7",
+        "[2001:db8::7]:5080": "2001:db8::7",
+        "2001:db8::7": "2001:db8::7",
+    }
     for host, address in (hosts | ipv6).items():
         assert of(carrier("ip", host=host))["identify", TRUNK]["match"] == address, host
 
@@ -191,7 +253,9 @@ def test_a_trunk_that_no_longer_registers() -> None:
 
 
 @given(st.data())
-def test_what_is_pushed_over_another_says_every_field_that_the_other_had(data: st.DataObject) -> None:
+def test_what_is_pushed_over_another_says_every_field_that_the_other_had(
+    data: st.DataObject,
+) -> None:
     """A push changes what is there: a field left out would stay as it was."""
     before, after = data.draw(WANTED), data.draw(WANTED)
     for key in before.keys() & after.keys():
@@ -208,24 +272,38 @@ PHONES = st.builds(
 )
 HOSTS = st.sampled_from(["192.0.2.7", "carrier.vn"])
 CARRIERS = st.builds(carrier, st.just("ip"), host=HOSTS) | st.builds(
-    carrier, st.sampled_from(["digest", "registration"]), username=st.just("we"), password=st.just("pw"), host=HOSTS
+    carrier,
+    st.sampled_from(["digest", "registration"]),
+    username=st.just("we"),
+    password=st.just("pw"),
+    host=HOSTS,
 )
-WANTED = st.builds(objects, st.lists(PHONES, max_size=3), st.lists(CARRIERS, max_size=1), st.just({}))
+WANTED = st.builds(
+    objects, st.lists(PHONES, max_size=3), st.lists(CARRIERS, max_size=1), st.just({})
+)
 
 
 @given(WANTED, WANTED)
-def test_told_its_changes_the_switch_knows_what_is_wanted(before: Objects, wanted: Objects) -> None:
+def test_told_its_changes_the_switch_knows_what_is_wanted(
+    before: Objects, wanted: Objects
+) -> None:
     pushed, gone = changes(before, wanted)
     known = before | pushed
     for key in gone:
         assert not any(known.get((kind, key[1]), {}).get(field) for kind, field in USERS[key[0]])
         del known[key]
     assert known == wanted
-    assert [KINDS.index(kind) for kind, _ in gone] == sorted((KINDS.index(kind) for kind, _ in gone), reverse=True)
+    assert [KINDS.index(kind) for kind, _ in gone] == sorted(
+        (KINDS.index(kind) for kind, _ in gone), reverse=True
+    )
 
 
 USERS = {  # what may refer to an object of the kind: other kinds' fields
-    "auth": [("registration", "outbound_auth"), ("endpoint", "outbound_auth"), ("endpoint", "auth")],
+    "auth": [
+        ("registration", "outbound_auth"),
+        ("endpoint", "outbound_auth"),
+        ("endpoint", "auth"),
+    ],
     "aor": [("endpoint", "aors")],
     "endpoint": [("identify", "endpoint"), ("registration", "endpoint")],
     "identify": [],
@@ -236,7 +314,12 @@ USERS = {  # what may refer to an object of the kind: other kinds' fields
 def test_sip_over_tls_only_where_it_is_wanted() -> None:
     assert provisioning.tls_transport("", "cert.pem", "key.pem") == ""
     text = provisioning.tls_transport("0.0.0.0:5061", "cert.pem", "key.pem")
-    for line in ("protocol = tls", "bind = 0.0.0.0:5061", "cert_file = cert.pem", "priv_key_file = key.pem"):
+    for line in (
+        "protocol = tls",
+        "bind = 0.0.0.0:5061",
+        "cert_file = cert.pem",
+        "priv_key_file = key.pem",
+    ):
         assert line in text.splitlines()
 
 
@@ -251,7 +334,11 @@ def test_who_claims_an_extension_that_there_is_not_is_asked_as_one_is() -> None:
     header, _, pattern = found["identify", "nobody@a.vn"]["match_header"].partition(": ")
     regex = re.compile(pattern[1:-1])
     assert header == "From"
-    for claimed in ("<sip:199@a.vn>;tag=1", '"Alice" <sips:19@a.vn:5061;transport=tls>', "sip:199:pw@192.0.2.1"):
+    for claimed in (
+        "<sip:199@a.vn>;tag=1",
+        '"Alice" <sips:19@a.vn:5061;transport=tls>',
+        "sip:199:pw@192.0.2.1",
+    ):
         assert regex.search(claimed), claimed
     for other in (
         "<sip:199@b.vn>",

@@ -1,4 +1,6 @@
-"""From the parts that Asterisk wrote to one file that plays: joined, repaired, waited for, and nothing left behind."""
+"""From the parts that Asterisk wrote to one file that plays: joined, repaired, waited for, and
+nothing left behind.
+"""
 
 import asyncio
 import os
@@ -53,7 +55,9 @@ def played(path: Path) -> bytes:
     """What a player makes of it."""
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
-        assert path.stat().st_size == recording.HEADER + file.getnframes() * 2, "nothing beside the sound"
+        assert path.stat().st_size == recording.HEADER + file.getnframes() * 2, (
+            "nothing beside the sound"
+        )
         return bytes(file.readframes(file.getnframes()))
 
 
@@ -71,7 +75,9 @@ async def test_parts_follow_each_other_as_they_began(spool: Path, target: Path) 
     part(spool, "1795442300-asterisk-1795442300.0", sound(3), call=OTHER)
     (of_nobody := part(spool, "1-1", sound(9), call=UUID(int=7))).touch()
     assert await recording.finish(spool, [CALL, OTHER], target)
-    assert played(target) == sound(1) + sound(2) + sound(3), "those of a merged call after the call's own"
+    assert played(target) == sound(1) + sound(2) + sound(3), (
+        "those of a merged call after the call's own"
+    )
     assert list(spool.iterdir()) == [of_nobody]
 
 
@@ -113,7 +119,9 @@ async def test_a_part_in_which_nothing_was_said_is_left_out(
     assert list(spool.iterdir()) == []
 
 
-async def test_silence_alone_is_no_recording(spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_alone_is_no_recording(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recording, "CLOSING_S", 0.05)
     part(spool, "1-1", b"")
     assert not await recording.finish(spool, [CALL], target)
@@ -191,7 +199,9 @@ async def test_parts_that_are_no_sound_are_said_and_leave_no_draft(
 
 
 async def test_what_was_recorded_after_the_cut_does_not_count(spool: Path, target: Path) -> None:
-    """An attended transfer: from the cut on it is recorded elsewhere, and this part goes on with one side only."""
+    """An attended transfer: from the cut on it is recorded elsewhere, and this part goes on with
+    one side only.
+    """
     path = part(spool, "1-1", sound(1, frames=8000) + sound(2, frames=4000))
     closed_at = 1_795_442_310.0
     recording.cut(spool, CALL, datetime.fromtimestamp(closed_at - 0.5, UTC))

@@ -41,7 +41,12 @@ def test_a_wrong_proof(written: str, address: str) -> None:
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [("SuccessfulAuth", True), ("InvalidPassword", False), ("ChallengeSent", None), ("SomethingNew", None)],
+    [
+        ("SuccessfulAuth", True),
+        ("InvalidPassword", False),
+        ("ChallengeSent", None),
+        ("SomethingNew", None),
+    ],
 )
 def test_what_counts(event: str, told: bool | None) -> None:
     found = security.attempt(line(event))

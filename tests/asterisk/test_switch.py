@@ -1,4 +1,6 @@
-"""The switch over links that come and go: what is said first, what is kept, and when it must stop."""
+"""The switch over links that come and go: what is said first, what is kept, and when it must
+stop.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +19,15 @@ from tongdai.asterisk import ari, provisioning, switch
 from tongdai.asterisk.provisioning import Objects, Phone
 from tongdai.asterisk.switch import Standing, Switch
 from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
-from tongdai.pbx.signals import Arrived, LegAnswered, LegDialed, LegHungUp, LegRinging, OriginateRefused, Signal
+from tongdai.pbx.signals import (
+    Arrived,
+    LegAnswered,
+    LegDialed,
+    LegHungUp,
+    LegRinging,
+    OriginateRefused,
+    Signal,
+)
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 CONFIG = "asterisk/config/dynamic/res_pjsip"
@@ -43,7 +53,9 @@ class Controller:
         self.standings: list[Standing] = []
         self.may_listen = asyncio.Event()
         self.may_listen.set()
-        self.switch = Switch(asterisk.address, lambda *signal: self.heard.append(signal), self._linked)
+        self.switch = Switch(
+            asterisk.address, lambda *signal: self.heard.append(signal), self._linked
+        )
         self.task = asyncio.create_task(self.switch.run())
 
     async def _linked(self, standing: Standing) -> None:
@@ -67,13 +79,17 @@ async def controller(asterisk: FakeAsterisk) -> AsyncIterator[Controller]:
 
 
 def objects(*numbers: str) -> Objects:
-    return provisioning.objects([Phone("a.vn", number, "", "0" * 32, "") for number in numbers], [], {})
+    return provisioning.objects(
+        [Phone("a.vn", number, "", "0" * 32, "") for number in numbers], [], {}
+    )
 
 
 # --- connecting
 
 
-async def test_what_is_said_before_it_listens(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_what_is_said_before_it_listens(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await controller.switch.provision(objects("101"))
     await controller.switch.linked.wait()
     await asterisk.expect("POST events/user/echo")
@@ -90,12 +106,20 @@ async def test_what_is_said_before_it_listens(asterisk: FakeAsterisk, controller
         "POST events/user/echo",
     ]
     allowed = [each["type"] for each in asterisk.asked[0].body["allowed"]]
-    assert {"StasisStart", "Dial", "ChannelDestroyed", "ApplicationReplaced", "RESTResponse"} <= set(allowed)
+    assert {
+        "StasisStart",
+        "Dial",
+        "ChannelDestroyed",
+        "ApplicationReplaced",
+        "RESTResponse",
+    } <= set(allowed)
     assert asterisk.asked[1].query == {"only": "system,status"}
     assert asterisk.objects == objects("101")
 
 
-async def test_events_of_the_meantime_come_after_all_is_settled(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_events_of_the_meantime_come_after_all_is_settled(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     controller.may_listen.clear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
     await until(lambda: controller.standings)
@@ -104,12 +128,16 @@ async def test_events_of_the_meantime_come_after_all_is_settled(asterisk: FakeAs
     assert controller.heard == []
     (standing,) = controller.standings
     assert [each.id for each in standing.channels[CALL]] == [channel]
-    assert standing.started_at.timestamp() == pytest.approx(asterisk.started_at.timestamp(), abs=0.001)
+    assert standing.started_at.timestamp() == pytest.approx(
+        asterisk.started_at.timestamp(), abs=0.001
+    )
     controller.may_listen.set()
     await until(lambda: controller.kinds == ["LegDialed", "LegRinging", "LegAnswered"])
 
 
-async def test_channels_of_nobody_do_not_stand_there(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_channels_of_nobody_do_not_stand_there(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await controller.switch.linked.wait()
     await asterisk.lose_link()
     asterisk._channel("16@hangup", "", "", "Down")
@@ -136,10 +164,16 @@ async def test_signals_come_in_order(asterisk: FakeAsterisk, controller: Control
         {"type": "ChannelDestroyed", "timestamp": "soon", "channel": {"id": "1", "name": "x"}},
         {"type": "Dial", "timestamp": "2026-11-23T13:55:52.486+0000"},
         {"type": "NobodyKnows"},
-        {"type": "ChannelHangupRequest", "timestamp": "", "channel": {"id": "1", "name": "x", "channelvars": {}}},
+        {
+            "type": "ChannelHangupRequest",
+            "timestamp": "",
+            "channel": {"id": "1", "name": "x", "channelvars": {}},
+        },
     ],
 )
-async def test_an_odd_event_ends_nothing(asterisk: FakeAsterisk, controller: Controller, odd: fake.Json) -> None:
+async def test_an_odd_event_ends_nothing(
+    asterisk: FakeAsterisk, controller: Controller, odd: fake.Json
+) -> None:
     await asterisk.hear()
     if "channel" in odd and isinstance(odd["channel"], dict):
         odd["channel"]["channelvars"] = {"TD_CALL_ID": "?" * 32}
@@ -176,12 +210,16 @@ async def test_a_ban_that_was_lifted_before_we_were_here_is_taken_away_once(
 
     asterisk.objects |= provisioning.bans(["192.0.2.8"])  # by whoever was here before
     for _ in range(2):
-        await controller.switch.provision({}, stale=provisioning.bans(["192.0.2.7", "192.0.2.8"]).keys())
+        await controller.switch.provision(
+            {}, stale=provisioning.bans(["192.0.2.7", "192.0.2.8"]).keys()
+        )
     assert asterisk.objects == {}
     assert asterisk.count(f"DELETE {CONFIG}/acl/.*") == 2
 
 
-async def test_one_that_was_restarted_learns_everything_anew(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_one_that_was_restarted_learns_everything_anew(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await controller.switch.provision(objects("101", "102"))
     await asterisk.hear()
     before = asterisk.started_at
@@ -191,7 +229,9 @@ async def test_one_that_was_restarted_learns_everything_anew(asterisk: FakeAster
     assert controller.standings[1].started_at > before
 
 
-async def test_while_there_is_no_link_nothing_can_be_done(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_while_there_is_no_link_nothing_can_be_done(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     controller.may_listen.clear()
     await until(lambda: controller.standings)
     for attempt in (controller.switch.act(HangUp("c", 16)), controller.switch.phones("101@a.vn")):
@@ -225,15 +265,21 @@ async def test_a_half_open_one_is_left_for_a_new_link_before_a_request_is_given_
 
 
 @pytest.mark.parametrize("version", ["22.10.0", "22.9.3~dfsg", "20.18.0", "23.1.0", "GIT-master"])
-async def test_an_asterisk_with_known_holes_is_refused(asterisk: FakeAsterisk, version: str) -> None:
+async def test_an_asterisk_with_known_holes_is_refused(
+    asterisk: FakeAsterisk, version: str
+) -> None:
     asterisk.version = version
     controller = Controller(asterisk)
-    with pytest.raises(errors.SetupError, match=rf"Asterisk {version} .* 22\.10\.1 or a later 22\.x is needed"):
+    with pytest.raises(
+        errors.SetupError, match=rf"Asterisk {version} .* 22\.10\.1 or a later 22\.x is needed"
+    ):
         await controller.task
     assert not controller.switch.is_up
 
 
-async def test_who_was_replaced_leaves_the_other_alone(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_who_was_replaced_leaves_the_other_alone(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     address = asterisk.address
     login = {"Authorization": aiohttp.encode_basic_auth(address.user, address.password)}
@@ -267,7 +313,8 @@ async def test_an_attempt_of_our_own_that_comes_late_is_no_other_controller(
     await until(lambda: given_up and controller.switch.is_up)
     address = asterisk.address
     late = await connect(address.url, address.user, address.password, "tongdai")
-    await until(lambda: asterisk.replaced == 2 and controller.switch.is_up)  # by it, and by us again
+    # by it, and by us again
+    await until(lambda: asterisk.replaced == 2 and controller.switch.is_up)
     await late.close()
 
     monkeypatch.setattr(switch, "LATE_S", 0.0)  # much later it is somebody else
@@ -306,7 +353,9 @@ async def test_what_changed_while_the_link_was_away_is_told_with_the_next(
 # --- acting
 
 
-async def test_actions_are_asked_for_in_order(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_actions_are_asked_for_in_order(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
     await controller.switch.act(Wait(channel, "default"))
@@ -317,7 +366,9 @@ async def test_actions_are_asked_for_in_order(asterisk: FakeAsterisk, controller
     assert asterisk.channels == {}
 
 
-async def test_what_is_no_longer_possible_is_harmless(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_what_is_no_longer_possible_is_harmless(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
     dial = Dial(channel, (Party("101@a.vn"),), 30, "0909000111")
@@ -341,17 +392,27 @@ async def test_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Co
     assert asterisk.count("POST channels/create") == 2
 
 
-async def test_an_aor_that_stands_is_not_told_again(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_an_aor_that_stands_is_not_told_again(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     """Asterisk would make what is registered there permanent; one that has changed begins anew."""
     trunk = ("aor", "01a208b1-0000-7000-8000-000000000001")
-    asterisk.objects |= objects("101") | {trunk: {"contact": "sip:192.0.2.1", "qualify_frequency": "60"}}
-    wanted = objects("101", "102") | {trunk: {"contact": "sip:192.0.2.2", "qualify_frequency": "60"}}
+    asterisk.objects |= objects("101") | {
+        trunk: {"contact": "sip:192.0.2.1", "qualify_frequency": "60"}
+    }
+    wanted = objects("101", "102") | {
+        trunk: {"contact": "sip:192.0.2.2", "qualify_frequency": "60"}
+    }
     await controller.switch.provision(wanted)
     await asterisk.hear()
     assert asterisk.objects == wanted
     assert asterisk.count(f"(PUT|DELETE) {CONFIG}/aor/101@a.vn") == 0
     assert asterisk.count(f"PUT {CONFIG}/aor/102@a.vn") == 1
-    told = [asked.what.partition(" ")[0] for asked in asterisk.asked if asked.what.endswith(f"aor/{trunk[1]}")]
+    told = [
+        asked.what.partition(" ")[0]
+        for asked in asterisk.asked
+        if asked.what.endswith(f"aor/{trunk[1]}")
+    ]
     assert told == ["GET", "DELETE", "PUT"]
 
 
@@ -361,7 +422,9 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
     async def phones(endpoint: str = "101@a.vn") -> tuple[list[str], int]:
         """Those that the controller knows of, and how often it has asked."""
         found = await controller.switch.phones(endpoint)
-        return [each.rpartition("/")[2] for each in found], asterisk.count("GET channels/tongdai-asks/variable")
+        return [each.rpartition("/")[2] for each in found], asterisk.count(
+            "GET channels/tongdai-asks/variable"
+        )
 
     async def register(endpoint: str, *addresses: str) -> None:
         """And the controller has heard of it."""
@@ -376,7 +439,9 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
     await register("101@a.vn", desk)
     assert [await phones(), await phones()] == [([desk], 4)] * 2
     await register("102@a.vn", desk)
-    assert [await phones("102@a.vn"), await phones()] == [([desk], 5)] * 2, "of the other there is no news"
+    assert [await phones("102@a.vn"), await phones()] == [([desk], 5)] * 2, (
+        "of the other there is no news"
+    )
     await register("101@a.vn")
     assert await phones() == ([], 6)
     await register("101@a.vn", desk, mobile)
@@ -391,14 +456,18 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
     assert [await phones(), await phones()] == [([desk, mobile], 10), ([desk, mobile], 11)]
 
 
-async def test_what_was_asked_before_a_change_is_not_remembered(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_what_was_asked_before_a_change_is_not_remembered(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     asterisk.contacts["101@a.vn"] = "PJSIP/101@a.vn/sip:101@192.0.2.7"
     await controller.switch.phones("102@a.vn")
     asterisk.may_answer.clear()
     before = controller.switch._registrations
     asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
-    await asterisk.expect("GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)")
+    await asterisk.expect(
+        "GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
+    )
     await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
     await until(lambda: controller.switch._registrations > before)
     asterisk.may_answer.set()
@@ -406,11 +475,22 @@ async def test_what_was_asked_before_a_change_is_not_remembered(asterisk: FakeAs
     assert controller.switch._phones == {}
 
 
-async def test_calling_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_calling_the_phones_of_an_extension(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     phones = ["PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7"]
     then = Dial("one", (Party("102@a.vn"),), 30, "101")
-    ask = Originate(("one", "two"), "101@a.vn", 30, "101", "Click2Call", auto_answer=False, call_uuid=CALL, then=then)
+    ask = Originate(
+        ("one", "two"),
+        "101@a.vn",
+        30,
+        "101",
+        "Click2Call",
+        auto_answer=False,
+        call_uuid=CALL,
+        then=then,
+    )
     assert await controller.switch.originate(ask, phones)
     assert [asked.query["endpoint"] for asked in asterisk.asked[-2:]] == phones
     assert controller.kinds == ["LegDialed", "LegDialed"]
@@ -419,7 +499,9 @@ async def test_calling_the_phones_of_an_extension(asterisk: FakeAsterisk, contro
     assert [signal.channel for _, signal in controller.heard] == ["one", "two"] * 2
 
 
-async def test_recording_goes_on_at_another_channel(asterisk: FakeAsterisk, controller: Controller) -> None:
+async def test_recording_goes_on_at_another_channel(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
     await controller.switch.act(Record(channel, CALL))

@@ -1,4 +1,6 @@
-"""Every event that Asterisk really sent means what it should; no value, whoever wrote it, means more than it says."""
+"""Every event that Asterisk really sent means what it should; no value, whoever wrote it, means
+more than it says.
+"""
 
 import contextlib
 import re
@@ -18,7 +20,8 @@ from tongdai.pbx.signals import Arrived, Signal
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 HOSTILE = st.text() | st.text(alphabet="0159+@.-aA\r\n\x00\"'`<>${}&,;()[]|\\/ %#*", max_size=40)
 
-# Call and channel, and what happened to them. TRUNK 19001919 0909000111: who called what from where.
+# Call and channel, and what happened to them. TRUNK 19001919 0909000111: who called what from
+# where.
 MEANT = {
     "attended_transfer": """
         1a Arrived trunk TRUNK 19001919 0909000111
@@ -183,7 +186,9 @@ MEANT = {
 
 
 def told(name: str) -> list[str]:
-    """The signals of a recording: which call's, which channel's, what; both numbered as they came."""
+    """The signals of a recording: which call's, which channel's, what; both numbered as they
+    came.
+    """
     calls: dict[UUID, int] = {}
     channels: dict[str, int] = {}
     lines = []
@@ -192,7 +197,9 @@ def told(name: str) -> list[str]:
             call, signal = heard
             number = calls.setdefault(call, len(calls) + 1)
             channel = channels.setdefault(signal.channel, len(channels) + 1)
-            lines.append(f"{number}{'abcd'[channel - 1]} {type(signal).__name__} {_said(signal)}".strip())
+            lines.append(
+                f"{number}{'abcd'[channel - 1]} {type(signal).__name__} {_said(signal)}".strip()
+            )
     return lines
 
 
@@ -224,7 +231,10 @@ def test_times_and_sip_call_ids_are_asterisks_own(name: str) -> None:
         if not (heard := _signal(event)):
             continue
         _, signal = heard
-        assert signal.at.isoformat(timespec="milliseconds").replace("+00:00", "+0000") == event["timestamp"]
+        assert (
+            signal.at.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+            == event["timestamp"]
+        )
         if sip_call_id := getattr(signal, "sip_call_id", ""):
             channel = event.get("channel") or event["peer"]
             assert sip_call_id == channel["protocol_id"]
@@ -236,7 +246,15 @@ def test_events_we_do_not_use_are_left_unread(event: dict[str, str]) -> None:
 
 
 def test_a_phone_that_registers_is_no_signal() -> None:
-    assert _signal({"type": "ContactStatusChange", "endpoint": {"technology": "PJSIP", "resource": "101@a.vn"}}) is None
+    assert (
+        _signal(
+            {
+                "type": "ContactStatusChange",
+                "endpoint": {"technology": "PJSIP", "resource": "101@a.vn"},
+            }
+        )
+        is None
+    )
 
 
 def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
@@ -253,14 +271,17 @@ def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
         ("+8419001919", [], "+8419001919"),
         ("agent7", ["<sip:19001919@carrier>"], "19001919"),
         ("agent7", ["<sips:+8419001919@carrier;user=phone>;tag=1"], "+8419001919"),
-        ("agent7", ["Sales", " Mr <sip:19001919@carrier>"], "19001919"),  # a comma in the name parts the arguments
+        # a comma in the name parts the arguments
+        ("agent7", ["Sales", " Mr <sip:19001919@carrier>"], "19001919"),
         ("agent7", ["<sip:agent7@carrier>"], "agent7"),
         ("agent7", ["<sip:1900${SHELL(id)}@carrier>"], "agent7"),
         ("agent7", [], "agent7"),
     ],
 )
 def test_the_number_that_a_carrier_calls(dialled: str, to: list[str], number: str) -> None:
-    event = fake.recording("inbound_answered").events[0] | {"args": ["arrived", "trunk", dialled, "", *to]}
+    event = fake.recording("inbound_answered").events[0] | {
+        "args": ["arrived", "trunk", dialled, "", *to]
+    }
     heard = _signal(event)
     assert heard
     assert getattr(heard[1], "dialled", None) == number
@@ -272,7 +293,9 @@ TRUNK = "01a208b1-0000-7000-8000-000000000009"
 def test_the_trunk_that_a_caller_has_proved_to_be() -> None:
     event = fake.recording("inbound_answered").events[0]
     own = _signal(event | {"args": ["arrived", "trunk", "19001919", "", "<sip:19001919@us>"]})
-    proved = _signal(event | {"args": ["arrived", "trunk", "19001919", TRUNK, "<sip:19001919@us>"]})
+    proved = _signal(
+        event | {"args": ["arrived", "trunk", "19001919", TRUNK, "<sip:19001919@us>"]}
+    )
     assert own
     assert proved
     assert isinstance(own[1], Arrived)
@@ -282,7 +305,14 @@ def test_the_trunk_that_a_caller_has_proved_to_be() -> None:
 @given(st.lists(HOSTILE, max_size=6))
 def test_whatever_stasis_is_called_with_is_a_signal_or_nothing_or_refused(args: list[str]) -> None:
     event = fake.recording("inbound_answered").events[0]
-    for first in ([], ["arrived"], ["arrived", "trunk"], ["dialed"], ["dialed", "BUSY"], ["transferred"]):
+    for first in (
+        [],
+        ["arrived"],
+        ["arrived", "trunk"],
+        ["dialed"],
+        ["dialed", "BUSY"],
+        ["transferred"],
+    ):
         with contextlib.suppress(ValueError):
             _signal(event | {"args": first + args})
 
@@ -300,7 +330,10 @@ def test_dialling_an_extension() -> None:
         translate.Request(
             "POST",
             "channels/asterisk-1.2/variable",
-            {"variable": "TD_DIAL", "value": "${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},30,"},
+            {
+                "variable": "TD_DIAL",
+                "value": "${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},30,",
+            },
         ),
         translate.Request(
             "POST",
@@ -323,24 +356,36 @@ def test_music_plays_while_an_agent_rings() -> None:
 
 def test_waiting_and_hanging_up() -> None:
     assert translate.wait(Wait("c", "jazz")) == [
-        translate.Request("POST", "channels/c/variable", {"variable": "TIMEOUT(absolute)", "value": "14400"}),
+        translate.Request(
+            "POST", "channels/c/variable", {"variable": "TIMEOUT(absolute)", "value": "14400"}
+        ),
         translate.Request("POST", "channels/c/answer"),
         translate.Request("POST", "channels/c/moh", {"mohClass": "jazz"}),
     ]
-    assert translate.hang_up(HangUp("c", 17)) == translate.Request("DELETE", "channels/c", {"reason_code": "17"})
+    assert translate.hang_up(HangUp("c", 17)) == translate.Request(
+        "DELETE", "channels/c", {"reason_code": "17"}
+    )
 
 
 def an_originate(then: Dial, **changes: Any) -> Originate:
-    fields: dict[str, Any] = {"caller_id": "101", "caller_name": "Click2Call", "auto_answer": False} | changes
+    fields: dict[str, Any] = {
+        "caller_id": "101",
+        "caller_name": "Click2Call",
+        "auto_answer": False,
+    } | changes
     return Originate(("c",), "101@a.vn", 30, call_uuid=CALL, then=then, **fields)
 
 
 def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
     then = a_dial(Party("102@a.vn"), record=True)
-    variables = translate.originate(an_originate(then, auto_answer=True), "PJSIP/x", "c").body["variables"]
+    variables = translate.originate(an_originate(then, auto_answer=True), "PJSIP/x", "c").body[
+        "variables"
+    ]
     assert translate.AUTO_ANSWER.items() <= variables.items()
     assert variables["TD_RECORD"] == "yes"
-    variables = translate.originate(an_originate(a_dial(Party("102@a.vn"))), "PJSIP/x", "c").body["variables"]
+    variables = translate.originate(an_originate(a_dial(Party("102@a.vn"))), "PJSIP/x", "c").body[
+        "variables"
+    ]
     assert not translate.AUTO_ANSWER.keys() & variables.keys()
     assert "TD_RECORD" not in variables
 
@@ -348,12 +393,18 @@ def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
 # --- what strangers write
 
 _SAFE_TARGET = r"(\$\{PJSIP_DIAL_CONTACTS\([0-9]{2,8}@[a-z0-9.-]+\)\}|PJSIP/\+?[0-9*#]{1,32}@[A-Za-z0-9-]{1,64})"
-_SAFE_DIAL = re.compile(rf"{_SAFE_TARGET}(&{_SAFE_TARGET})*,[0-9]+,(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?")
-PARTIES = st.builds(Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111"))
+_SAFE_DIAL = re.compile(
+    rf"{_SAFE_TARGET}(&{_SAFE_TARGET})*,[0-9]+,(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?"
+)
+PARTIES = st.builds(
+    Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111")
+)
 
 
 @given(st.lists(PARTIES, min_size=1, max_size=3), HOSTILE | st.just("jazz"), st.booleans())
-def test_a_dial_string_means_what_it_says_or_is_refused(parties: list[Party], music: str, record: bool) -> None:
+def test_a_dial_string_means_what_it_says_or_is_refused(
+    parties: list[Party], music: str, record: bool
+) -> None:
     try:
         value = translate.dial_string(a_dial(*parties, music=music, record=record))
     except ValueError:
@@ -388,7 +439,10 @@ def test_a_number_shown_is_digits(text: str) -> None:
 
 
 def test_a_number_is_shown_as_it_is() -> None:
-    assert [translate.shown(text) for text in ("0909000111", "+84909000111", "(028) 7300-1919", "", "+", "a b")] == [
+    assert [
+        translate.shown(text)
+        for text in ("0909000111", "+84909000111", "(028) 7300-1919", "", "+", "a b")
+    ] == [
         "0909000111",
         "+84909000111",
         "02873001919",
@@ -414,7 +468,9 @@ def test_nothing_that_is_shown_at_a_click_to_call_can_do_more(
     caller_id: str, caller_name: str, to_id: str, to_name: str
 ) -> None:
     then = Dial("c", (Party("102@a.vn"),), 30, to_id, caller_name=to_name)
-    asked = translate.originate(an_originate(then, caller_id=caller_id, caller_name=caller_name), "PJSIP/x", "c")
+    asked = translate.originate(
+        an_originate(then, caller_id=caller_id, caller_name=caller_name), "PJSIP/x", "c"
+    )
     assert re.fullmatch(r'"[^"\x00-\x1f]*" <(\+?[0-9]+|anonymous)>', asked.query["callerId"])
     assert re.fullmatch(r"\+?[0-9]+|anonymous", asked.query["extension"])
     assert not re.search(r"[\x00-\x1f$&,;<>]", asked.body["variables"]["TD_SHOWN_NAME"])

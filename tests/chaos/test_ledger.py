@@ -19,7 +19,9 @@ NAMES = ("ringing", "answered", "hangup", "cdr")
 
 
 def good() -> Books:
-    """Two calls, one answered for 20 seconds, one refused while the engine was away; all of it told and delivered."""
+    """Two calls, one answered for 20 seconds, one refused while the engine was away; all of it
+    told and delivered.
+    """
     answered = Record(ids.derived(UUID(int=1), "cdr"), ("a@carrier", "a@phone"), "ANSWERED", 20)
     told = [_event(answered.cdr_uuid, name, n + 1) for n, name in enumerate(NAMES)]
     return Books(
@@ -31,19 +33,28 @@ def good() -> Books:
         [Call("a@phone", answered=1001.0, ended=1021.2)],
         [answered],
         told,
-        [Delivery(str(event.id), event.hash, 1001.0 + event.seq, is_signed=True) for event in told],
+        [
+            Delivery(str(event.id), event.hash, 1001.0 + event.seq, is_signed=True)
+            for event in told
+        ],
         [Played(answered.cdr_uuid, 1024.0, 200, 19.5, 20)],
     )
 
 
 def _event(call: UUID, name: str, seq: int) -> Event:
-    return Event(ids.derived(call, name), call, name, seq, hashlib.sha256(name.encode()).hexdigest())
+    return Event(
+        ids.derived(call, name), call, name, seq, hashlib.sha256(name.encode()).hexdigest()
+    )
 
 
 FAULTS: dict[str, Callable[[Books], Books]] = {
     "lost": lambda books: replace(books, calls=[*books.calls, Call("c", offered=1070.0)]),
-    "refused": lambda books: replace(books, calls=[*books.calls, Call("c", offered=1070.0, refused=1071.0)]),
-    "dropped": lambda books: replace(books, calls=[_with(books.calls[0], dropped=1021.2), books.calls[1]]),
+    "refused": lambda books: replace(
+        books, calls=[*books.calls, Call("c", offered=1070.0, refused=1071.0)]
+    ),
+    "dropped": lambda books: replace(
+        books, calls=[_with(books.calls[0], dropped=1021.2), books.calls[1]]
+    ),
     "left": lambda books: replace(books, phones=[_with(books.phones[0], ended=0.0)]),
     "missing": lambda books: replace(
         books, calls=[*books.calls, Call("c", offered=1070.0, answered=1071.0, ended=1072.0)]
@@ -51,13 +62,21 @@ FAULTS: dict[str, Callable[[Books], Books]] = {
     "double": lambda books: replace(
         books,
         records=[*books.records, again := replace(books.records[0], cdr_uuid=ids.new())],
-        events=[*books.events, *(more := [_event(again.cdr_uuid, name, 5 + n) for n, name in enumerate(NAMES)])],
-        deliveries=[*books.deliveries, *(Delivery(str(one.id), one.hash, 1009.0, is_signed=True) for one in more)],
+        events=[
+            *books.events,
+            *(more := [_event(again.cdr_uuid, name, 5 + n) for n, name in enumerate(NAMES)]),
+        ],
+        deliveries=[
+            *books.deliveries,
+            *(Delivery(str(one.id), one.hash, 1009.0, is_signed=True) for one in more),
+        ],
     ),
     "status": lambda books: replace(books, records=[replace(books.records[0], status="BUSY")]),
     "billsec": lambda books: replace(books, records=[replace(books.records[0], billsec=17)]),
     "untold": lambda books: replace(
-        books, events=[one for one in books.events if one.name != "answered"], deliveries=_without(books, "answered")
+        books,
+        events=[one for one in books.events if one.name != "answered"],
+        deliveries=_without(books, "answered"),
     ),
     "orphan": lambda books: replace(
         books,
@@ -66,7 +85,8 @@ FAULTS: dict[str, Callable[[Books], Books]] = {
     ),
     "undelivered": lambda books: replace(books, deliveries=_without(books, "hangup")),
     "phantom": lambda books: replace(
-        books, deliveries=[*books.deliveries, Delivery(str(ids.new()), "00", 1009.0, is_signed=True)]
+        books,
+        deliveries=[*books.deliveries, Delivery(str(ids.new()), "00", 1009.0, is_signed=True)],
     ),
     "changed": lambda books: replace(
         books, deliveries=[*books.deliveries, replace(books.deliveries[0], hash="00", at=1009.0)]
@@ -77,7 +97,12 @@ FAULTS: dict[str, Callable[[Books], Books]] = {
     "unplayable": lambda books: replace(books, played=[replace(books.played[0], status=404)]),
     "short": lambda books: replace(books, played=[replace(books.played[0], seconds=15.0)]),
     "inverted": lambda books: replace(
-        books, deliveries=[*books.deliveries[:2], replace(books.deliveries[2], at=1000.5), books.deliveries[3]]
+        books,
+        deliveries=[
+            *books.deliveries[:2],
+            replace(books.deliveries[2], at=1000.5),
+            books.deliveries[3],
+        ],
     ),
 }
 
@@ -107,7 +132,9 @@ def test_each_fault_is_seen_as_what_it_is(kind: str) -> None:
 
 def test_a_repeat_is_no_fault_and_comes_after_its_first() -> None:
     books = good()
-    repeated = replace(books, deliveries=[*books.deliveries, replace(books.deliveries[0], at=1030.0)])
+    repeated = replace(
+        books, deliveries=[*books.deliveries, replace(books.deliveries[0], at=1030.0)]
+    )
     verdict = ledger.compare(repeated)
     assert verdict.is_clean
     assert verdict.counts["repeats"] == 1
@@ -122,12 +149,16 @@ def test_a_call_that_a_killed_asterisk_cut_off_lasted_until_then() -> None:
         records=[replace(books.records[0], billsec=10)],
     )
     assert ledger.compare(cut).is_clean
-    assert ledger.compare(replace(cut, records=[replace(books.records[0], billsec=20)])).faults["billsec"]
+    assert ledger.compare(replace(cut, records=[replace(books.records[0], billsec=20)])).faults[
+        "billsec"
+    ]
 
 
 def test_a_recording_that_was_out_of_reach_could_not_play() -> None:
     books = FAULTS["unplayable"](good())
-    assert ledger.compare(replace(books, story=replace(books.story, deaf=((1023.0, 1025.0),)))).is_clean
+    assert ledger.compare(
+        replace(books, story=replace(books.story, deaf=((1023.0, 1025.0),)))
+    ).is_clean
 
 
 def test_a_call_that_was_over_before_a_kill_is_none_of_its() -> None:
@@ -144,14 +175,21 @@ def test_the_books_of_a_folder_are_read_and_judged(tmp_path: Path) -> None:
         notes.write(b'{"id":"torn by a kil')
     assert _judged(tmp_path) == 0
     with (tmp_path / "caller-2.calls").open("w") as account:
-        account.write("offered c 2026-11-23 16:00:00.000 1070.0\nanswered c 2026-11-23 16:00:00.000 1071.0\n")
+        account.write(
+            "offered c 2026-11-23 16:00:00.000 1070.0\nanswered c 2026-11-23 16:00:00.000 1071.0\n"
+        )
     assert _judged(tmp_path) == 1
 
 
 def write(folder: Path, books: Books) -> None:
     for side, calls in (("caller-1", books.calls), ("phone-1", books.phones)):
         (folder / f"{side}.calls").write_text("".join(_account(call) for call in calls))
-    kinds = {"cdrs": books.records, "events": books.events, "deliveries": books.deliveries, "played": books.played}
+    kinds = {
+        "cdrs": books.records,
+        "events": books.events,
+        "deliveries": books.deliveries,
+        "played": books.played,
+    }
     for name, structs in kinds.items():
         lines = [msgspec.json.encode(one) + b"\n" for one in structs]
         (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
@@ -160,9 +198,15 @@ def write(folder: Path, books: Books) -> None:
 
 def _account(call: Call) -> str:
     moments = {name: getattr(call, name) for name in ("offered", "refused", "answered", "ended")}
-    return "".join(f"{what} {call.call_id} 2026-11-23\t16:00:00.000\t{at}\n" for what, at in moments.items() if at)
+    return "".join(
+        f"{what} {call.call_id} 2026-11-23\t16:00:00.000\t{at}\n"
+        for what, at in moments.items()
+        if at
+    )
 
 
 def _judged(folder: Path) -> int:
     command = [sys.executable, "-m", "chaos.ledger", str(folder)]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], check=False, capture_output=True).returncode
+    return subprocess.run(
+        command, cwd=Path(__file__).parents[2], check=False, capture_output=True
+    ).returncode

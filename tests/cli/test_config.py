@@ -21,7 +21,9 @@ def test_every_setting_has_a_meaning_and_a_default() -> None:
 
 
 def test_present_values_are_shown_and_marked() -> None:
-    told = run({"TONGDAI_SANDBOX": "1", "TONGDAI_RTP": "20000-20999"}, "config").stdout.splitlines()
+    told = run(
+        {"TONGDAI_SANDBOX": "1", "TONGDAI_RTP": "20000-20999"}, "config"
+    ).stdout.splitlines()
     assert "* TONGDAI_SANDBOX=true" in told
     assert "* TONGDAI_RTP=20000-20999" in told
     assert "  TONGDAI_HTTP=127.0.0.1:8080" in told
@@ -36,7 +38,9 @@ def test_secrets_are_covered() -> None:
     told = run(environ, "config").stdout
     assert "Hidden" not in told
     assert SECRET not in told
-    assert "postgresql://tongdai:***@db.example.vn:5432/tongdai?password=***&sslmode=require" in told
+    assert (
+        "postgresql://tongdai:***@db.example.vn:5432/tongdai?password=***&sslmode=require" in told
+    )
     assert "http://tongdai:***@127.0.0.1:8088" in told
 
 
@@ -47,7 +51,11 @@ def test_secrets_are_covered() -> None:
         ("TONGDAI_RTP", "20000", "expected first-last"),
         ("TONGDAI_RTP", "20000-10000", "expected first-last"),
         ("TONGDAI_DSN", "mysql://x", "expected postgresql://"),
-        ("TONGDAI_ASTERISK_URL", "http://127.0.0.1:8088", "expected http://user:password@host:port"),
+        (
+            "TONGDAI_ASTERISK_URL",
+            "http://127.0.0.1:8088",
+            "expected http://user:password@host:port",
+        ),
         ("TONGDAI_CALLBACK_ALLOW", "intranet", "does not appear to be an IPv4 or IPv6 network"),
         ("TONGDAI_TOKEN_LIFE_S", "0", "must be more than 0"),
         ("TONGDAI_LOG_LEVEL", "loud", "Invalid enum value"),
@@ -63,7 +71,9 @@ def test_a_wrong_value_is_named_in_one_line(variable: str, value: str, why: str)
 
 
 def test_a_wrong_secret_is_named_without_showing_it() -> None:
-    with pytest.raises(errors.SetupError, match="TONGDAI_SECRET='\\*\\*\\*': at least 32 characters"):
+    with pytest.raises(
+        errors.SetupError, match="TONGDAI_SECRET='\\*\\*\\*': at least 32 characters"
+    ):
         settings.load({"TONGDAI_SECRET": "Hidden"})
 
 

@@ -1,4 +1,6 @@
-"""tongdai doctor: finds what is wrong, says how to mend it, and says nothing is wrong where nothing is."""
+"""tongdai doctor: finds what is wrong, says how to mend it, and says nothing is wrong where
+nothing is.
+"""
 
 import asyncio
 import json
@@ -40,13 +42,27 @@ class Examined:
 @pytest.fixture
 def idle(tmp_path: Path) -> dict[str, str]:
     """Settings of an instance that was never started."""
-    return {"TONGDAI_DATA": str(tmp_path / "data"), "TONGDAI_HTTP": free_address(), "TONGDAI_SIP": free_address()}
+    return {
+        "TONGDAI_DATA": str(tmp_path / "data"),
+        "TONGDAI_HTTP": free_address(),
+        "TONGDAI_SIP": free_address(),
+    }
 
 
 def test_a_running_instance_is_well(running: dict[str, str], ready: Any) -> None:
     examined = Examined(running)
     assert examined.exit_code == 0
-    for check in ("python", "data folder", "master key", "disk", "postgresql", "asterisk", "http", "sip", "rtp"):
+    for check in (
+        "python",
+        "data folder",
+        "master key",
+        "disk",
+        "postgresql",
+        "asterisk",
+        "http",
+        "sip",
+        "rtp",
+    ):
         assert examined.states(check) == ["ok"], check
     for check in ("api", "switch", "database", "wall", "secrets"):
         assert examined.states(check) == ["ok"], check
@@ -68,10 +84,15 @@ def test_nothing_is_running_and_nothing_is_made(idle: dict[str, str]) -> None:
 def test_people_read_what_to_do_below_what_is_wrong(idle: dict[str, str]) -> None:
     lines = run(idle, "doctor").stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("warn  api "))
-    assert lines[at + 1].strip() == "-> Start it with `tongdai up`, or `tongdai serve` for its roles apart."
+    assert (
+        lines[at + 1].strip()
+        == "-> Start it with `tongdai up`, or `tongdai serve` for its roles apart."
+    )
 
 
-def test_wrong_settings_are_named_and_what_needs_none_is_still_looked_at(idle: dict[str, str]) -> None:
+def test_wrong_settings_are_named_and_what_needs_none_is_still_looked_at(
+    idle: dict[str, str],
+) -> None:
     examined = Examined({**idle, "TONGDAI_HTTP": "nonsense", "TONGDAI_HTPP": "127.0.0.1:80"})
     assert examined.exit_code == 1
     assert examined.failed == {"settings"}
@@ -85,8 +106,13 @@ def test_a_port_that_a_stranger_holds_is_named_with_the_stranger(idle: dict[str,
         http.bind(("127.0.0.1", 0))
         http.listen()
         sip.bind(("", 0))
-        at = {name: f"127.0.0.1:{one.getsockname()[1]}" for name, one in (("HTTP", http), ("SIP", sip))}
-        examined = Examined({**idle, **{f"TONGDAI_{name}": address for name, address in at.items()}})
+        at = {
+            name: f"127.0.0.1:{one.getsockname()[1]}"
+            for name, one in (("HTTP", http), ("SIP", sip))
+        }
+        examined = Examined(
+            {**idle, **{f"TONGDAI_{name}": address for name, address in at.items()}}
+        )
     assert examined.exit_code == 1
     assert examined.failed >= {"http", "sip"}
     assert f"{at['HTTP']} (tcp) is taken by process {os.getpid()} (" in examined.found("http")
@@ -128,9 +154,14 @@ def test_a_master_key_that_others_can_read_is_told(idle: dict[str, str]) -> None
 
 @pytest.mark.parametrize(
     ("program", "told"),
-    [("#!/bin/sh\necho Asterisk 22.9.0\n", "is version 22.9.0"), ("#!/bin/sh\nexit 1\n", "does not run")],
+    [
+        ("#!/bin/sh\necho Asterisk 22.9.0\n", "is version 22.9.0"),
+        ("#!/bin/sh\nexit 1\n", "does not run"),
+    ],
 )
-def test_an_asterisk_that_does_not_serve_is_told(idle: dict[str, str], tmp_path: Path, program: str, told: str) -> None:
+def test_an_asterisk_that_does_not_serve_is_told(
+    idle: dict[str, str], tmp_path: Path, program: str, told: str
+) -> None:
     (tmp_path / "sbin").mkdir()
     (asterisk := tmp_path / "sbin" / "asterisk").write_text(program)
     asterisk.chmod(0o755)
@@ -145,7 +176,9 @@ def test_an_asterisk_that_is_not_there_is_told(idle: dict[str, str], tmp_path: P
 
 
 def test_an_asterisk_to_be_fetched_is_announced(idle: dict[str, str], tmp_path: Path) -> None:
-    assert "the first start fetches it" in Examined({**idle, "TONGDAI_CACHE": str(tmp_path)}).found("asterisk")
+    assert "the first start fetches it" in Examined(
+        {**idle, "TONGDAI_CACHE": str(tmp_path)}
+    ).found("asterisk")
 
 
 def test_what_others_could_reach_is_told(idle: dict[str, str]) -> None:
@@ -153,7 +186,9 @@ def test_what_others_could_reach_is_told(idle: dict[str, str]) -> None:
     examined = Examined({**idle, "TONGDAI_HTTP": f"0.0.0.0:{port}", "TONGDAI_SANDBOX": "true"})
     assert examined.states("sandbox") == ["warn"]
     assert f"http://0.0.0.0:{port}" in examined.found("public url")
-    mended = Examined({**idle, "TONGDAI_HTTP": f"0.0.0.0:{port}", "TONGDAI_PUBLIC_URL": "https://pbx.example.vn"})
+    mended = Examined(
+        {**idle, "TONGDAI_HTTP": f"0.0.0.0:{port}", "TONGDAI_PUBLIC_URL": "https://pbx.example.vn"}
+    )
     assert mended.states("sandbox") == mended.states("public url") == []
 
 
@@ -174,7 +209,10 @@ def test_a_switch_with_another_password_or_files_that_are_missing_is_told(
     wrong = known["asterisk_url"].replace("tongdai:", "tongdai:not-")
     assert "answers 401" in Examined({**idle, "TONGDAI_ASTERISK_URL": wrong}).found("switch")
 
-    files = {"TONGDAI_ASTERISK_URL": known["asterisk_url"], "TONGDAI_ASTERISK_SPOOL": str(tmp_path / "none")}
+    files = {
+        "TONGDAI_ASTERISK_URL": known["asterisk_url"],
+        "TONGDAI_ASTERISK_SPOOL": str(tmp_path / "none"),
+    }
     examined = Examined({**idle, **files})
     assert examined.states("switch") == ["ok"]
     assert "TONGDAI_ASTERISK_JOURNAL is not set" in examined.found("journal")
@@ -187,7 +225,11 @@ async def empty(idle: dict[str, str], database: db.Database) -> dict[str, str]:
     async with database.connection() as tx:
         await tx.execute("DROP DATABASE IF EXISTS doctor WITH (FORCE)")
         await tx.execute("CREATE DATABASE doctor")
-    return {**idle, "TONGDAI_DSN": database.dsn.replace("/tongdai?", "/doctor?"), "TONGDAI_SECRET": SECRET}
+    return {
+        **idle,
+        "TONGDAI_DSN": database.dsn.replace("/tongdai?", "/doctor?"),
+        "TONGDAI_SECRET": SECRET,
+    }
 
 
 def test_a_database_without_the_schema_is_told(empty: dict[str, str]) -> None:
@@ -204,7 +246,11 @@ def test_what_a_domain_lacks_is_told_until_it_lacks_nothing(empty: dict[str, str
     assert Examined(empty).found("domains") == "there is none yet"
 
     run(empty, "domain", "create", DOMAIN)
-    assert found() == ["no user: nobody can use the API", "no extension", "no trunk: no calls out or in"]
+    assert found() == [
+        "no user: nobody can use the API",
+        "no extension",
+        "no trunk: no calls out or in",
+    ]
 
     mine = {**empty, "TONGDAI_DOMAIN": DOMAIN}
     run(mine, "user", "create", f"admin@{DOMAIN}")
@@ -252,7 +298,9 @@ def test_a_demo_left_behind_is_told(empty: dict[str, str]) -> None:
     run(empty, "migrate")
     run(empty, "domain", "create", "demo.tongdai.local")
     assert "the demo is still here" in Examined(empty).found("demo.tongdai.local")
-    assert "the demo is still here" not in Examined({**empty, "TONGDAI_SANDBOX": "1"}).found("demo.tongdai.local")
+    assert "the demo is still here" not in Examined({**empty, "TONGDAI_SANDBOX": "1"}).found(
+        "demo.tongdai.local"
+    )
 
 
 def test_a_trunk_that_does_not_answer_is_told(running: dict[str, str], ready: Any) -> None:

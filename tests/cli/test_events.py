@@ -1,4 +1,6 @@
-"""tongdai event: what was delivered, sent again, tried, from the command line down to a real PostgreSQL."""
+"""tongdai event: what was delivered, sent again, tried, from the command line down to a real
+PostgreSQL.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -20,16 +22,22 @@ URL = "https://crm.example.vn/hook"
 
 @pytest.fixture
 def cli(database: db.Database) -> Cli:
-    cli = Cli(TONGDAI_DSN=database.dsn, TONGDAI_SECRET=SECRET, TONGDAI_CALLBACK_ALLOW="127.0.0.0/8")
+    cli = Cli(
+        TONGDAI_DSN=database.dsn, TONGDAI_SECRET=SECRET, TONGDAI_CALLBACK_ALLOW="127.0.0.0/8"
+    )
     cli("domain", "create", cli.domain)
     return cli
 
 
-async def subscribe(database: db.Database, cli: Cli, url: str = URL) -> tuple[directory.Domain, str]:
+async def subscribe(
+    database: db.Database, cli: Cli, url: str = URL
+) -> tuple[directory.Domain, str]:
     """The domain, and the id of a subscription to `cdr`."""
     async with database.connection() as tx:
         domain = await domains.by_name(tx, cli.domain)
-    return domain, str(await samples.subscribe(database, Seal(SECRET.encode()), domain, "cdr", url))
+    return domain, str(
+        await samples.subscribe(database, Seal(SECRET.encode()), domain, "cdr", url)
+    )
 
 
 async def give_up(database: db.Database, domain: directory.Domain) -> None:
@@ -38,7 +46,9 @@ async def give_up(database: db.Database, domain: directory.Domain) -> None:
         claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=50, lease_s=60)
         made = deliveries.Attempt(datetime.now(UTC), 500, 7, "")
         await deliveries.settle(
-            tx, [deliveries.Outcome(each, "failed", 0, made) for each in claimed], disable_after_s=1e9
+            tx,
+            [deliveries.Outcome(each, "failed", 0, made) for each in claimed],
+            disable_after_s=1e9,
         )
 
 
@@ -54,7 +64,9 @@ async def test_what_failed_is_shown_and_sent_again(database: db.Database, cli: C
 
     listed = await ask(cli, "deliveries", hook, "--state", "failed")
     made = await ask(cli, "deliveries", hook, "--event", str(events[0].event_uuid))
-    one = await asyncio.to_thread(cli, "event", "resend", hook, "--event", str(events[0].event_uuid), "--url", URL)
+    one = await asyncio.to_thread(
+        cli, "event", "resend", hook, "--event", str(events[0].event_uuid), "--url", URL
+    )
     rest = await asyncio.to_thread(cli, "event", "resend", hook, "--since", "2026-01-01")
 
     assert {each["event_uuid"] for each in listed} == {str(event.event_uuid) for event in events}
@@ -63,7 +75,9 @@ async def test_what_failed_is_shown_and_sent_again(database: db.Database, cli: C
     assert len(await ask(cli, "deliveries", hook, "--state", "due")) == 3
 
 
-async def test_a_subscription_is_listed_disabled_and_enabled(database: db.Database, cli: Cli) -> None:
+async def test_a_subscription_is_listed_disabled_and_enabled(
+    database: db.Database, cli: Cli
+) -> None:
     _, hook = await subscribe(database, cli)
     await asyncio.to_thread(cli, "event", "disable", hook, "--reason", "Hợp đồng đã hết.")
     disabled = await ask(cli, "show", hook)
@@ -72,7 +86,9 @@ async def test_a_subscription_is_listed_disabled_and_enabled(database: db.Databa
 
     assert (disabled["enabled"], disabled["disabled_reason"]) == (False, "Hợp đồng đã hết.")
     assert "enable it first" in refused
-    assert [(one["id"], one["enabled"], one["disabled_reason"]) for one in await ask(cli, "list")] == [(hook, True, "")]
+    assert [
+        (one["id"], one["enabled"], one["disabled_reason"]) for one in await ask(cli, "list")
+    ] == [(hook, True, "")]
 
 
 async def test_a_new_secret_is_shown_once(database: db.Database, cli: Cli) -> None:
@@ -98,6 +114,10 @@ async def test_what_is_wrong_is_told(database: db.Database, cli: Cli) -> None:
     strange = str(ids.new())
     for verb in ("show", "enable", "disable", "resend", "deliveries", "rotate-secret", "test"):
         assert strange in await asyncio.to_thread(cli.refuses, "event", verb, strange, code=3)
-    assert "one of failed" in await asyncio.to_thread(cli.refuses, "event", "resend", hook, "--state", "lost")
-    assert "url" in await asyncio.to_thread(cli.refuses, "event", "resend", hook, "--url", "ftp://crm.example.vn/")
+    assert "one of failed" in await asyncio.to_thread(
+        cli.refuses, "event", "resend", hook, "--state", "lost"
+    )
+    assert "url" in await asyncio.to_thread(
+        cli.refuses, "event", "resend", hook, "--url", "ftp://crm.example.vn/"
+    )
     assert UUID(hook)

@@ -1,4 +1,6 @@
-"""tongdai listen and tongdai trigger: real events of a real instance, in a terminal and at a program beside it."""
+"""tongdai listen and tongdai trigger: real events of a real instance, in a terminal and at a
+program beside it.
+"""
 
 import asyncio
 import json
@@ -74,25 +76,40 @@ async def command(running: dict[str, str], *args: str) -> Any:
     return await asyncio.to_thread(run, running, *args)
 
 
-async def test_events_of_a_real_call_come_to_a_program_on_this_machine(running: dict[str, str]) -> None:
+async def test_events_of_a_real_call_come_to_a_program_on_this_machine(
+    running: dict[str, str],
+) -> None:
     async with (
         receiving() as receiver,
-        listening(running, "--forward", receiver.url, "--callback-apikey", "Bearer crm") as terminal,
+        listening(
+            running, "--forward", receiver.url, "--callback-apikey", "Bearer crm"
+        ) as terminal,
     ):
-        made = await command(running, "sandbox", "call", "--customer", "0912000111", "--talk-s", "1", "--json")
+        made = await command(
+            running, "sandbox", "call", "--customer", "0912000111", "--talk-s", "1", "--json"
+        )
         assert made.exit_code == 0, made.output
         call_id = json.loads(made.stdout)["id"]
         await until(lambda: len(terminal.said) >= 4, 20)
 
-    mine = [request for request in receiver.requests if request.event.conversation_id.hex == call_id.replace("-", "")]
+    mine = [
+        request
+        for request in receiver.requests
+        if request.event.conversation_id.hex == call_id.replace("-", "")
+    ]
     assert [request.event.state for request in mine] == STORY
-    [secret] = [line.removeprefix("Signed with ") for line in terminal.aside if line.startswith("Signed with ")]
+    [secret] = [
+        line.removeprefix("Signed with ")
+        for line in terminal.aside
+        if line.startswith("Signed with ")
+    ]
     assert all(is_signed(request, secret) for request in mine)
     assert {request.headers["Authorization"] for request in mine} == {"Bearer crm"}
     assert {request.headers["Content-Type"] for request in mine} == {"application/json"}
     for line, name in zip(terminal.said, STORY, strict=True):
         assert re.fullmatch(
-            rf"\d\d:\d\d:\d\d  #\d+ {name} +inbound 0912000111 -> 202  call [0-9a-f-]{{36}}  -> 200 in \d+ ms", line
+            rf"\d\d:\d\d:\d\d  #\d+ {name} +inbound 0912000111 -> 202  call [0-9a-f-]{{36}}  -> 200 in \d+ ms",
+            line,
         ), line
 
 
@@ -115,20 +132,32 @@ async def test_a_crash_is_outlived_and_nothing_is_missed_or_told_twice(
 
 
 async def test_what_came_before_can_be_read_again(running: dict[str, str], ready: Any) -> None:
-    made = [json.loads((await command(running, "trigger", name, "--json")).stdout) for name in STORY]
-    access = {"TONGDAI_URL": ready["base_url"], "TONGDAI_API_KEY": ready["api_key"], "TONGDAI_DATA": "/nonexistent"}
+    made = [
+        json.loads((await command(running, "trigger", name, "--json")).stdout) for name in STORY
+    ]
+    access = {
+        "TONGDAI_URL": ready["base_url"],
+        "TONGDAI_API_KEY": ready["api_key"],
+        "TONGDAI_DATA": "/nonexistent",
+    }
     async with listening(access, "--json", "--after", str(made[0]["seq"])) as terminal:
         await until(lambda: len(terminal.said) == 3)
 
-    assert [event["webhook_id"] for event in terminal.events] == [event["webhook_id"] for event in made[1:]]
+    assert [event["webhook_id"] for event in terminal.events] == [
+        event["webhook_id"] for event in made[1:]
+    ]
     assert [event["body"] for event in terminal.events] == [event["body"] for event in made[1:]]
 
 
-async def test_a_triggered_event_goes_to_who_subscribed(running: dict[str, str], ready: Any) -> None:
+async def test_a_triggered_event_goes_to_who_subscribed(
+    running: dict[str, str], ready: Any
+) -> None:
     async with receiving() as receiver, aiohttp.ClientSession(ready["base_url"]) as api:
         async with api.post("/v1/auth/token", json={"api_key": ready["api_key"]}) as answer:
             api.headers["Authorization"] = f"Bearer {(await answer.json())['data']['token']}"
-        async with api.post("/v1/event", json={"callback_url": receiver.url, "event": "missed"}) as answer:
+        async with api.post(
+            "/v1/event", json={"callback_url": receiver.url, "event": "missed"}
+        ) as answer:
             made = await answer.json()
 
         told = await command(running, "trigger", "missed")
@@ -138,9 +167,9 @@ async def test_a_triggered_event_goes_to_who_subscribed(running: dict[str, str],
     [request] = receiver.requests
     assert is_signed(request, made["data"]["secret"])
     assert (request.event.state, request.event.customer_id) == ("missed", "test")
-    assert re.fullmatch(rf"missed {request.headers['webhook-id']} is event \d+ of {ready['domain']}\n", told.stdout), (
-        told.stdout
-    )
+    assert re.fullmatch(
+        rf"missed {request.headers['webhook-id']} is event \d+ of {ready['domain']}\n", told.stdout
+    ), told.stdout
 
 
 async def test_a_sample_goes_to_a_url_though_nothing_runs(tmp_path: Path) -> None:
@@ -148,7 +177,9 @@ async def test_a_sample_goes_to_a_url_though_nothing_runs(tmp_path: Path) -> Non
     nothing = {"TONGDAI_DATA": str(tmp_path)}
     async with receiving(lambda request: 200 if "good" in request.path else 500) as receiver:
         url = receiver.url.removesuffix("hook")
-        told = await command(nothing, "trigger", "cdr", "--forward", f"{url}good", "--secret", secret)
+        told = await command(
+            nothing, "trigger", "cdr", "--forward", f"{url}good", "--secret", secret
+        )
         refused = await command(nothing, "trigger", "cdr", "--forward", f"{url}bad", "--json")
     nobody = await command(nothing, "trigger", "cdr", "--forward", receiver.url)
 
@@ -163,16 +194,34 @@ async def test_a_sample_goes_to_a_url_though_nothing_runs(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [
-        (("listen", "--url", "http://127.0.0.1:1", "--api-key", "x"), 4, "http://127.0.0.1:1 does not answer"),
-        (("listen", "--url", "http://127.0.0.1:1"), 4, "--api-key or --token is needed: for http://127.0.0.1:1"),
+        (
+            ("listen", "--url", "http://127.0.0.1:1", "--api-key", "x"),
+            4,
+            "http://127.0.0.1:1 does not answer",
+        ),
+        (
+            ("listen", "--url", "http://127.0.0.1:1"),
+            4,
+            "--api-key or --token is needed: for http://127.0.0.1:1",
+        ),
         (("listen", "--url", "pbx", "--token", "x"), 4, "pbx is no URL of an API"),
         (("listen",), 4, "start it with tongdai up --sandbox"),
-        (("trigger", "create"), 1, "event: one of ringing, answered, hangup, cdr, missed is needed"),
+        (
+            ("trigger", "create"),
+            1,
+            "event: one of ringing, answered, hangup, cdr, missed is needed",
+        ),
         (("trigger", "cdr", "--forward", "ftp://crm.example.vn"), 1, "--forward: "),
-        (("trigger", "cdr", "--forward", "http://127.0.0.1:3000", "--secret", "x"), 1, "secret: expected whsec_"),
+        (
+            ("trigger", "cdr", "--forward", "http://127.0.0.1:3000", "--secret", "x"),
+            1,
+            "secret: expected whsec_",
+        ),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, args: tuple[str, ...], code: int, told: str) -> None:
+def test_what_cannot_be_done_is_told_in_one_line(
+    tmp_path: Path, args: tuple[str, ...], code: int, told: str
+) -> None:
     refused = run({"TONGDAI_DATA": str(tmp_path)}, *args)
 
     assert refused.exit_code == code
@@ -189,7 +238,9 @@ def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, args: tuple[str
         (("listen", "--token", "wrong"), "The token is not valid."),
     ],
 )
-def test_what_the_api_refuses_is_told_in_its_words(running: dict[str, str], args: tuple[str, ...], told: str) -> None:
+def test_what_the_api_refuses_is_told_in_its_words(
+    running: dict[str, str], args: tuple[str, ...], told: str
+) -> None:
     refused = run(running, *args)
 
     assert refused.exit_code == 1

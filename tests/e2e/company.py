@@ -1,4 +1,6 @@
-"""A company of its own for each test: a fresh domain with its admin, extensions, a trunk to a carrier, a hotline."""
+"""A company of its own for each test: a fresh domain with its admin, extensions, a trunk to a
+carrier, a hotline.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +18,17 @@ from tests.e2e.phones import ALICE_HZ, Carrier, Phone, Place, Transport
 from tests.until import until
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, server, trunks, users
+from tongdai.store import (
+    db,
+    domains,
+    extensions,
+    hotlines,
+    queues,
+    ring_groups,
+    server,
+    trunks,
+    users,
+)
 
 HOTLINE = "19001919"
 PASSWORD = "a-sip-password"
@@ -52,20 +64,33 @@ class Api:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """`path` may be a whole URL; then no token goes along."""
-        own = {} if "://" in path else {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        own = (
+            {}
+            if "://" in path
+            else {"Authorization": f"Bearer {self._token}"}
+            if self._token
+            else {}
+        )
         url = path if "://" in path else self._base_url + path
         limit = aiohttp.ClientTimeout(total=30)
         async with (
             aiohttp.ClientSession(headers=own, timeout=limit) as session,
             session.request(
-                method, url, params={name: str(value) for name, value in query.items()}, json=body, headers=headers
+                method,
+                url,
+                params={name: str(value) for name, value in query.items()},
+                json=body,
+                headers=headers,
             ) as answer,
         ):
             content = await answer.read()
             is_json = "json" in answer.content_type
             decoded = msgspec.json.decode(content) if is_json and content else None
             return Answer(
-                answer.status, decoded, {name.lower(): value for name, value in answer.headers.items()}, content
+                answer.status,
+                decoded,
+                {name.lower(): value for name, value in answer.headers.items()},
+                content,
             )
 
     async def click(self, ext: str, phone: str, **parameters: object) -> Answer:
@@ -103,19 +128,25 @@ async def log_in(base_url: str, username: str, password: str) -> Api:
 class Office:
     """Where companies are made: a running instance, seen by its operator."""
 
-    def __init__(self, instance: Instance, database: db.Database, seal: Seal, place: Place) -> None:
+    def __init__(
+        self, instance: Instance, database: db.Database, seal: Seal, place: Place
+    ) -> None:
         self.instance, self.database, self.seal, self.place = instance, database, seal, place
         self._made = 0
 
     async def company(self) -> "Company":
-        """A domain with extensions 101, 102, 103, and a hotline (HOTLINE) by a trunk to a carrier of its own."""
+        """A domain with extensions 101, 102, 103, and a hotline (HOTLINE) by a trunk to a carrier
+        of its own.
+        """
         self._made += 1
         name = f"company{self._made}.example.vn"
         async with self.database.transaction() as tx:
             domain = await domains.insert(tx, name)
             await users.insert(tx, domain.domain_uuid, self.seal, "admin", PASSWORD)
             for number in ("101", "102", "103"):
-                await extensions.insert(tx, domain.domain_uuid, directory.Extension(number, ring_timeout_s=5), PASSWORD)
+                await extensions.insert(
+                    tx, domain.domain_uuid, directory.Extension(number, ring_timeout_s=5), PASSWORD
+                )
         api = await log_in(self.instance.ready["base_url"], f"admin@{name}", PASSWORD)
         made = Company(self, domain, api, f"127.1.{self._made // 250}.{self._made % 250 + 1}")
         made.trunk = await made.add_trunk()
@@ -135,7 +166,9 @@ class Office:
     @property
     def switch_url(self) -> str:
         """Of the switch's HTTP server, with the login to its ARI."""
-        known: dict[str, str] = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())
+        known: dict[str, str] = msgspec.json.decode(
+            (self.instance.data / "switch.json").read_bytes()
+        )
         return known["asterisk_url"]
 
     async def knows(self, endpoint: str) -> None:
@@ -156,7 +189,10 @@ class Office:
         parts = urlsplit(self.switch_url)
         login = aiohttp.encode_basic_auth(parts.username or "", parts.password or "")
         url = f"http://{parts.hostname}:{parts.port}/ari/{path}"
-        async with aiohttp.ClientSession(headers={"Authorization": login}) as session, session.get(url) as answer:
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": login}) as session,
+            session.get(url) as answer,
+        ):
             return await answer.text() if answer.status == 200 else None
 
 
@@ -174,12 +210,19 @@ class Company:
     async def is_quiet(self) -> bool:
         """Whether the engine knows of no live call of the company."""
         async with self._office.database.connection() as tx:
-            return not await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid)
+            return not await tx.fetchval(
+                "SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid
+            )
 
     # --- its people and lines
 
     def phone(
-        self, extension: str, *, hertz: int = ALICE_HZ, transport: Transport = "udp", password: str = PASSWORD
+        self,
+        extension: str,
+        *,
+        hertz: int = ALICE_HZ,
+        transport: Transport = "udp",
+        password: str = PASSWORD,
     ) -> AbstractAsyncContextManager[Phone]:
         """A phone of that extension, registered."""
         return phones.phone(
@@ -207,10 +250,16 @@ class Company:
 
     # --- what its operator set up
 
-    async def add_trunk(self, auth: directory.TrunkAuth = "ip", password: str = "", **changes: Any) -> trunks.Trunk:
+    async def add_trunk(
+        self, auth: directory.TrunkAuth = "ip", password: str = "", **changes: Any
+    ) -> trunks.Trunk:
         """A trunk to the company's carrier."""
         trunk = trunks.Trunk(
-            name=auth, auth=auth, host=f"{self.address}:{self._port}", addresses=(self.address,), **changes
+            name=auth,
+            auth=auth,
+            host=f"{self.address}:{self._port}",
+            addresses=(self.address,),
+            **changes,
         )
         async with self._office.database.transaction() as tx:
             await trunks.insert(tx, self.uuid, self._office.seal, trunk, password)
@@ -230,7 +279,9 @@ class Company:
         """The hotline leads there now."""
         async with self._office.database.transaction() as tx:
             known = await hotlines.get(tx, self.uuid, number)
-            await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, destination=destination))
+            await hotlines.update(
+                tx, self.uuid, msgspec.structs.replace(known, destination=destination)
+            )
 
     async def remove_hotline(self, number: str) -> None:
         async with self._office.database.transaction() as tx:
@@ -239,13 +290,17 @@ class Company:
     async def add_ring_group(self, number: str, *members: str, **properties: Any) -> None:
         """A ring group, and the hotline leads to it."""
         async with self._office.database.transaction() as tx:
-            await ring_groups.insert(tx, self.uuid, directory.RingGroup(number, members=members, **properties))
+            await ring_groups.insert(
+                tx, self.uuid, directory.RingGroup(number, members=members, **properties)
+            )
         await self.point_hotline(number)
 
     async def add_queue(self, number: str, *agents: str, **properties: Any) -> None:
         """A queue, and the hotline leads to it."""
         async with self._office.database.transaction() as tx:
-            await queues.insert(tx, self.uuid, directory.Queue(number, agents=agents, **properties))
+            await queues.insert(
+                tx, self.uuid, directory.Queue(number, agents=agents, **properties)
+            )
         await self.point_hotline(number)
 
     async def change_extension(self, number: str, **changes: Any) -> None:

@@ -1,4 +1,6 @@
-"""One real instance for the whole suite, started as a user starts it, and for each test a company of its own in it."""
+"""One real instance for the whole suite, started as a user starts it, and for each test a company
+of its own in it.
+"""
 
 import asyncio
 import os
@@ -62,7 +64,9 @@ def sipp_folder(office: Office, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def company(office: Office, sipp_folder: Path) -> AsyncIterator[Company]:
-    """A company that nobody else knows. Afterwards no call of it is left, not even in the books."""
+    """A company that nobody else knows. Afterwards no call of it is left, not even in the
+    books.
+    """
     made = await office.company()
     yield made
     await until(made.is_quiet, 15)
@@ -70,7 +74,9 @@ async def company(office: Office, sipp_folder: Path) -> AsyncIterator[Company]:
 
 @pytest.fixture
 async def hook(company: Company) -> AsyncIterator[Hook]:
-    """The company's CRM, subscribed to every event. Nothing may come that the test did not expect."""
+    """The company's CRM, subscribed to every event. Nothing may come that the test did not
+    expect.
+    """
     async with receiving() as receiver:
         made = Hook(receiver)
         await made.subscribe(company.api)
@@ -79,7 +85,9 @@ async def hook(company: Company) -> AsyncIterator[Hook]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What was on the wire and what tongdai said goes with a failure."""
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
@@ -87,6 +95,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if isinstance(instance, Instance) and instance.log.exists():
             report.sections.append(("tongdai up", instance.said))
         if isinstance(folder, Path):
-            for log in sorted([*folder.glob("*.errors"), *folder.glob("*.messages")], key=os.path.getmtime):
+            for log in sorted(
+                [*folder.glob("*.errors"), *folder.glob("*.messages")], key=os.path.getmtime
+            ):
                 report.sections.append((log.name, log.read_text(errors="replace")[-SHOWN:]))
     return report

@@ -1,4 +1,6 @@
-"""A CRM's webhook: a real HTTP receiver, subscribed through the API, that expects events one after the other."""
+"""A CRM's webhook: a real HTTP receiver, subscribed through the API, that expects events one after
+the other.
+"""
 
 from typing import Any
 
@@ -23,7 +25,9 @@ class Hook:
 
     async def subscribe(self, api: Api, *names: str) -> None:
         for name in names or events.NAMES:
-            answer = await api.post("/v1/event", callback_url=self._receiver.url, callback_apikey=APIKEY, event=name)
+            answer = await api.post(
+                "/v1/event", callback_url=self._receiver.url, callback_apikey=APIKEY, event=name
+            )
             assert answer.json["created"] is True, answer
             self.secrets[name] = answer.json["data"]["secret"]
 

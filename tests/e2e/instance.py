@@ -1,4 +1,6 @@
-"""`tongdai up` as an operator runs it: a process of its own, on free ports, with its data in a folder."""
+"""`tongdai up` as an operator runs it: a process of its own, on free ports, with its data in a
+folder.
+"""
 
 import asyncio
 import contextlib
@@ -20,7 +22,9 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Instance:
-    """`ready` is its ready.json. Addresses stay the same from start to start. `settings` are more of tongdai's."""
+    """`ready` is its ready.json. Addresses stay the same from start to start. `settings` are more
+    of tongdai's.
+    """
 
     def __init__(self, folder: Path, *, sandbox: bool, **settings: str) -> None:
         self.data = folder / "data"
@@ -29,7 +33,11 @@ class Instance:
         first, last = _free_range()
         self.rtp = f"{first}-{last}"
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TONGDAI_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("TONGDAI_")
+            },
             "TONGDAI_DATA": str(self.data),
             "TONGDAI_HTTP": self.http,
             "TONGDAI_SIP": self.sip,
@@ -85,14 +93,20 @@ class Instance:
                 os.kill(pid, signal.SIGKILL)
 
     def processes(self) -> dict[int, str]:
-        """Command lines of all that runs for it, whoever started it: PostgreSQL, Asterisk, itself."""
+        """Command lines of all that runs for it, whoever started it: PostgreSQL, Asterisk,
+        itself.
+        """
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                command = (
+                    (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
                 environ = (folder / "environ").read_bytes()
                 state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-                mine = str(self.data) in command or f"TONGDAI_DATA={self.data}\0".encode() in environ
+                mine = (
+                    str(self.data) in command or f"TONGDAI_DATA={self.data}\0".encode() in environ
+                )
                 if mine and state != "Z":
                     found[int(folder.name)] = command
         return found
@@ -119,7 +133,9 @@ class Instance:
 
 
 def quiet_port() -> int:
-    """A free port that the kernel gives to nobody else while we start again: below ip_local_port_range."""
+    """A free port that the kernel gives to nobody else while we start again: below
+    ip_local_port_range.
+    """
     while True:
         port = random.randrange(30_000, 32_700)  # noqa: S311 -- no secret
         with contextlib.suppress(OSError):

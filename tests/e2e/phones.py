@@ -1,4 +1,5 @@
-"""Phones and carriers as people know them: they register, are called, ring, answer, hang up. SIPp does the SIP.
+"""Phones and carriers as people know them: they register, are called, ring, answer, hang up. SIPp
+does the SIP.
 
 async with company.phone("101") as alice, company.carrier() as carrier:
     customer = await carrier.calls(hotline, who="0909000111")
@@ -33,7 +34,9 @@ Transport = Literal["udp", "tcp"]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """What it takes to run SIPp: its command, a folder for its files, and the switch's host:port."""
+    """What it takes to run SIPp: its command, a folder for its files, and the switch's
+    host:port.
+    """
 
     command: Sequence[str]
     folder: Path
@@ -96,7 +99,9 @@ class Talk:
         return self.status
 
     async def cancel(self) -> None:
-        """It rings, and the caller gives up. Told so while it is about to ring, SIPp would give up the call itself."""
+        """It rings, and the caller gives up. Told so while it is about to ring, SIPp would give up
+        the call itself.
+        """
         told = self._line.told[self.sip_call_id]
         await until(lambda: {"ringing", "progress", "aborted"} & set(told), PATIENCE_S)
         self._say("cancel")
@@ -119,7 +124,9 @@ class Talk:
         await self._command("media", "media", "sendrecv")
 
     async def refer(self, to: str) -> None:
-        """REFER with that Refer-To value ("<sip:102@domain>") was accepted; `notified` tells how it went."""
+        """REFER with that Refer-To value ("<sip:102@domain>") was accepted; `notified` tells how
+        it went.
+        """
         await self._command("refer", "referred", to)
 
     async def notified(self, status: int) -> None:
@@ -150,7 +157,9 @@ class Talk:
 
     @property
     def replaces(self) -> str:
-        """Value of Replaces (RFC 3891) by which another call takes this one's place, escaped for a URI."""
+        """Value of Replaces (RFC 3891) by which another call takes this one's place, escaped for a
+        URI.
+        """
         answers = [message for message in self.messages if message.status in (180, 183, 200)]
         answer = next(message for message in answers if message.method == "INVITE")
         ours, theirs = (answer.header(name).partition("tag=")[2] for name in ("From", "To"))
@@ -166,18 +175,28 @@ class Talk:
 
     @property
     def invite(self) -> Message:
-        """The last INVITE that began it: before an answer there may be one without and one with a proof."""
+        """The last INVITE that began it: before an answer there may be one without and one with a
+        proof.
+        """
         return [message for message in self.messages if message.start.startswith("INVITE ")][-1]
 
     @property
     def status(self) -> int:
         """Of the last final response to an INVITE."""
-        finals = [message.status for message in self.messages if message.status >= 200 and message.method == "INVITE"]
+        finals = [
+            message.status
+            for message in self.messages
+            if message.status >= 200 and message.method == "INVITE"
+        ]
         return finals[-1]
 
     def received(self, method: str) -> list[Message]:
         """Requests of that method."""
-        return [message for message in self.messages if not message.is_sent and message.start.startswith(f"{method} ")]
+        return [
+            message
+            for message in self.messages
+            if not message.is_sent and message.start.startswith(f"{method} ")
+        ]
 
     # --- small change
 
@@ -206,19 +225,27 @@ class Talk:
         told = self._line.told[self.sip_call_id]
         with contextlib.suppress(AssertionError):
             await until(lambda: word in told or "aborted" in told, PATIENCE_S)
-        assert word in told, f"{word} was waited for; what came: {told}; {[one.start for one in self.messages][-8:]}"
+        assert word in told, (
+            f"{word} was waited for; what came: {told}; {[one.start for one in self.messages][-8:]}"
+        )
 
     def _speak(self) -> None:
         """To where the other side's last SDP wants it."""
-        wants = [message.audio for message in self.messages if not message.is_sent and message.audio]
+        wants = [
+            message.audio for message in self.messages if not message.is_sent and message.audio
+        ]
         assert wants[-1]
         self.voice.talks_to(*wants[-1])
 
 
 class Caller:
-    """What phones and carriers have in common: they are called and call. Their talks end with them."""
+    """What phones and carriers have in common: they are called and call. Their talks end with
+    them.
+    """
 
-    def __init__(self, place: Place, stack: AsyncExitStack, address: str, hertz: int, transport: Transport) -> None:
+    def __init__(
+        self, place: Place, stack: AsyncExitStack, address: str, hertz: int, transport: Transport
+    ) -> None:
         self._place, self._stack = place, stack
         self.address, self.hertz, self.transport = address, hertz, transport
         self.line: Sipp
@@ -245,8 +272,12 @@ class Caller:
     async def end(self) -> None:
         await asyncio.gather(*(talk.end() for talk in self._talks))
 
-    async def _call(self, user: str, from_: str, to: str, target: str, *options: str, headers: str = "") -> Talk:
-        """A SIPp process of its own for the call. `headers`: more of them for the INVITE, each with CR LF before it."""
+    async def _call(
+        self, user: str, from_: str, to: str, target: str, *options: str, headers: str = ""
+    ) -> Talk:
+        """A SIPp process of its own for the call. `headers`: more of them for the INVITE, each
+        with CR LF before it.
+        """
         voice = await self._voice()
         name = f"{next(_names)}-calls"
         line = await self._stack.enter_async_context(
@@ -257,7 +288,12 @@ class Caller:
                 *(self._place.switch, "-sf", "calling.xml", "-m", "1", *options),
                 *_socket(self.address, self.transport),
                 *_keys(
-                    user=user, **{"from": from_}, to_uri=to, target_uri=target, voice_port=str(voice.port), more=headers
+                    user=user,
+                    **{"from": from_},
+                    to_uri=to,
+                    target_uri=target,
+                    voice_port=str(voice.port),
+                    more=headers,
                 ),
             )
         )
@@ -315,10 +351,15 @@ class Carrier(Caller):
         return f"{self.address}:{self.port}"
 
     async def calls(
-        self, hotline: str, who: str = "0909000111", *, target: str = "", login: tuple[str, str] | None = None
+        self,
+        hotline: str,
+        who: str = "0909000111",
+        *,
+        target: str = "",
+        login: tuple[str, str] | None = None,
     ) -> Talk:
-        """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's. `login`: user name and
-        password by which the carrier proves itself when it is asked to.
+        """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's.
+        `login`: user name and password by which the carrier proves itself when it is asked to.
         """
         to = f"sip:{hotline}@{self._place.switch}"
         proof = ("-au", login[0], "-ap", login[1]) if login else ()
@@ -330,7 +371,11 @@ class Carrier(Caller):
         def registered() -> list[Message]:
             if not any("member" in told for told in self.line.told.values()):
                 return []
-            return [message for message in self.line.messages() if message.start.startswith("REGISTER ")]
+            return [
+                message
+                for message in self.line.messages()
+                if message.start.startswith("REGISTER ")
+            ]
 
         found: list[Message] = await until(registered, PATIENCE_S)
         return found[-1]
@@ -381,9 +426,17 @@ async def phone(
 
 @asynccontextmanager
 async def carrier(
-    place: Place, address: str, port: int, *, username: str = "", password: str = "", transport: Transport = "udp"
+    place: Place,
+    address: str,
+    port: int,
+    *,
+    username: str = "",
+    password: str = "",
+    transport: Transport = "udp",
 ) -> AsyncIterator[Carrier]:
-    """A carrier that listens; with a user name it lets that user register, and believes its proofs."""
+    """A carrier that listens; with a user name it lets that user register, and believes its
+    proofs.
+    """
     async with AsyncExitStack() as stack:
         made = Carrier(place, stack, address, CUSTOMER_HZ, transport)
         made.port = port

@@ -1,6 +1,8 @@
-"""SIPp processes, and the line to each: what happens is told, what to do is said (SIPp's 3PCC commands over TCP).
+"""SIPp processes, and the line to each: what happens is told, what to do is said (SIPp's 3PCC
+commands over TCP).
 
-So a scenario holds the SIP, and a test says when. Every SIP message of a process stands in its message log.
+So a scenario holds the SIP, and a test says when. Every SIP message of a process stands in its
+message log.
 """
 
 import asyncio
@@ -55,7 +57,9 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Sipp:
-    """`calls` are the Call-IDs of calls that came in, in order; `told` is what was told of each call."""
+    """`calls` are the Call-IDs of calls that came in, in order; `told` is what was told of each
+    call.
+    """
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -71,13 +75,19 @@ class Sipp:
     def messages(self, call_id: str = "") -> list[Message]:
         """All SIP messages so far, in order; those of one call."""
         text = self._log.read_bytes().decode(errors="replace") if self._log.exists() else ""
-        parts = re.split(r"^-{47} \S+\n(?:UDP|TCP) (control )?message (sent|received).*?\n\n", text, flags=re.MULTILINE)
+        parts = re.split(
+            r"^-{47} \S+\n(?:UDP|TCP) (control )?message (sent|received).*?\n\n",
+            text,
+            flags=re.MULTILINE,
+        )
         found = [
             Message(way == "sent", message)
             for control, way, message in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
             if not control
         ]
-        return [message for message in found if not call_id or message.header("Call-ID") == call_id]
+        return [
+            message for message in found if not call_id or message.header("Call-ID") == call_id
+        ]
 
     async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._line = writer
@@ -98,8 +108,12 @@ class Sipp:
 
 
 @asynccontextmanager
-async def running(command: Sequence[str], folder: Path, name: str, *options: str) -> AsyncIterator[Sipp]:
-    """A SIPp process with its line; it is gone afterwards. Logs are NAME.errors, NAME.messages and NAME.screen."""
+async def running(
+    command: Sequence[str], folder: Path, name: str, *options: str
+) -> AsyncIterator[Sipp]:
+    """A SIPp process with its line; it is gone afterwards. Logs are NAME.errors, NAME.messages and
+    NAME.screen.
+    """
     sipp = Sipp(folder / f"{name}.messages")
     lines: set[asyncio.StreamWriter] = set()
 
@@ -114,7 +128,14 @@ async def running(command: Sequence[str], folder: Path, name: str, *options: str
             *command,
             *options,
             *("-3pcc", line, "-nostdin", "-aa", "-base_cseq", "10", "-timeout", str(LIFE_S)),
-            *("-trace_err", "-error_file", f"{name}.errors", "-trace_msg", "-message_file", f"{name}.messages"),
+            *(
+                "-trace_err",
+                "-error_file",
+                f"{name}.errors",
+                "-trace_msg",
+                "-message_file",
+                f"{name}.messages",
+            ),
             *("-cid_str", f"{name}-%u-%p@%s"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=screen,
@@ -123,7 +144,9 @@ async def running(command: Sequence[str], folder: Path, name: str, *options: str
         )
     try:
         await until(lambda: lines or process.returncode is not None, 15)
-        assert process.returncode is None, (folder / f"{name}.screen").read_text(errors="replace")[-2000:]
+        assert process.returncode is None, (folder / f"{name}.screen").read_text(errors="replace")[
+            -2000:
+        ]
         yield sipp
     finally:
         server.close()
@@ -143,7 +166,9 @@ def write_scenarios(folder: Path) -> None:
 
 
 def free_port(address: str, wanted: int = 0) -> int:
-    """A port of that address that is free now, for UDP and TCP alike. Raises OSError when the one wanted is not."""
+    """A port of that address that is free now, for UDP and TCP alike. Raises OSError when the one
+    wanted is not.
+    """
     while True:
         with (
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,

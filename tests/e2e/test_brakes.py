@@ -8,14 +8,20 @@ from tests.e2e.hooks import Hook
 ABROAD, CUSTOMER = "+12025550123", "0909000111"
 
 
-async def test_the_world_is_closed_until_the_operator_opens_it(company: Company, hook: Hook) -> None:
+async def test_the_world_is_closed_until_the_operator_opens_it(
+    company: Company, hook: Hook
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         call = await alice.calls(ABROAD)
         assert await call.refused() == 603
         await hook.expect("ringing", direction="outbound", to_number=ABROAD)
         cdr = await hook.over(direction="outbound")
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "INVALID", "cause": "OUTGOING_CALL_BARRED", "direction": 3}
+        assert record == record | {
+            "status": "INVALID",
+            "cause": "OUTGOING_CALL_BARRED",
+            "direction": 3,
+        }
         answer = await company.api.click("101", ABROAD)
         assert (answer.status, answer.json["error"]) == (409, "DESTINATION_CLOSED")
         assert carrier.untaken == 0
@@ -31,7 +37,11 @@ async def test_the_world_is_closed_until_the_operator_opens_it(company: Company,
 
 async def test_who_is_frozen_calls_colleagues_and_help_but_nobody_else(company: Company) -> None:
     await company.freeze("101", datetime.now(UTC) + timedelta(hours=1))
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         call = await alice.calls(CUSTOMER)
         assert await call.refused() == 603
         answer = await company.api.click("101", CUSTOMER)
@@ -45,7 +55,11 @@ async def test_who_is_frozen_calls_colleagues_and_help_but_nobody_else(company: 
 
 async def test_a_full_trunk_takes_no_more_calls_in_or_out(company: Company) -> None:
     await company.change_trunk(max_calls=1)
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         call = await alice.calls(CUSTOMER)
         customer = await carrier.rings()
         refused = await bob.calls("0909000222")

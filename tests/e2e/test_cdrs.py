@@ -30,7 +30,9 @@ async def test_the_record_is_there_within_a_second_of_hangup(company: Company, h
     assert (await company.api.cdr(call_id))["recording_status"] == "ready"
 
 
-async def test_another_company_finds_nothing_of_it(company: Company, hook: Hook, office: Office) -> None:
+async def test_another_company_finds_nothing_of_it(
+    company: Company, hook: Hook, office: Office
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE)
         ring = await alice.called()
@@ -48,7 +50,11 @@ async def test_another_company_finds_nothing_of_it(company: Company, hook: Hook,
 
 
 async def test_calls_are_listed_newest_first_and_filtered(company: Company, hook: Hook) -> None:
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         missed = await carrier.calls(HOTLINE, "0909000111")
         await (await alice.called()).reject(486)
         await missed.refused()
@@ -69,7 +75,10 @@ async def test_calls_are_listed_newest_first_and_filtered(company: Company, hook
 
     async def found(**query: Any) -> list[int]:
         """Directions of the calls found."""
-        return [record["direction"] for record in (await company.api.get("/v1/cdr", **query)).json["data"]]
+        return [
+            record["direction"]
+            for record in (await company.api.get("/v1/cdr", **query)).json["data"]
+        ]
 
     assert await found() == [1, 3, 2]
     assert await found(direction="inbound") == [2]
@@ -84,7 +93,13 @@ async def test_calls_are_listed_newest_first_and_filtered(company: Company, hook
 
     pages = [(await company.api.get("/v1/cdr", page=page, limit=2)).json for page in (1, 2)]
     assert [[record["direction"] for record in page["data"]] for page in pages] == [[1, 3], [2]]
-    assert [(page["page"], page["limit"], page["total"]) for page in pages] == [(1, 2, 3), (2, 2, 3)]
+    assert [(page["page"], page["limit"], page["total"]) for page in pages] == [
+        (1, 2, 3),
+        (2, 2, 3),
+    ]
 
     scroll = (await company.api.get("/v1/cdr")).json
-    assert ([record["direction"] for record in scroll["data"]], scroll["scroll_id"]) == ([1, 3, 2], "")
+    assert ([record["direction"] for record in scroll["data"]], scroll["scroll_id"]) == (
+        [1, 3, 2],
+        "",
+    )

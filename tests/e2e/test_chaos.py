@@ -1,4 +1,6 @@
-"""Each scenario of the chaos suite in short: what it promises, but for what depends on the speed of the machine."""
+"""Each scenario of the chaos suite in short: what it promises, but for what depends on the speed
+of the machine.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -28,7 +30,11 @@ def kept(figures: Sequence[Figure]) -> None:
 
 
 async def test_callers_do_not_notice_a_killed_controller(private: stand.Stand) -> None:
-    kept(await controller.run(private, controller.Size(kills=1, rate=3, talk_s=3, pause_s=0.5, repeats=False)))
+    kept(
+        await controller.run(
+            private, controller.Size(kills=1, rate=3, talk_s=3, pause_s=0.5, repeats=False)
+        )
+    )
 
 
 async def test_calls_of_a_killed_asterisk_are_recorded_as_they_were(given: stand.Given) -> None:
@@ -45,7 +51,11 @@ async def test_calls_go_on_while_nothing_can_be_written(private: stand.Stand) ->
 
 
 async def test_recordings_outlive_tongdai_and_asterisk(given: stand.Given) -> None:
-    kept(await recordings.run(given, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3, cut_s=3)))
+    kept(
+        await recordings.run(
+            given, recordings.Size(controllers=1, asterisks=1, live=4, talk_s=3, cut_s=3)
+        )
+    )
 
 
 async def test_calls_go_on_while_postgresql_is_away(given: stand.Given) -> None:

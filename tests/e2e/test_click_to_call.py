@@ -1,4 +1,6 @@
-"""Click-to-call as the reference tells it: the extension, then the customer; and every way in which it can fail."""
+"""Click-to-call as the reference tells it: the extension, then the customer; and every way in
+which it can fail.
+"""
 
 import asyncio
 from typing import Any
@@ -46,7 +48,9 @@ async def test_every_parameter_is_on_the_wire(company: Company, hook: Hook) -> N
         assert ring.invite.header("Answer-Mode") == "Auto"
         assert "answer-after=0" in ring.invite.header("Call-Info")
         assert "alert-autoanswer" in ring.invite.header("Alert-Info")
-        await hook.expect("ringing", customer_id="crm-42", hotline="02873001234", from_number="101")
+        await hook.expect(
+            "ringing", customer_id="crm-42", hotline="02873001234", from_number="101"
+        )
         await ring.answer()
         customer = await carrier.rings()
         assert customer.invite.start.startswith(f"INVITE sip:{CUSTOMER}@")
@@ -56,11 +60,17 @@ async def test_every_parameter_is_on_the_wire(company: Company, hook: Hook) -> N
         await customer.hang_up()
         cdr = await hook.over(customer_id="crm-42", hotline="02873001234")
         record = await company.api.cdr(cdr["call_id"])
-        assert record == record | {"from_number": "02873001234", "customer_id": "crm-42", "status": "ANSWERED"}
+        assert record == record | {
+            "from_number": "02873001234",
+            "customer_id": "crm-42",
+            "status": "ANSWERED",
+        }
 
 
 async def test_no_number_but_the_companys_own_goes_out(company: Company, hook: Hook) -> None:
-    """A foreign dest_cid_number gives way to the hotline, and a hotline asked for to be shown is the one called by."""
+    """A foreign dest_cid_number gives way to the hotline, and a hotline asked for to be shown is
+    the one called by.
+    """
     await company.add_hotline("02873001234", company.trunk)
     async with company.phone("101") as alice, company.carrier() as carrier:
         for asked, shown in (("0911222333", HOTLINE), ("+842873001234", "02873001234")):
@@ -77,13 +87,18 @@ async def test_no_number_but_the_companys_own_goes_out(company: Company, hook: H
 
 async def test_an_unregistered_extension(company: Company, hook: Hook) -> None:
     clicked = await company.api.click("101", CUSTOMER)
-    assert (clicked.status, clicked.json["status"], clicked.json["error"]) == (409, "fail", "USER_NOT_REGISTERED")
+    assert (clicked.status, clicked.json["status"], clicked.json["error"]) == (
+        409,
+        "fail",
+        "USER_NOT_REGISTERED",
+    )
     assert (await company.api.get("/v1/cdr")).json["data"] == []
 
 
 async def test_a_phone_that_signed_off_is_rung_no_more(company: Company) -> None:
     """Though it was known a moment ago."""
-    numbers = (f"09090002{n:02d}" for n in range(100))  # the same request again would mean the same call
+    # the same request again would mean the same call
+    numbers = (f"09090002{n:02d}" for n in range(100))
     async with company.phone("101") as alice:
         for _ in range(2):
             await company.api.click("101", next(numbers))
@@ -101,9 +116,12 @@ async def test_a_phone_that_signed_off_is_rung_no_more(company: Company) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "cause", "error"), [(486, "USER_BUSY", "USER_BUSY"), (603, "CALL_REJECTED", "USER_REJECTED")]
+    ("code", "cause", "error"),
+    [(486, "USER_BUSY", "USER_BUSY"), (603, "CALL_REJECTED", "USER_REJECTED")],
 )
-async def test_an_extension_that_does_not_want(company: Company, hook: Hook, code: Any, cause: str, error: str) -> None:
+async def test_an_extension_that_does_not_want(
+    company: Company, hook: Hook, code: Any, cause: str, error: str
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         clicked = await company.api.click("101", CUSTOMER)
         assert clicked.json["status"] == "success", "its phone has been asked to ring"
@@ -112,7 +130,12 @@ async def test_an_extension_that_does_not_want(company: Company, hook: Hook, cod
         await hook.expect("ringing", call_id=call_id)
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "INVALID", "cause": cause, "extension": "101", "to_number": CUSTOMER}
+        assert record == record | {
+            "status": "INVALID",
+            "cause": cause,
+            "extension": "101",
+            "to_number": CUSTOMER,
+        }
 
         waiting = asyncio.create_task(company.api.click("101", CUSTOMER, wait="answer"))
         await (await alice.called()).reject(code)
@@ -160,7 +183,12 @@ async def test_a_customer_does_not_answer(company: Company, hook: Hook, outcome:
         await ring.over()
         await hook.over(call_id=call_id, billsec=0, recording_url="")
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": status, "cause": cause, "billsec": 0, "time_answered": ""}
+        assert record == record | {
+            "status": status,
+            "cause": cause,
+            "billsec": 0,
+            "time_answered": "",
+        }
 
 
 async def test_the_extension_hears_why_a_customer_is_unreachable(company: Company) -> None:
@@ -186,7 +214,11 @@ async def test_the_extension_gives_up(company: Company, hook: Hook) -> None:
         await customer.cancelled()
         await hook.over(call_id=call_id, billsec=0)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "hangup_by": "caller"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "hangup_by": "caller",
+        }
 
 
 async def test_all_phones_of_the_extension_ring(company: Company, hook: Hook) -> None:
@@ -213,7 +245,9 @@ async def test_a_colleague_is_called_too(company: Company, hook: Hook) -> None:
     async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob:
         call_id = (await company.api.click("101", "102")).json["call_id"]
         ring = await alice.rings()
-        await hook.expect("ringing", call_id=call_id, direction="local", from_number="101", to_number="102")
+        await hook.expect(
+            "ringing", call_id=call_id, direction="local", from_number="101", to_number="102"
+        )
         await ring.answer()
         his = await bob.rings()
         await his.answer()
@@ -222,7 +256,12 @@ async def test_a_colleague_is_called_too(company: Company, hook: Hook) -> None:
         await his.hang_up()
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "ANSWERED", "direction": 1, "extension": "101", "to_number": "102"}
+        assert record == record | {
+            "status": "ANSWERED",
+            "direction": 1,
+            "extension": "101",
+            "to_number": "102",
+        }
 
 
 async def test_an_extension_with_its_hands_full(company: Company) -> None:
@@ -288,7 +327,11 @@ BAD = [
 
 
 async def test_bad_parameters_are_named_and_nobody_is_called(company: Company) -> None:
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         for parameters, field in BAD:
             answer = await company.api.ask("GET", "/v1/click2call", dict(parameters))
             assert answer.status == 422, (parameters, answer)

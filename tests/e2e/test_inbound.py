@@ -22,7 +22,9 @@ async def test_it_is_answered(company: Company, hook: Hook) -> None:
             "domain": company.name,
             "sip_call_id": ring.sip_call_id,
         }
-        call_id = (await hook.expect("ringing", **who, duration=0, billsec=0, recording_url=""))["call_id"]
+        call_id = (await hook.expect("ringing", **who, duration=0, billsec=0, recording_url=""))[
+            "call_id"
+        ]
         who |= {"call_id": call_id, "conversation_id": call_id}
         await ring.answer()
         await customer.answered()
@@ -61,7 +63,12 @@ async def test_it_is_busy(company: Company, hook: Hook) -> None:
         assert await customer.refused() == 486
         cdr = await hook.over(missed=True, call_id=call_id, billsec=0, recording_url="")
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "BUSY", "cause": "USER_BUSY", "extension": "101", "time_answered": ""}
+        assert record == record | {
+            "status": "BUSY",
+            "cause": "USER_BUSY",
+            "extension": "101",
+            "time_answered": "",
+        }
 
 
 async def test_it_is_rejected(company: Company, hook: Hook) -> None:
@@ -85,7 +92,12 @@ async def test_nobody_answers(company: Company, hook: Hook) -> None:
         assert await customer.refused() == 480
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "NO-ANSWERED", "cause": "NO_ANSWER", "billsec": 0, "hangup_by": "system"}
+        assert record == record | {
+            "status": "NO-ANSWERED",
+            "cause": "NO_ANSWER",
+            "billsec": 0,
+            "hangup_by": "system",
+        }
         assert record["duration"] >= 4
 
 
@@ -95,7 +107,11 @@ async def test_nobody_is_registered(company: Company, hook: Hook) -> None:
         assert await customer.refused() == 480
         cdr = await hook.over(missed=True, to_number="101", sip_call_id=customer.sip_call_id)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "NOT-AVAILABLE", "cause": "SUBSCRIBER_ABSENT", "extension": "101"}
+        assert record == record | {
+            "status": "NOT-AVAILABLE",
+            "cause": "SUBSCRIBER_ABSENT",
+            "extension": "101",
+        }
 
 
 async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
@@ -108,7 +124,11 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
         await ring.cancelled()
         await hook.over(missed=True, call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "hangup_by": "caller"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "hangup_by": "caller",
+        }
 
 
 async def test_a_number_that_is_nobodys(company: Company, hook: Hook) -> None:
@@ -123,14 +143,18 @@ async def test_two_calls_at_once_on_one_extension(company: Company, hook: Hook) 
     async with company.phone("101") as alice, company.carrier() as carrier:
         first = await carrier.calls(HOTLINE, "0909000111")
         ring = await alice.rings()
-        one = await hook.expect("ringing", from_number="0909000111", to_number="101", sip_call_id=ring.sip_call_id)
+        one = await hook.expect(
+            "ringing", from_number="0909000111", to_number="101", sip_call_id=ring.sip_call_id
+        )
         await ring.answer()
         await first.answered()
         await hook.expect("answered", call_id=one["call_id"])
 
         second = await carrier.calls(HOTLINE, "0909000222")
         waiting = await alice.rings()
-        two = await hook.expect("ringing", from_number="0909000222", to_number="101", sip_call_id=waiting.sip_call_id)
+        two = await hook.expect(
+            "ringing", from_number="0909000222", to_number="101", sip_call_id=waiting.sip_call_id
+        )
         assert one["call_id"] != two["call_id"]
         await ring.hold()
         await waiting.answer()
@@ -152,7 +176,9 @@ async def test_two_calls_at_once_on_one_extension(company: Company, hook: Hook) 
         await hook.over(call_id=one["call_id"], from_number="0909000111")
 
 
-async def test_several_phones_of_the_extension_are_one_in_events(company: Company, hook: Hook) -> None:
+async def test_several_phones_of_the_extension_are_one_in_events(
+    company: Company, hook: Hook
+) -> None:
     async with (
         company.phone("101") as desk,
         company.phone("101", hertz=BOB_HZ) as mobile,

@@ -1,5 +1,5 @@
-"""Whatever an API client writes into a click-to-call is refused by name, or arrives as what it is: a name or an id. No
-header, host or log line is of his making.
+"""Whatever an API client writes into a click-to-call is refused by name, or arrives as what it is:
+a name or an id. No header, host or log line is of his making.
 """
 
 import asyncio
@@ -22,9 +22,29 @@ HOSTILE = [
         "x\0y",
         "\x1b[31mred\x1b[0m",
     ),
-    *('a"b', 'a" <sip:evil@EVIL>;x="', "<sip:evil@EVIL>", "a>b", "a\\", "\\", 'Alice" <sip:evil@EVIL>, "Bob'),
-    *("${SHELL(id)}", "$[1+1] ${CHANNEL(accountcode)} %{x}", "a,b", "a&PJSIP/evil@EVIL", "a|b^c (d) 'e' `id`"),
-    *("%0d%0aX-Evil: 1 &#13;&#10;", "sip:evil@EVIL", "0909000111@EVIL", "0909000111;phone-context=x", "tel:+1"),
+    *(
+        'a"b',
+        'a" <sip:evil@EVIL>;x="',
+        "<sip:evil@EVIL>",
+        "a>b",
+        "a\\",
+        "\\",
+        'Alice" <sip:evil@EVIL>, "Bob',
+    ),
+    *(
+        "${SHELL(id)}",
+        "$[1+1] ${CHANNEL(accountcode)} %{x}",
+        "a,b",
+        "a&PJSIP/evil@EVIL",
+        "a|b^c (d) 'e' `id`",
+    ),
+    *(
+        "%0d%0aX-Evil: 1 &#13;&#10;",
+        "sip:evil@EVIL",
+        "0909000111@EVIL",
+        "0909000111;phone-context=x",
+        "tel:+1",
+    ),
     *(
         "Nguyễn Văn Ánh",
         "株式会社 👩\u200d💼 e\u0301 ＡＢＣ ١٢٣",
@@ -32,13 +52,22 @@ HOSTILE = [
         "\u2028X-Evil: 1",
         "\u0085X-Evil: 1",
     ),
-    *("' OR '1'='1", "=1+1 {{7*7}} ../../etc/passwd", "a" * 64, "a" * 65, "=?utf-8?q?evil?=", "  "),
+    *(
+        "' OR '1'='1",
+        "=1+1 {{7*7}} ../../etc/passwd",
+        "a" * 64,
+        "a" * 65,
+        "=?utf-8?q?evil?=",
+        "  ",
+    ),
 ]
 FREE = ("src_cid_name", "dest_cid_name", "customer_id")
 STRICT = ("ext", "phone", "src_cid_number", "dest_cid_number", "hotline", "auto_answer", "wait")
 
 
-async def test_what_is_written_into_a_call_stays_what_it_is(company: Company, office: Office) -> None:
+async def test_what_is_written_into_a_call_stays_what_it_is(
+    company: Company, office: Office
+) -> None:
     async with (
         wire.udp(office.instance.sip, EVIL) as evil,
         company.phone("101") as alice,
@@ -60,7 +89,9 @@ async def test_what_is_written_into_a_call_stays_what_it_is(company: Company, of
             taken = {}
             fields = (*FREE, *STRICT)
             for field, refused in zip(
-                fields, await together(*(refusal(company, each, value) for each in fields)), strict=True
+                fields,
+                await together(*(refusal(company, each, value) for each in fields)),
+                strict=True,
             ):
                 requests += 1
                 assert refused in ("ext", field), (field, value, refused)
@@ -90,7 +121,9 @@ async def test_what_is_written_into_a_call_stays_what_it_is(company: Company, of
         with office.instance.log.open("rb") as log:
             log.seek(log_began)
             lines = log.read().decode().splitlines()
-        assert [line for line in lines if not re.match(r"\d{4}-\d\d-\d\dT[0-9:.]+Z? \[\w+ *\] ", line)] == []
+        assert [
+            line for line in lines if not re.match(r"\d{4}-\d\d-\d\dT[0-9:.]+Z? \[\w+ *\] ", line)
+        ] == []
         assert sum("path=/v1/click2call " in line for line in lines) == requests
         assert not any("\x1b" in line for line in lines)
         assert await hears_nothing(evil)
@@ -109,7 +142,9 @@ async def test_a_path_makes_one_log_line(company: Company, office: Office) -> No
 
 
 async def refusal(company: Company, field: str, value: str) -> str:
-    """The field that was refused; where that was not the given one, the extension, which does not exist."""
+    """The field that was refused; where that was not the given one, the extension, which does not
+    exist.
+    """
     given: dict[str, Any] = {"ext": "199", "phone": "0909000111", field: value}
     answer = await company.api.ask("GET", "/v1/click2call", given)
     assert answer.status == 422, (field, value, answer)

@@ -97,7 +97,12 @@ async def test_a_customer_does_not(company: Company, hook: Hook, outcome: Outcom
         cdr = await hook.over(call_id=call_id, billsec=0, to_number=CUSTOMER)
         assert cdr["recording_url"] == ""
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": status, "cause": cause, "billsec": 0, "time_answered": ""}
+        assert record == record | {
+            "status": status,
+            "cause": cause,
+            "billsec": 0,
+            "time_answered": "",
+        }
 
 
 async def test_the_extension_gives_up(company: Company, hook: Hook) -> None:
@@ -110,7 +115,11 @@ async def test_the_extension_gives_up(company: Company, hook: Hook) -> None:
         await customer.cancelled()
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "hangup_by": "caller"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "hangup_by": "caller",
+        }
 
 
 FOREIGN = "0911222333"
@@ -178,7 +187,12 @@ async def test_a_colleague_answers(company: Company, hook: Hook) -> None:
         await ring.over()
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "ANSWERED", "direction": 1, "from_number": "101", "to_number": "102"}
+        assert record == record | {
+            "status": "ANSWERED",
+            "direction": 1,
+            "from_number": "101",
+            "to_number": "102",
+        }
         assert await company.api.cdr(call.sip_call_id) == record
         assert await company.api.cdr(ring.sip_call_id) == record
 

@@ -1,4 +1,6 @@
-"""What the network can reach of `tongdai up`, as the kernel tells: what was asked for, and nothing else."""
+"""What the network can reach of `tongdai up`, as the kernel tells: what was asked for, and nothing
+else.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,7 +14,9 @@ from tongdai.cli.doctor import ports
 
 @pytest.fixture
 async def exposed(tmp_path: Path) -> AsyncIterator[Instance]:
-    """An instance without the sandbox, whose API and SIP listen on every address of the machine."""
+    """An instance without the sandbox, whose API and SIP listen on every address of the
+    machine.
+    """
     instance = Instance(tmp_path, sandbox=False)
     for name in ("TONGDAI_HTTP", "TONGDAI_SIP"):
         instance.environ[name] = instance.environ[name].replace("127.0.0.1", "0.0.0.0")  # noqa: S104 -- that is it
@@ -44,14 +48,17 @@ async def test_only_the_api_and_sip_are_reached_from_outside(exposed: Instance) 
     found = listening(exposed)
     outside = {one for one in found if not one[1].startswith("127.") and one[1] != "::1"}
 
-    # Two sockets of Asterisk's SIP stack for answers of name servers, IPv4 and IPv6, on ports that nobody knows.
+    # Two sockets of Asterisk's SIP stack for answers of name servers, IPv4 and IPv6, on ports that
+    # nobody knows.
     resolver = {(protocol, port) for protocol, _, port in outside - promised(http, sip)}
 
     assert outside >= promised(http, sip)
     assert {protocol for protocol, _ in resolver} <= {"udp"}
     assert all(port in ephemeral() for _, port in resolver)
     assert len(resolver) <= 2
-    assert [protocol for protocol, *_ in found - outside] == ["tcp"], "ARI, on loopback; PostgreSQL has no port at all"
+    assert [protocol for protocol, *_ in found - outside] == ["tcp"], (
+        "ARI, on loopback; PostgreSQL has no port at all"
+    )
     assert len(exposed.processes()) >= 3, "itself, PostgreSQL and Asterisk were looked at"
 
 

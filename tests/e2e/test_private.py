@@ -1,5 +1,5 @@
-"""PostgreSQL, Asterisk and the sandbox die while `tongdai up` runs: they are started again, and nothing is lost but the
-talks.
+"""PostgreSQL, Asterisk and the sandbox die while `tongdai up` runs: they are started again, and
+nothing is lost but the talks.
 """
 
 import os
@@ -15,7 +15,9 @@ from tongdai.sandbox import cast
 
 def process(pbx: Instance, *marks: str) -> int:
     """The oldest whose command line has these."""
-    return min(pid for pid, command in pbx.processes().items() if all(mark in command for mark in marks))
+    return min(
+        pid for pid, command in pbx.processes().items() if all(mark in command for mark in marks)
+    )
 
 
 async def readiness(pbx: Instance) -> int:
@@ -84,13 +86,18 @@ async def is_recorded(company: Company) -> bool:
 async def test_the_sandbox_dies(pbx: Instance) -> None:
     admin, robot = pbx.ready["admin"], cast.ROBOTS["answers"].number
     demo = await log_in(pbx.ready["base_url"], admin["username"], admin["password"])
-    died, registered = process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc"), registrations(pbx, robot)
+    died, registered = (
+        process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc"),
+        registrations(pbx, robot),
+    )
     os.kill(died, signal.SIGKILL)
     await until(lambda: registrations(pbx, robot) > registered, 30)
     assert process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc") != died
 
-    clicked = await demo.click(robot, cast.CUSTOMERS["busy"].number)  # robot and carrier are both rung
-    await demo.post("/v1/sandbox/inbound", customer="0912000999", talk_s=1)  # and the carrier rings a robot
+    # robot and carrier are both rung
+    clicked = await demo.click(robot, cast.CUSTOMERS["busy"].number)
+    # and the carrier rings a robot
+    await demo.post("/v1/sandbox/inbound", customer="0912000999", talk_s=1)
     assert clicked.status == 200, clicked
     await until(lambda: is_recorded_as(demo, "BUSY", f"/{clicked.json['call_id']}"), 15)
     await until(lambda: is_recorded_as(demo, "ANSWERED", "?phone=0912000999"), 20)

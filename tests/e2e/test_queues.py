@@ -1,4 +1,6 @@
-"""The hotline leads to a queue: callers wait with music, in order, for the agent who has been idle longest."""
+"""The hotline leads to a queue: callers wait with music, in order, for the agent who has been idle
+longest.
+"""
 
 from tests.e2e.company import HOTLINE, Company
 from tests.e2e.hooks import Hook
@@ -12,7 +14,9 @@ async def test_a_caller_hears_music_then_the_agent(company: Company, hook: Hook)
         await customer.answered()
         ring = await alice.rings()
         await customer.hears_music()
-        call_id = (await hook.expect("ringing", to_number="101", from_number="0909000111"))["call_id"]
+        call_id = (await hook.expect("ringing", to_number="101", from_number="0909000111"))[
+            "call_id"
+        ]
         await ring.answer()
         await hook.expect("answered", call_id=call_id)
         await talk(ring, customer)
@@ -20,12 +24,21 @@ async def test_a_caller_hears_music_then_the_agent(company: Company, hook: Hook)
         await ring.over()
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "ANSWERED", "extension": "101", "receive_dest": "700", "direction": 2}
+        assert record == record | {
+            "status": "ANSWERED",
+            "extension": "101",
+            "receive_dest": "700",
+            "direction": 2,
+        }
 
 
 async def test_the_agent_idle_longest_is_offered_the_call(company: Company) -> None:
     await company.add_queue("700", "101", "102")
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         # Neither has talked yet: the queue's own order. Then who talked longest ago.
         for expected in (alice, bob, alice, bob):
             customer = await carrier.calls(HOTLINE)
@@ -75,7 +88,9 @@ async def test_the_second_agent_answers(company: Company, hook: Hook) -> None:
         first = await hook.expect("ringing", to_number="101")
         await hers.cancelled()  # after 3 seconds
         his = await bob.rings()
-        second = await hook.expect("ringing", to_number="102", conversation_id=first["conversation_id"])
+        second = await hook.expect(
+            "ringing", to_number="102", conversation_id=first["conversation_id"]
+        )
         assert first["call_id"] != second["call_id"]
         await his.answer()
         await hook.expect("answered", call_id=second["call_id"])
@@ -113,7 +128,12 @@ async def test_nobody_answers(company: Company, hook: Hook) -> None:
         await customer.over()  # after 3 seconds
         await hook.over(missed=True, call_id=call_id, billsec=0)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "NO-ANSWERED", "cause": "NO_ANSWER", "receive_dest": "700", "billsec": 0}
+        assert record == record | {
+            "status": "NO-ANSWERED",
+            "cause": "NO_ANSWER",
+            "receive_dest": "700",
+            "billsec": 0,
+        }
         assert record["recording_url"] == ""
 
 
@@ -126,7 +146,11 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
         await customer.hang_up()
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "receive_dest": "700"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "receive_dest": "700",
+        }
 
 
 async def test_the_customer_gives_up_while_an_agent_rings(company: Company, hook: Hook) -> None:
@@ -140,7 +164,11 @@ async def test_the_customer_gives_up_while_an_agent_rings(company: Company, hook
         await ring.cancelled()
         await hook.over(missed=True, call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "extension": "101"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "extension": "101",
+        }
 
 
 def caller(ring: Talk) -> str:

@@ -44,7 +44,11 @@ async def test_it_is_public_by_its_url_alone(company: Company) -> None:
     assert record["id"] not in url, "everybody who gets events knows that"
     assert (await company.api.get(f"{url}.wav")).body == whole.body
     head = await company.api.ask("HEAD", url, {})
-    assert (head.status, head.headers["content-length"], head.body) == (200, str(len(whole.body)), b"")
+    assert (head.status, head.headers["content-length"], head.body) == (
+        200,
+        str(len(whole.body)),
+        b"",
+    )
     wrong = await company.api.get(url[:-4] + "AAAA")
     assert (wrong.status, wrong.json["error"]) == (404, "NOT_FOUND")
 
@@ -84,7 +88,11 @@ async def test_an_extension_that_is_not_to_be_recorded(company: Company, hook: H
     await hook.expect("answered")
     cdr = await hook.over(recording_url="")
     record = await company.api.cdr(cdr["call_id"])
-    assert record == record | {"status": "ANSWERED", "recording_url": "", "recording_status": "none"}
+    assert record == record | {
+        "status": "ANSWERED",
+        "recording_url": "",
+        "recording_status": "none",
+    }
 
 
 async def a_talk(company: Company, seconds: float = 0.8) -> None:

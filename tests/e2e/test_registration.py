@@ -8,7 +8,9 @@ from tests.e2e.phones import BOB_HZ, Transport, talk
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_a_phone_registers_calls_and_is_called(company: Company, transport: Transport) -> None:
+async def test_a_phone_registers_calls_and_is_called(
+    company: Company, transport: Transport
+) -> None:
     async with (
         company.phone("101", transport=transport) as alice,
         company.phone("102", hertz=BOB_HZ, transport=transport) as bob,
@@ -24,7 +26,10 @@ async def test_a_phone_registers_calls_and_is_called(company: Company, transport
 
 
 async def test_a_wrong_password_is_refused(company: Company) -> None:
-    async with company.phone("101", password="a-wrong-password") as stranger, company.phone("102") as bob:
+    async with (
+        company.phone("101", password="a-wrong-password") as stranger,
+        company.phone("102") as bob,
+    ):
         assert not await stranger.register()
         call = await bob.calls("101")
         assert await call.refused() == 480, "nobody is registered there"
@@ -45,7 +50,9 @@ async def test_a_phone_that_signs_off_is_called_no_more(company: Company) -> Non
         await ring.cancelled()
 
 
-async def test_a_restarted_controller_leaves_registrations_as_they_are(company: Company, pbx: Instance) -> None:
+async def test_a_restarted_controller_leaves_registrations_as_they_are(
+    company: Company, pbx: Instance
+) -> None:
     async with company.phone("101") as alice, company.phone("102") as bob:
         await pbx.kill()
         await pbx.start()
@@ -80,7 +87,9 @@ async def test_the_same_extension_lives_in_two_companies(company: Company, offic
         await other_ring.cancelled()
 
 
-async def test_every_phone_of_an_extension_rings_and_the_first_to_answer_talks(company: Company) -> None:
+async def test_every_phone_of_an_extension_rings_and_the_first_to_answer_talks(
+    company: Company,
+) -> None:
     async with (
         company.phone("101") as desk,
         company.phone("101", transport="tcp") as mobile,

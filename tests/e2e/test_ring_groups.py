@@ -1,4 +1,6 @@
-"""The hotline rings a group: all together, in turn, or in turn from where the last call stopped."""
+"""The hotline rings a group: all together, in turn, or in turn from where the last call
+stopped.
+"""
 
 from tests.e2e.company import HOTLINE, Company
 from tests.e2e.hooks import Hook
@@ -25,7 +27,11 @@ async def test_all_ring_and_the_second_answers(company: Company, hook: Hook) -> 
         await his.answer()
         await hers.cancelled()
         await customer.answered()
-        bobs = {"call_id": by_number["102"]["call_id"], "conversation_id": conversation, "to_number": "102"}
+        bobs = {
+            "call_id": by_number["102"]["call_id"],
+            "conversation_id": conversation,
+            "to_number": "102",
+        }
         await hook.expect("answered", **bobs)
         await talk(his, customer)
         await customer.hang_up()
@@ -39,10 +45,16 @@ async def test_all_ring_and_the_second_answers(company: Company, hook: Hook) -> 
             assert await company.api.cdr(known_as) == record
 
 
-async def test_with_one_id_for_the_conversation_there_is_one_of_each_event(company: Company, hook: Hook) -> None:
+async def test_with_one_id_for_the_conversation_there_is_one_of_each_event(
+    company: Company, hook: Hook
+) -> None:
     await company.change(call_id_mode="conversation")
     await company.add_ring_group("600", "101", "102")
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         await alice.rings()
         ring = await bob.rings()
@@ -68,7 +80,9 @@ async def test_they_ring_in_turn_and_the_second_answers(company: Company, hook: 
         assert bob.untaken == 0
         await hers.cancelled()  # after 3 seconds
         his = await bob.rings()
-        second = await hook.expect("ringing", to_number="102", conversation_id=first["conversation_id"])
+        second = await hook.expect(
+            "ringing", to_number="102", conversation_id=first["conversation_id"]
+        )
         assert alice.untaken == 0
         await his.answer()
         await customer.answered()
@@ -100,7 +114,11 @@ async def test_a_round_robin_begins_with_the_next_each_time(company: Company) ->
 
 async def test_busy_members_are_passed_over(company: Company, hook: Hook) -> None:
     await company.add_ring_group("600", "101", "102", strategy="sequential")
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         await (await alice.called()).reject(486)
         ring = await bob.rings()
@@ -139,7 +157,11 @@ async def test_nobody_answers_and_it_overflows(company: Company, hook: Hook) -> 
 
 async def test_nobody_answers(company: Company, hook: Hook) -> None:
     await company.add_ring_group("600", "101", "102", timeout_s=3)
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         await alice.rings()
         await bob.rings()
@@ -149,12 +171,20 @@ async def test_nobody_answers(company: Company, hook: Hook) -> None:
         first = next(event for event in rung if event["call_id"] == event["conversation_id"])
         assert cdr["call_id"] == first["call_id"]
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "NO-ANSWERED", "cause": "NO_ANSWER", "receive_dest": "600"}
+        assert record == record | {
+            "status": "NO-ANSWERED",
+            "cause": "NO_ANSWER",
+            "receive_dest": "600",
+        }
 
 
 async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
     await company.add_ring_group("600", "101", "102")
-    async with company.phone("101") as alice, company.phone("102") as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         rings = [await alice.rings(), await bob.rings()]
         await hook.expect_in_any_order("ringing", "ringing")
@@ -164,7 +194,11 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
             await ring.cancelled()
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "CANCEL", "cause": "ORIGINATOR_CANCEL", "receive_dest": "600"}
+        assert record == record | {
+            "status": "CANCEL",
+            "cause": "ORIGINATOR_CANCEL",
+            "receive_dest": "600",
+        }
 
 
 async def test_nobody_is_registered(company: Company, hook: Hook) -> None:
@@ -174,4 +208,8 @@ async def test_nobody_is_registered(company: Company, hook: Hook) -> None:
         assert await customer.refused() == 480
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "NOT-AVAILABLE", "cause": "SUBSCRIBER_ABSENT", "receive_dest": "600"}
+        assert record == record | {
+            "status": "NOT-AVAILABLE",
+            "cause": "SUBSCRIBER_ABSENT",
+            "receive_dest": "600",
+        }

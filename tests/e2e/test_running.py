@@ -19,8 +19,14 @@ from tests.until import until
 from tests.webhooks.receivers import receiving
 
 
-async def test_a_killed_controller_takes_its_calls_over_again(company: Company, hook: Hook, pbx: Instance) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+async def test_a_killed_controller_takes_its_calls_over_again(
+    company: Company, hook: Hook, pbx: Instance
+) -> None:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         lasting = await carrier.calls(HOTLINE, "0909000111")
         hers = await alice.rings()
         await hers.answer()
@@ -44,10 +50,16 @@ async def test_a_killed_controller_takes_its_calls_over_again(company: Company, 
 
         await pbx.start()
         kept = before.keys() & pbx.processes().keys()
-        assert sum("asterisk" in before[pid] for pid in kept) >= 2, "both Asterisks were taken over as they ran"
+        assert sum("asterisk" in before[pid] for pid in kept) >= 2, (
+            "both Asterisks were taken over as they ran"
+        )
         await hook.over(call_id=ending_id)  # told late, and right
         record = await company.api.cdr(ending_id)
-        assert record == record | {"status": "ANSWERED", "hangup_by": "callee", "recording_status": "ready"}
+        assert record == record | {
+            "status": "ANSWERED",
+            "hangup_by": "callee",
+            "recording_status": "ready",
+        }
         await talk(hers, lasting)
         await hers.hang_up()
         await lasting.over()
@@ -66,7 +78,9 @@ async def test_a_killed_controller_takes_its_calls_over_again(company: Company, 
         await hook.over(missed=True)
 
 
-async def test_data_and_registrations_survive_a_restart(company: Company, office: Office, pbx: Instance) -> None:
+async def test_data_and_registrations_survive_a_restart(
+    company: Company, office: Office, pbx: Instance
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         async with receiving() as receiver:
             hook = Hook(receiver)
@@ -91,7 +105,9 @@ async def test_data_and_registrations_survive_a_restart(company: Company, office
         await pbx.start()
         await office.reopen()
 
-        assert await company.api.cdr(cdr["call_id"]) == record, "the token is still good, the record still there"
+        assert await company.api.cdr(cdr["call_id"]) == record, (
+            "the token is still good, the record still there"
+        )
         played = await company.api.get(cdr["recording_url"])
         assert tones.longest(tones.samples_of(played.body), ring.voice.hertz) > 0
         again = await carrier.calls(HOTLINE)
@@ -148,12 +164,16 @@ async def is_ready(address: str) -> bool:
     return False
 
 
-async def test_two_run_side_by_side(pbx: Instance, office: Office, company: Company, tmp_path: Path) -> None:
+async def test_two_run_side_by_side(
+    pbx: Instance, office: Office, company: Company, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     other = Instance(tmp_path / "other", sandbox=False)
     try:
         await other.start()
-        assert other.ready.keys() == {"base_url", "sip", "pid"}, "without the sandbox there is no demo company"
+        assert other.ready.keys() == {"base_url", "sip", "pid"}, (
+            "without the sandbox there is no demo company"
+        )
         place = Place(office.place.command, tmp_path, other.sip)
         async with operated(other, place) as their_office:
             theirs = await their_office.company()

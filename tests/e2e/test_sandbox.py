@@ -1,4 +1,6 @@
-"""The sandbox: an integrator needs no hardware. Robots and customers behave as named, each with its own tone."""
+"""The sandbox: an integrator needs no hardware. Robots and customers behave as named, each with
+its own tone.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,13 +30,21 @@ async def alice(office: Office, demo: Api) -> AsyncIterator[Phone]:
     """A phone of the demo's extension 101, with the password of ready.json."""
     ready = office.instance.ready
     given = ready["extensions"][0]
-    async with phones.phone(office.place, ready["domain"], given["extension"], given["password"]) as phone:
+    async with phones.phone(
+        office.place, ready["domain"], given["extension"], given["password"]
+    ) as phone:
         yield phone
 
 
 def test_ready_json_names_who_plays(office: Office) -> None:
     ready = office.instance.ready
-    assert ready["sandbox"]["robots"].keys() == {"answers", "answers_late", "no_answer", "busy", "rejects"}
+    assert ready["sandbox"]["robots"].keys() == {
+        "answers",
+        "answers_late",
+        "no_answer",
+        "busy",
+        "rejects",
+    }
     customers = {"answers", "hangs_up", "busy", "no_answer", "unreachable", "invalid"}
     assert ready["sandbox"]["customers"].keys() == customers
 
@@ -64,7 +74,9 @@ async def test_every_customer_behaves_as_it_is_named(demo: Api) -> None:
         return record["status"], record["cause"]
 
     prompt, late = ROBOTS["answers"].number, ROBOTS["answers_late"].number
-    outcomes = await together(clicked("busy", prompt), clicked("unreachable", prompt), clicked("invalid", late))
+    outcomes = await together(
+        clicked("busy", prompt), clicked("unreachable", prompt), clicked("invalid", late)
+    )
     assert outcomes == [
         ("BUSY", "USER_BUSY"),
         ("NOT-AVAILABLE", "SUBSCRIBER_ABSENT"),
@@ -104,10 +116,16 @@ async def test_a_customer_who_does_not_answer_goes_on_ringing(alice: Phone, demo
     assert record == record | {"status": "CANCEL", "to_number": CUSTOMERS["no_answer"].number}
 
 
-async def test_a_simulated_customer_calls_the_hotline(alice: Phone, demo: Api, office: Office) -> None:
+async def test_a_simulated_customer_calls_the_hotline(
+    alice: Phone, demo: Api, office: Office
+) -> None:
     ready = office.instance.ready
     calling = await demo.post("/v1/sandbox/inbound", customer="0912345678", talk_s=2)
-    assert calling.json == {"status": "success", "from_number": "0912345678", "to_number": ready["hotline"]}
+    assert calling.json == {
+        "status": "success",
+        "from_number": "0912345678",
+        "to_number": ready["hotline"],
+    }
     ring = await alice.rings()  # she is in the ring group of the hotline
     assert ring.invite.header("From").startswith("<sip:0912345678@")
     await ring.answer()
@@ -128,7 +146,10 @@ async def test_a_simulated_customer_calls_the_hotline(alice: Phone, demo: Api, o
 
 
 async def test_a_simulated_customer_has_to_be_one(demo: Api) -> None:
-    for wrong, field in (({"customer": "nobody"}, "customer"), ({"hotline": "02811112222"}, "hotline")):
+    for wrong, field in (
+        ({"customer": "nobody"}, "customer"),
+        ({"hotline": "02811112222"}, "hotline"),
+    ):
         answer = await demo.post("/v1/sandbox/inbound", **wrong)
         assert (answer.status, answer.json["error"]) == (422, "INVALID_FIELD")
         assert field in answer.json["message"]

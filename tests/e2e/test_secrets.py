@@ -1,4 +1,6 @@
-"""Secrets that are planted in every way there is are found nowhere: not in the database's files, logs, or answers."""
+"""Secrets that are planted in every way there is are found nowhere: not in the database's files,
+logs, or answers.
+"""
 
 import asyncio
 import base64
@@ -20,7 +22,9 @@ from tests.webhooks.receivers import receiving
 
 
 class Planted:
-    """What must not be found, by what it is; and a marker that is no secret, to prove that we can find."""
+    """What must not be found, by what it is; and a marker that is no secret, to prove that we can
+    find.
+    """
 
     def __init__(self) -> None:
         self.marker = f"marker-{secrets.token_hex(8)}"
@@ -39,12 +43,21 @@ class Planted:
 
     def hidden_in(self, text: str) -> set[str]:
         """Those that stand there as they are, or so that anybody could read them."""
-        return {what for what, secret in self.known.items() if any(one in text for one in _writings(secret))}
+        return {
+            what
+            for what, secret in self.known.items()
+            if any(one in text for one in _writings(secret))
+        }
 
 
 def _writings(secret: str) -> list[str]:
     plain = secret.encode()
-    return [secret, plain.hex(), base64.b64encode(plain).decode().rstrip("="), json.dumps(secret)[1:-1]]
+    return [
+        secret,
+        plain.hex(),
+        base64.b64encode(plain).decode().rstrip("="),
+        json.dumps(secret)[1:-1],
+    ]
 
 
 @pytest.fixture
@@ -53,17 +66,25 @@ def planted() -> Planted:
 
 
 @pytest.fixture
-async def spilled(company: Company, office: Office, pbx: Instance, planted: Planted) -> list[bytes]:
-    """A company whose every secret was used, rightly and wrongly. What the API and the command line answered."""
+async def spilled(
+    company: Company, office: Office, pbx: Instance, planted: Planted
+) -> list[bytes]:
+    """A company whose every secret was used, rightly and wrongly. What the API and the command
+    line answered.
+    """
     answers = await operator(company, pbx, planted)
-    api = await log_in(pbx.ready["base_url"], f"clerk@{company.name}", planted.known["password of a user"])
+    api = await log_in(
+        pbx.ready["base_url"], f"clerk@{company.name}", planted.known["password of a user"]
+    )
     planted.note("token", api._token)
     answers += await strangers(company, pbx, planted)
     async with receiving(lambda _: 200 if len(receiver.requests) > 1 else 500) as receiver:
         key = f"Bearer {planted.new('callback_apikey')}"
         for name in ("ringing", "cdr"):
             url = f"{receiver.url}?{planted.marker}"
-            made = (await api.post("/v1/event", callback_url=url, callback_apikey=key, event=name)).json["data"]
+            made = (
+                await api.post("/v1/event", callback_url=url, callback_apikey=key, event=name)
+            ).json["data"]
             planted.note(f"webhook secret of {name}", made["secret"])
         await a_call(company, office, planted.known["password of a phone"])
         await until(lambda: len(receiver.requests) >= 3, 20)
@@ -90,7 +111,10 @@ async def operator(company: Company, pbx: Instance, planted: Planted) -> list[by
         made = tell("trunk", "create", planted.marker, *digest, "--password", trunk)
         assert made.exit_code == 0, made.output
         wrong = planted.new("password that was refused") + " with a space"
-        refused = [tell("extension", "create", "105", "--password", wrong), tell("trunk", "show", planted.marker)]
+        refused = [
+            tell("extension", "create", "105", "--password", wrong),
+            tell("trunk", "show", planted.marker),
+        ]
         assert [one.exit_code for one in refused] == [1, 0], refused
         return [(one.stdout + one.stderr).encode() for one in refused]
 
@@ -100,16 +124,24 @@ async def operator(company: Company, pbx: Instance, planted: Planted) -> list[by
 async def strangers(company: Company, pbx: Instance, planted: Planted) -> list[bytes]:
     """What is sent wrongly. The answers."""
     anyone = Api(pbx.ready["base_url"])
-    guess, key, header = (planted.new(f"wrong {what}") for what in ("password", "API key", "callback_apikey"))
+    guess, key, header = (
+        planted.new(f"wrong {what}") for what in ("password", "API key", "callback_apikey")
+    )
     asked = [
         await anyone.post("/v1/auth", username=f"admin@{company.name}", password=guess),
         await anyone.post("/v1/auth", username=f"nobody@{company.name}", password=[guess]),
         await anyone.post("/v1/auth/token", api_key=key),
         await anyone.post("/v1/auth/token", api_key={"a": key}),
-        await company.api.post("/v1/event", callback_url="https://a.vn/", event="cdr", callback_apikey=header + "\r\n"),
+        await company.api.post(
+            "/v1/event", callback_url="https://a.vn/", event="cdr", callback_apikey=header + "\r\n"
+        ),
         await anyone.ask("GET", "/v1/cdr", {"token": planted.new("token in a query")}),
-        await anyone.ask("GET", "/v1/cdr", {}, headers={"Authorization": f"Bearer {planted.new('wrong token')}"}),
-        await anyone.ask("GET", "/v1/cdr", {}, headers={"Authorization": f"Basic {planted.new('basic')}"}),
+        await anyone.ask(
+            "GET", "/v1/cdr", {}, headers={"Authorization": f"Bearer {planted.new('wrong token')}"}
+        ),
+        await anyone.ask(
+            "GET", "/v1/cdr", {}, headers={"Authorization": f"Basic {planted.new('basic')}"}
+        ),
     ]
     assert [one.status for one in asked] == [401, 422, 401, 422, 422, 401, 401, 401]
     return [one.body for one in asked]
@@ -119,7 +151,10 @@ async def a_call(company: Company, office: Office, password: str) -> None:
     """The phone with the password registers, and is called."""
     await company.point_hotline("104")
     await office.knows(f"104@{company.name}")
-    async with phones.phone(office.place, company.name, "104", password) as phone, company.carrier() as carrier:
+    async with (
+        phones.phone(office.place, company.name, "104", password) as phone,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         ring = await phone.rings()
         await ring.answer()
@@ -143,7 +178,11 @@ async def everything(office: Office) -> str:
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
         )
         return "\n".join(
-            [row[0] for table in tables for row in await tx.fetch(f"SELECT t::text FROM {table['relname']} AS t")]  # noqa: S608
+            [
+                row[0]
+                for table in tables
+                for row in await tx.fetch(f"SELECT t::text FROM {table['relname']} AS t")  # noqa: S608
+            ]
         )
 
 

@@ -1,4 +1,6 @@
-"""Nobody finds out which extensions there are, and who guesses passwords is not listened to for long."""
+"""Nobody finds out which extensions there are, and who guesses passwords is not listened to for
+long.
+"""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -15,11 +17,14 @@ MOST = 20
 
 
 def plain(answer: str, extension: str) -> str:
-    """Without what differs from answer to answer: whose it is, ports, and the values, not the lengths, of chance."""
+    """Without what differs from answer to answer: whose it is, ports, and the values, not the
+    lengths, of chance.
+    """
     text = re.sub(r'(nonce|opaque)="([^"]*)"', lambda found: f"{found[1]}={len(found[2])}", answer)
     text = re.sub(r"127\.8\.\d+\.\d+:\d+|rport=\d+", "here", text)
     text = re.sub(r"\b\d{6}(\d{3})?\b|f\d{6}|z9hG4bK\d+", "call", text)
-    return re.sub(rf"(?<![\w.]){extension}\b", "EXT", text)  # not where it is part of an address or a domain
+    # not where it is part of an address or a domain
+    return re.sub(rf"(?<![\w.]){extension}\b", "EXT", text)
 
 
 def near(company: Company, network: int) -> str:
@@ -44,7 +49,9 @@ async def test_an_extension_looks_as_one_that_there_is_not(
         assert f'realm="{company.name}"' in seen[0][0] or host == "address"
 
 
-async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(company: Company, office: Office) -> None:
+async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(
+    company: Company, office: Office
+) -> None:
     address = near(company, 7)
 
     async def banned() -> list[str]:
@@ -64,9 +71,17 @@ async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(company
             await wire.proved(line, "REGISTER", "102", company.name, f"guess-{guess}")
         await until(heard(403), 15)
         assert address in await banned()
-        assert wire.status((await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1]) == 403
+        assert (
+            wire.status((await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1])
+            == 403
+        )
         async with wire.tcp(office.instance.sip, address) as other:
-            assert wire.status(await wire.ask(other, wire.request(other, "OPTIONS", "x", "y", call="tcp"))) == 403
+            assert (
+                wire.status(
+                    await wire.ask(other, wire.request(other, "OPTIONS", "x", "y", call="tcp"))
+                )
+                == 403
+            )
         assert await alice.register(), "others are heard as before"
 
         async with office.database.transaction() as tx:
@@ -75,7 +90,9 @@ async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(company
         assert address not in await banned()
 
 
-async def test_good_phones_and_trunks_speak_for_their_addresses(company: Company, office: Office) -> None:
+async def test_good_phones_and_trunks_speak_for_their_addresses(
+    company: Company, office: Office
+) -> None:
     async with company.phone("101"), company.carrier():
         for address in ("127.0.0.1", company.address):
             async with wire.udp(office.instance.sip, address) as line:
@@ -83,10 +100,19 @@ async def test_good_phones_and_trunks_speak_for_their_addresses(company: Company
                     await wire.proved(line, "REGISTER", "102", company.name, f"guess-{guess}")
         await until(lambda: company.address in said(office), 15)
         async with office.database.connection() as tx:
-            assert {ban.address for ban in await bans.list(tx)}.isdisjoint({"127.0.0.1", company.address})
+            assert {ban.address for ban in await bans.list(tx)}.isdisjoint(
+                {"127.0.0.1", company.address}
+            )
         async with wire.udp(office.instance.sip) as line:
-            assert wire.status((await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1]) == 200
+            assert (
+                wire.status(
+                    (await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1]
+                )
+                == 200
+            )
 
 
 def said(office: Office) -> str:
-    return "\n".join(each for each in office.instance.log.read_text().splitlines() if "trunk_fails" in each)
+    return "\n".join(
+        each for each in office.instance.log.read_text().splitlines() if "trunk_fails" in each
+    )

@@ -1,4 +1,6 @@
-"""What is hard to read, or wrong, does the switch no harm: it goes on, the call that is live too, and new ones come."""
+"""What is hard to read, or wrong, does the switch no harm: it goes on, the call that is live too,
+and new ones come.
+"""
 
 from tests.e2e import torture, wire
 from tests.e2e.company import HOTLINE, Company, Office
@@ -8,11 +10,15 @@ SEED, MUTATIONS, PACE = 4475, 150, 20
 
 
 def asterisks(office: Office) -> set[int]:
-    return {pid for pid, command in office.instance.processes().items() if "/asterisk/etc/" in command}
+    return {
+        pid for pid, command in office.instance.processes().items() if "/asterisk/etc/" in command
+    }
 
 
 async def pours(office: Office, address: str, seed: int) -> None:
-    """From that address by UDP, slowly enough that all is read; the RFC's messages, and many that are worse."""
+    """From that address by UDP, slowly enough that all is read; the RFC's messages, and many that
+    are worse.
+    """
     switch = office.instance.sip
     async with wire.udp(switch, address) as line, wire.udp(switch, "127.6.6.6") as asks:
         corpus = torture.messages(line.address, switch, f"t{seed}-")
@@ -41,7 +47,9 @@ def test_the_corpus_is_whole() -> None:
     assert [*torture.mutations(corpus, 20, SEED)] == [*torture.mutations(corpus, 20, SEED)]
 
 
-async def test_torture_hurts_neither_the_switch_nor_its_calls(company: Company, office: Office) -> None:
+async def test_torture_hurts_neither_the_switch_nor_its_calls(
+    company: Company, office: Office
+) -> None:
     before = asterisks(office)
     assert before
     async with company.phone("101") as alice, company.carrier() as carrier:

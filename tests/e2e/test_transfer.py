@@ -1,4 +1,6 @@
-"""Transfers by phones: the call keeps its identity, there is one record, and the parties hear each other."""
+"""Transfers by phones: the call keeps its identity, there is one record, and the parties hear each
+other.
+"""
 
 from typing import Any
 
@@ -12,7 +14,11 @@ BOB_HZ = 620
 
 
 async def test_blind_transfer_of_a_customer(company: Company, hook: Hook) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
 
         await talk.refer(f"<sip:102@{company.name}>")
@@ -23,12 +29,18 @@ async def test_blind_transfer_of_a_customer(company: Company, hook: Hook) -> Non
         assert ringing["call_id"] != conversation == ringing["conversation_id"]
 
         await with_bob.answer()
-        await hook.expect("answered", call_id=ringing["call_id"], conversation_id=conversation, to_number="102")
+        await hook.expect(
+            "answered", call_id=ringing["call_id"], conversation_id=conversation, to_number="102"
+        )
         await both_talk(with_bob, customer)
         await customer.hang_up()
         await hook.expect("hangup", call_id=ringing["call_id"], to_number="102")
         record = await one_record(company, hook, conversation)
-        assert (record["from_number"], record["to_number"], record["hangup_by"]) == ("0909000111", HOTLINE, "caller")
+        assert (record["from_number"], record["to_number"], record["hangup_by"]) == (
+            "0909000111",
+            HOTLINE,
+            "caller",
+        )
         assert await company.api.cdr(ringing["call_id"]) == record
         await both_are_recorded(company, record, talk, with_bob, customer)
 
@@ -46,7 +58,9 @@ async def test_blind_transfer_to_a_number_outside(company: Company, hook: Hook) 
         await one_record(company, hook, conversation)
 
 
-async def test_blind_transfer_to_a_phone_that_is_not_there_ends_the_call(company: Company, hook: Hook) -> None:
+async def test_blind_transfer_to_a_phone_that_is_not_there_ends_the_call(
+    company: Company, hook: Hook
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
 
@@ -57,13 +71,19 @@ async def test_blind_transfer_to_a_phone_that_is_not_there_ends_the_call(company
 
 
 async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
 
         await talk.hold()
         asking = await alice.calls("102")
         asked = await bob.rings()
-        consultation = (await hook.expect("ringing", to_number="102", from_number="101", direction="local"))["call_id"]
+        consultation = (
+            await hook.expect("ringing", to_number="102", from_number="101", direction="local")
+        )["call_id"]
         await asked.answer()
         await asking.answered()
         await hook.expect("answered", call_id=consultation)
@@ -80,8 +100,14 @@ async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> 
         await both_are_recorded(company, record, talk, asked, customer)
 
 
-async def test_attended_transfer_while_the_target_still_rings(company: Company, hook: Hook) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+async def test_attended_transfer_while_the_target_still_rings(
+    company: Company, hook: Hook
+) -> None:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
 
         await talk.hold()
@@ -99,7 +125,9 @@ async def test_attended_transfer_while_the_target_still_rings(company: Company, 
         await one_record(company, hook, conversation)
 
 
-async def test_attended_transfer_to_a_number_outside_is_recorded_once(company: Company, hook: Hook) -> None:
+async def test_attended_transfer_to_a_number_outside_is_recorded_once(
+    company: Company, hook: Hook
+) -> None:
     """The consultation's own recording hangs on the party outside, which stays."""
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
@@ -117,11 +145,17 @@ async def test_attended_transfer_to_a_number_outside_is_recorded_once(company: C
         await asked.hang_up()
         record = await one_record(company, hook, conversation)
         samples = tones.samples_of((await company.api.get(record["recording_url"])).body)
-        assert len(samples) / tones.RATE_HZ < record["billsec"] + 3, "the consultation took a second or two"
+        assert len(samples) / tones.RATE_HZ < record["billsec"] + 3, (
+            "the consultation took a second or two"
+        )
 
 
 async def test_outbound_call_is_transferred_to_a_colleague(company: Company, hook: Hook) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         talk = await alice.calls("0909000333")
         customer = await carrier.rings()
         await customer.answer()
@@ -148,7 +182,9 @@ async def answered_inbound(alice: Phone, carrier: Any, hook: Hook) -> tuple[Talk
     """A customer talks with Alice: the customer's side, Alice's side, and the call's id."""
     customer = await carrier.calls(HOTLINE)
     talk = await alice.rings()
-    conversation: str = (await hook.expect("ringing", to_number="101", direction="inbound"))["call_id"]
+    conversation: str = (await hook.expect("ringing", to_number="101", direction="inbound"))[
+        "call_id"
+    ]
     await talk.answer()
     await customer.answered()
     await hook.expect("answered", call_id=conversation)

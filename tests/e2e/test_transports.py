@@ -1,4 +1,6 @@
-"""Phones by TLS and browsers by WebSocket: they prove who they are, and are called where they came from."""
+"""Phones by TLS and browsers by WebSocket: they prove who they are, and are called where they came
+from.
+"""
 
 import ssl
 from collections.abc import Callable
@@ -25,9 +27,13 @@ def websocket(office: Office) -> AbstractAsyncContextManager[Wire]:
 
 
 @pytest.mark.parametrize("connect", [tls, websocket], ids=lambda connect: connect.__name__)
-async def test_a_phone_registers_and_is_called(company: Company, office: Office, connect: Connect) -> None:
+async def test_a_phone_registers_and_is_called(
+    company: Company, office: Office, connect: Connect
+) -> None:
     async with connect(office) as line, company.phone("102") as bob:
-        challenge, refusal = await wire.proved(line, "REGISTER", "101", company.name, "a-wrong-password")
+        challenge, refusal = await wire.proved(
+            line, "REGISTER", "101", company.name, "a-wrong-password"
+        )
         assert (wire.status(challenge), wire.status(refusal)) == (401, 401)
         _, accepted = await wire.proved(line, "REGISTER", "101", company.name, PASSWORD)
         assert wire.status(accepted) == 200, accepted
@@ -43,5 +49,7 @@ async def test_a_phone_registers_and_is_called(company: Company, office: Office,
 
 async def test_by_tls_the_switch_proves_who_it_is(office: Office) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
-        async with wire.tcp(office.instance.settings["sip_tls"], trust=ssl.create_default_context()):
+        async with wire.tcp(
+            office.instance.settings["sip_tls"], trust=ssl.create_default_context()
+        ):
             pass

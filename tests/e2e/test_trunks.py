@@ -1,4 +1,6 @@
-"""Trunks: by address, by digest, by registration. Calls come in by them and go out by them, shown by the hotline."""
+"""Trunks: by address, by digest, by registration. Calls come in by them and go out by them, shown
+by the hotline.
+"""
 
 from tests.e2e import phones
 from tests.e2e.company import HOTLINE, Company, Office
@@ -19,7 +21,9 @@ async def test_the_hotline_is_shown_to_who_is_called(company: Company) -> None:
         assert invite.start == f"INVITE sip:0909000111@{carrier.host} SIP/2.0"
         assert invite.header("From").startswith(f"<sip:{HOTLINE}@")
         assert invite.header("P-Asserted-Identity").startswith(f"<sip:{HOTLINE}@")
-        assert "101" not in invite.header("From") + invite.header("Contact") + invite.header("P-Asserted-Identity")
+        assert "101" not in invite.header("From") + invite.header("Contact") + invite.header(
+            "P-Asserted-Identity"
+        )
         await call.cancel()
 
 
@@ -34,12 +38,17 @@ async def test_an_extension_with_a_hotline_of_its_own_shows_that(company: Compan
 
 async def test_a_trunk_by_digest(company: Company) -> None:
     await company.change_trunk("trunk-password", auth="digest", username="customer7")
-    async with company.phone("101") as alice, company.carrier("customer7", "trunk-password") as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.carrier("customer7", "trunk-password") as carrier,
+    ):
         await _calls_out(alice, carrier, is_challenged=True)
         await _is_called(alice, carrier)
 
 
-async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(company: Company, office: Office) -> None:
+async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(
+    company: Company, office: Office
+) -> None:
     """A customer's own exchange, behind an address that nobody knows beforehand."""
     login = f"branch-{company.uuid.hex[:8]}"
     await company.change_trunk("trunk-password", auth="digest", username="customer7", login=login)
@@ -57,14 +66,21 @@ async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(company: Compan
         record = await company.api.cdr(customer.sip_call_id)
         assert record == record | {"direction": 2, "hotline": HOTLINE, "from_number": "0909000222"}
 
-        for wrong in ((login, "another-password"), ("branch-8", "trunk-password"), ("101", "trunk-password")):
+        for wrong in (
+            (login, "another-password"),
+            ("branch-8", "trunk-password"),
+            ("101", "trunk-password"),
+        ):
             customer = await exchange.calls(HOTLINE, login=wrong)
             assert await customer.refused() == 401
         assert alice.untaken == 0
 
 
 async def test_a_trunk_by_registration(company: Company) -> None:
-    async with company.phone("101") as alice, company.carrier("customer7", "trunk-password") as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.carrier("customer7", "trunk-password") as carrier,
+    ):
         await company.change_trunk("trunk-password", auth="registration", username="customer7")
         register = await carrier.member()
         assert register.header("To").startswith("<sip:customer7@")
@@ -89,14 +105,18 @@ async def test_numbers_go_out_as_the_carrier_wants_them(company: Company) -> Non
         await call.cancel()
 
 
-async def test_a_stranger_cannot_call_by_somebody_elses_trunk(company: Company, office: Office) -> None:
+async def test_a_stranger_cannot_call_by_somebody_elses_trunk(
+    company: Company, office: Office
+) -> None:
     async with company.phone("101") as alice, office.stranger() as stranger:
         call = await stranger.calls(HOTLINE)
         assert await call.refused() == 401
         assert alice.untaken == 0
 
 
-async def _calls_out(alice: Phone, carrier: phones.Carrier, *, is_challenged: bool = False) -> None:
+async def _calls_out(
+    alice: Phone, carrier: phones.Carrier, *, is_challenged: bool = False
+) -> None:
     call = await alice.calls("0909000111")
     customer = await carrier.called()
     if is_challenged:

@@ -1,4 +1,6 @@
-"""Calls that come while nobody decides: whom the switch knows rings, and all of it is told and recorded afterwards."""
+"""Calls that come while nobody decides: whom the switch knows rings, and all of it is told and
+recorded afterwards.
+"""
 
 import os
 import signal
@@ -14,8 +16,14 @@ from tests.until import until
 STRANGER, CUSTOMER = "0909000333", "0909000111"
 
 
-async def test_calls_while_the_controller_is_dead(company: Company, hook: Hook, pbx: Instance) -> None:
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+async def test_calls_while_the_controller_is_dead(
+    company: Company, hook: Hook, pbx: Instance
+) -> None:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         await pbx.kill()
         customer = await carrier.calls(HOTLINE, STRANGER)
         ring = await alice.rings()
@@ -33,14 +41,23 @@ async def test_calls_while_the_controller_is_dead(company: Company, hook: Hook, 
         await customer.over()
 
         await pbx.start()
-        who: dict[str, Any] = {"from_number": STRANGER, "to_number": "101", "hotline": HOTLINE, "domain": company.name}
+        who: dict[str, Any] = {
+            "from_number": STRANGER,
+            "to_number": "101",
+            "hotline": HOTLINE,
+            "domain": company.name,
+        }
         told = await hook.expect_in_any_order(
             *(2 * ["ringing"]), "answered", *(3 * ["hangup"]), "missed", *(3 * ["cdr"])
         )
         mine = [event for event in told if event.items() >= who.items()]
         assert [event["state"] for event in mine] == ["answered", "cdr", "hangup", "ringing"]
         record = await company.api.cdr(mine[0]["call_id"])
-        assert record == record | {"status": "ANSWERED", "hangup_by": "callee", "recording_status": "ready"}
+        assert record == record | {
+            "status": "ANSWERED",
+            "hangup_by": "callee",
+            "recording_status": "ready",
+        }
         assert record["duration"] >= record["billsec"] >= 1
         found = (await company.api.get("/v1/cdr")).json
         statuses = {(cdr["direction"], cdr["status"]) for cdr in found["data"]}
@@ -48,7 +65,9 @@ async def test_calls_while_the_controller_is_dead(company: Company, hook: Hook, 
         assert len(found["data"]) == 3
 
 
-async def test_calls_while_the_controller_is_frozen(company: Company, hook: Hook, pbx: Instance) -> None:
+async def test_calls_while_the_controller_is_frozen(
+    company: Company, hook: Hook, pbx: Instance
+) -> None:
     """The switch does not notice: it believes that somebody listens."""
     async with company.phone("101") as alice, company.carrier() as carrier:
         os.kill(pbx.pid, signal.SIGSTOP)
@@ -68,7 +87,9 @@ async def test_calls_while_the_controller_is_frozen(company: Company, hook: Hook
         await hook.over(call_id=call_id)
         record = await company.api.cdr(call_id)
         assert record == record | {"status": "ANSWERED", "hangup_by": "caller"}
-        asked = datetime.fromisoformat(record["time_answered"]) - datetime.fromisoformat(record["time_started"])
+        asked = datetime.fromisoformat(record["time_answered"]) - datetime.fromisoformat(
+            record["time_started"]
+        )
         assert asked.total_seconds() >= 2, "it began when the customer called, not when we came to"
 
 
@@ -80,7 +101,11 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
     await company.add_ring_group("601", "103")
     await company.point_hotline("101")
     await office.knows_way(f"600@{company.name}", "102")
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         await pbx.kill()
         call = await alice.calls("113")
         help_ = await carrier.rings()
@@ -126,7 +151,9 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
         ]
 
 
-async def test_brakes_hold_while_the_controller_is_dead(company: Company, office: Office, pbx: Instance) -> None:
+async def test_brakes_hold_while_the_controller_is_dead(
+    company: Company, office: Office, pbx: Instance
+) -> None:
     small, counted = await office.company(), await office.company()
     await company.freeze("101", datetime.now(UTC) + timedelta(hours=1))
     await company.change_extension("102", max_calls=1)
@@ -149,11 +176,22 @@ async def test_brakes_hold_while_the_controller_is_dead(company: Company, office
         counted.carrier() as yet_another,
     ):
         await pbx.kill()
-        going = [await bob.calls(CUSTOMER), await carol.calls(CUSTOMER), await first.calls(CUSTOMER)]
+        going = [
+            await bob.calls(CUSTOMER),
+            await carol.calls(CUSTOMER),
+            await first.calls(CUSTOMER),
+        ]
         rings = [await called.rings() for called in (carrier, carrier, another)]
         stopped = [await phone.calls(CUSTOMER) for phone in (alice, bob, carol, second, third)]
-        assert [await call.refused() for call in stopped] == 5 * [503], "frozen; lines; trunk; domain; minutes"
-        for phone, called in ((alice, carrier), (bob, carrier), (second, another), (third, yet_another)):
+        assert [await call.refused() for call in stopped] == 5 * [503], (
+            "frozen; lines; trunk; domain; minutes"
+        )
+        for phone, called in (
+            (alice, carrier),
+            (bob, carrier),
+            (second, another),
+            (third, yet_another),
+        ):
             call = await phone.calls("113")
             help_ = await called.rings()
             await call.cancel()
@@ -174,7 +212,11 @@ async def test_a_transfer_while_the_controller_is_dead(company: Company, pbx: In
     """The record is of the whole call, and of nobody else's end."""
     await company.add_ring_group("600", "102")
     await company.point_hotline("101")
-    async with company.phone("101") as alice, company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE, STRANGER)
         first = await alice.rings()
         await first.answer()
@@ -193,13 +235,18 @@ async def test_a_transfer_while_the_controller_is_dead(company: Company, pbx: In
         assert await records(company, 1) == [(2, STRANGER, HOTLINE, "ANSWERED", "101", "600")]
         await until(company.is_quiet, 15)
         told = (await company.api.get("/v1/event/feed")).json["data"]
-        assert sorted(event["event"] for event in told) == ["answered"] * 2 + ["cdr"] + ["hangup"] * 2 + ["ringing"] * 2
+        assert (
+            sorted(event["event"] for event in told)
+            == ["answered"] * 2 + ["cdr"] + ["hangup"] * 2 + ["ringing"] * 2
+        )
         (record,) = (await company.api.get("/v1/cdr")).json["data"]
         assert record == record | {"hangup_by": "system", "recording_status": "ready"}
         assert record["billsec"] >= 3
 
 
-async def test_a_transfer_while_the_controller_is_frozen(company: Company, hook: Hook, pbx: Instance) -> None:
+async def test_a_transfer_while_the_controller_is_frozen(
+    company: Company, hook: Hook, pbx: Instance
+) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE, STRANGER)
         first = await alice.rings()
@@ -220,7 +267,11 @@ async def test_a_transfer_while_the_controller_is_frozen(company: Company, hook:
         await customer.over()
         await hook.expect("cdr", call_id=call_id)
         record = await company.api.cdr(call_id)
-        assert record == record | {"status": "ANSWERED", "from_number": STRANGER, "to_number": HOTLINE}
+        assert record == record | {
+            "status": "ANSWERED",
+            "from_number": STRANGER,
+            "to_number": HOTLINE,
+        }
         assert len(await records(company, 1)) == 1
 
 

@@ -1,4 +1,6 @@
-"""Deliveries as a CRM's receiver sees them: signed, with its key, again when it failed, each call in order."""
+"""Deliveries as a CRM's receiver sees them: signed, with its key, again when it failed, each call
+in order.
+"""
 
 import base64
 import hashlib
@@ -13,7 +15,9 @@ from tests.until import until
 from tests.webhooks.receivers import Received, receiving
 
 
-async def test_every_delivery_is_signed_and_carries_the_callback_apikey(company: Company, hook: Hook) -> None:
+async def test_every_delivery_is_signed_and_carries_the_callback_apikey(
+    company: Company, hook: Hook
+) -> None:
     await a_missed_call(company)
     await hook.expect("ringing")
     await hook.over(missed=True)

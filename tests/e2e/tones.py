@@ -1,4 +1,6 @@
-"""Tones: made, carried as G.711 A-law, and found again by frequency analysis. What sounds proves who is on the line."""
+"""Tones: made, carried as G.711 A-law, and found again by frequency analysis. What sounds proves
+who is on the line.
+"""
 
 import io
 import math
@@ -11,14 +13,20 @@ PACKET = 160  # samples in 20 ms
 
 
 def tone(hertz: int, amplitude: int = 8_000) -> list[bytes]:
-    """One second of a sine as 50 packets of A-law (whole Hz, so that it can be repeated without a click)."""
-    samples = [round(amplitude * math.sin(2 * math.pi * hertz * at / RATE_HZ)) for at in range(RATE_HZ)]
+    """One second of a sine as 50 packets of A-law (whole Hz, so that it can be repeated without a
+    click).
+    """
+    samples = [
+        round(amplitude * math.sin(2 * math.pi * hertz * at / RATE_HZ)) for at in range(RATE_HZ)
+    ]
     encoded = bytes(encode(sample) for sample in samples)
     return [encoded[at : at + PACKET] for at in range(0, RATE_HZ, PACKET)]
 
 
 def strength(samples: Sequence[int], hertz: float) -> float:
-    """Amplitude of that frequency in the samples (Goertzel's algorithm): a sine of 8,000 gives about 8,000."""
+    """Amplitude of that frequency in the samples (Goertzel's algorithm): a sine of 8,000 gives
+    about 8,000.
+    """
     turn = 2 * math.cos(2 * math.pi * hertz / RATE_HZ)
     one = two = 0.0
     for sample in samples:
@@ -31,7 +39,8 @@ def longest(samples: Sequence[int], hertz: float, at_least: float = 1_000.0) -> 
     """For how many seconds in total the tone sounds, looked at in windows of 100 ms."""
     window = RATE_HZ // 10
     heard = [
-        strength(samples[at : at + window], hertz) > at_least for at in range(0, len(samples) - window + 1, window)
+        strength(samples[at : at + window], hertz) > at_least
+        for at in range(0, len(samples) - window + 1, window)
     ]
     return sum(heard) * window / RATE_HZ
 
@@ -59,7 +68,9 @@ def decode(code: int) -> int:
     """The 16 bit sample of one octet of A-law."""
     code ^= 0x55
     exponent, mantissa = (code >> 4) & 7, code & 0x0F
-    magnitude = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    magnitude = (
+        (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    )
     return magnitude if code & 0x80 else -magnitude
 
 

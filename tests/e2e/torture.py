@@ -1,7 +1,9 @@
 # ruff: noqa: E501 -- a line of a message may be long
-"""SIP messages that are hard to read, or wrong: the cases of RFC 4475 in our own words, and mutations of them.
+"""SIP messages that are hard to read, or wrong: the cases of RFC 4475 in our own words, and
+mutations of them.
 
-Each text has HERE for the sender's host:port, SWITCH for ours, and CALL for its Call-ID. Lines end in CRLF.
+Each text has HERE for the sender's host:port, SWITCH for ours, and CALL for its Call-ID. Lines end
+in CRLF.
 """
 
 import random
@@ -35,8 +37,12 @@ SPICES = [
 ]
 
 
-def _of(start: str, *headers: str, body: str = "", length: str | None = None, **instead: str) -> str:
-    """The message of a start line: usual headers, unless something else is given instead ("" for nothing), and more."""
+def _of(
+    start: str, *headers: str, body: str = "", length: str | None = None, **instead: str
+) -> str:
+    """The message of a start line: usual headers, unless something else is given instead ("" for
+    nothing), and more.
+    """
     method = start.split(maxsplit=1)[0]
     usual = {
         "Via": "SIP/2.0/UDP HERE;branch=z9hG4bKCALL",
@@ -56,7 +62,9 @@ def _of(start: str, *headers: str, body: str = "", length: str | None = None, **
     return "\n".join([*lines, "", body])
 
 
-INVITE, OPTIONS, REGISTER = (f"{method} sip:called@SWITCH SIP/2.0" for method in ("INVITE", "OPTIONS", "REGISTER"))
+INVITE, OPTIONS, REGISTER = (
+    f"{method} sip:called@SWITCH SIP/2.0" for method in ("INVITE", "OPTIONS", "REGISTER")
+)
 NULL = "%00"
 
 VALID = {  # RFC 4475 §3.1.1: unusual, and right
@@ -74,10 +82,18 @@ VALID = {  # RFC 4475 §3.1.1: unusual, and right
         From="token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"one\"; tag=_token~1'+`*%!-.",
         CSeq="139122385 !interesting-Method0123456789_*+`.%indeed'~",
     ),
-    "esc01": _of("INVITE sip:sips%3Auser%40example.com@SWITCH SIP/2.0", To="sip:%75se%72@SWITCH", body=SDP),
-    "escnull": _of(REGISTER, To=f"sip:null-{NULL}-null@SWITCH", Contact=f"<sip:{NULL}@HERE>, <sip:%00%00@HERE>"),
+    "esc01": _of(
+        "INVITE sip:sips%3Auser%40example.com@SWITCH SIP/2.0", To="sip:%75se%72@SWITCH", body=SDP
+    ),
+    "escnull": _of(
+        REGISTER,
+        To=f"sip:null-{NULL}-null@SWITCH",
+        Contact=f"<sip:{NULL}@HERE>, <sip:%00%00@HERE>",
+    ),
     "esc02": _of(
-        "RE%47IST%45R sip:registrar@SWITCH SIP/2.0", To='"%Z%45" <sip:resource@SWITCH>', CSeq="29344 RE%47IST%45R"
+        "RE%47IST%45R sip:registrar@SWITCH SIP/2.0",
+        To='"%Z%45" <sip:resource@SWITCH>',
+        CSeq="29344 RE%47IST%45R",
     ),
     "lwsdisp": _of(OPTIONS, From="caller<sip:caller@example.com>;tag=323"),
     "longreq": _of(
@@ -88,7 +104,9 @@ VALID = {  # RFC 4475 §3.1.1: unusual, and right
         body=SDP,
     ),
     "dblreq": _of(REGISTER, Contact="sip:j.user@HERE") + _of(INVITE, Call_ID="CALL2", body=SDP),
-    "semiuri": _of("OPTIONS sip:user;par=u%40example.net@SWITCH SIP/2.0", Accept="application/sdp"),
+    "semiuri": _of(
+        "OPTIONS sip:user;par=u%40example.net@SWITCH SIP/2.0", Accept="application/sdp"
+    ),
     "transports": _of(
         OPTIONS,
         "Via: SIP/2.0/SCTP t2.example.com;branch=z9hG4bKklasjdhf",
@@ -102,11 +120,14 @@ VALID = {  # RFC 4475 §3.1.1: unusual, and right
         length="150",
     )
     + "--7a9cbec02ceef655\nContent-Type: text/plain\nContent-Transfer-Encoding: binary\n\nHello\0\x01\x02\n--7a9cbec02ceef655--",
-    "unreason": "SIP/2.0 200 = 2**3 * 5**2 \u043d\u043e \u0441\u0442\u043e\n" + _of(INVITE).partition("\n")[2],
+    "unreason": "SIP/2.0 200 = 2**3 * 5**2 \u043d\u043e \u0441\u0442\u043e\n"
+    + _of(INVITE).partition("\n")[2],
     "noreason": "SIP/2.0 100 \n" + _of(INVITE).partition("\n")[2],
 }
 INVALID = {  # §3.1.2
-    "badinv01": _of(INVITE, Via="SIP/2.0/UDP HERE;;,;,,", Contact='"Joe" <sip:joe@example.org>;;;;', body=SDP),
+    "badinv01": _of(
+        INVITE, Via="SIP/2.0/UDP HERE;;,;,,", Contact='"Joe" <sip:joe@example.org>;;;;', body=SDP
+    ),
     "clerr": _of(INVITE, body=SDP, length="9999"),
     "ncl": _of(INVITE, body=SDP, length="-999"),
     "scalar02": _of(
@@ -136,7 +157,8 @@ INVALID = {  # §3.1.2
     "badvers": _of("OPTIONS sip:called@SWITCH SIP/7.0", Via="SIP/7.0/UDP HERE;branch=z9hG4bKCALL"),
     "mismatch01": _of(OPTIONS, CSeq="8 INVITE"),
     "mismatch02": _of("NEWMETHOD sip:called@SWITCH SIP/2.0", CSeq="8 INVITE", body=SDP),
-    "bigcode": "SIP/2.0 4294967301 better not break the receiver\n" + _of(INVITE).partition("\n")[2],
+    "bigcode": "SIP/2.0 4294967301 better not break the receiver\n"
+    + _of(INVITE).partition("\n")[2],
 }
 SEMANTIC = {  # §3.2 to §3.4: well written, and strange
     "badbranch": _of(OPTIONS, Via="SIP/2.0/UDP HERE;branch=z9hG4bK"),
@@ -144,10 +166,15 @@ SEMANTIC = {  # §3.2 to §3.4: well written, and strange
     "unkscm": _of("OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0"),
     "novelsc": _of("OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0"),
     "unksm2": _of(
-        REGISTER, To="isbn:2983792873", From="<http://www.example.com>;tag=3234233", Contact="<name:John_Smith>"
+        REGISTER,
+        To="isbn:2983792873",
+        From="<http://www.example.com>;tag=3234233",
+        Contact="<name:John_Smith>",
     ),
     "bext01": _of(
-        OPTIONS, "Require: nothingSupportsThis, nothingSupportsThisEither", "Proxy-Require: noProxiesSupportThis"
+        OPTIONS,
+        "Require: nothingSupportsThis, nothingSupportsThisEither",
+        "Proxy-Require: noProxiesSupportThis",
     ),
     "invut": _of(INVITE, "Content-Type: application/unknownformat", length="40")
     + '<audio>\n <pcmu port="443"/>\n</audio>....\n',

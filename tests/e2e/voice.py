@@ -1,4 +1,6 @@
-"""The audio of one party of a call: sends its tone as RTP, hears the other side, sends and takes digits (RFC 4733)."""
+"""The audio of one party of a call: sends its tone as RTP, hears the other side, sends and takes
+digits (RFC 4733).
+"""
 
 import asyncio
 import itertools
@@ -23,7 +25,10 @@ class Voice(asyncio.DatagramProtocol):
         self._tone = itertools.cycle(tones.tone(hertz))
         self._heard: deque[int] = deque(maxlen=int(WINDOW_S * tones.RATE_HZ))
         self._last_digit = -1  # its RTP time
-        self._sequence, self._time = itertools.count(1), itertools.count(tones.PACKET, tones.PACKET)
+        self._sequence, self._time = (
+            itertools.count(1),
+            itertools.count(tones.PACKET, tones.PACKET),
+        )
         self._keys: deque[str] = deque()
         self._peer: tuple[str, int] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -93,11 +98,18 @@ class Voice(asyncio.DatagramProtocol):
             await asyncio.sleep(due - loop.time())
 
     async def _press(self, key: int, due: float) -> float:
-        """Five packets while it is down, the last three times and marked as the end (RFC 4733 §2.5)."""
+        """Five packets while it is down, the last three times and marked as the end (RFC 4733
+        §2.5).
+        """
         loop = asyncio.get_running_loop()
         time = next(self._time)
         for count in range(1, 6):
-            self._send(DIGITS, time, struct.pack("!BBH", key, 10, count * tones.PACKET), is_first=count == 1)
+            self._send(
+                DIGITS,
+                time,
+                struct.pack("!BBH", key, 10, count * tones.PACKET),
+                is_first=count == 1,
+            )
             due += 0.02
             await asyncio.sleep(due - loop.time())
         for _ in range(3):
@@ -109,7 +121,12 @@ class Voice(asyncio.DatagramProtocol):
 
     def _send(self, kind: int, time: int, payload: bytes, *, is_first: bool = False) -> None:
         header = struct.pack(
-            "!BBHII", 0x80, kind | (0x80 if is_first else 0), next(self._sequence) & 0xFFFF, time, self.port
+            "!BBHII",
+            0x80,
+            kind | (0x80 if is_first else 0),
+            next(self._sequence) & 0xFFFF,
+            time,
+            self.port,
         )
         if not self._transport.is_closing():
             self._transport.sendto(header + payload, self._peer)

@@ -48,7 +48,9 @@ class _Udp(asyncio.DatagramProtocol):
 
 
 class _Stream:
-    def __init__(self, via: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, via: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.via, self._reader, self._writer = via, reader, writer
         self.address = "{}:{}".format(*writer.get_extra_info("sockname"))
 
@@ -91,10 +93,14 @@ async def udp(switch: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
 
 
 @asynccontextmanager
-async def tcp(switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
+async def tcp(
+    switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | None = None
+) -> AsyncIterator[Wire]:
     """From a port of the address; by TLS to whoever the context trusts."""
     host, port = switch.split(":")
-    reader, writer = await asyncio.open_connection(host, int(port), ssl=trust, local_addr=(address, 0))
+    reader, writer = await asyncio.open_connection(
+        host, int(port), ssl=trust, local_addr=(address, 0)
+    )
     try:
         yield _Stream("TLS" if trust else "TCP", reader, writer)
     finally:
@@ -104,13 +110,24 @@ async def tcp(switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | N
 @asynccontextmanager
 async def websocket(url: str) -> AsyncIterator[Wire]:
     """As a browser does (RFC 7118)."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=("sip",)) as socket:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, protocols=("sip",)) as socket,
+    ):
         assert socket.protocol == "sip"
         yield _Socket(socket)
 
 
 def request(
-    wire: Wire, method: str, user: str, host: str, *, to: str = "", cseq: int = 1, call: str = "", proof: str = ""
+    wire: Wire,
+    method: str,
+    user: str,
+    host: str,
+    *,
+    to: str = "",
+    cseq: int = 1,
+    call: str = "",
+    proof: str = "",
 ) -> bytes:
     """Of user@host: a REGISTER, or anything else to sip:`to`."""
     target = f"sip:{to}" if to else f"sip:{host}"
@@ -148,7 +165,10 @@ async def proved(
     if status(challenge) != 401:
         return [challenge]
     proof = digest(challenge, method, f"sip:{to or host}", login or user, password)
-    return [challenge, await ask(wire, request(wire, method, user, host, to=to, call=call, cseq=2, proof=proof))]
+    return [
+        challenge,
+        await ask(wire, request(wire, method, user, host, to=to, call=call, cseq=2, proof=proof)),
+    ]
 
 
 async def called(wire: Wire) -> str:
@@ -165,13 +185,23 @@ async def reply(wire: Wire, request: str, status: str) -> None:
     kept = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq): .*", request)
     to = re.search(r"(?im)^To: .*", request)
     assert to
-    lines = [f"SIP/2.0 {status}", *(line.strip() for line in kept), f"{to[0].strip()};tag=wire", "Content-Length: 0"]
+    lines = [
+        f"SIP/2.0 {status}",
+        *(line.strip() for line in kept),
+        f"{to[0].strip()};tag=wire",
+        "Content-Length: 0",
+    ]
     await wire.send("\r\n".join([*lines, "", ""]).encode())
 
 
 def digest(challenge: str, method: str, uri: str, user: str, password: str) -> str:
     """The value of Authorization (RFC 7616, MD5)."""
-    asked = dict(re.findall(r'(\w+)="?([^",\s]+)"?', challenge.partition("WWW-Authenticate:")[2].partition("\r\n")[0]))
+    asked = dict(
+        re.findall(
+            r'(\w+)="?([^",\s]+)"?',
+            challenge.partition("WWW-Authenticate:")[2].partition("\r\n")[0],
+        )
+    )
 
     def md5(*parts: str) -> str:
         return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()

@@ -29,7 +29,9 @@ class Company:
     async def add_ring_group(self, number: str, *members: str, **properties: Any) -> None:
         """The hotline leads to it."""
         async with self.database.transaction() as tx:
-            await ring_groups.insert(tx, self.uuid, RingGroup(number, members=members, **properties))
+            await ring_groups.insert(
+                tx, self.uuid, RingGroup(number, members=members, **properties)
+            )
         await self.point_hotline(number)
 
     async def add_queue(self, number: str, *agents: str, **properties: Any) -> None:
@@ -41,7 +43,9 @@ class Company:
     async def point_hotline(self, destination: str) -> None:
         async with self.database.transaction() as tx:
             known = await hotlines.get(tx, self.uuid, HOTLINE)
-            await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, destination=destination))
+            await hotlines.update(
+                tx, self.uuid, msgspec.structs.replace(known, destination=destination)
+            )
 
     async def change_extension(self, number: str, **changes: Any) -> None:
         async with self.database.transaction() as tx:
@@ -53,7 +57,9 @@ class Company:
     async def events(self) -> list[dict[str, Any]]:
         """The bodies of all events, in order."""
         async with self.database.connection() as tx:
-            rows = await tx.fetch("SELECT body FROM events WHERE domain_uuid = $1 ORDER BY seq", self.uuid)
+            rows = await tx.fetch(
+                "SELECT body FROM events WHERE domain_uuid = $1 ORDER BY seq", self.uuid
+            )
         return [msgspec.json.decode(row["body"]) for row in rows]
 
     async def told(self) -> list[str]:
@@ -66,7 +72,9 @@ class Company:
     async def cdrs(self) -> list[dict[str, Any]]:
         """All records, oldest first."""
         async with self.database.connection() as tx:
-            rows = await tx.fetch("SELECT * FROM cdrs WHERE domain_uuid = $1 ORDER BY time_started", self.uuid)
+            rows = await tx.fetch(
+                "SELECT * FROM cdrs WHERE domain_uuid = $1 ORDER BY time_started", self.uuid
+            )
         return [dict(row) for row in rows]
 
     async def cdr(self) -> dict[str, Any]:
@@ -82,7 +90,9 @@ class Company:
     async def live(self) -> int:
         """How many calls the database holds as live."""
         async with self.database.connection() as tx:
-            return int(await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid))
+            return int(
+                await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid)
+            )
 
 
 def _ours(body: dict[str, Any]) -> str:
@@ -94,7 +104,11 @@ async def found(database: db.Database, domain: Domain, seal: Seal) -> Company:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="127.0.0.9", addresses=("127.0.0.9",))
     async with database.transaction() as tx:
         for number in ("101", "102", "103"):
-            await extensions.insert(tx, domain.domain_uuid, Extension(number, ring_timeout_s=5), "a-sip-password")
+            await extensions.insert(
+                tx, domain.domain_uuid, Extension(number, ring_timeout_s=5), "a-sip-password"
+            )
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
-        await hotlines.insert(tx, domain.domain_uuid, HOTLINE, trunk.trunk_uuid, destination="101", is_default=True)
+        await hotlines.insert(
+            tx, domain.domain_uuid, HOTLINE, trunk.trunk_uuid, destination="101", is_default=True
+        )
     return Company(database, domain, trunk.trunk_uuid)

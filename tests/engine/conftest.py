@@ -1,5 +1,5 @@
-"""A database of the engine's own (it looks at all domains' calls and commands), a fake Asterisk, a company, and the
-controller between them.
+"""A database of the engine's own (it looks at all domains' calls and commands), a fake Asterisk, a
+company, and the controller between them.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -34,7 +34,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def errors_said() -> Iterator[set[str]]:
-    """The names of what may be logged as an error, to be filled by the test: these and no others are said."""
+    """The names of what may be logged as an error, to be filled by the test: these and no others
+    are said.
+    """
     with structlog.testing.capture_logs() as said:
         expected: set[str] = set()
         yield expected
@@ -54,7 +56,9 @@ async def company(database: db.Database, domain: Domain, seal: Seal) -> Company:
 
 
 @pytest.fixture
-async def controller(database: db.Database, asterisk: FakeAsterisk, tmp_path: Path) -> AsyncIterator[Controller]:
+async def controller(
+    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
+) -> AsyncIterator[Controller]:
     controller = Controller(database, asterisk, tmp_path)
     await controller.start()
     yield controller

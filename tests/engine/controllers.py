@@ -1,4 +1,6 @@
-"""A controller at work: the engine and what belongs to it, composed as in `app`, and killed as by kill -9."""
+"""A controller at work: the engine and what belongs to it, composed as in `app`, and killed as by
+kill -9.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -45,7 +47,12 @@ class Controller:
         """It has taken over what was live, and listens."""
         await self.recovery.load()
         await self.engine.load()
-        steering = (self.engine.ledger.run, self.engine.switch.run, self.recovery.run, self.desk.run)
+        steering = (
+            self.engine.ledger.run,
+            self.engine.switch.run,
+            self.recovery.run,
+            self.desk.run,
+        )
         self._tasks = [asyncio.create_task(run(), name=run.__qualname__) for run in steering]
         await self.engine.switch.linked.wait()
 
@@ -69,7 +76,9 @@ class Controller:
         return recording
 
     async def quiet(self) -> None:
-        """All that has happened in Asterisk has been taken in, and all that follows from it is done."""
+        """All that has happened in Asterisk has been taken in, and all that follows from it is
+        done.
+        """
         clock = asyncio.get_running_loop().time
         sent = clock()
         await self.asterisk.send({"type": "ChannelUserevent", "eventname": "quiet"})
@@ -81,7 +90,12 @@ class Controller:
         await self.quiet()
         engine = self.engine
         assert await company.live() == 0
-        assert (engine.mailboxes, engine._merged, engine._on_offer, len(engine.floor)) == ({}, {}, set(), 0)
+        assert (engine.mailboxes, engine._merged, engine._on_offer, len(engine.floor)) == (
+            {},
+            {},
+            set(),
+            0,
+        )
         directory = await engine.directories.get(company.uuid)
         scene = engine.floor.scene(directory)
         assert set(scene.talks.values()) | set(scene.by_trunk.values()) <= {0}
@@ -89,7 +103,11 @@ class Controller:
     def _is_idle(self) -> bool:
         engine = self.engine
         has_read = self.recovery._read == journal.end(self.place.journal)
-        return has_read and not engine._tasks and all(mailbox.is_idle for mailbox in engine.mailboxes.values())
+        return (
+            has_read
+            and not engine._tasks
+            and all(mailbox.is_idle for mailbox in engine.mailboxes.values())
+        )
 
 
 class Controllers:

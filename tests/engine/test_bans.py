@@ -59,13 +59,17 @@ def test_a_good_phone_speaks_for_its_address_but_not_without_end(watch: Bans) ->
     assert "198.51.100.8" in watch.due(NOW)
 
 
-def test_nobody_is_banned_where_the_operator_wants_none(database: db.Database, tmp_path: Path) -> None:
+def test_nobody_is_banned_where_the_operator_wants_none(
+    database: db.Database, tmp_path: Path
+) -> None:
     watch = Bans(database, tmp_path / "security", 0)
     fails(watch, 1_000)
     assert watch.due(NOW) == []
 
 
-async def test_a_ban_is_written_lasts_an_hour_and_can_be_lifted(watch: Bans, database: db.Database) -> None:
+async def test_a_ban_is_written_lasts_an_hour_and_can_be_lifted(
+    watch: Bans, database: db.Database
+) -> None:
     now = datetime.now(UTC)
     for _ in range(MOST):
         watch._take(Attempt(now, STRANGER, is_proved=False), now)

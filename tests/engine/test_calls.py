@@ -1,4 +1,6 @@
-"""Real calls, replayed as they were recorded, and what the database then holds of them; and calls that become one."""
+"""Real calls, replayed as they were recorded, and what the database then holds of them; and calls
+that become one.
+"""
 
 from datetime import UTC, datetime
 
@@ -13,7 +15,8 @@ from tests.until import until
 from tongdai.pbx.call import Stage
 from tongdai.pbx.cdr import DIRECTIONS
 
-# Recording: events told, in order, each with its extension; then direction, status, cause, extension and who hung up.
+# Recording: events told, in order, each with its extension; then direction, status, cause,
+# extension and who hung up.
 CALLS = {
     "inbound_answered": (
         ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
@@ -60,19 +63,47 @@ CALLS = {
         ("local", "ANSWERED", "NORMAL_CLEARING", "101", "callee"),
     ),
     "blind_transfer": (
-        ["ringing 101", "answered 101", "hangup 101", "ringing 102", "answered 102", "hangup 102", "cdr 101"],
+        [
+            "ringing 101",
+            "answered 101",
+            "hangup 101",
+            "ringing 102",
+            "answered 102",
+            "hangup 102",
+            "cdr 101",
+        ],
         ("inbound", "ANSWERED", "NORMAL_CLEARING", "101", "caller"),
     ),
     "attended_transfer": (
-        ["ringing 101", "answered 101", "ringing 102", "answered 102", "hangup 101", "hangup 102", "cdr 101"],
+        [
+            "ringing 101",
+            "answered 101",
+            "ringing 102",
+            "answered 102",
+            "hangup 101",
+            "hangup 102",
+            "cdr 101",
+        ],
         ("inbound", "ANSWERED", "NORMAL_CLEARING", "101", "caller"),
     ),
     "semi_attended_transfer": (
-        ["ringing 101", "answered 101", "ringing 102", "hangup 101", "answered 102", "hangup 102", "cdr 101"],
+        [
+            "ringing 101",
+            "answered 101",
+            "ringing 102",
+            "hangup 101",
+            "answered 102",
+            "hangup 102",
+            "cdr 101",
+        ],
         ("inbound", "ANSWERED", "NORMAL_CLEARING", "101", "caller"),
     ),
 }
-PARTIES = {"inbound": (CUSTOMER, HOTLINE), "outbound": (HOTLINE, CUSTOMER), "local": ("101", "102")}
+PARTIES = {
+    "inbound": (CUSTOMER, HOTLINE),
+    "outbound": (HOTLINE, CUSTOMER),
+    "local": ("101", "102"),
+}
 
 
 async def prepare(name: str, company: Company) -> None:
@@ -84,9 +115,18 @@ async def prepare(name: str, company: Company) -> None:
 
 
 def begin_to_end(recording: Recording) -> tuple[int, int]:
-    """Seconds from the beginning, and from the first answer if any, until a party hung up or the last one went."""
-    moments = [(int(datetime.fromisoformat(each["timestamp"]).timestamp()), each) for each in recording.events]
-    asked = [at for at, each in moments if each["type"] == "ChannelHangupRequest" and not each.get("soft")]
+    """Seconds from the beginning, and from the first answer if any, until a party hung up or the
+    last one went.
+    """
+    moments = [
+        (int(datetime.fromisoformat(each["timestamp"]).timestamp()), each)
+        for each in recording.events
+    ]
+    asked = [
+        at
+        for at, each in moments
+        if each["type"] == "ChannelHangupRequest" and not each.get("soft")
+    ]
     answered = [at for at, each in moments if each.get("dialstatus") == "ANSWER"]
     ended = asked[-1] if answered and asked else moments[-1][0]
     return ended - moments[0][0], ended - answered[0] if answered else 0
@@ -118,12 +158,16 @@ async def test_a_real_call_becomes_its_events_and_its_record(
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_told_twice_or_thrice_it_is_the_same_call(controller: Controller, company: Company, name: str) -> None:
+async def test_told_twice_or_thrice_it_is_the_same_call(
+    controller: Controller, company: Company, name: str
+) -> None:
     """Asterisk may tell what happens twice, when a channel is subscribed to in two ways."""
     await prepare(name, company)
     recording = fake.recording(name, company.name, company.trunk, began=datetime.now(UTC))
     frames = [frame for frame in recording.frames for _ in range(1 if "request" in frame else 3)]
-    await controller.asterisk.play(Recording(recording.told, frames, recording.journal), controller.quiet)
+    await controller.asterisk.play(
+        Recording(recording.told, frames, recording.journal), controller.quiet
+    )
     assert sorted(await company.told()) == sorted(CALLS[name][0])
     assert (await company.cdr())["status"] == CALLS[name][1][1]
     await controller.has_nothing_left(company)
@@ -216,7 +260,9 @@ async def test_a_merge_waits_for_a_consultation_that_is_busy(
         asterisk.transfer(alice, transferee=customer, target=bob)
         box = controller.engine.mailboxes[asterisk.call_of(customer)]
         await until(lambda: box.is_busy)
-        await until(lambda: not controller.engine.mailboxes[asterisk.call_of(asks)].signals.empty())
+        await until(
+            lambda: not controller.engine.mailboxes[asterisk.call_of(asks)].signals.empty()
+        )
     await until(lambda: len(controller.engine.mailboxes) == 1)
     for gone in (alice, asks):
         await asterisk.ends(gone)

@@ -1,5 +1,6 @@
-"""What API users ask of the engine: taken from the database once, and answered there; or, by an API in this process,
-answered at once. Never is success said of a call that was not placed, nor does one ring too late.
+"""What API users ask of the engine: taken from the database once, and answered there; or, by an
+API in this process, answered at once. Never is success said of a call that was not placed, nor
+does one ring too late.
 """
 
 import asyncio
@@ -56,7 +57,11 @@ async def test_without_a_phone_nothing_is_placed(controller: Controller, company
 
 
 async def test_a_call_that_could_not_be_recorded_in_time_does_not_ring_afterwards(
-    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk,
+    controller: Controller,
+    company: Company,
+    phone: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commands, "LATE_S", -1.0)
     outcome = await controller.desk.outcome(company.uuid, CALL)
@@ -100,8 +105,12 @@ async def behind(dsn: str) -> AsyncIterator[db.Database]:
 async def test_the_same_again_is_the_same_call(
     asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
 ) -> None:
-    """As a proxy repeats a GET, and people click twice: while the first is placed, and soon after."""
-    first, second = await asyncio.gather(*(controller.desk.outcome(company.uuid, CALL) for _ in range(2)))
+    """As a proxy repeats a GET, and people click twice: while the first is placed, and soon
+    after.
+    """
+    first, second = await asyncio.gather(
+        *(controller.desk.outcome(company.uuid, CALL) for _ in range(2))
+    )
     third = await controller.desk.outcome(company.uuid, CALL)
 
     assert first.error == ""
@@ -122,12 +131,16 @@ async def test_another_call_is_another(
 async def test_what_failed_or_is_over_may_be_asked_again_at_once(
     asterisk: FakeAsterisk, controller: Controller, company: Company
 ) -> None:
-    assert (await controller.desk.outcome(company.uuid, CALL)).error == errors.UserNotRegistered.code
+    assert (
+        await controller.desk.outcome(company.uuid, CALL)
+    ).error == errors.UserNotRegistered.code
     address = f"101@{company.name}"
     asterisk.contacts[address] = f"PJSIP/{address}/sip:101@192.0.2.7"
     first = await controller.desk.outcome(company.uuid, CALL)
     assert first.call_id
-    controller.engine.signal(first.call_id, OriginateRefused(f"{first.call_id.hex}-ext", datetime.now(UTC)))
+    controller.engine.signal(
+        first.call_id, OriginateRefused(f"{first.call_id.hex}-ext", datetime.now(UTC))
+    )
     await until(lambda: first.call_id not in controller.engine.mailboxes)
     again = await controller.desk.outcome(company.uuid, CALL)
 
@@ -136,7 +149,11 @@ async def test_what_failed_or_is_over_may_be_asked_again_at_once(
 
 
 async def test_later_it_is_another_call(
-    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk,
+    controller: Controller,
+    company: Company,
+    phone: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commands, "REPEAT_S", 0.01)
     first = await controller.desk.outcome(company.uuid, CALL)
@@ -235,10 +252,12 @@ async def test_a_command_that_cannot_be_carried_out_says_why(
 ) -> None:
     """Its phones, its extension, its hotline: in this order the company gets what it needs."""
     assert (await outcome(company, await ask(CALL))).error == errors.UserNotRegistered.code
-    assert await outcome(company, await ask(ClickToCall(ext="999", phone="0899888999"))) == Outcome(
-        error=errors.InvalidExtension.code, field="ext"
+    assert await outcome(
+        company, await ask(ClickToCall(ext="999", phone="0899888999"))
+    ) == Outcome(error=errors.InvalidExtension.code, field="ext")
+    wrong = await outcome(
+        company, await ask(ClickToCall(ext="101", phone="0899888999", hotline="1900"))
     )
-    wrong = await outcome(company, await ask(ClickToCall(ext="101", phone="0899888999", hotline="1900")))
     assert (wrong.error, wrong.field) == (errors.Invalid.code, "hotline")
     asterisk.contacts[company.phone("101")] = "PJSIP/x/sip:101@192.0.2.7"
     itself = await outcome(company, await ask(ClickToCall(ext="101", phone="101")))
@@ -319,9 +338,15 @@ async def test_a_phone_that_the_switch_does_not_ring_is_no_success(
 
 
 async def test_a_phone_that_may_ring_though_the_link_was_lost_is_not_rung_again(
-    asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk,
+    controller: Controller,
+    company: Company,
+    phone: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The switch was asked, and its answer is lost: the call is followed, and the same request means it."""
+    """The switch was asked, and its answer is lost: the call is followed, and the same request
+    means it.
+    """
     originate = asterisk._originate
 
     def breaking(id: str, asked: fake.Request) -> tuple[int, Any]:
@@ -360,12 +385,17 @@ REAL = {
         ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
         ("ANSWERED", "NORMAL_CLEARING", "callee"),
     ),
-    "click_to_call_rejected": (["ringing 101", "hangup 101", "cdr 101"], ("INVALID", "CALL_REJECTED", "caller")),
+    "click_to_call_rejected": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("INVALID", "CALL_REJECTED", "caller"),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", REAL)
-async def test_a_real_click_to_call(controller: Controller, company: Company, ask: Ask, name: str) -> None:
+async def test_a_real_click_to_call(
+    controller: Controller, company: Company, ask: Ask, name: str
+) -> None:
     told, record = REAL[name]
     recording = fake.recording(name, company.name, company.trunk, began=datetime.now(UTC))
     playing = asyncio.create_task(controller.asterisk.play(recording, controller.quiet))
@@ -374,7 +404,11 @@ async def test_a_real_click_to_call(controller: Controller, company: Company, as
     assert await company.told() == told
     cdr = await company.cdr()
     assert (cdr["status"], cdr["cause"], cdr["hangup_by"]) == record
-    assert (cdr["from_number"], cdr["to_number"], cdr["extension"]) == (HOTLINE, "0909000111", "101")
+    assert (cdr["from_number"], cdr["to_number"], cdr["extension"]) == (
+        HOTLINE,
+        "0909000111",
+        "101",
+    )
     assert (await outcome(company, command_uuid)).call_id == cdr["call_id"]
     assert {body["call_id"] for body in await company.events()} == {str(cdr["call_id"])}
     await controller.has_nothing_left(company)

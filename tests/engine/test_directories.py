@@ -55,12 +55,19 @@ async def test_a_trunks_call_is_of_who_has_the_hotline(
 ) -> None:
     async with company.database.transaction() as tx:
         trunk = await trunks.get(tx, company.uuid, UUID(company.trunk))
-        shared = trunks.Trunk(name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True)
+        shared = trunks.Trunk(
+            name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True
+        )
         await trunks.insert(tx, company.uuid, seal, shared)
         await hotlines.insert(tx, other.domain_uuid, "02873001234", shared.trunk_uuid)
-    assert await owner(directories, "trunk", str(shared.trunk_uuid), "02873001234") == other.domain_uuid
+    assert (
+        await owner(directories, "trunk", str(shared.trunk_uuid), "02873001234")
+        == other.domain_uuid
+    )
     for written in ("+842873001234", "842873001234"):
-        assert await owner(directories, "trunk", str(shared.trunk_uuid), written) == other.domain_uuid
+        assert (
+            await owner(directories, "trunk", str(shared.trunk_uuid), written) == other.domain_uuid
+        )
     assert await owner(directories, "trunk", str(trunk.trunk_uuid), HOTLINE) == company.uuid
 
 
@@ -81,7 +88,9 @@ async def test_a_trunk_of_nobody(directories: Directories, endpoint: str) -> Non
 async def test_a_hotline_that_moves_to_another_domain(
     directories: Directories, company: Company, other: Domain, seal: Seal
 ) -> None:
-    shared = trunks.Trunk(name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True)
+    shared = trunks.Trunk(
+        name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True
+    )
     async with company.database.transaction() as tx:
         await trunks.insert(tx, company.uuid, seal, shared)
         await hotlines.insert(tx, company.uuid, "02873005678", shared.trunk_uuid)
@@ -90,7 +99,10 @@ async def test_a_hotline_that_moves_to_another_domain(
         await hotlines.delete(tx, company.uuid, "02873005678")
         await hotlines.insert(tx, other.domain_uuid, "02873005678", shared.trunk_uuid)
     directories.forget(str(company.uuid))
-    assert await owner(directories, "trunk", str(shared.trunk_uuid), "02873005678") == other.domain_uuid
+    assert (
+        await owner(directories, "trunk", str(shared.trunk_uuid), "02873005678")
+        == other.domain_uuid
+    )
 
 
 # --- what is remembered
@@ -137,7 +149,9 @@ async def test_while_the_database_is_away_what_is_remembered_is_enough(
     directories: Directories, company: Company
 ) -> None:
     await directories.of(arrived("trunk", company.trunk))
-    directories._database = db.Database("postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01)
+    directories._database = db.Database(
+        "postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01
+    )
     assert await owner(directories, "trunk", company.trunk) == company.uuid
     directories.forget("")
     with pytest.raises(errors.Unavailable):

@@ -74,7 +74,9 @@ async def test_what_is_refused_because_the_caller_is_gone_ends_as_a_call_given_u
     await controller.has_nothing_left(company)
 
 
-async def test_a_call_of_nobody_is_sent_away(controller: Controller, asterisk: FakeAsterisk, company: Company) -> None:
+async def test_a_call_of_nobody_is_sent_away(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
     stranger = await asterisk.arrives("01a208b1-0000-7000-8000-00000000dead", HOTLINE)
     await asterisk.expect(f"DELETE channels/{stranger}", reason_code="1")
     stranger = await asterisk.arrives("101@nobody.vn", "102")
@@ -88,7 +90,10 @@ async def test_a_call_to_a_number_that_the_trunk_does_not_have_is_refused_and_re
     customer = await asterisk.arrives(company.trunk, "02899998888")
     await asterisk.expect(f"DELETE channels/{customer}", reason_code="1")
     await controller.quiet()
-    assert ((await company.cdr())["status"], (await company.cdr())["cause"]) == ("INVALID", "UNALLOCATED_NUMBER")
+    assert ((await company.cdr())["status"], (await company.cdr())["cause"]) == (
+        "INVALID",
+        "UNALLOCATED_NUMBER",
+    )
 
 
 # --- many at once
@@ -111,12 +116,18 @@ async def test_a_hundred_calls_at_once_are_a_hundred_records(
     await asyncio.gather(*(call(number) for number in range(100)))
     await controller.quiet()
     cdrs = await company.cdrs()
-    assert sorted(cdr["from_number"] for cdr in cdrs) == [f"09090001{number:02d}" for number in range(100)]
+    assert sorted(cdr["from_number"] for cdr in cdrs) == [
+        f"09090001{number:02d}" for number in range(100)
+    ]
     assert {cdr["status"] for cdr in cdrs} == {"ANSWERED"}
     told = await company.told()
     assert sorted(told) == sorted(["ringing 101", "answered 101", "hangup 101", "cdr 101"] * 100)
     for cdr in cdrs:
-        names = [body["state"] for body in await company.events() if body["conversation_id"] == str(cdr["cdr_uuid"])]
+        names = [
+            body["state"]
+            for body in await company.events()
+            if body["conversation_id"] == str(cdr["cdr_uuid"])
+        ]
         assert names == ["ringing", "answered", "hangup", "cdr"]
     assert await _commits(company) - commits < 400, "steps of many calls are one transaction"
     await controller.has_nothing_left(company)
@@ -138,11 +149,20 @@ async def test_a_step_that_cannot_be_written_spoils_no_other(
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE calls IN SHARE MODE")  # so that they gather in one batch
         for number in range(10):
-            good.append(await asterisk.arrives(company.trunk, HOTLINE, caller=f"090900011{number}"))
+            good.append(
+                await asterisk.arrives(company.trunk, HOTLINE, caller=f"090900011{number}")
+            )
             if number in (0, 5):
                 bad.append(await asterisk.arrives(company.phone("102"), f"0909{number}"))
-        await until(lambda: sum(mailbox.call is not None for mailbox in controller.engine.mailboxes.values()) == 12)
-        await tx.execute("ALTER TABLE events ADD CONSTRAINT poison CHECK (body NOT LIKE '%09095%')")
+        await until(
+            lambda: (
+                sum(mailbox.call is not None for mailbox in controller.engine.mailboxes.values())
+                == 12
+            )
+        )
+        await tx.execute(
+            "ALTER TABLE events ADD CONSTRAINT poison CHECK (body NOT LIKE '%09095%')"
+        )
     try:
         for customer in good:
             await asterisk.expect(f"POST channels/{customer}/continue")
@@ -198,7 +218,10 @@ async def test_signals_wait_while_the_database_is_away_and_nothing_is_lost(
             await asterisk.hangs_up(phone)
             late = await asterisk.arrives(company.phone("102"), "103")
             await until(
-                lambda: controller.engine.mailboxes and all(b.is_busy for b in controller.engine.mailboxes.values())
+                lambda: (
+                    controller.engine.mailboxes
+                    and all(b.is_busy for b in controller.engine.mailboxes.values())
+                )
             )
             assert asterisk.count(f"POST channels/{late}/.*") == 0
             assert controller.engine.switch.is_up
@@ -238,12 +261,19 @@ async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
             with structlog.testing.capture_logs() as said:
                 for _ in range(10):
                     await asterisk.arrives(company.phone("102"), "103")
-                await until(lambda: len({one["channel"] for one in said if one["event"] == "call.waiting"}) == 10)
+                await until(
+                    lambda: (
+                        len({one["channel"] for one in said if one["event"] == "call.waiting"})
+                        == 10
+                    )
+                )
                 seen = len(looks)
                 await until(lambda: len(looks) > seen + 5)
             assert len([one for one in said if one["event"] == "call.waiting"]) == 10
             await server.start(folder, {"fsync": "off"})
-            await until(lambda: not any(box.is_busy for box in controller.engine.mailboxes.values()))
+            await until(
+                lambda: not any(box.is_busy for box in controller.engine.mailboxes.values())
+            )
             await controller.kill()
 
 
@@ -284,19 +314,25 @@ async def test_a_round_robin_goes_on_where_it_was(
 # --- queues
 
 
-async def in_queue(controller: Controller, company: Company, *agents: str, **properties: Any) -> list[str]:
+async def in_queue(
+    controller: Controller, company: Company, *agents: str, **properties: Any
+) -> list[str]:
     """Two callers with music, the first first."""
     await company.add_queue("700", *agents, **properties)
     controller.engine.directories.forget(str(company.uuid))
     callers = []
     for number in (1, 2):
-        caller = await controller.asterisk.arrives(company.trunk, HOTLINE, caller=f"090900011{number}")
+        caller = await controller.asterisk.arrives(
+            company.trunk, HOTLINE, caller=f"090900011{number}"
+        )
         await controller.asterisk.expect(f"POST channels/{caller}/moh", mohClass="default")
         callers.append(caller)
     return callers
 
 
-async def test_two_callers_and_two_agents(controller: Controller, asterisk: FakeAsterisk, company: Company) -> None:
+async def test_two_callers_and_two_agents(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
     first, second = await in_queue(controller, company, "101", "102")
     await controller.quiet()
     rung = {
@@ -361,7 +397,11 @@ async def test_an_agent_offered_to_a_caller_who_has_just_gone_is_free_again(
         await tx.execute("LOCK TABLE calls IN SHARE MODE")
         await asterisk.hangs_up(second)
         await until(company.is_locked_out)
-        (gone,) = [box for box in controller.engine.mailboxes.values() if box.call and box.call.channel == second]
+        (gone,) = [
+            box
+            for box in controller.engine.mailboxes.values()
+            if box.call and box.call.channel == second
+        ]
         gone.put(_offered(controller, company, second))
     await controller.quiet()
     assert controller.engine._on_offer == set()

@@ -17,11 +17,17 @@ EXTENSIONS = {number: Extension(number) for number in ("101", "102", "103")}
 
 
 def a_leg(number: str, **changes: Any) -> Leg:
-    fields: dict[str, Any] = {"role": "callee", "is_extension": len(number) == 3, "started_at": NOW}
+    fields: dict[str, Any] = {
+        "role": "callee",
+        "is_extension": len(number) == 3,
+        "started_at": NOW,
+    }
     return Leg(channel=f"channel of {number}", number=number, **(fields | changes))
 
 
-def a_call(*legs: Leg, stage: Stage = Stage.RINGING, domain: Domain = DOMAIN, **changes: Any) -> Call:
+def a_call(
+    *legs: Leg, stage: Stage = Stage.RINGING, domain: Domain = DOMAIN, **changes: Any
+) -> Call:
     fields: dict[str, Any] = {
         "call_uuid": ids.new(),
         "domain_uuid": domain.domain_uuid,
@@ -51,7 +57,10 @@ def a_floor(*calls: Call) -> Floor:
 
 
 def with_queues(*queues: Queue, **disabled: bool) -> Directory:
-    extensions = {number: replace(each, enabled=not disabled.get(f"_{number}")) for number, each in EXTENSIONS.items()}
+    extensions = {
+        number: replace(each, enabled=not disabled.get(f"_{number}"))
+        for number, each in EXTENSIONS.items()
+    }
     return Directory(DOMAIN, extensions, queues={queue.number: queue for queue in queues})
 
 
@@ -101,7 +110,9 @@ def test_a_call_that_became_part_of_another_is_not_counted_twice() -> None:
 
 def test_domains_do_not_see_each_other() -> None:
     other = Domain(ids.new(), "b.vn")
-    floor = a_floor(a_call(a_leg("101")), replace(waiting("700", 0), domain_uuid=other.domain_uuid))
+    floor = a_floor(
+        a_call(a_leg("101")), replace(waiting("700", 0), domain_uuid=other.domain_uuid)
+    )
     assert floor.scene(Directory(other)).talks["101"] == 0
     assert floor.scene(Directory(other)).calls == 1
     assert (floor.waits(DOMAIN.domain_uuid), floor.waits(other.domain_uuid)) == (False, True)
@@ -120,7 +131,10 @@ def test_callers_are_offered_in_the_order_they_came_each_to_another_agent() -> N
 def test_an_agent_of_two_queues_is_offered_once() -> None:
     one, other = waiting("700", -5), waiting("800", -60)
     directory = with_queues(Queue("700", agents=("101",)), Queue("800", agents=("101", "102")))
-    assert offers(a_floor(one, other), directory) == [(one.call_uuid, "101"), (other.call_uuid, "102")]
+    assert offers(a_floor(one, other), directory) == [
+        (one.call_uuid, "101"),
+        (other.call_uuid, "102"),
+    ]
 
 
 def test_who_talks_or_is_disabled_is_not_offered() -> None:

@@ -41,7 +41,9 @@ async def test_a_domain_that_names_no_time_keeps_its_recordings(
     assert (tmp_path / str(old.recording_file)).exists()
 
 
-async def test_the_file_of_a_deleted_recording_goes_once(database: db.Database, domain: Domain, tmp_path: Path) -> None:
+async def test_the_file_of_a_deleted_recording_goes_once(
+    database: db.Database, domain: Domain, tmp_path: Path
+) -> None:
     deleted = await _recorded(database, domain, tmp_path, days=1)
     kept = await _recorded(database, domain, tmp_path, days=1)
     async with database.transaction() as tx:

@@ -1,4 +1,6 @@
-"""One engine leads a switch: while its database is away too, until another has taken over, with the calls."""
+"""One engine leads a switch: while its database is away too, until another has taken over, with
+the calls.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -77,11 +79,15 @@ async def kill(leading: Leader, dsn: str) -> None:
     """Its connection breaks, as when its machine dies or a firewall forgets it."""
     assert leading._held
     other = await db.connect(dsn)
-    assert await other.fetchval("SELECT pg_terminate_backend($1, 5000)", leading._held.get_server_pid())
+    assert await other.fetchval(
+        "SELECT pg_terminate_backend($1, 5000)", leading._held.get_server_pid()
+    )
     await other.close()
 
 
-async def test_a_standby_leads_when_the_leaders_connection_has_died(running: server.Server) -> None:
+async def test_a_standby_leads_when_the_leaders_connection_has_died(
+    running: server.Server,
+) -> None:
     first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
     await first.acquire()
     standing_by = asyncio.create_task(second.acquire())
@@ -121,7 +127,9 @@ async def test_a_standby_whose_connection_dies_stands_by_again(running: server.S
     await second.release()
 
 
-async def test_leaders_of_different_switches_do_not_wait_for_each_other(running: server.Server) -> None:
+async def test_leaders_of_different_switches_do_not_wait_for_each_other(
+    running: server.Server,
+) -> None:
     first, second = Leader(running.dsn, NODE), Leader(running.dsn, "switch-2")
     await first.acquire()
     await second.acquire()
@@ -130,11 +138,20 @@ async def test_leaders_of_different_switches_do_not_wait_for_each_other(running:
 
 
 async def test_the_standby_takes_the_calls_over_and_the_other_lets_go(
-    running: server.Server, database: db.Database, asterisk: FakeAsterisk, company: Company, tmp_path: Path
+    running: server.Server,
+    database: db.Database,
+    asterisk: FakeAsterisk,
+    company: Company,
+    tmp_path: Path,
 ) -> None:
-    """The leader has lost its lock but not its link; the talk that it began ends under the other."""
+    """The leader has lost its lock but not its link; the talk that it began ends under the
+    other.
+    """
     first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
-    before, after = Controller(database, asterisk, tmp_path), Controller(database, asterisk, tmp_path)
+    before, after = (
+        Controller(database, asterisk, tmp_path),
+        Controller(database, asterisk, tmp_path),
+    )
     await first.acquire()
     await before.start()
     customer = await asterisk.arrives(company.trunk, HOTLINE)

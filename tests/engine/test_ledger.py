@@ -1,4 +1,6 @@
-"""What a step has made true stands in the database as a whole, once, in order; whoever waits learns it."""
+"""What a step has made true stands in the database as a whole, once, in order; whoever waits
+learns it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,7 +50,11 @@ async def ledger(database: db.Database, committed: Committed) -> AsyncIterator[L
 def a_step(company: Company, *told: events.EventName, **changes: Any) -> Step:
     """Of a call of the company's, which tells events of those names."""
     call = a_call(a_leg("101", leg_uuid=ids.new()), domain=company.domain)
-    return Step(call, events=tuple(events.tell(call, call.legs[1], name, call.started_at) for name in told), **changes)
+    return Step(
+        call,
+        events=tuple(events.tell(call, call.legs[1], name, call.started_at) for name in told),
+        **changes,
+    )
 
 
 def a_record(step: Step, **changes: Any) -> Cdr:
@@ -64,7 +70,9 @@ async def states(company: Company) -> list[str]:
     return [body["state"] for body in await company.events()]
 
 
-async def test_a_step_stands_with_its_events(ledger: Ledger, company: Company, committed: Committed) -> None:
+async def test_a_step_stands_with_its_events(
+    ledger: Ledger, company: Company, committed: Committed
+) -> None:
     step = a_step(company, "ringing", "answered")
     await ledger.commit(step)
     assert await live(company) == [step.call]
@@ -72,7 +80,9 @@ async def test_a_step_stands_with_its_events(ledger: Ledger, company: Company, c
     assert committed == [{company.uuid}]
 
 
-async def test_a_step_without_events_tells_nobody(ledger: Ledger, company: Company, committed: Committed) -> None:
+async def test_a_step_without_events_tells_nobody(
+    ledger: Ledger, company: Company, committed: Committed
+) -> None:
     step = a_step(company)
     await ledger.commit(step)
     await ledger.commit(replace(step, call=replace(step.call, stage=Stage.TALKING)))
@@ -80,7 +90,9 @@ async def test_a_step_without_events_tells_nobody(ledger: Ledger, company: Compa
     assert committed == []
 
 
-async def test_a_call_that_is_over_leaves_its_record_alone(ledger: Ledger, company: Company) -> None:
+async def test_a_call_that_is_over_leaves_its_record_alone(
+    ledger: Ledger, company: Company
+) -> None:
     step = a_step(company, "ringing")
     await ledger.commit(step)
     await ledger.commit(Step(step.call, cdr=a_record(step), done=True))
@@ -88,7 +100,9 @@ async def test_a_call_that_is_over_leaves_its_record_alone(ledger: Ledger, compa
     assert (await company.cdr())["cdr_uuid"] == step.call.call_uuid
 
 
-async def test_a_record_is_written_once_and_then_told_of_its_recording(ledger: Ledger, company: Company) -> None:
+async def test_a_record_is_written_once_and_then_told_of_its_recording(
+    ledger: Ledger, company: Company
+) -> None:
     step = a_step(company)
     pending = a_record(step, recording_status="pending", recording_token="a token")
     await ledger.commit(replace(step, cdr=pending))
@@ -101,7 +115,9 @@ async def test_a_record_is_written_once_and_then_told_of_its_recording(ledger: L
     assert await live(company) == []
 
 
-async def test_what_became_part_of_another_is_not_live_any_more(ledger: Ledger, company: Company) -> None:
+async def test_what_became_part_of_another_is_not_live_any_more(
+    ledger: Ledger, company: Company
+) -> None:
     step, consultation = a_step(company), a_step(company)
     await ledger.commit(consultation)
     joined = replace(step.call, merged=(consultation.call.call_uuid,))
@@ -115,22 +131,30 @@ async def test_steps_that_gather_are_few_transactions_in_order(
     steps = [a_step(company, "ringing", "answered", "hangup") for _ in range(300)]
     await asyncio.gather(*(ledger.commit(step) for step in steps))
     assert len(committed) <= 3
-    assert {call.call_uuid for call in await live(company)} == {step.call.call_uuid for step in steps}
+    assert {call.call_uuid for call in await live(company)} == {
+        step.call.call_uuid for step in steps
+    }
     told = await company.events()
     assert len(told) == 900
     for step in steps:
-        own = [body["state"] for body in told if body["conversation_id"] == str(step.call.call_uuid)]
+        own = [
+            body["state"] for body in told if body["conversation_id"] == str(step.call.call_uuid)
+        ]
         assert own == ["ringing", "answered", "hangup"]
 
 
-async def test_steps_that_nobody_waits_for_gather(ledger: Ledger, company: Company, committed: Committed) -> None:
+async def test_steps_that_nobody_waits_for_gather(
+    ledger: Ledger, company: Company, committed: Committed
+) -> None:
     steps = [a_step(company, "ringing") for _ in range(20)]
     await asyncio.gather(*(ledger.commit(step, is_urgent=False) for step in steps))
     assert committed == [{company.uuid}]
     assert await states(company) == ["ringing"] * 20
 
 
-async def test_who_is_waited_for_does_not_wait_behind_what_is_only_told(ledger: Ledger, company: Company) -> None:
+async def test_who_is_waited_for_does_not_wait_behind_what_is_only_told(
+    ledger: Ledger, company: Company
+) -> None:
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE events IN SHARE MODE")
         telling = asyncio.create_task(ledger.commit(a_step(company, "ringing"), is_urgent=False))
@@ -141,10 +165,14 @@ async def test_who_is_waited_for_does_not_wait_behind_what_is_only_told(ledger: 
     assert len(await live(company)) == 2
 
 
-async def test_of_several_steps_of_a_call_at_once_the_last_counts(ledger: Ledger, company: Company) -> None:
+async def test_of_several_steps_of_a_call_at_once_the_last_counts(
+    ledger: Ledger, company: Company
+) -> None:
     first = a_step(company, "ringing")
     talking = replace(first.call, stage=Stage.TALKING)
-    second = Step(talking, events=(events.tell(talking, talking.legs[1], "answered", talking.started_at),))
+    second = Step(
+        talking, events=(events.tell(talking, talking.legs[1], "answered", talking.started_at),)
+    )
     third = Step(replace(talking, stage=Stage.ENDED), cdr=a_record(first), done=True)
     await asyncio.gather(*(ledger.commit(step) for step in (a_step(company), first, second)))
     assert talking in await live(company)
@@ -160,14 +188,20 @@ async def test_one_bad_step_is_refused_and_the_others_stand(
     good = [a_step(company, "ringing") for _ in range(20)]
     bad = a_step(company, "ringing")
     bad = replace(bad, call=replace(bad.call, domain_uuid=ids.new()))  # of no domain
-    outcomes = await asyncio.gather(*map(ledger.commit, [*good[:10], bad, *good[10:]]), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *map(ledger.commit, [*good[:10], bad, *good[10:]]), return_exceptions=True
+    )
     assert [type(outcome) for outcome in outcomes if outcome] == [type(outcomes[10])]
     assert isinstance(outcomes[10], errors.TongdaiError)
-    assert {call.call_uuid for call in await live(company)} == {step.call.call_uuid for step in good}
+    assert {call.call_uuid for call in await live(company)} == {
+        step.call.call_uuid for step in good
+    }
     assert await states(company) == ["ringing"] * 20
 
 
-async def test_a_bad_step_alone_is_refused(ledger: Ledger, company: Company, errors_said: set[str]) -> None:
+async def test_a_bad_step_alone_is_refused(
+    ledger: Ledger, company: Company, errors_said: set[str]
+) -> None:
     errors_said.add("ledger.refused")
     bad = a_step(company)
     with pytest.raises(errors.TongdaiError):
@@ -187,7 +221,9 @@ async def test_while_the_database_is_away_steps_wait(
             await tx.execute("LOCK TABLE calls IN SHARE MODE")
             committing = [asyncio.create_task(ledger.commit(step)) for step in steps]
             await until(company.is_locked_out)
-            await tx.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            await tx.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            )
             await until(company.is_locked_out)
             assert not any(task.done() for task in committing)
         await asyncio.gather(*committing)
@@ -195,14 +231,20 @@ async def test_while_the_database_is_away_steps_wait(
     assert await states(company) == ["ringing"] * 3
 
 
-async def test_what_was_handed_in_is_committed_at_the_end(database: db.Database, company: Company) -> None:
+async def test_what_was_handed_in_is_committed_at_the_end(
+    database: db.Database, company: Company
+) -> None:
     ledger = Ledger(database, NODE, Committed())
     task = asyncio.create_task(ledger.run())
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE calls IN SHARE MODE")
-        committing = [asyncio.create_task(ledger.commit(a_step(company, "ringing"))) for _ in range(1)]
+        committing = [
+            asyncio.create_task(ledger.commit(a_step(company, "ringing"))) for _ in range(1)
+        ]
         await until(company.is_locked_out)
-        committing += [asyncio.create_task(ledger.commit(a_step(company, "answered"))) for _ in range(5)]
+        committing += [
+            asyncio.create_task(ledger.commit(a_step(company, "answered"))) for _ in range(5)
+        ]
         await until(lambda: len(ledger._urgent.waiting) == 5)
         task.cancel()
         await until(company.is_locked_out)

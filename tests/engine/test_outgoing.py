@@ -1,4 +1,6 @@
-"""Calls out are counted and stopped; who keeps trying what is closed is frozen, until time or the operator lifts it."""
+"""Calls out are counted and stopped; who keeps trying what is closed is frozen, until time or the
+operator lifts it.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,9 @@ ABROAD = "+12025550123"
 async def change(controller: Controller, company: Company, **changes: Any) -> None:
     """Of the domain; the engine has been told."""
     async with company.database.transaction() as tx:
-        await domains.update(tx, msgspec.structs.replace(await domains.get(tx, company.uuid), **changes))
+        await domains.update(
+            tx, msgspec.structs.replace(await domains.get(tx, company.uuid), **changes)
+        )
     controller.engine.directories.forget(str(company.uuid))
 
 
@@ -77,7 +81,11 @@ async def test_who_keeps_trying_closed_numbers_is_frozen_and_thawed(
 
 
 async def test_a_domain_whose_extensions_all_try_is_frozen(
-    asterisk: FakeAsterisk, controller: Controller, company: Company, database: db.Database, errors_said: set[str]
+    asterisk: FakeAsterisk,
+    controller: Controller,
+    company: Company,
+    database: db.Database,
+    errors_said: set[str],
 ) -> None:
     errors_said.add("call.frozen")
     async with database.transaction() as tx:

@@ -21,17 +21,33 @@ def hotline(number: str, trunk: UUID, **changes: Any) -> Hotline:
 KNOWN = Directory(
     Domain(ids.new(), "a.vn", max_calls=40),
     extensions={"101": Extension("101", hotline="19001002", max_calls=1, recording=False)},
-    trunks={FIRST: Trunk(FIRST, "first", max_calls=9), SECOND: Trunk(SECOND, "second", number_format="e164")},
-    hotlines={"19001001": hotline("19001001", FIRST, is_default=True), "19001002": hotline("19001002", SECOND)},
+    trunks={
+        FIRST: Trunk(FIRST, "first", max_calls=9),
+        SECOND: Trunk(SECOND, "second", number_format="e164"),
+    },
+    hotlines={
+        "19001001": hotline("19001001", FIRST, is_default=True),
+        "19001002": hotline("19001002", SECOND),
+    },
 )
 
 
 def test_the_domain_and_who_differs_from_it() -> None:
     all_, own = ways_out(KNOWN)
-    assert (all_.extension, all_.trunk, all_.hotline, all_.lead) == ("", str(FIRST), "19001001", "0")
+    assert (all_.extension, all_.trunk, all_.hotline, all_.lead) == (
+        "",
+        str(FIRST),
+        "19001001",
+        "0",
+    )
     assert (all_.lines, all_.calls, all_.trunk_calls, all_.is_recorded) == (2, 40, 9, True)
     assert (all_.closed, all_.frozen_until) == (("01900",), 0)
-    assert (own.extension, own.trunk, own.hotline, own.lead) == ("101", str(SECOND), "19001002", "+84")
+    assert (own.extension, own.trunk, own.hotline, own.lead) == (
+        "101",
+        str(SECOND),
+        "19001002",
+        "+84",
+    )
     assert (own.lines, own.calls, own.trunk_calls, own.is_recorded) == (1, 40, 100, False)
 
 

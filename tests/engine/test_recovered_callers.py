@@ -1,4 +1,6 @@
-"""Callers who stood in our hands while nobody listened: they go on from where they were, and nothing is done twice."""
+"""Callers who stood in our hands while nobody listened: they go on from where they were, and
+nothing is done twice.
+"""
 
 from datetime import timedelta
 
@@ -127,7 +129,9 @@ async def test_a_customer_sent_on_while_we_were_dead(
     assert cdr["billsec"] in (60, 61)
     told = ["hangup 101", "ringing 102", "answered 102", "hangup 102", "cdr 101"]
     assert await company.told() == ["ringing 101", "answered 101", *told]
-    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 2, "nothing was left to decide"
+    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 2, (
+        "nothing was left to decide"
+    )
 
 
 async def test_a_transfer_that_we_decided_about_is_not_made_again(
@@ -173,14 +177,19 @@ async def test_a_caller_in_a_queue_keeps_waiting_and_is_offered(
     await company.add_queue("700", "102")
     controller = await controllers.start()
     busy = await asterisk.arrives(company.phone("102"), "103", caller="102")
-    await asterisk.expect(f"POST channels/{busy}/continue")  # else the agent may still count as idle
+    # else the agent may still count as idle
+    await asterisk.expect(f"POST channels/{busy}/continue")
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/moh")
     await controller.quiet()
     await controllers.kill()
     controller = await controllers.start()
     await controller.quiet()
-    (waiting,) = [box.call for box in controller.engine.mailboxes.values() if box.call and box.call.channel == customer]
+    (waiting,) = [
+        box.call
+        for box in controller.engine.mailboxes.values()
+        if box.call and box.call.channel == customer
+    ]
     assert waiting.stage is Stage.WAITING
     await asterisk.hangs_up(busy)
     dial = await asterisk.expect(f"POST channels/{customer}/variable", variable="TD_DIAL")

@@ -1,4 +1,6 @@
-"""What happened while nobody listened: we died, the link was lost, Asterisk crashed. As if we had been there."""
+"""What happened while nobody listened: we died, the link was lost, Asterisk crashed. As if we had
+been there.
+"""
 
 import itertools
 from collections.abc import Awaitable, Callable
@@ -49,7 +51,9 @@ def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
     at = datetime.fromisoformat(recording.frames[index]["timestamp"]).timestamp()
     heard = [entry for entry in recording.journal if float(entry["eventtime"]) < at]
     unheard = recording.journal[len(heard) :]
-    return Recording("", recording.frames[:index], heard), Recording("", recording.frames[index:], unheard)
+    return Recording("", recording.frames[:index], heard), Recording(
+        "", recording.frames[index:], unheard
+    )
 
 
 @pytest.mark.parametrize("is_settled", [True, False])
@@ -68,7 +72,9 @@ def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
 async def test_wherever_we_die_the_record_is_the_same(
     controllers: Controllers, asterisk: FakeAsterisk, offices: Offices, name: str, is_settled: bool
 ) -> None:
-    """Killed before each event after our last dialling; the rest of the call happens while nobody listens."""
+    """Killed before each event after our last dialling; the rest of the call happens while nobody
+    listens.
+    """
     frames = fake.recording(name).frames
     asterisk.started_at -= timedelta(hours=1)
     outcomes = []
@@ -94,22 +100,34 @@ async def test_wherever_we_die_the_record_is_the_same(
 
 
 def places_to_die(name: str) -> list[int]:
-    """Before which frames; not between a transfer and what we must ask then, and last after all."""
+    """Before which frames; not between a transfer and what we must ask then, and last after
+    all.
+    """
     recording = fake.recording(name)
     frames = recording.frames
-    dialled = max(index for index, frame in enumerate(frames) if frame.get("request", "").endswith("/continue"))
+    dialled = max(
+        index
+        for index, frame in enumerate(frames)
+        if frame.get("request", "").endswith("/continue")
+    )
     places = []
     for index in range(dialled + 1, len(frames)):
         if "request" not in frames[index]:
             heard, _ = cut(recording, index)
-            is_transferred = any(entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.journal)
-            is_recorded = any(frame.get("request", "").endswith("/record") for frame in heard.frames)
+            is_transferred = any(
+                entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.journal
+            )
+            is_recorded = any(
+                frame.get("request", "").endswith("/record") for frame in heard.frames
+            )
             places += [index] if is_transferred == is_recorded else []
     return [*places, len(frames)]
 
 
 def _matters(cdr: dict[str, object]) -> tuple[object, ...]:
-    return tuple(cdr[name] for name in ("status", "cause", "extension", "duration", "billsec", "hangup_by"))
+    return tuple(
+        cdr[name] for name in ("status", "cause", "extension", "duration", "billsec", "hangup_by")
+    )
 
 
 async def test_a_talk_that_ended_while_we_were_dead_ended_when_it_did(
@@ -254,7 +272,11 @@ async def test_calls_of_an_asterisk_that_crashed_while_we_were_dead_too(
     controller = await controllers.start()
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["cause"], cdr["billsec"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 0)
+    assert (cdr["status"], cdr["cause"], cdr["billsec"]) == (
+        "CONGESTION",
+        "NORMAL_TEMPORARY_FAILURE",
+        0,
+    )
 
 
 # --- the place in the journal
@@ -272,7 +294,10 @@ async def test_the_journal_before_our_first_start_is_not_ours(
 
 
 async def test_the_place_is_kept_behind_the_end_and_moves_on(
-    controllers: Controllers, asterisk: FakeAsterisk, database: db.Database, monkeypatch: pytest.MonkeyPatch
+    controllers: Controllers,
+    asterisk: FakeAsterisk,
+    database: db.Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(recovery, "KEEP_S", 0.0)
     monkeypatch.setattr(recovery, "LAG_S", 0.2)

@@ -1,4 +1,6 @@
-"""A volume that fills up, and a journal that is not written, are told of, once, and when that is over too."""
+"""A volume that fills up, and a journal that is not written, are told of, once, and when that is
+over too.
+"""
 
 from pathlib import Path
 

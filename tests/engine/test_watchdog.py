@@ -26,7 +26,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def second(database: db.Database, asterisk: FakeAsterisk, tmp_path: Path) -> AsyncIterator[Controller]:
+async def second(
+    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
+) -> AsyncIterator[Controller]:
     """To be started after the first was killed."""
     controller = Controller(database, asterisk, tmp_path)
     yield controller
@@ -52,11 +54,18 @@ async def test_a_call_that_came_and_went_while_we_were_dead(
     await second.has_nothing_left(company)
     cdr = await company.cdr()
     assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
-    assert (cdr["direction"], cdr["from_number"], cdr["to_number"], cdr["extension"]) == (2, CUSTOMER, HOTLINE, "101")
+    assert (cdr["direction"], cdr["from_number"], cdr["to_number"], cdr["extension"]) == (
+        2,
+        CUSTOMER,
+        HOTLINE,
+        "101",
+    )
     assert cdr["billsec"] in (125, 126)
     assert cdr["duration"] in (133, 134)
     assert await company.told() == ANSWERED
-    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 0, "nothing was left to decide"
+    assert asterisk.count(f"(POST|DELETE) channels/{customer}.*") == 0, (
+        "nothing was left to decide"
+    )
 
 
 async def test_a_call_that_goes_on_as_we_come_back(
@@ -85,7 +94,11 @@ async def test_a_call_that_we_were_not_told_of_though_we_listened(
     await until(lambda: company.was_told("cdr 101"))
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["direction"], cdr["status"], cdr["cause"]) == (1, "CONGESTION", "SWITCH_CONGESTION")
+    assert (cdr["direction"], cdr["status"], cdr["cause"]) == (
+        1,
+        "CONGESTION",
+        "SWITCH_CONGESTION",
+    )
     assert (cdr["from_number"], cdr["to_number"], cdr["extension"]) == ("102", "101", "102")
 
 
@@ -107,7 +120,9 @@ async def test_a_call_that_was_recorded_is_not_recorded_again(
     await until(lambda: company.was_told("missed 101"))
     await second.quiet()
     assert (await company.told())[: len(told)] == told
-    assert [cdr for cdr in await company.cdrs() if cdr["cdr_uuid"] == record["cdr_uuid"]] == [record]
+    assert [cdr for cdr in await company.cdrs() if cdr["cdr_uuid"] == record["cdr_uuid"]] == [
+        record
+    ]
     assert len(await company.cdrs()) == 2
 
 
@@ -131,7 +146,11 @@ async def test_a_call_of_which_the_beginning_could_not_be_written(
     await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
     await until(lambda: company.was_told("cdr 101"))
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["cause"], cdr["settled"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE", True)
+    assert (cdr["status"], cdr["cause"], cdr["settled"]) == (
+        "CONGESTION",
+        "NORMAL_TEMPORARY_FAILURE",
+        True,
+    )
 
 
 async def test_a_caller_who_stands_in_our_hands_is_waited_for(
@@ -139,7 +158,10 @@ async def test_a_caller_who_stands_in_our_hands_is_waited_for(
 ) -> None:
     """We are about to hear of him; or the dialplan will go on by itself."""
     customer = asterisk.arrives_unattended(company.trunk, HOTLINE)
-    asterisk.channels[customer]["dialplan"] = {"app_name": "Stasis", "app_data": f"tongdai,arrived,trunk,{HOTLINE}"}
+    asterisk.channels[customer]["dialplan"] = {
+        "app_name": "Stasis",
+        "app_data": f"tongdai,arrived,trunk,{HOTLINE}",
+    }
     looks = asterisk.count("GET channels")
     watch = controller.recovery._watchdog
     await until(lambda: asterisk.count("GET channels") > looks + 3)
@@ -163,7 +185,9 @@ async def test_a_call_that_is_nobodys_is_not_recorded(
 async def test_a_caller_who_was_put_through_meanwhile_is_not_turned_away(
     controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    """We come to decide when the switch has not waited for us any longer; and would have refused the call."""
+    """We come to decide when the switch has not waited for us any longer; and would have refused
+    the call.
+    """
     await company.change_extension("101", enabled=False)
     asterisk.ahead = -timedelta(seconds=10)
     asterisk.goes_on = True
@@ -181,7 +205,9 @@ async def test_a_caller_who_was_put_through_meanwhile_is_not_turned_away(
 # --- calls that we know, and were told too little of
 
 
-async def a_talk(controller: Controller, asterisk: FakeAsterisk, company: Company) -> tuple[str, str]:
+async def a_talk(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> tuple[str, str]:
     """The channels of a customer and of 101, who talk."""
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/continue")
@@ -209,7 +235,10 @@ async def test_a_call_whose_end_was_not_told(
 
 
 async def test_a_call_that_lasts_too_long_is_ended(
-    controller: Controller, asterisk: FakeAsterisk, company: Company, monkeypatch: pytest.MonkeyPatch
+    controller: Controller,
+    asterisk: FakeAsterisk,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(owed, "LONGEST_S", -1000)
     customer = await asterisk.arrives(company.trunk, HOTLINE)
@@ -226,7 +255,9 @@ async def test_a_record_that_was_refused_is_written_again(
     monkeypatch: pytest.MonkeyPatch,
     errors_said: set[str],
 ) -> None:
-    """The call is over in memory, and not in the database: it goes on from what was committed, by the journal."""
+    """The call is over in memory, and not in the database: it goes on from what was committed, by
+    the journal.
+    """
     customer, phone = await a_talk(controller, asterisk, company)
     committed = controller.engine.ledger.commit
     errors_said.add("call.failed")
@@ -249,7 +280,10 @@ async def test_a_record_that_was_refused_is_written_again(
 
 
 async def test_an_ended_call_whose_last_event_was_forgotten(
-    controller: Controller, asterisk: FakeAsterisk, company: Company, monkeypatch: pytest.MonkeyPatch
+    controller: Controller,
+    asterisk: FakeAsterisk,
+    company: Company,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever was to finish its recording did not come back."""
     monkeypatch.setattr(owed, "FINISHING_S", 0)

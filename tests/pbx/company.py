@@ -1,4 +1,6 @@
-"""A company for tests: extensions 101 to 105, one carrier, hotline 19001919, and whatever a test gives it besides."""
+"""A company for tests: extensions 101 to 105, one carrier, hotline 19001919, and whatever a test
+gives it besides.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,9 @@ COMPANY = Directory(
     domain=Domain(DOMAIN, "example.vn"),
     extensions={name: Extension(name) for name in ("101", "102", "103", "104", "105")},
     trunks={CARRIER: Trunk(CARRIER, "carrier")},
-    hotlines={"19001919": Hotline("19001919", "19001919", CARRIER, destination="101", is_default=True)},
+    hotlines={
+        "19001919": Hotline("19001919", "19001919", CARRIER, destination="101", is_default=True)
+    },
 )
 
 
@@ -24,14 +28,18 @@ def scene(directory: Directory = COMPANY, **talks: int) -> Scene:
 
 
 def given(scene: Scene, text: str) -> Scene:
-    """The scene with one thing changed: "group 600 strategy=sequential members=101,102", "talks 101=2", "calls=7"."""
+    """The scene with one thing changed: "group 600 strategy=sequential members=101,102", "talks
+    101=2", "calls=7".
+    """
     noun, *words = text.split()
     if "=" in noun:
         return msgspec.structs.replace(scene, calls=int(noun.partition("=")[2]))
     key = words.pop(0) if words and "=" not in words[0] else ""
     changes = dict(word.split("=") for word in words)
     if noun == "talks":
-        return msgspec.structs.replace(scene, talks={name: int(number) for name, number in changes.items()})
+        return msgspec.structs.replace(
+            scene, talks={name: int(number) for name, number in changes.items()}
+        )
     return msgspec.structs.replace(scene, directory=_changed(scene.directory, noun, key, changes))
 
 
@@ -46,7 +54,9 @@ def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str])
         case "queue":
             return _put(directory, "queues", key, Queue(key), changes)
         case "hotline":
-            return _put(directory, "hotlines", key or "19001919", Hotline(key, key, CARRIER), changes)
+            return _put(
+                directory, "hotlines", key or "19001919", Hotline(key, key, CARRIER), changes
+            )
         case "trunk":
             trunk = _with(directory.trunks[CARRIER], changes)
             return msgspec.structs.replace(directory, trunks={CARRIER: trunk})
@@ -54,7 +64,9 @@ def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str])
             raise ValueError(noun)
 
 
-def _put(directory: Directory, table: str, key: str, new: Any, changes: dict[str, str]) -> Directory:
+def _put(
+    directory: Directory, table: str, key: str, new: Any, changes: dict[str, str]
+) -> Directory:
     rows: dict[str, Any] = dict(getattr(directory, table))
     rows[key] = _with(rows.get(key, new), changes)
     changed: dict[str, Any] = {table: rows}

@@ -1,4 +1,5 @@
-"""Draws docs/call-flow.md from the code: every call that a ladder knows, at every moment, meets every signal.
+"""Draws docs/call-flow.md from the code: every call that a ladder knows, at every moment, meets
+every signal.
 
 python -m tests.pbx.diagram      writes it anew
 """
@@ -68,7 +69,9 @@ def _met(call: Call, scene: Scene) -> Iterator[Change]:
 
 def _signals(call: Call) -> Iterator[signals.Signal]:
     """Everything that could happen to a call a second later."""
-    at = (call.ended_at or call.returned_at or call.answered_at or call.started_at) + timedelta(seconds=1)
+    at = (call.ended_at or call.returned_at or call.answered_at or call.started_at) + timedelta(
+        seconds=1
+    )
     for channel in (*(leg.channel for leg in call.legs), "stranger"):
         yield signals.LegDialed(channel, at, "104@example.vn", "sip-104")
         yield signals.LegRinging(channel, at)
@@ -77,7 +80,10 @@ def _signals(call: Call) -> Iterator[signals.Signal]:
         yield signals.LegHungUp(channel, at, 16)
         yield signals.DialEnded(channel, at, "NOANSWER", 0)
         yield signals.OriginateRefused(channel, at)
-        yield from (signals.BlindTransferred(channel, at, number) for number in ("102", "700", "0912345678", "99"))
+        yield from (
+            signals.BlindTransferred(channel, at, number)
+            for number in ("102", "700", "0912345678", "99")
+        )
     yield signals.AgentOffered(call.channel, at, "101")
     yield signals.TimerFired(call.channel, due(call) or at)
     yield signals.RecordingFinished(call.channel, at, "a.wav")
@@ -106,7 +112,9 @@ def _drawing(changes: list[Change]) -> str:
     for change in changes:
         if change.before != change.after:
             edges[change.before or "[*]", change.after][change.signal] = None
-    lines = [f"    {before} --> {after}: {', '.join(kinds)}" for (before, after), kinds in edges.items()]
+    lines = [
+        f"    {before} --> {after}: {', '.join(kinds)}" for (before, after), kinds in edges.items()
+    ]
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "    ended --> [*]", "```", ""])
 
 

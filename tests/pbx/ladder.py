@@ -1,13 +1,15 @@
-"""Call flows as text: what happens, and what comes of it. `ladders/*.txt` are read, played through `pbx`, compared.
+"""Call flows as text: what happens, and what comes of it. `ladders/*.txt` are read, played through
+`pbx`, compared.
 
-    A customer calls the hotline; extension 101 answers.      what it is about
-    given group 600 members=101,102                           how the company differs from company.COMPANY
-    0.1 LegDialed 101 | ringing | | ringing call 0899>101     seconds, signal | stage | actions | events
-    record ANSWERED NORMAL_CLEARING ...                       the record that the line above wrote
+    A customer calls the hotline; extension 101 answers.      what it is about given group 600
+    members=101,102                           how the company differs from company.COMPANY
+    0.1 LegDialed 101 | ringing | | ringing call 0899>101     seconds, signal | stage | actions |
+    events record ANSWERED NORMAL_CLEARING ...                       the record that the line above
+    wrote
 
-Channels are named by who is behind them: customer, carrier, 101, and 101b or 101-1 for a second phone. Events are named
-by the leg whose id they carry; "call" is the conversation's own. Durations are duration/billsec. "#2" before a signal
-means the second call of the ladder.
+Channels are named by who is behind them: customer, carrier, 101, and 101b or 101-1 for a second
+phone. Events are named by the leg whose id they carry; "call" is the conversation's own. Durations
+are duration/billsec. "#2" before a signal means the second call of the ladder.
 """
 
 import re
@@ -22,7 +24,16 @@ import msgspec
 from tests.pbx import company
 from tongdai import ids
 from tongdai.pbx import beginning, signals, transfer
-from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Originate, Record, Rotate, Wait
+from tongdai.pbx.actions import (
+    Action,
+    Dial,
+    FinishRecording,
+    HangUp,
+    Originate,
+    Record,
+    Rotate,
+    Wait,
+)
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
 from tongdai.pbx.commands import ClickToCall
@@ -54,7 +65,9 @@ class Ladder(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What came of a rung. `before` is None where a call began, `signal` where the API asked for it."""
+    """What came of a rung. `before` is None where a call began, `signal` where the API asked for
+    it.
+    """
 
     rung: Rung
     before: Call | None
@@ -64,7 +77,9 @@ class Played(msgspec.Struct, frozen=True):
     @property
     def lines(self) -> list[str]:
         if isinstance(self.outcome, Refuse):
-            return [f"{self.rung.said} | refused | {self.outcome.ending.status} {self.outcome.ending.cause}"]
+            return [
+                f"{self.rung.said} | refused | {self.outcome.ending.status} {self.outcome.ending.cause}"
+            ]
         return _lines(self.rung, self.outcome)
 
 
@@ -133,8 +148,12 @@ def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
     ext, phone, *rest = words
     asked = dict(word.split("=") for word in rest)
     phones = int(asked.pop("phones", "1"))
-    command = msgspec.convert({"type": "click2call", "ext": ext, "phone": phone, **asked}, ClickToCall, strict=False)
-    first = signals.Arrived(_call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, "")
+    command = msgspec.convert(
+        {"type": "click2call", "ext": ext, "phone": phone, **asked}, ClickToCall, strict=False
+    )
+    first = signals.Arrived(
+        _call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, ""
+    )
     begun = beginning.click_to_call(first, command, "token", scene, phones)
     return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
 
@@ -146,7 +165,9 @@ def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Playe
         signal = signals.AttendedTransferred(channel, rung.at, calls[other].call_uuid)
         return Played(rung, call, signal, transfer.merge(call, calls[other], signal))
     happened = _signal(kind, words, rung.at, call)
-    return Played(rung, call, happened, step(call, happened, _as_busy(scene, {rung.call: call} | calls)))
+    return Played(
+        rung, call, happened, step(call, happened, _as_busy(scene, {rung.call: call} | calls))
+    )
 
 
 def _as_busy(scene: Scene, calls: dict[str, Call]) -> Scene:
@@ -158,7 +179,9 @@ def _as_busy(scene: Scene, calls: dict[str, Call]) -> Scene:
 
 
 def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:
-    """The signal that the words mean; where they name no channel, it is the one whose way we decide."""
+    """The signal that the words mean; where they name no channel, it is the one whose way we
+    decide.
+    """
     made: signals.Signal
     match kind, words:
         case "LegDialed", (channel,):
@@ -174,7 +197,9 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
         case "TimerFired", ():
             made = signals.TimerFired(call.channel, at)
         case "RecordingFinished", (file,):
-            made = signals.RecordingFinished(call.channel, at, file if "." in file else "", failed=file == "lost")
+            made = signals.RecordingFinished(
+                call.channel, at, file if "." in file else "", failed=file == "lost"
+            )
         case _, (channel,):
             made = getattr(signals, kind)(channel, at)
         case _:
@@ -187,7 +212,9 @@ def _call_uuid(name: str) -> UUID:
 
 
 def _endpoint(channel: str) -> str:
-    """101 and 101b are phones of extension 101; what is not a number is behind the carrier's trunk."""
+    """101 and 101b are phones of extension 101; what is not a number is behind the carrier's
+    trunk.
+    """
     number = re.match(r"[0-9]*", channel)
     return f"{number[0]}@example.vn" if number and number[0] else str(company.CARRIER)
 
@@ -207,9 +234,14 @@ def _action(action: Action) -> str:
     match action:
         case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
             rung = ",".join(
-                f"{party.number}@carrier" if party.number else party.endpoint.partition("@")[0] for party in parties
+                f"{party.number}@carrier" if party.number else party.endpoint.partition("@")[0]
+                for party in parties
             )
-            more = [f'"{caller_name}"'] * bool(caller_name) + ["rec"] * record + [f"music={music}"] * bool(music)
+            more = (
+                [f'"{caller_name}"'] * bool(caller_name)
+                + ["rec"] * record
+                + [f"music={music}"] * bool(music)
+            )
             return " ".join([f"Dial {channel}>{rung} {timeout_s}s as {caller_id}", *more])
         case Originate():
             shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer

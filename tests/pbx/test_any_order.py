@@ -1,4 +1,6 @@
-"""Whatever a switch may tell, in whatever order and however often: what must be true of every call."""
+"""Whatever a switch may tell, in whatever order and however often: what must be true of every
+call.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,13 +24,21 @@ SIGNALS = (
         for channel in CHANNELS
         for kind in ("LegDialed", "LegRinging", "LegAnswered", "HangupAsked", "OriginateRefused")
     ),
-    *(f"LegHungUp {channel} {why}" for channel in CHANNELS for why in ("16", "0", "17 486", "19 480", "21 603")),
+    *(
+        f"LegHungUp {channel} {why}"
+        for channel in CHANNELS
+        for why in ("16", "0", "17 486", "19 480", "21 603")
+    ),
     *(
         f"DialEnded {channel} {status}"
         for channel in ("customer", "101", "carrier")
         for status in ("NOANSWER", "BUSY", "CHANUNAVAIL")
     ),
-    *(f"BlindTransferred {channel} {to}" for channel in CHANNELS for to in ("103", "600", "700", "0912345678", "*9")),
+    *(
+        f"BlindTransferred {channel} {to}"
+        for channel in CHANNELS
+        for to in ("103", "600", "700", "0912345678", "*9")
+    ),
     "AgentOffered 101",
     "AgentOffered 103",
     "TimerFired",
@@ -36,8 +46,14 @@ SIGNALS = (
     "RecordingFinished lost",
 )
 BEGINNINGS = (
-    *(f"Arrived trunk 0899888999 {hotline}" for hotline in ("19001919", "19001600", "19001601", "19001700", "028123")),
-    *(f"Arrived phone 101 {number}" for number in ("0899888999", "102", "600", "601", "700", "101", "*9")),
+    *(
+        f"Arrived trunk 0899888999 {hotline}"
+        for hotline in ("19001919", "19001600", "19001601", "19001700", "028123")
+    ),
+    *(
+        f"Arrived phone 101 {number}"
+        for number in ("0899888999", "102", "600", "601", "700", "101", "*9")
+    ),
     *(f"Click 101 {number}" for number in ("0899888999", "102", "601")),
 )
 
@@ -59,9 +75,16 @@ def _house(**domain: str) -> Scene:
 
 
 HOUSES = {mode: _house(call_id_mode=mode) for mode in ("leg", "conversation")}
-RECORDED = [flow for flow in ladder.read_all() if "#2" not in flow.text and "refused" not in flow.text]
+RECORDED = [
+    flow for flow in ladder.read_all() if "#2" not in flow.text and "refused" not in flow.text
+]
 
-STRANGERS = ("9.9 LegAnswered 102", "9.9 HangupAsked customer", "9.9 LegDialed 103", "9.9 LegHungUp 102 16")
+STRANGERS = (
+    "9.9 LegAnswered 102",
+    "9.9 HangupAsked customer",
+    "9.9 LegDialed 103",
+    "9.9 LegHungUp 102 16",
+)
 
 modes = st.sampled_from(sorted(HOUSES))
 delays = st.sampled_from((0.0, 0.1, 0.9, 3.0, 20.0, 61.0, -0.5))
@@ -81,7 +104,9 @@ def test_any_signals(mode: str, beginning: str, happening: list[tuple[str, float
 @settings(max_examples=250)
 @given(st.sampled_from(RECORDED), modes, st.data())
 def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.DataObject) -> None:
-    """A ladder, some of whose signals are lost, told again or told later; and strangers among them."""
+    """A ladder, some of whose signals are lost, told again or told later; and strangers among
+    them.
+    """
     first, *rest = [rung.said for rung in flow.rungs]
     for _ in range(data.draw(st.integers(0, 6))):
         place = data.draw(st.integers(0, len(rest)))
@@ -95,7 +120,9 @@ def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.Data
 
 
 def _steps(said: Sequence[str], scene: Scene) -> list[Step]:
-    """What comes of it, until all is said; at last everything that lives is hung up and the recording is there."""
+    """What comes of it, until all is said; at last everything that lives is hung up and the
+    recording is there.
+    """
     begun = ladder.begin(ladder.rung(said[0]), scene)
     if not isinstance(begun.outcome, Step):
         return []
@@ -137,14 +164,23 @@ def _check(steps: list[Step], mode: str) -> None:
     record = records[-1]
     assert (last.call_id, last.sip_call_id) == (record.call_id, record.sip_call_id)
     assert last.duration == record.duration
-    assert len({(one.cdr_uuid, one.status, one.cause, one.time_ended, one.billsec) for one in records}) == 1
+    assert (
+        len(
+            {(one.cdr_uuid, one.status, one.cause, one.time_ended, one.billsec) for one in records}
+        )
+        == 1
+    )
 
 
 def _check_events(told: list[Body], call: Call, mode: str) -> None:
     counts = Counter((body.call_id, body.state) for body in told)
     ringing = {body.call_id for body in told if body.state == "ringing"}
     for (call_id, state), count in counts.items():
-        most = len({leg.leg_uuid for leg in call.told_legs}) if (mode, state) == ("conversation", "ringing") else 1
+        most = (
+            len({leg.leg_uuid for leg in call.told_legs})
+            if (mode, state) == ("conversation", "ringing")
+            else 1
+        )
         assert count <= most, (call_id, state)
     for call_id in {call_id for call_id, state in counts if state == "answered"}:
         assert call_id in ringing
@@ -161,7 +197,9 @@ def _check_order(states: list[str], mode: str) -> None:
 
 
 def _check_record(record: Cdr) -> None:
-    assert record.time_started <= (record.time_answered or record.time_started) <= record.time_ended
+    assert (
+        record.time_started <= (record.time_answered or record.time_started) <= record.time_ended
+    )
     shown = [moment.replace(microsecond=0) for moment in (record.time_started, record.time_ended)]
     assert record.duration == (shown[1] - shown[0]).total_seconds()
     assert 0 <= record.billsec <= record.duration

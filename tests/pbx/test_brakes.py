@@ -28,7 +28,9 @@ def scene(*texts: str, usage: Usage = UNUSED, **domain: Any) -> Scene:
     found = replace(company.scene(), usage=usage, now=NOON)
     for text in texts:
         found = company.given(found, text)
-    return replace(found, directory=replace(found.directory, domain=replace(found.directory.domain, **domain)))
+    return replace(
+        found, directory=replace(found.directory, domain=replace(found.directory.domain, **domain))
+    )
 
 
 def frozen(who: str, until: datetime) -> Scene:
@@ -48,14 +50,18 @@ def stopped(number: str, scene: Scene, extension: str = "101") -> Stop | None:
 
 
 def dials(number: str, scene: Scene, extension: str = "101") -> Step:
-    arrived = Arrived(ids.new(), "c", NOON, "phone", f"{extension}@example.vn", number, extension, "sip")
+    arrived = Arrived(
+        ids.new(), "c", NOON, "phone", f"{extension}@example.vn", number, extension, "sip"
+    )
     return beginning.arrive(arrived, "token", scene)
 
 
 # --- where to
 
 
-@pytest.mark.parametrize("number", [CUSTOMER, "+84909000111", "0084909000111", "02873001234", "1800599920", "105105"])
+@pytest.mark.parametrize(
+    "number", [CUSTOMER, "+84909000111", "0084909000111", "02873001234", "1800599920", "105105"]
+)
 def test_a_country_s_own_numbers_are_open(number: str) -> None:
     assert brakes.is_open(number, "84", ())
 
@@ -63,9 +69,19 @@ def test_a_country_s_own_numbers_are_open(number: str) -> None:
 @pytest.mark.parametrize(
     "number",
     [
-        *("+12025550123", "0012025550123", "12025550123", "00882", "+882123", "+88212345678", "00979", "+252611234567"),
+        *(
+            "+12025550123",
+            "0012025550123",
+            "12025550123",
+            "00882",
+            "+882123",
+            "+88212345678",
+            "00979",
+            "+252611234567",
+        ),
         *("19001919", "1900545415", "+8419001919"),  # what the caller pays dearly for
-        *("17100882123456", "1781234567890"),  # another carrier's prefix before an international number
+        # another carrier's prefix before an international number
+        *("17100882123456", "1781234567890"),
     ],
 )
 def test_the_world_and_what_is_costly_are_closed(number: str) -> None:
@@ -76,7 +92,11 @@ def test_the_world_and_what_is_costly_are_closed(number: str) -> None:
     ("destinations", "opened", "closed"),
     [
         (("+1",), ["+12025550123", "0012025550123"], ["+442071234567", "19001919", "1900545415"]),
-        (("+",), ["+12025550123", "+442071234567", "00442071234567"], ["+88212345678", "00979123456", "19001919"]),
+        (
+            ("+",),
+            ["+12025550123", "+442071234567", "00442071234567"],
+            ["+88212345678", "00979123456", "19001919"],
+        ),
         (("+", "+881"), ["+88112345678"], ["+88212345678"]),
         (("1900",), ["19001919", "1900545415", "+8419001919"], ["+19005550123", "+12025550123"]),
         (("19001919",), ["19001919"], ["19001918"]),
@@ -90,7 +110,9 @@ def test_what_is_opened_is_open_and_no_more(
 
 
 @given(st.from_regex(r"(\+|00)[1-9][0-9]{2,14}", fullmatch=True))
-def test_nothing_that_is_dialled_as_foreign_goes_out_unless_it_is_the_own_country(number: str) -> None:
+def test_nothing_that_is_dialled_as_foreign_goes_out_unless_it_is_the_own_country(
+    number: str,
+) -> None:
     digits = number.removeprefix("+").removeprefix("00")
     assert not brakes.is_open(number, "84", ()) or digits.startswith("84")
 
@@ -111,7 +133,9 @@ def test_a_trunk_carries_as_many_calls_as_it_may_both_ways() -> None:
     assert stopped(CUSTOMER, full) is Stop.TRUNK
     assert stopped(CUSTOMER, replace(full, by_trunk={str(CARRIER): 1})) is None
     arrived = Arrived(ids.new(), "c", NOON, "trunk", str(CARRIER), "19001919", CUSTOMER, "sip")
-    assert beginning.arrive(arrived, "token", full).actions == (HangUp("c", 34),), "503: the carrier may try elsewhere"
+    assert beginning.arrive(arrived, "token", full).actions == (HangUp("c", 34),), (
+        "503: the carrier may try elsewhere"
+    )
 
 
 def test_a_call_counts_by_the_trunks_of_its_parties() -> None:
@@ -142,7 +166,12 @@ def test_who_is_frozen_calls_nobody_outside_for_a_while(who: str) -> None:
 
 @pytest.mark.parametrize("number", ["113", "114", "115", "112", "911"])
 def test_emergencies_are_never_stopped(number: str) -> None:
-    used_up = {"calls_per_minute": 1, "minutes_per_day": 1, "max_calls": 1, "frozen_until": NOON + brakes.FREEZE}
+    used_up = {
+        "calls_per_minute": 1,
+        "minutes_per_day": 1,
+        "max_calls": 1,
+        "frozen_until": NOON + brakes.FREEZE,
+    }
     busy = replace(scene("talks 101=9", usage=Usage(9, 999), **used_up), calls=9)
     assert dials(number, busy).stop is None
     assert not any(isinstance(action, HangUp) for action in dials(number, busy).actions)
@@ -153,7 +182,11 @@ def test_emergencies_are_never_stopped(number: str) -> None:
 
 @pytest.mark.parametrize(("stop", "cause"), [(Stop.CLOSED, 52), (Stop.RATE, 34)])
 def test_what_is_stopped_is_an_outbound_call_that_failed(stop: Stop, cause: int) -> None:
-    step = dials(*("+12025550123", scene()) if stop is Stop.CLOSED else (CUSTOMER, scene(calls_per_minute=0)))
+    step = dials(
+        *("+12025550123", scene())
+        if stop is Stop.CLOSED
+        else (CUSTOMER, scene(calls_per_minute=0))
+    )
     assert step.stop is stop
     assert step.call.direction == "outbound"
     assert step.actions == (HangUp("c", cause),)
@@ -170,14 +203,19 @@ def test_click_to_call_meets_the_same_limits() -> None:
     command = ClickToCall(ext="101", phone="+12025550123")
     refused = beginning.click_to_call(first, command, "token", scene())
     assert refused == Refuse(causes.BARRED, Stop.CLOSED)
-    assert not isinstance(beginning.click_to_call(first, command, "token", scene(destinations=("+1",))), Refuse)
+    assert not isinstance(
+        beginning.click_to_call(first, command, "token", scene(destinations=("+1",))), Refuse
+    )
 
 
 @given(
     st.sampled_from(["84", "1", "44", "856"]),
-    st.from_regex(r"0[1-9][0-9]{7,10}", fullmatch=True) | st.from_regex(r"0(1900|900|976)[0-9]{5,8}", fullmatch=True),
+    st.from_regex(r"0[1-9][0-9]{7,10}", fullmatch=True)
+    | st.from_regex(r"0(1900|900|976)[0-9]{5,8}", fullmatch=True),
 )
-def test_what_the_switch_lets_out_by_itself_is_open_to_everybody(country_code: str, number: str) -> None:
+def test_what_the_switch_lets_out_by_itself_is_open_to_everybody(
+    country_code: str, number: str
+) -> None:
     """As extensions.conf reads it: nine to twelve digits, and nothing that is closed at home."""
     is_closed = number.startswith(brakes.closed_at_home(country_code) or "+")
     assert is_closed or brakes.is_open(number, country_code, ())

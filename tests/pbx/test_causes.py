@@ -30,7 +30,9 @@ from tongdai.pbx.causes import Ending
         (99, 0, False, ("NOT-AVAILABLE", "NORMAL_UNSPECIFIED", 31)),
     ],
 )
-def test_why_a_party_did_not_answer(cause: int, sip_status: int, *, rang: bool, ending: tuple[str, str, int]) -> None:
+def test_why_a_party_did_not_answer(
+    cause: int, sip_status: int, *, rang: bool, ending: tuple[str, str, int]
+) -> None:
     found = causes.failure(cause, sip_status, rang=rang)
     assert (found.status, found.cause, found.q850) == ending
 

@@ -19,7 +19,9 @@ def test_a_hotline_by_any_way_to_write_it(written: str) -> None:
     assert COMPANY.hotline(written) == COMPANY.hotlines["19001919"]
 
 
-@pytest.mark.parametrize("written", ["02812345678", "+842812345678", "842812345678", "00842812345678"])
+@pytest.mark.parametrize(
+    "written", ["02812345678", "+842812345678", "842812345678", "00842812345678"]
+)
 def test_a_geographic_hotline_by_any_way_to_write_it(written: str) -> None:
     directory = having("hotline 842812345678 number=02812345678")
     found = directory.hotline(written)
@@ -44,13 +46,20 @@ def test_the_hotline_shown_is_the_extensions_own() -> None:
         (Extension("101"), [], "19001919"),
         (None, [], "19001919"),
         (Extension("101", hotline="19009999"), [], "19001919"),  # one that is no more
-        (Extension("101", hotline="02812345678"), ["842812345678 number=02812345678 enabled=false"], "19001919"),
-        (None, ["19001919 is_default=false", "18001919 number=18001919"], "18001919"),  # no default: the first
+        (
+            Extension("101", hotline="02812345678"),
+            ["842812345678 number=02812345678 enabled=false"],
+            "19001919",
+        ),
+        # no default: the first
+        (None, ["19001919 is_default=false", "18001919 number=18001919"], "18001919"),
         (None, ["19001919 enabled=false", "18001919 number=18001919"], "18001919"),
         (None, ["19001919 enabled=false"], None),
     ],
 )
-def test_the_hotline_shown_else(extension: Extension | None, hotlines: list[str], shown: str | None) -> None:
+def test_the_hotline_shown_else(
+    extension: Extension | None, hotlines: list[str], shown: str | None
+) -> None:
     found = having(*(f"hotline {text}" for text in hotlines)).default_hotline(extension)
     assert (found.number if found else None) == shown
 
@@ -71,7 +80,11 @@ def test_the_hotline_shown_else(extension: Extension | None, hotlines: list[str]
 def test_a_talk_is_recorded(domain: str, caller: str, callee: str, *, is_recorded: bool) -> None:
     directory = having(
         f"domain recording={domain}",
-        *(f"extension {name} recording={says}" for name, says in (("101", caller), ("102", callee)) if says),
+        *(
+            f"extension {name} recording={says}"
+            for name, says in (("101", caller), ("102", callee))
+            if says
+        ),
     )
     assert directory.records("101", "102") is is_recorded
     assert directory.records("102", "101", "", "199") is is_recorded

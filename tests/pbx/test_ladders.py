@@ -1,4 +1,6 @@
-"""Every call flow of `ladders/`, as it is written there; again with each signal told twice; again over restarts."""
+"""Every call flow of `ladders/`, as it is written there; again with each signal told twice; again
+over restarts.
+"""
 
 import msgspec
 import pytest

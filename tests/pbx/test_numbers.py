@@ -33,7 +33,8 @@ countries = st.sampled_from(["84", "1", "44", "856"])
         ("101", "101", "101"),
         ("+12025550123", "12025550123", "0012025550123"),
         ("0012025550123", "12025550123", "0012025550123"),
-        ("+19005551234", "19005551234", "0019005551234"),  # a premium number of the USA, no 1900 of Vietnam
+        # a premium number of the USA, no 1900 of Vietnam
+        ("+19005551234", "19005551234", "0019005551234"),
         ("anonymous", "anonymous", "anonymous"),
         ("84unknown", "84unknown", "84unknown"),
         ("", "", ""),
@@ -43,7 +44,10 @@ countries = st.sampled_from(["84", "1", "44", "856"])
     ],
 )
 def test_vietnam(written: str, canonical: str, national: str) -> None:
-    assert (numbers.canonical(written, "84"), numbers.national(written, "84")) == (canonical, national)
+    assert (numbers.canonical(written, "84"), numbers.national(written, "84")) == (
+        canonical,
+        national,
+    )
 
 
 @given(phones, countries)
@@ -61,7 +65,11 @@ def test_the_national_form_means_the_same_number(number: str, country: str) -> N
     assert numbers.national(national, country) == national
 
 
-@given(st.from_regex(r"[1-9][0-9]{8,9}", fullmatch=True).filter(lambda text: not text.startswith(("18", "19"))))
+@given(
+    st.from_regex(r"[1-9][0-9]{8,9}", fullmatch=True).filter(
+        lambda text: not text.startswith(("18", "19"))
+    )
+)
 def test_all_ways_to_write_a_number_are_one(number: str) -> None:
     ways = ("0" + number, "+84" + number, "84" + number, "0084" + number)
     assert {numbers.canonical(way, "84") for way in ways} == {"84" + number}

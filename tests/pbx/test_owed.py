@@ -22,7 +22,8 @@ def ago(seconds: float, **changes: Any) -> Call:
 
 
 @pytest.mark.parametrize(
-    ("running", "why"), [({"1", "2"}, None), ({"1", "2", "3"}, None), ({"1"}, Debt.GONE), (set(), Debt.GONE)]
+    ("running", "why"),
+    [({"1", "2"}, None), ({"1", "2", "3"}, None), ({"1"}, Debt.GONE), (set(), Debt.GONE)],
 )
 def test_channels_that_the_switch_has_no_more(running: set[str], why: Debt | None) -> None:
     assert owed.debt(ago(60), running, NOW) == why
@@ -33,16 +34,23 @@ def test_legs_that_have_ended_are_not_missed() -> None:
     first, second = talking.legs
     left = replace(talking, legs=(first, replace(second, ended_at=NOW)))
     assert owed.debt(left, {"1"}, NOW) is None
-    assert owed.debt(replace(talking, legs=(replace(first, ended_at=NOW), left.legs[1])), {"1"}, NOW) is Debt.GONE
+    assert (
+        owed.debt(replace(talking, legs=(replace(first, ended_at=NOW), left.legs[1])), {"1"}, NOW)
+        is Debt.GONE
+    )
 
 
-@pytest.mark.parametrize(("seconds", "why"), [(14_400, None), (14_700, None), (14_701, Debt.STUCK)])
+@pytest.mark.parametrize(
+    ("seconds", "why"), [(14_400, None), (14_700, None), (14_701, Debt.STUCK)]
+)
 def test_longer_than_any_call_may_last(seconds: int, why: Debt | None) -> None:
     assert owed.debt(ago(seconds), {"1", "2"}, NOW) == why
 
 
 def test_who_was_sent_on_may_talk_as_long_again() -> None:
-    assert owed.debt(ago(20_000, returned_at=NOW - timedelta(seconds=9_000)), {"1", "2"}, NOW) is None
+    assert (
+        owed.debt(ago(20_000, returned_at=NOW - timedelta(seconds=9_000)), {"1", "2"}, NOW) is None
+    )
 
 
 @pytest.mark.parametrize(("seconds", "why"), [(50, None), (170, None), (171, Debt.UNFINISHED)])

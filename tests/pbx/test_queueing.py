@@ -18,8 +18,13 @@ def ago(seconds: float) -> datetime:
     return NOON - timedelta(seconds=seconds)
 
 
-def offered(agents: dict[str, Agent], *waiting: Waiting, queue: Queue = QUEUE) -> list[tuple[str, str]]:
-    return [(caller.call, agent) for caller, agent in queueing.offers(queue, waiting or (CALLER,), agents, NOON)]
+def offered(
+    agents: dict[str, Agent], *waiting: Waiting, queue: Queue = QUEUE
+) -> list[tuple[str, str]]:
+    return [
+        (caller.call, agent)
+        for caller, agent in queueing.offers(queue, waiting or (CALLER,), agents, NOON)
+    ]
 
 
 def test_the_longest_idle_first() -> None:
@@ -66,13 +71,24 @@ def test_who_must_not_be_rung_is_not_offered() -> None:
 def test_an_agent_whose_phone_is_away_is_not_asked_again_and_again() -> None:
     restless = Queue("700", agents=("101",), rest_s=0)
     assert offered({"101": Agent(ignored_at=ago(0.5))}, queue=restless) == []
-    assert queueing.next_look(restless, {"101": Agent(ignored_at=NOON)}, NOON) == NOON + timedelta(seconds=1)
+    assert queueing.next_look(restless, {"101": Agent(ignored_at=NOON)}, NOON) == NOON + timedelta(
+        seconds=1
+    )
 
 
 def test_when_to_look_again() -> None:
-    agents = {"101": Agent(ignored_at=ago(2)), "102": Agent(talked_until=ago(1)), "103": Agent(talks=1)}
+    agents = {
+        "101": Agent(ignored_at=ago(2)),
+        "102": Agent(talked_until=ago(1)),
+        "103": Agent(talks=1),
+    }
     assert queueing.next_look(QUEUE, agents, NOON) == NOON + timedelta(seconds=3)
-    assert queueing.next_look(QUEUE, {"101": Agent(talks=1, talked_until=ago(1)), "102": Agent()}, NOON) is None
+    assert (
+        queueing.next_look(
+            QUEUE, {"101": Agent(talks=1, talked_until=ago(1)), "102": Agent()}, NOON
+        )
+        is None
+    )
     assert queueing.next_look(QUEUE, {}, NOON) is None
 
 
@@ -82,7 +98,8 @@ floors = st.dictionaries(
     st.builds(Agent, talks=st.integers(0, 2), talked_until=moments, ignored_at=moments),
 )
 lines = st.lists(
-    st.builds(Waiting, st.sampled_from("abcde"), st.integers(0, 30).map(ago)), unique_by=lambda it: it.call
+    st.builds(Waiting, st.sampled_from("abcde"), st.integers(0, 30).map(ago)),
+    unique_by=lambda it: it.call,
 )
 
 
@@ -91,7 +108,11 @@ def test_each_caller_and_each_agent_once_and_nobody_waits_while_one_is_free(
     agents: dict[str, Agent], waiting: list[Waiting]
 ) -> None:
     found = queueing.offers(QUEUE, waiting, agents, NOON)
-    assert len({caller.call for caller, _ in found}) == len({agent for _, agent in found}) == len(found)
+    assert (
+        len({caller.call for caller, _ in found})
+        == len({agent for _, agent in found})
+        == len(found)
+    )
     served = {caller.call for caller, _ in found}
     left = [caller for caller in waiting if caller.call not in served]
     assert all(caller.since <= other.since for caller, _ in found for other in left)

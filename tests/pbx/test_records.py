@@ -35,7 +35,9 @@ def play(*said: str, given: tuple[str, ...] = ()) -> list[Step]:
         scene = company.given(scene, text)
     steps: list[Step] = []
     for rung in map(ladder.rung, said):
-        played = ladder.go_on(rung, steps[-1].call, {}, scene) if steps else ladder.begin(rung, scene)
+        played = (
+            ladder.go_on(rung, steps[-1].call, {}, scene) if steps else ladder.begin(rung, scene)
+        )
         assert isinstance(played.outcome, Step)
         steps.append(played.outcome)
     return steps
@@ -95,11 +97,19 @@ def test_events_keep_their_ids_however_often_they_are_made() -> None:
 
 def test_the_sip_call_id_is_that_of_the_extensions_leg() -> None:
     events = told(play(*ANSWERED, given=GROUP))
-    assert [event.body.sip_call_id for event in events] == ["sip-101", "sip-102", "sip-102", "sip-102", "sip-102"]
+    assert [event.body.sip_call_id for event in events] == [
+        "sip-101",
+        "sip-102",
+        "sip-102",
+        "sip-102",
+        "sip-102",
+    ]
 
 
 def test_with_one_extension_all_ids_are_equal() -> None:
-    steps = play("0.0 Arrived trunk 0899888999 19001919", "0.1 LegDialed 101", "2.0 LegAnswered 101")
+    steps = play(
+        "0.0 Arrived trunk 0899888999 19001919", "0.1 LegDialed 101", "2.0 LegAnswered 101"
+    )
     assert {event.body.call_id for event in told(steps)} == {steps[0].call.call_uuid}
 
 
@@ -116,7 +126,9 @@ def test_the_customers_id_comes_back() -> None:
 def test_the_record() -> None:
     pending, final = records(play(*ANSWERED, given=GROUP))
     assert pending.recording_status == "pending"
-    assert final == msgspec.structs.replace(pending, recording_status="ready", recording_file="2026/a.wav")
+    assert final == msgspec.structs.replace(
+        pending, recording_status="ready", recording_file="2026/a.wav"
+    )
     call_uuid = pending.cdr_uuid
     assert final == Cdr(
         domain_uuid=company.DOMAIN,
@@ -143,22 +155,31 @@ def test_the_record() -> None:
         recording_status="ready",
         recording_token="token",
         recording_file="2026/a.wav",
-        other_ids=tuple(sorted((str(ids.derived(call_uuid, "102")), "sip-101", "sip-102", "sip-customer"))),
+        other_ids=tuple(
+            sorted((str(ids.derived(call_uuid, "102")), "sip-101", "sip-102", "sip-customer"))
+        ),
     )
 
 
 @pytest.mark.parametrize(
-    ("said", "direction"), [("trunk 0899888999 19001919", 2), ("phone 101 0899888999", 3), ("phone 101 102", 1)]
+    ("said", "direction"),
+    [("trunk 0899888999 19001919", 2), ("phone 101 0899888999", 3), ("phone 101 102", 1)],
 )
 def test_directions_are_numbers(said: str, direction: int) -> None:
     channel = "customer" if "trunk" in said else "101"
-    steps = play(f"0.0 Arrived {said}", f"1.0 HangupAsked {channel}", f"1.0 LegHungUp {channel} 16")
+    steps = play(
+        f"0.0 Arrived {said}", f"1.0 HangupAsked {channel}", f"1.0 LegHungUp {channel} 16"
+    )
     assert [record.direction for record in records(steps)] == [direction]
 
 
 @pytest.mark.parametrize(
     ("file", "status", "kept", "is_told"),
-    [("a.wav", "ready", "a.wav", True), ("none", "none", None, False), ("lost", "failed", None, False)],
+    [
+        ("a.wav", "ready", "a.wav", True),
+        ("none", "none", None, False),
+        ("lost", "failed", None, False),
+    ],
 )
 def test_a_record_never_points_to_a_file_that_is_not_there(
     file: str, status: str, kept: str | None, *, is_told: bool
@@ -172,7 +193,12 @@ def test_a_record_never_points_to_a_file_that_is_not_there(
 
 def test_who_was_not_answered_has_no_recording() -> None:
     (record,) = records(play("0.0 Arrived trunk 0899888999 19001919", "1.0 LegHungUp customer 16"))
-    assert (record.recording_status, record.recording_token, record.time_answered, record.billsec) == (
+    assert (
+        record.recording_status,
+        record.recording_token,
+        record.time_answered,
+        record.billsec,
+    ) == (
         "none",
         None,
         None,
@@ -185,7 +211,11 @@ def test_a_record_is_found_by_every_id_that_was_told() -> None:
     record = records(steps)[-1]
     names = {str(record.cdr_uuid), str(record.call_id), *record.other_ids}
     for event in told(steps):
-        assert {str(event.body.call_id), event.body.sip_call_id, str(event.body.conversation_id)} <= names
+        assert {
+            str(event.body.call_id),
+            event.body.sip_call_id,
+            str(event.body.conversation_id),
+        } <= names
 
 
 def test_with_one_id_everywhere_it_is_the_conversations() -> None:
@@ -197,7 +227,10 @@ def test_with_one_id_everywhere_it_is_the_conversations() -> None:
 @pytest.mark.parametrize("number", ["anonymous", "sip:eve@evil", "84abc", "Ẽve", "unknown"])
 def test_a_caller_who_is_no_number_is_told_as_he_is(number: str) -> None:
     steps = play(
-        f"0.0 Arrived trunk {number} 19001919", "0.1 LegDialed 101", "1.0 LegHungUp customer 16", "1.0 LegHungUp 101 0"
+        f"0.0 Arrived trunk {number} 19001919",
+        "0.1 LegDialed 101",
+        "1.0 LegHungUp customer 16",
+        "1.0 LegHungUp 101 0",
     )
     (record,) = records(steps)
     assert (record.from_number, record.from_canonical) == (number, number)
@@ -218,8 +251,8 @@ def test_seconds_are_those_between_the_times_shown(start: datetime, talk: int, r
 
 
 def test_bodies_have_every_documented_key() -> None:
-    documented = (
-        "call_id sip_call_id domain direction from_number to_number hotline state duration billsec recording_url"
-    )
+    documented = "call_id sip_call_id domain direction from_number to_number hotline state duration billsec recording_url"
     assert set(documented.split()) <= {field.name for field in msgspec.structs.fields(Body)}
-    assert all(isinstance(event.body.call_id, UUID) for event in told(play(*ANSWERED, given=GROUP)))
+    assert all(
+        isinstance(event.body.call_id, UUID) for event in told(play(*ANSWERED, given=GROUP))
+    )

@@ -22,19 +22,32 @@ def test_all_ring_together_for_the_time_of_the_group() -> None:
 
 def test_in_turn_each_for_his_own_time() -> None:
     group = RingGroup("600", strategy="sequential", members=MEMBERS, ring_timeout_s=7)
-    assert rung(group) == [(["101@example.vn"], 7), (["102@example.vn"], 7), (["103@example.vn"], 7)]
+    assert rung(group) == [
+        (["101@example.vn"], 7),
+        (["102@example.vn"], 7),
+        (["103@example.vn"], 7),
+    ]
 
 
 def test_a_round_robin_goes_on_where_it_was() -> None:
     group = RingGroup("600", strategy="round_robin", members=MEMBERS, next_member=4)
-    assert [parties for parties, _ in rung(group)] == [["102@example.vn"], ["103@example.vn"], ["101@example.vn"]]
+    assert [parties for parties, _ in rung(group)] == [
+        ["102@example.vn"],
+        ["103@example.vn"],
+        ["101@example.vn"],
+    ]
 
 
 def test_who_cannot_be_reached_is_left_out() -> None:
     together = RingGroup("600", members=MEMBERS)
     in_turn = RingGroup("600", strategy="sequential", members=MEMBERS)
-    assert [parties for parties, _ in rung(together, "102")] == [["101@example.vn", "103@example.vn"]]
-    assert [parties for parties, _ in rung(in_turn, "101")] == [["102@example.vn"], ["103@example.vn"]]
+    assert [parties for parties, _ in rung(together, "102")] == [
+        ["101@example.vn", "103@example.vn"]
+    ]
+    assert [parties for parties, _ in rung(in_turn, "101")] == [
+        ["102@example.vn"],
+        ["103@example.vn"],
+    ]
 
 
 def test_nobody_rings_where_nobody_can_be_reached() -> None:

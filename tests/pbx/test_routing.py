@@ -20,7 +20,9 @@ def having(*texts: str) -> Scene:
 def rung(destination: Destination | None) -> list[list[str]]:
     """The extensions of each round."""
     assert isinstance(destination, Ring)
-    return [[party.endpoint.partition("@")[0] for party in each.parties] for each in destination.rounds]
+    return [
+        [party.endpoint.partition("@")[0] for party in each.parties] for each in destination.rounds
+    ]
 
 
 # --- inside
@@ -30,7 +32,12 @@ def test_an_extension_rings_for_as_long_as_it_wants() -> None:
     found = routing.inside("101", having("extension 101 ring_timeout_s=12"))
     assert rung(found) == [["101"]]
     assert isinstance(found, Ring)
-    assert (found.timeout_s, found.rounds[0].timeout_s, found.overflow, found.receive_dest) == (12, 12, "", "")
+    assert (found.timeout_s, found.rounds[0].timeout_s, found.overflow, found.receive_dest) == (
+        12,
+        12,
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize("number", ["", "1", "199", "0899888999", "*98", "101 ", "１０１"])
@@ -53,7 +60,9 @@ def test_an_extension_that_cannot_be_rung(given: str, ending: causes.Ending | No
 
 
 def test_an_extension_with_one_line() -> None:
-    assert routing.inside("101", having("extension 101 max_calls=1", "talks 101=1")) == Refuse(causes.BUSY)
+    assert routing.inside("101", having("extension 101 max_calls=1", "talks 101=1")) == Refuse(
+        causes.BUSY
+    )
 
 
 def test_nobody_rings_himself() -> None:
@@ -64,9 +73,16 @@ def test_nobody_rings_himself() -> None:
 
 
 def test_a_ring_group_is_where_the_call_was_received() -> None:
-    found = routing.inside("600", having("group 600 members=101,102 timeout_s=40 overflow=700 strategy=round_robin"))
+    found = routing.inside(
+        "600", having("group 600 members=101,102 timeout_s=40 overflow=700 strategy=round_robin")
+    )
     assert isinstance(found, Ring)
-    assert (found.receive_dest, found.timeout_s, found.overflow, found.rotate) == ("600", 40, "700", "600")
+    assert (found.receive_dest, found.timeout_s, found.overflow, found.rotate) == (
+        "600",
+        40,
+        "700",
+        "600",
+    )
 
 
 def test_only_a_round_robin_rotates() -> None:
@@ -98,19 +114,30 @@ def test_a_queue() -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", [["queue 700"], ["queue 700 agents=199"], ["queue 700 agents=101", "extension 101 enabled=false"]]
+    "texts",
+    [
+        ["queue 700"],
+        ["queue 700 agents=199"],
+        ["queue 700 agents=101", "extension 101 enabled=false"],
+    ],
 )
 def test_a_queue_without_agents_is_no_place_to_wait(texts: list[str]) -> None:
     found = routing.inside("700", having(*texts, "queue 700 overflow=102"))
     assert isinstance(found, Ring)
-    assert (found.rounds, found.overflow, found.receive_dest, found.ending) == ((), "102", "700", causes.ABSENT)
+    assert (found.rounds, found.overflow, found.receive_dest, found.ending) == (
+        (),
+        "102",
+        "700",
+        causes.ABSENT,
+    )
 
 
 # --- outside
 
 
 @pytest.mark.parametrize(
-    ("form", "dialled"), [("national", "0899888999"), ("e164", "+84899888999"), ("plain", "84899888999")]
+    ("form", "dialled"),
+    [("national", "0899888999"), ("e164", "+84899888999"), ("plain", "84899888999")],
 )
 def test_out_by_the_trunk_of_the_hotline(form: str, dialled: str) -> None:
     found = routing.outside("84899888999", having(f"trunk number_format={form}"))
@@ -139,7 +166,8 @@ def test_no_way_out_by_another_tenants_hotline() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["*98", "*#06#", "#", "+", "", "12", "++84899888999", "0899888999#", "١٢٣٤", "1" * 19]
+    "number",
+    ["*98", "*#06#", "#", "+", "", "12", "++84899888999", "0899888999#", "١٢٣٤", "1" * 19],
 )
 def test_what_is_no_number_reaches_no_carrier(number: str) -> None:
     assert routing.from_phone(number, having(), "101") == Refuse(causes.UNALLOCATED)
@@ -178,7 +206,8 @@ def test_a_hotline_leads_to_its_destination() -> None:
         Hotline("1900", "1900", CARRIER, destination="101", enabled=False),
         Hotline("1900", "1900", CARRIER),
         Hotline("1900", "1900", CARRIER, destination="199"),
-        Hotline("1900", "1900", CARRIER, destination="0899888999"),  # nobody is called out at our cost
+        # nobody is called out at our cost
+        Hotline("1900", "1900", CARRIER, destination="0899888999"),
     ],
 )
 def test_a_hotline_that_leads_nowhere(hotline: Hotline | None) -> None:

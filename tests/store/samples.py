@@ -49,7 +49,14 @@ def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> 
     start = started_at or datetime.now(UTC) - timedelta(minutes=1)
     legs = (
         Leg(channel="1", number="0899888999", role="caller", is_extension=False, started_at=start),
-        Leg(channel="2", number="101", role="callee", is_extension=True, started_at=start, connected_at=start),
+        Leg(
+            channel="2",
+            number="101",
+            role="callee",
+            is_extension=True,
+            started_at=start,
+            connected_at=start,
+        ),
     )
     call = Call(
         call_uuid=ids.new(),
@@ -66,5 +73,7 @@ def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> 
         dialled="19001919",
         legs=legs,
     )
-    over = {"ended_at": start + timedelta(seconds=50)} if changes.get("stage") is Stage.ENDED else {}
+    over = (
+        {"ended_at": start + timedelta(seconds=50)} if changes.get("stage") is Stage.ENDED else {}
+    )
     return msgspec.structs.replace(call, **over | changes)

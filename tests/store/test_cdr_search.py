@@ -1,4 +1,6 @@
-"""Lists of call detail records against a plain model of them: cursors, pages, totals and every filter."""
+"""Lists of call detail records against a plain model of them: cursors, pages, totals and every
+filter.
+"""
 
 import random
 from collections.abc import Callable
@@ -17,7 +19,9 @@ Matches = Callable[[cdr.Cdr], bool]
 
 
 def view(domain: directory.Domain) -> cdr_search.View:
-    return cdr_search.View(domain.domain_uuid, ZoneInfo(domain.time_zone), "http://pbx.example.vn/recordings/")
+    return cdr_search.View(
+        domain.domain_uuid, ZoneInfo(domain.time_zone), "http://pbx.example.vn/recordings/"
+    )
 
 
 def local(text: str) -> datetime:
@@ -26,9 +30,14 @@ def local(text: str) -> datetime:
 
 def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
     """Any call within six days; some share a second, some are between extensions."""
-    started = datetime(2021, 2, 15, tzinfo=VIETNAM) + timedelta(seconds=chance.randrange(0, 6 * 86_400, 600))
+    started = datetime(2021, 2, 15, tzinfo=VIETNAM) + timedelta(
+        seconds=chance.randrange(0, 6 * 86_400, 600)
+    )
     direction = chance.choice((1, 2, 3))
-    extension, other = chance.choice(("101", "102", "103")), chance.choice(("101", "102", "103", "0899888999", "0911"))
+    extension, other = (
+        chance.choice(("101", "102", "103")),
+        chance.choice(("101", "102", "103", "0899888999", "0911")),
+    )
     return record(
         domain.domain_uuid,
         started.replace(tzinfo=None).isoformat(),
@@ -148,7 +157,12 @@ def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", FILTERS)
 async def test_pages_and_totals_agree_with_the_whole(
-    database: db.Database, domain: directory.Domain, written: list[cdr.Cdr], far: None, *, name: str
+    database: db.Database,
+    domain: directory.Domain,
+    written: list[cdr.Cdr],
+    far: None,
+    *,
+    name: str,
 ) -> None:
     wanted, matches = FILTERS[name]
     expected = [one.cdr_uuid for one in written if matches(one)]
@@ -179,44 +193,70 @@ async def test_a_recording_is_found_by_its_token_or_its_calls_id(
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_another_domain_sees_nothing(database: db.Database, written: list[cdr.Cdr], name: str) -> None:
+async def test_another_domain_sees_nothing(
+    database: db.Database, written: list[cdr.Cdr], name: str
+) -> None:
     wanted, stranger = FILTERS[name][0], cdr_search.View(ids.new(), ZoneInfo("UTC"), "")
     async with database.connection() as tx:
-        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == cdr_search.Part(b"", None)
+        assert await cdr_search.scroll(tx, stranger, wanted, limit=10) == cdr_search.Part(
+            b"", None
+        )
         assert await cdr_search.total(tx, stranger, wanted) == 0
 
 
-async def test_days_with_a_missing_or_doubled_hour_are_counted_right(database: db.Database) -> None:
+async def test_days_with_a_missing_or_doubled_hour_are_counted_right(
+    database: db.Database,
+) -> None:
     """Clocks in Berlin went forward on 2021-03-28 and back on 2021-10-31."""
     zone = ZoneInfo("Europe/Berlin")
     async with database.transaction() as tx:
         domain = await domains.insert(tx, "berlin.example.vn", time_zone="Europe/Berlin")
-        start = datetime(2021, 3, 27, 23, tzinfo=VIETNAM), datetime(2021, 10, 30, 23, tzinfo=VIETNAM)
+        start = (
+            datetime(2021, 3, 27, 23, tzinfo=VIETNAM),
+            datetime(2021, 10, 30, 23, tzinfo=VIETNAM),
+        )
         hours = [first + timedelta(hours=hour) for first in start for hour in range(60)]
-        records = [record(domain.domain_uuid, hour.replace(tzinfo=None).isoformat()) for hour in hours]
+        records = [
+            record(domain.domain_uuid, hour.replace(tzinfo=None).isoformat()) for hour in hours
+        ]
         await cdrs.insert_many(tx, records)
         for day in (datetime(2021, 3, 28, tzinfo=zone), datetime(2021, 10, 31, tzinfo=zone)):
             wanted = cdr_search.Filter(since=day, until=day + timedelta(days=1))
             whole = await cdr_search.total(tx, view(domain), wanted)
-            assert len([one for one in records if day <= one.time_started < day + timedelta(days=1)]) == whole
+            assert (
+                len([one for one in records if day <= one.time_started < day + timedelta(days=1)])
+                == whole
+            )
             assert whole == {3: 23, 10: 25}[day.month]
 
 
-async def test_it_is_found_by_any_id_of_any_leg(database: db.Database, domain: directory.Domain) -> None:
+async def test_it_is_found_by_any_id_of_any_leg(
+    database: db.Database, domain: directory.Domain
+) -> None:
     leg = ids.new()
     written = record(domain.domain_uuid, other_ids=(str(leg), "queue-leg@phone"))
     await write(database, written)
 
     async with database.connection() as tx:
-        for name in (str(written.cdr_uuid), str(written.call_id), written.sip_call_id, str(leg), "queue-leg@phone"):
+        for name in (
+            str(written.cdr_uuid),
+            str(written.call_id),
+            written.sip_call_id,
+            str(leg),
+            "queue-leg@phone",
+        ):
             [found] = shown(await cdr_search.get(tx, view(domain), name))
             assert written.cdr_uuid == found.id
 
 
-async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_shared_sip_call_id_means_the_newest_record(
+    database: db.Database, domain: directory.Domain
+) -> None:
     older = record(domain.domain_uuid, "2021-02-17 10:00:00", sip_call_id="same@phone")
     newer = record(domain.domain_uuid, "2021-02-17 11:00:00", sip_call_id="same@phone")
-    named_as_older = record(domain.domain_uuid, "2021-02-18 11:00:00", sip_call_id=str(older.cdr_uuid))
+    named_as_older = record(
+        domain.domain_uuid, "2021-02-18 11:00:00", sip_call_id=str(older.cdr_uuid)
+    )
     await write(database, newer, older, named_as_older)
 
     async with database.connection() as tx:
@@ -225,7 +265,9 @@ async def test_a_shared_sip_call_id_means_the_newest_record(database: db.Databas
     assert (by_call_id.id, by_id.id) == (newer.cdr_uuid, older.cdr_uuid)
 
 
-async def test_another_domains_record_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+async def test_another_domains_record_is_not_found(
+    database: db.Database, domain: directory.Domain
+) -> None:
     written = record(domain.domain_uuid)
     await write(database, written)
     stranger = cdr_search.View(ids.new(), ZoneInfo("UTC"), "")
@@ -236,11 +278,19 @@ async def test_another_domains_record_is_not_found(database: db.Database, domain
                 await cdr_search.get(tx, stranger, name)
 
 
-async def test_what_is_shown_follows_every_change(database: db.Database, domain: directory.Domain) -> None:
-    """The recording's state, the URL it is reached by, the time zone; and names that look like the JSON around them."""
+async def test_what_is_shown_follows_every_change(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    """The recording's state, the URL it is reached by, the time zone; and names that look like the
+    JSON around them.
+    """
     tricky = '"recording_url":"/ \\ " đường "'
     written = record(
-        domain.domain_uuid, customer_id=tricky, sip_call_id=tricky, recording_status="pending", recording_token="t0"
+        domain.domain_uuid,
+        customer_id=tricky,
+        sip_call_id=tricky,
+        recording_status="pending",
+        recording_token="t0",
     )
     await write(database, written)
 
@@ -249,12 +299,18 @@ async def test_what_is_shown_follows_every_change(database: db.Database, domain:
         async with database.connection() as tx:
             [one] = shown(await cdr_search.get(tx, seen, str(written.cdr_uuid)))
             part = await cdr_search.scroll(tx, seen, cdr_search.Filter(), limit=10)
-            by_key = await cdr_search.scroll(tx, seen, cdr_search.Filter(directions=(3,)), limit=10)
+            by_key = await cdr_search.scroll(
+                tx, seen, cdr_search.Filter(directions=(3,)), limit=10
+            )
         assert [one] == shown(part.records) == shown(by_key.records)
         return one
 
     one = await now(domain.time_zone, "http://a/recordings/")
-    assert (one.customer_id, one.sip_call_id, one.recording_url) == (tricky, tricky, "http://a/recordings/t0")
+    assert (one.customer_id, one.sip_call_id, one.recording_url) == (
+        tricky,
+        tricky,
+        "http://a/recordings/t0",
+    )
     assert (one.time_started, one.recording_status) == ("2021-02-17 17:30:35", "pending")
 
     async with database.transaction() as tx:
@@ -271,7 +327,10 @@ async def test_what_is_shown_follows_every_change(database: db.Database, domain:
     async with database.transaction() as tx:
         await cdrs.recorded(tx, domain.domain_uuid, written.cdr_uuid, "ready", "a.wav")
     one = await now("Europe/Berlin", 'https://b"/recordings/')
-    assert (one.time_started, one.recording_url) == ("2021-02-17 11:30:35", 'https://b"/recordings/t0')
+    assert (one.time_started, one.recording_url) == (
+        "2021-02-17 11:30:35",
+        'https://b"/recordings/t0',
+    )
 
 
 async def test_records_from_before_it_was_kept_are_shown_the_same(
@@ -284,7 +343,10 @@ async def test_records_from_before_it_was_kept_are_shown_the_same(
     before = await everything()
     async with database.transaction() as tx:
         await tx.execute("ALTER TABLE cdrs DISABLE TRIGGER cdrs_shown")
-        await tx.execute("UPDATE cdrs SET shown = NULL, shown_zone = NULL WHERE domain_uuid = $1", domain.domain_uuid)
+        await tx.execute(
+            "UPDATE cdrs SET shown = NULL, shown_zone = NULL WHERE domain_uuid = $1",
+            domain.domain_uuid,
+        )
         await tx.execute("ALTER TABLE cdrs ENABLE TRIGGER cdrs_shown")
 
     assert await everything() == before

@@ -24,9 +24,14 @@ async def write(database: db.Database, *records: cdr.Cdr) -> set[UUID]:
         return await cdrs.insert_many(tx, records)
 
 
-async def test_a_record_comes_back_as_it_was_written(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_record_comes_back_as_it_was_written(
+    database: db.Database, domain: directory.Domain
+) -> None:
     written = record(
-        domain.domain_uuid, recording_status="ready", recording_token=str(ids.new()), recording_file="a.wav"
+        domain.domain_uuid,
+        recording_status="ready",
+        recording_token=str(ids.new()),
+        recording_file="a.wav",
     )
 
     assert {written.cdr_uuid} == await write(database, written)
@@ -35,7 +40,9 @@ async def test_a_record_comes_back_as_it_was_written(database: db.Database, doma
     assert written == db.struct(row, cdr.Cdr)
 
 
-async def test_writing_twice_changes_and_counts_nothing(database: db.Database, domain: directory.Domain) -> None:
+async def test_writing_twice_changes_and_counts_nothing(
+    database: db.Database, domain: directory.Domain
+) -> None:
     first, second = record(domain.domain_uuid), record(domain.domain_uuid)
     await write(database, first)
 
@@ -46,7 +53,9 @@ async def test_writing_twice_changes_and_counts_nothing(database: db.Database, d
     assert await days(database, domain) == [("2021-02-17", 3, "ANSWERED", 3)]
 
 
-async def test_days_are_those_of_the_domains_clock(database: db.Database, domain: directory.Domain) -> None:
+async def test_days_are_those_of_the_domains_clock(
+    database: db.Database, domain: directory.Domain
+) -> None:
     await write(
         database,
         record(domain.domain_uuid, "2021-02-17 23:59:59"),
@@ -62,7 +71,9 @@ async def test_days_are_those_of_the_domains_clock(database: db.Database, domain
     ]
 
 
-async def test_a_rollback_leaves_neither_record_nor_count(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_rollback_leaves_neither_record_nor_count(
+    database: db.Database, domain: directory.Domain
+) -> None:
     lost = record(domain.domain_uuid)
     with pytest.raises(errors.Unavailable):
         async with database.transaction() as tx:
@@ -72,7 +83,9 @@ async def test_a_rollback_leaves_neither_record_nor_count(database: db.Database,
     assert await days(database, domain) == []
 
 
-async def test_a_monstrous_call_id_stands_in_nobodys_way(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_monstrous_call_id_stands_in_nobodys_way(
+    database: db.Database, domain: directory.Domain
+) -> None:
     monster = "".join(str(ids.new()) for _ in range(100))
     written = record(domain.domain_uuid, sip_call_id=monster, other_ids=(monster[::-1],))
 
@@ -82,7 +95,9 @@ async def test_a_monstrous_call_id_stands_in_nobodys_way(database: db.Database, 
 async def test_a_recording_becomes_ready_and_is_found_by_its_token(
     database: db.Database, domain: directory.Domain
 ) -> None:
-    written = record(domain.domain_uuid, recording_status="pending", recording_token=str(ids.new()))
+    written = record(
+        domain.domain_uuid, recording_status="pending", recording_token=str(ids.new())
+    )
     await write(database, written)
 
     async with database.transaction() as tx:
@@ -92,7 +107,9 @@ async def test_a_recording_becomes_ready_and_is_found_by_its_token(
     assert (found.recording_status, found.recording_file) == ("ready", "2021/02/a.wav")
 
 
-async def test_an_unknown_recording_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+async def test_an_unknown_recording_is_not_found(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.connection() as tx:
         with pytest.raises(errors.NotFound):
             await cdrs.recorded(tx, domain.domain_uuid, ids.new(), "ready", "a.wav")

@@ -15,7 +15,10 @@ CALL = words.ClickToCall(ext="101", phone="0899888999")
 
 
 async def ask(
-    database: db.Database, domain: directory.Domain, command: words.Command = CALL, key: str | None = None
+    database: db.Database,
+    domain: directory.Domain,
+    command: words.Command = CALL,
+    key: str | None = None,
 ) -> UUID:
     async with database.transaction() as tx:
         return await commands.ask(tx, domain.domain_uuid, command, key)
@@ -23,31 +26,47 @@ async def ask(
 
 async def take(database: db.Database, domain: directory.Domain) -> list[commands.Asked]:
     async with database.connection() as tx:
-        return [asked for asked in await commands.take(tx) if asked.domain_uuid == domain.domain_uuid]
+        return [
+            asked for asked in await commands.take(tx) if asked.domain_uuid == domain.domain_uuid
+        ]
 
 
-async def finish(database: db.Database, domain: directory.Domain, asked: UUID, outcome: words.Outcome) -> None:
+async def finish(
+    database: db.Database, domain: directory.Domain, asked: UUID, outcome: words.Outcome
+) -> None:
     async with database.transaction() as tx:
         await commands.finish(tx, domain.domain_uuid, asked, outcome)
 
 
-async def test_commands_are_taken_once_and_in_order(database: db.Database, domain: directory.Domain) -> None:
+async def test_commands_are_taken_once_and_in_order(
+    database: db.Database, domain: directory.Domain
+) -> None:
     asked = [await ask(database, domain) for _ in range(3)]
 
-    assert [commands.Asked(domain.domain_uuid, one, CALL) for one in asked] == await take(database, domain)
+    assert [commands.Asked(domain.domain_uuid, one, CALL) for one in asked] == await take(
+        database, domain
+    )
     assert await take(database, domain) == []
 
 
-async def test_two_takers_never_get_the_same(database: db.Database, domain: directory.Domain) -> None:
+async def test_two_takers_never_get_the_same(
+    database: db.Database, domain: directory.Domain
+) -> None:
     asked = {await ask(database, domain) for _ in range(20)}
 
     async with database.transaction() as one, database.transaction() as other:
         first, second = await commands.take(one, 7), await commands.take(other, 100)
-    taken = [command.command_uuid for command in first + second if command.domain_uuid == domain.domain_uuid]
+    taken = [
+        command.command_uuid
+        for command in first + second
+        if command.domain_uuid == domain.domain_uuid
+    ]
     assert (len(taken), set(taken)) == (20, asked)
 
 
-async def test_an_old_command_is_not_carried_out(database: db.Database, domain: directory.Domain) -> None:
+async def test_an_old_command_is_not_carried_out(
+    database: db.Database, domain: directory.Domain
+) -> None:
     asked = await ask(database, domain)
     async with database.connection() as tx:
         await tx.execute(
@@ -85,7 +104,9 @@ async def test_without_notifications_the_outcome_is_found_by_looking(
     assert words.Outcome(error="USER_BUSY") == await waiting
 
 
-async def test_waiting_ends_at_its_time(database: db.Database, tenants: Tenants, domain: directory.Domain) -> None:
+async def test_waiting_ends_at_its_time(
+    database: db.Database, tenants: Tenants, domain: directory.Domain
+) -> None:
     asked = await ask(database, domain)
 
     assert await commands.Outcomes(tenants).wait(domain.domain_uuid, asked, 0.01) is None
@@ -98,13 +119,17 @@ async def test_the_same_key_asks_once(database: db.Database, domain: directory.D
     assert len(await take(database, domain)) == 1
 
 
-async def test_the_same_key_at_the_same_time_asks_once(database: db.Database, domain: directory.Domain) -> None:
+async def test_the_same_key_at_the_same_time_asks_once(
+    database: db.Database, domain: directory.Domain
+) -> None:
     asked = await asyncio.gather(*(ask(database, domain, key="k1") for _ in range(6)))
 
     assert len(set(asked)) == 1
 
 
-async def test_the_same_key_for_something_else_is_refused(database: db.Database, domain: directory.Domain) -> None:
+async def test_the_same_key_for_something_else_is_refused(
+    database: db.Database, domain: directory.Domain
+) -> None:
     await ask(database, domain, key="k1")
 
     with pytest.raises(errors.Conflict):
@@ -120,7 +145,9 @@ async def test_after_the_switch_was_down_the_same_key_asks_anew(
     assert first != await ask(database, domain, key="k1")
 
 
-async def test_withdrawn_means_never_taken(database: db.Database, domain: directory.Domain) -> None:
+async def test_withdrawn_means_never_taken(
+    database: db.Database, domain: directory.Domain
+) -> None:
     asked, taken = await ask(database, domain), await ask(database, domain)
     async with database.connection() as tx:
         assert await commands.withdraw(tx, domain.domain_uuid, asked)
@@ -131,7 +158,10 @@ async def test_withdrawn_means_never_taken(database: db.Database, domain: direct
 async def test_old_commands_are_forgotten(database: db.Database, domain: directory.Domain) -> None:
     asked = await ask(database, domain, key="k1")
     async with database.connection() as tx:
-        await tx.execute("UPDATE commands SET created_at = now() - interval '2 days' WHERE command_uuid = $1", asked)
+        await tx.execute(
+            "UPDATE commands SET created_at = now() - interval '2 days' WHERE command_uuid = $1",
+            asked,
+        )
 
         assert await commands.purge(tx, 86_400) >= 1
     assert asked != await ask(database, domain, key="k1")

@@ -41,7 +41,9 @@ async def test_what_is_asked_all_the_time_is_planned_once(database: db.Database)
     await busy.open()
     async with busy.connection() as tx:
         for count in range(10):
-            await tx.fetch("SELECT name FROM domains WHERE domain_uuid = ANY($1)", [ids.new()] * count)
+            await tx.fetch(
+                "SELECT name FROM domains WHERE domain_uuid = ANY($1)", [ids.new()] * count
+            )
         plans = await tx.fetchrow(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT name%'"
         )
@@ -62,7 +64,9 @@ async def test_a_transaction_that_raises_leaves_nothing(database: db.Database) -
             await domains.by_name(tx, "nothing.example.vn")
 
 
-async def test_a_cancelled_transaction_leaves_nothing_and_holds_no_connection(small: db.Database) -> None:
+async def test_a_cancelled_transaction_leaves_nothing_and_holds_no_connection(
+    small: db.Database,
+) -> None:
     begun = asyncio.Event()
 
     async def endless() -> None:
@@ -92,7 +96,9 @@ async def test_who_waits_too_long_is_told_so(small: db.Database) -> None:
         assert await tx.fetchval("SELECT 1") == 1
 
 
-async def test_connections_are_handed_out_in_the_order_they_were_asked_for(database: db.Database) -> None:
+async def test_connections_are_handed_out_in_the_order_they_were_asked_for(
+    database: db.Database,
+) -> None:
     single = db.Database(database.dsn, size=1)
     await single.open()
     served: list[int] = []
@@ -119,15 +125,21 @@ async def test_a_lost_connection_is_replaced(small: db.Database, database: db.Da
         assert {one.get_server_pid(), two.get_server_pid()}.isdisjoint(pids)
 
 
-async def test_losing_the_connection_in_the_midst_is_unavailable(small: db.Database, database: db.Database) -> None:
+async def test_losing_the_connection_in_the_midst_is_unavailable(
+    small: db.Database, database: db.Database
+) -> None:
     with pytest.raises(errors.Unavailable):
         async with small.transaction() as tx:
             await kill(database, tx.get_server_pid())
             await tx.fetchval("SELECT 1")
 
 
-async def test_a_connection_that_has_heard_good_bye_is_unavailable_and_replaced(small: db.Database) -> None:
-    """What a crash of PostgreSQL looks like in the moment between its message and the end of the connection."""
+async def test_a_connection_that_has_heard_good_bye_is_unavailable_and_replaced(
+    small: db.Database,
+) -> None:
+    """What a crash of PostgreSQL looks like in the moment between its message and the end of the
+    connection.
+    """
     said = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
     async with small.connection() as one, small.connection() as two:
         for tx in (one, two):
@@ -178,7 +190,9 @@ async def test_a_closed_database_gives_no_connection_back_into_use(database: db.
             pass
 
 
-@pytest.mark.parametrize("dsn", ["postgresql://postgres@127.0.0.1:1/none", "postgresql://postgres@/none?host=/nowhere"])
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://postgres@127.0.0.1:1/none", "postgresql://postgres@/none?host=/nowhere"]
+)
 async def test_nobody_at_home_is_unavailable(dsn: str) -> None:
     with pytest.raises(errors.Unavailable):
         await db.Database(dsn).open()
@@ -201,7 +215,9 @@ async def test_a_fault_of_ours_is_seen_as_it_is(database: db.Database) -> None:
             await tx.fetchval("SELECT FROM WHERE")
 
 
-async def test_a_schema_of_another_version_is_an_error_of_the_set_up(database: db.Database) -> None:
+async def test_a_schema_of_another_version_is_an_error_of_the_set_up(
+    database: db.Database,
+) -> None:
     with pytest.raises(errors.SetupError, match="tongdai migrate"):
         async with database.connection() as tx:
             await tx.fetchval("SELECT 1 FROM not_yet_made")
@@ -211,21 +227,41 @@ async def test_a_schema_of_another_version_is_an_error_of_the_set_up(database: d
     ("sql", "error", "field"),
     [
         ("UPDATE domains SET max_calls = 0 WHERE domain_uuid = $1", errors.Invalid, "max_calls"),
-        ("UPDATE domains SET max_calls = NULL WHERE domain_uuid = $1", errors.Invalid, "max_calls"),
-        ("UPDATE domains SET name = 'taken.example.vn' WHERE domain_uuid = $1", errors.Conflict, "name"),
+        (
+            "UPDATE domains SET max_calls = NULL WHERE domain_uuid = $1",
+            errors.Invalid,
+            "max_calls",
+        ),
+        (
+            "UPDATE domains SET name = 'taken.example.vn' WHERE domain_uuid = $1",
+            errors.Conflict,
+            "name",
+        ),
         ("INSERT INTO cdr_ids VALUES ($1, 'x', $1)", errors.Conflict, "cdr_ids"),
-        ("INSERT INTO cdr_days VALUES (gen_random_uuid(), now(), 1, $1::text, 1)", errors.NotFound, ""),
+        (
+            "INSERT INTO cdr_days VALUES (gen_random_uuid(), now(), 1, $1::text, 1)",
+            errors.NotFound,
+            "",
+        ),
         ("INSERT INTO domains VALUES ($1, 'other.example.vn')", errors.Conflict, "domains"),
     ],
 )
 async def test_refusals_name_the_field(
-    database: db.Database, domain: directory.Domain, sql: str, error: type[errors.TongdaiError], field: str
+    database: db.Database,
+    domain: directory.Domain,
+    sql: str,
+    error: type[errors.TongdaiError],
+    field: str,
 ) -> None:
     async with database.transaction() as tx:
-        await tx.execute("INSERT INTO domains VALUES (gen_random_uuid(), 'taken.example.vn') ON CONFLICT DO NOTHING")
+        await tx.execute(
+            "INSERT INTO domains VALUES (gen_random_uuid(), 'taken.example.vn') ON CONFLICT DO NOTHING"
+        )
     with pytest.raises(error) as refused:
         async with database.transaction() as tx:
-            await tx.execute(sql, str(domain.domain_uuid) if "::text" in sql else domain.domain_uuid)
+            await tx.execute(
+                sql, str(domain.domain_uuid) if "::text" in sql else domain.domain_uuid
+            )
 
     assert refused.type is error
     assert refused.value.field == field
@@ -255,7 +291,9 @@ async def is_gone(database: db.Database) -> bool:
     return await listener_pid(database) is None
 
 
-async def test_notifications_reach_their_callbacks_also_after_a_loss(small: db.Database, database: db.Database) -> None:
+async def test_notifications_reach_their_callbacks_also_after_a_loss(
+    small: db.Database, database: db.Database
+) -> None:
     heard = Heard()
     await small.listen({"bells": heard.on("bells"), "tones": heard.on("tones")}, heard.lost)
     async with database.transaction() as tx:

@@ -1,4 +1,6 @@
-"""The directory of a domain, loaded in one round trip from a real PostgreSQL, and told of when it changes."""
+"""The directory of a domain, loaded in one round trip from a real PostgreSQL, and told of when it
+changes.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -11,7 +13,17 @@ from tests.until import until
 from tongdai import errors, ids
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue, RingGroup, Trunk
 from tongdai.seal import Seal
-from tongdai.store import db, directory, domains, extensions, hotlines, queues, ring_groups, trunks, users
+from tongdai.store import (
+    db,
+    directory,
+    domains,
+    extensions,
+    hotlines,
+    queues,
+    ring_groups,
+    trunks,
+    users,
+)
 
 
 def seen(trunk: trunks.Trunk) -> Trunk:
@@ -29,10 +41,25 @@ async def test_a_new_domain_is_empty(database: db.Database, domain: Domain) -> N
             await directory.by_name(tx, "unknown.example.vn")
 
 
-async def test_everything_is_there_and_nothing_of_others(database: db.Database, domain: Domain, seal: Seal) -> None:
-    own = trunks.Trunk(name="Của nhà", auth="ip", host="203.0.113.7", number_format="e164", max_calls=5, enabled=False)
-    used, unused = (trunks.Trunk(name=name, auth="ip", host="203.0.113.8", shared=True) for name in ("used", "unused"))
-    phones = [Extension("101", "Ánh", recording=True, hotline="19001919"), Extension("102", enabled=False)]
+async def test_everything_is_there_and_nothing_of_others(
+    database: db.Database, domain: Domain, seal: Seal
+) -> None:
+    own = trunks.Trunk(
+        name="Của nhà",
+        auth="ip",
+        host="203.0.113.7",
+        number_format="e164",
+        max_calls=5,
+        enabled=False,
+    )
+    used, unused = (
+        trunks.Trunk(name=name, auth="ip", host="203.0.113.8", shared=True)
+        for name in ("used", "unused")
+    )
+    phones = [
+        Extension("101", "Ánh", recording=True, hotline="19001919"),
+        Extension("102", enabled=False),
+    ]
     group = RingGroup("600", "Nhóm", "round_robin", ("101", "102"), 5, 6, "700")
     queue = Queue("700", "Hàng đợi", ("102",), 3, 4, 5, 6, "101", "jazz")
     async with database.transaction() as tx:
@@ -45,13 +72,20 @@ async def test_everything_is_there_and_nothing_of_others(database: db.Database, 
         await ring_groups.insert(tx, other.domain_uuid, RingGroup("601"))
 
         await trunks.insert(tx, domain.domain_uuid, seal, own)
-        first = await hotlines.insert(tx, domain.domain_uuid, "19001919", used.trunk_uuid, name="Hai mươi bốn giờ")
+        first = await hotlines.insert(
+            tx, domain.domain_uuid, "19001919", used.trunk_uuid, name="Hai mươi bốn giờ"
+        )
         for phone in phones:
             await extensions.insert(tx, domain.domain_uuid, phone)
         await queues.insert(tx, domain.domain_uuid, queue)
         await ring_groups.insert(tx, domain.domain_uuid, group)
         second = await hotlines.insert(
-            tx, domain.domain_uuid, "0287300123", own.trunk_uuid, destination="600", is_default=True
+            tx,
+            domain.domain_uuid,
+            "0287300123",
+            own.trunk_uuid,
+            destination="600",
+            is_default=True,
         )
         await ring_groups.advance(tx, domain.domain_uuid, "600")
 
@@ -65,7 +99,9 @@ async def test_everything_is_there_and_nothing_of_others(database: db.Database, 
         )
 
 
-async def test_a_hotline_on_a_trunk_leads_to_its_domain(database: db.Database, domain: Domain, seal: Seal) -> None:
+async def test_a_hotline_on_a_trunk_leads_to_its_domain(
+    database: db.Database, domain: Domain, seal: Seal
+) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7", shared=True)
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-hotline.example.vn")
@@ -73,8 +109,14 @@ async def test_a_hotline_on_a_trunk_leads_to_its_domain(database: db.Database, d
         mine = await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid)
         theirs = await hotlines.insert(tx, other.domain_uuid, "02873001235", trunk.trunk_uuid)
 
-        assert await directory.trunk_hotline(tx, trunk.trunk_uuid, mine.canonical) == domain.domain_uuid
-        assert await directory.trunk_hotline(tx, trunk.trunk_uuid, theirs.canonical) == other.domain_uuid
+        assert (
+            await directory.trunk_hotline(tx, trunk.trunk_uuid, mine.canonical)
+            == domain.domain_uuid
+        )
+        assert (
+            await directory.trunk_hotline(tx, trunk.trunk_uuid, theirs.canonical)
+            == other.domain_uuid
+        )
         assert await directory.trunk_hotline(tx, trunk.trunk_uuid, "842873001236") is None
         assert await directory.trunk_hotline(tx, ids.new(), mine.canonical) is None
 
@@ -84,7 +126,9 @@ async def changed(database: db.Database) -> AsyncIterator[list[UUID]]:
     """The domains that listeners are told of, as they are told."""
     listener, changed = db.Database(database.dsn, size=1), list[UUID]()
     await listener.open()
-    await listener.listen({"directory": lambda payload: changed.append(UUID(payload))}, lost=changed.clear)
+    await listener.listen(
+        {"directory": lambda payload: changed.append(UUID(payload))}, lost=changed.clear
+    )
     yield changed
     await listener.close()
 
@@ -138,12 +182,16 @@ async def test_a_shared_trunk_tells_all_domains_that_use_it(
     await until(lambda: len(changed) == 2)
 
     async with database.transaction() as tx:
-        await trunks.update(tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, max_calls=9))
+        await trunks.update(
+            tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, max_calls=9)
+        )
     await until(lambda: len(changed) == 4)
     assert set(changed[2:]) == {domain.domain_uuid, other.domain_uuid}
 
 
-async def test_a_turn_of_a_ring_group_tells_nobody(database: db.Database, domain: Domain, changed: list[UUID]) -> None:
+async def test_a_turn_of_a_ring_group_tells_nobody(
+    database: db.Database, domain: Domain, changed: list[UUID]
+) -> None:
     async with database.transaction() as tx:
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600"))
     async with database.transaction() as tx:

@@ -47,7 +47,8 @@ async def test_defaults_are_those_of_the_struct(domain: directory.Domain) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["", "UPPER.vn", "a b", "a;b", "a\nb", "tổngđài.vn", "-a", "a..b", ".a", "a" * 255, "a/b"]
+    "name",
+    ["", "UPPER.vn", "a b", "a;b", "a\nb", "tổngđài.vn", "-a", "a..b", ".a", "a" * 255, "a/b"],
 )
 async def test_a_name_that_is_no_dns_name_is_refused(database: db.Database, name: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
@@ -57,8 +58,12 @@ async def test_a_name_that_is_no_dns_name_is_refused(database: db.Database, name
     assert refused.value.field == "name"
 
 
-@pytest.mark.parametrize("zone", ["", "Hanoi", "../etc/passwd", "Asia/Ho_Chi_Minh\n", "asia/ho_chi_minh"])
-async def test_an_unknown_time_zone_is_refused(database: db.Database, domain: directory.Domain, zone: str) -> None:
+@pytest.mark.parametrize(
+    "zone", ["", "Hanoi", "../etc/passwd", "Asia/Ho_Chi_Minh\n", "asia/ho_chi_minh"]
+)
+async def test_an_unknown_time_zone_is_refused(
+    database: db.Database, domain: directory.Domain, zone: str
+) -> None:
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
             await domains.update(tx, msgspec.structs.replace(domain, time_zone=zone))
@@ -66,7 +71,9 @@ async def test_an_unknown_time_zone_is_refused(database: db.Database, domain: di
     assert refused.value.field == "time_zone"
 
 
-@pytest.mark.parametrize(("field", "value"), [("country_code", "+84"), ("max_calls", 0), ("recording_days", -1)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("country_code", "+84"), ("max_calls", 0), ("recording_days", -1)]
+)
 async def test_wrong_values_name_their_field(
     database: db.Database, domain: directory.Domain, field: str, value: object
 ) -> None:
@@ -85,7 +92,9 @@ async def test_a_name_is_taken_once(database: db.Database, domain: directory.Dom
     assert refused.value.field == "name"
 
 
-async def test_an_update_changes_all_but_the_name(database: db.Database, domain: directory.Domain) -> None:
+async def test_an_update_changes_all_but_the_name(
+    database: db.Database, domain: directory.Domain
+) -> None:
     changed = directory.Domain(
         domain_uuid=domain.domain_uuid,
         name=domain.name,
@@ -118,21 +127,30 @@ async def test_what_is_not_there_is_not_found(database: db.Database) -> None:
 
 async def days(tx: db.Tx, domain: directory.Domain) -> list[tuple[str, int, str, int]]:
     rows = await tx.fetch(
-        "SELECT day, direction, status, calls FROM cdr_days WHERE domain_uuid = $1 ORDER BY day", domain.domain_uuid
+        "SELECT day, direction, status, calls FROM cdr_days WHERE domain_uuid = $1 ORDER BY day",
+        domain.domain_uuid,
     )
     return [(str(row["day"]), row["direction"], row["status"], row["calls"]) for row in rows]
 
 
-async def test_a_new_time_zone_recounts_the_days(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_new_time_zone_recounts_the_days(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-days.example.vn")
-        for started in ("2021-02-17 23:30:00", "2021-02-17 12:00:00"):  # in Vietnam; 01:30 on the 18th in Tokyo
-            await cdrs.insert_many(tx, [record(domain.domain_uuid, started), record(other.domain_uuid, started)])
+        # in Vietnam; 01:30 on the 18th in Tokyo
+        for started in ("2021-02-17 23:30:00", "2021-02-17 12:00:00"):
+            await cdrs.insert_many(
+                tx, [record(domain.domain_uuid, started), record(other.domain_uuid, started)]
+            )
         assert await days(tx, domain) == [("2021-02-17", 3, "ANSWERED", 2)]
 
         await domains.update(tx, msgspec.structs.replace(domain, time_zone="Asia/Tokyo"))
 
-        assert await days(tx, domain) == [("2021-02-17", 3, "ANSWERED", 1), ("2021-02-18", 3, "ANSWERED", 1)]
+        assert await days(tx, domain) == [
+            ("2021-02-17", 3, "ANSWERED", 1),
+            ("2021-02-18", 3, "ANSWERED", 1),
+        ]
         assert await days(tx, other) == [("2021-02-17", 3, "ANSWERED", 2)]
 
 
@@ -176,15 +194,21 @@ async def test_a_deleted_domain_takes_everything_along(
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
         await extensions.insert(tx, domain.domain_uuid, directory.Extension("101"))
-        await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("600", members=("101",), overflow="101"))
-        await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid, destination="600")
+        await ring_groups.insert(
+            tx, domain.domain_uuid, directory.RingGroup("600", members=("101",), overflow="101")
+        )
+        await hotlines.insert(
+            tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid, destination="600"
+        )
         await cdrs.insert_many(tx, [record(domain.domain_uuid)])
 
     async with database.transaction() as tx:
         await domains.delete(tx, domain.domain_uuid)
 
     async with database.connection() as tx:
-        tables = await tx.fetch("SELECT table_name FROM information_schema.columns WHERE column_name = 'domain_uuid'")
+        tables = await tx.fetch(
+            "SELECT table_name FROM information_schema.columns WHERE column_name = 'domain_uuid'"
+        )
         assert len(tables) > 10
         for table in tables:
             left = await tx.fetchval(
@@ -194,7 +218,9 @@ async def test_a_deleted_domain_takes_everything_along(
             assert left == 0, table["table_name"]
 
 
-async def test_a_domain_with_live_calls_stays(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_domain_with_live_calls_stays(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await tx.execute(
             "INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at) VALUES ($1, $2, 'n', '', now())",

@@ -1,4 +1,6 @@
-"""The log of events in partitions of a day: they come and go, nothing that is owed is lost, and `seq` never skips."""
+"""The log of events in partitions of a day: they come and go, nothing that is owed is lost, and
+`seq` never skips.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -34,7 +36,9 @@ async def database(own: db.Database) -> db.Database:
     await databases.emptied(own)
     async with own.connection() as tx:
         for days in (40, 38, 36, 35, 34, 33, *range(30)):
-            await tx.execute("SELECT add_partition('events', (now() AT TIME ZONE 'UTC')::date - $1::int)", days)
+            await tx.execute(
+                "SELECT add_partition('events', (now() AT TIME ZONE 'UTC')::date - $1::int)", days
+            )
     return own
 
 
@@ -42,7 +46,9 @@ def ago(days: float) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
 
-async def publish(database: db.Database, domain: directory.Domain, *days_ago: int) -> list[events.Event]:
+async def publish(
+    database: db.Database, domain: directory.Domain, *days_ago: int
+) -> list[events.Event]:
     """One event each so many days ago, the oldest first."""
     made = [samples.event(domain) for _ in days_ago]
     passed = [*days_ago[1:], 0]
@@ -72,7 +78,9 @@ def named(days_ago: float) -> str:
     return f"events_{ago(days_ago):%Y%m%d}"
 
 
-async def test_old_days_go_as_a_whole_and_numbers_go_on(database: db.Database, domain: directory.Domain) -> None:
+async def test_old_days_go_as_a_whole_and_numbers_go_on(
+    database: db.Database, domain: directory.Domain
+) -> None:
     await publish(database, domain, 40, 33, 29, 1, 0)
     assert await where(database) == {named(days) for days in (40, 33, 29, 1, 0)}
 
@@ -106,7 +114,9 @@ async def test_what_is_owed_is_kept_however_old_it_is(
     assert await seqs(database, domain) == [3]
 
 
-async def test_what_a_live_call_may_publish_again_is_kept(database: db.Database, domain: directory.Domain) -> None:
+async def test_what_a_live_call_may_publish_again_is_kept(
+    database: db.Database, domain: directory.Domain
+) -> None:
     """After weeks of downtime too: the first housekeeping may be quicker than recovery."""
     [event] = await publish(database, domain, 35)
     async with database.connection() as tx:
@@ -156,7 +166,9 @@ async def test_to_publish_looks_at_no_more_days_than_the_call_has_lasted(
     assert not looked_at & {named(days) for days in range(3, 45)}
 
 
-async def test_events_are_dated_in_the_order_of_their_numbers(database: db.Database, domain: directory.Domain) -> None:
+async def test_events_are_dated_in_the_order_of_their_numbers(
+    database: db.Database, domain: directory.Domain
+) -> None:
     """Else the end of a day would leave gaps: who began first need not have published first."""
     async with database.transaction() as early:
         await early.execute("SELECT now()")
@@ -208,7 +220,9 @@ async def test_a_long_reader_holds_up_neither_publishing_nor_housekeeping(
         assert await tx.fetchval("SELECT to_regclass($1) IS NOT NULL", named(-2))
 
 
-async def test_a_domain_goes_with_its_events(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_domain_goes_with_its_events(
+    database: db.Database, domain: directory.Domain
+) -> None:
     other = await samples.domain(database)
     await publish(database, domain, 5, 0)
     await publish(database, other, 0)
@@ -225,16 +239,24 @@ async def test_a_domain_goes_with_its_events(database: db.Database, domain: dire
 
 @pytest.fixture
 async def before(dsn: str) -> AsyncIterator[str]:
-    """A database as it was before there were partitions, with two events: of now, and of 50 days ago."""
+    """A database as it was before there were partitions, with two events: of now, and of 50 days
+    ago.
+    """
     server = await db.connect(dsn)
     await server.execute("CREATE DATABASE before_days")
     own = dsn.replace("/tongdai?", "/before_days?")
     tx = await db.connect(own, statement_s=None)
-    await tx.execute("CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+    await tx.execute(
+        "CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
     for name in ("0001_initial.sql", "0002_delivery_lanes.sql"):
-        await tx.execute((resources.files("tongdai.store") / "migrations" / name).read_text("utf-8"))
+        await tx.execute(
+            (resources.files("tongdai.store") / "migrations" / name).read_text("utf-8")
+        )
         await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
-    await tx.execute("INSERT INTO domains (domain_uuid, name, event_seq) VALUES ($1, 'old.example.vn', 2)", OLD)
+    await tx.execute(
+        "INSERT INTO domains (domain_uuid, name, event_seq) VALUES ($1, 'old.example.vn', 2)", OLD
+    )
     await tx.execute(
         """
         INSERT INTO events SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'cdr', '{"n":' || n || '}', at
@@ -268,7 +290,9 @@ async def test_events_of_an_older_version_are_kept_as_they_are(before: str, seal
         [delivery] = await deliveries.claim(tx, [OLD], {}, room=8, lease_s=60)
         assert delivery.seq == 3
         gone = ids.new()
-        await tx.execute("INSERT INTO domains (domain_uuid, name) VALUES ($1, 'new.example.vn')", gone)
+        await tx.execute(
+            "INSERT INTO domains (domain_uuid, name) VALUES ($1, 'new.example.vn')", gone
+        )
     async with database.transaction() as tx:
         await domains.delete(tx, OLD)
     async with database.connection() as tx:

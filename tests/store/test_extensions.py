@@ -13,8 +13,17 @@ from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups
 Extension = directory.Extension
 
 
-async def test_an_extension_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain) -> None:
-    made = Extension("101", name="Nguyễn Thị Ánh", enabled=False, recording=False, max_calls=3, ring_timeout_s=45)
+async def test_an_extension_comes_back_as_it_was_made(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    made = Extension(
+        "101",
+        name="Nguyễn Thị Ánh",
+        enabled=False,
+        recording=False,
+        max_calls=3,
+        ring_timeout_s=45,
+    )
     async with database.transaction() as tx:
         await extensions.insert(tx, domain.domain_uuid, made)
         await extensions.insert(tx, domain.domain_uuid, Extension("100"))
@@ -25,7 +34,9 @@ async def test_an_extension_comes_back_as_it_was_made(database: db.Database, dom
         assert await extensions.find(tx, domain.domain_uuid, "102") is None
 
 
-async def test_a_generated_password_is_long_and_new_each_time(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_generated_password_is_long_and_new_each_time(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         first = await extensions.insert(tx, domain.domain_uuid, Extension("101"))
         second = await extensions.insert(tx, domain.domain_uuid, Extension("102"))
@@ -36,23 +47,33 @@ async def test_a_generated_password_is_long_and_new_each_time(database: db.Datab
 
 
 async def provisioned(tx: db.Tx, domain: directory.Domain) -> list[extensions.Login]:
-    return [login for login in await extensions.list_for_provisioning(tx) if login.domain_uuid == domain.domain_uuid]
+    return [
+        login
+        for login in await extensions.list_for_provisioning(tx)
+        if login.domain_uuid == domain.domain_uuid
+    ]
 
 
 async def test_the_switch_gets_digests_by_extension_domain_and_password(
     database: db.Database, domain: directory.Domain
 ) -> None:
     async with database.transaction() as tx:
-        given = await extensions.insert(tx, domain.domain_uuid, Extension("101", name="Ánh"), "Secret-Word.1")
+        given = await extensions.insert(
+            tx, domain.domain_uuid, Extension("101", name="Ánh"), "Secret-Word.1"
+        )
         first = await provisioned(tx, domain)
         await extensions.set_password(tx, domain.domain_uuid, "101", "Secret-Word.2")
         second = await provisioned(tx, domain)
-        columns = str(await tx.fetch("SELECT * FROM extensions WHERE domain_uuid = $1", domain.domain_uuid))
+        columns = str(
+            await tx.fetch("SELECT * FROM extensions WHERE domain_uuid = $1", domain.domain_uuid)
+        )
 
     def login(password: str) -> extensions.Login:
         secret = f"101:{domain.name}:{password}".encode()
         md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
-        return extensions.Login(domain.domain_uuid, domain.name, "101", "Ánh", md5, hashlib.sha256(secret).hexdigest())
+        return extensions.Login(
+            domain.domain_uuid, domain.name, "101", "Ánh", md5, hashlib.sha256(secret).hexdigest()
+        )
 
     assert given == "Secret-Word.1"
     assert first == [login("Secret-Word.1")]
@@ -60,7 +81,9 @@ async def test_the_switch_gets_digests_by_extension_domain_and_password(
     assert "Secret" not in columns
 
 
-async def test_who_is_disabled_is_not_provisioned(database: db.Database, domain: directory.Domain) -> None:
+async def test_who_is_disabled_is_not_provisioned(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await extensions.insert(tx, domain.domain_uuid, Extension("101"))
         await extensions.insert(tx, domain.domain_uuid, Extension("102", enabled=False))
@@ -70,8 +93,12 @@ async def test_who_is_disabled_is_not_provisioned(database: db.Database, domain:
         assert await provisioned(tx, domain) == []
 
 
-async def test_an_update_changes_all_but_number_and_password(database: db.Database, domain: directory.Domain) -> None:
-    changed = Extension("101", name="Bình", enabled=True, recording=True, max_calls=9, ring_timeout_s=5)
+async def test_an_update_changes_all_but_number_and_password(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    changed = Extension(
+        "101", name="Bình", enabled=True, recording=True, max_calls=9, ring_timeout_s=5
+    )
     async with database.transaction() as tx:
         await extensions.insert(tx, domain.domain_uuid, Extension("101"), "Secret-Word.1")
         before = await provisioned(tx, domain)
@@ -104,7 +131,11 @@ async def test_an_update_changes_all_but_number_and_password(database: db.Databa
     ],
 )
 async def test_wrong_values_name_their_field(
-    database: db.Database, domain: directory.Domain, extension: Extension, password: str | None, field: str
+    database: db.Database,
+    domain: directory.Domain,
+    extension: Extension,
+    password: str | None,
+    field: str,
 ) -> None:
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
@@ -128,7 +159,9 @@ async def test_the_hotline_it_shows_is_one_of_its_domain(
             await extensions.update(tx, other.domain_uuid, Extension("101", hotline="0899888999"))
 
 
-async def test_a_number_is_taken_once_in_a_domain_whatever_by(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_number_is_taken_once_in_a_domain_whatever_by(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         other = await domains.insert(tx, "same-numbers.example.vn")
         await extensions.insert(tx, domain.domain_uuid, Extension("101"))
@@ -142,7 +175,9 @@ async def test_a_number_is_taken_once_in_a_domain_whatever_by(database: db.Datab
         assert refused.value.field == "number"
 
 
-async def test_a_deleted_extension_frees_its_number(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_deleted_extension_frees_its_number(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await extensions.insert(tx, domain.domain_uuid, Extension("101"))
         await extensions.delete(tx, domain.domain_uuid, "101")
@@ -161,20 +196,32 @@ async def test_an_extension_in_use_stays_and_tells_by_whom(
     async with database.transaction() as tx:
         for number in ("101", "102", "103"):
             await extensions.insert(tx, domain.domain_uuid, Extension(number))
-        await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("600", members=("101", "102")))
-        await queues.insert(tx, domain.domain_uuid, directory.Queue("700", agents=("102",), overflow="101"))
+        await ring_groups.insert(
+            tx, domain.domain_uuid, directory.RingGroup("600", members=("101", "102"))
+        )
+        await queues.insert(
+            tx, domain.domain_uuid, directory.Queue("700", agents=("102",), overflow="101")
+        )
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
-        await hotlines.insert(tx, domain.domain_uuid, "1900 1919", trunk.trunk_uuid, destination="101")
+        await hotlines.insert(
+            tx, domain.domain_uuid, "1900 1919", trunk.trunk_uuid, destination="101"
+        )
 
-    with pytest.raises(errors.Conflict, match="in use by hotline 19001919, queue 700, ring group 600"):
+    with pytest.raises(
+        errors.Conflict, match="in use by hotline 19001919, queue 700, ring group 600"
+    ):
         async with database.transaction() as tx:
             await extensions.delete(tx, domain.domain_uuid, "101")
     async with database.transaction() as tx:
         await extensions.delete(tx, domain.domain_uuid, "103")
-        assert [extension.extension for extension in await extensions.list(tx, domain.domain_uuid)] == ["101", "102"]
+        assert [
+            extension.extension for extension in await extensions.list(tx, domain.domain_uuid)
+        ] == ["101", "102"]
 
 
-async def test_another_domains_extension_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+async def test_another_domains_extension_is_not_found(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-extensions.example.vn")).domain_uuid
         await extensions.insert(tx, domain.domain_uuid, Extension("101"), "Secret-Word.1")

@@ -28,7 +28,13 @@ async def test_a_hotline_comes_back_as_it_was_made(
 ) -> None:
     async with database.transaction() as tx:
         made = await hotlines.insert(
-            tx, domain.domain_uuid, "(028) 7300-1234", trunk, name="Tổng đài", destination="600", is_default=True
+            tx,
+            domain.domain_uuid,
+            "(028) 7300-1234",
+            trunk,
+            name="Tổng đài",
+            destination="600",
+            is_default=True,
         )
         short = await hotlines.insert(tx, domain.domain_uuid, "1900 1919", trunk, enabled=False)
 
@@ -45,7 +51,9 @@ async def test_a_hotline_comes_back_as_it_was_made(
         assert await hotlines.list(tx, domain.domain_uuid) == [short, made]
 
 
-@pytest.mark.parametrize("written", ["02873001234", "+842873001234", "842873001234", "00842873001234"])
+@pytest.mark.parametrize(
+    "written", ["02873001234", "+842873001234", "842873001234", "00842873001234"]
+)
 async def test_it_is_found_however_it_is_written(
     database: db.Database, domain: directory.Domain, trunk: UUID, written: str
 ) -> None:
@@ -65,7 +73,12 @@ async def test_an_update_changes_all_but_the_number(
         await trunks.insert(tx, domain.domain_uuid, seal, second)
         made = await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk)
         changed = msgspec.structs.replace(
-            made, trunk_uuid=second.trunk_uuid, name="Mới", destination="101", is_default=True, enabled=False
+            made,
+            trunk_uuid=second.trunk_uuid,
+            name="Mới",
+            destination="101",
+            is_default=True,
+            enabled=False,
         )
         await hotlines.update(tx, domain.domain_uuid, changed)
 
@@ -79,10 +92,16 @@ async def test_a_new_default_takes_the_place_of_the_old(
         first = await hotlines.insert(tx, domain.domain_uuid, "19001001", trunk, is_default=True)
         second = await hotlines.insert(tx, domain.domain_uuid, "19001002", trunk, is_default=True)
         third = await hotlines.insert(tx, domain.domain_uuid, "19001003", trunk)
-        assert [h.number for h in await hotlines.list(tx, domain.domain_uuid) if h.is_default] == [second.number]
+        assert [h.number for h in await hotlines.list(tx, domain.domain_uuid) if h.is_default] == [
+            second.number
+        ]
 
-        await hotlines.update(tx, domain.domain_uuid, msgspec.structs.replace(third, is_default=True))
-        assert [h.number for h in await hotlines.list(tx, domain.domain_uuid) if h.is_default] == [third.number]
+        await hotlines.update(
+            tx, domain.domain_uuid, msgspec.structs.replace(third, is_default=True)
+        )
+        assert [h.number for h in await hotlines.list(tx, domain.domain_uuid) if h.is_default] == [
+            third.number
+        ]
         assert not (await hotlines.get(tx, domain.domain_uuid, first.number)).is_default
 
 
@@ -101,7 +120,11 @@ async def test_a_new_default_takes_the_place_of_the_old(
     ],
 )
 async def test_wrong_values_name_their_field(
-    database: db.Database, domain: directory.Domain, trunk: UUID, changes: dict[str, Any], field: str
+    database: db.Database,
+    domain: directory.Domain,
+    trunk: UUID,
+    changes: dict[str, Any],
+    field: str,
 ) -> None:
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
@@ -157,11 +180,15 @@ async def test_a_hotline_that_an_extension_shows_stays(
     async with database.transaction() as tx:
         await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk)
         await hotlines.insert(tx, domain.domain_uuid, "19001919", trunk)
-        await extensions.update(tx, domain.domain_uuid, directory.Extension("101", hotline="+842873001234"))
+        await extensions.update(
+            tx, domain.domain_uuid, directory.Extension("101", hotline="+842873001234")
+        )
 
     with pytest.raises(errors.Conflict, match="shown by extension 101"):
         async with database.transaction() as tx:
             await hotlines.delete(tx, domain.domain_uuid, "02873001234")
     async with database.transaction() as tx:
         await hotlines.delete(tx, domain.domain_uuid, "19001919")
-        assert [hotline.number for hotline in await hotlines.list(tx, domain.domain_uuid)] == ["02873001234"]
+        assert [hotline.number for hotline in await hotlines.list(tx, domain.domain_uuid)] == [
+            "02873001234"
+        ]

@@ -50,7 +50,9 @@ DOMAIN, GOES_ON = UUID(int=1), UUID(int=2)
 
 
 async def test_deliveries_and_their_attempts_are_carried_over_to_the_log(empty: str) -> None:
-    """As the release before had them: due, delivered at the second attempt, given up, and dropped without any."""
+    """As the release before had them: due, delivered at the second attempt, given up, and dropped
+    without any.
+    """
     tx = await db.connect(empty)
     for name in (await migrate.pending(empty))[:2]:
         await migrate._apply(tx, name)
@@ -90,9 +92,13 @@ async def test_deliveries_and_their_attempts_are_carried_over_to_the_log(empty: 
 
     await migrate.apply(empty)
 
-    due = await tx.fetch("SELECT seq, attempts, created_at = (SELECT min(created_at) FROM events) FROM deliveries")
+    due = await tx.fetch(
+        "SELECT seq, attempts, created_at = (SELECT min(created_at) FROM events) FROM deliveries"
+    )
     assert [tuple(row) for row in due] == [(1, 1, True)]
-    log = await tx.fetch("SELECT seq, attempt, status, state, error FROM attempts ORDER BY seq, attempt")
+    log = await tx.fetch(
+        "SELECT seq, attempt, status, state, error FROM attempts ORDER BY seq, attempt"
+    )
     assert [tuple(row) for row in log] == [
         (1, 1, 500, "due", ""),
         (2, 1, 503, "due", ""),

@@ -25,7 +25,9 @@ async def other(database: db.Database) -> directory.Domain:
 
 
 async def seqs(tx: db.Tx, domain: directory.Domain) -> dict[UUID, int]:
-    rows = await tx.fetch("SELECT event_uuid, seq FROM events WHERE domain_uuid = $1", domain.domain_uuid)
+    rows = await tx.fetch(
+        "SELECT event_uuid, seq FROM events WHERE domain_uuid = $1", domain.domain_uuid
+    )
     return {row["event_uuid"]: row["seq"] for row in rows}
 
 
@@ -67,7 +69,12 @@ async def test_a_repeat_publishes_nothing_and_burns_no_number(
     assert again == 1
     async with database.connection() as tx:
         assert await seqs(tx, domain) == {first.event_uuid: 1, second.event_uuid: 2}
-        assert await tx.fetchval("SELECT count(*) FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid) == 2
+        assert (
+            await tx.fetchval(
+                "SELECT count(*) FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid
+            )
+            == 2
+        )
 
 
 async def test_the_same_event_published_twice_at_the_same_time_is_one(
@@ -82,7 +89,9 @@ async def test_the_same_event_published_twice_at_the_same_time_is_one(
         assert await seqs(tx, domain) == {event.event_uuid: 1}
 
 
-async def test_what_is_rolled_back_was_never_published(database: db.Database, domain: directory.Domain) -> None:
+async def test_what_is_rolled_back_was_never_published(
+    database: db.Database, domain: directory.Domain
+) -> None:
     lost, kept = samples.event(domain), samples.event(domain)
     with pytest.raises(ZeroDivisionError):
         async with database.transaction() as tx:
@@ -98,7 +107,9 @@ async def test_what_is_rolled_back_was_never_published(database: db.Database, do
 async def test_publishers_at_the_same_time_leave_no_gap_and_no_deadlock(
     database: db.Database, domain: directory.Domain, other: directory.Domain
 ) -> None:
-    batches = [[samples.event(domain), samples.event(other)][:: 1 if n % 2 else -1] for n in range(20)]
+    batches = [
+        [samples.event(domain), samples.event(other)][:: 1 if n % 2 else -1] for n in range(20)
+    ]
 
     await asyncio.gather(*(publish(database, batch) for batch in batches))
 
@@ -110,17 +121,24 @@ async def test_publishers_at_the_same_time_leave_no_gap_and_no_deadlock(
 async def test_every_enabled_subscription_of_that_event_gets_a_delivery(
     database: db.Database, domain: directory.Domain, other: directory.Domain, seal: Seal
 ) -> None:
-    wanted = [await samples.subscribe(database, seal, domain, "hangup", f"http://crm{n}.example.vn/") for n in range(2)]
+    wanted = [
+        await samples.subscribe(database, seal, domain, "hangup", f"http://crm{n}.example.vn/")
+        for n in range(2)
+    ]
     await samples.subscribe(database, seal, domain, "cdr", "http://crm0.example.vn/")
     await samples.subscribe(database, seal, other, "hangup", "http://crm0.example.vn/")
     disabled = await samples.subscribe(database, seal, domain, "hangup", "http://crm3.example.vn/")
     async with database.connection() as tx:
-        await tx.execute("UPDATE subscriptions SET enabled = false WHERE subscription_uuid = $1", disabled)
+        await tx.execute(
+            "UPDATE subscriptions SET enabled = false WHERE subscription_uuid = $1", disabled
+        )
 
     await publish(database, [samples.event(domain, "hangup")])
 
     async with database.connection() as tx:
-        rows = await tx.fetch("SELECT subscription_uuid FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid)
+        rows = await tx.fetch(
+            "SELECT subscription_uuid FROM deliveries WHERE domain_uuid = $1", domain.domain_uuid
+        )
     assert sorted(row["subscription_uuid"] for row in rows) == sorted(wanted)
 
 
@@ -132,7 +150,12 @@ async def test_subscriptions_of_one_url_share_an_endpoint_in_their_domain_alone(
             await samples.subscribe(database, seal, tenant, name, "http://crm.example.vn/hook")
 
     await publish(
-        database, [samples.event(tenant, name) for tenant in (domain, other) for name in ("ringing", "hangup")]
+        database,
+        [
+            samples.event(tenant, name)
+            for tenant in (domain, other)
+            for name in ("ringing", "hangup")
+        ],
     )
 
     async with database.connection() as tx:
@@ -156,7 +179,9 @@ async def test_the_body_has_the_keys_of_the_reference_in_its_order_and_then_ours
     await publish(database, [event])
 
     async with database.connection() as tx:
-        body: str = await tx.fetchval("SELECT body FROM events WHERE event_uuid = $1", event.event_uuid)
+        body: str = await tx.fetchval(
+            "SELECT body FROM events WHERE event_uuid = $1", event.event_uuid
+        )
     assert list(msgspec.json.decode(body)) == [
         "call_id", "sip_call_id", "domain", "direction", "from_number", "to_number", "hotline", "state",
         "duration", "billsec", "recording_url", "conversation_id", "customer_id",
@@ -164,7 +189,9 @@ async def test_the_body_has_the_keys_of_the_reference_in_its_order_and_then_ours
     assert msgspec.json.decode(body, type=events.Body) == event.body
 
 
-async def test_nothing_to_publish_touches_nothing(database: db.Database, domain: directory.Domain) -> None:
+async def test_nothing_to_publish_touches_nothing(
+    database: db.Database, domain: directory.Domain
+) -> None:
     assert await publish(database, []) == 0
 
 
@@ -174,7 +201,9 @@ async def test_a_domain_that_is_gone_has_no_events(database: db.Database) -> Non
     assert await publish(database, [samples.event(gone)]) == 0
 
 
-async def test_publishing_sends_no_notification(database: db.Database, dsn: str, domain: directory.Domain) -> None:
+async def test_publishing_sends_no_notification(
+    database: db.Database, dsn: str, domain: directory.Domain
+) -> None:
     heard: list[str] = []
     tx = await db.connect(dsn)
     for channel in ("directory", "commands", "outcomes"):
@@ -187,8 +216,12 @@ async def test_publishing_sends_no_notification(database: db.Database, dsn: str,
     assert heard == []
 
 
-async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(tmp_path: Path, seal: Seal) -> None:
-    """Also the notice that a subscription was disabled; a reader would else be ahead of the log, or miss an event."""
+async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(
+    tmp_path: Path, seal: Seal
+) -> None:
+    """Also the notice that a subscription was disabled; a reader would else be ahead of the log,
+    or miss an event.
+    """
     at_leisure = {
         "wal_writer_delay": "10s",
         "wal_writer_flush_after": "1GB",

@@ -18,7 +18,9 @@ async def test_nothing(database: db.Database, domain: Domain) -> None:
         assert domain.name not in [each.domain for each in await owed.all(tx)]
 
 
-async def test_calls_that_go_on_and_calls_that_are_over(database: db.Database, domain: Domain) -> None:
+async def test_calls_that_go_on_and_calls_that_are_over(
+    database: db.Database, domain: Domain
+) -> None:
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     live, finishing = call(domain, hour_ago), call(domain, hour_ago, stage=Stage.ENDED)
     gone = call(domain)

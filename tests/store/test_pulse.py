@@ -56,7 +56,9 @@ async def beats(pulse: Pulse) -> bool:
     return not await is_silent(pulse)
 
 
-async def test_whatever_waits_for_a_database_that_hangs_is_given_up(pulse: Pulse, between: Proxy) -> None:
+async def test_whatever_waits_for_a_database_that_hangs_is_given_up(
+    pulse: Pulse, between: Proxy
+) -> None:
     waiting = [asyncio.create_task(waits(pulse)) for _ in range(3)]
     between.hang()
     ends = await asyncio.gather(*waiting, return_exceptions=True)
@@ -74,7 +76,9 @@ async def test_once_it_answers_again_it_is_asked_again(pulse: Pulse, between: Pr
         await until(lambda: beats(pulse))
 
 
-async def test_a_way_that_leads_nowhere_any_more_is_left_for_another(pulse: Pulse, between: Proxy) -> None:
+async def test_a_way_that_leads_nowhere_any_more_is_left_for_another(
+    pulse: Pulse, between: Proxy
+) -> None:
     """As after a fail-over: nothing ever comes on the old connection."""
     between.hang()
     await until(lambda: is_silent(pulse))

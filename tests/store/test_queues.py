@@ -18,7 +18,9 @@ async def agents(database: db.Database, domain: directory.Domain) -> None:
         await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("600"))
 
 
-async def test_a_queue_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_queue_comes_back_as_it_was_made(
+    database: db.Database, domain: directory.Domain
+) -> None:
     made = Queue("700", "Hỗ trợ", ("102", "101"), 10, 1, 20, 600, "600", "my-music")
     async with database.transaction() as tx:
         await queues.insert(tx, domain.domain_uuid, made)
@@ -30,7 +32,9 @@ async def test_a_queue_comes_back_as_it_was_made(database: db.Database, domain: 
         assert await queues.find(tx, domain.domain_uuid, "701") is None
 
 
-async def test_an_update_changes_all_but_the_number(database: db.Database, domain: directory.Domain) -> None:
+async def test_an_update_changes_all_but_the_number(
+    database: db.Database, domain: directory.Domain
+) -> None:
     changed = Queue("700", "Mới", ("101",), 3, 0, 0, 3, "102", "default")
     async with database.transaction() as tx:
         await queues.insert(tx, domain.domain_uuid, Queue("700", agents=("102",), overflow="600"))
@@ -74,7 +78,9 @@ async def test_a_number_is_taken_once(database: db.Database, domain: directory.D
         assert refused.value.field == "number"
 
 
-async def test_a_queue_is_deleted_unless_it_is_in_use(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_queue_is_deleted_unless_it_is_in_use(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await queues.insert(tx, domain.domain_uuid, Queue("700"))
         await queues.insert(tx, domain.domain_uuid, Queue("701", overflow="700"))
@@ -90,7 +96,9 @@ async def test_a_queue_is_deleted_unless_it_is_in_use(database: db.Database, dom
             await queues.delete(tx, domain.domain_uuid, "600")
 
 
-async def test_another_domains_queue_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+async def test_another_domains_queue_is_not_found(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-queues.example.vn")).domain_uuid
         await queues.insert(tx, domain.domain_uuid, Queue("700"))

@@ -22,7 +22,9 @@ async def members(database: db.Database, domain: directory.Domain) -> None:
         await queues.insert(tx, domain.domain_uuid, directory.Queue("700"))
 
 
-async def test_a_ring_group_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_ring_group_comes_back_as_it_was_made(
+    database: db.Database, domain: directory.Domain
+) -> None:
     made = RingGroup("600", "Kinh doanh", "sequential", ("103", "101"), 10, 40, "700")
     async with database.transaction() as tx:
         await ring_groups.insert(tx, domain.domain_uuid, made)
@@ -41,7 +43,9 @@ async def test_an_update_changes_all_but_the_number_and_the_turn(
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600", members=("101", "102")))
         await ring_groups.advance(tx, domain.domain_uuid, "600")
         await ring_groups.update(
-            tx, domain.domain_uuid, RingGroup("600", "Mới", "round_robin", ("102", "103"), 5, 6, "101", next_member=7)
+            tx,
+            domain.domain_uuid,
+            RingGroup("600", "Mới", "round_robin", ("102", "103"), 5, 6, "101", next_member=7),
         )
 
         assert await ring_groups.get(tx, domain.domain_uuid, "600") == RingGroup(
@@ -51,11 +55,14 @@ async def test_an_update_changes_all_but_the_number_and_the_turn(
 
 async def test_turns_go_round(database: db.Database, domain: directory.Domain) -> None:
     async with database.transaction() as tx:
-        await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600", members=("101", "102", "103")))
+        await ring_groups.insert(
+            tx, domain.domain_uuid, RingGroup("600", members=("101", "102", "103"))
+        )
         turns = [await ring_groups.advance(tx, domain.domain_uuid, "600") for _ in range(5)]
         assert turns == [0, 1, 2, 0, 1]
 
-        await ring_groups.update(tx, domain.domain_uuid, RingGroup("600", members=("101", "102")))  # it was 2's turn
+        # it was 2's turn
+        await ring_groups.update(tx, domain.domain_uuid, RingGroup("600", members=("101", "102")))
         turns = [await ring_groups.advance(tx, domain.domain_uuid, "600") for _ in range(3)]
         assert turns == [0, 1, 0]
 
@@ -65,9 +72,13 @@ async def test_turns_go_round(database: db.Database, domain: directory.Domain) -
             await ring_groups.advance(tx, domain.domain_uuid, "601")
 
 
-async def test_calls_at_the_same_time_get_different_turns(database: db.Database, domain: directory.Domain) -> None:
+async def test_calls_at_the_same_time_get_different_turns(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
-        await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600", members=("101", "102", "103")))
+        await ring_groups.insert(
+            tx, domain.domain_uuid, RingGroup("600", members=("101", "102", "103"))
+        )
 
     async def turn() -> int:
         async with database.transaction() as tx:
@@ -110,7 +121,9 @@ async def test_a_number_is_taken_once(database: db.Database, domain: directory.D
         assert refused.value.field == "number"
 
 
-async def test_a_deleted_ring_group_frees_its_number(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_deleted_ring_group_frees_its_number(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600"))
         await ring_groups.delete(tx, domain.domain_uuid, "600")
@@ -119,7 +132,9 @@ async def test_a_deleted_ring_group_frees_its_number(database: db.Database, doma
             await ring_groups.delete(tx, domain.domain_uuid, "101")
 
 
-async def test_a_ring_group_that_overflows_lead_to_stays(database: db.Database, domain: directory.Domain) -> None:
+async def test_a_ring_group_that_overflows_lead_to_stays(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600"))
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("601", overflow="600"))
@@ -146,7 +161,9 @@ async def test_a_member_cannot_be_deleted_while_it_is_being_added(
         await deleting
 
 
-async def test_another_domains_ring_group_is_not_found(database: db.Database, domain: directory.Domain) -> None:
+async def test_another_domains_ring_group_is_not_found(
+    database: db.Database, domain: directory.Domain
+) -> None:
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-groups.example.vn")).domain_uuid
         await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600"))

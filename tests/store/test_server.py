@@ -47,14 +47,24 @@ async def ask(dsn: str, sql: str) -> object:
         await connection.close()
 
 
-async def test_a_database_of_ours_that_keeps_what_it_confirmed(start: Start, tmp_path: Path) -> None:
+async def test_a_database_of_ours_that_keeps_what_it_confirmed(
+    start: Start, tmp_path: Path
+) -> None:
     running = await start(tmp_path / "pg")
     assert not running.adopted
     assert await ask(running.dsn, "SELECT current_database()") == "tongdai"
     assert not await ask(running.dsn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-    assert await ask(running.dsn, "SELECT current_setting('fsync') || current_setting('synchronous_commit')") == "onon"
+    assert (
+        await ask(
+            running.dsn, "SELECT current_setting('fsync') || current_setting('synchronous_commit')"
+        )
+        == "onon"
+    )
     assert await ask(running.dsn, "SELECT current_setting('listen_addresses')") == ""
-    assert await ask(running.dsn, "SELECT split_part(current_setting('server_version'), '.', 1)") == "18"
+    assert (
+        await ask(running.dsn, "SELECT split_part(current_setting('server_version'), '.', 1)")
+        == "18"
+    )
 
 
 async def test_data_survives_a_stop(start: Start, tmp_path: Path) -> None:
@@ -67,9 +77,13 @@ async def test_data_survives_a_stop(start: Start, tmp_path: Path) -> None:
     assert await ask(second.dsn, "SELECT text FROM kept") == "xin chào"
 
 
-async def test_it_outlives_a_killed_controller_and_is_taken_over(start: Start, tmp_path: Path) -> None:
+async def test_it_outlives_a_killed_controller_and_is_taken_over(
+    start: Start, tmp_path: Path
+) -> None:
     controller = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", STARTER, str(tmp_path / "pg")), stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        *(sys.executable, "-c", STARTER, str(tmp_path / "pg")),
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     assert controller.stdout is not None
     pid = int(await controller.stdout.readline())
@@ -89,7 +103,9 @@ async def test_data_survives_a_crash(start: Start, tmp_path: Path) -> None:
     assert await ask(second.dsn, "SELECT number FROM kept") == 7
 
 
-async def test_it_starts_though_its_old_process_id_is_anothers(start: Start, tmp_path: Path) -> None:
+async def test_it_starts_though_its_old_process_id_is_anothers(
+    start: Start, tmp_path: Path
+) -> None:
     first = await start(tmp_path / "pg")
     os.kill(first.pid, signal.SIGKILL)
     await first.wait()
@@ -132,10 +148,13 @@ async def test_folders_above_the_data_stay_as_they_are(start: Start, tmp_path: P
 
 
 def test_the_server_finds_its_files_in_a_private_folder(tmp_path: Path) -> None:
-    """As when everything lies below /root: only an ordinary user's own server would get there by itself."""
+    """As when everything lies below /root: only an ordinary user's own server would get there by
+    itself.
+    """
     (private := tmp_path / "private").mkdir(mode=0o700)
     shutil.copy(sys.executable, program := private / "program")
-    look = "import os, sys; sys.exit(not os.access(sys.argv[1], os.X_OK))"  # by real user, like PostgreSQL
+    # by real user, like PostgreSQL
+    look = "import os, sys; sys.exit(not os.access(sys.argv[1], os.X_OK))"
     command = [*server._as_owner(private, program), sys.executable, "-c", look, str(program)]
     assert subprocess.run(command, check=False).returncode == 0
 

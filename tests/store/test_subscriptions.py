@@ -17,35 +17,54 @@ async def subscribe(
 ) -> subscriptions.Subscription:
     async with database.connection() as tx:
         return await subscriptions.insert(
-            tx, domain.domain_uuid, seal, event_name="cdr", callback_url=URL, callback_apikey=apikey
+            tx,
+            domain.domain_uuid,
+            seal,
+            event_name="cdr",
+            callback_url=URL,
+            callback_apikey=apikey,
         )
 
 
-async def test_they_are_listed_as_they_were_made(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
-    made = [await subscribe(database, domain, seal), await subscribe(database, domain, seal, "Bearer abc==")]
+async def test_they_are_listed_as_they_were_made(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    made = [
+        await subscribe(database, domain, seal),
+        await subscribe(database, domain, seal, "Bearer abc=="),
+    ]
 
     async with database.connection() as tx:
         assert made == await subscriptions.list(tx, domain.domain_uuid, seal)
     assert [one.callback_url for one in made] == [URL, URL]
 
 
-async def test_each_has_a_secret_of_its_own(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_each_has_a_secret_of_its_own(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     keys = {(await subscribe(database, domain, seal)).secret for _ in range(3)}
 
     assert [len(base64.b64decode(key.removeprefix("whsec_"))) for key in keys] == [32, 32, 32]
 
 
-async def test_no_secret_can_be_read_in_the_table(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_no_secret_can_be_read_in_the_table(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     made = await subscribe(database, domain, seal, "Bearer top-secret")
     async with database.connection() as tx:
         row = await tx.fetchval(
-            "SELECT subscriptions::text FROM subscriptions WHERE domain_uuid = $1", domain.domain_uuid
+            "SELECT subscriptions::text FROM subscriptions WHERE domain_uuid = $1",
+            domain.domain_uuid,
         )
 
-    assert not any(text.encode().hex() in row or text in row for text in ("top-secret", made.secret))
+    assert not any(
+        text.encode().hex() in row or text in row for text in ("top-secret", made.secret)
+    )
 
 
-async def test_deleting_takes_ones_own_and_once(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_deleting_takes_ones_own_and_once(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     made = await subscribe(database, domain, seal)
     async with database.connection() as tx:
         with pytest.raises(errors.NotFound):

@@ -1,4 +1,6 @@
-"""The second wall between tenants, on PostgreSQL itself: what a connection of one domain can see and do."""
+"""The second wall between tenants, on PostgreSQL itself: what a connection of one domain can see
+and do.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -43,11 +45,15 @@ async def test_a_connection_shows_one_domain_whoever_had_it_before(
     database: db.Database, single: Tenants, domain: directory.Domain, neighbour: directory.Domain
 ) -> None:
     async with database.transaction() as tx:
-        await cdrs.insert_many(tx, [record(one.domain_uuid) for one in (domain, neighbour, neighbour)])
+        await cdrs.insert_many(
+            tx, [record(one.domain_uuid) for one in (domain, neighbour, neighbour)]
+        )
 
     for one, count in ((domain, 1), (neighbour, 2), (domain, 1)):
         async with single.connection(one.domain_uuid) as tx:
-            assert await tx.fetchval("SELECT array_agg(DISTINCT domain_uuid) FROM cdrs") == [one.domain_uuid]
+            assert await tx.fetchval("SELECT array_agg(DISTINCT domain_uuid) FROM cdrs") == [
+                one.domain_uuid
+            ]
             assert await tx.fetchval("SELECT count(*) FROM cdrs") == count
             assert await tx.fetchval("SELECT array_agg(name) FROM domains") == [one.name]
 
@@ -85,7 +91,9 @@ async def test_nothing_is_written_into_another_domain(
         )
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with tenants.transaction(domain.domain_uuid) as tx:
-            await subscriptions.insert(tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://b.vn/")
+            await subscriptions.insert(
+                tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://b.vn/"
+            )
     with pytest.raises(errors.NotFound):
         async with tenants.transaction(domain.domain_uuid) as tx:
             await subscriptions.delete(tx, neighbour.domain_uuid, made.subscription_uuid)
@@ -142,7 +150,10 @@ async def test_every_table_that_holds_domains_is_behind_the_wall(database: db.Da
         ("DROP POLICY tenant ON cdrs", "cdrs shows more than one domain"),
         ("CREATE POLICY more ON cdrs USING (true)", "cdrs shows more than one domain"),
         ("GRANT SELECT ON nodes TO tongdai_tenant", "tongdai_tenant reaches nodes"),
-        ("CREATE VIEW v AS SELECT * FROM cdrs; GRANT SELECT ON v TO tongdai_tenant", "tongdai_tenant reaches v"),
+        (
+            "CREATE VIEW v AS SELECT * FROM cdrs; GRANT SELECT ON v TO tongdai_tenant",
+            "tongdai_tenant reaches v",
+        ),
         (PARTITION, "tongdai_tenant reaches p1"),
     ],
 )
@@ -156,11 +167,17 @@ async def test_a_gap_is_found(database: db.Database, statement: str, gap: str) -
 
 @pytest.fixture
 async def fresh(tmp_path: Path) -> AsyncIterator[tuple[str, db.Tx]]:
-    """The DSN of a PostgreSQL of somebody else's, where the owner of our database may make no roles; its superuser."""
+    """The DSN of a PostgreSQL of somebody else's, where the owner of our database may make no
+    roles; its superuser.
+    """
     running = await server.start(tmp_path / "postgres", {"fsync": "off"})
-    login = msgspec.json.decode((tmp_path / "postgres" / "login.json").read_bytes(), type=server.Login)
+    login = msgspec.json.decode(
+        (tmp_path / "postgres" / "login.json").read_bytes(), type=server.Login
+    )
     host = parse_qs(urlsplit(running.dsn).query)["host"][0]
-    admin = await asyncpg.connect(host=host, user="postgres", password=login.superuser, database="tongdai")
+    admin = await asyncpg.connect(
+        host=host, user="postgres", password=login.superuser, database="tongdai"
+    )
     await admin.execute("DROP ROLE tongdai_tenant")
     yield running.dsn, admin
     await admin.close()
@@ -204,7 +221,9 @@ async def test_without_the_wall_nothing_opens(fresh: tuple[str, db.Tx]) -> None:
     await admin.execute("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY")
     with pytest.raises(errors.SetupError, match="cdrs has no row security"):
         await Tenants(dsn).open()
-    await admin.execute("ALTER TABLE cdrs ENABLE ROW LEVEL SECURITY; ALTER ROLE tongdai_tenant BYPASSRLS")
+    await admin.execute(
+        "ALTER TABLE cdrs ENABLE ROW LEVEL SECURITY; ALTER ROLE tongdai_tenant BYPASSRLS"
+    )
     with pytest.raises(errors.SetupError, match="passes through every policy"):
         await Tenants(dsn).open()
 

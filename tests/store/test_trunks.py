@@ -13,7 +13,9 @@ from tongdai.store import db, domains, hotlines, trunks
 BY_IP: dict[str, Any] = {"name": "carrier", "auth": "ip", "host": "203.0.113.7"}
 
 
-async def test_a_trunk_comes_back_as_it_was_made(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_a_trunk_comes_back_as_it_was_made(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     made = trunks.Trunk(
         name="Viettel Hà Nội",
         auth="registration",
@@ -34,13 +36,17 @@ async def test_a_trunk_comes_back_as_it_was_made(database: db.Database, domain: 
 
         assert made == await trunks.get(tx, domain.domain_uuid, made.trunk_uuid)
         assert made == await trunks.by_name(tx, domain.domain_uuid, "Viettel Hà Nội")
-        assert await trunks.list(tx, domain.domain_uuid) == sorted([made, plain], key=lambda trunk: trunk.name)
+        assert await trunks.list(tx, domain.domain_uuid) == sorted(
+            [made, plain], key=lambda trunk: trunk.name
+        )
 
 
 async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:
-    """What a carrier gave cannot be chosen; with a login, whoever knows the password calls from anywhere."""
+    """What a carrier gave cannot be chosen; with a login, whoever knows the password calls from
+    anywhere.
+    """
     given = trunks.Trunk(**BY_IP | {"auth": "digest", "username": "u1"})
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, given, "pw1")
@@ -54,7 +60,11 @@ async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
 
 
 async def links(tx: db.Tx, domain: directory.Domain, seal: Seal) -> list[trunks.Link]:
-    return [link for link in await trunks.list_for_provisioning(tx, seal) if link.domain_uuid == domain.domain_uuid]
+    return [
+        link
+        for link in await trunks.list_for_provisioning(tx, seal)
+        if link.domain_uuid == domain.domain_uuid
+    ]
 
 
 async def test_the_switch_gets_enabled_trunks_with_their_passwords(
@@ -65,8 +75,12 @@ async def test_the_switch_gets_enabled_trunks_with_their_passwords(
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, plain)
         await trunks.insert(tx, domain.domain_uuid, seal, secret, "carrier-pass")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "off", "enabled": False}))
-        sealed = await tx.fetchval("SELECT password_sealed FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid)
+        await trunks.insert(
+            tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "off", "enabled": False})
+        )
+        sealed = await tx.fetchval(
+            "SELECT password_sealed FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid
+        )
 
         assert b"carrier-pass" not in sealed
         assert await links(tx, domain, seal) == [
@@ -82,7 +96,12 @@ async def test_an_update_keeps_changes_or_removes_the_password(
 ) -> None:
     trunk = trunks.Trunk(name="secret", auth="digest", host="sip.carrier.vn", username="me")
     changed = msgspec.structs.replace(
-        trunk, name="renamed", host="10.1.2.3", addresses=("10.1.2.3",), number_format="plain", max_calls=1
+        trunk,
+        name="renamed",
+        host="10.1.2.3",
+        addresses=("10.1.2.3",),
+        number_format="plain",
+        max_calls=1,
     )
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, trunk, "carrier-pass")
@@ -95,14 +114,19 @@ async def test_an_update_keeps_changes_or_removes_the_password(
 
         with pytest.raises(errors.Invalid, match="needed for a trunk by digest"):
             await trunks.update(tx, domain.domain_uuid, seal, changed, "")
-        await trunks.update(tx, domain.domain_uuid, seal, msgspec.structs.replace(changed, auth="ip"), "")
+        await trunks.update(
+            tx, domain.domain_uuid, seal, msgspec.structs.replace(changed, auth="ip"), ""
+        )
         assert [link.password for link in await links(tx, domain, seal)] == [""]
 
 
 @pytest.mark.parametrize(
-    "host", ["sip.carrier.vn", "a_b.vn:5080", "10.0.0.1", "10.0.0.1:65535", "[2001:db8::1]", "[::1]:5060"]
+    "host",
+    ["sip.carrier.vn", "a_b.vn:5080", "10.0.0.1", "10.0.0.1:65535", "[2001:db8::1]", "[::1]:5060"],
 )
-async def test_hosts_that_can_be_called(database: db.Database, domain: directory.Domain, seal: Seal, host: str) -> None:
+async def test_hosts_that_can_be_called(
+    database: db.Database, domain: directory.Domain, seal: Seal, host: str
+) -> None:
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"host": host}))
         assert (await trunks.by_name(tx, domain.domain_uuid, "carrier")).host == host
@@ -157,17 +181,25 @@ async def test_hosts_that_can_be_called(database: db.Database, domain: directory
     ],
 )
 async def test_wrong_values_name_their_field(
-    database: db.Database, domain: directory.Domain, seal: Seal, changes: dict[str, Any], field: str
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    changes: dict[str, Any],
+    field: str,
 ) -> None:
     password = changes.pop("password", "")
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
-            await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | changes), password)
+            await trunks.insert(
+                tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | changes), password
+            )
 
     assert refused.value.field == field
 
 
-async def test_a_name_is_taken_once_in_a_domain(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_a_name_is_taken_once_in_a_domain(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP))
     with pytest.raises(errors.Conflict) as refused:
@@ -177,7 +209,9 @@ async def test_a_name_is_taken_once_in_a_domain(database: db.Database, domain: d
     assert refused.value.field == "name"
 
 
-async def test_a_trunk_in_use_stays(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_a_trunk_in_use_stays(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     trunk = trunks.Trunk(**BY_IP)
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, trunk)
@@ -195,7 +229,10 @@ async def test_a_trunk_in_use_stays(database: db.Database, domain: directory.Dom
 async def test_hotlines_use_their_domains_trunks_and_shared_ones(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:
-    shared, private = trunks.Trunk(**BY_IP | {"shared": True}), trunks.Trunk(**BY_IP | {"name": "private"})
+    shared, private = (
+        trunks.Trunk(**BY_IP | {"shared": True}),
+        trunks.Trunk(**BY_IP | {"name": "private"}),
+    )
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "borrows.example.vn")).domain_uuid
         await trunks.insert(tx, domain.domain_uuid, seal, shared)
@@ -218,7 +255,12 @@ async def test_a_shared_name_that_several_have_is_ambiguous(
     async with database.transaction() as tx:
         for number in (1, 2):
             lender = await domains.insert(tx, f"lender{number}.example.vn")
-            await trunks.insert(tx, lender.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "twin", "shared": True}))
+            await trunks.insert(
+                tx,
+                lender.domain_uuid,
+                seal,
+                trunks.Trunk(**BY_IP | {"name": "twin", "shared": True}),
+            )
 
         with pytest.raises(errors.Invalid, match="give the trunk's uuid"):
             await trunks.usable(tx, domain.domain_uuid, "twin")
@@ -235,11 +277,15 @@ async def test_a_trunk_that_others_use_stays_shared(
 
     with pytest.raises(errors.Conflict) as refused:
         async with database.transaction() as tx:
-            await trunks.update(tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, shared=False))
+            await trunks.update(
+                tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, shared=False)
+            )
     assert refused.value.field == "shared"
 
 
-async def test_another_domains_trunk_is_not_found(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_another_domains_trunk_is_not_found(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     trunk = trunks.Trunk(**BY_IP | {"shared": True})
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-trunks.example.vn")).domain_uuid

@@ -20,11 +20,15 @@ async def foo(database: db.Database, domain: directory.Domain, seal: Seal) -> us
         return await users.insert(tx, domain.domain_uuid, seal, "foo", "mật khẩu 123")
 
 
-async def disable(database: db.Database, domain: directory.Domain, foo: users.Account, what: str) -> None:
+async def disable(
+    database: db.Database, domain: directory.Domain, foo: users.Account, what: str
+) -> None:
     async with database.transaction() as tx:
         if what == "user":
             user = await users.get(tx, domain.domain_uuid, foo.username)
-            await users.update(tx, domain.domain_uuid, msgspec.structs.replace(user, enabled=False))
+            await users.update(
+                tx, domain.domain_uuid, msgspec.structs.replace(user, enabled=False)
+            )
         else:
             await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
 
@@ -81,7 +85,11 @@ async def test_an_unknown_user_costs_a_password_hash_too(
 
 
 async def test_no_connection_is_held_while_a_password_is_hashed(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal, monkeypatch: pytest.MonkeyPatch
+    database: db.Database,
+    domain: directory.Domain,
+    foo: users.Account,
+    seal: Seal,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Logins are many and slow, connections few: others are served meanwhile."""
     hashing, may_go_on = threading.Event(), threading.Event()
@@ -117,7 +125,9 @@ async def test_the_password_is_kept_as_argon2id_alone(
     assert foo.api_key.encode() not in row["api_key_sealed"]
 
 
-async def test_an_api_key_opens_the_account(database: db.Database, foo: users.Account, seal: Seal) -> None:
+async def test_an_api_key_opens_the_account(
+    database: db.Database, foo: users.Account, seal: Seal
+) -> None:
     assert str(UUID(foo.api_key)) == foo.api_key
     async with database.connection() as tx:
         assert foo == await users.by_api_key(tx, seal, foo.api_key)
@@ -133,7 +143,9 @@ async def test_a_rotated_api_key_takes_the_old_ones_place(
         new = await users.rotate_api_key(tx, domain.domain_uuid, seal, "foo")
     async with database.connection() as tx:
         assert new == await users.api_key(tx, domain.domain_uuid, seal, "foo")
-        assert msgspec.structs.replace(foo, api_key=new, api_key_version=2) == await users.by_api_key(tx, seal, new)
+        assert msgspec.structs.replace(
+            foo, api_key=new, api_key_version=2
+        ) == await users.by_api_key(tx, seal, new)
         with pytest.raises(errors.WrongCredentials):
             await users.by_api_key(tx, seal, foo.api_key)
         assert (await users.principal(tx, domain.domain_uuid, foo.user_uuid)).api_key_version == 2
@@ -181,13 +193,23 @@ async def test_a_user_is_listed_changed_and_deleted(
     database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
 ) -> None:
     async with database.transaction() as tx:
-        bar = await users.insert(tx, domain.domain_uuid, seal, "bar", "password of bar", level="user")
-        assert [user.username for user in await users.list(tx, domain.domain_uuid)] == ["bar", "foo"]
+        bar = await users.insert(
+            tx, domain.domain_uuid, seal, "bar", "password of bar", level="user"
+        )
+        assert [user.username for user in await users.list(tx, domain.domain_uuid)] == [
+            "bar",
+            "foo",
+        ]
 
         user = await users.get(tx, domain.domain_uuid, "bar")
         assert (user.user_uuid, user.level, user.enabled) == (bar.user_uuid, "user", True)
 
-        await users.update(tx, domain.domain_uuid, msgspec.structs.replace(user, level="admin"), "another password")
+        await users.update(
+            tx,
+            domain.domain_uuid,
+            msgspec.structs.replace(user, level="admin"),
+            "another password",
+        )
         assert (await users.get(tx, domain.domain_uuid, "bar")).level == "admin"
 
     assert await users.login(database, seal, "bar", domain.name, "another password")
@@ -222,7 +244,13 @@ async def test_a_name_is_taken_once_in_a_domain(
     ],
 )
 async def test_wrong_values_name_their_field(  # noqa: PLR0917 - fixtures, and the case
-    database: db.Database, domain: directory.Domain, seal: Seal, username: str, password: str, level: str, field: str
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    username: str,
+    password: str,
+    level: str,
+    field: str,
 ) -> None:
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:

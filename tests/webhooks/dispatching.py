@@ -56,7 +56,9 @@ async def tried(database: db.Database, *statuses: int) -> None:
 async def waits_s(database: db.Database) -> list[float]:
     """Seconds until each delivery is due, in the order of their events."""
     async with database.connection() as tx:
-        rows = await tx.fetch("SELECT extract(epoch FROM due_at - now()) AS s FROM deliveries ORDER BY seq")
+        rows = await tx.fetch(
+            "SELECT extract(epoch FROM due_at - now()) AS s FROM deliveries ORDER BY seq"
+        )
     return [float(row["s"]) for row in rows]
 
 

@@ -29,7 +29,9 @@ Script = Callable[[Received], Answer | Awaitable[Answer]]
 
 
 class Receiver:
-    """Answers as `answer` says and remembers what came: `requests` when they are complete, `busiest` at a time."""
+    """Answers as `answer` says and remembers what came: `requests` when they are complete,
+    `busiest` at a time.
+    """
 
     def __init__(self, answer: Script) -> None:
         self.answer = answer
@@ -60,7 +62,11 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(
-    answer: Script = lambda _: 200, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    answer: Script = lambda _: 200,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Receiver]:
     """A receiver that listens meanwhile."""
     receiver = Receiver(answer)
@@ -102,7 +108,9 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 @asynccontextmanager
-async def listening(behaviour: Behaviour = silence, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Socket]:
+async def listening(
+    behaviour: Behaviour = silence, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Socket]:
     """A raw listener that treats every connection alike."""
     found, tasks = Socket(), set[asyncio.Task[None]]()
 

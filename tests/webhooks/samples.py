@@ -17,7 +17,9 @@ async def domain(database: db.Database) -> directory.Domain:
         return await domains.insert(tx, f"{ids.new().hex}.example.vn")
 
 
-def event(domain: directory.Domain, name: events.EventName = "ringing", call_uuid: UUID | None = None) -> events.Event:
+def event(
+    domain: directory.Domain, name: events.EventName = "ringing", call_uuid: UUID | None = None
+) -> events.Event:
     """An event of a new call, or of the given one."""
     call_uuid = call_uuid or ids.new()
     body = events.Body(
@@ -38,7 +40,13 @@ def event(domain: directory.Domain, name: events.EventName = "ringing", call_uui
 
 
 async def subscribe(
-    database: db.Database, seal: Seal, domain: directory.Domain, event_name: str, url: str, *, apikey: str = ""
+    database: db.Database,
+    seal: Seal,
+    domain: directory.Domain,
+    event_name: str,
+    url: str,
+    *,
+    apikey: str = "",
 ) -> UUID:
     """A subscription's id; its secret is SECRET."""
     subscription_uuid = ids.new()
@@ -66,7 +74,9 @@ async def publish(database: db.Database, *published: events.Event) -> None:
 
 
 async def pass_time(database: db.Database, seconds: float) -> None:
-    """As if so many seconds had passed: everything the database has dated lies so much further back."""
+    """As if so many seconds had passed: everything the database has dated lies so much further
+    back.
+    """
     async with database.transaction() as tx:
         for table, column in (
             ("events", "created_at"),
@@ -77,18 +87,25 @@ async def pass_time(database: db.Database, seconds: float) -> None:
             ("attempts", "at"),
             ("subscriptions", "failing_since"),
         ):
-            await tx.execute(f"UPDATE {table} SET {column} = {column} - $1::interval", timedelta(seconds=seconds))  # noqa: S608
+            await tx.execute(
+                f"UPDATE {table} SET {column} = {column} - $1::interval",  # noqa: S608
+                timedelta(seconds=seconds),
+            )
 
 
 async def attempts(database: db.Database) -> list[tuple[int, int, str]]:
     """The log: (attempt, status, error) in the order in which it was written."""
     async with database.connection() as tx:
-        rows = await tx.fetch("SELECT attempt, status, error FROM attempts ORDER BY at, seq, attempt")
+        rows = await tx.fetch(
+            "SELECT attempt, status, error FROM attempts ORDER BY at, seq, attempt"
+        )
     return [(row["attempt"], row["status"], row["error"]) for row in rows]
 
 
 async def states(database: db.Database) -> list[str]:
-    """The deliveries' states, in the order of their events: those that are due, and how the others ended."""
+    """The deliveries' states, in the order of their events: those that are due, and how the others
+    ended.
+    """
     async with database.connection() as tx:
         rows = await tx.fetch(
             """

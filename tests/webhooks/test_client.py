@@ -41,7 +41,9 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def test_the_body_and_headers_arrive_as_they_are(client: Client, receiver: Receiver) -> None:
-    answer = await client.post(receiver.url + "?a=%2F&b=c", {"Authorization": "foo", "webhook-id": "1"}, BODY)
+    answer = await client.post(
+        receiver.url + "?a=%2F&b=c", {"Authorization": "foo", "webhook-id": "1"}, BODY
+    )
 
     [request] = receiver.requests
     assert (answer.status, answer.error, request.body) == (200, "", BODY)
@@ -88,7 +90,9 @@ async def test_proxies_of_the_environment_are_not_used(
 
 
 @pytest.mark.parametrize("apikey", ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a\x00b", "a\rb"])
-async def test_a_header_that_cannot_be_sent_sends_nothing(client: Client, receiver: Receiver, apikey: str) -> None:
+async def test_a_header_that_cannot_be_sent_sends_nothing(
+    client: Client, receiver: Receiver, apikey: str
+) -> None:
     answer = await client.post(receiver.url, {"Authorization": apikey}, BODY)
 
     assert (answer.status, answer.is_hopeless, receiver.requests) == (0, True, [])
@@ -121,8 +125,12 @@ async def test_redirects_are_not_followed(client: Client, receiver: Receiver, st
     assert (answer.status, target.connections) == (status, 0)
 
 
-@pytest.mark.parametrize(("header", "asked"), [("120", 120), ("0", 0), ("-5", None), ("soon", None), ("", None)])
-async def test_retry_after_in_seconds(client: Client, receiver: Receiver, header: str, asked: float | None) -> None:
+@pytest.mark.parametrize(
+    ("header", "asked"), [("120", 120), ("0", 0), ("-5", None), ("soon", None), ("", None)]
+)
+async def test_retry_after_in_seconds(
+    client: Client, receiver: Receiver, header: str, asked: float | None
+) -> None:
     receiver.answer = lambda _: web.Response(status=503, headers={"Retry-After": header})
 
     assert (await client.post(receiver.url, {}, BODY)).retry_after_s == asked
@@ -157,7 +165,9 @@ async def test_a_huge_body_is_not_read(client: Client) -> None:
     assert sent < 20_000_000  # what the buffers of both sides hold
 
 
-@pytest.mark.parametrize("endlessly", [b"x" * 65536, b"X-Another: header\r\n" * 4096], ids=["one", "many"])
+@pytest.mark.parametrize(
+    "endlessly", [b"x" * 65536, b"X-Another: header\r\n" * 4096], ids=["one", "many"]
+)
 async def test_endless_headers_are_not_read(client: Client, endlessly: bytes) -> None:
     sent = 0
 
@@ -219,7 +229,10 @@ async def test_no_whole_answer_in_time_is_a_timeout(line: bytes) -> None:
 
 
 async def test_a_handshake_that_hangs_is_no_connection() -> None:
-    async with listening() as receiver, Client(Guard(LOOPBACK), "1", Limits(connect_s=0.1, total_s=20)) as client:
+    async with (
+        listening() as receiver,
+        Client(Guard(LOOPBACK), "1", Limits(connect_s=0.1, total_s=20)) as client,
+    ):
         answer = await client.post(receiver.url.replace("http:", "https:"), {}, BODY)
 
     assert (answer.error, answer.is_timeout) == ("no connection", True)
@@ -242,7 +255,9 @@ async def test_what_is_no_http_is_no_answer(client: Client) -> None:
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Closes with RST."""
     await reader.readuntil(b"\r\n\r\n")
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0"
+    )
 
 
 async def test_a_connection_that_breaks_is_tried_once_more_at_once(client: Client) -> None:
@@ -313,7 +328,16 @@ async def test_the_connector_alone_keeps_forbidden_hosts_out(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254", "fd00::1", "64:ff9b::7f00:1"]
+    "address",
+    [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "fd00::1",
+        "64:ff9b::7f00:1",
+    ],
 )
 async def test_a_name_with_a_forbidden_address_is_not_connected(address: str) -> None:
     async with listening() as canary, Client(Guard(), "1", LIMITS, Names([address])) as client:
@@ -326,7 +350,9 @@ async def test_a_name_that_changes_its_address_is_judged_anew(receiver: Receiver
     """127.0.0.2 is the public side here, 127.0.0.1 the forbidden one: on the same port."""
     async with receiving(host="127.0.0.2", port=receiver.port) as public:
         public.answer = lambda _: web.Response(headers={"Connection": "close"})
-        async with Client(Guard(["127.0.0.2/32"]), "1", LIMITS, Names(["127.0.0.2"], ["127.0.0.1"])) as client:
+        async with Client(
+            Guard(["127.0.0.2/32"]), "1", LIMITS, Names(["127.0.0.2"], ["127.0.0.1"])
+        ) as client:
             first = await client.post(f"http://crm.example.vn:{receiver.port}/", {}, BODY)
             client._session.connector.clear_dns_cache()  # type: ignore[union-attr]
             second = await client.post(f"http://crm.example.vn:{receiver.port}/", {}, BODY)
@@ -335,8 +361,12 @@ async def test_a_name_that_changes_its_address_is_judged_anew(receiver: Receiver
     assert (public.connections, receiver.connections) == (1, 0)
 
 
-@pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["::1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])
-async def test_of_several_addresses_the_permitted_ones_are_used(receiver: Receiver, addresses: list[str]) -> None:
+@pytest.mark.parametrize(
+    "addresses", [["127.0.0.1", "127.0.0.2"], ["::1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]]
+)
+async def test_of_several_addresses_the_permitted_ones_are_used(
+    receiver: Receiver, addresses: list[str]
+) -> None:
     async with (
         receiving(host="127.0.0.2", port=receiver.port) as public,
         Client(Guard(["127.0.0.2/32"]), "1", LIMITS, Names(addresses)) as client,
@@ -356,10 +386,14 @@ async def test_refused_forbidden_and_unknown_look_alike(client: Client) -> None:
             await outside.post(f"http://crm.example.vn:{gone.port}/", {}, BODY),
         ]
 
-    assert {(answer.status, answer.error, answer.is_hopeless) for answer in answers} == {(0, "no connection", False)}
+    assert {(answer.status, answer.error, answer.is_hopeless) for answer in answers} == {
+        (0, "no connection", False)
+    }
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(client: Client, tmp_path: Path) -> None:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    client: Client, tmp_path: Path
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))
     async with receiving(tls=context) as receiver:
@@ -381,12 +415,19 @@ def self_signed(folder: Path) -> Path:
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     path = folder / "certificate.pem"
     path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path

@@ -11,7 +11,16 @@ from aiohttp import web
 
 from tests.until import until
 from tests.webhooks import samples
-from tests.webhooks.dispatching import HOUR, NAMES, NEVER_S, dispatching, in_turn, settled, tried, waits_s
+from tests.webhooks.dispatching import (
+    HOUR,
+    NAMES,
+    NEVER_S,
+    dispatching,
+    in_turn,
+    settled,
+    tried,
+    waits_s,
+)
 from tests.webhooks.receivers import Received, Receiver, listening, receiving
 from tongdai import ids
 from tongdai.pbx import directory, events
@@ -60,7 +69,12 @@ async def test_without_an_apikey_there_is_no_authorization(
 
 @pytest.mark.parametrize("is_named", [True, False])
 async def test_a_woken_dispatcher_does_not_wait_for_its_poll(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, *, is_named: bool
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    receiver: Receiver,
+    *,
+    is_named: bool,
 ) -> None:
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
@@ -140,8 +154,14 @@ async def test_it_is_sent_again_until_it_is_taken(
         await settled(database, "delivered")
 
     assert {request.body for request in receiver.requests} == {receiver.requests[0].body}
-    assert [request.headers["webhook-id"] for request in receiver.requests] == [str(event.event_uuid)] * 3
-    assert [request.headers["webhook-timestamp"] for request in receiver.requests] == ["1000", "2000", "3000"]
+    assert [request.headers["webhook-id"] for request in receiver.requests] == [
+        str(event.event_uuid)
+    ] * 3
+    assert [request.headers["webhook-timestamp"] for request in receiver.requests] == [
+        "1000",
+        "2000",
+        "3000",
+    ]
     assert await samples.attempts(database) == [(1, 500, ""), (2, 500, ""), (3, 200, "")]
 
 
@@ -191,7 +211,9 @@ async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
     receiver.answer = lambda request: 410 if request.path == "/hook/gone" else 200
     gone = await samples.subscribe(database, seal, domain, "ringing", receiver.url + "/gone")
     await samples.subscribe(database, seal, domain, "hangup", receiver.url)
-    await samples.publish(database, *[samples.event(domain, name) for name in ("ringing", "hangup", "ringing")])
+    await samples.publish(
+        database, *[samples.event(domain, name) for name in ("ringing", "hangup", "ringing")]
+    )
     async with dispatching(database, width=1):
         await settled(database, "failed", "delivered", "failed")
         await samples.publish(database, samples.event(domain, "ringing"))
@@ -216,8 +238,15 @@ async def test_others_are_told_that_a_subscription_was_disabled(
         await settled(database, "failed", "delivered")
 
     notice = msgspec.json.decode(receiver.requests[-1].body, type=events.EndpointDisabled)
-    assert (notice.event_domain_uuid, notice.event_name, notice.domain) == (gone, "ringing", domain.name)
-    assert (notice.callback_url, notice.disabled_reason) == (receiver.url + "/gone", "The endpoint answered 410 Gone.")
+    assert (notice.event_domain_uuid, notice.event_name, notice.domain) == (
+        gone,
+        "ringing",
+        domain.name,
+    )
+    assert (notice.callback_url, notice.disabled_reason) == (
+        receiver.url + "/gone",
+        "The endpoint answered 410 Gone.",
+    )
     async with database.connection() as tx:
         logged = await tx.fetch("SELECT seq, name FROM events ORDER BY seq")
     assert [tuple(row) for row in logged] == [(1, "ringing"), (2, "endpoint.disabled")]
@@ -245,24 +274,35 @@ async def test_120_hours_of_failures_end_a_subscription(
 async def test_an_apikey_that_no_header_holds_fails_alone_and_at_once(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, apikey: str
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url + "/bad", apikey=apikey)
+    await samples.subscribe(
+        database, seal, domain, "ringing", receiver.url + "/bad", apikey=apikey
+    )
     await samples.subscribe(database, seal, domain, "hangup", receiver.url)
     async with dispatching(database):
-        await samples.publish(database, samples.event(domain, "ringing"), samples.event(domain, "hangup"))
+        await samples.publish(
+            database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
+        )
         await settled(database, "failed", "delivered")
 
     [request] = receiver.requests
     assert "X-Evil" not in request.headers
-    assert any(error.startswith("callback_apikey cannot be used") for _, _, error in await samples.attempts(database))
+    assert any(
+        error.startswith("callback_apikey cannot be used")
+        for _, _, error in await samples.attempts(database)
+    )
 
 
 async def test_a_url_that_is_no_longer_allowed_fails_alone(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", "http://169.254.169.254/latest/meta-data/")
+    await samples.subscribe(
+        database, seal, domain, "ringing", "http://169.254.169.254/latest/meta-data/"
+    )
     await samples.subscribe(database, seal, domain, "hangup", receiver.url)
     async with dispatching(database):
-        await samples.publish(database, samples.event(domain, "ringing"), samples.event(domain, "hangup"))
+        await samples.publish(
+            database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
+        )
         await settled(database, "failed", "delivered")
 
 
@@ -272,7 +312,9 @@ async def test_secrets_of_another_master_key_fail_alone(
     await samples.subscribe(database, Seal(bytes(32)), domain, "ringing", receiver.url)
     await samples.subscribe(database, seal, domain, "hangup", receiver.url + "/other")
     async with dispatching(database):
-        await samples.publish(database, samples.event(domain, "ringing"), samples.event(domain, "hangup"))
+        await samples.publish(
+            database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
+        )
         await settled(database, "due", "delivered")
         await until(lambda: samples.attempts(database))
 
@@ -354,4 +396,6 @@ async def test_calls_at_the_same_time_keep_each_their_order(
 
     told = [(request.event.conversation_id, request.event.state) for request in receiver.requests]
     assert len(told) == 200
-    assert all([state for call, state in told if call == one_call] == [*NAMES] for one_call in calls)
+    assert all(
+        [state for call, state in told if call == one_call] == [*NAMES] for one_call in calls
+    )

@@ -46,7 +46,9 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
     receiver.answer = hang
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.webhooks.worker", database.dsn)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.webhooks.worker", database.dsn
+    )
     try:
         await until(lambda: receiver.requests, 30)  # one is on its way, two wait in its memory
     finally:
@@ -62,12 +64,19 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
 
     assert await samples.attempts(database) == [(1, 200, "")] * 3
     assert len(receiver.requests) == 4
-    assert len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 3
+    assert (
+        len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 3
+    )
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
 async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_back(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, *, is_cancelled: bool
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    receiver: Receiver,
+    *,
+    is_cancelled: bool,
 ) -> None:
     may_answer = asyncio.Event()
 
@@ -156,7 +165,11 @@ async def open_doors(dsn: str) -> None:
 
 
 async def test_a_claim_that_waited_too_long_is_given_back_unsent(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(deliver, "_SEND_WITHIN_S", -1.0)
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
@@ -231,7 +244,8 @@ async def test_an_endpoint_that_goes_on_failing_is_tried_now_and_then(
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(20)])
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
-        for tries in (4, 5, 6):  # three failures raise doubts; from then on one try each time it looks
+        # three failures raise doubts; from then on one try each time it looks
+        for tries in (4, 5, 6):
             dispatcher.wake()
             await tried(database, *[500] * tries)
 
@@ -289,14 +303,20 @@ async def test_attempts_and_what_is_owed_are_counted(
     names = ("delivered", "due", "failed")
     before = [metric("tongdai_delivery_attempts_total", state=name) for name in names]
     ages = metric("tongdai_delivery_age_seconds_count")
-    receiver.answer = lambda request: {"ringing": 200, "hangup": 500, "cdr": 410}.get(request.event.state, 200)
+    receiver.answer = lambda request: {"ringing": 200, "hangup": 500, "cdr": 410}.get(
+        request.event.state, 200
+    )
     for name in ("ringing", "hangup", "cdr"):
         await samples.subscribe(database, seal, domain, name, f"{receiver.url}/{name}")
-    await samples.publish(database, *[samples.event(domain, name) for name in ("ringing", "hangup", "cdr")])
+    await samples.publish(
+        database, *[samples.event(domain, name) for name in ("ringing", "hangup", "cdr")]
+    )
     async with dispatching(database):
         await settled(database, "delivered", "due", "failed")
         await until(lambda: len(receiver.requests) == 3)
 
-    assert [metric("tongdai_delivery_attempts_total", state=name) for name in names] == [n + 1 for n in before]
+    assert [metric("tongdai_delivery_attempts_total", state=name) for name in names] == [
+        n + 1 for n in before
+    ]
     assert metric("tongdai_delivery_age_seconds_count") == ages + 1
     assert metric("tongdai_deliveries_owed") == 3  # counted when it started

@@ -112,18 +112,24 @@ def test_good_urls_are_taken(url: str) -> None:
     assert Guard().acceptable(url).scheme in ("http", "https")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "crm.localhost", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "localhost", "crm.localhost", "[::ffff:127.0.0.1]"]
+)
 def test_loopback_is_reached_where_it_is_allowed(host: str) -> None:
     Guard(["127.0.0.0/8", "::1/128"]).acceptable(f"http://{host}:8080/hook")
 
 
-@pytest.mark.parametrize("host", ["10.1.2.3", "169.254.169.254", "2130706433", "127.1", "[fd00::1]", "0.1.2.3"])
+@pytest.mark.parametrize(
+    "host", ["10.1.2.3", "169.254.169.254", "2130706433", "127.1", "[fd00::1]", "0.1.2.3"]
+)
 def test_an_allowed_network_allows_no_other(host: str) -> None:
     with pytest.raises(errors.Invalid):
         Guard(["127.0.0.0/8", "::1/128", "10.9.0.0/16"]).acceptable(f"http://{host}:8080/hook")
 
 
-@pytest.mark.parametrize("apikey", ["foo", "Bearer eyJhbGciOiJSU0EtT0FFUC0yNTYi.Ab==", "~", "a" * 1024, "a b  c"])
+@pytest.mark.parametrize(
+    "apikey", ["foo", "Bearer eyJhbGciOiJSU0EtT0FFUC0yNTYi.Ab==", "~", "a" * 1024, "a b  c"]
+)
 def test_header_values_are_taken(apikey: str) -> None:
     guard.acceptable_apikey(apikey)
 

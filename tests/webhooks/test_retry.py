@@ -19,7 +19,9 @@ def waits(answer: Answer, chance: float = MIDDLE) -> list[float]:
 def test_ten_attempts_within_75_hours() -> None:
     failed = Answer(status=500)
 
-    assert [retry.judge(attempt, failed, MIDDLE).state for attempt in ATTEMPTS] == ["due"] * 9 + ["failed"]
+    assert [retry.judge(attempt, failed, MIDDLE).state for attempt in ATTEMPTS] == ["due"] * 9 + [
+        "failed"
+    ]
     assert waits(failed) == [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
     assert 75 * 3600 < sum(waits(failed)) < 76 * 3600
 
@@ -29,7 +31,9 @@ def test_2xx_is_delivered(status: int) -> None:
     assert retry.judge(10, Answer(status=status), MIDDLE) == Verdict("delivered")
 
 
-@pytest.mark.parametrize("status", [0, 199, 300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 422, 500, 503, 599])
+@pytest.mark.parametrize(
+    "status", [0, 199, 300, 301, 302, 304, 307, 308, 400, 401, 404, 409, 422, 500, 503, 599]
+)
 def test_nothing_else_is(status: int) -> None:
     assert retry.judge(1, Answer(status=status), MIDDLE) == Verdict("due", 5)
 
@@ -50,7 +54,13 @@ def test_jitter_is_a_fifth_either_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(status=429), Answer(status=502), Answer(status=504), Answer(error="no answer", is_timeout=True)]
+    "answer",
+    [
+        Answer(status=429),
+        Answer(status=502),
+        Answer(status=504),
+        Answer(error="no answer", is_timeout=True),
+    ],
 )
 @given(chance=st.floats(0, 1))
 def test_an_overloaded_endpoint_has_a_minute_at_least(answer: Answer, chance: float) -> None:
@@ -70,8 +80,12 @@ def test_an_overloaded_endpoint_has_a_minute_at_least(answer: Answer, chance: fl
         (503, 9, 1e9, 172800),
     ],
 )
-def test_retry_after_counts_up_to_twice_our_wait(status: int, attempt: int, asked: float, waits_s: float) -> None:
-    assert retry.judge(attempt, Answer(status=status, retry_after_s=asked), MIDDLE).delay_s == waits_s
+def test_retry_after_counts_up_to_twice_our_wait(
+    status: int, attempt: int, asked: float, waits_s: float
+) -> None:
+    assert (
+        retry.judge(attempt, Answer(status=status, retry_after_s=asked), MIDDLE).delay_s == waits_s
+    )
 
 
 answers = st.builds(
@@ -83,7 +97,13 @@ answers = st.builds(
 
 
 @given(attempt=st.integers(1, 9), answer=answers, chance=st.floats(0, 1))
-def test_no_wait_is_shorter_than_we_promise_nor_more_than_double(attempt: int, answer: Answer, chance: float) -> None:
+def test_no_wait_is_shorter_than_we_promise_nor_more_than_double(
+    attempt: int, answer: Answer, chance: float
+) -> None:
     wait = retry.judge(attempt, answer, chance).delay_s
 
-    assert 0.8 * retry.SCHEDULE_S[attempt - 1] <= wait <= 2 * max(retry.SCHEDULE_S[attempt - 1], retry.THROTTLED_S)
+    assert (
+        0.8 * retry.SCHEDULE_S[attempt - 1]
+        <= wait
+        <= 2 * max(retry.SCHEDULE_S[attempt - 1], retry.THROTTLED_S)
+    )

@@ -13,7 +13,9 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def test_the_vector_of_the_standard() -> None:
-    signature = sign.signature(sign.key(SECRET), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    signature = sign.signature(
+        sign.key(SECRET), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+    )
 
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
@@ -22,7 +24,9 @@ def test_headers_sign_id_timestamp_and_body() -> None:
     event, body = ids.new(), '{"from_number":"Tổng đài"}'.encode()
     headers = sign.headers(event, 1700000000, body, [sign.key(SECRET)])
     expected = hmac.new(
-        base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), f"{event}.1700000000.".encode() + body, hashlib.sha256
+        base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        f"{event}.1700000000.".encode() + body,
+        hashlib.sha256,
     )
 
     assert headers == {
@@ -35,7 +39,11 @@ def test_headers_sign_id_timestamp_and_body() -> None:
 def test_every_bit_of_id_timestamp_and_body_counts() -> None:
     key, body = sign.key(SECRET), b'{"a":1}'
     good = sign.signature(key, "id", 1700000000, body)
-    flipped = [body[:n] + bytes([body[n] ^ 1 << bit]) + body[n + 1 :] for n in range(len(body)) for bit in range(8)]
+    flipped = [
+        body[:n] + bytes([body[n] ^ 1 << bit]) + body[n + 1 :]
+        for n in range(len(body))
+        for bit in range(8)
+    ]
     others = [sign.signature(key, "id", 1700000000, changed) for changed in flipped]
 
     assert good not in [
@@ -51,7 +59,9 @@ def test_two_secrets_give_two_signatures_in_their_order() -> None:
 
     both = sign.headers(event, 1, b"{}", [new, old])["webhook-signature"]
 
-    assert both.split(" ") == [sign.headers(event, 1, b"{}", [key])["webhook-signature"] for key in (new, old)]
+    assert both.split(" ") == [
+        sign.headers(event, 1, b"{}", [key])["webhook-signature"] for key in (new, old)
+    ]
 
 
 @pytest.mark.parametrize(

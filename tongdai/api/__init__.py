@@ -1,4 +1,6 @@
-"""Is asked, in JSON: the HTTP API of the reference, one module a noun. It never speaks to the switch: see commands."""
+"""Is asked, in JSON: the HTTP API of the reference, one module a noun. It never speaks to the
+switch: see commands.
+"""
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
@@ -28,13 +30,34 @@ from tongdai.api.unreadable import Protocol
 
 __all__ = ["Deps", "Feeds", "Protocol", "Sandbox", "create"]
 
-_NOUNS = (auth, events, deliveries, feed, owed, cdrs, click2call, recordings, sandbox, health, pages)
-_HEADERS = ["Authorization", "Content-Type", "Accept-Language", "Idempotency-Key", "Range", "Last-Event-ID"]
+_NOUNS = (
+    auth,
+    events,
+    deliveries,
+    feed,
+    owed,
+    cdrs,
+    click2call,
+    recordings,
+    sandbox,
+    health,
+    pages,
+)
+_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Accept-Language",
+    "Idempotency-Key",
+    "Range",
+    "Last-Event-ID",
+]
 _EXPOSED = ["Retry-After", "WWW-Authenticate", "Content-Range"]
 
 
 def create(deps: Deps) -> Litestar:
-    """The application. Between its start-up and shutdown it hears of changes and outcomes from the database."""
+    """The application. Between its start-up and shutdown it hears of changes and outcomes from the
+    database.
+    """
     here = Context(deps)
     app = Litestar(
         [handler for noun in _NOUNS for handler in noun.HANDLERS],

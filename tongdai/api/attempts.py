@@ -22,7 +22,9 @@ class Attempts:
         now, times = time.monotonic(), self._times.get(key, ())
         recent = [at for at in times if at > now - self._window_s]
         if len(recent) >= self._limit:
-            raise errors.TooManyRequests(retry_after_s=math.ceil(recent[-self._limit] + self._window_s - now))
+            raise errors.TooManyRequests(
+                retry_after_s=math.ceil(recent[-self._limit] + self._window_s - now)
+            )
 
     def count(self, key: Hashable) -> None:
         """One more attempt of the key."""
@@ -37,4 +39,6 @@ class Attempts:
 
     def _forget_the_old(self) -> None:
         oldest = time.monotonic() - self._window_s
-        self._times = {key: times for key, times in self._times.items() if times and times[-1] > oldest}
+        self._times = {
+            key: times for key, times in self._times.items() if times and times[-1] > oldest
+        }

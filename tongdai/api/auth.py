@@ -15,7 +15,9 @@ from tongdai.store import users
 class Credentials(Struct, frozen=True):
     """A person's user name and password."""
 
-    username: Annotated[str, Meta(description="With the domain.", examples=["foo@test.tel4vn.com"])]
+    username: Annotated[
+        str, Meta(description="With the domain.", examples=["foo@test.tel4vn.com"])
+    ]
     password: Annotated[str, Meta(examples=["foo123"])]
 
 
@@ -23,7 +25,11 @@ class ApiKey(Struct, frozen=True):
     """What a program logs in with."""
 
     api_key: Annotated[
-        str, Meta(description="As the account shows it.", examples=["5b2c9f3e-6a51-4d27-9d0c-1f0c3a7e8b42"])
+        str,
+        Meta(
+            description="As the account shows it.",
+            examples=["5b2c9f3e-6a51-4d27-9d0c-1f0c3a7e8b42"],
+        ),
     ]
 
 
@@ -33,7 +39,9 @@ class Account(Struct, frozen=True):
     user_uuid: UUID
     domain_uuid: UUID
     username: Annotated[str, Meta(description="Without the domain.", examples=["foo"])]
-    api_key: Annotated[str, Meta(description="Gives tokens at `POST /v1/auth/token`. Keep it secret.")]
+    api_key: Annotated[
+        str, Meta(description="Gives tokens at `POST /v1/auth/token`. Keep it secret.")
+    ]
     user_enabled: Annotated[str, Meta(description="The text true or false.", examples=["true"])]
     level: Annotated[str, Meta(examples=["admin", "user"])]
 
@@ -45,7 +53,9 @@ class AccountFound(Struct, frozen=True):
 class Token(Struct, frozen=True):
     """Goes into the header `Authorization: Bearer {token}`."""
 
-    expired: Annotated[int, Meta(description="Unix time at which it expires.", examples=[1613636318])]
+    expired: Annotated[
+        int, Meta(description="Unix time at which it expires.", examples=[1613636318])
+    ]
     token: str
     user_id: UUID
     token_type: str = "Bearer"  # noqa: S105 the word of RFC 6750
@@ -68,8 +78,8 @@ _login: dict[str, Any] = operations.says(
 async def login(request: context.Ask) -> ASGIApp:
     """Log in.
 
-    The account of a user name and password. After five failures within a minute for one account from one address the
-    answer is 429, with `Retry-After`.
+    The account of a user name and password. After five failures within a minute for one account
+    from one address the answer is 429, with `Retry-After`.
     """
     here, given = context.of(request), await inputs.struct(request, Credentials)
     username, _, domain_name = given.username.strip().rpartition("@")
@@ -78,7 +88,9 @@ async def login(request: context.Ask) -> ASGIApp:
     here.wrong_logins.count(key)  # before it is tried: many at once are many
     try:
         async with here.login_slots, here.pulse.beating():
-            account = await users.login(here.deps.database, here.seal, username, domain_name, given.password)
+            account = await users.login(
+                here.deps.database, here.seal, username, domain_name, given.password
+            )
     except errors.Unavailable:
         here.wrong_logins.forgive(key)  # nobody looked
         raise
@@ -99,13 +111,18 @@ _token: dict[str, Any] = operations.says(
 async def token(request: context.Ask) -> ASGIApp:
     """Get an access token.
 
-    For the header `Authorization: Bearer {token}` of all other requests, until it expires or the API key is rotated.
+    For the header `Authorization: Bearer {token}` of all other requests, until it expires or the
+    API key is rotated.
     """
     here, given = context.of(request), await inputs.struct(request, ApiKey)
     async with here.pulse.beating(), here.deps.database.connection() as tx:
         account = await users.by_api_key(tx, here.seal, given.api_key.strip())
-    signed, expires = here.tokens.issue(account.domain_uuid, account.user_uuid, account.api_key_version)
-    return answers.json(TokenGranted(Token(expires, signed, account.user_uuid)), headers=answers.NO_STORE)
+    signed, expires = here.tokens.issue(
+        account.domain_uuid, account.user_uuid, account.api_key_version
+    )
+    return answers.json(
+        TokenGranted(Token(expires, signed, account.user_uuid)), headers=answers.NO_STORE
+    )
 
 
 def _account(account: users.Account) -> Account:

@@ -36,7 +36,12 @@ class ScrollPage(Struct, frozen=True):
 _P = operations.Parameter
 _list: dict[str, Any] = operations.says(
     tag="CDRs",
-    gives={200: ("A scroll, or a page (data, limit, page, total) where page or limit is given.", (Page, ScrollPage))},
+    gives={
+        200: (
+            "A scroll, or a page (data, limit, page, total) where page or limit is given.",
+            (Page, ScrollPage),
+        )
+    },
     parameters=(
         _P("start_date", "Calls that started at that local time or later.", "2021-02-18 17:20:58"),
         _P(
@@ -57,7 +62,10 @@ _list: dict[str, Any] = operations.says(
             str(_LIMIT),
             kind=Annotated[int, Meta(ge=1, le=_MAX_LIMIT)],
         ),
-        _P("scroll_id", "From the answer before; it holds the filters. Empty with limit: scroll so many at a time."),
+        _P(
+            "scroll_id",
+            "From the answer before; it holds the filters. Empty with limit: scroll so many at a time.",
+        ),
     ),
     fails=(errors.Invalid, errors.InvalidPhone),
     is_hot=True,
@@ -68,9 +76,10 @@ _list: dict[str, Any] = operations.says(
 async def list_cdrs(request: context.Ask) -> ASGIApp:
     """List call detail records, newest first.
 
-    Any filters together; the same one given again means any of its values. With `page` or `limit` the answer is a
-    page with an exact total. Otherwise it is a scroll: ask again with its `scroll_id` until that is empty. A scroll
-    neither skips nor repeats records while calls arrive, and may be gone on with at any time.
+    Any filters together; the same one given again means any of its values. With `page` or `limit`
+    the answer is a page with an exact total. Otherwise it is a scroll: ask again with its
+    `scroll_id` until that is empty. A scroll neither skips nor repeats records while calls arrive,
+    and may be gone on with at any time.
     """
     here, principal = context.of(request), await context.principal(request)
     fields = inputs.query(request.scope)
@@ -78,16 +87,27 @@ async def list_cdrs(request: context.Ask) -> ASGIApp:
         scroll = here.scrolls.read(principal.domain_uuid, text)
         limit = filters.number(fields, "limit", scroll.limit, _MAX_LIMIT)
         return await _scroll(here, principal, scroll.wanted, limit, scroll.after)
-    wanted, limit = filters.of(fields, principal), filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
+    wanted, limit = (
+        filters.of(fields, principal),
+        filters.number(fields, "limit", _LIMIT, _MAX_LIMIT),
+    )
     if _is_paged(fields):
-        return await _page(here, principal, wanted, limit, filters.number(fields, "page", 1, _MAX_PAGE))
+        return await _page(
+            here, principal, wanted, limit, filters.number(fields, "page", 1, _MAX_PAGE)
+        )
     return await _scroll(here, principal, wanted, limit, None)
 
 
 _one: dict[str, Any] = operations.says(
     tag="CDRs",
     gives={200: ("The record.", cdr_search.CallRecord)},
-    parameters=(_P("id", "The CDR's id, the call_id of any of its legs, or the SIP Call-ID of one.", place="path"),),
+    parameters=(
+        _P(
+            "id",
+            "The CDR's id, the call_id of any of its legs, or the SIP Call-ID of one.",
+            place="path",
+        ),
+    ),
     fails=(errors.NotFound,),
 )
 
@@ -96,8 +116,8 @@ _one: dict[str, Any] = operations.says(
 async def get_cdr(request: context.Ask) -> ASGIApp:
     """Get one call detail record.
 
-    By its id, the `call_id` of an event, or the SIP Call-ID that a phone knows; of several calls with one SIP Call-ID
-    the newest.
+    By its id, the `call_id` of an event, or the SIP Call-ID that a phone knows; of several calls
+    with one SIP Call-ID the newest.
     """
     here, principal = context.of(request), await context.principal(request)
     name = request.scope["path"].removeprefix("/v1/cdr/").removesuffix("/")
@@ -122,8 +142,14 @@ async def _page(
     view, offset = _view(here, principal), (page - 1) * limit
     async with here.tenants.connection(principal.domain_uuid) as tx:
         total = await cdr_search.total(tx, view, wanted)
-        found = await cdr_search.page(tx, view, wanted, limit=limit, offset=offset) if offset < total else b""
-    return answers.Answer(b'{"data":[%b],"limit":%d,"page":%d,"total":%d}' % (found, limit, page, total))
+        found = (
+            await cdr_search.page(tx, view, wanted, limit=limit, offset=offset)
+            if offset < total
+            else b""
+        )
+    return answers.Answer(
+        b'{"data":[%b],"limit":%d,"page":%d,"total":%d}' % (found, limit, page, total)
+    )
 
 
 async def _scroll(
@@ -134,9 +160,15 @@ async def _scroll(
     after: cdr_search.Position | None,
 ) -> ASGIApp:
     async with here.tenants.connection(principal.domain_uuid) as tx:
-        part = await cdr_search.scroll(tx, _view(here, principal), wanted, limit=limit, after=after)
-    place = part.after and here.scrolls.write(principal.domain_uuid, Scroll(wanted, limit, part.after))
-    return answers.Answer(b'{"data":[%b],"scroll_id":"%b"}' % (part.records, (place or "").encode()))
+        part = await cdr_search.scroll(
+            tx, _view(here, principal), wanted, limit=limit, after=after
+        )
+    place = part.after and here.scrolls.write(
+        principal.domain_uuid, Scroll(wanted, limit, part.after)
+    )
+    return answers.Answer(
+        b'{"data":[%b],"scroll_id":"%b"}' % (part.records, (place or "").encode())
+    )
 
 
 HANDLERS = [list_cdrs, get_cdr]

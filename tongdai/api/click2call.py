@@ -43,14 +43,31 @@ _says: dict[str, Any] = operations.says(
     parameters=(
         _P("ext", "The extension that calls.", "101", is_needed=True),
         _P("phone", "The number to be called.", "0899098899", is_needed=True),
-        _P("src_cid_name", "The name that the extension's phone shows. Default: Click2Call.", "Nguyen Van A"),
-        _P("src_cid_number", "The number that the extension's phone shows. Default: the extension's."),
+        _P(
+            "src_cid_name",
+            "The name that the extension's phone shows. Default: Click2Call.",
+            "Nguyen Van A",
+        ),
+        _P(
+            "src_cid_number",
+            "The number that the extension's phone shows. Default: the extension's.",
+        ),
         _P("dest_cid_name", "The name that goes to the customer."),
-        _P("dest_cid_number", "The number that goes to the customer: a hotline of the domain. Any other never leaves."),
+        _P(
+            "dest_cid_number",
+            "The number that goes to the customer: a hotline of the domain. Any other never leaves.",
+        ),
         _P("auto_answer", "The extension's phone answers by itself: 1, true or yes.", "false"),
-        _P("hotline", "By which hotline to call. Default: dest_cid_number, else the extension's, else the domain's."),
+        _P(
+            "hotline",
+            "By which hotline to call. Default: dest_cid_number, else the extension's, else the domain's.",
+        ),
         _P("customer_id", "Comes back in events and in the CDR."),
-        _P("wait", "answer: wait until the extension has answered, or has not.", choices=("answer",)),
+        _P(
+            "wait",
+            "answer: wait until the extension has answered, or has not.",
+            choices=("answer",),
+        ),
         _P(
             "Idempotency-Key",
             "The same key again calls only once, and answers the same.",
@@ -78,13 +95,19 @@ _says: dict[str, Any] = operations.says(
 )
 
 
-@route(["/v1/click2call", "/v1/click2call/async"], http_method=["GET", "POST"], status_code=200, opt=_says)
+@route(
+    ["/v1/click2call", "/v1/click2call/async"],
+    http_method=["GET", "POST"],
+    status_code=200,
+    opt=_says,
+)
 async def click2call(request: context.Ask) -> ASGIApp:
     """Call a number from an extension.
 
-    The extension's phone rings; when it answers, the number is called. The answer comes as soon as the phone has been
-    asked to ring, and says success of no call that was not placed. The same request again within three seconds, while
-    its call lives, is the same call. By POST the same parameters may come as JSON or as a form.
+    The extension's phone rings; when it answers, the number is called. The answer comes as soon as
+    the phone has been asked to ring, and says success of no call that was not placed. The same
+    request again within three seconds, while its call lives, is the same call. By POST the same
+    parameters may come as JSON or as a form.
     """
     principal, fields = await context.principal(request), await inputs.fields(request)
     command, key = command_of(fields), _idempotency_key(request)
@@ -96,7 +119,9 @@ async def click2call(request: context.Ask) -> ASGIApp:
 
 
 def command_of(fields: Fields) -> words.ClickToCall:
-    """What the parameters ask for, safe to be put into SIP. Raises errors.Invalid naming the one that is wrong."""
+    """What the parameters ask for, safe to be put into SIP. Raises errors.Invalid naming the one
+    that is wrong.
+    """
     return words.ClickToCall(
         ext=numbers.extension(fields.needed("ext")),
         phone=numbers.phone(fields.needed("phone")),
@@ -114,9 +139,12 @@ def command_of(fields: Fields) -> words.ClickToCall:
 async def _asked(
     here: context.Context, domain_uuid: UUID, command: words.ClickToCall, key: str | None
 ) -> words.Outcome:
-    """What the engine made of it. Raises errors.SwitchDown when nobody took it, and then nobody will."""
+    """What the engine made of it. Raises errors.SwitchDown when nobody took it, and then nobody
+    will.
+    """
     desk = here.deps.desk
-    if desk and desk.is_open and key is None:  # nothing to be remembered: half the time without the database
+    # nothing to be remembered: half the time without the database
+    if desk and desk.is_open and key is None:
         return await desk.outcome(domain_uuid, command)
     async with here.tenants.connection(domain_uuid) as tx:
         asked = await commands.ask(tx, domain_uuid, command, key)
@@ -126,7 +154,9 @@ async def _asked(
         is_withdrawn = await commands.withdraw(tx, domain_uuid, asked)
     if is_withdrawn:
         raise errors.SwitchDown
-    outcome = await here.outcomes.wait(domain_uuid, asked, _PICK_UP_S if command.wait_answer else _TAKEN_S)
+    outcome = await here.outcomes.wait(
+        domain_uuid, asked, _PICK_UP_S if command.wait_answer else _TAKEN_S
+    )
     if outcome is None:
         raise errors.SwitchDown
     return outcome
@@ -142,7 +172,9 @@ def _refusal(request: context.Ask, outcome: words.Outcome) -> ASGIApp:
 def _idempotency_key(request: context.Ask) -> str | None:
     key = inputs.header(request.scope, b"idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
-        raise errors.Invalid("1 to 255 visible ASCII characters are needed", field="Idempotency-Key")
+        raise errors.Invalid(
+            "1 to 255 visible ASCII characters are needed", field="Idempotency-Key"
+        )
     return key
 
 

@@ -22,7 +22,8 @@ from tongdai.store.tenants import Tenants
 
 Ask: TypeAlias = Request[Any, Any, Any]
 
-_LOGINS_AT_ONCE = 2  # argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
+# argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
+_LOGINS_AT_ONCE = 2
 _PROBES = ("/healthz", "/readyz", "/metrics")
 
 
@@ -30,9 +31,11 @@ class Sandbox(Protocol):
     """The simulated carrier, as far as the API may ask of it."""
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
-        """A customer, by behaviour (answers, hangs_up, ...) or by number, calls the hotline; the customer's number.
+        """A customer, by behaviour (answers, hangs_up, ...) or by number, calls the hotline; the
+        customer's number.
 
-        Once answered it hangs up after `talk_s` seconds. Raises errors.Invalid naming `customer`, errors.Unavailable.
+        Once answered it hangs up after `talk_s` seconds. Raises errors.Invalid naming `customer`,
+        errors.Unavailable.
         """
 
 
@@ -44,14 +47,20 @@ class Desk(Protocol):
         """Whether commands are carried out now."""
 
     async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
-        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not."""
+        """What came of a command, carried out now; with `wait_answer`, when the extension has
+        answered or has not.
+        """
 
 
 class Trial(Protocol):
     """Sends to a subscription's URL at once."""
 
-    async def send(self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes) -> deliveries.Attempt:
-        """How the POST went. Raises errors.Invalid when the subscription's own values cannot be sent."""
+    async def send(
+        self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
+    ) -> deliveries.Attempt:
+        """How the POST went. Raises errors.Invalid when the subscription's own values cannot be
+        sent.
+        """
 
 
 def _nobody(_domains: Collection[UUID]) -> None:
@@ -59,9 +68,12 @@ def _nobody(_domains: Collection[UUID]) -> None:
 
 
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL not to be called."""
+    """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL
+    not to be called.
+    """
 
-    database: db.Database  # for what is asked before the domain is known, while the pulse beats; the rest: `tenants`
+    # for what is asked before the domain is known, while the pulse beats; the rest: `tenants`
+    database: db.Database
     tenants: Tenants
     seal: Seal
     base_url: str  # how clients reach us, without a trailing slash
@@ -72,12 +84,14 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ("*",)
     domain_rate: int = 0  # requests a second that a domain may make; 0: any number
     address_rate: int = 0  # and a client address
-    checks: Mapping[str, Callable[[], Awaitable[object]]] = {}  # of readiness: each raises what is missing
+    # of readiness: each raises what is missing
+    checks: Mapping[str, Callable[[], Awaitable[object]]] = {}
     sandbox: Sandbox | None = None
     desk: Desk | None = None
     trial: Trial | None = None
     feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
-    published: Callable[[Collection[UUID]], None] = _nobody  # told after each commit of events of these domains
+    # told after each commit of events of these domains
+    published: Callable[[Collection[UUID]], None] = _nobody
 
 
 class Context:
@@ -93,7 +107,10 @@ class Context:
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
-        self.by_domain, self.by_address = limits.Limit(deps.domain_rate), limits.Limit(deps.address_rate)
+        self.by_domain, self.by_address = (
+            limits.Limit(deps.domain_rate),
+            limits.Limit(deps.address_rate),
+        )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
         self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
@@ -118,7 +135,9 @@ def of(request: Ask) -> Context:
 
 
 async def admit(request: Ask) -> None:
-    """To be called for every request, before anything else. Raises errors.TooManyRequests for its address."""
+    """To be called for every request, before anything else. Raises errors.TooManyRequests for its
+    address.
+    """
     if request.scope["path"] not in _PROBES:
         of(request).by_address.take(address(request))
 

@@ -31,12 +31,16 @@ class Delivery(Struct, frozen=True):
     created_at: Annotated[datetime, Meta(description="When the event was published.")]
     state: Annotated[
         deliveries.State,
-        Meta(description="due: it will be sent. failed: it was given up. Else it was answered with 2xx."),
+        Meta(
+            description="due: it will be sent. failed: it was given up. Else it was answered with 2xx."
+        ),
     ]
     next_attempt_at: Annotated[datetime | None, Meta(description="Of those that are due.")]
     attempts: int
     last_attempt_at: datetime | None
-    last_status: Annotated[int | None, Meta(description="HTTP status of the last attempt; 0: no answer.")]
+    last_status: Annotated[
+        int | None, Meta(description="HTTP status of the last attempt; 0: no answer.")
+    ]
     last_latency_ms: int | None
     last_error: str | None
 
@@ -45,7 +49,9 @@ class Deliveries(Struct, frozen=True):
     """Some deliveries, newest event first."""
 
     data: list[Delivery]
-    next: Annotated[int | None, Meta(description="The `before` of the next page; null: this is the last.")]
+    next: Annotated[
+        int | None, Meta(description="The `before` of the next page; null: this is the last.")
+    ]
 
 
 class Attempt(Struct, frozen=True):
@@ -54,8 +60,12 @@ class Attempt(Struct, frozen=True):
     at: Annotated[datetime, Meta(description="UTC.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[503])]
     latency_ms: int
-    error: Annotated[str, Meta(description="What kept it from an answer.", examples=["no answer in time"])]
-    url: Annotated[str | None, Meta(description="Where it went, if not to the subscription's URL.")]
+    error: Annotated[
+        str, Meta(description="What kept it from an answer.", examples=["no answer in time"])
+    ]
+    url: Annotated[
+        str | None, Meta(description="Where it went, if not to the subscription's URL.")
+    ]
 
 
 class DeliveryDetail(Struct, frozen=True):
@@ -69,7 +79,9 @@ class DeliveryDetail(Struct, frozen=True):
 class Resend(Struct, frozen=True):
     """Which deliveries: one, or those of a state and a time."""
 
-    webhook_id: Annotated[UUID | None, Meta(description="That event alone, whatever became of it.")] = None
+    webhook_id: Annotated[
+        UUID | None, Meta(description="That event alone, whatever became of it.")
+    ] = None
     state: Annotated[
         delivery_log.Choice | None,
         Meta(
@@ -79,17 +91,26 @@ class Resend(Struct, frozen=True):
     ] = None
     since: Annotated[
         str | None,
-        Meta(description="Events from then on, local or with offset.", examples=["2026-11-20 08:00:00"]),
+        Meta(
+            description="Events from then on, local or with offset.",
+            examples=["2026-11-20 08:00:00"],
+        ),
     ] = None
-    until: Annotated[str | None, Meta(description="And before then.", examples=["2026-11-21 08:00:00"])] = None
-    url: Annotated[str | None, Meta(description="Send there instead, held to the rules of callback_url.")] = None
+    until: Annotated[
+        str | None, Meta(description="And before then.", examples=["2026-11-21 08:00:00"])
+    ] = None
+    url: Annotated[
+        str | None, Meta(description="Send there instead, held to the rules of callback_url.")
+    ] = None
 
 
 class Resent(Struct, frozen=True):
     resent: Annotated[int, Meta(description="How many deliveries are due now.", examples=[1000])]
     next: Annotated[
         datetime | None,
-        Meta(description=f"Where there were more than {delivery_log.MOST}: the `since` to go on with."),
+        Meta(
+            description=f"Where there were more than {delivery_log.MOST}: the `since` to go on with."
+        ),
     ]
 
 
@@ -99,7 +120,9 @@ class Tested(Struct, frozen=True):
     taken: Annotated[bool, Meta(description="Whether it was a 2xx.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[204])]
     latency_ms: int
-    error: Annotated[str, Meta(description="What kept it from an answer.", examples=["no connection"])]
+    error: Annotated[
+        str, Meta(description="What kept it from an answer.", examples=["no connection"])
+    ]
     webhook_id: UUID
     body: Annotated[msgspec.Raw, Meta(description="What was sent.")]
 
@@ -111,7 +134,11 @@ _list: dict[str, Any] = operations.says(
     parameters=(
         ID,
         _P("state", "Only those.", choices=_STATES),
-        _P("since", "Of events published from then on, local or with offset.", "2026-11-20 08:00:00"),
+        _P(
+            "since",
+            "Of events published from then on, local or with offset.",
+            "2026-11-20 08:00:00",
+        ),
         _P("until", "And before then.", "2026-11-21 08:00:00"),
         _P("limit", f"Deliveries at a time, at most {_MAX_LIMIT}.", str(_LIMIT), kind=int),
         _P("before", "The `next` of the page before.", "41", kind=int),
@@ -158,8 +185,13 @@ async def get_delivery(request: context.Ask) -> ASGIApp:
         raise errors.NotFound from reason
     async with here.tenants.connection(principal.domain_uuid) as tx:
         found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
-        entry, body, attempts = await delivery_log.get(tx, principal.domain_uuid, found.subscription_uuid, event_uuid)
-    made = [Attempt(one.at, one.status, one.latency_ms, one.error, one.callback_url) for one in attempts]
+        entry, body, attempts = await delivery_log.get(
+            tx, principal.domain_uuid, found.subscription_uuid, event_uuid
+        )
+    made = [
+        Attempt(one.at, one.status, one.latency_ms, one.error, one.callback_url)
+        for one in attempts
+    ]
     return answers.json(DeliveryDetail(_told(entry), made, msgspec.Raw(body.encode())))
 
 
@@ -176,9 +208,10 @@ _resend: dict[str, Any] = operations.says(
 async def resend(request: context.Ask) -> ASGIApp:
     """Send events to a subscription again.
 
-    One, all that failed, or those of a time. Body and `webhook-id` stay; the attempts begin anew and are in the log.
-    With `url` they go there instead, signed by the same secret; how that goes says nothing about the subscription. A
-    disabled subscription is to be enabled first. What waits for its next attempt is left to it, unless it is named.
+    One, all that failed, or those of a time. Body and `webhook-id` stay; the attempts begin anew
+    and are in the log. With `url` they go there instead, signed by the same secret; how that goes
+    says nothing about the subscription. A disabled subscription is to be enabled first. What waits
+    for its next attempt is left to it, unless it is named.
     """
     here, principal = context.of(request), await context.principal(request)
     given, subscription_uuid = await inputs.struct(request, Resend), named(request)
@@ -189,7 +222,9 @@ async def resend(request: context.Ask) -> ASGIApp:
         if selection:
             done = await delivery_log.resend(tx, domain_uuid, subscription_uuid, selection, url)
         else:
-            done = await delivery_log.resend_one(tx, domain_uuid, subscription_uuid, given.webhook_id or ids.new(), url)
+            done = await delivery_log.resend_one(
+                tx, domain_uuid, subscription_uuid, given.webhook_id or ids.new(), url
+            )
     here.deps.published([domain_uuid])
     return answers.json(Resent(done.count, done.next))
 
@@ -206,7 +241,8 @@ _test: dict[str, Any] = operations.says(
 async def test_event(request: context.Ask) -> ASGIApp:
     """Send a sample event to a subscription now.
 
-    Once, signed as always, to no other subscription, and not in the log. Its `customer_id` is `test`.
+    Once, signed as always, to no other subscription, and not in the log. Its `customer_id` is
+    `test`.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.connection(principal.domain_uuid) as tx:
@@ -217,7 +253,11 @@ async def test_event(request: context.Ask) -> ASGIApp:
     body = outbox.encoded(event)
     made = await here.deps.trial.send(found, event.event_uuid, body)
     is_taken = 200 <= made.status < 300
-    return answers.json(Tested(is_taken, made.status, made.latency_ms, made.error, event.event_uuid, msgspec.Raw(body)))
+    return answers.json(
+        Tested(
+            is_taken, made.status, made.latency_ms, made.error, event.event_uuid, msgspec.Raw(body)
+        )
+    )
 
 
 def _sample(one: subscriptions.Subscription, domain_name: str) -> events.Event | events.Notice:
@@ -226,7 +266,13 @@ def _sample(one: subscriptions.Subscription, domain_name: str) -> events.Event |
         if name == one.event_name:
             return samples.sample(one.domain_uuid, domain_name, name, ids.new())
     if one.event_name == events.DISABLED:
-        return samples.notice(one.domain_uuid, domain_name, one.subscription_uuid, one.callback_url, datetime.now(UTC))
+        return samples.notice(
+            one.domain_uuid,
+            domain_name,
+            one.subscription_uuid,
+            one.callback_url,
+            datetime.now(UTC),
+        )
     raise errors.Invalid(f"there is no event {one.event_name!r}", field="event")
 
 
@@ -244,7 +290,9 @@ def _url(here: context.Context, given: str | None) -> str | None:
 def _selection(given: Resend, principal: Principal) -> delivery_log.Selection:
     if not (given.state or given.since):
         raise errors.Invalid("webhook_id, state or since is needed", field="state")
-    states: tuple[delivery_log.Choice, ...] = (given.state,) if given.state else get_args(delivery_log.Choice)
+    states: tuple[delivery_log.Choice, ...] = (
+        (given.state,) if given.state else get_args(delivery_log.Choice)
+    )
     return delivery_log.Selection(
         states=states,
         since=_bound(given.since, principal, "since") or delivery_log.FIRST,

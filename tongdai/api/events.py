@@ -26,13 +26,22 @@ class NewSubscription(Struct, frozen=True):
     """An event, and where to post it."""
 
     callback_url: Annotated[
-        str, Meta(description="Gets a POST with the event's JSON.", examples=["https://webhook.demo/"])
+        str,
+        Meta(description="Gets a POST with the event's JSON.", examples=["https://webhook.demo/"]),
     ]
     event: Annotated[
-        str, Meta(description=f"One of {', '.join(events.ALL)}. Others never happen.", examples=["hangup"])
+        str,
+        Meta(
+            description=f"One of {', '.join(events.ALL)}. Others never happen.",
+            examples=["hangup"],
+        ),
     ]
     callback_apikey: Annotated[
-        str | None, Meta(description="Sent as it is in the `Authorization` header of each POST.", examples=["foo"])
+        str | None,
+        Meta(
+            description="Sent as it is in the `Authorization` header of each POST.",
+            examples=["foo"],
+        ),
     ] = None
 
 
@@ -49,13 +58,18 @@ class Subscription(Struct, frozen=True):
     event: Annotated[str, Meta(description="The same as event_name.")]
     enabled: Annotated[bool, Meta(description="false after the URL failed for too long.")]
     disabled_reason: str
-    failing_since: Annotated[datetime | None, Meta(description="Nothing but failures since then, UTC.")]
+    failing_since: Annotated[
+        datetime | None, Meta(description="Nothing but failures since then, UTC.")
+    ]
     previous_secret_until: Annotated[
-        datetime | None, Meta(description="Until then deliveries are signed by the secret before, too, UTC.")
+        datetime | None,
+        Meta(description="Until then deliveries are signed by the secret before, too, UTC."),
     ]
     secret: Annotated[
         str | UnsetType,
-        Meta(description="Signs deliveries (Standard Webhooks): whsec_ and base64. Shown only when it is made."),
+        Meta(
+            description="Signs deliveries (Standard Webhooks): whsec_ and base64. Shown only when it is made."
+        ),
     ] = UNSET
 
 
@@ -67,14 +81,18 @@ class Created(Struct, frozen=True):
     created: bool
     id: UUID
     data: Subscription
-    warning: Annotated[str | UnsetType, Meta(description="Only for an event that never happens.")] = UNSET
+    warning: Annotated[
+        str | UnsetType, Meta(description="Only for an event that never happens.")
+    ] = UNSET
 
 
 class Deleted(Struct, frozen=True):
     deleted: bool
 
 
-_list: dict[str, Any] = operations.says(tag="Events", gives={200: ("All of the domain's.", Subscriptions)})
+_list: dict[str, Any] = operations.says(
+    tag="Events", gives={200: ("All of the domain's.", Subscriptions)}
+)
 
 
 @get("/v1/event", opt=_list)
@@ -98,24 +116,38 @@ _create: dict[str, Any] = operations.says(
 async def create_event(request: context.Ask) -> ASGIApp:
     """Subscribe to an event.
 
-    From now on each such event is posted to the URL, with the headers `webhook-id`, `webhook-timestamp` and
-    `webhook-signature` of Standard Webhooks, until some 2xx is answered. Several subscriptions to one event are fine.
-    An event name that we do not know is taken, with a warning, and never happens.
+    From now on each such event is posted to the URL, with the headers `webhook-id`,
+    `webhook-timestamp` and `webhook-signature` of Standard Webhooks, until some 2xx is answered.
+    Several subscriptions to one event are fine. An event name that we do not know is taken, with a
+    warning, and never happens.
     """
     here, principal = context.of(request), await context.principal(request)
     given = await inputs.struct(request, NewSubscription)
-    name, url, apikey = given.event.strip(), given.callback_url.strip(), given.callback_apikey or ""
+    name, url, apikey = (
+        given.event.strip(),
+        given.callback_url.strip(),
+        given.callback_apikey or "",
+    )
     if not 1 <= len(name) <= 64:
         raise errors.Invalid("1 to 64 characters", field="event")
     if apikey and not _APIKEY.fullmatch(apikey):
-        raise errors.Invalid("up to 1,024 printable ASCII characters, no space at the ends", field="callback_apikey")
+        raise errors.Invalid(
+            "up to 1,024 printable ASCII characters, no space at the ends", field="callback_apikey"
+        )
     here.deps.callback_guard(url)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
         made = await subscriptions.insert(
-            tx, principal.domain_uuid, here.seal, event_name=name, callback_url=url, callback_apikey=apikey
+            tx,
+            principal.domain_uuid,
+            here.seal,
+            event_name=name,
+            callback_url=url,
+            callback_apikey=apikey,
         )
     told = _told(made, principal.user.domain_name, made.secret)
-    made_it = Created(created=True, id=made.subscription_uuid, data=told, warning=_warning(request, name))
+    made_it = Created(
+        created=True, id=made.subscription_uuid, data=told, warning=_warning(request, name)
+    )
     return answers.json(made_it, headers=answers.NO_STORE)
 
 
@@ -151,7 +183,10 @@ async def get_event(request: context.Ask) -> ASGIApp:
 
 
 _enable: dict[str, Any] = operations.says(
-    tag="Events", gives={200: ("It is enabled.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+    tag="Events",
+    gives={200: ("It is enabled.", Subscription)},
+    parameters=(ID,),
+    fails=(errors.NotFound,),
 )
 
 
@@ -159,7 +194,8 @@ _enable: dict[str, Any] = operations.says(
 async def enable_event(request: context.Ask) -> ASGIApp:
     """Enable an event subscription.
 
-    It gets events from now on, as if it had never failed. Those that it missed can be sent again: see resend.
+    It gets events from now on, as if it had never failed. Those that it missed can be sent again:
+    see resend.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
@@ -169,7 +205,10 @@ async def enable_event(request: context.Ask) -> ASGIApp:
 
 
 _disable: dict[str, Any] = operations.says(
-    tag="Events", gives={200: ("It is disabled.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+    tag="Events",
+    gives={200: ("It is disabled.", Subscription)},
+    parameters=(ID,),
+    fails=(errors.NotFound,),
 )
 
 
@@ -177,7 +216,8 @@ _disable: dict[str, Any] = operations.says(
 async def disable_event(request: context.Ask) -> ASGIApp:
     """Disable an event subscription.
 
-    It gets no events until it is enabled again; what was still due to it is given up, and counts as failed.
+    It gets no events until it is enabled again; what was still due to it is given up, and counts
+    as failed.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
@@ -198,12 +238,14 @@ _rotate: dict[str, Any] = operations.says(
 async def rotate_secret(request: context.Ask) -> ASGIApp:
     """Replace the secret of an event subscription.
 
-    The answer shows the new one, once. For 24 hours deliveries carry two signatures, by the new secret and by the one
-    before, with a space between: receivers that know either take them.
+    The answer shows the new one, once. For 24 hours deliveries carry two signatures, by the new
+    secret and by the one before, with a space between: receivers that know either take them.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:
-        found = await subscriptions.rotate_secret(tx, principal.domain_uuid, here.seal, named(request))
+        found = await subscriptions.rotate_secret(
+            tx, principal.domain_uuid, here.seal, named(request)
+        )
     told = _told(found, principal.user.domain_name, found.secret)
     return answers.json(told, headers=answers.NO_STORE)
 
@@ -223,7 +265,9 @@ def _warning(request: context.Ask, name: str) -> str | UnsetType:
     return problems.reason(request, f"There is no event {name!r}: it will never be posted.")
 
 
-def _told(one: subscriptions.Subscription, domain_name: str, secret: str | UnsetType = UNSET) -> Subscription:
+def _told(
+    one: subscriptions.Subscription, domain_name: str, secret: str | UnsetType = UNSET
+) -> Subscription:
     return Subscription(
         one.subscription_uuid,
         one.domain_uuid,

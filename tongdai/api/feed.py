@@ -1,4 +1,6 @@
-"""The event feed: a domain's events in their order, by page, by long poll, or as a stream of server-sent events."""
+"""The event feed: a domain's events in their order, by page, by long poll, or as a stream of
+server-sent events.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -39,8 +41,13 @@ _HEADERS = [
 class FeedEvent(Struct, frozen=True):
     """One event of the domain."""
 
-    seq: Annotated[int, Meta(description="Its number in the domain: 1, 2, 3, ... without gaps.", examples=[42])]
-    webhook_id: Annotated[UUID, Meta(description="As in the header `webhook-id` of its deliveries.")]
+    seq: Annotated[
+        int,
+        Meta(description="Its number in the domain: 1, 2, 3, ... without gaps.", examples=[42]),
+    ]
+    webhook_id: Annotated[
+        UUID, Meta(description="As in the header `webhook-id` of its deliveries.")
+    ]
     event: Annotated[str, Meta(description="Its name.", examples=["hangup"])]
     created_at: Annotated[datetime, Meta(description="When it was published, UTC.")]
     body: Annotated[msgspec.Raw, Meta(description="What webhooks deliver, to the byte.")]
@@ -52,19 +59,49 @@ class FeedPage(Struct, frozen=True):
     data: list[FeedEvent]
     next: Annotated[int, Meta(description="The `after` of the next request.", examples=[42])]
     first_seq: Annotated[int, Meta(description="The oldest event that is kept.", examples=[1])]
-    last_seq: Annotated[int, Meta(description="The newest event. When next has reached it, that is all.")]
+    last_seq: Annotated[
+        int, Meta(description="The newest event. When next has reached it, that is all.")
+    ]
 
 
 _P = operations.Parameter
 _read: dict[str, Any] = operations.says(
     tag="Events",
-    gives={200: ("The events after that one; or, where `Accept` asks for it, a stream of them.", (FeedPage, _STREAM))},
+    gives={
+        200: (
+            "The events after that one; or, where `Accept` asks for it, a stream of them.",
+            (FeedPage, _STREAM),
+        )
+    },
     parameters=(
-        _P("after", "The events after this seq. None: all that is kept; a stream: from now on.", "41", kind=int),
-        _P("limit", f"Events at a time, at most {_MAX_LIMIT}; not for streams.", str(_LIMIT), kind=int),
-        _P("event", "Only events of this name; may be repeated. The seq then skips.", choices=events.ALL),
-        _P("wait", f"Seconds to wait for an event where there is none, at most {_MAX_WAIT_S}.", "30", kind=int),
-        _P("Last-Event-ID", "As after, and stronger: browsers send it when they connect again.", place="header"),
+        _P(
+            "after",
+            "The events after this seq. None: all that is kept; a stream: from now on.",
+            "41",
+            kind=int,
+        ),
+        _P(
+            "limit",
+            f"Events at a time, at most {_MAX_LIMIT}; not for streams.",
+            str(_LIMIT),
+            kind=int,
+        ),
+        _P(
+            "event",
+            "Only events of this name; may be repeated. The seq then skips.",
+            choices=events.ALL,
+        ),
+        _P(
+            "wait",
+            f"Seconds to wait for an event where there is none, at most {_MAX_WAIT_S}.",
+            "30",
+            kind=int,
+        ),
+        _P(
+            "Last-Event-ID",
+            "As after, and stronger: browsers send it when they connect again.",
+            place="header",
+        ),
         _P("Accept", f"`{_STREAM}` for a stream of server-sent events.", place="header"),
     ),
     fails=(errors.Invalid, errors.EventsGone, errors.TooManyRequests),
@@ -75,9 +112,9 @@ _read: dict[str, Any] = operations.says(
 async def read_feed(request: context.Ask) -> ASGIApp:
     """Read the domain's events in order.
 
-    Every event, whether or not anybody subscribed to it, numbered without gaps: whoever goes on from `next` misses
-    nothing. Events are kept for a number of days; where `after` is older than that the answer is 410 with `first_seq`
-    and `last_seq`, and what is missing is in the CDRs.
+    Every event, whether or not anybody subscribed to it, numbered without gaps: whoever goes on
+    from `next` misses nothing. Events are kept for a number of days; where `after` is older than
+    that the answer is 410 with `first_seq` and `last_seq`, and what is missing is in the CDRs.
     """
     here, principal = context.of(request), await context.principal(request)
     fields = inputs.query(request.scope)
@@ -100,7 +137,9 @@ async def read_feed(request: context.Ask) -> ASGIApp:
             kept = await feed.bounds(tx, principal.domain_uuid)
         return problems.refuse(request, gone, **msgspec.structs.asdict(kept))
     return answers.json(
-        FeedPage([_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq),
+        FeedPage(
+            [_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq
+        ),
         headers=answers.NO_STORE,
     )
 
@@ -108,7 +147,9 @@ async def read_feed(request: context.Ask) -> ASGIApp:
 class NewSample(Struct, frozen=True):
     """Which event is to be tried."""
 
-    event: Annotated[str, Meta(description=f"One of {', '.join(events.NAMES)}.", examples=["ringing"])]
+    event: Annotated[
+        str, Meta(description=f"One of {', '.join(events.NAMES)}.", examples=["ringing"])
+    ]
 
 
 _trigger: dict[str, Any] = operations.says(
@@ -123,8 +164,8 @@ _trigger: dict[str, Any] = operations.says(
 async def trigger_event(request: context.Ask) -> ASGIApp:
     """Publish a sample event.
 
-    It goes to whoever subscribed to it and into the feed, as a real one does, though no call is behind it: its
-    `customer_id` is `test` and its `sip_call_id` begins with `test-`. For admins.
+    It goes to whoever subscribed to it and into the feed, as a real one does, though no call is
+    behind it: its `customer_id` is `test` and its `sip_call_id` begins with `test-`. For admins.
     """
     here, principal = context.of(request), await context.principal(request)
     if principal.user.level != "admin":
@@ -139,19 +180,23 @@ async def trigger_event(request: context.Ask) -> ASGIApp:
 
 
 class Stream:
-    """An ASGI response: server-sent events (WHATWG HTML §9.2) until the reader leaves, its token ends, or we stop.
+    """An ASGI response: server-sent events (WHATWG HTML §9.2) until the reader leaves, its token
+    ends, or we stop.
 
-    Each has its seq as `id`, its name as `event`, its webhook-id in a field of that name, which browsers ignore, and
-    its body as `data`. A heartbeat says up to which seq there was nothing.
+    Each has its seq as `id`, its name as `event`, its webhook-id in a field of that name, which
+    browsers ignore, and its body as `data`. A heartbeat says up to which seq there was nothing.
     """
 
-    def __init__(self, request: context.Ask, domain_uuid: UUID, after: int, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, request: context.Ask, domain_uuid: UUID, after: int, names: tuple[str, ...]
+    ) -> None:
         self._request, self._here = request, context.of(request)
         self._domain_uuid, self._after, self._names = domain_uuid, after, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
         """Raises errors.TooManyRequests before anything is sent."""
-        with self._here.feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):  # it takes nothing
+        # it takes nothing
+        with self._here.feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await _while_there(self._request, self._pump(topic, send))
             async with asyncio.timeout(_END_S):
@@ -183,7 +228,9 @@ class Stream:
 
 
 async def _check(request: context.Ask) -> None:
-    """The token is still good. While the database cannot tell, it is what it was. Raises errors.NotAuthenticated."""
+    """The token is still good. While the database cannot tell, it is what it was. Raises
+    errors.NotAuthenticated.
+    """
     with suppress(errors.Unavailable):
         await context.of(request).principals.of(request.scope)
 
@@ -191,7 +238,9 @@ async def _check(request: context.Ask) -> None:
 async def _awaited(
     request: context.Ask, page: feed.Page, limit: int, names: tuple[str, ...], wait_s: float
 ) -> feed.Page:
-    """The first page from here on with an event; an empty one when time is over. Raises errors.TooManyRequests."""
+    """The first page from here on with an event; an empty one when time is over. Raises
+    errors.TooManyRequests.
+    """
     domain_uuid = (await context.of(request).principals.of(request.scope)).domain_uuid
 
     async def found(topic: Topic, after: int) -> feed.Page:
@@ -211,9 +260,14 @@ async def _awaited(
 
 
 async def _while_there(request: context.Ask, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """What the work gives; None when the client hangs up before, or we stop. Raises what the work raises."""
+    """What the work gives; None when the client hangs up before, or we stop. Raises what the work
+    raises.
+    """
     working = asyncio.create_task(work)
-    ends = [asyncio.create_task(_left(request.receive)), asyncio.create_task(context.of(request).feeds.closing.wait())]
+    ends = [
+        asyncio.create_task(_left(request.receive)),
+        asyncio.create_task(context.of(request).feeds.closing.wait()),
+    ]
     try:
         await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
@@ -237,7 +291,9 @@ async def _set(news: asyncio.Event, within_s: float) -> bool:
 
 
 async def _send(send: Send, text: str) -> None:
-    """Raises TimeoutError when the reader takes nothing: until it does, nothing more is read for it."""
+    """Raises TimeoutError when the reader takes nothing: until it does, nothing more is read for
+    it.
+    """
     async with asyncio.timeout(_STUCK_S):
         await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
@@ -247,7 +303,9 @@ def _event(entry: feed.Entry) -> str:
 
 
 def _told(entry: feed.Entry) -> FeedEvent:
-    return FeedEvent(entry.seq, entry.event_uuid, entry.name, entry.created_at, msgspec.Raw(entry.body.encode()))
+    return FeedEvent(
+        entry.seq, entry.event_uuid, entry.name, entry.created_at, msgspec.Raw(entry.body.encode())
+    )
 
 
 def _names(fields: Fields) -> tuple[str, ...]:
@@ -267,7 +325,9 @@ def _one_of(names: tuple[Name, ...], text: str) -> Name:
 
 
 def _after(request: context.Ask, fields: Fields, known: feed.Bounds, *, is_stream: bool) -> int:
-    """The seq after which to go on. Raises errors.EventsGone when what follows it is no longer kept, errors.Invalid."""
+    """The seq after which to go on. Raises errors.EventsGone when what follows it is no longer
+    kept, errors.Invalid.
+    """
     text = request.headers.get("last-event-id", "").strip() or fields.one("after")
     if not text:
         return known.last_seq if is_stream else known.first_seq - 1

@@ -1,7 +1,8 @@
-"""Who waits for the next events of a domain: woken when some were published, together, without a connection each.
+"""Who waits for the next events of a domain: woken when some were published, together, without a
+connection each.
 
-In the process that publishes, by `wake`. For what others publish one statement, four times a second while anybody
-waits, asks for all domains at once.
+In the process that publishes, by `wake`. For what others publish one statement, four times a
+second while anybody waits, asks for all domains at once.
 """
 
 import asyncio
@@ -24,11 +25,15 @@ _PAUSE_S = 1.0  # after the database was away
 _RETRY_S = 5  # for those who were refused
 
 _log = structlog.get_logger()
-_listeners = Gauge("tongdai_feed_listeners", "Streams and long polls of the event feed that are open.")
+_listeners = Gauge(
+    "tongdai_feed_listeners", "Streams and long polls of the event feed that are open."
+)
 
 
 class Topic:
-    """One domain that somebody listens to. What is being read of it is read once for all who want the same."""
+    """One domain that somebody listens to. What is being read of it is read once for all who want
+    the same.
+    """
 
     def __init__(self, tenants: Tenants, domain_uuid: UUID) -> None:
         self._tenants, self._domain_uuid = tenants, domain_uuid
@@ -38,12 +43,16 @@ class Topic:
         self.last_seq = -1
 
     def tell(self) -> None:
-        """Whoever waits for the present `news` is woken, and what is being read now is for nobody who comes later."""
+        """Whoever waits for the present `news` is woken, and what is being read now is for nobody
+        who comes later.
+        """
         self.news.set()
         self.news, self._reading = asyncio.Event(), {}
 
     async def read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
-        """As feed.read. Take `news` before: what is published while this reads may not be in it."""
+        """As feed.read. Take `news` before: what is published while this reads may not be in
+        it.
+        """
         key = (after, limit, names)
         if (reading := self._reading.get(key)) is None:
             reading = self._reading[key] = asyncio.create_task(self._read(*key))
@@ -54,7 +63,9 @@ class Topic:
         async with self._tenants.connection(self._domain_uuid) as tx:
             return await feed.read(tx, self._domain_uuid, after, limit, names)
 
-    def _forget(self, key: tuple[int, int, tuple[str, ...]], done: asyncio.Task[feed.Page]) -> None:
+    def _forget(
+        self, key: tuple[int, int, tuple[str, ...]], done: asyncio.Task[feed.Page]
+    ) -> None:
         if self._reading.get(key) is done:
             del self._reading[key]
         if not done.cancelled():
@@ -62,7 +73,9 @@ class Topic:
 
 
 class Feeds:
-    """The listeners of this process; at most `most` a domain. The database tells which domains have news."""
+    """The listeners of this process; at most `most` a domain. The database tells which domains
+    have news.
+    """
 
     def __init__(
         self,

@@ -49,7 +49,9 @@ def number(fields: Fields, name: str, default: int, largest: int) -> int:
 
 
 def recording_name(text: str) -> str:
-    """What is left of a file name, a token or a URL: its last part, without extension. Raises errors.Invalid."""
+    """What is left of a file name, a token or a URL: its last part, without extension. Raises
+    errors.Invalid.
+    """
     name = urlsplit(text).path if "://" in text else text
     name = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.rpartition("/")[2])
     if not name:
@@ -69,7 +71,9 @@ def _since(text: str, zone: ZoneInfo) -> datetime:
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime:
-    """The first moment no longer meant: a date means its whole day, a time its whole second, as times are shown."""
+    """The first moment no longer meant: a date means its whole day, a time its whole second, as
+    times are shown.
+    """
     end, is_date = moment(text, zone, "end_date")
     if end >= cdr_search.LAST:
         return cdr_search.LAST
@@ -79,7 +83,9 @@ def _until(text: str, zone: ZoneInfo) -> datetime:
 
 
 def _meant(local: datetime) -> tuple[datetime, datetime]:
-    """The earlier and the later moment that a local time may mean: two where clocks are changed (PEP 495)."""
+    """The earlier and the later moment that a local time may mean: two where clocks are changed
+    (PEP 495).
+    """
     first, second = local.replace(fold=0), local.replace(fold=1)
     if first.utcoffset() == second.utcoffset():
         return local, local
@@ -93,7 +99,9 @@ def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone)), len(text) <= _DATE
     except ValueError as reason:
-        raise errors.Invalid("YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed", field=field) from reason
+        raise errors.Invalid(
+            "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed", field=field
+        ) from reason
 
 
 def _within(moment: datetime) -> datetime:

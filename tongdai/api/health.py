@@ -29,7 +29,9 @@ class Ready(Struct, frozen=True):
     checks: dict[str, str]
 
 
-_health: dict[str, Any] = operations.says(tag="Health", gives={200: ("We live.", Alive)}, is_public=True)
+_health: dict[str, Any] = operations.says(
+    tag="Health", gives={200: ("We live.", Alive)}, is_public=True
+)
 
 
 @route("/healthz", http_method=_ASKED, opt=_health)
@@ -56,14 +58,17 @@ async def readyz(request: context.Ask) -> ASGIApp:
     return answers.json(ready, status=503 if lacks else 200)
 
 
-_metrics: dict[str, Any] = operations.says(tag="Health", gives={200: ("Metrics.", "text/plain")}, is_public=True)
+_metrics: dict[str, Any] = operations.says(
+    tag="Health", gives={200: ("Metrics.", "text/plain")}, is_public=True
+)
 
 
 @route("/metrics", http_method=_ASKED, opt=_metrics, media_type=MediaType.TEXT)
 async def metrics() -> Response[bytes]:
     """Measurements, for Prometheus."""
     return Response(
-        prometheus_client.generate_latest(), headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST}
+        prometheus_client.generate_latest(),
+        headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
     )
 
 

@@ -1,4 +1,6 @@
-"""How often one may ask: requests a second of a domain and of an address, counted in this process."""
+"""How often one may ask: requests a second of a domain and of an address, counted in this
+process.
+"""
 
 import math
 import time
@@ -12,7 +14,8 @@ _MANY = 10_000  # keys; beyond, those that have their whole burst again are forg
 
 
 class Limit:
-    """Each key may ask `rate` times a second, and BURST_S seconds' worth of that at once; a rate of 0 is no limit.
+    """Each key may ask `rate` times a second, and BURST_S seconds' worth of that at once; a rate
+    of 0 is no limit.
 
     A token bucket, kept as one number a key: when it will be full again (GCRA, ITU-T I.371).
     """

@@ -41,7 +41,9 @@ def observed(app: ASGIApp) -> ASGIApp:
     return watch
 
 
-def _tell(log: structlog.typing.FilteringBoundLogger, scope: Any, status: int, seconds: float) -> None:
+def _tell(
+    log: structlog.typing.FilteringBoundLogger, scope: Any, status: int, seconds: float
+) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     _of_route(method, scope.get("path_template") or "none", status).observe(seconds)
     log.info(
@@ -56,7 +58,9 @@ def _tell(log: structlog.typing.FilteringBoundLogger, scope: Any, status: int, s
 
 @cache
 def _of_route(method: str, route: str, status: int) -> Histogram:
-    """The measurement of a route by its template: never by a path, of which there are without number."""
+    """The measurement of a route by its template: never by a path, of which there are without
+    number.
+    """
     return _SECONDS.labels(method, route, status)
 
 
@@ -67,4 +71,8 @@ def _printable(path: str) -> str:
     """
     if path.startswith("/recordings/"):
         return "/recordings/..."
-    return path[:200].encode("unicode_escape").decode() if not path.isascii() or not path.isprintable() else path[:200]
+    return (
+        path[:200].encode("unicode_escape").decode()
+        if not path.isascii() or not path.isprintable()
+        else path[:200]
+    )

@@ -49,10 +49,13 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route takes and gives; its handler's docstring is the summary and, after an empty line, the rest."""
+    """What a route takes and gives; its handler's docstring is the summary and, after an empty
+    line, the rest.
+    """
 
     tag: str
-    gives: Mapping[int, tuple[str, Any]]  # by status: what it means; a struct, a media type, several, or None
+    # by status: what it means; a struct, a media type, several, or None
+    gives: Mapping[int, tuple[str, Any]]
     takes: type | None = None  # the body
     parameters: tuple[Parameter, ...] = ()
     fails: tuple[type[errors.TongdaiError], ...] = ()
@@ -76,16 +79,24 @@ def every(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler, Operation
 
 
 def document(app: Litestar, base_url: str) -> dict[str, Any]:
-    """The OpenAPI document of all documented routes, as plain data, in an order that is always the same."""
+    """The OpenAPI document of all documented routes, as plain data, in an order that is always the
+    same.
+    """
     found = list(every(app))
     tags = list(dict.fromkeys(operation.tag for *_, operation in found))
     found.sort(key=lambda one: (tags.index(one[3].tag), one[0], _METHODS.index(one[1])))
     structs = {struct for *_, operation in found for struct in _structs(operation)} | {Problem}
     ordered = sorted(structs, key=lambda struct: struct.__name__)
-    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        ordered, ref_template="#/components/schemas/{name}"
+    )
     paths: dict[str, dict[str, Any]] = {}
     for path, method, handler, operation in found:
-        name = handler.fn.__name__ if sum(handler is one for _, _, one, _ in found) == 1 else _slug(method, path)
+        name = (
+            handler.fn.__name__
+            if sum(handler is one for _, _, one, _ in found) == 1
+            else _slug(method, path)
+        )
         paths.setdefault(path, {})[method] = _operation(name, method, handler, operation)
     return {
         "openapi": "3.1.0",
@@ -95,12 +106,16 @@ def document(app: Litestar, base_url: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            },
         },
     }
 
 
-def _operation(name: str, method: str, handler: HTTPRouteHandler, operation: Operation) -> dict[str, Any]:
+def _operation(
+    name: str, method: str, handler: HTTPRouteHandler, operation: Operation
+) -> dict[str, Any]:
     summary, _, description = inspect.cleandoc(handler.fn.__doc__ or "").partition("\n")
     told: dict[str, Any] = {
         "operationId": name,
@@ -117,7 +132,9 @@ def _operation(name: str, method: str, handler: HTTPRouteHandler, operation: Ope
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    schema = msgspec.json.schema(parameter.kind) | ({"enum": list(parameter.choices)} if parameter.choices else {})
+    schema = msgspec.json.schema(parameter.kind) | (
+        {"enum": list(parameter.choices)} if parameter.choices else {}
+    )
     told = {
         "name": parameter.name,
         "in": parameter.place,
@@ -133,7 +150,9 @@ def _responses(operation: Operation, method: str) -> dict[str, Any]:
         str(status): {"description": meaning} | ({"content": _content(content)} if content else {})
         for status, (meaning, content) in operation.gives.items()
     }
-    fails = operation.fails + _EVERYWHERE + (() if operation.is_public else (errors.NotAuthenticated,))
+    fails = (
+        operation.fails + _EVERYWHERE + (() if operation.is_public else (errors.NotAuthenticated,))
+    )
     fails += _OF_BODIES if method == "post" else ()
     for status, kinds in groupby(
         sorted(set(fails), key=lambda kind: (kind.status, kind.code)), lambda kind: kind.status
@@ -144,20 +163,33 @@ def _responses(operation: Operation, method: str) -> dict[str, Any]:
 
 def _problem(kinds: list[type[errors.TongdaiError]], operation: Operation) -> dict[str, Any]:
     content = _content(Problem)["application/json"]
-    examples = {kind.code: {"value": problems.told(_example(kind, operation), "en")} for kind in kinds}
+    examples = {
+        kind.code: {"value": problems.told(_example(kind, operation), "en")} for kind in kinds
+    }
     described = ", ".join(f"`{kind.code}`" for kind in kinds)
-    return {"description": described, "content": {"application/json": content | {"examples": examples}}}
+    return {
+        "description": described,
+        "content": {"application/json": content | {"examples": examples}},
+    }
 
 
 def _example(kind: type[errors.TongdaiError], operation: Operation) -> errors.TongdaiError:
     """One of that kind, as a client of the operation may meet it."""
-    names = [field.name for field in msgspec.structs.fields(operation.takes)] if operation.takes else []
+    names = (
+        [field.name for field in msgspec.structs.fields(operation.takes)]
+        if operation.takes
+        else []
+    )
     names += [parameter.name for parameter in operation.parameters]
     if kind is errors.Conflict and "Idempotency-Key" in names:
         return kind("used before for another request", field="Idempotency-Key")
     if kind is errors.InvalidPhone:
         return kind(field="phone")
-    why = {errors.Invalid: "is required", errors.InvalidExtension: "", errors.Conflict: "is in use"}.get(kind)
+    why = {
+        errors.Invalid: "is required",
+        errors.InvalidExtension: "",
+        errors.Conflict: "is in use",
+    }.get(kind)
     return kind() if why is None else kind(why, field=names[0])
 
 
@@ -165,7 +197,11 @@ def _content(content: Any) -> dict[str, Any]:
     if isinstance(content, str):
         return {content: {}}
     kinds = content if isinstance(content, tuple) else (content,)
-    refs = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds if not isinstance(kind, str)]
+    refs = [
+        {"$ref": f"#/components/schemas/{kind.__name__}"}
+        for kind in kinds
+        if not isinstance(kind, str)
+    ]
     others: dict[str, Any] = {kind: {} for kind in kinds if isinstance(kind, str)}
     return {"application/json": {"schema": {"oneOf": refs} if refs[1:] else refs[0]}, **others}
 
@@ -185,4 +221,6 @@ def _slug(method: str, path: str) -> str:
 
 
 def _template(route: HTTPRoute) -> str:
-    return "/" + "/".join(f"{{{part.name}}}" if not isinstance(part, str) else part for part in route.path_components)
+    return "/" + "/".join(
+        f"{{{part.name}}}" if not isinstance(part, str) else part for part in route.path_components
+    )

@@ -15,14 +15,18 @@ class Live(Struct, frozen=True):
     """Calls that go on."""
 
     count: int
-    oldest_s: Annotated[int, Meta(description="Seconds since the oldest began; 0 when there is none.")]
+    oldest_s: Annotated[
+        int, Meta(description="Seconds since the oldest began; 0 when there is none.")
+    ]
 
 
 class Debt(Struct, frozen=True):
     """A call that is over."""
 
     conversation_id: UUID
-    owes: Annotated[list[str], Meta(description="Events that have yet to be told.", examples=[["cdr"]])]
+    owes: Annotated[
+        list[str], Meta(description="Events that have yet to be told.", examples=[["cdr"]])
+    ]
     age_s: Annotated[int, Meta(description="Seconds since it was over.")]
 
 
@@ -38,7 +42,9 @@ class DeliveriesOwed(Struct, frozen=True):
     """Events that have happened, and have yet to be taken by a callback URL."""
 
     due: int
-    oldest_s: Annotated[int, Meta(description="Seconds since the oldest happened; 0 when there is none.")]
+    oldest_s: Annotated[
+        int, Meta(description="Seconds since the oldest happened; 0 when there is none.")
+    ]
 
 
 class Owed(Struct, frozen=True):
@@ -56,8 +62,9 @@ _owed: dict[str, Any] = operations.says(tag="Events", gives={200: ("What is owed
 async def owed_events(request: context.Ask) -> ASGIApp:
     """What is owed.
 
-    Every call that began owes its events and its record. While it goes on that is as it should be; once it is over it
-    is a debt, which is settled within seconds. Deliveries are owed until a callback URL has taken them.
+    Every call that began owes its events and its record. While it goes on that is as it should be;
+    once it is over it is a debt, which is settled within seconds. Deliveries are owed until a
+    callback URL has taken them.
     """
     here, principal = context.of(request), await context.principal(request)
     async with here.tenants.transaction(principal.domain_uuid) as tx:

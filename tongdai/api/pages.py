@@ -54,12 +54,17 @@ async def schema_file(request: context.Ask) -> Response[bytes]:
     file, media_type = _FILES.get(request.path_params["name"], ("", ""))
     if not file:
         raise errors.NotFound
-    return Response(_bundled(file), headers={"Content-Type": media_type, "Cache-Control": "public, max-age=86400"})
+    return Response(
+        _bundled(file),
+        headers={"Content-Type": media_type, "Cache-Control": "public, max-age=86400"},
+    )
 
 
 @cache
 def _bundled(name: str) -> bytes:
-    """A file of the package `offapi`, found without importing it: that would read all its files into memory."""
+    """A file of the package `offapi`, found without importing it: that would read all its files
+    into memory.
+    """
     spec = find_spec("offapi")
     if spec is None or spec.origin is None:
         raise errors.NotFound

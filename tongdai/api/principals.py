@@ -1,4 +1,6 @@
-"""On whose behalf a request is made: by its token, without a query where the user was seen before."""
+"""On whose behalf a request is made: by its token, without a query where the user was seen
+before.
+"""
 
 import time
 from functools import cached_property
@@ -30,7 +32,9 @@ class Principal:
 
 
 class Principals:
-    """Reads the `Authorization` header. Remembers users while it hears of every change; else it asks each time."""
+    """Reads the `Authorization` header. Remembers users while it hears of every change; else it
+    asks each time.
+    """
 
     def __init__(self, tenants: Tenants, tokens: Tokens) -> None:
         self._tenants, self._tokens = tenants, tokens
@@ -39,7 +43,9 @@ class Principals:
         self._changes = 0
 
     async def of(self, scope: Scope) -> Principal:
-        """Who asks. Raises errors.NotAuthenticated for no token, a bad, old or revoked one, a disabled account."""
+        """Who asks. Raises errors.NotAuthenticated for no token, a bad, old or revoked one, a
+        disabled account.
+        """
         token = _bearer(scope)
         known = self._known.get(token)
         if known is not None and known.expires > time.time():
@@ -47,7 +53,9 @@ class Principals:
         return await self._look_up(token)
 
     def forget(self, domain_uuid: str) -> None:
-        """To be called with each payload of the `directory` channel: something changed in that domain."""
+        """To be called with each payload of the `directory` channel: something changed in that
+        domain.
+        """
         self._changes += 1
         uuid = UUID(domain_uuid)
         self._known = {token: one for token, one in self._known.items() if one.domain_uuid != uuid}
@@ -57,7 +65,9 @@ class Principals:
         self._is_hearing = True
 
     def lost(self) -> None:
-        """To be called when notifications stop, and again when they are back: nothing is remembered in between."""
+        """To be called when notifications stop, and again when they are back: nothing is
+        remembered in between.
+        """
         self._is_hearing = not self._is_hearing
         self._changes += 1
         self._known = {}

@@ -1,6 +1,7 @@
 """Errors as HTTP answers: one shape, the right status, in the language of the one who asks.
 
-    {"status": "fail", "error": "STABLE_CODE", "message": "...", "field": "only where one is to blame"}
+    {"status": "fail", "error": "STABLE_CODE", "message": "...", "field": "only where one is to
+    blame"}
 
 docs/errors.md lists the codes.
 """
@@ -22,12 +23,18 @@ _log = structlog.get_logger("tongdai.api")
 
 class BadRequest(errors.TongdaiError):
     code, status = "BAD_REQUEST", 400
-    texts: ClassVar = {"en": "The request cannot be read. {why}", "vi": "Không đọc được yêu cầu. {why}"}
+    texts: ClassVar = {
+        "en": "The request cannot be read. {why}",
+        "vi": "Không đọc được yêu cầu. {why}",
+    }
 
 
 class MethodNotAllowed(errors.TongdaiError):
     code, status = "METHOD_NOT_ALLOWED", 405
-    texts: ClassVar = {"en": "This path does not know that method.", "vi": "Đường dẫn này không hỗ trợ phương thức đó."}
+    texts: ClassVar = {
+        "en": "This path does not know that method.",
+        "vi": "Đường dẫn này không hỗ trợ phương thức đó.",
+    }
 
 
 class TooLarge(errors.TongdaiError):
@@ -73,13 +80,20 @@ def answer(request: Request[Any, Any, Any], reason: Exception) -> Response[dict[
         _log.error("request failed", path=request.scope["path"], exc_info=reason)
     headers = _headers(error, reason)
     return Response(
-        told(error, _language(request)), status_code=error.status, headers=headers, media_type="application/json"
+        told(error, _language(request)),
+        status_code=error.status,
+        headers=headers,
+        media_type="application/json",
     )
 
 
-def refuse(request: Request[Any, Any, Any], error: errors.TongdaiError, **more: object) -> answers.Answer:
+def refuse(
+    request: Request[Any, Any, Any], error: errors.TongdaiError, **more: object
+) -> answers.Answer:
     """The error as an answer to the request, with `more` keys in its JSON."""
-    return answers.json(told(error, _language(request)) | more, status=error.status, headers=_headers(error, error))
+    return answers.json(
+        told(error, _language(request)) | more, status=error.status, headers=_headers(error, error)
+    )
 
 
 def told(error: errors.TongdaiError, language: str) -> dict[str, object]:
@@ -125,13 +139,17 @@ def _of(reason: Exception) -> errors.TongdaiError:
         case msgspec.ValidationError():
             return invalid(reason)
         case HTTPException():
-            return _BY_STATUS.get(reason.status_code, BadRequest if reason.status_code < 500 else errors.TongdaiError)()
+            return _BY_STATUS.get(
+                reason.status_code, BadRequest if reason.status_code < 500 else errors.TongdaiError
+            )()
         case _:
             return errors.TongdaiError()
 
 
 def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
-    """The field that msgspec refused, and why, such as "Expected `str`, got `int` - at `$.password`", in our words."""
+    """The field that msgspec refused, and why, such as "Expected `str`, got `int` - at
+    `$.password`", in our words.
+    """
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
         return errors.Invalid("is required", field=missing[1])
@@ -154,7 +172,9 @@ def _headers(error: errors.TongdaiError, reason: Exception) -> dict[str, str]:
     """What the status needs besides (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
     headers = dict(answers.NO_STORE)
     if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (', error="invalid_token"' if error.why else "")
+        headers["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (
+            ', error="invalid_token"' if error.why else ""
+        )
     if error.status == 405 and isinstance(reason, HTTPException):
         headers |= reason.headers or {}
     if isinstance(error, RangeNotSatisfiable):
@@ -165,7 +185,9 @@ def _headers(error: errors.TongdaiError, reason: Exception) -> dict[str, str]:
 
 
 def language_of(accept: str) -> str:
-    """What `Accept-Language` likes better of "vi" and "en" (RFC 9110 §12.5.4); "en" where it likes neither."""
+    """What `Accept-Language` likes better of "vi" and "en" (RFC 9110 §12.5.4); "en" where it likes
+    neither.
+    """
     likes = {"en": 0.0, "vi": 0.0}
     for choice in accept.lower().split(","):
         tag, _, quality = choice.partition(";")

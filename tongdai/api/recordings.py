@@ -1,4 +1,6 @@
-"""Recordings by their public URL, whose token alone is the right to hear them. Nothing of a request becomes a path."""
+"""Recordings by their public URL, whose token alone is the right to hear them. Nothing of a
+request becomes a path.
+"""
 
 import asyncio
 import re
@@ -34,7 +36,9 @@ _says: dict[str, Any] = operations.says(
         202: ("Still being written: try again after `Retry-After` seconds.", None),
     },
     parameters=(
-        operations.Parameter("token", "The last part of a recording_url, with or without .wav.", place="path"),
+        operations.Parameter(
+            "token", "The last part of a recording_url, with or without .wav.", place="path"
+        ),
         operations.Parameter("Range", "One range of bytes.", "bytes=0-1023", place="header"),
     ),
     fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable),
@@ -57,8 +61,12 @@ async def recording(request: context.Ask) -> ASGIApp:
         raise
     match record.recording_status:
         case "pending":
-            return answers.json({"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S})
-        case "ready" if file := await asyncio.to_thread(_open, here.deps.recordings, record.recording_file or ""):
+            return answers.json(
+                {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
+            )
+        case "ready" if file := await asyncio.to_thread(
+            _open, here.deps.recordings, record.recording_file or ""
+        ):
             return _file(request, record, *file)
         case "deleted":
             raise errors.Gone("The recording was deleted.")
@@ -82,8 +90,8 @@ _delete: dict[str, Any] = operations.says(
 async def delete_recording(request: context.Ask) -> ASGIApp:
     """Delete a recording.
 
-    For admins, of their own domain. From now on its URL answers 410, and no CDR points to it; the file itself goes
-    within an hour.
+    For admins, of their own domain. From now on its URL answers 410, and no CDR points to it; the
+    file itself goes within an hour.
     """
     here, principal = context.of(request), await context.principal(request)
     if principal.user.level != "admin":
@@ -113,7 +121,9 @@ def _open(folder: Path, name: str) -> tuple[BinaryIO, int] | None:
 
 
 def _file(request: context.Ask, record: cdr.Cdr, file: BinaryIO, size: int) -> ASGIApp:
-    """The file, or the range of it that the request asks for. Raises problems.RangeNotSatisfiable."""
+    """The file, or the range of it that the request asks for. Raises
+    problems.RangeNotSatisfiable.
+    """
     headers = _HEADERS | {
         "Content-Type": "audio/wav",
         "Content-Disposition": f'inline; filename="{record.recording_token}.wav"',
@@ -123,14 +133,22 @@ def _file(request: context.Ask, record: cdr.Cdr, file: BinaryIO, size: int) -> A
     except problems.RangeNotSatisfiable:
         file.close()
         raise
-    if span is None or "if-range" in request.headers:  # it names an ETag, and we give none (RFC 9110 §13.1.5)
+    # it names an ETag, and we give none (RFC 9110 §13.1.5)
+    if span is None or "if-range" in request.headers:
         return Stream(file, 0, size, 200, headers)
     first, last = span
-    return Stream(file, first, last + 1 - first, 206, headers | {"Content-Range": f"bytes {first}-{last}/{size}"})
+    return Stream(
+        file,
+        first,
+        last + 1 - first,
+        206,
+        headers | {"Content-Range": f"bytes {first}-{last}/{size}"},
+    )
 
 
 def _span(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a Range header; None where the whole is to be sent (RFC 9110 §14.2: none, many, unknown).
+    """First and last byte of a Range header; None where the whole is to be sent (RFC 9110 §14.2:
+    none, many, unknown).
 
     Raises problems.RangeNotSatisfiable.
     """
@@ -150,7 +168,9 @@ def _span(text: str, size: int) -> tuple[int, int] | None:
 class Stream:
     """An ASGI response: some bytes of a file, a piece at a time."""
 
-    def __init__(self, file: BinaryIO, first: int, length: int, status: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self, file: BinaryIO, first: int, length: int, status: int, headers: dict[str, str]
+    ) -> None:
         self._file, self._first, self._length, self._status = file, first, length, status
         named = headers | {"Content-Length": str(length)}
         self._headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
@@ -158,7 +178,9 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
         """Closes the file at the end, whatever happens."""
         with self._file:
-            await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+            await send(
+                {"type": "http.response.start", "status": self._status, "headers": self._headers}
+            )
             if scope.get("method") != "HEAD":
                 async for piece in self._pieces():
                     await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -17,14 +17,24 @@ class Inbound(Struct, frozen=True):
     """Who is to call whom."""
 
     hotline: Annotated[
-        str, Meta(description='A hotline of the domain; "": its default one.', examples=["19001919"])
+        str,
+        Meta(description='A hotline of the domain; "": its default one.', examples=["19001919"]),
     ] = ""
     customer: Annotated[
         str,
-        Meta(description="How the customer behaves, or its number.", examples=["answers", "hangs_up", "0900000001"]),
+        Meta(
+            description="How the customer behaves, or its number.",
+            examples=["answers", "hangs_up", "0900000001"],
+        ),
     ] = "answers"
     talk_s: Annotated[
-        int, Meta(ge=1, le=3600, description="Seconds after the answer until the customer hangs up.", examples=[10])
+        int,
+        Meta(
+            ge=1,
+            le=3600,
+            description="Seconds after the answer until the customer hangs up.",
+            examples=[10],
+        ),
     ] = 3600
 
 
@@ -65,7 +75,11 @@ async def _hotline(here: context.Context, domain_uuid: UUID, number: str) -> str
     """The domain's own hotline that is meant, as it is written. Raises errors.Invalid."""
     async with here.tenants.connection(domain_uuid) as tx:
         found = await directory.load(tx, domain_uuid)
-    hotline = found.hotline(numbers.phone(number, field="hotline")) if number else found.default_hotline()
+    hotline = (
+        found.hotline(numbers.phone(number, field="hotline"))
+        if number
+        else found.default_hotline()
+    )
     if hotline is None:
         raise errors.Invalid("the domain has no such hotline", field="hotline")
     return hotline.number

@@ -1,4 +1,6 @@
-"""scroll_id: where a list goes on, as a signed text that only its own domain can use and that never expires."""
+"""scroll_id: where a list goes on, as a signed text that only its own domain can use and that
+never expires.
+"""
 
 import base64
 import hmac
@@ -34,7 +36,9 @@ class Scrolls:
         return base64.urlsafe_b64encode(self._sign(domain_uuid, body) + body).decode()
 
     def read(self, domain_uuid: UUID, text: str) -> Scroll:
-        """The scroll again. Raises errors.Invalid for any text that was not written for this domain."""
+        """The scroll again. Raises errors.Invalid for any text that was not written for this
+        domain.
+        """
         try:
             bare = text.rstrip("=")
             signed = base64.b64decode(bare + "=" * (-len(bare) % 4), "-_", validate=True)

@@ -1,7 +1,8 @@
 """A straight way to what is asked often, for requests that need nothing of the framework.
 
-On the way to a handler and back Litestar spends 85 of the 110 microseconds that a page of records takes beside the
-database (measured). It still knows the route, describes it, and answers all other requests for it.
+On the way to a handler and back Litestar spends 85 of the 110 microseconds that a page of records
+takes beside the database (measured). It still knows the route, describes it, and answers all other
+requests for it.
 """
 
 from typing import Any
@@ -14,7 +15,9 @@ from tongdai.api import context, operations, problems
 
 
 def straight(app: Litestar) -> ASGIApp:
-    """The application, with hot operations answered straight by their handlers, errors in the same words."""
+    """The application, with hot operations answered straight by their handlers, errors in the same
+    words.
+    """
     framework = app.asgi_handler
     handlers = {
         (method.upper(), path): handler
@@ -23,7 +26,11 @@ def straight(app: Litestar) -> ASGIApp:
     }
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        handler = handlers.get((scope["method"], scope["path"])) if scope["type"] == ScopeType.HTTP else None
+        handler = (
+            handlers.get((scope["method"], scope["path"]))
+            if scope["type"] == ScopeType.HTTP
+            else None
+        )
         if handler is None or _is_a_pages(scope):
             await framework(scope, receive, send)
             return

@@ -1,5 +1,5 @@
-"""Access tokens: signed by this installation with one algorithm, good until they expire or their API key is rotated
-(RFC 7515, RFC 7519).
+"""Access tokens: signed by this installation with one algorithm, good until they expire or their
+API key is rotated (RFC 7515, RFC 7519).
 """
 
 import time
@@ -35,16 +35,28 @@ class Tokens:
         secret = seal.key("token")
         self._key, self._life_s = OctKey.import_key(secret), life_s
         self._issuer = "tongdai:" + sha256(b"issuer" + secret).hexdigest()[:16]
-        self._header = {"typ": "JWT", "alg": _ALGORITHM, "kid": sha256(b"kid" + secret).hexdigest()[:16]}
+        self._header = {
+            "typ": "JWT",
+            "alg": _ALGORITHM,
+            "kid": sha256(b"kid" + secret).hexdigest()[:16],
+        }
 
     def issue(self, domain_uuid: UUID, user_uuid: UUID, api_key_version: int) -> tuple[str, int]:
-        """A token for the user while it has that API key, and the Unix time at which it expires."""
+        """A token for the user while it has that API key, and the Unix time at which it
+        expires.
+        """
         now = int(time.time())
-        claims = Claims(self._issuer, user_uuid, domain_uuid, now, now + self._life_s, api_key_version)
-        return jwt.encode(self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]), claims.exp
+        claims = Claims(
+            self._issuer, user_uuid, domain_uuid, now, now + self._life_s, api_key_version
+        )
+        return jwt.encode(
+            self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]
+        ), claims.exp
 
     def read(self, token: str) -> Claims:
-        """What a token of ours says. Raises errors.NotAuthenticated when it is not ours, or has expired."""
+        """What a token of ours says. Raises errors.NotAuthenticated when it is not ours, or has
+        expired.
+        """
         try:
             decoded = jwt.decode(token, self._key, [_ALGORITHM])
             claims = msgspec.convert(decoded.claims, Claims)

@@ -1,4 +1,6 @@
-"""What no HTTP parser takes, answered in the shape of every other error though no application ever sees it."""
+"""What no HTTP parser takes, answered in the shape of every other error though no application ever
+sees it.
+"""
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol

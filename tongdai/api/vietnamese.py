@@ -1,4 +1,6 @@
-"""The reasons that the API gives in English, in Vietnamese. {} stands for what differs from time to time."""
+"""The reasons that the API gives in English, in Vietnamese. {} stands for what differs from time
+to time.
+"""
 
 import re
 from functools import cache

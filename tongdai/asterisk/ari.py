@@ -1,4 +1,5 @@
-"""The one WebSocket to Asterisk: requests out, answers and events in (docs.asterisk.org, "ARI REST over WebSockets").
+"""The one WebSocket to Asterisk: requests out, answers and events in (docs.asterisk.org, "ARI REST
+over WebSockets").
 
 What the events mean lives in `translate`; when to connect again lives in `switch`.
 """
@@ -40,7 +41,9 @@ class _Frame(msgspec.Struct):
 class Link:
     """One open connection of the application. It dies once; a new one is opened by `connect`."""
 
-    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
+    ) -> None:
         self._session, self._socket = session, socket
         self._numbers = itertools.count(1)
         self._asked: dict[str, asyncio.Future[Response]] = {}
@@ -50,7 +53,8 @@ class Link:
     async def request(
         self, method: str, uri: str, query: Mapping[str, str] | None = None, body: object = None
     ) -> Response:
-        """Ask, and wait for the answer. Requests sent one after the other are carried out in that order.
+        """Ask, and wait for the answer. Requests sent one after the other are carried out in that
+        order.
 
         Raises errors.SwitchDown when the link is dead or Asterisk does not answer in time.
         """
@@ -80,12 +84,16 @@ class Link:
         await self._session.close()
 
     async def _read(self) -> None:
-        """Only parses and hands over: a slow reader is cut off by Asterisk (websocket_write_timeout)."""
+        """Only parses and hands over: a slow reader is cut off by Asterisk
+        (websocket_write_timeout).
+        """
         try:
             async for message in self._socket:
                 if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     continue
-                self._handle(message.data.encode() if isinstance(message.data, str) else message.data)
+                self._handle(
+                    message.data.encode() if isinstance(message.data, str) else message.data
+                )
                 if self._events.qsize() > BACKLOG:
                     return
         finally:
@@ -107,25 +115,37 @@ class Link:
 
 
 async def connect(url: str, user: str, password: str, app: str) -> Link:
-    """An open link for the application. Never with subscribeAll: closing such a socket can deadlock Asterisk 22.
+    """An open link for the application. Never with subscribeAll: closing such a socket can
+    deadlock Asterisk 22.
 
-    No WebSocket pings: Asterisk leaves those without a payload unanswered, and answers others even when the
-    application is dead; `switch` listens for an echo instead.
+    No WebSocket pings: Asterisk leaves those without a payload unanswered, and answers others even
+    when the application is dead; `switch` listens for an echo instead.
 
     Raises errors.SwitchDown.
     """
-    session = aiohttp.ClientSession(headers={"Authorization": aiohttp.encode_basic_auth(user, password)})
+    session = aiohttp.ClientSession(
+        headers={"Authorization": aiohttp.encode_basic_auth(user, password)}
+    )
     try:
         async with asyncio.timeout(HANDSHAKE_S):
-            socket = await session.ws_connect(f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0)
+            socket = await session.ws_connect(
+                f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0
+            )
     except (aiohttp.ClientError, OSError, TimeoutError) as reason:
         await session.close()
         raise errors.SwitchDown(f"ARI at {url}: {reason}") from reason
     return Link(session, socket)
 
 
-def _request(number: str, method: str, uri: str, query: Mapping[str, str] | None, body: object) -> str:
-    asked: dict[str, object] = {"type": "RESTRequest", "request_id": number, "method": method, "uri": uri}
+def _request(
+    number: str, method: str, uri: str, query: Mapping[str, str] | None, body: object
+) -> str:
+    asked: dict[str, object] = {
+        "type": "RESTRequest",
+        "request_id": number,
+        "method": method,
+        "uri": uri,
+    }
     if query:
         asked["query_strings"] = [{"name": name, "value": value} for name, value in query.items()]
     if body is not None:

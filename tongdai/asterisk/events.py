@@ -1,4 +1,6 @@
-"""The ARI events we use, as structs; all others are dropped unread (docs.asterisk.org, "Asterisk REST Data Models")."""
+"""The ARI events we use, as structs; all others are dropped unread (docs.asterisk.org, "Asterisk
+REST Data Models").
+"""
 
 from datetime import datetime
 
@@ -19,7 +21,9 @@ class Dialplan(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """`protocol_id` is the SIP Call-ID, `name` PJSIP/ENDPOINT-00000001, `creationtime` as events' timestamps."""
+    """`protocol_id` is the SIP Call-ID, `name` PJSIP/ENDPOINT-00000001, `creationtime` as events'
+    timestamps.
+    """
 
     id: str
     name: str
@@ -42,7 +46,9 @@ class StasisStart(msgspec.Struct, frozen=True):
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """`dialstatus` "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or how it failed."""
+    """`dialstatus` "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or how it
+    failed.
+    """
 
     timestamp: str
     peer: Channel
@@ -81,18 +87,34 @@ class ContactStatusChange(msgspec.Struct, frozen=True):
     endpoint: Endpoint
 
 
-AriEvent = StasisStart | Dial | ChannelHangupRequest | ChannelDestroyed | ChannelUserevent | ContactStatusChange
+AriEvent = (
+    StasisStart
+    | Dial
+    | ChannelHangupRequest
+    | ChannelDestroyed
+    | ChannelUserevent
+    | ContactStatusChange
+)
 
 _DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
     kind.__name__: msgspec.json.Decoder(kind)
-    for kind in (StasisStart, Dial, ChannelHangupRequest, ChannelDestroyed, ChannelUserevent, ContactStatusChange)
+    for kind in (
+        StasisStart,
+        Dial,
+        ChannelHangupRequest,
+        ChannelDestroyed,
+        ChannelUserevent,
+        ContactStatusChange,
+    )
 }
 NAMES = (*_DECODERS, "ApplicationReplaced", "RESTResponse")
 """What the application's event filter lets through: answers to requests count as events there."""
 
 
 def decode(name: str, data: bytes) -> AriEvent | None:
-    """The event as a struct; None for types we do not use. Raises msgspec.ValidationError for a malformed one."""
+    """The event as a struct; None for types we do not use. Raises msgspec.ValidationError for a
+    malformed one.
+    """
     decoder = _DECODERS.get(name)
     return decoder.decode(data) if decoder else None
 

@@ -1,4 +1,6 @@
-"""Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody listens to ARI."""
+"""Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody
+listens to ARI.
+"""
 
 import base64
 import binascii
@@ -47,8 +49,8 @@ class Extra(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call, `eventextra` JSON;
-    `userdeftype` is what extensions.conf calls an entry of its own.
+    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call,
+    `eventextra` JSON; `userdeftype` is what extensions.conf calls an entry of its own.
     """
 
     eventtype: str
@@ -96,8 +98,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
-    """Whole lines from the place on, at most CHUNK bytes; none at the end. A journal that was rotated (renamed beside
-    the new one) is read to its end first; of one that is gone, or was cut short, nothing more is known.
+    """Whole lines from the place on, at most CHUNK bytes; none at the end. A journal that was
+    rotated (renamed beside the new one) is read to its end first; of one that is gone, or was cut
+    short, nothing more is known.
     """
     for file in (*_rotated(path, place), path):
         entries, found = _read(file, place)
@@ -121,7 +124,11 @@ def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            offset = place.offset if status.st_ino == place.inode and status.st_size >= place.offset else 0
+            offset = (
+                place.offset
+                if status.st_ino == place.inode and status.st_size >= place.offset
+                else 0
+            )
             file.seek(offset)
             data = file.read(CHUNK)
     except OSError:  # not there, or not readable now: engine.volumes tells of it
@@ -145,8 +152,9 @@ def since(path: Path, place: Place) -> list[Entry]:
 
 
 def place_at(path: Path, moment: datetime) -> Place:
-    """From where on everything stands that was written at that moment or later; found by halving, as lines are in
-    order. A moment before the journal begins is in the one before it (NAME.1), or is its beginning.
+    """From where on everything stands that was written at that moment or later; found by halving,
+    as lines are in order. A moment before the journal begins is in the one before it (NAME.1), or
+    is its beginning.
     """
     for file in (path, before := path.with_name(f"{path.name}.1")):
         if (found := _place_at(file, moment)).offset:
@@ -193,11 +201,14 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def attributed(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries, each with its channel's call: Asterisk tells of a channel's beginning before it knows the call."""
+    """The entries, each with its channel's call: Asterisk tells of a channel's beginning before it
+    knows the call.
+    """
     entries = list(entries)
     calls = {entry.uniqueid: entry.accountcode for entry in entries if entry.accountcode}
     return [
-        entry if entry.accountcode else replace(entry, accountcode=calls.get(entry.uniqueid, "")) for entry in entries
+        entry if entry.accountcode else replace(entry, accountcode=calls.get(entry.uniqueid, ""))
+        for entry in entries
     ]
 
 
@@ -214,28 +225,41 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
         case "HANGUP":
             extra = entry.extra
             gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause, settled=True)]
-            asked: list[Signal] = [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
+            asked: list[Signal] = (
+                [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
+            )
             return [(call_uuid, signal) for signal in asked + gone]
         case "BLINDTRANSFER":
             extra = entry.extra
-            return [(call_uuid, UnattendedTransfer(extra.transferee_channel_uniqueid, at, extra.extension))]
+            return [
+                (
+                    call_uuid,
+                    UnattendedTransfer(extra.transferee_channel_uniqueid, at, extra.extension),
+                )
+            ]
         case _:
             return []
 
 
 def arrival(entry: Entry) -> Unattended | None:
-    """The call that an entry tells the beginning of, as if nobody had decided about it; or None."""
+    """The call that an entry tells the beginning of, as if nobody had decided about it; or
+    None.
+    """
     if entry.userdeftype != "ARRIVED" or entry.call_uuid is None:
         return None
     *coded, trunk = (entry.extra.extra + "...").split(".")[:4]
     dialled, caller, sip_call_id = map(_decoded, coded)
     endpoint = trunk or entry.endpoint
     via: Via = "phone" if "@" in endpoint else "trunk"
-    return Unattended(entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id)
+    return Unattended(
+        entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id
+    )
 
 
 def _decoded(text: str) -> str:
-    """What a caller wrote, as it may be kept: without what is not UTF-8, or a database cannot hold."""
+    """What a caller wrote, as it may be kept: without what is not UTF-8, or a database cannot
+    hold.
+    """
     with contextlib.suppress(binascii.Error):
         return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
     return ""
@@ -247,7 +271,8 @@ def transfer(entry: Entry) -> Transfer | None:
         return None
     extra = entry.extra
     transferee, target = extra.transferee_channel_uniqueid, extra.transfer_target_channel_uniqueid
-    if extra.app:  # the target had not answered yet: the transferee took the place of the transferer's channel
+    # the target had not answered yet: the transferee took the place of the transferer's channel
+    if extra.app:
         target = extra.channel2_uniqueid
     return Transfer(entry.at, transferee, target) if transferee and target else None
 

@@ -1,4 +1,6 @@
-"""Hold music of our own, made when a switch is first set up: no file to ship, no licence to name."""
+"""Hold music of our own, made when a switch is first set up: no file to ship, no licence to
+name.
+"""
 
 import math
 import wave
@@ -19,7 +21,9 @@ CHORDS = (
 
 
 def write(path: Path) -> None:
-    """A soft arpeggio as a WAV file, 16 bit mono at 8 kHz, 20 seconds; starts and ends in silence so that it loops."""
+    """A soft arpeggio as a WAV file, 16 bit mono at 8 kHz, 20 seconds; starts and ends in silence
+    so that it loops.
+    """
     notes = [note for chord in CHORDS for note in (*chord, *reversed(chord))]
     samples = array("h")
     for note in notes:
@@ -37,7 +41,9 @@ def _tone(hertz: float) -> list[int]:
     count = round(RATE_HZ * NOTE_S)
     step = 2 * math.pi * hertz / RATE_HZ
     return [
-        round(5_000 * _envelope(at / count) * (math.sin(step * at) + 0.25 * math.sin(2 * step * at)))
+        round(
+            5_000 * _envelope(at / count) * (math.sin(step * at) + 0.25 * math.sin(2 * step * at))
+        )
         for at in range(count)
     ]
 

@@ -1,7 +1,9 @@
-"""One private Asterisk process in a folder of its own: its files written, started, adopted, stopped.
+"""One private Asterisk process in a folder of its own: its files written, started, adopted,
+stopped.
 
-It is started in a session of its own and outlives the program that started it, so that calls do; the next start in the
-same folder finds it and takes it over. What is said to it over ARI lives elsewhere.
+It is started in a session of its own and outlives the program that started it, so that calls do;
+the next start in the same folder finds it and takes it over. What is said to it over ARI lives
+elsewhere.
 """
 
 import asyncio
@@ -72,7 +74,9 @@ class State(msgspec.Struct, frozen=True):
 class Node:
     """A running Asterisk."""
 
-    def __init__(self, spec: Spec, state: State, running: process.Process, *, adopted: bool) -> None:
+    def __init__(
+        self, spec: Spec, state: State, running: process.Process, *, adopted: bool
+    ) -> None:
         self.folder = spec.folder
         self.url = f"http://{state.ari}"
         """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
@@ -92,7 +96,9 @@ class Node:
         return self._running.pid
 
     async def console(self, command: str) -> str:
-        """What its command line answers to, say, `core show channels`; errors.SetupError if it does not."""
+        """What its command line answers to, say, `core show channels`; errors.SetupError if it
+        does not.
+        """
         console = await asyncio.create_subprocess_exec(
             *(*self._command, "-C", str(_config(self.folder)), "-rx", command),
             cwd=self.folder,
@@ -115,13 +121,17 @@ class Node:
 
 
 async def start(spec: Spec) -> Node:
-    """A node that answers over ARI: the one that already runs in the folder if it is of this kind, else a new one.
+    """A node that answers over ARI: the one that already runs in the folder if it is of this kind,
+    else a new one.
 
     Raises errors.SetupError with the address that is taken, or the end of Asterisk's log.
     """
     spec = msgspec.structs.replace(spec, folder=spec.folder.absolute())
     before = _remembered(spec.folder)
-    if before is not None and (running := process.find(before.pid, str(_config(spec.folder)))) is not None:
+    if (
+        before is not None
+        and (running := process.find(before.pid, str(_config(spec.folder)))) is not None
+    ):
         if await _adopts(spec, before):
             return Node(spec, before, running, adopted=True)
         await running.end(signal.SIGTERM, STOP_S)
@@ -129,7 +139,9 @@ async def start(spec: Spec) -> Node:
 
 
 async def _adopts(spec: Spec, state: State) -> bool:
-    """Whether the running one is what the spec asks for, and answers; then also with the dialplan of now."""
+    """Whether the running one is what the spec asks for, and answers; then also with the dialplan
+    of now.
+    """
     if spec.ari not in ("", state.ari):
         return False
     files = render(spec, state.ari, state.password)
@@ -160,7 +172,9 @@ async def _launch(spec: Spec, password: str) -> Node:
     except BaseException as failure:
         await running.end(signal.SIGTERM, STOP_S)
         if isinstance(failure, TimeoutError):
-            raise errors.SetupError(f"Asterisk does not answer after {START_S:.0f} s. {_tail(spec.folder)}") from None
+            raise errors.SetupError(
+                f"Asterisk does not answer after {START_S:.0f} s. {_tail(spec.folder)}"
+            ) from None
         raise
     return Node(spec, state, running, adopted=False)
 
@@ -174,7 +188,9 @@ async def _ready(spec: Spec, state: State, running: process.Process) -> None:
 
 
 def render(spec: Spec, ari: str, password: str) -> Files:
-    """The configuration files by name: their templates with each `@{name}` filled in (`${name}` is Asterisk's own)."""
+    """The configuration files by name: their templates with each `@{name}` filled in (`${name}` is
+    Asterisk's own).
+    """
     host, _, port = ari.rpartition(":")
     first, last = spec.rtp
     values = {
@@ -197,7 +213,10 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         **spec.values,
     }
     templates = [path for folder in (COMMON, spec.conf) for path in sorted(folder.glob("*.conf"))]
-    return {path.name: re.sub(r"@\{(\w+)\}", lambda name: values[name[1]], path.read_text()) for path in templates}
+    return {
+        path.name: re.sub(r"@\{(\w+)\}", lambda name: values[name[1]], path.read_text())
+        for path in templates
+    }
 
 
 def _max_files() -> int:
@@ -233,7 +252,9 @@ async def _ari(state: State, method: str, path: str) -> Any:
 
 
 def _lay_out(folder: Path, files: Files) -> None:
-    """The folder with all that Asterisk expects in it. Only its owner may enter: the files hold passwords."""
+    """The folder with all that Asterisk expects in it. Only its owner may enter: the files hold
+    passwords.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (
         "etc",

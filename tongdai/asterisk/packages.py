@@ -1,7 +1,9 @@
-"""Programs out of Debian's archive, unpacked into a private folder without root. Nothing here starts one.
+"""Programs out of Debian's archive, unpacked into a private folder without root. Nothing here
+starts one.
 
-apt resolves, downloads and verifies by signature, as it does for the system, but with every folder of its own moved
-into the cache; the programs then run through the C library that came with them, whatever the machine's is.
+apt resolves, downloads and verifies by signature, as it does for the system, but with every folder
+of its own moved into the cache; the programs then run through the C library that came with them,
+whatever the machine's is.
 """
 
 import fcntl
@@ -32,7 +34,9 @@ TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg-deb")
 SYSTEM = Path("/usr")
 """Where the machine's own packages are."""
 
-DEBIAN_SUITES = frozenset({"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"})
+DEBIAN_SUITES = frozenset(
+    {"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"}
+)
 KEYRING = Path("usr/share/keyrings/debian-archive-keyring.gpg")
 ARCHIVE_NAMED_IN = Path("usr/bin/mmdebstrap")
 
@@ -49,7 +53,9 @@ class Root(msgspec.Struct, frozen=True):
     """What runs a program of a private root with the libraries beside it; empty for the system's."""
 
     def command(self, program: str) -> list[str]:
-        """The start of a command line that runs `program`; errors.SetupError if it is not installed here."""
+        """The start of a command line that runs `program`; errors.SetupError if it is not
+        installed here.
+        """
         for folder in ("sbin", "bin"):
             if (path := self.prefix / folder / program).is_file():
                 return [*self.loader, str(path)]
@@ -58,7 +64,10 @@ class Root(msgspec.Struct, frozen=True):
     @property
     def modules(self) -> Path:
         """Asterisk's loadable modules."""
-        return _first(self.prefix, ("lib/*/asterisk/modules", "lib/asterisk/modules", "lib64/asterisk/modules"))
+        return _first(
+            self.prefix,
+            ("lib/*/asterisk/modules", "lib/asterisk/modules", "lib64/asterisk/modules"),
+        )
 
     @property
     def data(self) -> Path:
@@ -72,9 +81,11 @@ def default_cache() -> Path:
 
 
 def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root:
-    """A root with an Asterisk that serves: the given one (a program or a folder), the cached, Debian's, the system's.
+    """A root with an Asterisk that serves: the given one (a program or a folder), the cached,
+    Debian's, the system's.
 
-    Blocks for as long as a first download takes. Raises errors.SetupError naming each place looked at and why not.
+    Blocks for as long as a first download takes. Raises errors.SetupError naming each place looked
+    at and why not.
     """
     if given is not None:
         return _serving(at(given))
@@ -92,19 +103,25 @@ def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root
 
 
 def at(given: Path) -> Root:
-    """The root of a program (`/opt/asterisk/sbin/asterisk`) or of a folder with unpacked packages."""
+    """The root of a program (`/opt/asterisk/sbin/asterisk`) or of a folder with unpacked
+    packages.
+    """
     if given.is_file():
         return Root(given.parent.parent)
     return _private(given) if given.is_dir() else Root(given)
 
 
 def fetch(
-    names: Sequence[str], cache: Path, progress: Progress, accept: Callable[[str], bool] = lambda _version: True
+    names: Sequence[str],
+    cache: Path,
+    progress: Progress,
+    accept: Callable[[str], bool] = lambda _version: True,
 ) -> Root:
-    """A root in `cache` that holds these packages and all they need; `accept` judges the version of the first.
+    """A root in `cache` that holds these packages and all they need; `accept` judges the version
+    of the first.
 
-    Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of two at once the
-    second waits for the first. errors.SetupError if no suite has them.
+    Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of
+    two at once the second waits for the first. errors.SetupError if no suite has them.
     """
     folder = cache / "+".join(names)
     if not folder.exists():
@@ -125,7 +142,9 @@ def is_serving(version: str) -> bool:
 def _serving(root: Root) -> Root:
     command = [*root.command("asterisk"), "-V"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise errors.SetupError(f"{command[-2]} does not run: {error}") from error
     version = said.removeprefix("Asterisk ").strip()
@@ -135,14 +154,18 @@ def _serving(root: Root) -> Root:
 
 
 def _private(folder: Path) -> Root:
-    loaders = sorted(folder.glob("usr/lib*/ld-linux*.so.*")) or sorted(folder.glob("usr/lib/*/ld-linux*.so.*"))
+    loaders = sorted(folder.glob("usr/lib*/ld-linux*.so.*")) or sorted(
+        folder.glob("usr/lib/*/ld-linux*.so.*")
+    )
     if not loaders:
         raise errors.SetupError(f"{folder} holds no C library: remove it, it is fetched again")
     libraries = [path.parent for path in sorted(folder.glob("usr/lib/*/libc.so.6"))]
     return Root(folder / "usr", (str(loaders[0]), "--library-path", ":".join(map(str, libraries))))
 
 
-def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]) -> None:
+def _fetch(
+    names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]
+) -> None:
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         raise errors.SetupError(f"this machine has no {', '.join(missing)}")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{names[0]}-") as scratch:
@@ -153,7 +176,9 @@ def _fetch(names: Sequence[str], folder: Path, progress: Progress, accept: Calla
         tree.rename(folder)
 
 
-def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Callable[[str], bool]) -> "Apt":
+def _choose(
+    names: Sequence[str], scratch: Path, progress: Progress, accept: Callable[[str], bool]
+) -> "Apt":
     """The first of Debian's suites, with its index read, that has an accepted version."""
     archive, keyring = debian(scratch, progress)
     refused = []
@@ -172,18 +197,27 @@ def _choose(names: Sequence[str], scratch: Path, progress: Progress, accept: Cal
 
 
 def debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
-    """The address of Debian's archive and the file of its keys, by what this machine's own apt knows and trusts."""
+    """The address of Debian's archive and the file of its keys, by what this machine's own apt
+    knows and trusts.
+    """
     keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS))
     if addresses and keyring.exists():
         return addresses[0], keyring
-    # Ubuntu packages both: Debian's keys, and a program that makes Debian systems and so knows where Debian is.
+    # Ubuntu packages both: Debian's keys, and a program that makes Debian systems and so knows
+    # where Debian is.
     apt = Apt.of_machine(scratch / "machine")
     apt.get(["update"], "reading the index of this machine's own archive", progress)
-    apt.get(["download", "debian-archive-keyring", ARCHIVE_NAMED_IN.name], "downloading Debian's keys", progress)
+    apt.get(
+        ["download", "debian-archive-keyring", ARCHIVE_NAMED_IN.name],
+        "downloading Debian's keys",
+        progress,
+    )
     unpack(apt.downloads(), tree := scratch / "keys", "unpacking Debian's keys", progress)
     named = re.search(r"https?://[^\s'\"]+/debian\b", (tree / ARCHIVE_NAMED_IN).read_text())
     if named is None:
-        raise errors.SetupError(f"{ARCHIVE_NAMED_IN.name} does not name Debian's archive: add it to apt's sources")
+        raise errors.SetupError(
+            f"{ARCHIVE_NAMED_IN.name} does not name Debian's archive: add it to apt's sources"
+        )
     return (*addresses, f"{named[0]}/")[0], tree / KEYRING
 
 
@@ -194,7 +228,8 @@ TARGETS = (
 
 
 def archives(targets: str) -> list[str]:
-    """Addresses of Debian's main archive among apt's index targets, one `address suite component` a line.
+    """Addresses of Debian's main archive among apt's index targets, one `address suite component`
+    a line.
 
     Those that end in `/debian/` come first: other publishers name their suites after Debian's too.
     """
@@ -204,13 +239,17 @@ def archives(targets: str) -> list[str]:
 
 
 class Apt(msgspec.Struct, frozen=True):
-    """apt with its state in `folder`, so that nothing of the system is read or changed but its network settings."""
+    """apt with its state in `folder`, so that nothing of the system is read or changed but its
+    network settings.
+    """
 
     folder: Path
 
     @staticmethod
     def of_debian(folder: Path, archive: str, keyring: Path, suite: str) -> "Apt":
-        """For one suite of Debian, trusting these keys alone; takes nothing as installed, down to the C library."""
+        """For one suite of Debian, trusting these keys alone; takes nothing as installed, down to
+        the C library.
+        """
         (trusted := folder / "trusted").mkdir(parents=True)
         shutil.copyfile(keyring, trusted / "debian.gpg")
         (folder / "sources.list").write_text(f"deb {archive} {suite} main\n")
@@ -249,12 +288,16 @@ class Apt(msgspec.Struct, frozen=True):
                 elif line.startswith(("E:", "W:", "Err:")):
                     said.append(line.strip())
         if process.returncode:
-            raise errors.SetupError(" ".join(said) or f"apt-get {arguments[0]} failed ({process.returncode})")
+            raise errors.SetupError(
+                " ".join(said) or f"apt-get {arguments[0]} failed ({process.returncode})"
+            )
         progress(text, 100, 100)
 
     def candidate(self, name: str) -> str | None:
         """The version that would be installed, if there is one."""
-        found = re.search(r"Candidate: (\S+)", _run("apt-cache", "policy", name, env=self._environment()))
+        found = re.search(
+            r"Candidate: (\S+)", _run("apt-cache", "policy", name, env=self._environment())
+        )
         return found[1] if found and found[1] != "(none)" else None
 
     def downloads(self) -> list[Path]:
@@ -273,21 +316,30 @@ def _configured(folder: Path, *settings: tuple[str, str]) -> Apt:
         ("Dir::State", str(folder / "state")),
         ("Dir::State::status", str(folder / "status")),
         ("Dir::Cache", str(folder / "cache")),
-        *((f"Dir::Etc::{name}", "/dev/null") for name in ("Main", "Parts", "Preferences", "PreferencesParts")),
-        ("APT::Sandbox::User", ""),  # dropping to another user needs root, and a folder that user may enter
+        *(
+            (f"Dir::Etc::{name}", "/dev/null")
+            for name in ("Main", "Parts", "Preferences", "PreferencesParts")
+        ),
+        # dropping to another user needs root, and a folder that user may enter
+        ("APT::Sandbox::User", ""),
         ("Debug::NoLocking", "1"),
         ("APT::Install-Recommends", "0"),
         ("Acquire::Languages", "none"),
         *settings,
     ]
-    # How this machine reaches an archive (proxies, certificates, a mirror's age) is its operator's word.
+    # How this machine reaches an archive (proxies, certificates, a mirror's age) is its operator's
+    # word.
     network = _run("apt-config", "dump", "--format", '%f "%v";%n', "Acquire")
-    (folder / "apt.conf").write_text(network + "".join(f'{name} "{value}";\n' for name, value in ours))
+    (folder / "apt.conf").write_text(
+        network + "".join(f'{name} "{value}";\n' for name, value in ours)
+    )
     return Apt(folder)
 
 
 def unpack(files: Sequence[Path], tree: Path, text: str, progress: Progress) -> None:
-    """Lays the contents of all these packages over each other in `tree`; their scripts are not run."""
+    """Lays the contents of all these packages over each other in `tree`; their scripts are not
+    run.
+    """
     tree.mkdir(parents=True)
     for done, file in enumerate(files):
         progress(text, done, len(files))
@@ -297,7 +349,11 @@ def unpack(files: Sequence[Path], tree: Path, text: str, progress: Progress) -> 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> str:
     finished = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=env or {**os.environ, "LC_ALL": "C.UTF-8"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env or {**os.environ, "LC_ALL": "C.UTF-8"},
     )
     if finished.returncode:
         raise errors.SetupError(f"{' '.join(command[:2])}: {finished.stderr.strip()}")

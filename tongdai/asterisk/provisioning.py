@@ -1,6 +1,8 @@
-"""Phones and trunks as PJSIP objects, pushed over ARI into Asterisk's memory: no files, no database driver there.
+"""Phones and trunks as PJSIP objects, pushed over ARI into Asterisk's memory: no files, no
+database driver there.
 
-Pure: which objects an extension or a trunk is. `switch` pushes them, and takes away what is no more.
+Pure: which objects an extension or a trunk is. `switch` pushes them, and takes away what is no
+more.
 """
 
 import re
@@ -50,8 +52,8 @@ class Phone(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, frozen=True):
-    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it proves itself with
-    when it calls from elsewhere than its addresses; "" for one that does not.
+    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it
+    proves itself with when it calls from elsewhere than its addresses; "" for one that does not.
     """
 
     trunk: str
@@ -67,7 +69,9 @@ class Carrier(msgspec.Struct, frozen=True):
 
 
 class Landing(msgspec.Struct, frozen=True):
-    """Whom a hotline's callers reach while nobody decides: these extensions ring together. `numbers` are digits."""
+    """Whom a hotline's callers reach while nobody decides: these extensions ring together.
+    `numbers` are digits.
+    """
 
     trunk: str
     numbers: frozenset[str]
@@ -77,7 +81,9 @@ class Landing(msgspec.Struct, frozen=True):
 
 
 class Inside(msgspec.Struct, frozen=True):
-    """Whom a number of the domain that is no phone's reaches while nobody decides: these extensions ring together."""
+    """Whom a number of the domain that is no phone's reaches while nobody decides: these
+    extensions ring together.
+    """
 
     domain: str
     number: str
@@ -85,10 +91,11 @@ class Inside(msgspec.Struct, frozen=True):
 
 
 class WayOut(msgspec.Struct, frozen=True):
-    """How calls leave a domain while nobody decides; with `extension`, that extension's. What is dialled with a leading
-    0 goes out with `lead` in its place, unless it begins with one of `closed`; "" closes everything but emergencies,
-    and so does `frozen_until` (Unix seconds). `lines`, `calls`, `trunk_calls`: how many the extension, the domain's
-    phones and the trunk may have at the same time.
+    """How calls leave a domain while nobody decides; with `extension`, that extension's. What is
+    dialled with a leading 0 goes out with `lead` in its place, unless it begins with one of
+    `closed`; "" closes everything but emergencies, and so does `frozen_until` (Unix seconds).
+    `lines`, `calls`, `trunk_calls`: how many the extension, the domain's phones and the trunk may
+    have at the same time.
     """
 
     domain: str
@@ -114,8 +121,12 @@ def objects(
     aliases: Mapping[str, str],
     unattended: Iterable[Unattended] = (),
 ) -> Objects:
-    """Everything the switch must know. `aliases`: addresses that phones may use for a domain's name."""
-    found: Objects = {("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()}
+    """Everything the switch must know. `aliases`: addresses that phones may use for a domain's
+    name.
+    """
+    found: Objects = {
+        ("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()
+    }
     for phone in phones:
         found |= _phone(phone)
     for carrier in carriers:
@@ -131,7 +142,9 @@ def objects(
     return found
 
 
-def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Objects, list[tuple[str, str]]]:
+def changes(
+    now: Mapping[tuple[str, str], Fields], wanted: Objects
+) -> tuple[Objects, list[tuple[str, str]]]:
     """What to push, in order, and what to delete, users before what they use."""
     pushed = {key: fields for key, fields in wanted.items() if now.get(key) != fields}
     gone = sorted((key for key in now if key not in wanted), key=lambda key: -KINDS.index(key[0]))
@@ -139,7 +152,9 @@ def changes(now: Mapping[tuple[str, str], Fields], wanted: Objects) -> tuple[Obj
 
 
 def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
-    """Whether what the switch shows of an object is what it would be told: each field once, and with that value."""
+    """Whether what the switch shows of an object is what it would be told: each field once, and
+    with that value.
+    """
     values: dict[str, list[str]] = {}
     for name, value in shown:
         values.setdefault(name, []).append(value)
@@ -181,8 +196,8 @@ def _phone(phone: Phone) -> Objects:
 
 
 def _carrier(carrier: Carrier) -> Objects:
-    """An endpoint named by the trunk's UUID. Its calls come by address, or by our registration's line; or by digest, as
-    another endpoint.
+    """An endpoint named by the trunk's UUID. Its calls come by address, or by our registration's
+    line; or by digest, as another endpoint.
     """
     name, host = carrier.trunk, carrier.host
     uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
@@ -192,7 +207,8 @@ def _carrier(carrier: Carrier) -> Objects:
         "context": "trunk",
         "aors": name,
         "identify_by": "ip",
-        # With another number in it, Asterisk forgets the transport that the address of the aor names.
+        # With another number in it, Asterisk forgets the transport that the address of the aor
+        # names.
         "transport": f"transport-{carrier.transport}" if carrier.transport != "udp" else "",
         "trust_id_inbound": "yes",
         "send_pai": "yes",
@@ -201,15 +217,23 @@ def _carrier(carrier: Carrier) -> Objects:
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,
         "outbound_auth": name if has_auth else "",
-        # Said though empty: what is left out of a push stays, and of a caller id left out "unknown" is made.
+        # Said though empty: what is left out of a push stays, and of a caller id left out
+        # "unknown" is made.
         "callerid": "",
     }
     found: Objects = {}
     if has_auth:
-        found["auth", name] = {"auth_type": "digest", "username": carrier.username, "password": carrier.password}
+        found["auth", name] = {
+            "auth_type": "digest",
+            "username": carrier.username,
+            "password": carrier.password,
+        }
     found["aor", name] = {"contact": uri, "qualify_frequency": "60"}
     found["endpoint", name] = endpoint
-    found["identify", name] = {"endpoint": name, "match": ",".join(carrier.addresses or (_address(host),))}
+    found["identify", name] = {
+        "endpoint": name,
+        "match": ",".join(carrier.addresses or (_address(host),)),
+    }
     if carrier.auth == "registration":
         found["registration", name] = {
             "outbound_auth": name,
@@ -230,12 +254,16 @@ def _carrier(carrier: Carrier) -> Objects:
 
 
 def _caller_by_digest(carrier: Carrier) -> Objects:
-    """Whoever proves to be the trunk, from any address: LOGIN@REALM is where Asterisk looks for it. No phone is called
-    so, nor another trunk; TD_TRUNK tells the dialplan whose call it is.
+    """Whoever proves to be the trunk, from any address: LOGIN@REALM is where Asterisk looks for
+    it. No phone is called so, nor another trunk; TD_TRUNK tells the dialplan whose call it is.
     """
     name = f"{carrier.login}@{REALM}"
     return {
-        ("auth", name): {"auth_type": "digest", "username": carrier.login, "password": carrier.password},
+        ("auth", name): {
+            "auth_type": "digest",
+            "username": carrier.login,
+            "password": carrier.password,
+        },
         ("endpoint", name): {
             **_MEDIA,
             "context": "trunk",
@@ -253,12 +281,16 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
 
 
 def _landing(landing: Landing) -> Objects:
-    """What extensions.conf reads when nobody decides: a context, and what Dial() is to do there. Domain aliases carry
-    it, as the one kind of object that holds any text under any name; no domain is called so.
+    """What extensions.conf reads when nobody decides: a context, and what Dial() is to do there.
+    Domain aliases carry it, as the one kind of object that holds any text under any name; no
+    domain is called so.
     """
     context = "dial-recorded" if landing.is_recorded else "dial"
     told = f"{context}:{_together(landing.domain, landing.extensions)}"
-    return {("domain_alias", f"{landing.trunk}.{number}"): {"domain": told} for number in sorted(landing.numbers)}
+    return {
+        ("domain_alias", f"{landing.trunk}.{number}"): {"domain": told}
+        for number in sorted(landing.numbers)
+    }
 
 
 def _inside(inside: Inside) -> Objects:
@@ -274,8 +306,12 @@ def _together(domain: str, extensions: Sequence[str]) -> str:
 
 
 def _way_out(way: WayOut) -> Objects:
-    """In the order in which extensions.conf reads it, with the closed prefixes as a regular expression."""
-    _, _, options = translate.dial_string(Dial("", (Party(way.trunk, "0"),), 0, "", record=way.is_recorded)).split(",")
+    """In the order in which extensions.conf reads it, with the closed prefixes as a regular
+    expression.
+    """
+    _, _, options = translate.dial_string(
+        Dial("", (Party(way.trunk, "0"),), 0, "", record=way.is_recorded)
+    ).split(",")
     closed = f"^({'|'.join(way.closed)})" if way.closed else "^$"
     limits = (way.frozen_until, way.lines, way.calls, way.trunk_calls)
     told = (way.trunk, translate.shown(way.hotline), options, way.lead, closed, *limits)
@@ -284,14 +320,17 @@ def _way_out(way: WayOut) -> Objects:
 
 
 def _address(host: str) -> str:
-    """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same without."""
+    """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same
+    without.
+    """
     has_port = host.count(":") == 1 or "]:" in host
     return (host.rpartition(":")[0] if has_port else host).strip("[]")
 
 
 def strangers(domains: Iterable[str], aliases: Mapping[str, str], digest_md5: str) -> Objects:
-    """Who claims to be an extension that a domain does not have: asked for a proof that nobody can give (of HA1
-    `digest_md5`, random), exactly as an extension is, so that nobody finds out which there are.
+    """Who claims to be an extension that a domain does not have: asked for a proof that nobody can
+    give (of HA1 `digest_md5`, random), exactly as an extension is, so that nobody finds out which
+    there are.
     """
     found: Objects = {}
     for domain in sorted(domains):
@@ -325,12 +364,20 @@ def strangers(domains: Iterable[str], aliases: Mapping[str, str], digest_md5: st
 
 def bans(addresses: Iterable[str]) -> Objects:
     """Asterisk answers 403 to whatever comes from these addresses."""
-    return {("acl", f"ban-{address.replace(':', '-')}"): {"deny": address} for address in addresses}
+    return {
+        ("acl", f"ban-{address.replace(':', '-')}"): {"deny": address} for address in addresses
+    }
 
 
 def tls_transport(bind: str, certificate: str, key: str) -> str:
     """The section of pjsip.conf that listens for SIP over TLS; "" for no bind address."""
     if not bind:
         return ""
-    lines = ["[transport-tls]", "type = transport", "protocol = tls", f"bind = {bind}", "method = tlsv1_2"]
+    lines = [
+        "[transport-tls]",
+        "type = transport",
+        "protocol = tls",
+        f"bind = {bind}",
+        "method = tlsv1_2",
+    ]
     return "\n".join([*lines, f"cert_file = {certificate}", f"priv_key_file = {key}"])

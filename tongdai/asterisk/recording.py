@@ -1,4 +1,6 @@
-"""From what MixMonitor wrote to one finished WAV file: complete, in its place, or known to be lost."""
+"""From what MixMonitor wrote to one finished WAV file: complete, in its place, or known to be
+lost.
+"""
 
 import asyncio
 import os
@@ -22,18 +24,27 @@ def place(domain_uuid: UUID, call_uuid: UUID, started_at: datetime) -> str:
 
 
 async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
-    """The parts of a call's recording are one file at `target`, and gone from the spool. False: nothing was said.
+    """The parts of a call's recording are one file at `target`, and gone from the spool. False:
+    nothing was said.
 
-    A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the order they began.
-    Repeated, also after a crash in the middle, it finds it done or does it. Raises OSError; then the parts stay.
+    A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the
+    order they began. Repeated, also after a crash in the middle, it finds it done or does it.
+    Raises OSError; then the parts stay.
     """
-    parts = [part for call_uuid in call_uuids for part in _parts(spool, call_uuid) if part.suffix == ".wav"]
+    parts = [
+        part
+        for call_uuid in call_uuids
+        for part in _parts(spool, call_uuid)
+        if part.suffix == ".wav"
+    ]
     await asyncio.gather(*(_closed(part) for part in parts if not _is_closed(part)))
     return await asyncio.to_thread(_join, parts, target)
 
 
 def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
-    """What the parts have up to this moment is all that counts of them: the recording goes on in another."""
+    """What the parts have up to this moment is all that counts of them: the recording goes on in
+    another.
+    """
     for part in _parts(spool, call_uuid):
         if part.suffix == ".wav" and not (mark := part.with_suffix(CUT)).exists():
             mark.write_text(str(at.timestamp()))
@@ -55,7 +66,8 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
 async def _closed(part: Path) -> None:
     """Returns when the header tells the file's true size: Asterisk writes it on closing.
 
-    A part that has nothing but its header looks the same open and closed: it is soon taken to be silent.
+    A part that has nothing but its header looks the same open and closed: it is soon taken to be
+    silent.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -99,14 +111,17 @@ def _write(spoken: list[Path], target: Path) -> None:
             for part in spoken:
                 _append(part, whole)
         draft.replace(target)
-    except (wave.Error, EOFError) as reason:  # of a part that is none, or of a draft that has nothing
+    # of a part that is none, or of a draft that has nothing
+    except (wave.Error, EOFError) as reason:
         raise OSError(f"{target.name} cannot be made: {reason}") from reason
     finally:
         draft.unlink(missing_ok=True)
 
 
 def _shorten(part: Path) -> None:
-    """To where it was cut, if it was: it went on until it was closed, which is when it was written last."""
+    """To where it was cut, if it was: it went on until it was closed, which is when it was written
+    last.
+    """
     mark = part.with_suffix(CUT)
     if not mark.exists():
         return

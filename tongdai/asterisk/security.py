@@ -1,4 +1,6 @@
-"""Asterisk's security log: who proved who he is, and who failed to. One line an event (res_security_log)."""
+"""Asterisk's security log: who proved who he is, and who failed to. One line an event
+(res_security_log).
+"""
 
 import os
 import re
@@ -10,7 +12,8 @@ import msgspec
 TAIL = 1 << 20  # bytes of what happened before we were here
 _LINE = re.compile(
     r'SecurityEvent="(\w+)",EventTV="([^"]+)",Severity="\w+",Service="PJSIP",'
-    # A stranger writes into SessionID (his Call-ID), and with \" for " into what stands behind: the last pair is true.
+    # A stranger writes into SessionID (his Call-ID), and with \" for " into what stands behind:
+    # the last pair is true.
     r'.*LocalAddress="[^"]*",RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f:.]+)/\d+"'
 )
 _IS_PROVED = {
@@ -45,8 +48,8 @@ def attempt(line: str) -> Attempt | None:
 
 
 def read(path: Path, place: Place) -> tuple[list[Attempt], Place]:
-    """The attempts of whole lines from the place on, at most TAIL bytes; of a file never read before, its end. A file
-    that was rotated or cut short is begun again.
+    """The attempts of whole lines from the place on, at most TAIL bytes; of a file never read
+    before, its end. A file that was rotated or cut short is begun again.
     """
     try:
         with path.open("rb") as file:
@@ -60,4 +63,6 @@ def read(path: Path, place: Place) -> tuple[list[Attempt], Place]:
         return [], place
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.decode(errors="replace").splitlines()
-    return [found for line in lines if (found := attempt(line))], Place(inode, begins_at + len(whole))
+    return [found for line in lines if (found := attempt(line))], Place(
+        inode, begins_at + len(whole)
+    )

@@ -1,6 +1,8 @@
-"""One Asterisk as the engine sees it: signals come, actions go, phones and trunks are known; links come and go below.
+"""One Asterisk as the engine sees it: signals come, actions go, phones and trunks are known; links
+come and go below.
 
-Reconnecting follows docs/reliability.md: never subscribeAll; an echo proves that the link lives; one leader a node.
+Reconnecting follows docs/reliability.md: never subscribeAll; an echo proves that the link lives;
+one leader a node.
 """
 
 import asyncio
@@ -23,10 +25,12 @@ APP = "tongdai"
 ASKER = "tongdai-asks"  # a channel
 ECHO_S = 2.0
 ECHO_LIMIT_S = 3.0
-RECONNECT_S = (0.5, 1.0, 2.0, 5.0)  # the last one repeats; Asterisk must have forgotten the old link
+# the last one repeats; Asterisk must have forgotten the old link
+RECONNECT_S = (0.5, 1.0, 2.0, 5.0)
 LATE_S = 180.0  # for so long TCP repeats what a half-open link held back (RFC 6298)
 SPY_TRIES, SPY_S = 50, 0.02
-GONE, CONFLICT, FAILED = 404, 409, 500  # ARI: no such channel; it is not in the application; its own fault
+# ARI: no such channel; it is not in the application; its own fault
+GONE, CONFLICT, FAILED = 404, 409, 500
 PUSHES = 32  # requests in flight while provisioning
 ASK_AGAIN_S = 300.0  # for an extension's phones: a second net below what Asterisk tells of them
 
@@ -40,8 +44,8 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What runs on the switch at this moment: channel ids by call, and since when it has been up. `lost_at`: when the
-    link before this one went; None for the first.
+    """What runs on the switch at this moment: channel ids by call, and since when it has been up.
+    `lost_at`: when the link before this one went; None for the first.
     """
 
     started_at: datetime
@@ -50,7 +54,9 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Switch:
-    """`on_signal` gets every signal, in order; `on_link` is awaited after each (re)connection, before its signals."""
+    """`on_signal` gets every signal, in order; `on_link` is awaited after each (re)connection,
+    before its signals.
+    """
 
     def __init__(
         self,
@@ -68,7 +74,8 @@ class Switch:
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._echoed = 0.0
-        self._phones: dict[str, tuple[list[str], float]] = {}  # of extensions: registered, and until when we rely on it
+        # of extensions: registered, and until when we rely on it
+        self._phones: dict[str, tuple[list[str], float]] = {}
         self._registrations = 0  # what was asked before the last change is not kept
         self._gave_up_at = -LATE_S  # a handshake that was not answered
         self.linked = asyncio.Event()
@@ -78,8 +85,9 @@ class Switch:
         return self.linked.is_set()
 
     async def run(self) -> None:
-        """Stays connected until cancelled. Raises errors.SetupError when Asterisk is too old, and when another
-        controller has connected: whoever then connects again pushes the other out, for ever.
+        """Stays connected until cancelled. Raises errors.SetupError when Asterisk is too old, and
+        when another controller has connected: whoever then connects again pushes the other out,
+        for ever.
         """
         tries = 0
         while True:
@@ -102,24 +110,34 @@ class Switch:
 
     async def _connect(self) -> ari.Link:
         try:
-            return await ari.connect(self._address.url, self._address.user, self._address.password, APP)
+            return await ari.connect(
+                self._address.url, self._address.user, self._address.password, APP
+            )
         except errors.SwitchDown as reason:
             if isinstance(reason.__cause__, TimeoutError):
                 self._gave_up_at = asyncio.get_running_loop().time()
             raise
 
     def _replaced(self) -> None:
-        """Raises errors.SwitchDown where it may be an attempt of our own that came late, else errors.SetupError."""
+        """Raises errors.SwitchDown where it may be an attempt of our own that came late, else
+        errors.SetupError.
+        """
         if asyncio.get_running_loop().time() < self._gave_up_at + LATE_S:
             raise errors.SwitchDown("an earlier attempt of ours came late, and took the link")
         raise errors.SetupError("another controller steers this switch now")
 
     async def _serve(self, link: ari.Link) -> None:
-        """Until the link dies: everything that must be said first, then events for as long as they come."""
+        """Until the link dies: everything that must be said first, then events for as long as they
+        come.
+        """
         await self._filter(link)
         started_at = await self._restarted(link)
         await self._push(link)
-        await self._checked(link.request("POST", f"applications/{APP}/subscription", {"eventSource": "endpoint:PJSIP"}))
+        await self._checked(
+            link.request(
+                "POST", f"applications/{APP}/subscription", {"eventSource": "endpoint:PJSIP"}
+            )
+        )
         await self._on_link(await self._standing(link, started_at))
         echo = asyncio.create_task(self._echo(link), name="ari-echo")
         try:
@@ -150,7 +168,9 @@ class Switch:
             self._on_signal(*meant)
 
     async def _echo(self, link: ari.Link) -> None:
-        """A listener can be dead behind a live socket, and a socket half open: only an echo tells."""
+        """A listener can be dead behind a live socket, and a socket half open: only an echo
+        tells.
+        """
         loop = asyncio.get_running_loop()
         self._echoed = loop.time()
         while (silent_at := self._echoed + ECHO_S + ECHO_LIMIT_S) > loop.time():
@@ -171,10 +191,14 @@ class Switch:
 
         Raises errors.SetupError for one that is too old.
         """
-        info = (await self._checked(link.request("GET", "asterisk/info", {"only": "system,status"}))).json()
+        info = (
+            await self._checked(link.request("GET", "asterisk/info", {"only": "system,status"}))
+        ).json()
         if not packages.is_serving(version := info["system"]["version"]):
             wanted = ".".join(map(str, packages.ASTERISK))
-            raise errors.SetupError(f"Asterisk {version} has known holes: {wanted} or a later 22.x is needed")
+            raise errors.SetupError(
+                f"Asterisk {version} has known holes: {wanted} or a later 22.x is needed"
+            )
         started_at = events.moment(info["status"]["startup_time"])
         if self._started_at != started_at:
             self._pushed = {}
@@ -197,9 +221,11 @@ class Switch:
 
     # --- what is known
 
-    async def provision(self, wanted: provisioning.Objects, stale: Collection[tuple[str, str]] = ()) -> None:
-        """The switch knows these objects and no others, now or as soon as it is up. `stale`: what it may have been told
-        before we were here.
+    async def provision(
+        self, wanted: provisioning.Objects, stale: Collection[tuple[str, str]] = ()
+    ) -> None:
+        """The switch knows these objects and no others, now or as soon as it is up. `stale`: what
+        it may have been told before we were here.
         """
         self._wanted, self._stale = wanted, stale
         if self._link is not None and self.is_up:
@@ -211,7 +237,9 @@ class Switch:
             pushed, gone = provisioning.changes(self._pushed, self._wanted)
             slots = asyncio.Semaphore(PUSHES)
             for kind in provisioning.KINDS:
-                await asyncio.gather(*(self._put(link, slots, key, pushed[key]) for key in pushed if key[0] == kind))
+                await asyncio.gather(
+                    *(self._put(link, slots, key, pushed[key]) for key in pushed if key[0] == kind)
+                )
             left = set(self._stale) - self._wanted.keys() - self._swept - set(gone)
             for key in (*gone, *sorted(left)):
                 await link.request("DELETE", _uri(key))
@@ -222,7 +250,11 @@ class Switch:
                 log.info("switch.provisioned", pushed=len(pushed), gone=len(gone))
 
     async def _put(
-        self, link: ari.Link, slots: asyncio.Semaphore, key: tuple[str, str], fields: provisioning.Fields
+        self,
+        link: ari.Link,
+        slots: asyncio.Semaphore,
+        key: tuple[str, str],
+        fields: provisioning.Fields,
     ) -> None:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
         self._swept.discard(key)
@@ -236,17 +268,26 @@ class Switch:
             self._pushed[key] = fields
         else:
             log.error(
-                "switch.refused_object", kind=key[0], id=key[1], status=answer.status_code, why=answer.message_body
+                "switch.refused_object",
+                kind=key[0],
+                id=key[1],
+                status=answer.status_code,
+                why=answer.message_body,
             )
 
-    async def _has_aor(self, link: ari.Link, key: tuple[str, str], fields: provisioning.Fields) -> bool:
-        """Whether it is as wanted; one that is otherwise is gone now. Told once more of an aor, Asterisk keeps the
-        contacts that it has, and phones that are registered for ever: each would ring twice, also when it has gone.
+    async def _has_aor(
+        self, link: ari.Link, key: tuple[str, str], fields: provisioning.Fields
+    ) -> bool:
+        """Whether it is as wanted; one that is otherwise is gone now. Told once more of an aor,
+        Asterisk keeps the contacts that it has, and phones that are registered for ever: each
+        would ring twice, also when it has gone.
         """
         answer = await link.request("GET", _uri(key))
         if not answer.is_ok:
             return False
-        if provisioning.is_as_told(fields, [(each["attribute"], each["value"]) for each in answer.json()]):
+        if provisioning.is_as_told(
+            fields, [(each["attribute"], each["value"]) for each in answer.json()]
+        ):
             return True
         await link.request("DELETE", _uri(key))
         return False
@@ -254,7 +295,9 @@ class Switch:
     # --- what is done
 
     async def act(self, action: Action) -> None:
-        """The action is under way. What the switch refuses because the channel is gone comes as a signal anyway."""
+        """The action is under way. What the switch refuses because the channel is gone comes as a
+        signal anyway.
+        """
         match action:
             case Dial():
                 await self._all(translate.dial(action))
@@ -268,14 +311,24 @@ class Switch:
     async def _all(self, requests: Sequence[translate.Request]) -> None:
         link = self._up()
         answers = await asyncio.gather(
-            *(link.request(request.method, request.uri, request.query, request.body) for request in requests)
+            *(
+                link.request(request.method, request.uri, request.query, request.body)
+                for request in requests
+            )
         )
         for request, answer in zip(requests, answers, strict=True):
             if not answer.is_ok and answer.status_code not in (GONE, CONFLICT):
-                log.error("switch.refused", uri=request.uri, status=answer.status_code, why=answer.message_body)
+                log.error(
+                    "switch.refused",
+                    uri=request.uri,
+                    status=answer.status_code,
+                    why=answer.message_body,
+                )
 
     async def _record(self, action: Record) -> None:
-        """The channel that listens in needs a moment to enter our application before it can record."""
+        """The channel that listens in needs a moment to enter our application before it can
+        record.
+        """
         listen, record = translate.record(action, datetime.now(UTC))
         await self._all([listen])
         for _ in range(SPY_TRIES):
@@ -287,7 +340,9 @@ class Switch:
             log.error("switch.not_recording", channel=action.channel, status=answer.status_code)
 
     async def originate(self, action: Originate, phones: Sequence[str]) -> bool:
-        """These phones of the extension ring; signals LegDialed or OriginateRefused of each. Whether any rings."""
+        """These phones of the extension ring; signals LegDialed or OriginateRefused of each.
+        Whether any rings.
+        """
         link, rings = self._up(), False
         for channel_id, phone in zip(action.channels, phones, strict=True):
             request = translate.originate(action, phone, channel_id)
@@ -296,13 +351,17 @@ class Switch:
             if answer.is_ok:
                 rings = True
                 channel = msgspec.json.decode(answer.message_body, type=events.Channel)
-                self._on_signal(action.call_uuid, LegDialed(channel.id, now, channel.endpoint, channel.protocol_id))
+                self._on_signal(
+                    action.call_uuid,
+                    LegDialed(channel.id, now, channel.endpoint, channel.protocol_id),
+                )
             else:
                 self._on_signal(action.call_uuid, OriginateRefused(channel_id, now))
         return rings
 
     async def phones(self, endpoint: str) -> list[str]:
-        """The registered phones of an extension, ready to dial: PJSIP/101@domain/sip:101@192.0.2.7:5060.
+        """The registered phones of an extension, ready to dial:
+        PJSIP/101@domain/sip:101@192.0.2.7:5060.
 
         Those that were found are remembered until Asterisk tells of a change.
         """
@@ -317,8 +376,8 @@ class Switch:
         return phones
 
     async def _ask_for_phones(self, link: ari.Link, endpoint: str) -> list[str]:
-        """The function that tells them wants a channel: a Local one that calls nobody stays for all such questions. One
-        of its own for each would take ten times as long.
+        """The function that tells them wants a channel: a Local one that calls nobody stays for
+        all such questions. One of its own for each would take ten times as long.
         """
         uri, query = f"channels/{ASKER}/variable", {"variable": translate.contacts(endpoint)}
         answer = await link.request("GET", uri, query)

@@ -1,6 +1,7 @@
 """ARI events into signals, actions into ARI requests: the only file that speaks both languages.
 
-What goes into a dial string is checked here once more, whoever wrote it: dial strings are evaluated by Asterisk.
+What goes into a dial string is checked here once more, whoever wrote it: dial strings are
+evaluated by Asterisk.
 """
 
 import re
@@ -38,7 +39,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
-    """The call that an event is about and what it means for it; None when it is about no call of ours.
+    """The call that an event is about and what it means for it; None when it is about no call of
+    ours.
 
     Raises ValueError for one that Asterisk would not send.
     """
@@ -48,16 +50,21 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
         case events.Dial():
             return _dial(event)
         case events.ChannelHangupRequest(soft=False):
-            return _of(event.channel, HangupAsked(event.channel.id, events.moment(event.timestamp)))
+            return _of(
+                event.channel, HangupAsked(event.channel.id, events.moment(event.timestamp))
+            )
         case events.ChannelDestroyed():
             at = events.moment(event.timestamp)
-            return _of(event.channel, LegHungUp(event.channel.id, at, event.cause, event.tech_cause))
+            return _of(
+                event.channel, LegHungUp(event.channel.id, at, event.cause, event.tech_cause)
+            )
         case _:
             return None
 
 
 def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | None:
-    """What a channel that stands in Stasis came there for: the signal of its StasisStart, which may have been lost.
+    """What a channel that stands in Stasis came there for: the signal of its StasisStart, which
+    may have been lost.
 
     None for one that is elsewhere, or of no call of ours.
     """
@@ -97,8 +104,8 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
 
 
 def _to_user(rest: list[str]) -> str:
-    """The user part of a To header, which its commas have parted: where a carrier that we register with puts the number
-    called.
+    """The user part of a To header, which its commas have parted: where a carrier that we register
+    with puts the number called.
     """
     found = re.search(r"sips?:(\+?[0-9]+)@", ",".join(rest))
     return found[1] if found else ""
@@ -147,13 +154,17 @@ def dial(action: Dial) -> list[Request]:
     context = "dial-recorded" if action.record and not outside else "dial"
     place = {"context": context, "extension": shown(action.caller_id), "priority": "1"}
     return [
-        Request("POST", f"{channel}/variable", {"variable": "TD_DIAL", "value": dial_string(action)}),
+        Request(
+            "POST", f"{channel}/variable", {"variable": "TD_DIAL", "value": dial_string(action)}
+        ),
         Request("POST", f"{channel}/continue", place),
     ]
 
 
 def dial_string(action: Dial) -> str:
-    """Arguments of Dial(). Raises ValueError for a party, or music, that could mean more than it says."""
+    """Arguments of Dial(). Raises ValueError for a party, or music, that could mean more than it
+    says.
+    """
     options = ""
     if action.music:
         options += f"m({_safe(_WORD, action.music)})"
@@ -177,7 +188,11 @@ def wait(action: Wait) -> list[Request]:
     """Who waits with music has been told where to go: he may wait for long."""
     channel = f"channels/{action.channel}"
     return [
-        Request("POST", f"{channel}/variable", {"variable": "TIMEOUT(absolute)", "value": str(calls.LONGEST_S)}),
+        Request(
+            "POST",
+            f"{channel}/variable",
+            {"variable": "TIMEOUT(absolute)", "value": str(calls.LONGEST_S)},
+        ),
         Request("POST", f"{channel}/answer"),
         Request("POST", f"{channel}/moh", {"mohClass": _safe(_WORD, action.music)}),
     ]
@@ -188,11 +203,15 @@ def hang_up(action: HangUp) -> Request:
 
 
 def record(action: Record, at: datetime) -> list[Request]:
-    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files, named alike."""
+    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files,
+    named alike.
+    """
     spy = f"spy-{action.call_uuid.hex}-{at:%s}"
     name = f"{action.call_uuid.hex}-{at:%s}-{action.channel}"
     return [
-        Request("POST", f"channels/{action.channel}/snoop/{spy}", {"app": "tongdai", "spy": "both"}),
+        Request(
+            "POST", f"channels/{action.channel}/snoop/{spy}", {"app": "tongdai", "spy": "both"}
+        ),
         Request("POST", f"channels/{spy}/record", {"name": name, "format": "wav"}),
     ]
 
@@ -206,7 +225,9 @@ AUTO_ANSWER = {  # what phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco
 
 
 def originate(action: Originate, contact: str, channel: str) -> Request:
-    """Ring one phone of the extension (`contact` as Asterisk gave it); who answers goes on in the context "click"."""
+    """Ring one phone of the extension (`contact` as Asterisk gave it); who answers goes on in the
+    context "click".
+    """
     variables = {
         "__TD_CALL_ID": action.call_uuid.hex,
         "__TRANSFER_CONTEXT": "transfer",
@@ -229,7 +250,9 @@ def originate(action: Originate, contact: str, channel: str) -> Request:
 
 
 def shown(number: str) -> str:
-    """A caller number that is safe as an extension of the dialplan; "anonymous" for what has no digits."""
+    """A caller number that is safe as an extension of the dialplan; "anonymous" for what has no
+    digits.
+    """
     digits = re.sub(r"[^0-9]", "", number)[:31]
     return f"+{digits}" if digits and number.startswith("+") else digits or "anonymous"
 

@@ -1,6 +1,7 @@
 """The command line: one file a noun. Parses, calls and shows; decides nothing.
 
-A command's module is imported when that command is asked for: what `up` needs takes seconds that `domain list` has not.
+A command's module is imported when that command is asked for: what `up` needs takes seconds that
+`domain list` has not.
 """
 
 from importlib import import_module
@@ -11,12 +12,16 @@ from typer.core import TyperCommand, TyperGroup
 
 from tongdai import errors
 
-COMMANDS = {  # by name: module and attribute, a noun's app or a single command; and its help's first line
+# by name: module and attribute, a noun's app or a single command; and its help's first line
+COMMANDS = {
     "up": (
         "running:up",
         "Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.",
     ),
-    "serve": ("running:serve", "Run some roles in this process, on the database and Asterisk that the settings name."),
+    "serve": (
+        "running:serve",
+        "Run some roles in this process, on the database and Asterisk that the settings name.",
+    ),
     "listen": (
         "listen:listen",
         "Show a domain's events as they happen, and forward each to a URL as a webhook: no tunnel is needed.",
@@ -30,8 +35,14 @@ COMMANDS = {  # by name: module and attribute, a noun's app or a single command;
         "owed:owed",
         "Show what is owed to each domain: by live calls, by calls that are over (debts), and deliveries that are due.",
     ),
-    "config": ("config:config", "Show every setting: its variable, its value now, its default and its meaning."),
-    "doctor": ("doctor:doctor", "Look at this set-up, and tell what is wrong with it and how to mend it."),
+    "config": (
+        "config:config",
+        "Show every setting: its variable, its value now, its default and its meaning.",
+    ),
+    "doctor": (
+        "doctor:doctor",
+        "Look at this set-up, and tell what is wrong with it and how to mend it.",
+    ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: who may use the API. They log in as user@domain."),
     "api-key": ("api_keys:app", "API keys: what API clients get their tokens with, one a user."),
@@ -42,7 +53,10 @@ COMMANDS = {  # by name: module and attribute, a noun's app or a single command;
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
     "event": ("events:app", "Event subscriptions, and what was delivered to them."),
     "ban": ("bans:app", "Bans: addresses that gave too many wrong SIP passwords."),
-    "sandbox": ("sandbox:app", "The sandbox: a simulated carrier, while `tongdai up` runs with it."),
+    "sandbox": (
+        "sandbox:app",
+        "The sandbox: a simulated carrier, while `tongdai up` runs with it.",
+    ),
 }
 
 
@@ -51,7 +65,9 @@ class Commands(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.commands = {name: TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()}
+        self.commands = {
+            name: TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()
+        }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The listed commands have nothing but their help; the one that is asked for is loaded."""

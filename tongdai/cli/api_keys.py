@@ -6,7 +6,9 @@ from tongdai.cli import options, session, terminal
 from tongdai.cli.users import Who, parts
 from tongdai.store import users
 
-app = typer.Typer(no_args_is_help=True, help="API keys: what API clients get their tokens with, one a user.")
+app = typer.Typer(
+    no_args_is_help=True, help="API keys: what API clients get their tokens with, one a user."
+)
 
 
 @app.command()
@@ -21,7 +23,8 @@ def show(who: Who, *, as_json: options.Json = False) -> None:
 
 @app.command()
 def rotate(who: Who, *, as_json: options.Json = False) -> None:
-    """Give a user a new API key, and show it; the old one, and tokens made with it, are refused from now on.
+    """Give a user a new API key, and show it; the old one, and tokens made with it, are refused
+    from now on.
 
     Example: tongdai api-key rotate admin@sales.example.vn
     """

@@ -7,7 +7,9 @@ import typer
 from tongdai.cli import options, session, terminal
 from tongdai.store import bans
 
-app = typer.Typer(no_args_is_help=True, help="Bans: addresses that gave too many wrong SIP passwords.")
+app = typer.Typer(
+    no_args_is_help=True, help="Bans: addresses that gave too many wrong SIP passwords."
+)
 
 Address = Annotated[str, typer.Argument(help="An IP address.", show_default=False)]
 

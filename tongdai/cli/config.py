@@ -10,7 +10,9 @@ from tongdai.cli import options, terminal
 
 def config(
     *,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the page docs/settings.md.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show every setting: its variable, its value now, its default and its meaning.
@@ -33,7 +35,10 @@ def _entry(setting: settings.Setting) -> str:
 
 def page(known: list[settings.Setting]) -> str:
     """The settings as a Markdown page, without their values."""
-    rows = [f"| `{one.variable}` | {f'`{one.default}`' if one.default else ''} | {one.meaning} |" for one in known]
+    rows = [
+        f"| `{one.variable}` | {f'`{one.default}`' if one.default else ''} | {one.meaning} |"
+        for one in known
+    ]
     return "\n".join([_BEFORE, *rows])
 
 

@@ -9,12 +9,18 @@ from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
 from tongdai.store import db, domains
 
-app = typer.Typer(no_args_is_help=True, help="Domains: the tenants. A domain's name is also its SIP domain.")
+app = typer.Typer(
+    no_args_is_help=True, help="Domains: the tenants. A domain's name is also its SIP domain."
+)
 
-Name = Annotated[str, typer.Argument(help="A DNS name, such as sales.example.vn.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(help="A DNS name, such as sales.example.vn.", show_default=False)
+]
 TIME_ZONE = typer.Option(help="Of its local times and days.")
 COUNTRY_CODE = typer.Option(help="Of its national numbers, without +.")
-CALL_ID_MODE = typer.Option(help="The call_id that events carry: each leg's own, or the conversation's.")
+CALL_ID_MODE = typer.Option(
+    help="The call_id that events carry: each leg's own, or the conversation's."
+)
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
 RECORDING_DAYS = typer.Option(min=0, help="How many days recordings are kept; 0: for ever.")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
@@ -22,7 +28,9 @@ DESTINATIONS = typer.Option(
     help="What may be called beyond the country's own numbers, comma-separated: +44, + (all countries), 1900.",
     show_default=False,
 )
-CALLS_PER_MINUTE = typer.Option(min=0, help="Calls out that may begin within a minute; 0: no limit.")
+CALLS_PER_MINUTE = typer.Option(
+    min=0, help="Calls out that may begin within a minute; 0: no limit."
+)
 MINUTES_PER_DAY = typer.Option(min=0, help="Minutes that calls out may talk a day; 0: no limit.")
 
 
@@ -67,7 +75,16 @@ def create(
 @app.command("list")
 def list_(*, as_json: options.Json = False) -> None:
     """Show all domains."""
-    columns = "name", "enabled", "time_zone", "country_code", "recording", "max_calls", "frozen_until", "domain_uuid"
+    columns = (
+        "name",
+        "enabled",
+        "time_zone",
+        "country_code",
+        "recording",
+        "max_calls",
+        "frozen_until",
+        "domain_uuid",
+    )
     terminal.many(session.run(domains.list), *columns, as_json=as_json)
 
 
@@ -108,7 +125,9 @@ def update(
         enabled=enabled,
     )
     limits = options.given(
-        recording_days=recording_days, calls_per_minute=calls_per_minute, minutes_per_day=minutes_per_day
+        recording_days=recording_days,
+        calls_per_minute=calls_per_minute,
+        minutes_per_day=minutes_per_day,
     )
     changes |= {limit: number or None for limit, number in limits.items()}
 
@@ -123,9 +142,16 @@ def update(
 
 
 @app.command()
-def delete(name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Delete a domain with all in it: users, extensions, call records, subscriptions. Recordings go a week later."""
+def delete(
+    name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
+    """Delete a domain with all in it: users, extensions, call records, subscriptions. Recordings
+    go a week later.
+    """
     if not yes:
-        typer.confirm(f"Delete {name} with its users, extensions, call records and subscriptions?", abort=True)
+        typer.confirm(
+            f"Delete {name} with its users, extensions, call records and subscriptions?",
+            abort=True,
+        )
     session.call(name, domains.delete)
     terminal.say(f"Deleted domain {name}.")

@@ -16,9 +16,13 @@ from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
 from tongdai.webhooks.trial import Trial
 
-app = typer.Typer(no_args_is_help=True, help="Event subscriptions, and what was delivered to them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Event subscriptions, and what was delivered to them."
+)
 
-Id = Annotated[UUID, typer.Argument(metavar="ID", help="The subscription's id.", show_default=False)]
+Id = Annotated[
+    UUID, typer.Argument(metavar="ID", help="The subscription's id.", show_default=False)
+]
 SINCE = typer.Option(help="Events published from then on, UTC.", show_default=False)
 UNTIL = typer.Option(help="And before then, UTC.", show_default=False)
 COLUMNS = "id", "event_name", "callback_url", "enabled", "disabled_reason", "failing_since"
@@ -55,7 +59,8 @@ def deliveries_(
     *,
     domain: options.Domain,
     event: Annotated[
-        UUID | None, typer.Option(help="Show the attempts of this webhook-id alone.", show_default=False)
+        UUID | None,
+        typer.Option(help="Show the attempts of this webhook-id alone.", show_default=False),
     ] = None,
     state: Annotated[str, typer.Option(help="due, delivered or failed.", show_default=False)] = "",
     since: Annotated[datetime | None, SINCE] = None,
@@ -70,14 +75,27 @@ def deliveries_(
     _get(domain, subscription)
     if event:
         _, _, made = session.call(domain, delivery_log.get, subscription, event)
-        return terminal.many(made, "at", "status", "latency_ms", "error", "callback_url", as_json=as_json)
+        return terminal.many(
+            made, "at", "status", "latency_ms", "error", "callback_url", as_json=as_json
+        )
     wanted = delivery_log.Filter(
         state=_one_of(("", *get_args(deliveries.State)), state),
         since=_utc(since) or delivery_log.FIRST,
         until=_utc(until) or delivery_log.LAST,
     )
-    found = session.call(domain, delivery_log.page, subscription, wanted, limit=limit, before=2**63 - 1)
-    columns = "event_uuid", "event_name", "created_at", "state", "attempts", "status", "error", "due_at"
+    found = session.call(
+        domain, delivery_log.page, subscription, wanted, limit=limit, before=2**63 - 1
+    )
+    columns = (
+        "event_uuid",
+        "event_name",
+        "created_at",
+        "state",
+        "attempts",
+        "status",
+        "error",
+        "due_at",
+    )
     return terminal.many(found, *columns, as_json=as_json)
 
 
@@ -86,14 +104,21 @@ def resend(
     subscription: Id,
     *,
     domain: options.Domain,
-    event: Annotated[UUID | None, typer.Option(help="Only the event of this webhook-id.", show_default=False)] = None,
+    event: Annotated[
+        UUID | None, typer.Option(help="Only the event of this webhook-id.", show_default=False)
+    ] = None,
     state: Annotated[
         str,
-        typer.Option(help="failed, delivered, or unsent: what it missed while disabled; all: all.", show_default=True),
+        typer.Option(
+            help="failed, delivered, or unsent: what it missed while disabled; all: all.",
+            show_default=True,
+        ),
     ] = "failed",
     since: Annotated[datetime | None, SINCE] = None,
     until: Annotated[datetime | None, UNTIL] = None,
-    url: Annotated[str | None, typer.Option(help="Send there instead.", show_default=False)] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Send there instead.", show_default=False)
+    ] = None,
 ) -> None:
     """Send events again: one, or all of a state and time. Body and webhook-id stay.
 
@@ -113,7 +138,9 @@ def resend(
         done = session.call(domain, delivery_log.resend, subscription, selection, url)
     terminal.say(f"{done.count} deliveries are due now.")
     if done.next:
-        terminal.aside(f"There are more: go on with --since {done.next.astimezone(UTC):%Y-%m-%dT%H:%M:%S}")
+        terminal.aside(
+            f"There are more: go on with --since {done.next.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+        )
 
 
 @app.command("test")
@@ -124,7 +151,9 @@ def try_(subscription: Id, *, domain: options.Domain, as_json: options.Json = Fa
 
 
 @app.command()
-def rotate_secret(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
+def rotate_secret(
+    subscription: Id, *, domain: options.Domain, as_json: options.Json = False
+) -> None:
     """Replace a subscription's secret; deliveries are signed by both for 24 hours."""
     one = session.call(domain, subscriptions.rotate_secret, session.seal(), subscription)
     terminal.one(_shown(one), as_json=as_json, secret=one.secret)
@@ -135,7 +164,9 @@ def rotate_secret(subscription: Id, *, domain: options.Domain, as_json: options.
 def enable(subscription: Id, *, domain: options.Domain) -> None:
     """Enable a subscription, as if it had never failed."""
     session.call(domain, subscriptions.enable, subscription)
-    terminal.say(f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state unsent")
+    terminal.say(
+        f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state unsent"
+    )
 
 
 @app.command()
@@ -143,10 +174,14 @@ def disable(
     subscription: Id,
     *,
     domain: options.Domain,
-    reason: Annotated[str, typer.Option(help="What its owner is to read.")] = "Disabled by the operator.",
+    reason: Annotated[
+        str, typer.Option(help="What its owner is to read.")
+    ] = "Disabled by the operator.",
 ) -> None:
     """Disable a subscription; what is still due to it is given up."""
-    session.call(domain, subscriptions.disable, subscription, reason.strip() or "Disabled by the operator.")
+    session.call(
+        domain, subscriptions.disable, subscription, reason.strip() or "Disabled by the operator."
+    )
     terminal.say(f"Disabled {subscription}.")
 
 
@@ -170,7 +205,12 @@ async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attem
 
 def _guard() -> Guard:
     known = settings.load()
-    return Guard([*settings.networks(known.callback_allow), *(("127.0.0.0/8", "::1/128") if known.sandbox else ())])
+    return Guard(
+        [
+            *settings.networks(known.callback_allow),
+            *(("127.0.0.0/8", "::1/128") if known.sandbox else ()),
+        ]
+    )
 
 
 def _one_of(choices: tuple[Any, ...], text: str) -> Any:

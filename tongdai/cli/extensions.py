@@ -10,12 +10,18 @@ from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import Extension
 from tongdai.store import db, extensions
 
-app = typer.Typer(no_args_is_help=True, help="Extensions: internal numbers, which phones register as.")
+app = typer.Typer(
+    no_args_is_help=True, help="Extensions: internal numbers, which phones register as."
+)
 
-Number = Annotated[str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits.", show_default=False)]
+Number = Annotated[
+    str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits.", show_default=False)
+]
 Recording = Literal["on", "off", "domain"]
 RECORDING = typer.Option(help="Record its answered calls; domain: as the domain says.")
-HOTLINE = typer.Option(help='What its outbound calls show; "": the domain\'s default hotline.', show_default=False)
+HOTLINE = typer.Option(
+    help='What its outbound calls show; "": the domain\'s default hotline.', show_default=False
+)
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 RING_TIMEOUT = typer.Option(help="Seconds that it rings, 5 to 300.")
 
@@ -71,8 +77,12 @@ def update(
     *,
     domain: options.Domain,
     name: Annotated[str | None, options.NAME] = None,
-    password: Annotated[str | None, typer.Option(help='A new one; "-" reads it from standard input.')] = None,
-    new_password: Annotated[bool, typer.Option("--new-password", help="Make a new random one, and show it.")] = False,
+    password: Annotated[
+        str | None, typer.Option(help='A new one; "-" reads it from standard input.')
+    ] = None,
+    new_password: Annotated[
+        bool, typer.Option("--new-password", help="Make a new random one, and show it.")
+    ] = False,
     recording: Annotated[Recording | None, RECORDING] = None,
     hotline: Annotated[str | None, HOTLINE] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
@@ -85,7 +95,9 @@ def update(
 
     Example: tongdai extension update 101 --domain sales.example.vn --new-password
     """
-    changes = options.given(name=name, max_calls=max_calls, ring_timeout_s=ring_timeout, enabled=enabled)
+    changes = options.given(
+        name=name, max_calls=max_calls, ring_timeout_s=ring_timeout, enabled=enabled
+    )
     if recording is not None:
         changes["recording"] = _RECORDING[recording]
     if hotline is not None:
@@ -93,14 +105,18 @@ def update(
     given = options.secret(password)
 
     async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[Extension, dict[str, Any]]:
-        changed = msgspec.structs.replace(await extensions.get(tx, domain_uuid, extension), **changes)
+        changed = msgspec.structs.replace(
+            await extensions.get(tx, domain_uuid, extension), **changes
+        )
         await extensions.update(tx, domain_uuid, changed)
         if unfreeze:
             await extensions.freeze(tx, domain_uuid, extension, None)
             changed = await extensions.get(tx, domain_uuid, extension)
         if not new_password and given is None:
             return changed, {}
-        return changed, {"password": await extensions.set_password(tx, domain_uuid, extension, given)}
+        return changed, {
+            "password": await extensions.set_password(tx, domain_uuid, extension, given)
+        }
 
     changed, shown = session.call(domain, work)
     terminal.one(changed, as_json=as_json, **shown)

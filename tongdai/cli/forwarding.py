@@ -1,4 +1,6 @@
-"""Events as webhooks to a URL of the developer's own, signed as the real ones are; once, without repeats."""
+"""Events as webhooks to a URL of the developer's own, signed as the real ones are; once, without
+repeats.
+"""
 
 import base64
 import secrets
@@ -17,10 +19,14 @@ from tongdai.webhooks import guard, retry, sign
 from tongdai.webhooks.client import Client
 
 To: TypeAlias = Annotated[
-    str, typer.Option("--forward", help="A URL that gets each event as a webhook.", show_default=False)
+    str,
+    typer.Option("--forward", help="A URL that gets each event as a webhook.", show_default=False),
 ]
 Secret: TypeAlias = Annotated[
-    str, typer.Option(help="What signs them: whsec_ and base64.", show_default="a new one, which is printed")
+    str,
+    typer.Option(
+        help="What signs them: whsec_ and base64.", show_default="a new one, which is printed"
+    ),
 ]
 CallbackApikey: TypeAlias = Annotated[
     str, typer.Option(help="Sent as it is in their Authorization header.", show_default=False)

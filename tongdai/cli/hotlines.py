@@ -13,13 +13,24 @@ from tongdai.store import db, hotlines, trunks
 app = typer.Typer(no_args_is_help=True, help="Hotlines: the public numbers of a domain.")
 
 Number = Annotated[
-    str, typer.Argument(metavar="HOTLINE", help="National, international or short: 02873001234.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="HOTLINE",
+        help="National, international or short: 02873001234.",
+        show_default=False,
+    ),
 ]
-TRUNK = typer.Option(help="What carries it: a trunk of the domain, or a shared one; name or uuid.", show_default=False)
-DESTINATION = typer.Option(
-    help='Where its calls go: an extension, ring group or queue; "" refuses them.', show_default=False
+TRUNK = typer.Option(
+    help="What carries it: a trunk of the domain, or a shared one; name or uuid.",
+    show_default=False,
 )
-DEFAULT = typer.Option("--default/--not-default", help="Outbound calls show it where nothing else is said.")
+DESTINATION = typer.Option(
+    help='Where its calls go: an extension, ring group or queue; "" refuses them.',
+    show_default=False,
+)
+DEFAULT = typer.Option(
+    "--default/--not-default", help="Outbound calls show it where nothing else is said."
+)
 
 
 @app.command()
@@ -35,13 +46,20 @@ def create(
 ) -> None:
     """Make a hotline.
 
-    Example: tongdai hotline create 02873001234 --domain sales.example.vn --trunk viettel --destination 600 --default
+    Example: tongdai hotline create 02873001234 --domain sales.example.vn --trunk viettel
+    --destination 600 --default
     """
 
     async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
         trunk_uuid = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
         return await hotlines.insert(
-            tx, domain_uuid, number, trunk_uuid, name=name, destination=destination, is_default=default
+            tx,
+            domain_uuid,
+            number,
+            trunk_uuid,
+            name=name,
+            destination=destination,
+            is_default=default,
         )
 
     terminal.one(session.call(domain, work), as_json=as_json)
@@ -76,7 +94,9 @@ def update(
 
     Example: tongdai hotline update 02873001234 --domain sales.example.vn --destination 700
     """
-    changes = options.given(name=name, destination=destination, is_default=default, enabled=enabled)
+    changes = options.given(
+        name=name, destination=destination, is_default=default, enabled=enabled
+    )
 
     async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
         if trunk is not None:

@@ -1,4 +1,6 @@
-"""tongdai listen: a domain's events as they happen, in a terminal, and to a program on this machine."""
+"""tongdai listen: a domain's events as they happen, in a terminal, and to a program on this
+machine.
+"""
 
 import asyncio
 import re
@@ -31,9 +33,14 @@ class Heard(msgspec.Struct, frozen=True):
 def listen(
     *,
     forward: forwarding.To = "",
-    events: Annotated[str, typer.Option(help="Only these, such as ringing,cdr.", show_default="all of them")] = "",
+    events: Annotated[
+        str, typer.Option(help="Only these, such as ringing,cdr.", show_default="all of them")
+    ] = "",
     after: Annotated[
-        int | None, typer.Option(min=0, help="Begin with what came after that seq.", show_default="from now on")
+        int | None,
+        typer.Option(
+            min=0, help="Begin with what came after that seq.", show_default="from now on"
+        ),
     ] = None,
     secret: forwarding.Secret = "",
     callback_apikey: forwarding.CallbackApikey = "",
@@ -42,16 +49,25 @@ def listen(
     token: remote.Token = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show a domain's events as they happen, and forward each to a URL as a webhook: no tunnel is needed.
+    """Show a domain's events as they happen, and forward each to a URL as a webhook: no tunnel is
+    needed.
 
-    A line for each event, with the receiver's status; in JSON with all that is in it. After a broken connection it goes
-    on where it was. What the receiver does not take is not tried again. Ctrl-C ends it.
+    A line for each event, with the receiver's status; in JSON with all that is in it. After a
+    broken connection it goes on where it was. What the receiver does not take is not tried again.
+    Ctrl-C ends it.
 
     Example: tongdai listen --forward http://localhost:3000/hook --events ringing,cdr
     """
     query = {"event": events} if events else {}
-    listener = Listener(remote.access(url, api_key, token), query, "" if after is None else str(after), as_json=as_json)
-    receiver = forwarding.forwarding(forward, secret, callback_apikey) if forward else nullcontext()
+    listener = Listener(
+        remote.access(url, api_key, token),
+        query,
+        "" if after is None else str(after),
+        as_json=as_json,
+    )
+    receiver = (
+        forwarding.forwarding(forward, secret, callback_apikey) if forward else nullcontext()
+    )
     with suppress(KeyboardInterrupt):
         asyncio.run(listener.run(receiver))
 
@@ -59,11 +75,17 @@ def listen(
 class Listener:
     """Follows the stream of one domain."""
 
-    def __init__(self, known: remote.Access, query: dict[str, str], seq: str, *, as_json: bool) -> None:
+    def __init__(
+        self, known: remote.Access, query: dict[str, str], seq: str, *, as_json: bool
+    ) -> None:
         self._known, self._query, self._seq, self._as_json = known, query, seq, as_json
 
-    async def run(self, receiver: AbstractAsyncContextManager[forwarding.Forwarder | None]) -> None:
-        """Until it is refused. Raises typer.Exit, errors.Unavailable where there never was a connection."""
+    async def run(
+        self, receiver: AbstractAsyncContextManager[forwarding.Forwarder | None]
+    ) -> None:
+        """Until it is refused. Raises typer.Exit, errors.Unavailable where there never was a
+        connection.
+        """
         async with receiver as forwarder, remote.opened(self._known) as api:
             await self._follow(api, forwarder)
             while True:
@@ -71,10 +93,16 @@ class Listener:
                 with suppress(aiohttp.ClientConnectionError, TimeoutError):
                     await self._follow(api, forwarder)
 
-    async def _follow(self, api: aiohttp.ClientSession, forwarder: forwarding.Forwarder | None) -> None:
+    async def _follow(
+        self, api: aiohttp.ClientSession, forwarder: forwarding.Forwarder | None
+    ) -> None:
         """One connection, to its end. Raises typer.Exit when it is refused for good."""
         async with api.get(
-            FEED, params=self._query, headers=self._headers(), timeout=remote.streaming(), read_bufsize=_LINE_BYTES
+            FEED,
+            params=self._query,
+            headers=self._headers(),
+            timeout=remote.streaming(),
+            read_bufsize=_LINE_BYTES,
         ) as answer:
             if answer.status == 401 and self._known.api_key:
                 return await remote.log_in(api, self._known)
@@ -93,7 +121,9 @@ class Listener:
             return None
 
     def _headers(self) -> dict[str, str]:
-        return {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._seq} if self._seq else {})
+        return {"Accept": "text/event-stream"} | (
+            {"Last-Event-ID": self._seq} if self._seq else {}
+        )
 
     async def _hear(self, heard: Heard, forwarder: forwarding.Forwarder | None) -> None:
         if heard.event:
@@ -112,7 +142,10 @@ async def blocks(content: aiohttp.StreamReader) -> AsyncIterator[Heard]:
             fields[name] = value.removeprefix(" ")
         else:
             yield Heard(
-                fields.get("id", ""), fields.get("event", ""), fields.get("webhook-id", ""), fields.get("data", "")
+                fields.get("id", ""),
+                fields.get("event", ""),
+                fields.get("webhook-id", ""),
+                fields.get("data", ""),
             )
             fields = {}
 
@@ -129,7 +162,9 @@ def _json(heard: Heard, receipt: forwarding.Receipt | None) -> str:
 
 
 def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
-    """One line for people: 16:20:03  #42 ringing   inbound 0900000001 -> 201  call 982d33eb...  -> 204 in 12 ms"""
+    """One line for people: 16:20:03  #42 ringing   inbound 0900000001 -> 201  call 982d33eb...  ->
+    204 in 12 ms
+    """
     body = msgspec.json.decode(heard.data)
     if "call_id" in body:
         what = f"{body['direction']} {body['from_number']} -> {body['to_number']}  call {body['call_id']}"

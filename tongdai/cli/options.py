@@ -6,14 +6,25 @@ from typing import Annotated, Any
 import typer
 
 Domain = Annotated[
-    str, typer.Option("--domain", "-d", envvar="TONGDAI_DOMAIN", help="The domain's name.", show_default=False)
+    str,
+    typer.Option(
+        "--domain", "-d", envvar="TONGDAI_DOMAIN", help="The domain's name.", show_default=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 NAME = typer.Option(help="For people, in any script.", show_default=False)
-ENABLED = typer.Option("--enable/--disable", help="What is disabled stays, but is not served.", show_default=False)
-UNFREEZE = typer.Option("--unfreeze", help="It may call outside again, though it kept calling closed numbers.")
-OVERFLOW = typer.Option(help='Where its calls go then: a number of the domain; "" ends them.', show_default=False)
-PASSWORD = typer.Option(help='"-" reads it from standard input; without it a random one is made.', show_default=False)
+ENABLED = typer.Option(
+    "--enable/--disable", help="What is disabled stays, but is not served.", show_default=False
+)
+UNFREEZE = typer.Option(
+    "--unfreeze", help="It may call outside again, though it kept calling closed numbers."
+)
+OVERFLOW = typer.Option(
+    help='Where its calls go then: a number of the domain; "" ends them.', show_default=False
+)
+PASSWORD = typer.Option(
+    help='"-" reads it from standard input; without it a random one is made.', show_default=False
+)
 
 
 def given(**values: Any) -> dict[str, Any]:
@@ -23,7 +34,9 @@ def given(**values: Any) -> dict[str, Any]:
 
 def listed(text: str | None) -> tuple[str, ...] | None:
     """The parts of "a,b,c"; () for "", None for None."""
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    return (
+        None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    )
 
 
 def secret(text: str | None) -> str | None:

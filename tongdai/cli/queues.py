@@ -8,10 +8,14 @@ from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import Queue
 from tongdai.store import queues
 
-app = typer.Typer(no_args_is_help=True, help="Queues: callers wait in order, with music, for agents.")
+app = typer.Typer(
+    no_args_is_help=True, help="Queues: callers wait in order, with music, for agents."
+)
 
 Number = Annotated[str, typer.Argument(metavar="QUEUE", help="2 to 8 digits.", show_default=False)]
-AGENTS = typer.Option(help="Extensions, comma-separated; the longest idle is offered first.", show_default=False)
+AGENTS = typer.Option(
+    help="Extensions, comma-separated; the longest idle is offered first.", show_default=False
+)
 RING_TIMEOUT = typer.Option(help="Seconds that an agent rings, 3 to 300.")
 REST = typer.Option(help="Seconds before an agent who did not answer is offered again, 0 to 3600.")
 WRAP_UP = typer.Option(help="Seconds that an agent has after a talk, 0 to 3600.")
@@ -36,7 +40,8 @@ def create(
 ) -> None:
     """Make a queue.
 
-    Example: tongdai queue create 700 --domain sales.example.vn --agents 101,102 --name "Hỗ trợ" --overflow 600
+    Example: tongdai queue create 700 --domain sales.example.vn --agents 101,102 --name "Hỗ trợ"
+    --overflow 600
     """
     made = Queue(
         number,
@@ -56,7 +61,17 @@ def create(
 @app.command("list")
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's queues."""
-    columns = "number", "name", "agents", "ring_timeout_s", "rest_s", "wrap_up_s", "timeout_s", "overflow", "music"
+    columns = (
+        "number",
+        "name",
+        "agents",
+        "ring_timeout_s",
+        "rest_s",
+        "wrap_up_s",
+        "timeout_s",
+        "overflow",
+        "music",
+    )
     terminal.many(session.call(domain, queues.list), *columns, as_json=as_json)
 
 
@@ -95,7 +110,9 @@ def update(
         overflow=overflow,
         music=music,
     )
-    terminal.one(session.change(domain, queues.get, queues.update, number, changes), as_json=as_json)
+    terminal.one(
+        session.change(domain, queues.get, queues.update, number, changes), as_json=as_json
+    )
 
 
 @app.command()

@@ -31,13 +31,17 @@ def document(instance: Instance) -> dict[str, Any]:
             "domain": demo.domain,
             "admin": {"username": demo.username, "password": demo.password},
             "api_key": demo.api_key,
-            "extensions": [{"extension": number, "password": demo.passwords[number]} for number in PHONES],
+            "extensions": [
+                {"extension": number, "password": demo.passwords[number]} for number in PHONES
+            ],
             "hotline": demo.hotline,
             "ring_group": demo.ring_group,
             "queue": demo.queue,
             "sandbox": {
                 "robots": {behaviour: player.number for behaviour, player in cast.ROBOTS.items()},
-                "customers": {behaviour: player.number for behaviour, player in cast.CUSTOMERS.items()},
+                "customers": {
+                    behaviour: player.number for behaviour, player in cast.CUSTOMERS.items()
+                },
             },
         }
     return found
@@ -60,7 +64,9 @@ def remove(instance: Instance) -> None:
 def show(instance: Instance) -> None:
     """The ready block, on standard output; fits 80 columns."""
     console = Console(highlight=False)
-    console.print(Panel(_addresses(instance), title="tongdai is ready", title_align="left", expand=False))
+    console.print(
+        Panel(_addresses(instance), title="tongdai is ready", title_align="left", expand=False)
+    )
     if instance.demo:
         console.print(_session(instance.settings, instance.demo), markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops everything; the data stays.", style="dim")
@@ -71,18 +77,39 @@ def _addresses(instance: Instance) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     base, demo = instance.settings.base_url, instance.demo
-    rows = [("API", base), ("reference", f"{base}/schema"), ("SIP", f"{instance.settings.sip} (UDP, TCP)")]
+    rows = [
+        ("API", base),
+        ("reference", f"{base}/schema"),
+        ("SIP", f"{instance.settings.sip} (UDP, TCP)"),
+    ]
     if demo:
         rows += [
             ("domain", demo.domain),
             ("admin", f"{demo.username}  password {demo.password}"),
             ("API key", demo.api_key),
-            *((f"phone {number}", f"password {demo.passwords[number]}  {name}") for number, name in PHONES.items()),
-            ("hotline", f"{demo.hotline} rings group {demo.ring_group}; the queue is {demo.queue}"),
-            ("robots", _aligned([f"{player.number} {name}" for name, player in cast.ROBOTS.items()], 3)),
-            ("customers", _aligned([f"{player.number} {name}" for name, player in cast.CUSTOMERS.items()], 2)),
+            *(
+                (f"phone {number}", f"password {demo.passwords[number]}  {name}")
+                for number, name in PHONES.items()
+            ),
+            (
+                "hotline",
+                f"{demo.hotline} rings group {demo.ring_group}; the queue is {demo.queue}",
+            ),
+            (
+                "robots",
+                _aligned([f"{player.number} {name}" for name, player in cast.ROBOTS.items()], 3),
+            ),
+            (
+                "customers",
+                _aligned(
+                    [f"{player.number} {name}" for name, player in cast.CUSTOMERS.items()], 2
+                ),
+            ),
         ]
-    rows += [("data", str(instance.settings.data.absolute())), ("", f"{FILE} there has all of this")]
+    rows += [
+        ("data", str(instance.settings.data.absolute())),
+        ("", f"{FILE} there has all of this"),
+    ]
     for name, value in rows:
         table.add_row(name, value)
     return table
@@ -98,7 +125,11 @@ def _aligned(entries: list[str], columns: int) -> str:
 def _session(chosen: Settings, demo: Demo) -> str:
     robot, customer = cast.ROBOTS["answers"].number, cast.CUSTOMERS["hangs_up"].number
     first = min(PHONES)
-    data = "" if str(chosen.data) == "data" else f"TONGDAI_DATA={shlex.quote(str(chosen.data.absolute()))} "
+    data = (
+        ""
+        if str(chosen.data) == "data"
+        else f"TONGDAI_DATA={shlex.quote(str(chosen.data.absolute()))} "
+    )
     return f"""
 Paste this: robot phone {robot} calls a customer who hangs up after {cast.HANGS_UP_S} seconds,
 and the recording of both is in call.wav.

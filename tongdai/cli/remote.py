@@ -1,4 +1,6 @@
-"""A running tongdai, reached over its API: from the data folder of this machine, or by URL and key from anywhere."""
+"""A running tongdai, reached over its API: from the data folder of this machine, or by URL and key
+from anywhere.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,13 +14,24 @@ from tongdai import errors, settings
 from tongdai.cli import ready
 
 Url: TypeAlias = Annotated[
-    str, typer.Option(envvar="TONGDAI_URL", help="Where the API is.", show_default="that of the data folder")
+    str,
+    typer.Option(
+        envvar="TONGDAI_URL", help="Where the API is.", show_default="that of the data folder"
+    ),
 ]
 ApiKey: TypeAlias = Annotated[
-    str, typer.Option(envvar="TONGDAI_API_KEY", help="Whose domain.", show_default="the demo's, of the data folder")
+    str,
+    typer.Option(
+        envvar="TONGDAI_API_KEY",
+        help="Whose domain.",
+        show_default="the demo's, of the data folder",
+    ),
 ]
 Token: TypeAlias = Annotated[
-    str, typer.Option(envvar="TONGDAI_TOKEN", help="Instead of an API key, for a day.", show_default=False)
+    str,
+    typer.Option(
+        envvar="TONGDAI_TOKEN", help="Instead of an API key, for a day.", show_default=False
+    ),
 ]
 _ANSWER_S = 10.0
 _SILENT_S = 60.0  # streams have a heartbeat every 15 seconds
@@ -33,13 +46,17 @@ class Access(msgspec.Struct, frozen=True):
 
 
 def access(url: str = "", api_key: str = "", token: str = "") -> Access:
-    """What was given; what was not, as ready.json of the data folder has it. Raises errors.SetupError."""
+    """What was given; what was not, as ready.json of the data folder has it. Raises
+    errors.SetupError.
+    """
     path = settings.load().data / ready.FILE
     known: dict[str, Any] = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
     here = str(known.get("base_url", ""))
     url = url.rstrip("/") or here
     if not url:
-        raise errors.SetupError(f"nothing runs on {path.parent}: start it with tongdai up --sandbox")
+        raise errors.SetupError(
+            f"nothing runs on {path.parent}: start it with tongdai up --sandbox"
+        )
     if not url.startswith(("http://", "https://")):
         raise errors.SetupError(f"{url} is no URL of an API")
     if not (api_key or token) and url == here:
@@ -68,7 +85,9 @@ async def log_in(api: aiohttp.ClientSession, known: Access) -> None:
     """From now on requests carry a token: a new one where there is an API key."""
     token = known.token
     if known.api_key:
-        token = (await answer(api.post("/v1/auth/token", json={"api_key": known.api_key})))["data"]["token"]
+        token = (await answer(api.post("/v1/auth/token", json={"api_key": known.api_key})))[
+            "data"
+        ]["token"]
     api.headers["Authorization"] = f"Bearer {token}"
 
 

@@ -8,9 +8,13 @@ from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import RingGroup, Strategy
 from tongdai.store import ring_groups
 
-app = typer.Typer(no_args_is_help=True, help="Ring groups: extensions that ring together or in turn.")
+app = typer.Typer(
+    no_args_is_help=True, help="Ring groups: extensions that ring together or in turn."
+)
 
-Number = Annotated[str, typer.Argument(metavar="RING-GROUP", help="2 to 8 digits.", show_default=False)]
+Number = Annotated[
+    str, typer.Argument(metavar="RING-GROUP", help="2 to 8 digits.", show_default=False)
+]
 STRATEGY = typer.Option(help="Who rings: all, one after the other, or in turn.")
 MEMBERS = typer.Option(help="Extensions, in order, comma-separated.", show_default=False)
 RING_TIMEOUT = typer.Option(help="Seconds that a member rings before the next one does, 3 to 300.")
@@ -32,7 +36,8 @@ def create(
 ) -> None:
     """Make a ring group.
 
-    Example: tongdai ring-group create 600 --domain sales.example.vn --members 101,102 --overflow 700
+    Example: tongdai ring-group create 600 --domain sales.example.vn --members 101,102 --overflow
+    700
     """
     made = RingGroup(
         number,
@@ -75,7 +80,8 @@ def update(
 ) -> None:
     """Change a ring group; what is not given stays.
 
-    Example: tongdai ring-group update 600 --domain sales.example.vn --members 101,102,103 --strategy round_robin
+    Example: tongdai ring-group update 600 --domain sales.example.vn --members 101,102,103
+    --strategy round_robin
     """
     changes = options.given(
         members=options.listed(members),
@@ -85,7 +91,10 @@ def update(
         timeout_s=timeout,
         overflow=overflow,
     )
-    terminal.one(session.change(domain, ring_groups.get, ring_groups.update, number, changes), as_json=as_json)
+    terminal.one(
+        session.change(domain, ring_groups.get, ring_groups.update, number, changes),
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -19,31 +19,49 @@ console = Console(stderr=True)
 
 
 def up(
-    data: Annotated[str, typer.Option(envvar="TONGDAI_DATA", help="Folder of everything that must survive.")] = "data",
-    http: Annotated[str, typer.Option(envvar="TONGDAI_HTTP", help="Where the API listens.")] = "127.0.0.1:8080",
+    data: Annotated[
+        str, typer.Option(envvar="TONGDAI_DATA", help="Folder of everything that must survive.")
+    ] = "data",
+    http: Annotated[
+        str, typer.Option(envvar="TONGDAI_HTTP", help="Where the API listens.")
+    ] = "127.0.0.1:8080",
     sip: Annotated[
-        str, typer.Option(envvar="TONGDAI_SIP", help="Where phones and carriers reach us, UDP and TCP.")
+        str,
+        typer.Option(
+            envvar="TONGDAI_SIP", help="Where phones and carriers reach us, UDP and TCP."
+        ),
     ] = "127.0.0.1:5060",
-    rtp: Annotated[str, typer.Option(envvar="TONGDAI_RTP", help="UDP ports of audio, first-last.")] = "10000-11999",
+    rtp: Annotated[
+        str, typer.Option(envvar="TONGDAI_RTP", help="UDP ports of audio, first-last.")
+    ] = "10000-11999",
     *,
     sandbox: Annotated[
         bool,
-        typer.Option(envvar="TONGDAI_SANDBOX", help="A demo company with a simulated carrier and robot phones."),
+        typer.Option(
+            envvar="TONGDAI_SANDBOX",
+            help="A demo company with a simulated carrier and robot phones.",
+        ),
     ] = False,
 ) -> None:
-    """Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.
+    """Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it
+    all.
 
     Any other setting comes from the environment; `tongdai config` lists them.
     """
     given = {"data": data, "http": http, "sip": sip, "rtp": rtp, "sandbox": str(sandbox).lower()}
-    chosen = settings.load({**os.environ, **{settings.PREFIX + name.upper(): value for name, value in given.items()}})
+    chosen = settings.load(
+        {**os.environ, **{settings.PREFIX + name.upper(): value for name, value in given.items()}}
+    )
     logs.configure(chosen)
     _run(_up(chosen))
 
 
 def serve(
     role: Annotated[
-        list[str] | None, typer.Option(help="api, engine or webhooks; several times for several.", show_default="all")
+        list[str] | None,
+        typer.Option(
+            help="api, engine or webhooks; several times for several.", show_default="all"
+        ),
     ] = None,
 ) -> None:
     """Run some roles in this process, on the database and Asterisk that the settings name.
@@ -82,7 +100,11 @@ def _first(group: BaseException) -> BaseException:
 
 async def _up(chosen: settings.Settings) -> None:
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        console=console,
+        transient=True,
     ) as bar:
         task = bar.add_task("starting", total=None)
         said = ""
@@ -98,7 +120,8 @@ async def _up(chosen: settings.Settings) -> None:
             serving = asyncio.ensure_future(work)
             try:
                 await asyncio.wait(
-                    [serving, asyncio.ensure_future(instance.ready.wait())], return_when="FIRST_COMPLETED"
+                    [serving, asyncio.ensure_future(instance.ready.wait())],
+                    return_when="FIRST_COMPLETED",
                 )
                 if serving.done():
                     await serving

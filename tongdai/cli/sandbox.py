@@ -1,4 +1,6 @@
-"""tongdai sandbox: what the simulated carrier can be made to do, through the API of the running instance."""
+"""tongdai sandbox: what the simulated carrier can be made to do, through the API of the running
+instance.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,13 +13,17 @@ from tongdai import errors
 from tongdai.cli import options, remote, terminal
 from tongdai.sandbox import cast
 
-app = typer.Typer(no_args_is_help=True, help="The sandbox: a simulated carrier, while `tongdai up` runs with it.")
+app = typer.Typer(
+    no_args_is_help=True, help="The sandbox: a simulated carrier, while `tongdai up` runs with it."
+)
 
 LOOK_S = 0.25
 SETUP_S = 120.0  # ring group and overflow, before anybody answers or nobody has
 HOTLINE = typer.Option(help="A hotline of the demo company.", show_default="its default one")
 CUSTOMER = typer.Option(help=f"Who calls: {', '.join(cast.CUSTOMERS)}, or any telephone number.")
-TALK_S = typer.Option("--talk-s", min=1, max=3600, help="Seconds after the answer until the customer hangs up.")
+TALK_S = typer.Option(
+    "--talk-s", min=1, max=3600, help="Seconds after the answer until the customer hangs up."
+)
 
 
 @app.command()
@@ -34,7 +40,9 @@ def call(
 
     Example: tongdai sandbox call --customer 0912345678 --talk-s 5
     """
-    asyncio.run(_call({"hotline": hotline, "customer": customer, "talk_s": talk_s}, as_json=as_json))
+    asyncio.run(
+        _call({"hotline": hotline, "customer": customer, "talk_s": talk_s}, as_json=as_json)
+    )
 
 
 async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
@@ -44,12 +52,19 @@ async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
         terminal.aside(
             f"{calling['from_number']} calls {calling['to_number']}; its record comes when the call is over."
         )
-        wanted = {"phone": calling["from_number"], "direction": "inbound", "start_date": since, "page": "1"}
+        wanted = {
+            "phone": calling["from_number"],
+            "direction": "inbound",
+            "start_date": since,
+            "page": "1",
+        }
         try:
             async with asyncio.timeout(SETUP_S + asked["talk_s"]):
                 record = await _record(api, wanted)
         except TimeoutError as reason:
-            raise errors.Unavailable("The call is not over yet; its record will be in GET /v1/cdr.") from reason
+            raise errors.Unavailable(
+                "The call is not over yet; its record will be in GET /v1/cdr."
+            ) from reason
         terminal.fields(record, as_json=as_json)
 
 

@@ -11,12 +11,15 @@ from tongdai.store import migrate as migrations
 
 def migrate(
     *,
-    pending: Annotated[bool, typer.Option("--pending", help="Only tell what would be applied.")] = False,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Only tell what would be applied.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Bring the database's schema up to this version.
 
-    `tongdai up` does it by itself; with several processes on one database do it once before they start.
+    `tongdai up` does it by itself; with several processes on one database do it once before they
+    start.
     """
     names = asyncio.run((migrations.pending if pending else migrations.apply)(session.dsn()))
     if as_json:

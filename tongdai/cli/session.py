@@ -17,7 +17,8 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 def dsn() -> str:
-    """The DSN that the settings give, else that of the embedded PostgreSQL that runs on the data folder.
+    """The DSN that the settings give, else that of the embedded PostgreSQL that runs on the data
+    folder.
 
     Raises errors.SetupError when there is none.
     """
@@ -26,7 +27,9 @@ def dsn() -> str:
 
 
 def seal() -> Seal:
-    """What secrets are sealed with here. Raises errors.SetupError: a new master key would open nothing."""
+    """What secrets are sealed with here. Raises errors.SetupError: a new master key would open
+    nothing.
+    """
     known = settings.load()
     if known.secret:
         return Seal(known.secret.encode())
@@ -49,7 +52,9 @@ def call(
     *args: Parameters.args,
     **kwargs: Parameters.kwargs,
 ) -> Result:
-    """A verb of the store in the domain of that name. Raises errors.NotFound for the domain, and what the verb does."""
+    """A verb of the store in the domain of that name. Raises errors.NotFound for the domain, and
+    what the verb does.
+    """
 
     async def work(tx: db.Tx) -> Result:
         return await verb(tx, (await domains.by_name(tx, domain)).domain_uuid, *args, **kwargs)

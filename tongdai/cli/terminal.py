@@ -16,7 +16,9 @@ _PIPED_WIDTH = 240  # characters of a line where no terminal says how wide it is
 
 
 def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
-    """A thing with all its fields, and `more` that it does not hold itself, such as a new password."""
+    """A thing with all its fields, and `more` that it does not hold itself, such as a new
+    password.
+    """
     return fields({**msgspec.structs.asdict(thing), **more}, as_json=as_json)
 
 
@@ -62,7 +64,9 @@ def once(what: str) -> None:
 
 def refused(refusal: errors.TongdaiError) -> int:
     """One line on standard error; the exit code that says what kind of refusal it was."""
-    why = refusal.why if isinstance(refusal, errors.NotFound) and refusal.why else refusal.text("en")
+    why = (
+        refusal.why if isinstance(refusal, errors.NotFound) and refusal.why else refusal.text("en")
+    )
     typer.echo(f"error: {' '.join(why.split())}", err=True)
     if isinstance(refusal, errors.NotFound):
         return 3

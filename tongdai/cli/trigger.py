@@ -24,10 +24,12 @@ def trigger(
     token: remote.Token = "",
     as_json: options.Json = False,
 ) -> None:
-    """Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the domain.
+    """Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the
+    domain.
 
-    In the domain it comes by the feed too. Its customer_id is "test" and its sip_call_id begins with "test-"; no call
-    is behind it. For the domain an admin's API key is needed; to a URL nothing needs to run.
+    In the domain it comes by the feed too. Its customer_id is "test" and its sip_call_id begins
+    with "test-"; no call is behind it. For the domain an admin's API key is needed; to a URL
+    nothing needs to run.
 
     Example: tongdai trigger ringing --forward http://localhost:3000/hook
     """
@@ -40,13 +42,22 @@ def trigger(
         asyncio.run(_publish(name, remote.access(url, api_key, token), as_json=as_json))
 
 
-async def _forward(name: events.EventName, url: str, secret: str, apikey: str, *, as_json: bool) -> None:
+async def _forward(
+    name: events.EventName, url: str, secret: str, apikey: str, *, as_json: bool
+) -> None:
     """Raises typer.Exit when it is not taken."""
     event = samples.sample(ids.new(), DOMAIN, name, ids.new())
     async with forwarding.forwarding(url, secret, apikey) as forwarder:
         receipt = await forwarder.post(event.event_uuid, outbox.encoded(event))
     if as_json:
-        terminal.json({"webhook_id": event.event_uuid, "event": name, "body": event.body, "forwarded": receipt})
+        terminal.json(
+            {
+                "webhook_id": event.event_uuid,
+                "event": name,
+                "body": event.body,
+                "forwarded": receipt,
+            }
+        )
     else:
         terminal.say(f"{name} {event.event_uuid} {receipt}")
     if not 200 <= receipt.status < 300:
@@ -59,4 +70,6 @@ async def _publish(name: events.EventName, known: remote.Access, *, as_json: boo
     if as_json:
         terminal.json(told)
     else:
-        terminal.say(f"{name} {told['webhook_id']} is event {told['seq']} of {told['body']['domain']}")
+        terminal.say(
+            f"{name} {told['webhook_id']} is event {told['seq']} of {told['body']['domain']}"
+        )

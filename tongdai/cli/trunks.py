@@ -12,14 +12,17 @@ from tongdai.store import db, trunks
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
 
-Name = Annotated[str, typer.Argument(metavar="TRUNK", help="Its name in the domain.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(metavar="TRUNK", help="Its name in the domain.", show_default=False)
+]
 HOST = typer.Option(help="The carrier's address: host or host:port.", show_default=False)
 AUTH = typer.Option(
     help="ip: the carrier knows our address; digest: we answer its challenges; registration: we register too."
 )
 TRANSPORT = typer.Option(help="How SIP travels.")
 ADDRESSES = typer.Option(
-    help="Where its calls come from: addresses and networks, comma-separated; none: its host.", show_default=False
+    help="Where its calls come from: addresses and networks, comma-separated; none: its host.",
+    show_default=False,
 )
 LOGIN = typer.Option(
     help="By which name, and the password, it may call from any address; with --auth digest its username, unless "
@@ -27,11 +30,19 @@ LOGIN = typer.Option(
     show_default=False,
 )
 USERNAME = typer.Option(help="For digest and registration.", show_default=False)
-PASSWORD = typer.Option(help='For digest and registration; "-" reads it from standard input.', show_default=False)
-FROM_USER = typer.Option(help="User of From in calls out, where the carrier wants one.", show_default=False)
-FROM_DOMAIN = typer.Option(help="Host of From in calls out, where the carrier wants one.", show_default=False)
+PASSWORD = typer.Option(
+    help='For digest and registration; "-" reads it from standard input.', show_default=False
+)
+FROM_USER = typer.Option(
+    help="User of From in calls out, where the carrier wants one.", show_default=False
+)
+FROM_DOMAIN = typer.Option(
+    help="Host of From in calls out, where the carrier wants one.", show_default=False
+)
 NUMBER_FORMAT = typer.Option(help="How it wants numbers: 0899888999, +84899888999, or as dialled.")
-SHARED = typer.Option("--shared/--not-shared", help="Other domains' hotlines may use it.", show_default=False)
+SHARED = typer.Option(
+    "--shared/--not-shared", help="Other domains' hotlines may use it.", show_default=False
+)
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 
 
@@ -56,9 +67,11 @@ def create(
 ) -> None:
     """Make a trunk.
 
-    Example: tongdai trunk create viettel --domain sales.example.vn --host 203.0.113.7 --addresses 203.0.113.0/28
+    Example: tongdai trunk create viettel --domain sales.example.vn --host 203.0.113.7 --addresses
+    203.0.113.0/28
 
-    Example: tongdai trunk create vnpt -d sales.example.vn --host sip.vnpt.vn --auth digest --username u1 --password -
+    Example: tongdai trunk create vnpt -d sales.example.vn --host sip.vnpt.vn --auth digest
+    --username u1 --password -
     """
     made = trunks.Trunk(
         name=name,
@@ -81,7 +94,17 @@ def create(
 @app.command("list")
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's trunks."""
-    columns = "name", "auth", "host", "transport", "addresses", "username", "shared", "enabled", "trunk_uuid"
+    columns = (
+        "name",
+        "auth",
+        "host",
+        "transport",
+        "addresses",
+        "username",
+        "shared",
+        "enabled",
+        "trunk_uuid",
+    )
     terminal.many(session.call(domain, trunks.list), *columns, as_json=as_json)
 
 
@@ -114,7 +137,8 @@ def update(
 ) -> None:
     """Change a trunk; what is not given stays, its password too.
 
-    Example: tongdai trunk update viettel --domain sales.example.vn --host 203.0.113.8 --max-calls 30
+    Example: tongdai trunk update viettel --domain sales.example.vn --host 203.0.113.8 --max-calls
+    30
     """
     changes = options.given(
         name=new_name,
@@ -146,7 +170,9 @@ def delete(name: Name, *, domain: options.Domain) -> None:
     """Delete a trunk that no hotline uses."""
 
     async def work(tx: db.Tx, domain_uuid: UUID) -> None:
-        await trunks.delete(tx, domain_uuid, (await trunks.by_name(tx, domain_uuid, name)).trunk_uuid)
+        await trunks.delete(
+            tx, domain_uuid, (await trunks.by_name(tx, domain_uuid, name)).trunk_uuid
+        )
 
     session.call(domain, work)
     terminal.say(f"Deleted trunk {name}.")

@@ -10,9 +10,13 @@ import typer
 from tongdai.cli import options, session, terminal
 from tongdai.store import db, users
 
-app = typer.Typer(no_args_is_help=True, help="Users: who may use the API. They log in as user@domain.")
+app = typer.Typer(
+    no_args_is_help=True, help="Users: who may use the API. They log in as user@domain."
+)
 
-Who = Annotated[str, typer.Argument(metavar="USER@DOMAIN", help="As it logs in.", show_default=False)]
+Who = Annotated[
+    str, typer.Argument(metavar="USER@DOMAIN", help="As it logs in.", show_default=False)
+]
 LEVEL = typer.Option(help="What it may do.")
 
 
@@ -47,7 +51,13 @@ def create(
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's users."""
     terminal.many(
-        session.call(domain, users.list), "username", "level", "enabled", "created_at", "user_uuid", as_json=as_json
+        session.call(domain, users.list),
+        "username",
+        "level",
+        "enabled",
+        "created_at",
+        "user_uuid",
+        as_json=as_json,
     )
 
 
@@ -62,7 +72,9 @@ def show(who: Who, *, as_json: options.Json = False) -> None:
 def update(
     who: Who,
     *,
-    password: Annotated[str | None, typer.Option(help='A new one; "-" reads it from standard input.')] = None,
+    password: Annotated[
+        str | None, typer.Option(help='A new one; "-" reads it from standard input.')
+    ] = None,
     level: Annotated[users.Level | None, LEVEL] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,

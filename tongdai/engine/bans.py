@@ -1,4 +1,6 @@
-"""Who gives too many wrong passwords is not listened to for a while. Found in the switch's security log."""
+"""Who gives too many wrong passwords is not listened to for a while. Found in the switch's
+security log.
+"""
 
 import asyncio
 from collections import defaultdict, deque
@@ -18,10 +20,13 @@ log = structlog.get_logger()
 LOOK_S = 1.0
 WINDOW = timedelta(minutes=1)
 BAN = timedelta(hours=1)
-TRUST = timedelta(hours=1)  # how long a right proof speaks for its address: phones register again by then
+# how long a right proof speaks for its address: phones register again by then
+TRUST = timedelta(hours=1)
 TRUSTED = 10  # times as many failures are borne with from there
 
-_FAILED = prometheus_client.Counter("tongdai_sip_failures_total", "Wrong proofs that SIP requests came with.")
+_FAILED = prometheus_client.Counter(
+    "tongdai_sip_failures_total", "Wrong proofs that SIP requests came with."
+)
 _BANNED = prometheus_client.Counter("tongdai_bans_total", "Addresses that were banned.")
 
 
@@ -71,7 +76,11 @@ class Bans:
                 failed.popleft()
             if not failed:
                 del self._failed[address]
-        return [address for address, failed in self._failed.items() if self._is_too_often(address, len(failed))]
+        return [
+            address
+            for address, failed in self._failed.items()
+            if self._is_too_often(address, len(failed))
+        ]
 
     def _is_too_often(self, address: str, failed: int) -> bool:
         most = self._most * (TRUSTED if address in self._proved else 1)

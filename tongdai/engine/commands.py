@@ -1,5 +1,5 @@
-"""What API users ask of the switch: taken from the database, carried out, answered there; or, from an API in this
-process, answered at once.
+"""What API users ask of the switch: taken from the database, carried out, answered there; or, from
+an API in this process, answered at once.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ Result = TypeVar("Result")
 POLL_S = 1.0  # for a notification that was lost
 STOP_S = 5.0
 SLOTS = 50  # commands under way at once
-REPEAT_S = 3.0  # within which the same request means the same call: proxies repeat GETs, people click twice
+# within which the same request means the same call: proxies repeat GETs, people click twice
+REPEAT_S = 3.0
 LATE_S = 5.0  # a call that could not be recorded for so long is not placed
 _LIMITS = {
     brakes.Stop.RATE: "calls a minute",
@@ -40,14 +41,15 @@ _LIMITS = {
 
 
 class Desk:
-    """`wake` is called when a command was asked (LISTEN commands); `moved` with each call after each step. While the
-    database's pulse does not beat, no is said at once.
+    """`wake` is called when a command was asked (LISTEN commands); `moved` with each call after
+    each step. While the database's pulse does not beat, no is said at once.
     """
 
     def __init__(self, database: db.Database, engine: Engine, pulse: Pulse) -> None:
         self._database, self._engine, self._pulse = database, engine, pulse
         self._asked = asyncio.Event()
-        self._awaiting: dict[UUID, asyncio.Future[Outcome]] = {}  # calls whose extension has yet to answer
+        # calls whose extension has yet to answer
+        self._awaiting: dict[UUID, asyncio.Future[Outcome]] = {}
         self._recent: dict[tuple[UUID, ClickToCall], asyncio.Task[Outcome]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._slots = asyncio.Semaphore(SLOTS)
@@ -103,7 +105,8 @@ class Desk:
             log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))
 
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
-        """What came of a command, carried out now; with `wait_answer`, when the extension has answered or has not.
+        """What came of a command, carried out now; with `wait_answer`, when the extension has
+        answered or has not.
 
         The same command again within REPEAT_S is the same call, as long as that lives.
         """
@@ -135,41 +138,57 @@ class Desk:
         try:
             async with self._slots:
                 call_uuid, answer = await self._place(domain_uuid, command)
-            return await answer if command.wait_answer or answer.done() else Outcome(call_id=call_uuid)
+            return (
+                await answer
+                if command.wait_answer or answer.done()
+                else Outcome(call_id=call_uuid)
+            )
         except errors.TongdaiError as refused:
             return Outcome(error=refused.code, why=refused.why, field=refused.field)
         except Exception:
             log.exception("command.failed", domain_uuid=str(domain_uuid))
             return Outcome(error=errors.TongdaiError.code)
 
-    async def _place(self, domain_uuid: UUID, command: ClickToCall) -> tuple[UUID, asyncio.Future[Outcome]]:
-        """The call, whose extension's phones have been asked to ring; and what comes of that, for who waits for it or
-        where the switch did not say.
+    async def _place(
+        self, domain_uuid: UUID, command: ClickToCall
+    ) -> tuple[UUID, asyncio.Future[Outcome]]:
+        """The call, whose extension's phones have been asked to ring; and what comes of that, for
+        who waits for it or where the switch did not say.
         """
-        async with self._pulse.beating():  # and no further: the call of whoever is told no is never placed
+        # and no further: the call of whoever is told no is never placed
+        async with self._pulse.beating():
             call, originate, phones = await self._begun(domain_uuid, command)
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if command.wait_answer:
             self._awaiting[call.call_uuid] = answer
         try:
             is_ringing = await self._engine.switch.originate(originate, phones)
-        except errors.SwitchDown as reason:  # the phone may ring: the call is there until the switch can be asked
+        # the phone may ring: the call is there until the switch can be asked
+        except errors.SwitchDown as reason:
             if not command.wait_answer:
-                answer.set_result(Outcome(call_id=call.call_uuid, error=reason.code, why=reason.why))
+                answer.set_result(
+                    Outcome(call_id=call.call_uuid, error=reason.code, why=reason.why)
+                )
             return call.call_uuid, answer
         if not is_ringing:
             self._awaiting.pop(call.call_uuid, None)
             raise errors.CallRefused("The switch could not reach the extension's phone.")
         return call.call_uuid, answer
 
-    async def _begun(self, domain_uuid: UUID, command: ClickToCall) -> tuple[Call, Originate, Sequence[str]]:
-        """The call stands in the database; what is to be asked of the switch, and of which phones."""
+    async def _begun(
+        self, domain_uuid: UUID, command: ClickToCall
+    ) -> tuple[Call, Originate, Sequence[str]]:
+        """The call stands in the database; what is to be asked of the switch, and of which
+        phones.
+        """
         directory = await self._engine.directories.get(domain_uuid)
         self._check(directory, command, await self._engine.scene(directory))
         phones = await self._engine.switch.phones(f"{command.ext}@{directory.domain.name}")
         if not phones:
             raise errors.UserNotRegistered
-        call, originate = self._begin(directory, command, len(phones), await self._engine.scene(directory))
+        call, originate = self._begin(
+            directory, command, len(phones), await self._engine.scene(directory)
+        )
         self._engine.open(call)
         self._engine.floor.update(call, call.started_at)
         self._engine.outgoing.update(None, call, call.started_at)
@@ -177,8 +196,8 @@ class Desk:
         return call, originate, phones
 
     async def _record(self, call: Call) -> None:
-        """The call stands in the database. Raises errors.SwitchDown when that takes too long; then it is over, as soon
-        as it stands there.
+        """The call stands in the database. Raises errors.SwitchDown when that takes too long; then
+        it is over, as soon as it stands there.
         """
         recording = self._spawn(self._engine.ledger.commit(Step(call)))
         try:
@@ -205,15 +224,29 @@ class Desk:
         if scene.calls >= directory.domain.max_calls:
             raise errors.TooManyCalls
 
-    def _begin(self, directory: Directory, command: ClickToCall, phones: int, scene: Scene) -> tuple[Call, Originate]:
-        self._check(directory, command, scene)  # others may have called while we asked for the phones
+    def _begin(
+        self, directory: Directory, command: ClickToCall, phones: int, scene: Scene
+    ) -> tuple[Call, Originate]:
+        # others may have called while we asked for the phones
+        self._check(directory, command, scene)
         call_uuid, now = ids.new(), datetime.now(UTC)
         endpoint = f"{command.ext}@{directory.domain.name}"
-        first = Arrived(call_uuid, f"{call_uuid.hex}-ext", now, "phone", endpoint, command.phone, command.ext, "")
+        first = Arrived(
+            call_uuid,
+            f"{call_uuid.hex}-ext",
+            now,
+            "phone",
+            endpoint,
+            command.phone,
+            command.ext,
+            "",
+        )
         begun = beginning.click_to_call(first, command, new_token(), scene, phones)
         if isinstance(begun, Refuse):
             if begun.stop:
-                self._engine.note_stop(directory.domain.domain_uuid, command.ext, command.phone, begun.stop)
+                self._engine.note_stop(
+                    directory.domain.domain_uuid, command.ext, command.phone, begun.stop
+                )
             raise _refused(begun)
         return begun
 
@@ -223,7 +256,9 @@ class Desk:
             return
         is_answered = call.stage is not Stage.ENDED or call.legs[0].answered_at is not None
         if not answer.done():
-            answer.set_result(Outcome(call_id=call.call_uuid) if is_answered else _not_answered(call))
+            answer.set_result(
+                Outcome(call_id=call.call_uuid) if is_answered else _not_answered(call)
+            )
 
 
 def _not_answered(call: Call) -> Outcome:

@@ -1,4 +1,6 @@
-"""A call as we know it, compared with what runs on the switch: the differences are signals like all others."""
+"""A call as we know it, compared with what runs on the switch: the differences are signals like
+all others.
+"""
 
 from datetime import datetime
 
@@ -13,7 +15,11 @@ SWITCH_FAILED = 41  # Q.850: temporary failure
 def running(call: Call, standing: Standing) -> dict[str, events.Channel]:
     """The channels of the call, and of what became part of it, by id."""
     known = (call.call_uuid, *call.merged)
-    return {channel.id: channel for call_uuid in known for channel in standing.channels.get(call_uuid, ())}
+    return {
+        channel.id: channel
+        for call_uuid in known
+        for channel in standing.channels.get(call_uuid, ())
+    }
 
 
 def gone(call: Call, standing: Standing, at: datetime) -> list[Signal]:

@@ -1,4 +1,6 @@
-"""Domains' directories, kept in memory until somebody changes them; and whose call a new call is."""
+"""Domains' directories, kept in memory until somebody changes them; and whose call a new call
+is.
+"""
 
 from uuid import UUID
 
@@ -10,7 +12,9 @@ from tongdai.store import db, directory
 
 
 class Directories:
-    """`forget` is called when a domain has changed (LISTEN directory), with "" when any may have."""
+    """`forget` is called when a domain has changed (LISTEN directory), with "" when any may
+    have.
+    """
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
@@ -44,7 +48,9 @@ class Directories:
         return loaded
 
     async def of(self, arrived: Arrived) -> Directory:
-        """The domain that an arriving call belongs to. Raises errors.NotFound when it is nobody's."""
+        """The domain that an arriving call belongs to. Raises errors.NotFound when it is
+        nobody's.
+        """
         if arrived.via == "phone":
             return await self._named(arrived.endpoint.partition("@")[2])
         return await self.get(await self._called(arrived.endpoint, arrived.dialled))
@@ -61,7 +67,9 @@ class Directories:
         return loaded
 
     async def _called(self, trunk: str, dialled: str) -> UUID:
-        """Who has the hotline on that trunk; a number that nobody has is the trunk's owner's to refuse."""
+        """Who has the hotline on that trunk; a number that nobody has is the trunk's owner's to
+        refuse.
+        """
         if known := self._by_hotline.get((trunk, dialled)):
             return known
         try:

@@ -48,7 +48,8 @@ log = structlog.get_logger()
 
 RETRY_S = 0.5
 JUST_NOW = timedelta(seconds=1)
-PATIENCE_S = 2.0  # of new callers, at least: then the dialplan goes on by itself (extensions.conf, TIMEOUT)
+# of new callers, at least: then the dialplan goes on by itself (extensions.conf, TIMEOUT)
+PATIENCE_S = 2.0
 UNALLOCATED, FAILED = 1, 41  # Q.850
 
 
@@ -64,11 +65,13 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """`published` is called after each commit that made events, with their domains; `moved` with each call after each
-    step.
+    """`published` is called after each commit that made events, with their domains; `moved` with
+    each call after each step.
     """
 
-    def __init__(self, database: db.Database, place: Place, published: Callable[[Collection[UUID]], None]) -> None:
+    def __init__(
+        self, database: db.Database, place: Place, published: Callable[[Collection[UUID]], None]
+    ) -> None:
         self._database, self._place = database, place
         self.moved: Callable[[Call], None] = lambda _: None
         self.directories = Directories(database)
@@ -80,8 +83,10 @@ class Engine:
         self.mailboxes: dict[UUID, Mailbox] = {}
         self.arrivals = 0  # calls that we heard of as they arrived, so far
         self._merged: dict[UUID, UUID] = {}  # consultations, and the call each became part of
-        self._wanted: dict[UUID, Yield] = {}  # consultations that are to become part of another call
-        self._on_offer: set[tuple[UUID, str]] = set()  # agents whose offer has not been handled yet
+        # consultations that are to become part of another call
+        self._wanted: dict[UUID, Yield] = {}
+        # agents whose offer has not been handled yet
+        self._on_offer: set[tuple[UUID, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._finishing: set[UUID] = set()  # calls whose recordings are being finished
         self._outage = Outage(database)
@@ -111,7 +116,9 @@ class Engine:
     # --- signals
 
     def signal(self, call_uuid: UUID, signal: Signal) -> None:
-        """Into the mailbox of its call; an Arrived opens one. Signals of calls that are no more fall away."""
+        """Into the mailbox of its call; an Arrived opens one. Signals of calls that are no more
+        fall away.
+        """
         call_uuid = self._merged.get(call_uuid, call_uuid)
         mailbox = self.mailboxes.get(call_uuid)
         if mailbox is None:
@@ -131,7 +138,9 @@ class Engine:
 
     def _new(self, call_uuid: UUID, call: Call | None = None) -> Mailbox:
         mailbox = self.mailboxes[call_uuid] = Mailbox(call)
-        mailbox.task = asyncio.create_task(self._serve(call_uuid, mailbox), name=f"call-{call_uuid}")
+        mailbox.task = asyncio.create_task(
+            self._serve(call_uuid, mailbox), name=f"call-{call_uuid}"
+        )
         return mailbox
 
     async def _serve(self, call_uuid: UUID, mailbox: Mailbox) -> None:
@@ -162,7 +171,9 @@ class Engine:
         return await wanted.taken
 
     async def _try(self, mailbox: Mailbox, signal: Signal) -> bool:
-        """Whether all is said of the call. A signal that cannot be handled is left out; a new caller is sent away."""
+        """Whether all is said of the call. A signal that cannot be handled is left out; a new
+        caller is sent away.
+        """
         is_new = mailbox.call is None
         try:
             is_over = await self._handle(mailbox, signal)
@@ -209,7 +220,11 @@ class Engine:
             await self.ledger.commit(step, is_urgent=_is_waited_for(step))
             self._log(before, step, signal)
         if step.stop:
-            number = signal.dialled if isinstance(signal, Arrived | BlindTransferred) else step.call.dialled
+            number = (
+                signal.dialled
+                if isinstance(signal, Arrived | BlindTransferred)
+                else step.call.dialled
+            )
             self.note_stop(step.call.domain_uuid, step.call.extension, number, step.stop)
         for action in step.actions:
             await self._act(step.call, action)
@@ -236,7 +251,9 @@ class Engine:
             return await self._arrive(signal)
         if isinstance(signal, AttendedTransferred):
             return await self._merge(call, signal)
-        return steps.step(call, signal, await self.scene(await self.directories.get(call.domain_uuid)))
+        return steps.step(
+            call, signal, await self.scene(await self.directories.get(call.domain_uuid))
+        )
 
     async def scene(self, directory: Directory) -> Scene:
         """What a decision may look at now. Raises errors.Unavailable."""
@@ -261,9 +278,13 @@ class Engine:
         return beginning.arrive(arrived, new_token(), await self.scene(directory))
 
     async def _send_away(self, signal: Signal, cause: int) -> None:
-        """A caller whose call is nobody's: a number that no domain has, or nothing that we could begin with."""
+        """A caller whose call is nobody's: a number that no domain has, or nothing that we could
+        begin with.
+        """
         if isinstance(signal, Arrived) and not isinstance(signal, Unattended):
-            log.warning("call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause)
+            log.warning(
+                "call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause
+            )
             with contextlib.suppress(errors.SwitchDown):
                 await self.switch.act(HangUp(signal.channel, cause))
 
@@ -307,25 +328,33 @@ class Engine:
             case Rotate(ring_group=number):
                 with contextlib.suppress(errors.Unavailable):  # a turn is lost, not a call
                     await self._rotate(await self.directories.get(call.domain_uuid), number)
-            case HangUp(channel=channel) if channel == call.channel and await self._has_gone_on(call):
+            case HangUp(channel=channel) if channel == call.channel and await self._has_gone_on(
+                call
+            ):
                 log.warning("call.gone_on", call_id=str(call.call_uuid), channel=channel)
             case _:
                 await self._act_when_linked(action)
 
     async def _has_gone_on(self, call: Call) -> bool:
-        """Whether its caller, or who was sent on, waited too long for us to decide, and rings or talks by the way that
-        the dialplan knows.
+        """Whether its caller, or who was sent on, waited too long for us to decide, and rings or
+        talks by the way that the dialplan knows.
         """
         is_dialled = call.attempt and call.returned_at is None
-        if is_dialled or datetime.now(UTC) - (call.returned_at or call.started_at) < timedelta(seconds=PATIENCE_S):
+        if is_dialled or datetime.now(UTC) - (call.returned_at or call.started_at) < timedelta(
+            seconds=PATIENCE_S
+        ):
             return False
         with contextlib.suppress(errors.SwitchDown):
             channels = (await self.switch.standing()).channels.get(call.call_uuid, ())
-            return any(each.id == call.channel and each.dialplan.app_name == "Dial" for each in channels)
+            return any(
+                each.id == call.channel and each.dialplan.app_name == "Dial" for each in channels
+            )
         return False
 
     async def _act_when_linked(self, action: Action) -> None:
-        """While the link is down the call waits as it is; what is no longer possible then is refused and harmless."""
+        """While the link is down the call waits as it is; what is no longer possible then is
+        refused and harmless.
+        """
         while True:
             await self.switch.linked.wait()
             with contextlib.suppress(errors.SwitchDown):
@@ -337,7 +366,10 @@ class Engine:
         group = directory.ring_groups.get(number)
         if group is None:
             return
-        groups = {**directory.ring_groups, number: replace(group, next_member=group.next_member + 1)}
+        groups = {
+            **directory.ring_groups,
+            number: replace(group, next_member=group.next_member + 1),
+        }
         self.directories.replace(replace(directory, ring_groups=groups))
         async with self._database.connection() as tx:
             await ring_groups.advance(tx, directory.domain.domain_uuid, number)
@@ -367,7 +399,9 @@ class Engine:
     # --- queues
 
     async def offer(self, domain_uuid: UUID) -> None:
-        """Callers who wait are offered to agents who are free; later, while the database is away."""
+        """Callers who wait are offered to agents who are free; later, while the database is
+        away.
+        """
         if not self.floor.waits(domain_uuid):
             return
         now = datetime.now(UTC)
@@ -387,7 +421,9 @@ class Engine:
             self._offer_at(domain_uuid, look)
 
     def changed(self, domain_uuid: str) -> None:
-        """A domain's directory is another now, any may be for "": who waits may be offered to others."""
+        """A domain's directory is another now, any may be for "": who waits may be offered to
+        others.
+        """
         self.directories.forget(domain_uuid)
         waiting = self.floor.waiting_domains
         for each in waiting & {UUID(domain_uuid)} if domain_uuid else waiting:
@@ -395,7 +431,9 @@ class Engine:
 
     def _offer_at(self, domain_uuid: UUID, at: datetime) -> None:
         left = (at - datetime.now(UTC) + timedelta(milliseconds=5)).total_seconds()
-        asyncio.get_running_loop().call_later(left, lambda: self._spawn(self.offer(domain_uuid), "offer"))
+        asyncio.get_running_loop().call_later(
+            left, lambda: self._spawn(self.offer(domain_uuid), "offer")
+        )
 
     # --- links
 
@@ -407,15 +445,17 @@ class Engine:
         return self._merged.get(call_uuid, call_uuid) in self.mailboxes
 
     def adopt(self, call_uuid: UUID, signal: Signal) -> None:
-        """A party of a call that we know nothing of stands in our hands: it begins now, or, if it had begun, ends."""
+        """A party of a call that we know nothing of stands in our hands: it begins now, or, if it
+        had begun, ends.
+        """
         if isinstance(signal, Arrived):
             self.signal(call_uuid, signal)
         else:
             self._spawn(self._act_when_linked(HangUp(signal.channel, FAILED)), "adopted")
 
     def resume(self, call: Call, signal: Signal) -> None:
-        """A party of the call stands in our hands; what was decided for it was never done, or it never was. A call that
-        had just begun begins again.
+        """A party of the call stands in our hands; what was decided for it was never done, or it
+        never was. A call that had just begun begins again.
         """
         mailbox = self.mailboxes[call.call_uuid]
         if isinstance(signal, Arrived):
@@ -424,8 +464,8 @@ class Engine:
         mailbox.put(signal)
 
     async def reopen(self, call: Call) -> Call | None:
-        """The call stands as it was committed last, as after a restart; None when all of it has been committed, or
-        nothing. Raises errors.Unavailable.
+        """The call stands as it was committed last, as after a restart; None when all of it has
+        been committed, or nothing. Raises errors.Unavailable.
         """
         async with self._database.connection() as tx:
             committed = await calls.find(tx, call.domain_uuid, call.call_uuid)
@@ -444,24 +484,35 @@ class Engine:
             self._spawn(self._finish_recording(committed), "recording")
         return committed
 
-    def transferred(self, happened: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})) -> None:
-        """The journal tells of an attended transfer: the calls of both channels become one. `owners`: calls by channel,
-        of channels that we may not have heard of yet.
+    def transferred(
+        self, happened: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
+    ) -> None:
+        """The journal tells of an attended transfer: the calls of both channels become one.
+        `owners`: calls by channel, of channels that we may not have heard of yet.
         """
         call_uuid = self._holder(happened.transferee) or owners.get(happened.transferee)
         other = self._holder(happened.target) or owners.get(happened.target)
-        if call_uuid is None or other is None or call_uuid == other or not self.mailboxes.keys() >= {call_uuid, other}:
+        if (
+            call_uuid is None
+            or other is None
+            or call_uuid == other
+            or not self.mailboxes.keys() >= {call_uuid, other}
+        ):
             return
         if call_uuid in self._wanted or other in self._wanted:  # told twice
             return
         loop = asyncio.get_running_loop()
-        wanted = self._wanted[other] = Yield(happened.at, loop.create_future(), loop.create_future())
+        wanted = self._wanted[other] = Yield(
+            happened.at, loop.create_future(), loop.create_future()
+        )
         self.mailboxes[other].put(wanted)
         self.signal(call_uuid, AttendedTransferred(happened.transferee, happened.at, other))
 
     def _holder(self, channel: str) -> UUID | None:
         boxes = self.mailboxes.items()
-        return next((call_uuid for call_uuid, box in boxes if box.call and box.call.leg(channel)), None)
+        return next(
+            (call_uuid for call_uuid, box in boxes if box.call and box.call.leg(channel)), None
+        )
 
     def _spawn(self, coroutine: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)
@@ -480,8 +531,8 @@ def _is_waited_for(step: Step) -> bool:
 
 
 def _is_worth_a_commit(before: Call | None, step: Step) -> bool:
-    """What a restart could not find out again: the beginning, what was told, whom we dialled, a change of stage, the
-    record.
+    """What a restart could not find out again: the beginning, what was told, whom we dialled, a
+    change of stage, the record.
     """
     if before is None or step.events or step.cdr or step.done:
         return True

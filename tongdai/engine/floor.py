@@ -1,4 +1,6 @@
-"""Who is doing what at this moment: extensions in talks, agents idle, callers waiting. Derived from the live calls."""
+"""Who is doing what at this moment: extensions in talks, agents idle, callers waiting. Derived
+from the live calls.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -20,7 +22,8 @@ class Floor:
     def __init__(self, recording_url: str) -> None:
         self._recording_url = recording_url
         self._calls: defaultdict[UUID, dict[UUID, Call]] = defaultdict(dict)
-        self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)  # of the calls, those in queues
+        # of the calls, those in queues
+        self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)
         self._talks: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
         self._by_trunk: Counter[str] = Counter()
         self._talked_until: dict[tuple[UUID, str], datetime] = {}
@@ -79,14 +82,22 @@ class Floor:
         """In whose queues anybody waits."""
         return frozenset(domain_uuid for domain_uuid, waiting in self._waiting.items() if waiting)
 
-    def offers(self, directory: Directory, now: datetime) -> tuple[list[tuple[Call, str]], datetime | None]:
-        """Which caller is offered to which agent now, over all queues, each agent once; and when to look again."""
+    def offers(
+        self, directory: Directory, now: datetime
+    ) -> tuple[list[tuple[Call, str]], datetime | None]:
+        """Which caller is offered to which agent now, over all queues, each agent once; and when
+        to look again.
+        """
         taken: set[str] = set()
         found: list[tuple[Call, str]] = []
         looks: list[datetime] = []
         domain_uuid = directory.domain.domain_uuid
         for queue in directory.queues.values():
-            waiting = {str(call.call_uuid): call for call in self.calls(domain_uuid) if _waits_in(call, queue.number)}
+            waiting = {
+                str(call.call_uuid): call
+                for call in self.calls(domain_uuid)
+                if _waits_in(call, queue.number)
+            }
             if not waiting:
                 continue
             agents = {
@@ -94,7 +105,10 @@ class Floor:
                 for name in queue.agents
                 if (known := directory.extensions.get(name)) and known.enabled
             }
-            callers = [queueing.Waiting(key, call.queued_at or call.started_at) for key, call in waiting.items()]
+            callers = [
+                queueing.Waiting(key, call.queued_at or call.started_at)
+                for key, call in waiting.items()
+            ]
             for caller, agent in queueing.offers(queue, callers, agents, now):
                 found.append((waiting[caller.call], agent))
                 taken.add(agent)
@@ -111,7 +125,9 @@ class Floor:
         )
 
     def _count(self, domain_uuid: UUID, before: Call | None, now: Call | None) -> None:
-        """Who and what the call has kept busy, and does now; a trunk counts the calls of all domains."""
+        """Who and what the call has kept busy, and does now; a trunk counts the calls of all
+        domains.
+        """
         talks = self._talks[domain_uuid]
         for call, step in ((before, -1), (now, 1)):
             for extension in call.extensions if call else ():

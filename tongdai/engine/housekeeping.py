@@ -1,4 +1,6 @@
-"""What is no longer needed goes: recordings deleted, past their time or of no domain; old commands and partitions."""
+"""What is no longer needed goes: recordings deleted, past their time or of no domain; old commands
+and partitions.
+"""
 
 import asyncio
 import contextlib
@@ -25,9 +27,15 @@ MISSED = ".missed"  # in a domain's folder, made when the domain was first misse
 
 
 async def run(
-    database: db.Database, folder: Path, days: Mapping[str, int], logs: Path | None = None, every_s: float = EVERY_S
+    database: db.Database,
+    folder: Path,
+    days: Mapping[str, int],
+    logs: Path | None = None,
+    every_s: float = EVERY_S,
 ) -> None:
-    """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private Asterisk's folder."""
+    """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private
+    Asterisk's folder.
+    """
     while True:
         try:
             for path in [logs / name for name in LOGS] if logs else []:
@@ -52,11 +60,16 @@ async def _tidy(database: db.Database, folder: Path, days: Mapping[str, int]) ->
         "domains": await remove_orphans(database, folder),
     }
     async with database.connection() as tx:
-        return gone | {"commands": await commands.purge(tx, COMMANDS_S), "deliveries": await deliveries.sweep(tx)}
+        return gone | {
+            "commands": await commands.purge(tx, COMMANDS_S),
+            "deliveries": await deliveries.sweep(tx),
+        }
 
 
 def trim(log_file: Path, most: int = LOG_BYTES) -> None:
-    """A log of more than so many bytes is begun anew; what it held is beside it as NAME.1. Its writer appends."""
+    """A log of more than so many bytes is begun anew; what it held is beside it as NAME.1. Its
+    writer appends.
+    """
     with contextlib.suppress(FileNotFoundError):
         if log_file.stat().st_size > most:
             shutil.copyfile(log_file, log_file.with_name(f"{log_file.name}.1"))
@@ -64,8 +77,8 @@ def trim(log_file: Path, most: int = LOG_BYTES) -> None:
 
 
 def rotate(journal: Path, most: int = JOURNAL_BYTES) -> None:
-    """A journal of more than so many bytes is NAME.1 from now on, instead of the one before. Its writer opens it for
-    each line, and its readers read that to its end first (asterisk.journal).
+    """A journal of more than so many bytes is NAME.1 from now on, instead of the one before. Its
+    writer opens it for each line, and its readers read that to its end first (asterisk.journal).
     """
     with contextlib.suppress(FileNotFoundError):
         if journal.stat().st_size > most:
@@ -73,16 +86,25 @@ def rotate(journal: Path, most: int = JOURNAL_BYTES) -> None:
 
 
 async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
-    """Each table has its partitions for the next days and none past its own. How many were dropped."""
+    """Each table has its partitions for the next days and none past its own. How many were
+    dropped.
+    """
     async with database.connection() as tx:
         needed = {"events": await outbox.needed_since(tx)}
-        return sum([await partitions.keep(tx, table, kept, needed.get(table)) for table, kept in days.items()])
+        return sum(
+            [
+                await partitions.keep(tx, table, kept, needed.get(table))
+                for table, kept in days.items()
+            ]
+        )
 
 
 async def expire_recordings(database: db.Database, folder: Path) -> int:
-    """Recordings past their time are deleted, and the files of all that were, by whomever. How many files.
+    """Recordings past their time are deleted, and the files of all that were, by whomever. How
+    many files.
 
-    First the record, then the file, then its name: a crash between them leaves nothing behind for long.
+    First the record, then the file, then its name: a crash between them leaves nothing behind for
+    long.
     """
     count = 0
     async with database.transaction() as tx:
@@ -102,9 +124,11 @@ async def expire_recordings(database: db.Database, folder: Path) -> int:
 
 
 async def remove_orphans(database: db.Database, folder: Path, grace_s: float = ORPHANS_S) -> int:
-    """Recordings of domains that are no more go `grace_s` seconds after they were first missed. How many folders.
+    """Recordings of domains that are no more go `grace_s` seconds after they were first missed.
+    How many folders.
 
-    Not at once: the database may be the wrong one, or its backup be restored; a domain that is back keeps them.
+    Not at once: the database may be the wrong one, or its backup be restored; a domain that is
+    back keeps them.
     """
     found = await asyncio.to_thread(_of_domains, folder)
     async with database.connection() as tx:

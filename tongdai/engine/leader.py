@@ -30,7 +30,9 @@ class Leader:
             await asyncio.sleep(RETRY_S)
 
     async def lost(self) -> None:
-        """Returns when somebody else leads. A database that is away is no reason: nobody can take over."""
+        """Returns when somebody else leads. A database that is away is no reason: nobody can take
+        over.
+        """
         while True:
             await asyncio.sleep(RETRY_S)
             if self._held is not None and not self._held.is_closed():
@@ -57,6 +59,7 @@ class Leader:
             self._held = await db.connect(self._dsn)
         try:
             return await nodes.lead(self._held, self._node)
-        except Exception as reason:  # whatever it was, a lock on this connection is worth nothing any more
+        # whatever it was, a lock on this connection is worth nothing any more
+        except Exception as reason:
             self._held.terminate()
             raise errors.Unavailable(str(reason)) from reason

@@ -1,9 +1,10 @@
 """Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
 
-A transaction costs five times what a step in it does, so steps gather, in two lanes. A step that the switch waits for
-is committed at once, and after it those of its kind that came meanwhile; steps that only tell of something gather for a
-moment. Each lane has one transaction at a time. Of a call one step waits at a time, so no lane overtakes the other in
-it. While the database is away nothing is lost and nothing is acted on: steps wait.
+A transaction costs five times what a step in it does, so steps gather, in two lanes. A step that
+the switch waits for is committed at once, and after it those of its kind that came meanwhile;
+steps that only tell of something gather for a moment. Each lane has one transaction at a time. Of
+a call one step waits at a time, so no lane overtakes the other in it. While the database is away
+nothing is lost and nothing is acted on: steps wait.
 """
 
 import asyncio
@@ -52,9 +53,13 @@ class Lane:
 
 
 class Ledger:
-    """`committed` is called after each transaction that held events, with the domains that they are of."""
+    """`committed` is called after each transaction that held events, with the domains that they
+    are of.
+    """
 
-    def __init__(self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]) -> None:
+    def __init__(
+        self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]
+    ) -> None:
         self._database, self._node, self._committed = database, node, committed
         self._urgent, self._others = Lane(), Lane()
 
@@ -63,7 +68,9 @@ class Ledger:
         await (self._urgent if is_urgent else self._others).put(step)
 
     async def run(self) -> None:
-        """Until cancelled; then what has been handed in is still committed, if the database is there."""
+        """Until cancelled; then what has been handed in is still committed, if the database is
+        there.
+        """
         try:
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._run_urgent(), name="ledger-urgent")
@@ -119,16 +126,19 @@ class Ledger:
                 return
 
     async def _write(self, steps: list[Step]) -> None:
-        """A call's several steps in one batch: its last state counts, all its events are told, in order.
+        """A call's several steps in one batch: its last state counts, all its events are told, in
+        order.
 
-        A state that nobody is told of does not wait for the disk: it must outlive us, who have it in memory as long
-        as we live. Whatever is told later is on disk only after it.
+        A state that nobody is told of does not wait for the disk: it must outlive us, who have it
+        in memory as long as we live. Whatever is told later is on disk only after it.
         """
         last = {step.call.call_uuid: step for step in steps}
         events = [event for step in steps for event in step.events]
         live, over = [step.call for step in last.values() if not step.done], _over(last)
         is_one_statement = not (events or over or any(step.cdr for step in steps))
-        async with self._database.connection() if is_one_statement else self._database.transaction() as tx:
+        async with (
+            self._database.connection() if is_one_statement else self._database.transaction() as tx
+        ):
             await calls.save_many(tx, self._node, live, on_disk=not is_one_statement)
             await _record(tx, {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr})
             await outbox.publish_many(tx, events)
@@ -138,7 +148,9 @@ class Ledger:
 
 
 async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
-    """New records are written; those known before, mostly since their recording is finished now, say how it stands."""
+    """New records are written; those known before, mostly since their recording is finished now,
+    say how it stands.
+    """
     finished = [each for each in records.values() if each.recording_status in FINISHED]
     known = await cdrs.recorded_many(tx, finished)
     new = [each for each in records.values() if each.cdr_uuid not in known]

@@ -12,8 +12,8 @@ from tongdai.pbx.signals import Signal, TimerFired
 
 
 class Yield(msgspec.Struct, frozen=True):
-    """Not a signal: the call is asked for, to become part of another. It is `given` as it stands then, None when it is
-    over already; if it is `taken`, its mailbox closes.
+    """Not a signal: the call is asked for, to become part of another. It is `given` as it stands
+    then, None when it is over already; if it is `taken`, its mailbox closes.
     """
 
     at: datetime
@@ -22,14 +22,18 @@ class Yield(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """Not a signal: the call as it stands then is looked at, and what is found missing is handled before all else."""
+    """Not a signal: the call as it stands then is looked at, and what is found missing is handled
+    before all else.
+    """
 
     at: datetime
     missing: Callable[[Call], list[Signal]]
 
 
 class Mailbox:
-    """`call` is None until its first signal is handled; `is_busy` while one is handled, however long that takes."""
+    """`call` is None until its first signal is handled; `is_busy` while one is handled, however
+    long that takes.
+    """
 
     def __init__(self, call: Call | None = None) -> None:
         self.call = call
@@ -55,7 +59,9 @@ class Mailbox:
         if self.call is None or (due := calls.due(self.call)) is None:
             return
         left = (due - datetime.now(UTC)).total_seconds()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, left), self._fire, self.call.channel)
+        self._timer = asyncio.get_running_loop().call_later(
+            max(0.0, left), self._fire, self.call.channel
+        )
 
     def disarm(self) -> None:
         if self._timer:

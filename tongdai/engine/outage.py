@@ -10,7 +10,9 @@ RETRY_S = 0.5
 
 
 class Outage:
-    """However many calls wait, one looks whether the database answers: others need what connections there are."""
+    """However many calls wait, one looks whether the database answers: others need what
+    connections there are.
+    """
 
     def __init__(self, database: db.Database) -> None:
         self._database, self._looking = database, asyncio.Lock()

@@ -1,5 +1,5 @@
-"""What domains call outside: how often, how long, and who keeps trying what is closed. Derived from the live calls, and
-for the day's minutes from the records.
+"""What domains call outside: how often, how long, and who keeps trying what is closed. Derived
+from the live calls, and for the day's minutes from the records.
 """
 
 import contextlib
@@ -24,7 +24,9 @@ Who: TypeAlias = tuple[UUID, str]
 """A domain's extension; "" for the domain as a whole."""
 
 _STOPPED = prometheus_client.Counter(
-    "tongdai_stopped_calls_total", "Calls out that were not made, by the limit that they met.", ("why",)
+    "tongdai_stopped_calls_total",
+    "Calls out that were not made, by the limit that they met.",
+    ("why",),
 )
 _FROZEN = prometheus_client.Counter(
     "tongdai_freezes_total", "How often an extension, or a whole domain, was frozen.", ("what",)
@@ -37,7 +39,8 @@ class Outgoing:
     def __init__(self, database: db.Database) -> None:
         self._database = database
         self._started: defaultdict[UUID, deque[datetime]] = defaultdict(deque)
-        self._tried: defaultdict[Who, deque[datetime]] = defaultdict(deque)  # numbers that are closed
+        # numbers that are closed
+        self._tried: defaultdict[Who, deque[datetime]] = defaultdict(deque)
         self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
         for why in brakes.Stop:
             _STOPPED.labels(why)
@@ -47,7 +50,9 @@ class Outgoing:
         talked_s = 0
         if domain.minutes_per_day is not None:
             over = await self._over(domain, now)
-            talked_s = over + sum(call.billsec(now) for call in calls if call.direction == "outbound")
+            talked_s = over + sum(
+                call.billsec(now) for call in calls if call.direction == "outbound"
+            )
         return brakes.Usage(_recent(self._started[domain.domain_uuid], now), talked_s)
 
     async def _over(self, domain: Domain, now: datetime) -> int:
@@ -55,23 +60,38 @@ class Outgoing:
         known = self._talked.get(domain.domain_uuid)
         if known is None or known[0] != today:
             async with self._database.connection() as tx:
-                talked = await cdrs.talked_out(tx, domain.domain_uuid, brakes.day_began(domain, now))
+                talked = await cdrs.talked_out(
+                    tx, domain.domain_uuid, brakes.day_began(domain, now)
+                )
             known = self._talked[domain.domain_uuid] = (today, talked)
         return known[1]
 
     def update(self, before: Call | None, call: Call, at: datetime) -> None:
         """The call stands as given now."""
-        is_dialled = before is None or (before.attempt != call.attempt and before.merged == call.merged)
+        is_dialled = before is None or (
+            before.attempt != call.attempt and before.merged == call.merged
+        )
         if call.out_by and is_dialled:
             self._started[call.domain_uuid].append(at)
-        is_over = call.stage is Stage.ENDED and before is not None and before.stage is not Stage.ENDED
-        if is_over and call.direction == "outbound" and (known := self._talked.get(call.domain_uuid)):
-            self._talked[call.domain_uuid] = (known[0], known[1] + call.billsec(call.ended_at or at))
+        is_over = (
+            call.stage is Stage.ENDED and before is not None and before.stage is not Stage.ENDED
+        )
+        if (
+            is_over
+            and call.direction == "outbound"
+            and (known := self._talked.get(call.domain_uuid))
+        ):
+            self._talked[call.domain_uuid] = (
+                known[0],
+                known[1] + call.billsec(call.ended_at or at),
+            )
 
     async def stopped(self, domain: Domain, extension: str, number: str, why: brakes.Stop) -> None:
         """A call out met a limit. Who keeps trying closed numbers calls nobody for a while."""
         _STOPPED.labels(why).inc()
-        log.warning("call.stopped", domain=domain.name, extension=extension, number=number, why=str(why))
+        log.warning(
+            "call.stopped", domain=domain.name, extension=extension, number=number, why=str(why)
+        )
         if why is not brakes.Stop.CLOSED:
             return
         for who, most in ((extension, brakes.FREEZE_AFTER), ("", brakes.FREEZE_DOMAIN_AFTER)):
@@ -92,7 +112,13 @@ class Outgoing:
         until = datetime.now(UTC) + brakes.FREEZE
         why = f"kept calling numbers that are closed, the last {number}"
         _FROZEN.labels("extension" if extension else "domain").inc()
-        log.error("call.frozen", domain=domain.name, extension=extension, until=until.isoformat(), why=why)
+        log.error(
+            "call.frozen",
+            domain=domain.name,
+            extension=extension,
+            until=until.isoformat(),
+            why=why,
+        )
         with contextlib.suppress(errors.Unavailable, errors.NotFound):
             async with self._database.connection() as tx:
                 if extension:

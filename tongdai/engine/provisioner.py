@@ -22,10 +22,17 @@ RETRY_S = 1.0
 
 
 class Provisioner:
-    """`addresses` are those by which phones that know no domain reach us; they mean the only domain, or `main`."""
+    """`addresses` are those by which phones that know no domain reach us; they mean the only
+    domain, or `main`.
+    """
 
     def __init__(
-        self, database: db.Database, seal: Seal, engine: Engine, addresses: Iterable[str], main: str = ""
+        self,
+        database: db.Database,
+        seal: Seal,
+        engine: Engine,
+        addresses: Iterable[str],
+        main: str = "",
     ) -> None:
         self._database, self._seal, self._engine = database, seal, engine
         self._addresses, self._main = sorted(addresses), main
@@ -49,7 +56,9 @@ class Provisioner:
             banned, lifted = [ban.address for ban in await bans.list(tx)], await bans.lifted(tx)
             alone = await _unattended(tx)
         phones = [
-            provisioning.Phone(login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256)
+            provisioning.Phone(
+                login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256
+            )
             for login in logins
         ]
         aliases = self._aliases({login.domain for login in logins})
@@ -72,7 +81,13 @@ class Provisioner:
                 self._changed.set()
 
     def _aliases(self, domains: set[str]) -> dict[str, str]:
-        meant = self._main if self._main in domains else next(iter(domains), "") if len(domains) == 1 else ""
+        meant = (
+            self._main
+            if self._main in domains
+            else next(iter(domains), "")
+            if len(domains) == 1
+            else ""
+        )
         return dict.fromkeys(self._addresses, meant) if meant else {}
 
 
@@ -117,25 +132,35 @@ def _inside(inside: landings.Inside) -> provisioning.Inside:
 
 
 def ways_out(known: directory.Directory) -> list[provisioning.WayOut]:
-    """The domain's, and those of its extensions that differ from it; none without a hotline in use."""
+    """The domain's, and those of its extensions that differ from it; none without a hotline in
+    use.
+    """
     own = (_way_out(known, extension) for extension in known.extensions.values())
     return [way for way in (_way_out(known, directory.Extension("")), *own) if way]
 
 
-def _way_out(known: directory.Directory, extension: directory.Extension) -> provisioning.WayOut | None:
-    """Where a day's minutes are limited, emergencies alone: the switch does not know how many are left."""
+def _way_out(
+    known: directory.Directory, extension: directory.Extension
+) -> provisioning.WayOut | None:
+    """Where a day's minutes are limited, emergencies alone: the switch does not know how many are
+    left.
+    """
     domain, hotline = known.domain, known.default_hotline(extension)
     if hotline is None:
         return None
     trunk = known.trunks[hotline.trunk_uuid]
-    frozen = [until.timestamp() for until in (domain.frozen_until, extension.frozen_until) if until]
+    frozen = [
+        until.timestamp() for until in (domain.frozen_until, extension.frozen_until) if until
+    ]
     return provisioning.WayOut(
         domain=domain.name,
         extension=extension.extension,
         trunk=str(trunk.trunk_uuid),
         hotline=hotline.number,
         lead=f"+{domain.country_code}" if trunk.number_format == "e164" else "0",
-        closed=brakes.closed_at_home(domain.country_code) if domain.minutes_per_day is None else ("",),
+        closed=brakes.closed_at_home(domain.country_code)
+        if domain.minutes_per_day is None
+        else ("",),
         frozen_until=math.ceil(max(frozen, default=0)),
         lines=extension.max_calls,
         calls=domain.max_calls,

@@ -1,6 +1,8 @@
-"""What happened while nobody listened: read from the journal, compared with what runs, and fed in as signals.
+"""What happened while nobody listened: read from the journal, compared with what runs, and fed in
+as signals.
 
-A crash of ours, a lost link, a restart of Asterisk: the same way for all. Signals told twice change nothing.
+A crash of ours, a lost link, a restart of Asterisk: the same way for all. Signals told twice
+change nothing.
 """
 
 import asyncio
@@ -25,7 +27,8 @@ from tongdai.store import db, nodes
 log = structlog.get_logger()
 
 TAIL_S = 0.1
-LAG_S = 10.0  # how far behind the journal's end the kept place is: longer than a dead link goes unnoticed
+# how far behind the journal's end the kept place is: longer than a dead link goes unnoticed
+LAG_S = 10.0
 KEEP_S = 5.0
 RESUME_S = 1.0  # events of what happened while we connected have come by then
 
@@ -58,7 +61,9 @@ class Recovery:
             group.create_task(self._watchdog.run())
 
     async def _follow(self) -> None:
-        """Live, the journal tells only of what ARI does not: attended transfers, and calls that nobody heard of."""
+        """Live, the journal tells only of what ARI does not: attended transfers, and calls that
+        nobody heard of.
+        """
         loop = asyncio.get_running_loop()
         kept_at = loop.time()
         while True:
@@ -71,14 +76,17 @@ class Recovery:
             if loop.time() - kept_at > KEEP_S:
                 kept_at = loop.time()
                 await self._keep(kept_at)
-            await asyncio.sleep(TAIL_S)  # also after finding some: each look at a busy journal would find a line or two
+            # also after finding some: each look at a busy journal would find a line or two
+            await asyncio.sleep(TAIL_S)
 
     def _next(self) -> list[journal.Entry]:
         entries, self._read = journal.read(self._place.journal, self._read)
         return entries
 
     async def _keep(self, now: float) -> None:
-        """The place that was the end of the journal a while ago is where the next recovery begins."""
+        """The place that was the end of the journal a while ago is where the next recovery
+        begins.
+        """
         self._history.append((now, self._read))
         while len(self._history) > 1 and self._history[1][0] <= now - LAG_S:
             self._history.popleft()
@@ -107,9 +115,15 @@ class Recovery:
                 self._engine.transferred(happened, owners)
         gone_at = _gone_at(entries, standing)
         for mailbox in self._engine.mailboxes.values():
-            mailbox.put(Look(now, partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)))
+            mailbox.put(
+                Look(
+                    now, partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)
+                )
+            )
         self._adopt(standing, now)
-        for domain_uuid in {box.call.domain_uuid for box in self._engine.mailboxes.values() if box.call}:
+        for domain_uuid in {
+            box.call.domain_uuid for box in self._engine.mailboxes.values() if box.call
+        }:
             await self._engine.offer(domain_uuid)
         log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
 
@@ -140,8 +154,8 @@ class Recovery:
         loop.call_later(RESUME_S, self._resume, call.call_uuid, _course(call), standing)
 
     def _resume(self, call_uuid: UUID, course: object, standing: Standing) -> None:
-        """Parties who stand in Stasis although nothing has been decided of them since: we died before we could act, or
-        were never told.
+        """Parties who stand in Stasis although nothing has been decided of them since: we died
+        before we could act, or were never told.
         """
         mailbox = self._engine.mailboxes.get(call_uuid)
         if mailbox is None or (call := mailbox.call) is None or _course(call) != course:
@@ -164,6 +178,8 @@ def _course(call: Call) -> object:
 
 
 def _gone_at(entries: list[journal.Entry], standing: Standing) -> datetime:
-    """The last sign of life of an Asterisk that was restarted: what it wrote, or that it was linked with us."""
+    """The last sign of life of an Asterisk that was restarted: what it wrote, or that it was
+    linked with us.
+    """
     signs = [entry.at for entry in entries] + [standing.lost_at or standing.started_at]
     return max((at for at in signs if at < standing.started_at), default=standing.started_at)

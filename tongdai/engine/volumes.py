@@ -1,4 +1,5 @@
-"""Room on the volumes that hold what must not be lost, and whether the journal is written: told before it fails, or as.
+"""Room on the volumes that hold what must not be lost, and whether the journal is written: told
+before it fails, or as.
 
 Calls go on without either, so nobody would notice.
 """
@@ -20,13 +21,19 @@ LOOK_S = 2.0
 LEAST = 0.05  # of a volume
 
 _free = Gauge("tongdai_volume_free_ratio", "What is free of the volume that holds it.", ["volume"])
-_silent = Gauge("tongdai_journal_silent", "1 while calls arrive of which Asterisk's journal says nothing.")
+_silent = Gauge(
+    "tongdai_journal_silent", "1 while calls arrive of which Asterisk's journal says nothing."
+)
 
 
 class Volumes:
-    """`arrivals` tells how many calls have arrived so far; each stands in the journal before we hear of it."""
+    """`arrivals` tells how many calls have arrived so far; each stands in the journal before we
+    hear of it.
+    """
 
-    def __init__(self, volumes: Mapping[str, Path], path: Path, arrivals: Callable[[], int]) -> None:
+    def __init__(
+        self, volumes: Mapping[str, Path], path: Path, arrivals: Callable[[], int]
+    ) -> None:
         self._volumes, self._path, self._arrivals = volumes, path, arrivals
         self._full: set[str] = set()
         self._looks: deque[tuple[journal.Place, int]] = deque(maxlen=3)
@@ -50,9 +57,15 @@ class Volumes:
             log.info("volume.has_room", volume=name, free=f"{share:.1%}")
 
     def _listen(self) -> None:
-        """A call that arrived since the last look was written down since the one before, if anything is."""
+        """A call that arrived since the last look was written down since the one before, if
+        anything is.
+        """
         self._looks.append((journal.end(self._path), self._arrivals()))
-        earliest, before, now = self._looks[0], self._looks[max(0, len(self._looks) - 2)], self._looks[-1]
+        earliest, before, now = (
+            self._looks[0],
+            self._looks[max(0, len(self._looks) - 2)],
+            self._looks[-1],
+        )
         has_grown = now[0] != earliest[0]
         if len(self._looks) == 3 and now[1] > before[1] and not has_grown and not self._is_silent:
             self._is_silent = True
@@ -64,7 +77,9 @@ class Volumes:
 
 
 def free(folder: Path) -> float:
-    """The share of its volume that we may still write to; of a folder that is not there yet, where it will be."""
+    """The share of its volume that we may still write to; of a folder that is not there yet, where
+    it will be.
+    """
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     usage = shutil.disk_usage(folder)

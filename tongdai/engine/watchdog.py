@@ -1,5 +1,5 @@
-"""Every call in the journal is owed a record and its events. Who was missed, by whatever fault, is found here and
-settled: begun as the journal tells it, and from then on a call like all others.
+"""Every call in the journal is owed a record and its events. Who was missed, by whatever fault, is
+found here and settled: begun as the journal tells it, and from then on a call like all others.
 """
 
 import asyncio
@@ -30,15 +30,21 @@ log = structlog.get_logger()
 LOOK_S = 1.0
 AUDIT_S = 10.0  # a call that is found in debt twice in a row, unchanged, is settled
 EXPIRED = 102  # Q.850: recovery on timer expiry
-GRACE_S = 3.0  # how long after the journal, and after a new link, we may hear of a call by ourselves
+# how long after the journal, and after a new link, we may hear of a call by ourselves
+GRACE_S = 3.0
 
 
-COUNT = Gauge("tongdai_owed_calls", "Calls that were over, or stuck, and not accounted for at the last audit.")
+COUNT = Gauge(
+    "tongdai_owed_calls",
+    "Calls that were over, or stuck, and not accounted for at the last audit.",
+)
 OLDEST_S = Gauge("tongdai_owed_oldest_seconds", "How long the oldest of them had been so.")
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """A call that the journal has; `place` is before its first entry, `seen` when we read it (seconds, event loop)."""
+    """A call that the journal has; `place` is before its first entry, `seen` when we read it
+    (seconds, event loop).
+    """
 
     signal: Unattended
     place: journal.Place
@@ -46,12 +52,15 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Watchdog:
-    """Gets all entries of the journal, and looks now and then whether what they tell of is, or was, accounted for."""
+    """Gets all entries of the journal, and looks now and then whether what they tell of is, or
+    was, accounted for.
+    """
 
     def __init__(self, database: db.Database, engine: Engine, place: Place) -> None:
         self._database, self._engine, self._place = database, engine, place
         self._arrivals: dict[UUID, Arrival] = {}
-        self._followed: set[UUID] = set()  # calls begun here: what happened as we began them, ARI has told nobody
+        # calls begun here: what happened as we began them, ARI has told nobody
+        self._followed: set[UUID] = set()
         self._linked_at = 0.0
         self._suspects: dict[UUID, Call] = {}
 
@@ -81,7 +90,9 @@ class Watchdog:
                     log.warning("owed.waiting", why=str(reason))
 
     async def look(self) -> None:
-        """No call of the journal is left that had to be known by now and is not. Raises errors.Unavailable."""
+        """No call of the journal is left that had to be known by now and is not. Raises
+        errors.Unavailable.
+        """
         self._followed = set(filter(self._engine.knows, self._followed))
         latest = asyncio.get_running_loop().time() - GRACE_S
         if latest < self._linked_at:
@@ -122,11 +133,16 @@ class Watchdog:
         return {call_uuid: arrivals[call_uuid] for _, call_uuid in keys if call_uuid not in known}
 
     def _begin(self, missed: dict[UUID, Arrival], standing: Standing) -> None:
-        """They begin, and all that the journal has of them happens; what runs of them besides is looked at. They are in
-        the order of their arrival.
+        """They begin, and all that the journal has of them happens; what runs of them besides is
+        looked at. They are in the order of their arrival.
         """
         for call_uuid, arrival in missed.items():
-            log.warning("owed.settled", call_id=str(call_uuid), why="unrecorded", at=arrival.signal.at.isoformat())
+            log.warning(
+                "owed.settled",
+                call_id=str(call_uuid),
+                why="unrecorded",
+                at=arrival.signal.at.isoformat(),
+            )
             self._engine.signal(call_uuid, arrival.signal)
         self._followed |= missed.keys()
         first = next(iter(missed.values())).place
@@ -154,7 +170,11 @@ class Watchdog:
         standing = await self._engine.switch.standing()
         now = datetime.now(UTC)
         found = self._debts(standing, now)
-        settled = {call_uuid: why for call_uuid, (call, why) in found.items() if self._suspects.get(call_uuid) is call}
+        settled = {
+            call_uuid: why
+            for call_uuid, (call, why) in found.items()
+            if self._suspects.get(call_uuid) is call
+        }
         self._suspects = {call_uuid: call for call_uuid, (call, _) in found.items()}
         COUNT.set(len(settled))
         OLDEST_S.set(max((_age_s(found[call_uuid][0], now) for call_uuid in settled), default=0.0))
@@ -165,7 +185,11 @@ class Watchdog:
         found = {}
         running = {channel.id for channels in standing.channels.values() for channel in channels}
         for call_uuid, mailbox in self._engine.mailboxes.items():
-            if (call := mailbox.call) and mailbox.is_idle and (why := owed.debt(call, running, now)):
+            if (
+                (call := mailbox.call)
+                and mailbox.is_idle
+                and (why := owed.debt(call, running, now))
+            ):
                 found[call_uuid] = (call, why)
         return found
 

@@ -6,17 +6,21 @@ import msgspec
 
 
 class Party(msgspec.Struct, frozen=True):
-    """Whom to call: an extension's phones ("101@domain"), or `number` by a trunk (the trunk's UUID as endpoint)."""
+    """Whom to call: an extension's phones ("101@domain"), or `number` by a trunk (the trunk's UUID
+    as endpoint).
+    """
 
     endpoint: str
     number: str = ""
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """Ring the parties together for at most `timeout_s`; the first to answer talks with the channel.
+    """Ring the parties together for at most `timeout_s`; the first to answer talks with the
+    channel.
 
     `caller_id` is the number they see. `music` plays to the caller meanwhile instead of ringing.
-    The recording hangs on the party outside the house, which stays when a phone transfers: the caller, or the callee.
+    The recording hangs on the party outside the house, which stays when a phone transfers: the
+    caller, or the callee.
     """
 
     channel: str
@@ -43,7 +47,9 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 class Originate(msgspec.Struct, frozen=True):
-    """Call an extension's phones under these channel ids, one a phone; whoever answers is sent to dial `then`."""
+    """Call an extension's phones under these channel ids, one a phone; whoever answers is sent to
+    dial `then`.
+    """
 
     channels: tuple[str, ...]
     endpoint: str

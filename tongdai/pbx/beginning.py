@@ -17,7 +17,8 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
     """A call from a phone or a trunk begins; the scene is its domain's."""
     domain = scene.directory.domain
     if isinstance(signal, Unattended):
-        scene = Scene(scene.directory, now=scene.now)  # how busy everybody is now says nothing about then
+        # how busy everybody is now says nothing about then
+        scene = Scene(scene.directory, now=scene.now)
     caller = Leg(
         channel=signal.channel,
         number=_caller_number(signal, domain),
@@ -44,7 +45,9 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
 
 
 def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
-    """The switch has decided already: there is nothing to do but to tell of it. It may have recorded the talk."""
+    """The switch has decided already: there is nothing to do but to tell of it. It may have
+    recorded the talk.
+    """
     call = replace(followed(call, destination), record=True, settled=True)
     if call.direction != "outbound":
         return Step(call)
@@ -57,9 +60,13 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
     hotline = directory.hotline(signal.dialled)
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
-    if hotline and hotline.destination in directory.extensions:  # whose call it is, though nothing of his may ring
+    # whose call it is, though nothing of his may ring
+    if hotline and hotline.destination in directory.extensions:
         call = replace(call, extension=hotline.destination)
-    trunk = next((each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint), None)
+    trunk = next(
+        (each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint),
+        None,
+    )
     if trunk and routing.is_full(trunk, scene):
         return call, Refuse(CONGESTED)
     return call, routing.from_hotline(hotline, scene)
@@ -68,20 +75,26 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
 def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
     destination = routing.from_phone(signal.dialled, scene, caller.number)
     domain = scene.directory.domain
-    if isinstance(destination, CallOut) or (isinstance(destination, Refuse) and _is_of_calls_out(destination)):
+    if isinstance(destination, CallOut) or (
+        isinstance(destination, Refuse) and _is_of_calls_out(destination)
+    ):
         caller = replace(caller, leg_uuid=signal.call_uuid)
         hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
         call = _begin(signal, caller, "outbound", domain, dialled=signal.dialled, hotline=hotline)
     else:
         call = _begin(signal, caller, "local", domain, dialled=signal.dialled)
-    return replace(call, extension=caller.number), _allowed(signal, caller.number, destination, scene)
+    return replace(call, extension=caller.number), _allowed(
+        signal, caller.number, destination, scene
+    )
 
 
 def _is_of_calls_out(refused: Refuse) -> bool:
     return refused.stop is not None or refused == Refuse(BARRED)
 
 
-def _allowed(signal: Arrived, extension: str, destination: Destination, scene: Scene) -> Destination:
+def _allowed(
+    signal: Arrived, extension: str, destination: Destination, scene: Scene
+) -> Destination:
     """The destination, for an extension that may begin one more call."""
     known = scene.directory.extensions.get(extension)
     if known is None or not known.enabled:
@@ -92,7 +105,13 @@ def _allowed(signal: Arrived, extension: str, destination: Destination, scene: S
 
 
 def _begin(
-    signal: Arrived, caller: Leg, direction: Direction, domain: Domain, *, dialled: str, hotline: str = ""
+    signal: Arrived,
+    caller: Leg,
+    direction: Direction,
+    domain: Domain,
+    *,
+    dialled: str,
+    hotline: str = "",
 ) -> Call:
     return Call(
         call_uuid=signal.call_uuid,
@@ -120,11 +139,13 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
 def click_to_call(
     signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene, phones: int = 1
 ) -> tuple[Call, Originate] | Refuse:
-    """A call that the API asked for: `signal` is its first channel, which we name and the switch has yet to call.
+    """A call that the API asked for: `signal` is its first channel, which we name and the switch
+    has yet to call.
 
-    Refused when there is no way to the number, or it is the extension's own. The extension, which exists, has all its
-    `phones` ring first, for as long as it rings on any call, all of them under one leg id; then `phone` is dialled. No
-    number goes outside but a hotline of the domain's: any other `dest_cid_number` gives way to the one called by.
+    Refused when there is no way to the number, or it is the extension's own. The extension, which
+    exists, has all its `phones` ring first, for as long as it rings on any call, all of them under
+    one leg id; then `phone` is dialled. No number goes outside but a hotline of the domain's: any
+    other `dest_cid_number` gives way to the one called by.
     """
     domain = scene.directory.domain
     wanted = scene.directory.hotline(command.dest_cid_number)
@@ -150,7 +171,14 @@ def click_to_call(
     is_out = isinstance(destination, CallOut)
     hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
     call = replace(
-        _begin(signal, agents[0], "outbound" if is_out else "local", domain, dialled=command.phone, hotline=hotline),
+        _begin(
+            signal,
+            agents[0],
+            "outbound" if is_out else "local",
+            domain,
+            dialled=command.phone,
+            hotline=hotline,
+        ),
         stage=Stage.CALLING,
         legs=tuple(agents),
         extension=command.ext,

@@ -1,5 +1,5 @@
-"""What keeps a stolen password from becoming a bill: where a domain may call, how often, how long; and for how long
-somebody who tries forbidden numbers again and again may call nobody.
+"""What keeps a stolen password from becoming a bill: where a domain may call, how often, how long;
+and for how long somebody who tries forbidden numbers again and again may call nobody.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,8 @@ FREEZE = timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 ABROAD = "+"  # as a destination: all countries, but not what stands next
-_COSTLY_ABROAD = ("+870", "+878", "+881", "+882", "+883", "+888", "+979")  # satellites, networks, premium (ITU-T E.164)
+# satellites, networks, premium (ITU-T E.164)
+_COSTLY_ABROAD = ("+870", "+878", "+881", "+882", "+883", "+888", "+979")
 _COSTLY_AT_HOME = {"84": ("1900",), "1": ("+1900", "+1976")}
 
 
@@ -42,17 +43,25 @@ ENDINGS = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What a domain has called outside: calls begun within the last minute, seconds talked today."""
+    """What a domain has called outside: calls begun within the last minute, seconds talked
+    today.
+    """
 
     started: int = 0
     talked_s: int = 0
 
 
-def stop(number: str, domain: Domain, extension: Extension | None, usage: Usage, now: datetime) -> Stop | None:
-    """Why the extension may not call the number; None when it may. Emergencies are never stopped."""
+def stop(
+    number: str, domain: Domain, extension: Extension | None, usage: Usage, now: datetime
+) -> Stop | None:
+    """Why the extension may not call the number; None when it may. Emergencies are never
+    stopped.
+    """
     if numbers.is_emergency(number):
         return None
-    if _is_frozen(domain.frozen_until, now) or (extension and _is_frozen(extension.frozen_until, now)):
+    if _is_frozen(domain.frozen_until, now) or (
+        extension and _is_frozen(extension.frozen_until, now)
+    ):
         return Stop.FROZEN
     if not is_open(number, domain.country_code, domain.destinations):
         return Stop.CLOSED
@@ -64,8 +73,8 @@ def stop(number: str, domain: Domain, extension: Extension | None, usage: Usage,
 
 
 def is_open(number: str, country_code: str, destinations: tuple[str, ...]) -> bool:
-    """Whether a number may be called. `destinations` open prefixes beyond the country's own plain numbers: "+44", "+"
-    for all countries, "1900" as it is dialled at home.
+    """Whether a number may be called. `destinations` open prefixes beyond the country's own plain
+    numbers: "+44", "+" for all countries, "1900" as it is dialled at home.
     """
     written = _written(number, country_code)
     closed = _COSTLY_ABROAD + _COSTLY_AT_HOME.get(country_code, ())
@@ -73,19 +82,26 @@ def is_open(number: str, country_code: str, destinations: tuple[str, ...]) -> bo
         return True
     if written.startswith(closed):
         return False
-    return ABROAD in destinations or not written.startswith("+") or written.startswith("+" + country_code)
+    return (
+        ABROAD in destinations
+        or not written.startswith("+")
+        or written.startswith("+" + country_code)
+    )
 
 
 def closed_at_home(country_code: str) -> tuple[str, ...]:
-    """Prefixes closed by default among the country's numbers as dialled at home, with the leading 0: whatever else is
-    so dialled, in 9 to 12 digits of which the second is no 0, is open to everybody.
+    """Prefixes closed by default among the country's numbers as dialled at home, with the leading
+    0: whatever else is so dialled, in 9 to 12 digits of which the second is no 0, is open to
+    everybody.
     """
     closed = _COSTLY_AT_HOME.get(country_code, ())
     return tuple("0" + prefix.removeprefix("+" + country_code) for prefix in closed)
 
 
 def _written(number: str, country_code: str) -> str:
-    """+E.164; short and service numbers of the country as they are. What is dialled as foreign is never short."""
+    """+E.164; short and service numbers of the country as they are. What is dialled as foreign is
+    never short.
+    """
     digits = numbers.canonical(number, country_code)
     abroad = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
     is_abroad = abroad != number and not abroad.startswith(country_code)

@@ -1,4 +1,6 @@
-"""A call as it stands: its stage, its legs, and what it has come to. `pbx.step` says how it changes."""
+"""A call as it stands: its stage, its legs, and what it has come to. `pbx.step` says how it
+changes.
+"""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,7 +28,9 @@ class Stage(StrEnum):
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """One party. `number` is its extension or telephone number; `leg_uuid` is what events call it, extensions only."""
+    """One party. `number` is its extension or telephone number; `leg_uuid` is what events call it,
+    extensions only.
+    """
 
     channel: str
     number: str
@@ -51,7 +55,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation. `channel` is the party whose way we decide: the caller, or whoever was transferred last."""
+    """One conversation. `channel` is the party whose way we decide: the caller, or whoever was
+    transferred last.
+    """
 
     call_uuid: UUID
     domain_uuid: UUID
@@ -63,7 +69,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     channel: str
     caller_number: str  # who calls: a telephone number (inbound), else an extension
-    dialled: str  # what was called: a hotline (inbound), a telephone number (outbound), an internal number
+    # what was called: a hotline (inbound), a telephone number (outbound), an internal number
+    dialled: str
     extension: str = ""  # ours: who answered or rang first (inbound), else who calls
     hotline: str = ""
     shown: str = ""  # caller id on the outbound leg
@@ -82,8 +89,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = ""
     queued_at: datetime | None = None
     offered: str = ""  # the agent who rings now
-    dial_ended: DialEnded | None = None  # nobody answered; the last of those rung has yet to say why
-    returned_at: datetime | None = None  # when a channel last came back to be routed: told twice, it came once
+    # nobody answered; the last of those rung has yet to say why
+    dial_ended: DialEnded | None = None
+    # when a channel last came back to be routed: told twice, it came once
+    returned_at: datetime | None = None
     failures: tuple[Ending, ...] = ()
     ending: Ending | None = None  # decided by us
     answered_at: datetime | None = None
@@ -102,11 +111,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def extensions(self) -> frozenset[str]:
         """Ours who are in it now, or are just being offered it."""
-        return frozenset({leg.number for leg in self.live_legs if leg.is_extension} | {self.offered} - {""})
+        return frozenset(
+            {leg.number for leg in self.live_legs if leg.is_extension} | {self.offered} - {""}
+        )
 
     @property
     def trunks(self) -> tuple[str, ...]:
-        """By which trunks its parties talk, or are just being called; a trunk as often as it carries one."""
+        """By which trunks its parties talk, or are just being called; a trunk as often as it
+        carries one.
+        """
         carried = tuple(leg.trunk for leg in self.legs if leg.trunk and leg.is_live)
         if not self.out_by or self.stage not in (Stage.CALLING, Stage.RINGING):
             return carried
@@ -123,7 +136,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """The one that stands for the whole call: the first that talked, else the first."""
         connected = [leg for leg in self.told_legs if leg.connected_at]
         return min(
-            connected, key=lambda leg: leg.connected_at or self.started_at, default=next(iter(self.told_legs), None)
+            connected,
+            key=lambda leg: leg.connected_at or self.started_at,
+            default=next(iter(self.told_legs), None),
         )
 
     def told_id(self, leg: Leg | None) -> UUID:
@@ -147,11 +162,14 @@ def due(call: Call) -> datetime | None:
     if call.dial_ended:
         return call.dial_ended.at + timedelta(seconds=LATE_S)
     if call.stage is Stage.CALLING:
-        # The switch's own limit on ringing, 300 seconds at most, comes first; this is for a switch that forgot.
+        # The switch's own limit on ringing, 300 seconds at most, comes first; this is for a switch
+        # that forgot.
         return call.started_at + timedelta(seconds=310)
     return None
 
 
 def seconds(start: datetime, end: datetime) -> int:
-    """Whole seconds as people count them from times shown without fractions: 17:30:35 to 17:30:46 is 11."""
+    """Whole seconds as people count them from times shown without fractions: 17:30:35 to 17:30:46
+    is 11.
+    """
     return max(0, int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()))

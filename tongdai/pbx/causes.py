@@ -4,10 +4,21 @@ from typing import Literal
 
 import msgspec
 
-Status = Literal["ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION"]
-STATUSES: tuple[Status, ...] = ("ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION")
+Status = Literal[
+    "ANSWERED", "BUSY", "NO-ANSWERED", "CANCEL", "NOT-AVAILABLE", "INVALID", "CONGESTION"
+]
+STATUSES: tuple[Status, ...] = (
+    "ANSWERED",
+    "BUSY",
+    "NO-ANSWERED",
+    "CANCEL",
+    "NOT-AVAILABLE",
+    "INVALID",
+    "CONGESTION",
+)
 
-CAUSES: dict[int, tuple[str, Status]] = {  # ITU-T Q.850 table 1, by the names FreeSWITCH and CRMs use
+# ITU-T Q.850 table 1, by the names FreeSWITCH and CRMs use
+CAUSES: dict[int, tuple[str, Status]] = {
     1: ("UNALLOCATED_NUMBER", "INVALID"),
     2: ("NO_ROUTE_TRANSIT_NET", "INVALID"),
     3: ("NO_ROUTE_DESTINATION", "INVALID"),
@@ -40,7 +51,9 @@ CAUSES: dict[int, tuple[str, Status]] = {  # ITU-T Q.850 table 1, by the names F
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """How a call, or an attempt to reach one party, ended. `q850` is what the caller's side is told."""
+    """How a call, or an attempt to reach one party, ended. `q850` is what the caller's side is
+    told.
+    """
 
     status: Status
     cause: str
@@ -57,15 +70,18 @@ BARRED = Ending("INVALID", "OUTGOING_CALL_BARRED", 52)
 NO_ROUTE = Ending("INVALID", "NO_ROUTE_DESTINATION", 3)
 CONGESTED = Ending("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
 OVERLOADED = Ending("CONGESTION", "SWITCH_CONGESTION", 42)
-ANSWERED_ELSEWHERE = 26  # Q.850: what those hear who rang in vain (RFC 3326 §2, "Call completed elsewhere")
+# Q.850: what those hear who rang in vain (RFC 3326 §2, "Call completed elsewhere")
+ANSWERED_ELSEWHERE = 26
 FAILED = Ending("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 
-# The most telling first: what a caller would want to hear of several parties that were all not reached.
+# The most telling first: what a caller would want to hear of several parties that were all not
+# reached.
 _TELLING: tuple[Status, ...] = ("NO-ANSWERED", "BUSY", "NOT-AVAILABLE", "CONGESTION", "INVALID")
 
 
 def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
-    """How a party that did not answer ended, from its Q.850 cause and final SIP response (RFC 3398 §8.2.6).
+    """How a party that did not answer ended, from its Q.850 cause and final SIP response (RFC 3398
+    §8.2.6).
 
     480 from a phone that never rang is an absent subscriber: Asterisk calls both cases 19.
     """
@@ -73,13 +89,16 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
         return ABSENT
     if cause == 0 and sip_status == 0:  # our own limit ended it
         return RANG_OUT if rang else ABSENT
-    if sip_status in (603, 607, 608):  # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
+    # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
+    if sip_status in (603, 607, 608):
         return Ending("BUSY", "CALL_REJECTED", 21)
     name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))
     return Ending(status, name, cause if cause in CAUSES else 31)
 
 
 def most_telling(endings: list[Ending]) -> Ending:
-    """The one of several failures that a call is recorded by; absent when nobody could even be tried."""
+    """The one of several failures that a call is recorded by; absent when nobody could even be
+    tried.
+    """
     known = [ending for ending in endings if ending.status in _TELLING]
     return min(known, key=lambda ending: _TELLING.index(ending.status), default=ABSENT)

@@ -17,7 +17,9 @@ RecordingStatus = Literal["none", "pending", "ready", "failed", "deleted"]
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation, ended. Times are aware datetimes; `duration` and `billsec` whole seconds."""
+    """One conversation, ended. Times are aware datetimes; `duration` and `billsec` whole
+    seconds.
+    """
 
     domain_uuid: UUID
     cdr_uuid: UUID
@@ -48,7 +50,9 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
-    """The record of an ended call. Outbound calls are from the hotline shown; inbound ones to the hotline called."""
+    """The record of an ended call. Outbound calls are from the hotline shown; inbound ones to the
+    hotline called.
+    """
     told = call.told_leg
     shown = call.shown or call.hotline if call.direction == "outbound" else ""
     from_number = shown or call.caller_number
@@ -85,5 +89,7 @@ def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
 def _other_ids(call: Call) -> tuple[str, ...]:
     """Everything else somebody may hold of this call: leg ids, merged calls' ids, SIP Call-IDs."""
     legs: list[Leg] = [*call.legs]
-    ids = {str(leg.leg_uuid) for leg in legs if leg.leg_uuid} | {leg.sip_call_id for leg in legs if leg.sip_call_id}
+    ids = {str(leg.leg_uuid) for leg in legs if leg.leg_uuid} | {
+        leg.sip_call_id for leg in legs if leg.sip_call_id
+    }
     return tuple(sorted((ids | {str(merged) for merged in call.merged}) - {str(call.call_uuid)}))

@@ -1,4 +1,6 @@
-"""The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the house."""
+"""The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the
+house.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,9 +18,9 @@ NumberFormat = Literal["national", "e164", "plain"]
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """The tenant. `name` is also its SIP domain. What it may call outside, beside `max_calls` of any kind at once, is
-    limited by `destinations` (pbx.brakes) and, unless None, calls a minute and minutes a day. Until `frozen_until`, as
-    `frozen_why` tells, it may call nobody outside.
+    """The tenant. `name` is also its SIP domain. What it may call outside, beside `max_calls` of
+    any kind at once, is limited by `destinations` (pbx.brakes) and, unless None, calls a minute
+    and minutes a day. Until `frozen_until`, as `frozen_why` tells, it may call nobody outside.
     """
 
     domain_uuid: UUID
@@ -38,7 +40,8 @@ class Domain(msgspec.Struct, frozen=True):
 
 
 class Extension(msgspec.Struct, frozen=True):
-    """An internal number with phones behind it. `recording` None follows the domain, `hotline` None its default.
+    """An internal number with phones behind it. `recording` None follows the domain, `hotline`
+    None its default.
 
     Until `frozen_until` it may call nobody outside, as `frozen_why` tells.
     """
@@ -65,7 +68,9 @@ class Trunk(msgspec.Struct, frozen=True):
 
 
 class Hotline(msgspec.Struct, frozen=True):
-    """A public number (DID) of the domain. `destination` is a dialable number of the domain; "" refuses calls."""
+    """A public number (DID) of the domain. `destination` is a dialable number of the domain; ""
+    refuses calls.
+    """
 
     number: str
     canonical: str
@@ -104,7 +109,9 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Directory(msgspec.Struct, frozen=True):
-    """A domain and all that can be dialled in it, as of one moment. Look-ups give None for what is not there."""
+    """A domain and all that can be dialled in it, as of one moment. Look-ups give None for what is
+    not there.
+    """
 
     domain: Domain
     extensions: dict[str, Extension] = {}
@@ -118,18 +125,26 @@ class Directory(msgspec.Struct, frozen=True):
         return self.hotlines.get(numbers.canonical(number, self.domain.country_code))
 
     def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
-        """What an outbound call shows: the extension's own hotline, else the domain's default, else its first one.
+        """What an outbound call shows: the extension's own hotline, else the domain's default,
+        else its first one.
 
         One that is disabled is not shown.
         """
-        if extension and extension.hotline and (own := self.hotline(extension.hotline)) and own.enabled:
+        if (
+            extension
+            and extension.hotline
+            and (own := self.hotline(extension.hotline))
+            and own.enabled
+        ):
             return own
         enabled = [hotline for hotline in self.hotlines.values() if hotline.enabled]
         chosen = [hotline for hotline in enabled if hotline.is_default] or enabled
         return min(chosen, key=lambda hotline: hotline.canonical, default=None)
 
     def records(self, *extensions: str) -> bool:
-        """Whether a talk between these is recorded: not if one says no; if one says yes; else as the domain says."""
+        """Whether a talk between these is recorded: not if one says no; if one says yes; else as
+        the domain says.
+        """
         said = {known.recording for name in extensions if (known := self.extensions.get(name))}
         return is_recorded(said, self.domain)
 

@@ -1,4 +1,6 @@
-"""What subscribers are told: the catalogue of events and the JSON of each (the reference, "Event Hook Data")."""
+"""What subscribers are told: the catalogue of events and the JSON of each (the reference, "Event
+Hook Data").
+"""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -19,7 +21,9 @@ ALL: tuple[str, ...] = (*NAMES, DISABLED)
 
 
 class Body(msgspec.Struct, frozen=True):
-    """The JSON that is delivered. `duration` and `billsec` are whole seconds, 0 before the end of the call."""
+    """The JSON that is delivered. `duration` and `billsec` are whole seconds, 0 before the end of
+    the call.
+    """
 
     call_id: UUID
     sip_call_id: str
@@ -49,7 +53,9 @@ class EndpointDisabled(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One thing to tell, once: `event_uuid` can be computed again, so telling it twice is harmless."""
+    """One thing to tell, once: `event_uuid` can be computed again, so telling it twice is
+    harmless.
+    """
 
     event_uuid: UUID
     domain_uuid: UUID
@@ -68,7 +74,9 @@ class Notice(msgspec.Struct, frozen=True):
     since: datetime  # it cannot have been published before
 
 
-def tell(call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = "") -> Event:
+def tell(
+    call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = ""
+) -> Event:
     """What subscribers hear of a leg, or of a call that no extension ever rang for (leg None).
 
     The reference: from_number is the extension on outbound calls, to_number on inbound ones.

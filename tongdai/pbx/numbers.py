@@ -15,7 +15,9 @@ ANONYMOUS = "anonymous"  # a caller who does not say who calls (RFC 3323 §4.1)
 
 
 def phone(text: str, field: str = "phone") -> str:
-    """The number without the punctuation people write: optional + and 3 to 18 digits. Raises errors.InvalidPhone."""
+    """The number without the punctuation people write: optional + and 3 to 18 digits. Raises
+    errors.InvalidPhone.
+    """
     number = text.translate(_PUNCTUATION)
     if not is_phone(number):
         raise errors.InvalidPhone(field=field)
@@ -36,10 +38,11 @@ def extension(text: str, field: str = "ext") -> str:
 
 @lru_cache(4096)
 def canonical(number: str, country_code: str) -> str:
-    """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as they are.
+    """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as
+    they are.
 
-    With country code 84, 0899888999, +84899888999, +840899888999, 84899888999 and 0084899888999 are all 84899888999;
-    19001919 stays, and so does what is no number ("anonymous").
+    With country code 84, 0899888999, +84899888999, +840899888999, 84899888999 and 0084899888999
+    are all 84899888999; 19001919 stays, and so does what is no number ("anonymous").
     """
     if not _DIGITS.fullmatch(number):
         return number
@@ -57,7 +60,9 @@ def canonical(number: str, country_code: str) -> str:
 
 
 def national(number: str, country_code: str) -> str:
-    """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164 digits."""
+    """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164
+    digits.
+    """
     digits = canonical(number, country_code)
     if is_short(digits, country_code):
         return digits
@@ -79,12 +84,16 @@ def formatted(number: str, number_format: str, country_code: str) -> str:
 
 
 def is_emergency(number: str) -> bool:
-    """Three digits: 113, 114, 115, 112, 911 and their like (ITU-T E.161.1), which everybody may always call."""
+    """Three digits: 113, 114, 115, 112, 911 and their like (ITU-T E.161.1), which everybody may
+    always call.
+    """
     return len(number) == 3 and number.isascii() and number.isdigit()
 
 
 def is_short(digits: str, country_code: str) -> bool:
-    """Whether canonical digits are no E.164 number, but one that is dialled as it is within the country."""
+    """Whether canonical digits are no E.164 number, but one that is dialled as it is within the
+    country.
+    """
     return len(digits) <= _SHORT or _is_service(digits, country_code)
 
 

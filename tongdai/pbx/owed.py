@@ -1,4 +1,6 @@
-"""What is owed of calls: every call that began owes its events and its record, until all of it is committed."""
+"""What is owed of calls: every call that began owes its events and its record, until all of it is
+committed.
+"""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -17,7 +19,9 @@ class Debt(StrEnum):
 
 
 def debt(call: Call, running: Collection[str], now: datetime) -> Debt | None:
-    """What is wrong with a call, when these channels run on the switch; None for one that takes its course."""
+    """What is wrong with a call, when these channels run on the switch; None for one that takes
+    its course.
+    """
     if call.stage is Stage.ENDED:
         is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=FINISHING_S)
         return Debt.UNFINISHED if is_late else None

@@ -7,7 +7,8 @@ import msgspec
 
 from tongdai.pbx.directory import Queue
 
-REST_S = 1  # at least, after an offer in vain: an agent whose phone is away would be asked again and again
+# at least, after an offer in vain: an agent whose phone is away would be asked again and again
+REST_S = 1
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -18,7 +19,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """What an extension has been doing: live legs, the end of its last talk, and of its last unanswered offer."""
+    """What an extension has been doing: live legs, the end of its last talk, and of its last
+    unanswered offer.
+    """
 
     talks: int = 0
     talked_until: datetime | None = None
@@ -28,18 +31,26 @@ class Agent(msgspec.Struct, frozen=True):
 def offers(
     queue: Queue, waiting: Sequence[Waiting], agents: Mapping[str, Agent], now: datetime
 ) -> list[tuple[Waiting, str]]:
-    """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent gets one call.
+    """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent
+    gets one call.
 
-    `agents` are those of the queue who may be rung at all; idle for ever first, the queue's own order between equals.
+    `agents` are those of the queue who may be rung at all; idle for ever first, the queue's own
+    order between equals.
     """
     free = [name for name in _present(queue, agents) if _is_free(queue, agents[name], now)]
     free.sort(key=lambda name: _last_asked(agents[name]))
-    return list(zip(sorted(waiting, key=lambda caller: (caller.since, caller.call)), free, strict=False))
+    return list(
+        zip(sorted(waiting, key=lambda caller: (caller.since, caller.call)), free, strict=False)
+    )
 
 
 def next_look(queue: Queue, agents: Mapping[str, Agent], now: datetime) -> datetime | None:
-    """When an agent who is only resting or wrapping up becomes free; None when no clock will free one."""
-    moments = [_free_at(queue, agents[name]) for name in _present(queue, agents) if not agents[name].talks]
+    """When an agent who is only resting or wrapping up becomes free; None when no clock will free
+    one.
+    """
+    moments = [
+        _free_at(queue, agents[name]) for name in _present(queue, agents) if not agents[name].talks
+    ]
     return min((moment for moment in moments if moment and moment > now), default=None)
 
 

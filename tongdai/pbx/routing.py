@@ -10,19 +10,24 @@ from tongdai.pbx import brakes, causes, numbers, ringing
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
 
-OUTBOUND_TIMEOUT_S = 90  # carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
+# carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
+OUTBOUND_TIMEOUT_S = 90
 MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
 
 
 class Scene(msgspec.Struct, frozen=True):
-    """What a decision may look at besides the call: the domain's directory, and how busy everybody is."""
+    """What a decision may look at besides the call: the domain's directory, and how busy everybody
+    is.
+    """
 
     directory: Directory
     talks: Mapping[str, int] = MappingProxyType({})  # extension -> live calls
     calls: int = 0  # live calls of the domain
     recording_url: str = ""  # what a recording token is appended to
-    own: frozenset[str] = frozenset()  # extensions that `talks` counts the call for that is decided on
-    by_trunk: Mapping[str, int] = MappingProxyType({})  # trunk's UUID -> live calls by it, of all domains
+    # extensions that `talks` counts the call for that is decided on
+    own: frozenset[str] = frozenset()
+    # trunk's UUID -> live calls by it, of all domains
+    by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: brakes.Usage = brakes.Usage()
     now: datetime = brakes.NEVER
 
@@ -61,7 +66,9 @@ Destination = Ring | Enqueue | CallOut | Refuse
 
 
 def inside(number: str, scene: Scene, caller: str = "") -> Destination | None:
-    """Where an internal number leads; None when the domain has no such number. `caller` is an extension or ""."""
+    """Where an internal number leads; None when the domain has no such number. `caller` is an
+    extension or "".
+    """
     directory = scene.directory
     if extension := directory.extensions.get(number):
         return Refuse(causes.BUSY) if number == caller else _extension(extension, scene)
@@ -69,21 +76,33 @@ def inside(number: str, scene: Scene, caller: str = "") -> Destination | None:
         return _ring_group(group, scene, caller)
     if queue := directory.queues.get(number):
         has_agents = any(_is_enabled(agent, scene) for agent in queue.agents)
-        return Enqueue(number) if has_agents else Ring((), 0, receive_dest=number, overflow=queue.overflow)
+        return (
+            Enqueue(number)
+            if has_agents
+            else Ring((), 0, receive_dest=number, overflow=queue.overflow)
+        )
     return None
 
 
-def outside(number: str, scene: Scene, *, extension: str = "", hotline: str = "") -> CallOut | Refuse:
+def outside(
+    number: str, scene: Scene, *, extension: str = "", hotline: str = ""
+) -> CallOut | Refuse:
     """By which hotline and trunk a public number is called, in the form that the trunk wants it.
 
     `hotline` "" means the extension's own, else the domain's default.
     """
     directory = scene.directory
-    chosen = directory.hotline(hotline) if hotline else directory.default_hotline(directory.extensions.get(extension))
+    chosen = (
+        directory.hotline(hotline)
+        if hotline
+        else directory.default_hotline(directory.extensions.get(extension))
+    )
     trunk = directory.trunks.get(chosen.trunk_uuid) if chosen else None
     if chosen is None or trunk is None or not chosen.enabled or not trunk.enabled:
         return Refuse(causes.BARRED)
-    stop = brakes.stop(number, directory.domain, directory.extensions.get(extension), scene.usage, scene.now)
+    stop = brakes.stop(
+        number, directory.domain, directory.extensions.get(extension), scene.usage, scene.now
+    )
     if stop or (stop := brakes.Stop.TRUNK if is_full(trunk, scene) else None):
         return Refuse(brakes.ENDINGS[stop], stop)
     dialled = numbers.formatted(number, trunk.number_format, directory.domain.country_code)
@@ -127,7 +146,9 @@ def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
     """Nobody rings himself by calling his own group."""
     others = [member for member in group.members if member != caller]
     rounds = ringing.rounds(
-        group, lambda member: member != caller and _reachable(member, scene), scene.directory.domain.name
+        group,
+        lambda member: member != caller and _reachable(member, scene),
+        scene.directory.domain.name,
     )
     return Ring(
         rounds=rounds,
@@ -135,7 +156,9 @@ def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
         receive_dest=group.number,
         overflow=group.overflow,
         rotate=group.number if group.strategy == "round_robin" else "",
-        ending=causes.BUSY if any(_is_enabled(member, scene) for member in others) else causes.ABSENT,
+        ending=causes.BUSY
+        if any(_is_enabled(member, scene) for member in others)
+        else causes.ABSENT,
     )
 
 

@@ -26,8 +26,11 @@ def notice(
     return events.disabled(domain_uuid, body)
 
 
-def sample(domain_uuid: UUID, domain_name: str, name: events.EventName, call_uuid: UUID) -> events.Event:
-    """That event of an inbound call, as a simulated customer of the sandbox would make it; answered, unless missed.
+def sample(
+    domain_uuid: UUID, domain_name: str, name: events.EventName, call_uuid: UUID
+) -> events.Event:
+    """That event of an inbound call, as a simulated customer of the sandbox would make it;
+    answered, unless missed.
 
     There is no such call: its ids are in no CDR.
     """

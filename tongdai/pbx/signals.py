@@ -1,4 +1,6 @@
-"""What happened to a call, in our words. Each carries when (`at`, aware) and the channel it happened to."""
+"""What happened to a call, in our words. Each carries when (`at`, aware) and the channel it
+happened to.
+"""
 
 from datetime import datetime
 from typing import Literal
@@ -10,7 +12,9 @@ Via = Literal["phone", "trunk"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A new call waits to be routed. `endpoint` is "101@domain" or a trunk's UUID, as `via` says."""
+    """A new call waits to be routed. `endpoint` is "101@domain" or a trunk's UUID, as `via`
+    says.
+    """
 
     call_uuid: UUID
     channel: str
@@ -23,7 +27,9 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class Unattended(Arrived, frozen=True):
-    """The journal has a call that nobody here decided about: the switch rang, by itself, whom it knew, or nobody."""
+    """The journal has a call that nobody here decided about: the switch rang, by itself, whom it
+    knew, or nobody.
+    """
 
 
 class LegDialed(msgspec.Struct, frozen=True):
@@ -54,8 +60,8 @@ class HangupAsked(msgspec.Struct, frozen=True):
 
 
 class LegHungUp(msgspec.Struct, frozen=True):
-    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0 if none; `settled`
-    when this was found out afterwards, from the journal.
+    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0
+    if none; `settled` when this was found out afterwards, from the journal.
     """
 
     channel: str
@@ -66,7 +72,9 @@ class LegHungUp(msgspec.Struct, frozen=True):
 
 
 class DialEnded(msgspec.Struct, frozen=True):
-    """Nobody answered what the channel was dialling, and it is in our hands again (Dial's DIALSTATUS)."""
+    """Nobody answered what the channel was dialling, and it is in our hands again (Dial's
+    DIALSTATUS).
+    """
 
     channel: str
     at: datetime
@@ -83,11 +91,15 @@ class BlindTransferred(msgspec.Struct, frozen=True):
 
 
 class UnattendedTransfer(BlindTransferred, frozen=True):
-    """The journal tells of a blind transfer; unless we decided about it, the switch rang by itself whom it knew."""
+    """The journal tells of a blind transfer; unless we decided about it, the switch rang by itself
+    whom it knew.
+    """
 
 
 class AttendedTransferred(msgspec.Struct, frozen=True):
-    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, its legs are ours now."""
+    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, its legs
+    are ours now.
+    """
 
     channel: str
     at: datetime
@@ -110,7 +122,9 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 
 class RecordingFinished(msgspec.Struct, frozen=True):
-    """`file` is the recording's path under the recordings folder, "" when there is none; `failed` when it was lost."""
+    """`file` is the recording's path under the recordings folder, "" when there is none; `failed`
+    when it was lost.
+    """
 
     channel: str
     at: datetime

@@ -1,8 +1,9 @@
 """What each signal makes of a call: the whole call flow, one case a transition.
 
-Rule 1: everything that affects a call's course stands here and in beginning, routing, ringing, queueing and transfer.
-Rule 2: stragglers are normal in signalling; a signal that means nothing at this stage changes nothing.
-Rule 3: the switch rings, bridges and tears down two parties by itself; we are asked again only when nobody answered.
+Rule 1: everything that affects a call's course stands here and in beginning, routing, ringing,
+queueing and transfer. Rule 2: stragglers are normal in signalling; a signal that means nothing at
+this stage changes nothing. Rule 3: the switch rings, bridges and tears down two parties by itself;
+we are asked again only when nobody answered.
         So a call ends when its last channel is gone, not when we say so.
 """
 
@@ -36,7 +37,9 @@ from tongdai.pbx.signals import (
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The call after a signal, what to do, what to tell, and its record when it has ended; `done` when all is said."""
+    """The call after a signal, what to do, what to tell, and its record when it has ended; `done`
+    when all is said.
+    """
 
     call: Call
     actions: tuple[Action, ...] = ()
@@ -58,7 +61,9 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
             return _dialed(call, signal)
         case _, LegRinging():
             return Step(_with_leg(call, signal.channel, rang=True))
-        case Stage.CALLING, LegAnswered() if (leg := call.leg(signal.channel)) and leg.role == "caller":
+        case Stage.CALLING, LegAnswered() if (
+            leg := call.leg(signal.channel)
+        ) and leg.role == "caller":
             return _agent_answered(call, leg, signal)
         case _, LegAnswered():
             return _answered(call, signal)
@@ -92,15 +97,29 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
 def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
     match destination:
         case Ring(rounds=()):
-            call = replace(call, overflow=destination.overflow, receive_dest=destination.receive_dest)
+            call = replace(
+                call, overflow=destination.overflow, receive_dest=destination.receive_dest
+            )
             return _overflow(call, destination.ending, scene, at)
         case Ring():
             return _ring(call, destination, scene, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, scene, at)
         case CallOut(party=party, hotline=hotline):
-            call = replace(call, stage=Stage.RINGING, hotline=call.hotline or hotline.number, rounds=(), overflow="")
-            return _dial(call, (party,), routing.OUTBOUND_TIMEOUT_S, scene, caller_id=call.shown or hotline.number)
+            call = replace(
+                call,
+                stage=Stage.RINGING,
+                hotline=call.hotline or hotline.number,
+                rounds=(),
+                overflow="",
+            )
+            return _dial(
+                call,
+                (party,),
+                routing.OUTBOUND_TIMEOUT_S,
+                scene,
+                caller_id=call.shown or hotline.number,
+            )
         case Refuse(ending=ending, stop=stop):
             return replace(_give_up(call, ending), stop=stop)
 
@@ -151,7 +170,9 @@ def _offer(call: Call, signal: AgentOffered, scene: Scene) -> Step:
         return _overflow(call, causes.ABSENT, scene, signal.at)
     call = replace(call, stage=Stage.RINGING, offered=signal.extension)
     party = Party(endpoint=f"{signal.extension}@{call.domain}")
-    return _dial(call, (party,), _left(call, queue.ring_timeout_s, signal.at), scene, music=queue.music)
+    return _dial(
+        call, (party,), _left(call, queue.ring_timeout_s, signal.at), scene, music=queue.music
+    )
 
 
 def _left(call: Call, timeout_s: int, at: datetime) -> int:
@@ -161,7 +182,13 @@ def _left(call: Call, timeout_s: int, at: datetime) -> int:
 
 
 def _dial(
-    call: Call, parties: tuple[Party, ...], timeout_s: int, scene: Scene, *, caller_id: str = "", music: str = ""
+    call: Call,
+    parties: tuple[Party, ...],
+    timeout_s: int,
+    scene: Scene,
+    *,
+    caller_id: str = "",
+    music: str = "",
 ) -> Step:
     """The party whose way we decide is shown by its own number; outbound, by the hotline."""
     leg = call.leg(call.channel)
@@ -170,7 +197,9 @@ def _dial(
     record = scene.directory.records(*rung, _own_extension(call))
     out_by = next((party.endpoint for party in parties if party.number), "")
     call = replace(call, attempt=call.attempt + 1, record=call.record or record, out_by=out_by)
-    return Step(call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),))
+    return Step(
+        call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),)
+    )
 
 
 def _own_extension(call: Call) -> str:
@@ -181,7 +210,14 @@ def _own_extension(call: Call) -> str:
 
 def _give_up(call: Call, ending: causes.Ending) -> Step:
     ending = causes.most_telling([*call.failures, ending])
-    call = replace(call, stage=Stage.RINGING, ending=ending, hangup_by=call.hangup_by or "system", rounds=(), queue="")
+    call = replace(
+        call,
+        stage=Stage.RINGING,
+        ending=ending,
+        hangup_by=call.hangup_by or "system",
+        rounds=(),
+        queue="",
+    )
     return Step(call, (HangUp(call.channel, ending.q850),))
 
 
@@ -189,7 +225,9 @@ def _give_up(call: Call, ending: causes.Ending) -> Step:
 
 
 def _dialed(call: Call, signal: LegDialed) -> Step:
-    """A party is being called. An extension's second phone shares the first one's leg id: it is one extension."""
+    """A party is being called. An extension's second phone shares the first one's leg id: it is
+    one extension.
+    """
     if known := call.leg(signal.channel):
         return _known_dialed(call, known, signal)
     user, at_sign, _ = signal.endpoint.partition("@")
@@ -205,22 +243,33 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     )
     if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
         leg = _with_id(call, leg)
-    call = replace(call, legs=(*call.legs, leg), extension=call.extension or (leg.number if leg.leg_uuid else ""))
+    call = replace(
+        call,
+        legs=(*call.legs, leg),
+        extension=call.extension or (leg.number if leg.leg_uuid else ""),
+    )
     return _ringing(call, leg, signal.at)
 
 
 def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
-    """Click-to-call: the extension's phone has been asked to ring, under the SIP Call-ID now known."""
+    """Click-to-call: the extension's phone has been asked to ring, under the SIP Call-ID now
+    known.
+    """
     call = _with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
     return _ringing(call, leg, signal.at) if call.is_click_to_call and leg.is_live else Step(call)
 
 
 def _with_id(call: Call, leg: Leg) -> Leg:
-    """The leg under the id that events give it: the conversation's own for the first extension, else a derived one."""
+    """The leg under the id that events give it: the conversation's own for the first extension,
+    else a derived one.
+    """
     for sibling in call.told_legs:
         if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
             return replace(leg, leg_uuid=sibling.leg_uuid, told=sibling.told)
-    return replace(leg, leg_uuid=ids.derived(call.call_uuid, leg.channel) if call.told_legs else call.call_uuid)
+    return replace(
+        leg,
+        leg_uuid=ids.derived(call.call_uuid, leg.channel) if call.told_legs else call.call_uuid,
+    )
 
 
 def _ringing(call: Call, leg: Leg, at: datetime) -> Step:
@@ -235,7 +284,9 @@ def _agent_answered(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     if not leg.is_live:
         return Step(call)
     losers = tuple(
-        HangUp(other.channel, causes.ANSWERED_ELSEWHERE) for other in call.live_legs if other.channel != leg.channel
+        HangUp(other.channel, causes.ANSWERED_ELSEWHERE)
+        for other in call.live_legs
+        if other.channel != leg.channel
     )
     leg = replace(leg, answered_at=signal.at, sip_call_id=leg.sip_call_id or signal.sip_call_id)
     call = replace(
@@ -268,9 +319,12 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         rounds=(),
         offered="",
         dial_ended=None,
-        ended_at=call.ended_at and max(call.ended_at, signal.at),  # who gives up may meet an answer on its way
+        # who gives up may meet an answer on its way
+        ended_at=call.ended_at and max(call.ended_at, signal.at),
     )
-    is_first = not any(other.connected_at for other in call.told_legs if other.channel != leg.channel)
+    is_first = not any(
+        other.connected_at for other in call.told_legs if other.channel != leg.channel
+    )
     if call.direction == "inbound" and leg.leg_uuid and is_first:
         call = replace(call, extension=leg.number)
     mine = call.leg(call.channel)
@@ -293,11 +347,17 @@ def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
 
 
 def _is_over_without(call: Call, leg: Leg) -> bool:
-    """Two talk; more only while one hands over, whose leaving ends nothing. Before that, it is the caller's to end."""
+    """Two talk; more only while one hands over, whose leaving ends nothing. Before that, it is the
+    caller's to end.
+    """
     if call.stage is not Stage.TALKING:
         is_only = call.stage is not Stage.CALLING or len(call.live_legs) == 1
         return leg.channel == call.channel and is_only
-    talking = [each.channel for each in call.live_legs if each.connected_at or each.channel == call.channel]
+    talking = [
+        each.channel
+        for each in call.live_legs
+        if each.connected_at or each.channel == call.channel
+    ]
     return leg.channel in talking and len(talking) <= 2
 
 
@@ -313,10 +373,15 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     if call.ended_at is None and _is_over_without(call, leg):
         call = replace(call, ended_at=_not_before(call, signal.at))
     ending = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
-    call = _with_leg(call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status)
+    call = _with_leg(
+        call, leg.channel, ended_at=signal.at, ending=ending, sip_status=signal.sip_status
+    )
     call = replace(call, settled=call.settled or signal.settled)
-    if leg.channel == call.channel and call.stage in (Stage.RINGING, Stage.WAITING):  # nobody's way is left to decide
-        call = replace(call, rounds=(), until=None, queue="", overflow="", offered="", dial_ended=None)
+    # nobody's way is left to decide
+    if leg.channel == call.channel and call.stage in (Stage.RINGING, Stage.WAITING):
+        call = replace(
+            call, rounds=(), until=None, queue="", overflow="", offered="", dial_ended=None
+        )
     told: tuple[Event, ...] = ()
     if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
@@ -328,20 +393,28 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
 def _is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
     """Whether a party of ours waits to be routed; told twice, it came once."""
     leg = call.leg(signal.channel)
-    if isinstance(signal, UnattendedTransfer) and call.returned_at and signal.at <= call.returned_at:
+    if (
+        isinstance(signal, UnattendedTransfer)
+        and call.returned_at
+        and signal.at <= call.returned_at
+    ):
         return False
     return leg is not None and leg.is_live and signal.at != call.returned_at
 
 
 def _in_our_hands(call: Call, signal: DialEnded | BlindTransferred) -> Call:
-    """From now on we decide this party's way. Whatever was thought to have ended a talk was a transfer."""
+    """From now on we decide this party's way. Whatever was thought to have ended a talk was a
+    transfer.
+    """
     if call.stage is Stage.TALKING:
         call = replace(call, hangup_by="", ended_at=None)
     return replace(call, stage=Stage.RINGING, channel=signal.channel, returned_at=signal.at)
 
 
 def _dial_ended(call: Call, scene: Scene) -> Step:
-    """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment later."""
+    """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment
+    later.
+    """
     is_open = any(leg.attempt == call.attempt and not leg.connected_at for leg in call.live_legs)
     if call.dial_ended is None or is_open:
         return Step(call)
@@ -349,7 +422,9 @@ def _dial_ended(call: Call, scene: Scene) -> Step:
 
 
 def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
-    """The parties just rung did not answer: the next round, the queue again, the overflow, or the end."""
+    """The parties just rung did not answer: the next round, the queue again, the overflow, or the
+    end.
+    """
     ending = _why(call, signal)
     call = replace(_failed(call, ending), offered="", dial_ended=None)
     is_over = call.until is not None and signal.at >= call.until
@@ -363,7 +438,9 @@ def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
 
 
 def _why(call: Call, signal: DialEnded) -> causes.Ending:
-    """Why nobody answered: what the parties' phones or carriers said; our own limit on ringing is a ring-out."""
+    """Why nobody answered: what the parties' phones or carriers said; our own limit on ringing is
+    a ring-out.
+    """
     rung = [leg for leg in call.legs if leg.attempt == call.attempt and not leg.connected_at]
     endings = [leg.ending for leg in rung if leg.ending]
     is_ring_out = signal.dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung)
@@ -382,21 +459,38 @@ def _failed(call: Call, ending: causes.Ending) -> Call:
 
 def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> Step:
     """Go where the ring group or queue sends those whom nobody answered; or give up."""
-    destination = routing.inside(call.overflow, scene, _own_extension(call)) if call.overflow else None
+    destination = (
+        routing.inside(call.overflow, scene, _own_extension(call)) if call.overflow else None
+    )
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
         return _give_up(call, ending)
-    extension = call.extension or (call.overflow if call.overflow in scene.directory.extensions else "")
+    extension = call.extension or (
+        call.overflow if call.overflow in scene.directory.extensions else ""
+    )
     call = replace(
-        _failed(call, ending), overflow="", overflows=call.overflows + 1, rounds=(), queue="", extension=extension
+        _failed(call, ending),
+        overflow="",
+        overflows=call.overflows + 1,
+        rounds=(),
+        queue="",
+        extension=extension,
     )
     return go(call, destination, scene, at)
 
 
 def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
-    """The other party sent this one on. The call keeps its identity; its hang-up is not the end."""
-    by = [leg for leg in call.legs if leg.is_extension and leg.connected_at and leg.channel != signal.channel]
+    """The other party sent this one on. The call keeps its identity; its hang-up is not the
+    end.
+    """
+    by = [
+        leg
+        for leg in call.legs
+        if leg.is_extension and leg.connected_at and leg.channel != signal.channel
+    ]
     by.sort(key=lambda leg: leg.connected_at or call.started_at)
-    call = replace(_in_our_hands(call, signal), shown="", queue="", dial_ended=None, failures=(), overflows=0)
+    call = replace(
+        _in_our_hands(call, signal), shown="", queue="", dial_ended=None, failures=(), overflows=0
+    )
     destination = routing.from_phone(
         signal.dialled, scene, _own_extension(call), by=by[-1].number if by else call.extension
     )
@@ -419,7 +513,9 @@ def _end(call: Call, at: datetime) -> Step:
     if call.direction == "inbound" and not call.answered_at:
         told = (*told, events.tell(call, call.told_leg, "missed", at))
     if call.record and call.answered_at:
-        return Step(call, (FinishRecording(call.call_uuid),), told, cdr.of(call, ending, "pending"))
+        return Step(
+            call, (FinishRecording(call.call_uuid),), told, cdr.of(call, ending, "pending")
+        )
     return Step(call, (), (*told, _cdr_event(call, "")), cdr.of(call, ending, "none"), done=True)
 
 
@@ -432,14 +528,18 @@ def _ending(call: Call) -> causes.Ending:
     if call.is_click_to_call and not call.legs[0].answered_at:
         agents = [leg.ending for leg in call.legs if leg.role == "caller" and leg.ending]
         return replace(causes.most_telling(agents), status="INVALID")
-    if call.hangup_by == "caller" or (call.ending is None and own and own[0].cause == "NORMAL_CLEARING"):
+    if call.hangup_by == "caller" or (
+        call.ending is None and own and own[0].cause == "NORMAL_CLEARING"
+    ):
         return causes.CANCELLED
     rung = [leg.ending for leg in call.legs if leg.role == "callee" and leg.ending]
     return call.ending or causes.most_telling([*call.failures, *rung] or own)
 
 
 def _forgotten(call: Call, signal: TimerFired) -> Step:
-    """Click-to-call: the switch has not told what became of the extension's phones, and will not be waited for."""
+    """Click-to-call: the switch has not told what became of the extension's phones, and will not
+    be waited for.
+    """
     hang_ups = tuple(HangUp(leg.channel, causes.RANG_OUT.q850) for leg in call.live_legs)
     for leg in call.live_legs:
         call = _with_leg(call, leg.channel, ended_at=signal.at, ending=causes.RANG_OUT)
@@ -459,32 +559,48 @@ def _originate_refused(call: Call, signal: OriginateRefused) -> Step:
 def _recorded(call: Call, signal: RecordingFinished, scene: Scene) -> Step:
     status: cdr.RecordingStatus = "failed" if signal.failed else "ready" if signal.file else "none"
     url = scene.recording_url + call.recording_token if status == "ready" else ""
-    record = replace(cdr.of(call, call.ending or causes.ANSWERED, status), recording_file=signal.file or None)
+    record = replace(
+        cdr.of(call, call.ending or causes.ANSWERED, status), recording_file=signal.file or None
+    )
     return Step(call, (), (_cdr_event(call, url),), record, done=True)
 
 
 def _cdr_event(call: Call, recording_url: str) -> Event:
-    return events.tell(call, call.told_leg, "cdr", call.ended_at or call.started_at, recording_url=recording_url)
+    return events.tell(
+        call, call.told_leg, "cdr", call.ended_at or call.started_at, recording_url=recording_url
+    )
 
 
 # --- small change
 
 
 def _with_leg(call: Call, channel: str, **changes: object) -> Call:
-    return replace(call, legs=tuple(replace(leg, **changes) if leg.channel == channel else leg for leg in call.legs))
+    return replace(
+        call,
+        legs=tuple(
+            replace(leg, **changes) if leg.channel == channel else leg for leg in call.legs
+        ),
+    )
 
 
-def tell(call: Call, leg: Leg, name: events.EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
-    """The event, and the call that remembers having told it, on every leg of that id. Told once, it is not told again.
+def tell(
+    call: Call, leg: Leg, name: events.EventName, at: datetime
+) -> tuple[Call, tuple[Event, ...]]:
+    """The event, and the call that remembers having told it, on every leg of that id. Told once,
+    it is not told again.
 
     Where all legs go by one id, the call is answered once, whoever it is transferred to.
     """
     current = call.leg(leg.channel) or leg
-    speaking = call.legs if call.call_id_mode == "conversation" and name != "ringing" else (current,)
+    speaking = (
+        call.legs if call.call_id_mode == "conversation" and name != "ringing" else (current,)
+    )
     if any(name in each.told for each in speaking):
         return call, ()
     legs = tuple(
-        replace(each, told=(*each.told, name)) if each.leg_uuid and each.leg_uuid == current.leg_uuid else each
+        replace(each, told=(*each.told, name))
+        if each.leg_uuid and each.leg_uuid == current.leg_uuid
+        else each
         for each in call.legs
     )
     return replace(call, legs=legs), (events.tell(call, current, name, at),)

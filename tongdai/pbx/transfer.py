@@ -11,9 +11,11 @@ from tongdai.pbx.step import Step
 
 
 def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Step:
-    """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up: that is no end.
+    """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up:
+    that is no end.
 
-    Where the consultation had not been answered yet, what it was about to do goes on for the party handed over.
+    Where the consultation had not been answered yet, what it was about to do goes on for the party
+    handed over.
     """
     joined = _joined(call, consultation, signal)
     return Step(joined, _recording(call, consultation), _over(consultation, signal))
@@ -57,8 +59,9 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
 
 
 def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
-    """The recording goes on where the new party is: Asterisk's hook on the party handed over does not hear the new one
-    while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
+    """The recording goes on where the new party is: Asterisk's hook on the party handed over does
+    not hear the new one while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's
+    last.
     """
     transferers = {leg.number for leg in call.legs if leg.connected_at and leg.is_extension}
     targets = [leg for leg in consultation.live_legs if leg.number not in transferers]
@@ -66,7 +69,9 @@ def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
 
 
 def _over(consultation: Call, signal: AttendedTransferred) -> tuple[Event, ...]:
-    """Where legs have no ids of their own, nothing more is told under the consultation's: it is over."""
+    """Where legs have no ids of their own, nothing more is told under the consultation's: it is
+    over.
+    """
     if consultation.call_id_mode == "leg" or not any(leg.told for leg in consultation.legs):
         return ()
     return (events.tell(consultation, consultation.told_leg, "hangup", signal.at),)

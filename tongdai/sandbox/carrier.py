@@ -1,4 +1,6 @@
-"""The second Asterisk, running: it answers calls by the cast's behaviours, and calls hotlines when told to."""
+"""The second Asterisk, running: it answers calls by the cast's behaviours, and calls hotlines when
+told to.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +27,8 @@ class Carrier:
         self._spec, self._node = spec, running
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
-        """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone for `talk_s` seconds.
+        """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone
+        for `talk_s` seconds.
 
         The number it calls from. Raises errors.Invalid naming `customer`, errors.Unavailable.
         """
@@ -42,8 +45,12 @@ class Carrier:
         login = {"Authorization": aiohttp.encode_basic_auth(self._node.user, self._node.password)}
         try:
             async with (
-                aiohttp.ClientSession(headers=login, timeout=aiohttp.ClientTimeout(total=5)) as session,
-                session.post(f"{self._node.url}/ari/channels", params=query, json=variables) as answer,
+                aiohttp.ClientSession(
+                    headers=login, timeout=aiohttp.ClientTimeout(total=5)
+                ) as session,
+                session.post(
+                    f"{self._node.url}/ari/channels", params=query, json=variables
+                ) as answer,
             ):
                 if answer.status != 200:
                     raise errors.Unavailable(f"the sandbox refused: {await answer.text()}")
@@ -56,7 +63,9 @@ class Carrier:
         await self._node.wait()
 
     async def again(self) -> "Carrier":
-        """Itself, running again after its end: its robots register anew. Raises errors.SetupError."""
+        """Itself, running again after its end: its robots register anew. Raises
+        errors.SetupError.
+        """
         self._node = await node.start(self._spec)
         return self
 
@@ -65,7 +74,9 @@ class Carrier:
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it plays: its own SIP address (host:port) and RTP ports, the switch's address, and whose robots it has."""
+    """Where it plays: its own SIP address (host:port) and RTP ports, the switch's address, and
+    whose robots it has.
+    """
 
     folder: Path
     sip: str
@@ -95,7 +106,9 @@ async def start(root: packages.Root, stage: Stage) -> Carrier:
 
 
 def caller(who: str) -> tuple[str, int]:
-    """Number and tone of a customer, by behaviour or by any telephone number. Raises errors.Invalid."""
+    """Number and tone of a customer, by behaviour or by any telephone number. Raises
+    errors.Invalid.
+    """
     for behaviour, player in cast.CUSTOMERS.items():
         if who in (behaviour, player.number):
             return player.number, player.tone

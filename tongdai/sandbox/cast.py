@@ -1,4 +1,5 @@
-"""Who plays in the sandbox: robot phones and a carrier's customers, each with its behaviour and its tone.
+"""Who plays in the sandbox: robot phones and a carrier's customers, each with its behaviour and
+its tone.
 
 Pure: what they are, and the configuration that makes a second Asterisk play them.
 """
@@ -15,7 +16,9 @@ HANGS_UP_S = 5
 
 
 class Player(msgspec.Struct, frozen=True):
-    """A number that behaves as told. `tone` in Hz sounds whenever it can be heard, for `hold_s` seconds."""
+    """A number that behaves as told. `tone` in Hz sounds whenever it can be heard, for `hold_s`
+    seconds.
+    """
 
     number: str
     behaviour: str
@@ -41,7 +44,9 @@ CUSTOMERS: dict[CustomerBehaviour, Player] = {
 
 
 def behaviours() -> str:
-    """Dialplan of the context "called": each player's number sets its tone and goes to its behaviour."""
+    """Dialplan of the context "called": each player's number sets its tone and goes to its
+    behaviour.
+    """
     lines: list[str] = []
     for player in (*ROBOTS.values(), *CUSTOMERS.values()):
         lines += [
@@ -53,7 +58,9 @@ def behaviours() -> str:
 
 
 def registrations(domain: str, switch: str, passwords: dict[str, str]) -> str:
-    """pjsip.conf sections that register each robot as number@domain with the switch (host:port)."""
+    """pjsip.conf sections that register each robot as number@domain with the switch
+    (host:port).
+    """
     return "\n".join(
         f"""
 [robot-{number}]

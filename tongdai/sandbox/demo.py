@@ -1,4 +1,6 @@
-"""The demo company: everything an integrator needs on the first day, made once and kept with the data."""
+"""The demo company: everything an integrator needs on the first day, made once and kept with the
+data.
+"""
 
 import secrets
 from pathlib import Path
@@ -20,7 +22,9 @@ PHONES = {"101": "Nguyễn Văn An", "102": "Trần Thị Bình", "103": "Lê Ho
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """Its credentials. `passwords` are SIP passwords by extension, those of the robots among them."""
+    """Its credentials. `passwords` are SIP passwords by extension, those of the robots among
+    them.
+    """
 
     domain_uuid: UUID
     domain: str
@@ -42,7 +46,9 @@ def load(folder: Path) -> Demo | None:
 
 
 async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) -> Demo:
-    """The demo exists: found again, or made with fresh passwords. `carrier` is the sandbox's SIP host:port."""
+    """The demo exists: found again, or made with fresh passwords. `carrier` is the sandbox's SIP
+    host:port.
+    """
     if (known := load(folder)) and await _exists(database, known):
         await _move_trunk(database, seal, known, carrier)
         return known
@@ -64,7 +70,9 @@ async def _move_trunk(database: db.Database, seal: Seal, demo: Demo, carrier: st
     async with database.transaction() as tx:
         for trunk in await trunks.list(tx, demo.domain_uuid):
             if trunk.name == "sandbox" and trunk.host != carrier:
-                moved = msgspec.structs.replace(trunk, host=carrier, addresses=(carrier.rpartition(":")[0],))
+                moved = msgspec.structs.replace(
+                    trunk, host=carrier, addresses=(carrier.rpartition(":")[0],)
+                )
                 await trunks.update(tx, demo.domain_uuid, seal, moved)
 
 
@@ -77,13 +85,31 @@ async def _insert(database: db.Database, seal: Seal, carrier: str) -> Demo:
         passwords = {}
         for number, name in {**PHONES, **_robots()}.items():
             passwords[number] = await extensions.insert(tx, uuid, Extension(number, name=name))
-        trunk = trunks.Trunk(name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],))
+        trunk = trunks.Trunk(
+            name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],)
+        )
         await trunks.insert(tx, uuid, seal, trunk)
         late, prompt = cast.ROBOTS["answers_late"].number, cast.ROBOTS["answers"].number
-        await ring_groups.insert(tx, uuid, RingGroup(RING_GROUP, name="Bán hàng", members=("101", late)))
-        await queues.insert(tx, uuid, Queue(QUEUE, name="Chăm sóc khách hàng", agents=("101", prompt)))
-        await hotlines.insert(tx, uuid, HOTLINE, trunk.trunk_uuid, destination=RING_GROUP, is_default=True)
-    return Demo(uuid, DOMAIN, f"{ADMIN}@{DOMAIN}", password, account.api_key, passwords, HOTLINE, RING_GROUP, QUEUE)
+        await ring_groups.insert(
+            tx, uuid, RingGroup(RING_GROUP, name="Bán hàng", members=("101", late))
+        )
+        await queues.insert(
+            tx, uuid, Queue(QUEUE, name="Chăm sóc khách hàng", agents=("101", prompt))
+        )
+        await hotlines.insert(
+            tx, uuid, HOTLINE, trunk.trunk_uuid, destination=RING_GROUP, is_default=True
+        )
+    return Demo(
+        uuid,
+        DOMAIN,
+        f"{ADMIN}@{DOMAIN}",
+        password,
+        account.api_key,
+        passwords,
+        HOTLINE,
+        RING_GROUP,
+        QUEUE,
+    )
 
 
 def _robots() -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""Addresses that the switch does not listen to for a while. The table notifies `bans` of every change."""
+"""Addresses that the switch does not listen to for a while. The table notifies `bans` of every
+change.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +22,9 @@ class Ban(msgspec.Struct, frozen=True):
 
 
 async def insert(tx: db.Tx, address: str, why: str, until: datetime) -> bool:
-    """Whether the address is banned now: one that a trunk's calls come from never is. Again, it is for longer."""
+    """Whether the address is banned now: one that a trunk's calls come from never is. Again, it is
+    for longer.
+    """
     return None is not await tx.fetchval(
         """
         INSERT INTO bans (address, why, until)
@@ -45,14 +49,17 @@ async def lift(tx: db.Tx, address: str) -> None:
     except ValueError as reason:
         raise errors.Invalid("an IP address is needed", field="address") from reason
     if not await tx.fetchval(
-        "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING true", found
+        "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING true",
+        found,
     ):
         raise errors.NotFound(f"not banned: {address}")
 
 
 async def expire(tx: db.Tx) -> None:
     """Bans whose time is over are lifted; what was lifted a month ago is forgotten."""
-    await tx.execute("UPDATE bans SET lifted_at = now() WHERE until <= now() AND lifted_at IS NULL")
+    await tx.execute(
+        "UPDATE bans SET lifted_at = now() WHERE until <= now() AND lifted_at IS NULL"
+    )
     await tx.execute("DELETE FROM bans WHERE lifted_at < now() - interval '30 days'")
 
 

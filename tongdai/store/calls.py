@@ -20,8 +20,8 @@ _DECODE = msgspec.msgpack.Decoder(Call).decode
 async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: bool = True) -> None:
     """Each call stands as given. A call may occur once only.
 
-    Not `on_disk`: the commit waits for no disk. The calls outlive us; only a PostgreSQL that crashes within the next
-    second forgets this, unless something else was committed after it.
+    Not `on_disk`: the commit waits for no disk. The calls outlive us; only a PostgreSQL that
+    crashes within the next second forgets this, unless something else was committed after it.
     """
     if not calls:
         return
@@ -84,7 +84,9 @@ async def owe(tx: db.Tx, call: Call, owes: Sequence[str], since: datetime) -> No
 
 
 async def last_talks(tx: db.Tx) -> dict[tuple[UUID, str], datetime]:
-    """When each extension's last answered call of the past day ended, by (domain_uuid, extension). For the engine."""
+    """When each extension's last answered call of the past day ended, by (domain_uuid, extension).
+    For the engine.
+    """
     rows = await tx.fetch(
         """
         SELECT domain_uuid, extension, max(time_ended) AS ended FROM cdrs

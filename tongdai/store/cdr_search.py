@@ -1,7 +1,8 @@
-"""Call detail records as they are shown: one by any of its ids, and lists of them, newest first, by cursor or by page.
+"""Call detail records as they are shown: one by any of its ids, and lists of them, newest first,
+by cursor or by page.
 
-Whatever the domain's size, a page costs about the same: cursors continue an index, totals and far pages come from the
-counts by day (`cdr_days`) where the filter allows it.
+Whatever the domain's size, a page costs about the same: cursors continue an index, totals and far
+pages come from the counts by day (`cdr_days`) where the filter allows it.
 """
 
 from collections.abc import Sequence
@@ -25,33 +26,52 @@ _FAR = 2_000  # records to pass over; from here on finding the day first is quic
 
 
 class CallRecord(msgspec.Struct, frozen=True):
-    """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are whole seconds."""
+    """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are
+    whole seconds.
+    """
 
     id: UUID
-    sip_call_id: Annotated[str, Meta(description="The SIP Call-ID of the extension's leg where there is one.")]
-    cause: Annotated[str, Meta(description="The name of the Q.850 cause.", examples=["NORMAL_CLEARING"])]
+    sip_call_id: Annotated[
+        str, Meta(description="The SIP Call-ID of the extension's leg where there is one.")
+    ]
+    cause: Annotated[
+        str, Meta(description="The name of the Q.850 cause.", examples=["NORMAL_CLEARING"])
+    ]
     duration: Annotated[int, Meta(description="Seconds from start to end.", examples=[11])]
     direction: Annotated[int, Meta(description="1 local, 2 inbound, 3 outbound.", examples=[3])]
-    recording_url: Annotated[str, Meta(description='Plays without a token; "" when there is no recording.')]
-    extension: Annotated[str, Meta(description="Which received or made the call.", examples=["101"])]
+    recording_url: Annotated[
+        str, Meta(description='Plays without a token; "" when there is no recording.')
+    ]
+    extension: Annotated[
+        str, Meta(description="Which received or made the call.", examples=["101"])
+    ]
     from_number: Annotated[str, Meta(examples=["19001919"])]
     to_number: Annotated[str, Meta(examples=["0899888999"])]
-    receive_dest: Annotated[str, Meta(description="The ring group or queue that the extension answered for.")]
+    receive_dest: Annotated[
+        str, Meta(description="The ring group or queue that the extension answered for.")
+    ]
     time_started: Annotated[str, Meta(examples=["2021-02-17 17:30:35"])]
     time_answered: Annotated[str, Meta(examples=["2021-02-17 17:30:43"])]
     time_ended: Annotated[str, Meta(examples=["2021-02-17 17:30:46"])]
     status: Annotated[cdr.Status, Meta(examples=["ANSWERED"])]
     billsec: Annotated[int, Meta(description="Seconds from answer to end.", examples=[3])]
-    hotline: Annotated[str, Meta(description="The domain's number that was called or shown.", examples=["19001919"])]
+    hotline: Annotated[
+        str,
+        Meta(description="The domain's number that was called or shown.", examples=["19001919"]),
+    ]
     conversation_id: Annotated[UUID, Meta(description="The same as id; events carry it too.")]
-    call_id: Annotated[UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")]
+    call_id: Annotated[
+        UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")
+    ]
     customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
     recording_status: cdr.RecordingStatus
     hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
 
 
 class View(msgspec.Struct, frozen=True):
-    """How a domain sees its records. `recordings` is the URL, up to its last slash, before a recording's token."""
+    """How a domain sees its records. `recordings` is the URL, up to its last slash, before a
+    recording's token.
+    """
 
     domain_uuid: UUID
     zone: ZoneInfo
@@ -59,7 +79,9 @@ class View(msgspec.Struct, frozen=True):
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What records must be to be listed. An empty tuple asks nothing; of several values any will do."""
+    """What records must be to be listed. An empty tuple asks nothing; of several values any will
+    do.
+    """
 
     since: datetime = FIRST  # first moment of time_started
     until: datetime = LAST  # first moment after
@@ -89,14 +111,17 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some records of a list, as the JSON of CallRecords with commas between; and where it goes on, None at its end."""
+    """Some records of a list, as the JSON of CallRecords with commas between; and where it goes
+    on, None at its end.
+    """
 
     records: bytes
     after: Position | None
 
 
 async def get(tx: db.Tx, view: View, name: str) -> bytes:
-    """The JSON of a CallRecord: the record whose own id it is; else the newest with a leg of that id or SIP Call-ID.
+    """The JSON of a CallRecord: the record whose own id it is; else the newest with a leg of that
+    id or SIP Call-ID.
 
     Raises errors.NotFound.
     """
@@ -119,7 +144,9 @@ async def get(tx: db.Tx, view: View, name: str) -> bytes:
     return _with_urls(view, text)
 
 
-async def scroll(tx: db.Tx, view: View, wanted: Filter, *, limit: int, after: Position | None = None) -> Part:
+async def scroll(
+    tx: db.Tx, view: View, wanted: Filter, *, limit: int, after: Position | None = None
+) -> Part:
     """The newest `limit` records, or the next after that place."""
     top = Position(wanted.until, _FIRST_ID)
     top = top if after is None or after.time_started >= wanted.until else after
@@ -176,7 +203,8 @@ _NEWEST = """
       WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($4, $5) AND time_started >= $6
       ORDER BY time_started DESC, cdr_uuid DESC LIMIT $3 + 1) AS newest
 """
-# One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the double cost.
+# One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the
+# double cost.
 _NEWEST_FEW, _FEW = _NEWEST.replace("LIMIT $3 + 1", "LIMIT 11"), 10
 
 
@@ -220,7 +248,9 @@ def _part(view: View, row: asyncpg.Record | None) -> Part:
 
 
 def _with_urls(view: View, shown: str) -> bytes:
-    """The text with whole recording URLs. No value can hold what is looked for: a quote in a value is escaped."""
+    """The text with whole recording URLs. No value can hold what is looked for: a quote in a value
+    is escaped.
+    """
     url = msgspec.json.encode(view.recordings)[1:-1].removesuffix(b"/")
     return shown.encode().replace(b'"recording_url":"/', b'"recording_url":"%b/' % url)
 
@@ -242,7 +272,8 @@ async def _keys(
                OR recording_token IS NOT NULL AND cdr_uuid = ANY($11::uuid[]))
         ORDER BY time_started DESC, cdr_uuid DESC LIMIT $12 OFFSET $13
         """,
-        name="",  # unnamed: planned anew for each set of filters, where a shared plan would fit none
+        # unnamed: planned anew for each set of filters, where a shared plan would fit none
+        name="",
     )
     rows = await statement.fetch(
         domain_uuid,
@@ -292,7 +323,9 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
 
 
 async def _jump(tx: db.Tx, view: View, wanted: Filter, offset: int) -> tuple[datetime, int]:
-    """The same place as `offset` from the newest, told from nearer by: a moment and the offset from there."""
+    """The same place as `offset` from the newest, told from nearer by: a moment and the offset
+    from there.
+    """
     older, (first, end), newer = _split(wanted, view.zone)
     passed = await total(tx, view, msgspec.structs.replace(wanted, since=newer[0], until=newer[1]))
     if offset < passed or first >= end:
@@ -325,7 +358,9 @@ Span = tuple[datetime, datetime]  # from the first moment to before the second
 
 
 def _split(wanted: Filter, zone: ZoneInfo) -> tuple[Span, tuple[date, date], Span]:
-    """The time asked for as a part-day, whole local days (the first, and the first no longer), and a part-day."""
+    """The time asked for as a part-day, whole local days (the first, and the first no longer), and
+    a part-day.
+    """
     first = _whole_from(wanted.since, zone)
     end = date.max if wanted.until == LAST else wanted.until.astimezone(zone).date()
     if first >= end:

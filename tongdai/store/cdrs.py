@@ -1,7 +1,7 @@
 """Call detail records: written once, with the call's end. `cdr_search` finds and lists them.
 
-`cdr_days` counts them by local day of the domain's time zone, in the transaction that writes them, so that totals of
-large domains need no counting.
+`cdr_days` counts them by local day of the domain's time zone, in the transaction that writes them,
+so that totals of large domains need no counting.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,13 @@ from tongdai import errors
 from tongdai.pbx import cdr
 from tongdai.store import db
 
-_LONGEST_ID = 512  # characters; phones choose Call-IDs, and an index entry of 2,704 bytes would fail the transaction
+# characters; phones choose Call-IDs, and an index entry of 2,704 bytes would fail the transaction
+_LONGEST_ID = 512
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
-    """The records, the ids they are found by, and their days' counts are written; the cdr_uuids that were new.
+    """The records, the ids they are found by, and their days' counts are written; the cdr_uuids
+    that were new.
 
     Those written before, by their cdr_uuid, stay as they are: repeating is harmless.
     """
@@ -28,7 +30,8 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     names = [
         (record.domain_uuid, record.cdr_uuid, name)
         for record in records
-        for name in {str(record.call_id), record.sip_call_id, *record.other_ids} - {"", str(record.cdr_uuid)}
+        for name in {str(record.call_id), record.sip_call_id, *record.other_ids}
+        - {"", str(record.cdr_uuid)}
         if len(name) <= _LONGEST_ID
     ]
     rows = await tx.fetch(
@@ -76,7 +79,9 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
 
 
 async def recorded_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
-    """Those of the records that are written already say how their recordings stand; their cdr_uuids."""
+    """Those of the records that are written already say how their recordings stand; their
+    cdr_uuids.
+    """
     if not records:
         return set()
     rows = await tx.fetch(
@@ -106,8 +111,8 @@ async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
 
 
 async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
-    """Which of these calls, by domain_uuid and call_uuid, have a record: one of their own, or of the call that they
-    became part of.
+    """Which of these calls, by domain_uuid and call_uuid, have a record: one of their own, or of
+    the call that they became part of.
     """
     rows = await tx.fetch(
         """
@@ -122,9 +127,14 @@ async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
 
 
 async def recorded(
-    tx: db.Tx, domain_uuid: UUID, cdr_uuid: UUID, status: cdr.RecordingStatus, file: str | None = None
+    tx: db.Tx,
+    domain_uuid: UUID,
+    cdr_uuid: UUID,
+    status: cdr.RecordingStatus,
+    file: str | None = None,
 ) -> None:
-    """The record says how its recording stands. `file` is its path under the recordings folder; None for no file.
+    """The record says how its recording stands. `file` is its path under the recordings folder;
+    None for no file.
 
     Raises errors.NotFound.
     """
@@ -143,8 +153,11 @@ async def recorded(
 
 
 async def by_recording_token(tx: db.Tx, token: str) -> cdr.Cdr:
-    """The record that the public recording URL belongs to, of any domain: the token is the right to it.
+    """The record that the public recording URL belongs to, of any domain: the token is the right
+    to it.
 
     Raises errors.NotFound.
     """
-    return db.struct(await tx.fetchrow("SELECT * FROM cdrs WHERE recording_token = $1", token), cdr.Cdr)
+    return db.struct(
+        await tx.fetchrow("SELECT * FROM cdrs WHERE recording_token = $1", token), cdr.Cdr
+    )

@@ -1,5 +1,7 @@
-"""What an operator may write into the configuration. Much of it ends in the switch's files: nothing gets through that
-could end a line, open a comment or mean something to the dialplan. Pure; each raises errors.Invalid with the field."""
+"""What an operator may write into the configuration. Much of it ends in the switch's files:
+nothing gets through that could end a line, open a comment or mean something to the dialplan. Pure;
+each raises errors.Invalid with the field.
+"""
 
 import re
 import unicodedata
@@ -10,11 +12,14 @@ from ipaddress import ip_address, ip_interface, ip_network
 from tongdai import errors
 
 _NUMBER = re.compile(r"[0-9]{2,8}")
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")  # RFC 1123 §2.1, and _ as SRV names have it
+# RFC 1123 §2.1, and _ as SRV names have it
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
-_SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")  # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
-_SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")  # no @: a name that leads to one trunk, and to no phone
+# a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
+_SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")
+# no @: a name that leads to one trunk, and to no phone
+_SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -23,20 +28,31 @@ _NAME = 80  # characters
 
 
 def name(text: str, field: str = "name", *, needed: bool = False) -> str:
-    """A name for people, in any script: up to 80 characters, nothing that files or the dialplan would read as more."""
+    """A name for people, in any script: up to 80 characters, nothing that files or the dialplan
+    would read as more.
+    """
     if needed and not text.strip():
         raise errors.Invalid("is needed", field=field)
     if len(text) > _NAME:
         raise errors.Invalid(f"at most {_NAME} characters", field=field)
-    if any(char in _NOT_IN_NAMES or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
-        raise errors.Invalid('no control characters and none of " < > ; \\ ` $ { } [ ] |', field=field)
+    if any(
+        char in _NOT_IN_NAMES or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        for char in text
+    ):
+        raise errors.Invalid(
+            'no control characters and none of " < > ; \\ ` $ { } [ ] |', field=field
+        )
     return text
 
 
 def domain_name(text: str, field: str = "name") -> str:
     """A DNS name in lower case, such as sales.example.vn."""
-    if not _DOMAIN.fullmatch(text) or not all(_LABEL.fullmatch(label) for label in text.split(".")):
-        raise errors.Invalid("a DNS name in lower case is needed, such as sales.example.vn", field=field)
+    if not _DOMAIN.fullmatch(text) or not all(
+        _LABEL.fullmatch(label) for label in text.split(".")
+    ):
+        raise errors.Invalid(
+            "a DNS name in lower case is needed, such as sales.example.vn", field=field
+        )
     return text
 
 
@@ -64,7 +80,9 @@ def number(text: str, field: str = "number") -> str:
 def username(text: str, field: str = "username") -> str:
     """A login name without its domain."""
     if not _USERNAME.fullmatch(text):
-        raise errors.Invalid("1 to 64 of a-z 0-9 . _ + - are needed, without the domain", field=field)
+        raise errors.Invalid(
+            "1 to 64 of a-z 0-9 . _ + - are needed, without the domain", field=field
+        )
     return text
 
 
@@ -78,7 +96,10 @@ def password(text: str, field: str = "password") -> str:
 def sip_secret(text: str, field: str = "password", shortest: int = 8) -> str:
     """A SIP password."""
     if len(text) < shortest or not _SIP_SECRET.fullmatch(text):
-        raise errors.Invalid(f"{shortest} to 128 visible ASCII characters, no space and none of \" ' ; \\", field=field)
+        raise errors.Invalid(
+            f"{shortest} to 128 visible ASCII characters, no space and none of \" ' ; \\",
+            field=field,
+        )
     return text
 
 
@@ -111,7 +132,8 @@ def host(text: str, field: str = "host") -> str:
     is_port = not colon or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)
     if not is_port or not _is_host(name_or_address):
         raise errors.Invalid(
-            "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080", field=field
+            "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080",
+            field=field,
         )
     return text
 
@@ -128,10 +150,14 @@ def distinct(numbers: Sequence[str], field: str) -> None:
 
 
 def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str, ...]:
-    """Prefixes of numbers: "+44" and "+" as written internationally, "1900" as dialled at home. Each once."""
+    """Prefixes of numbers: "+44" and "+" as written internationally, "1900" as dialled at home.
+    Each once.
+    """
     found = tuple(dict.fromkeys(texts))
     if not all(_DESTINATION.fullmatch(text) for text in found):
-        raise errors.Invalid("prefixes such as +44, + (all countries) or 1900 are needed", field=field)
+        raise errors.Invalid(
+            "prefixes such as +44, + (all countries) or 1900 are needed", field=field
+        )
     return found
 
 
@@ -140,7 +166,9 @@ def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:
     try:
         return tuple(_network(text) for text in texts)
     except ValueError as reason:
-        raise errors.Invalid(f"IP addresses or networks are needed: {reason}", field=field) from reason
+        raise errors.Invalid(
+            f"IP addresses or networks are needed: {reason}", field=field
+        ) from reason
 
 
 def _network(text: str) -> str:

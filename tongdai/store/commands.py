@@ -1,6 +1,8 @@
-"""What API users asked of live calls: the inbox that the engine takes from, and the answers that the API waits for.
+"""What API users asked of live calls: the inbox that the engine takes from, and the answers that
+the API waits for.
 
-The table notifies `commands` when one is asked and `outcomes` when one is done, both with "domain_uuid/command_uuid".
+The table notifies `commands` when one is asked and `outcomes` when one is done, both with
+"domain_uuid/command_uuid".
 """
 
 import asyncio
@@ -14,7 +16,8 @@ from tongdai.pbx import commands
 from tongdai.store import db
 from tongdai.store.tenants import Tenants
 
-FRESH_S = 30  # what nobody took for so long is no longer wanted: its asker was told that the switch is down
+# what nobody took for so long is no longer wanted: its asker was told that the switch is down
+FRESH_S = 30
 _POLL_S = 1.0  # only where notifications are lost
 
 
@@ -26,8 +29,11 @@ class Asked(msgspec.Struct, frozen=True):
     command: commands.Command
 
 
-async def ask(tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempotency_key: str | None = None) -> UUID:
-    """The command is asked; its command_uuid. With the key of an earlier one it is that one, not a second.
+async def ask(
+    tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempotency_key: str | None = None
+) -> UUID:
+    """The command is asked; its command_uuid. With the key of an earlier one it is that one, not a
+    second.
 
     Raises errors.Conflict when the earlier one asked for something else.
     """
@@ -49,8 +55,12 @@ async def ask(tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempoten
     raise errors.SwitchDown
 
 
-async def _earlier(tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str) -> UUID | None:
-    """The command that was asked with this key; None, and deleted, where the switch was down and no call placed."""
+async def _earlier(
+    tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str
+) -> UUID | None:
+    """The command that was asked with this key; None, and deleted, where the switch was down and
+    no call placed.
+    """
     row = await tx.fetchrow(
         "SELECT command_uuid, body, outcome FROM commands WHERE domain_uuid = $1 AND idempotency_key = $2",
         domain_uuid,
@@ -63,7 +73,9 @@ async def _earlier(tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, bo
     known = _decoded(row["outcome"]) if row["outcome"] else None
     if known and known.error == errors.SwitchDown.code and known.call_id is None:
         await tx.execute(
-            "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2", domain_uuid, row["command_uuid"]
+            "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2",
+            domain_uuid,
+            row["command_uuid"],
         )
         return None
     return row["command_uuid"]  # type: ignore[no-any-return]
@@ -79,7 +91,9 @@ async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
 
 
 async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
-    """The oldest commands that nobody else has taken, of all domains, in the order they were asked. None twice."""
+    """The oldest commands that nobody else has taken, of all domains, in the order they were
+    asked. None twice.
+    """
     rows = await tx.fetch(
         """
         UPDATE commands SET state = 'taken'
@@ -93,12 +107,18 @@ async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
         limit,
     )
     return [
-        Asked(row["domain_uuid"], row["command_uuid"], msgspec.json.decode(row["body"], type=commands.Command))
+        Asked(
+            row["domain_uuid"],
+            row["command_uuid"],
+            msgspec.json.decode(row["body"], type=commands.Command),
+        )
         for row in sorted(rows, key=lambda row: row["created_at"])  # RETURNING keeps no order
     ]
 
 
-async def finish(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome) -> None:
+async def finish(
+    tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome
+) -> None:
     """Whoever waits for the command learns its outcome at commit. The first outcome stays."""
     await tx.execute(
         """
@@ -114,13 +134,17 @@ async def finish(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: comm
 async def outcome(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> commands.Outcome | None:
     """How the command ended, or None: not yet, or withdrawn."""
     text = await tx.fetchval(
-        "SELECT outcome FROM commands WHERE domain_uuid = $1 AND command_uuid = $2", domain_uuid, command_uuid
+        "SELECT outcome FROM commands WHERE domain_uuid = $1 AND command_uuid = $2",
+        domain_uuid,
+        command_uuid,
     )
     return _decoded(text) if text else None
 
 
 async def purge(tx: db.Tx, older_than_s: float) -> int:
-    """How many commands of all domains were forgotten, with their idempotency keys: all asked before that long ago."""
+    """How many commands of all domains were forgotten, with their idempotency keys: all asked
+    before that long ago.
+    """
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
         WITH gone AS (DELETE FROM commands WHERE created_at < now() - make_interval(secs => $1) RETURNING 1)
@@ -135,7 +159,9 @@ def _decoded(text: str) -> commands.Outcome:
 
 
 class Outcomes:
-    """Waits for outcomes: without delay when fed the `outcomes` notifications, else by looking now and then."""
+    """Waits for outcomes: without delay when fed the `outcomes` notifications, else by looking now
+    and then.
+    """
 
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
@@ -146,7 +172,9 @@ class Outcomes:
         for event in self._waiting.get(payload, ()):
             event.set()
 
-    async def wait(self, domain_uuid: UUID, command_uuid: UUID, timeout_s: float) -> commands.Outcome | None:
+    async def wait(
+        self, domain_uuid: UUID, command_uuid: UUID, timeout_s: float
+    ) -> commands.Outcome | None:
         """The command's outcome, or None after the time-out."""
         payload, event = f"{domain_uuid}/{command_uuid}", asyncio.Event()
         self._waiting.setdefault(payload, set()).add(event)

@@ -1,4 +1,6 @@
-"""What each constraint of the schema means to a user when it refuses: one table, by constraint name."""
+"""What each constraint of the schema means to a user when it refuses: one table, by constraint
+name.
+"""
 
 import asyncpg
 
@@ -10,16 +12,24 @@ _CONFLICTS = {
     "users_api_key_digest_key": ("api_key", "this API key is taken"),
     "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
     "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
-    "trunks_one_login": ("login", "another trunk calls by this name already: give another --login"),
+    "trunks_one_login": (
+        "login",
+        "another trunk calls by this name already: give another --login",
+    ),
     "hotlines_pkey": ("number", "this hotline exists already"),
-    "hotlines_trunk_uuid_canonical_key": ("number", "another domain has this hotline on the same trunk"),
+    "hotlines_trunk_uuid_canonical_key": (
+        "number",
+        "another domain has this hotline on the same trunk",
+    ),
     "hotlines_one_default": ("is_default", "another hotline is the default"),
     "hotlines_trunk_uuid_fkey": ("trunk", "hotlines use this trunk"),
 }
 
 
 def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.TongdaiError:
-    """The error to raise: what is known of the constraint, else the general meaning of its kind."""
+    """The error to raise: what is known of the constraint, else the general meaning of its
+    kind.
+    """
     if known := _CONFLICTS.get(reason.constraint_name or ""):
         field, why = known
         return errors.Conflict(why, field=field)
@@ -32,5 +42,7 @@ def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.Tongdai
     if isinstance(reason, asyncpg.NotNullViolationError):
         return errors.Invalid("is needed", field=reason.column_name or "")
     if isinstance(reason, asyncpg.ForeignKeyViolationError):
-        return errors.Conflict("what it refers to is gone, or something still refers to it", field=table)
+        return errors.Conflict(
+            "what it refers to is gone, or something still refers to it", field=table
+        )
     return errors.Conflict("exists already", field=table)

@@ -1,4 +1,6 @@
-"""Connections to PostgreSQL: a fair queue of them, transactions, notifications, rows as structs, refusals as errors."""
+"""Connections to PostgreSQL: a fair queue of them, transactions, notifications, rows as structs,
+refusals as errors.
+"""
 
 import asyncio
 from collections import deque
@@ -24,17 +26,18 @@ _CONNECT_S = 2.0
 _STATEMENT_S = 10.0  # an answer that takes longer means a database that hangs
 _HEARTBEAT_S = 10.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
-# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew, which takes longer
-# than the statement. A plan that is kept must not depend on how full tables were when it was made.
+# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew,
+# which takes longer than the statement. A plan that is kept must not depend on how full tables
+# were when it was made.
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
 class Database:
     """`size` connections, handed out in the order they were asked for.
 
-    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable. With a `role` they may
-    do what that may, and no more. `is_busy` is for few statements that are asked all the time: PostgreSQL plans each
-    once, whatever the parameters, by indexes.
+    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable.
+    With a `role` they may do what that may, and no more. `is_busy` is for few statements that are
+    asked all the time: PostgreSQL plans each once, whatever the parameters, by indexes.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class Database:
         self._closed = False
 
     async def open(self) -> None:
-        """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is wrong."""
+        """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is
+        wrong.
+        """
         try:
             for _ in range(self._size):
                 self._idle.append(await self._connect())
@@ -76,11 +81,12 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, prefer: Callable[[Tx], bool] | None = None) -> AsyncIterator[Tx]:
-        """A connection on which every statement commits by itself. Leave no session state behind: nothing resets it.
+        """A connection on which every statement commits by itself. Leave no session state behind:
+        nothing resets it.
 
-        One that `prefer` likes, when such a one is idle. Wait for nothing but the database in here. Raises
-        errors.Unavailable when that is away, hangs or has no connection free, and the errors of `constraints` for
-        what it refuses.
+        One that `prefer` likes, when such a one is idle. Wait for nothing but the database in
+        here. Raises errors.Unavailable when that is away, hangs or has no connection free, and the
+        errors of `constraints` for what it refuses.
         """
         tx = await self._take(prefer)
         try:
@@ -91,7 +97,8 @@ class Database:
                 raise errors.Unavailable("The database does not answer.") from reason
             raise
         except asyncpg.InternalClientError as reason:
-            tx.terminate()  # its server has said good-bye, and the driver does not know yet that it is closed
+            # its server has said good-bye, and the driver does not know yet that it is closed
+            tx.terminate()
             raise errors.Unavailable("The database went away.") from reason
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
             if (refused := _refused(reason, is_closed=tx.is_closed())) is None:
@@ -102,7 +109,9 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
-        """As `connection`, but all of it commits at the end, or nothing of it when anything is raised."""
+        """As `connection`, but all of it commits at the end, or nothing of it when anything is
+        raised.
+        """
         async with self.connection() as tx, whole(tx):
             yield tx
 
@@ -111,10 +120,13 @@ class Database:
         async with self.connection() as tx:
             await tx.execute("SELECT 1", timeout=_CONNECT_S)
 
-    async def listen(self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]) -> None:
+    async def listen(
+        self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]
+    ) -> None:
         """Each notification on a channel calls its callback with the payload, until `close`.
 
-        `lost` is called when the connection breaks and again when a new one listens: whatever was learnt may be stale.
+        `lost` is called when the connection breaks and again when a new one listens: whatever was
+        learnt may be stale.
         """
         tx = await self._listening(callbacks)
         task = asyncio.create_task(self._keep_listening(tx, callbacks, lost))
@@ -164,8 +176,8 @@ class Database:
             raise
 
     def _next_idle(self, prefer: Callable[[Tx], bool] | None) -> Tx | None:
-        """The one that is liked, else the one that has been idle longest; without a wish the one used last: what it
-        asks most is warm there.
+        """The one that is liked, else the one that has been idle longest; without a wish the one
+        used last: what it asks most is warm there.
         """
         for tx in self._idle if prefer else ():
             if tx is not None and prefer and prefer(tx):
@@ -221,12 +233,15 @@ async def whole(tx: Tx) -> AsyncIterator[None]:
 
 
 async def connect(
-    dsn: str, statement_s: float | None = _STATEMENT_S, settings: Mapping[str, str] = MappingProxyType({})
+    dsn: str,
+    statement_s: float | None = _STATEMENT_S,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Tx:
-    """A connection of one's own, to be closed by the caller; statements longer than `statement_s` raise TimeoutError.
+    """A connection of one's own, to be closed by the caller; statements longer than `statement_s`
+    raise TimeoutError.
 
-    PostgreSQL's settings, such as `role`, hold from its first statement on. Raises errors.Unavailable when PostgreSQL
-    is not there, errors.SetupError when it does not let us in.
+    PostgreSQL's settings, such as `role`, hold from its first statement on. Raises
+    errors.Unavailable when PostgreSQL is not there, errors.SetupError when it does not let us in.
     """
     try:
         return await asyncpg.connect(
@@ -236,7 +251,11 @@ async def connect(
             statement_cache_size=512,
             max_cached_statement_lifetime=0,  # for ever
             # Probed once a minute: no firewall forgets a connection that is seldom used.
-            server_settings={"application_name": "tongdai", "tcp_keepalives_idle": "60", **settings},
+            server_settings={
+                "application_name": "tongdai",
+                "tcp_keepalives_idle": "60",
+                **settings,
+            },
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
         raise errors.Unavailable("The database cannot be reached.") from reason
@@ -281,7 +300,9 @@ def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | Non
     if isinstance(reason, asyncpg.TransactionRollbackError):
         return errors.Unavailable("Somebody else changed the same thing; try again.")
     if isinstance(reason, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
-        return errors.SetupError(f"The database is not of this version ({reason}): run tongdai migrate.")
+        return errors.SetupError(
+            f"The database is not of this version ({reason}): run tongdai migrate."
+        )
     if is_closed or isinstance(reason, _AWAY):
         return errors.Unavailable("The database went away.")
     return None

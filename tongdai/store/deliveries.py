@@ -1,8 +1,10 @@
-"""Deliveries that are due: claimed for a while by whoever sends them, and settled by what came of it.
+"""Deliveries that are due: claimed for a while by whoever sends them, and settled by what came of
+it.
 
-Across domains, unlike the rest of `store`: one dispatcher serves all. Deliveries wait in lanes, one for each endpoint
-(a callback URL of a domain). All times are the database's, so the clocks of dispatchers need not agree. What is
-delivered or given up is here no more; what became of it is in the log (`attempts`).
+Across domains, unlike the rest of `store`: one dispatcher serves all. Deliveries wait in lanes,
+one for each endpoint (a callback URL of a domain). All times are the database's, so the clocks of
+dispatchers need not agree. What is delivered or given up is here no more; what became of it is in
+the log (`attempts`).
 """
 
 from collections import defaultdict
@@ -18,20 +20,23 @@ from tongdai.store import db, outbox
 
 State = Literal["due", "delivered", "failed"]
 
-# Plans are made once, often while there is nothing: a join of whole tables looks as good then as a look at one row.
-# LATERAL with LIMIT, and rows found by their ctid, leave PostgreSQL no choice.
+# Plans are made once, often while there is nothing: a join of whole tables looks as good then as a
+# look at one row. LATERAL with LIMIT, and rows found by their ctid, leave PostgreSQL no choice.
 
 BATCH = 500
 """The most that one `claim` gives."""
-_LATE = timedelta(seconds=1)  # what is published by a transaction that takes longer waits for the next look
+# what is published by a transaction that takes longer waits for the next look
+_LATE = timedelta(seconds=1)
 
 
 class Heads(msgspec.Struct, frozen=True):
-    """From when on something waited in each lane, at one moment; what is due before that is not looked at.
+    """From when on something waited in each lane, at one moment; what is due before that is not
+    looked at.
 
-    There lie the rows of what was delivered, which PostgreSQL must keep while any transaction is older than that, and
-    which would be read at every claim. What comes to lie there later (it was long in being committed, the clock was set
-    back, a crash of PostgreSQL undid a settlement) waits for the next `look`, which reads lanes from their beginning.
+    There lie the rows of what was delivered, which PostgreSQL must keep while any transaction is
+    older than that, and which would be read at every claim. What comes to lie there later (it was
+    long in being committed, the clock was set back, a crash of PostgreSQL undid a settlement)
+    waits for the next `look`, which reads lanes from their beginning.
     """
 
     begins: Mapping[UUID, datetime] = {}  # by endpoint, where that is before `others`
@@ -63,7 +68,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     event_uuid: UUID
     body: str  # the JSON
     callback_url: str
-    is_elsewhere: bool  # not the subscription's own URL: how it goes there says nothing about the subscription
+    # not the subscription's own URL: how it goes there says nothing about the subscription
+    is_elsewhere: bool
     callback_apikey_sealed: bytes | None
     secret_sealed: bytes
     previous_secret_sealed: bytes | None  # signs too, while the secret is being replaced
@@ -75,8 +81,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One POST, for the log, or why there was none. `status` is 0 where there was no answer; `error` is for the
-    subscriber to read.
+    """One POST, for the log, or why there was none. `status` is 0 where there was no answer;
+    `error` is for the subscriber to read.
     """
 
     at: datetime
@@ -97,7 +103,11 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def is_news(self) -> bool:
         """Whether the subscription, and not the delivery alone, is to know."""
-        is_told = self.attempt is not None and self.delivery.is_enabled and not self.delivery.is_elsewhere
+        is_told = (
+            self.attempt is not None
+            and self.delivery.is_enabled
+            and not self.delivery.is_elsewhere
+        )
         return is_told and (self.state != "delivered" or self.delivery.is_failing)
 
 
@@ -114,15 +124,17 @@ class Disabled(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What is known once outcomes are stored: subscriptions disabled now, and endpoints with more that is due."""
+    """What is known once outcomes are stored: subscriptions disabled now, and endpoints with more
+    that is due.
+    """
 
     disabled: Sequence[Disabled]
     due: Sequence[UUID]
 
 
 async def look(tx: db.Tx) -> Look:
-    """What there is to do. Costs a look at the head of each lane, however long the lanes are, and at what was delivered
-    since the oldest transaction began.
+    """What there is to do. Costs a look at the head of each lane, however long the lanes are, and
+    at what was delivered since the oldest transaction began.
     """
     rows = await tx.fetch(
         """
@@ -152,7 +164,9 @@ async def look(tx: db.Tx) -> Look:
 
 async def count_owed(tx: db.Tx) -> int:
     """How many deliveries are neither delivered nor given up; counts up to 100,000."""
-    owed: int = await tx.fetchval("SELECT count(*) FROM (SELECT FROM deliveries LIMIT 100000) AS owed")
+    owed: int = await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM deliveries LIMIT 100000) AS owed"
+    )
     return owed
 
 
@@ -165,10 +179,12 @@ async def claim(
     lease_s: float,
     heads: Heads = NOT_LOOKED,
 ) -> list[Delivery]:
-    """What is due for the endpoints of `domains` and those in `rooms`; nobody else gets it within `lease_s`.
+    """What is due for the endpoints of `domains` and those in `rooms`; nobody else gets it within
+    `lease_s`.
 
-    At most as many for each endpoint as `rooms` says; where that is None or silent, `room`, or 1 while it is failing.
-    A delivery waits for earlier ones of its call to its endpoint, but not for those that are 30 seconds old.
+    At most as many for each endpoint as `rooms` says; where that is None or silent, `room`, or 1
+    while it is failing. A delivery waits for earlier ones of its call to its endpoint, but not for
+    those that are 30 seconds old.
     """
     known = [*{*rooms, *(endpoint for one in domains for endpoint in heads.lanes.get(one, ()))}]
     rows = await tx.fetch(
@@ -240,11 +256,13 @@ async def settle(
 ) -> Settled:
     """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
 
-    A subscription with nothing but failures for `disable_after_s` is disabled, and an event tells of it. An outcome
-    whose lease ran out changes nothing when somebody else has claimed the delivery since, or it is to be sent again,
-    unless it was delivered there. One statement, unless there is news.
+    A subscription with nothing but failures for `disable_after_s` is disabled, and an event tells
+    of it. An outcome whose lease ran out changes nothing when somebody else has claimed the
+    delivery since, or it is to be sent again, unless it was delivered there. One statement, unless
+    there is news.
     """
-    disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)  # locks first what deleting one locks first
+    # locks first what deleting one locks first
+    disabled = await _judge_subscriptions(tx, outcomes, disable_after_s)
     await outbox.publish_many(tx, [_notice(subscription) for subscription in disabled])
     attempts = [outcome.attempt for outcome in outcomes]
     rows = await tx.fetch(
@@ -305,7 +323,10 @@ async def settle(
         [attempt and attempt.status for attempt in attempts],
         [attempt and attempt.latency_ms for attempt in attempts],
         [attempt and attempt.error for attempt in attempts],
-        [outcome.delivery.callback_url if outcome.delivery.is_elsewhere else None for outcome in outcomes],
+        [
+            outcome.delivery.callback_url if outcome.delivery.is_elsewhere else None
+            for outcome in outcomes
+        ],
         [heads.of(outcome.delivery.endpoint) for outcome in outcomes],
         bool(disabled),
     )
@@ -313,7 +334,9 @@ async def settle(
 
 
 async def sweep(tx: db.Tx) -> int:
-    """Deliveries that were published while their subscription was being deleted are gone. How many."""
+    """Deliveries that were published while their subscription was being deleted are gone. How
+    many.
+    """
     swept: int = await tx.fetchval(
         """
         WITH swept AS (
@@ -328,7 +351,9 @@ async def sweep(tx: db.Tx) -> int:
     return swept
 
 
-async def _judge_subscriptions(tx: db.Tx, outcomes: Sequence[Outcome], disable_after_s: float) -> list[Disabled]:
+async def _judge_subscriptions(
+    tx: db.Tx, outcomes: Sequence[Outcome], disable_after_s: float
+) -> list[Disabled]:
     """Their failing_since and enabled are up to date; a success among several outcomes wins."""
     if not (news := [outcome for outcome in outcomes if outcome.is_news]):
         return []

@@ -1,7 +1,8 @@
 """The log of deliveries: what became of each event for a subscription, and sending it again.
 
-A delivery is one event for one subscription, named by the event's id. It is `due` while it is in `deliveries`, else
-what the last of its attempts made of it. Times given as bounds are of the event's publishing.
+A delivery is one event for one subscription, named by the event's id. It is `due` while it is in
+`deliveries`, else what the last of its attempts made of it. Times given as bounds are of the
+event's publishing.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery. `status`, `latency_ms`, `error` and `last_at` are of its last attempt, None before the first."""
+    """One delivery. `status`, `latency_ms`, `error` and `last_at` are of its last attempt, None
+    before the first.
+    """
 
     seq: int
     event_uuid: UUID
@@ -47,7 +50,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One POST, or why there was none. `callback_url` is None where it went to the subscription's own."""
+    """One POST, or why there was none. `callback_url` is None where it went to the subscription's
+    own.
+    """
 
     at: datetime
     status: int
@@ -57,8 +62,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Deliveries to send again. `unsent` are events of the subscription's name that it never had a delivery of: from
-    before it was there, or while it was disabled. From `since` on, before `until`.
+    """Deliveries to send again. `unsent` are events of the subscription's name that it never had a
+    delivery of: from before it was there, or while it was disabled. From `since` on, before
+    `until`.
     """
 
     states: tuple[Choice, ...]
@@ -67,14 +73,22 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resent(msgspec.Struct, frozen=True):
-    """How many deliveries are due now; where there were more than MOST, the time from which to go on."""
+    """How many deliveries are due now; where there were more than MOST, the time from which to go
+    on.
+    """
 
     count: int
     next: datetime | None
 
 
 async def page(
-    tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, wanted: Filter, *, limit: int, before: int
+    tx: db.Tx,
+    domain_uuid: UUID,
+    subscription_uuid: UUID,
+    wanted: Filter,
+    *,
+    limit: int,
+    before: int,
 ) -> list[Entry]:
     """The newest deliveries whose event's `seq` is less than `before`, newest event first."""
     rows = await tx.fetch(
@@ -127,14 +141,20 @@ async def page(
 async def get(
     tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, event_uuid: UUID
 ) -> tuple[Entry, str, list[Attempt]]:
-    """The delivery of that event, its body as it is sent, and its attempts, oldest first. Raises errors.NotFound."""
+    """The delivery of that event, its body as it is sent, and its attempts, oldest first. Raises
+    errors.NotFound.
+    """
     event = await tx.fetchrow(
-        "SELECT seq, created_at, body FROM events WHERE domain_uuid = $1 AND event_uuid = $2", domain_uuid, event_uuid
+        "SELECT seq, created_at, body FROM events WHERE domain_uuid = $1 AND event_uuid = $2",
+        domain_uuid,
+        event_uuid,
     )
     if event is None:
         raise errors.NotFound(f"no such delivery: {event_uuid}")
     wanted = Filter(since=event["created_at"])
-    entries = await page(tx, domain_uuid, subscription_uuid, wanted, limit=1, before=event["seq"] + 1)
+    entries = await page(
+        tx, domain_uuid, subscription_uuid, wanted, limit=1, before=event["seq"] + 1
+    )
     if not entries or entries[0].event_uuid != event_uuid:
         raise errors.NotFound(f"no such delivery: {event_uuid}")
     rows = await tx.fetch(
@@ -150,14 +170,20 @@ async def get(
 
 
 async def resend_one(
-    tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, event_uuid: UUID, callback_url: str | None = None
+    tx: db.Tx,
+    domain_uuid: UUID,
+    subscription_uuid: UUID,
+    event_uuid: UUID,
+    callback_url: str | None = None,
 ) -> Resent:
     """The event, whatever its name, is due now for the subscription, at its own URL or another.
 
     Raises errors.NotFound, and errors.Conflict for a disabled subscription's own URL.
     """
     event = await tx.fetchrow(
-        "SELECT seq, created_at FROM events WHERE domain_uuid = $1 AND event_uuid = $2", domain_uuid, event_uuid
+        "SELECT seq, created_at FROM events WHERE domain_uuid = $1 AND event_uuid = $2",
+        domain_uuid,
+        event_uuid,
     )
     if event is None:
         raise errors.NotFound(f"no such event: {event_uuid}")
@@ -166,9 +192,14 @@ async def resend_one(
 
 
 async def resend(
-    tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, selection: Selection, callback_url: str | None = None
+    tx: db.Tx,
+    domain_uuid: UUID,
+    subscription_uuid: UUID,
+    selection: Selection,
+    callback_url: str | None = None,
 ) -> Resent:
-    """The deliveries are due now, the oldest MOST of them, at the subscription's own URL or another.
+    """The deliveries are due now, the oldest MOST of them, at the subscription's own URL or
+    another.
 
     Raises as `resend_one` does.
     """
@@ -218,7 +249,9 @@ async def _begin(
     events: Sequence[asyncpg.Record],
     callback_url: str | None,
 ) -> None:
-    """These events are due now, with all their attempts before them; those that were due already do not wait longer."""
+    """These events are due now, with all their attempts before them; those that were due already
+    do not wait longer.
+    """
     enabled = await tx.fetchval(
         "SELECT enabled FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 FOR SHARE",
         domain_uuid,

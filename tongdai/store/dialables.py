@@ -1,6 +1,8 @@
-"""The numbers that can be dialled inside a domain, each leading to one thing: an extension, a ring group or a queue.
+"""The numbers that can be dialled inside a domain, each leading to one thing: an extension, a ring
+group or a queue.
 
-A transaction that refers to a number holds it (`require`), so that it cannot be deleted under a reference.
+A transaction that refers to a number holds it (`require`), so that it cannot be deleted under a
+reference.
 """
 
 from collections.abc import Iterable
@@ -15,7 +17,9 @@ _WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group",
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
-    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits, Conflict when it was taken before."""
+    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits, Conflict when it
+    was taken before.
+    """
     await tx.execute(
         "INSERT INTO dialables (domain_uuid, number, kind) VALUES ($1, $2, $3)",
         domain_uuid,
@@ -25,7 +29,9 @@ async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
-    """The number and what it led to are gone. Raises errors.NotFound, and Conflict naming what refers to it."""
+    """The number and what it led to are gone. Raises errors.NotFound, and Conflict naming what
+    refers to it.
+    """
     held = await tx.fetchval(
         "SELECT true FROM dialables WHERE domain_uuid = $1 AND number = $2 AND kind = $3 FOR UPDATE",
         domain_uuid,
@@ -36,11 +42,17 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
         raise errors.NotFound(f"no such {_WORDS[kind]}: {number}")
     if users := await _users(tx, domain_uuid, number):
         raise errors.Conflict("in use by " + ", ".join(users), field="number")
-    await tx.execute("DELETE FROM dialables WHERE domain_uuid = $1 AND number = $2", domain_uuid, number)
+    await tx.execute(
+        "DELETE FROM dialables WHERE domain_uuid = $1 AND number = $2", domain_uuid, number
+    )
 
 
-async def require(tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: str, kind: Kind | None = None) -> None:
-    """All the numbers lead somewhere (to that kind), and will until the transaction ends. Raises errors.Invalid."""
+async def require(
+    tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: str, kind: Kind | None = None
+) -> None:
+    """All the numbers lead somewhere (to that kind), and will until the transaction ends. Raises
+    errors.Invalid.
+    """
     wanted = sorted(set(numbers))
     rows = await tx.fetch(
         """

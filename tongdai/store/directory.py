@@ -11,7 +11,8 @@ from tongdai.store import db, domains
 
 async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
     """The domain and all that can be dialled in it, as of one moment. Raises errors.NotFound."""
-    # JSON, since it carries rows of several tables in one answer; the keys are those of pbx.directory.Directory.
+    # JSON, since it carries rows of several tables in one answer; the keys are those of
+    # pbx.directory.Directory.
     found: str | None = await tx.fetchval(
         """
         SELECT json_build_object(
@@ -46,15 +47,21 @@ async def by_name(tx: db.Tx, name: str) -> directory.Directory:
 
 
 async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | None:
-    """The domain_uuid of whoever has the hotline on that trunk, or None. It crosses tenants: a trunk may be shared."""
+    """The domain_uuid of whoever has the hotline on that trunk, or None. It crosses tenants: a
+    trunk may be shared.
+    """
     return await tx.fetchval(  # type: ignore[no-any-return]
-        "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2", trunk_uuid, canonical
+        "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2",
+        trunk_uuid,
+        canonical,
     )
 
 
 async def trunk_owner(tx: db.Tx, trunk_uuid: UUID) -> UUID:
     """The domain_uuid of whose trunk it is. Raises errors.NotFound."""
-    found: UUID | None = await tx.fetchval("SELECT domain_uuid FROM trunks WHERE trunk_uuid = $1", trunk_uuid)
+    found: UUID | None = await tx.fetchval(
+        "SELECT domain_uuid FROM trunks WHERE trunk_uuid = $1", trunk_uuid
+    )
     if found is None:
         raise errors.NotFound
     return found

@@ -24,7 +24,9 @@ async def insert(
     minutes_per_day: int | None = None,
     enabled: bool = True,
 ) -> directory.Domain:
-    """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the field that is wrong."""
+    """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
+    field that is wrong.
+    """
     row = await tx.fetchrow(
         """
         INSERT INTO domains (
@@ -61,14 +63,16 @@ async def by_name(tx: db.Tx, name: str) -> directory.Domain:
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:
-    """The domain is as given; its name stays, and whether it is frozen (`freeze`). A new time zone recounts its
-    calls by that zone's days.
+    """The domain is as given; its name stays, and whether it is frozen (`freeze`). A new time zone
+    recounts its calls by that zone's days.
 
-    Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country code once numbers
-    were stored under the old one.
+    Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country
+    code once numbers were stored under the old one.
     """
     # FOR UPDATE, since it keeps out new CDRs (their foreign key) while they are recounted.
-    row = await tx.fetchrow("SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid)
+    row = await tx.fetchrow(
+        "SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid
+    )
     before = db.struct(row, directory.Domain, f"no such domain: {domain.name}")
     if domain.country_code != before.country_code:
         await _refuse_if_numbered(tx, domain.domain_uuid)
@@ -110,12 +114,16 @@ async def freeze(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str 
 async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     """The domain and everything in it are gone.
 
-    Raises errors.NotFound, and errors.Conflict while calls are live or other domains' hotlines use its trunks.
+    Raises errors.NotFound, and errors.Conflict while calls are live or other domains' hotlines use
+    its trunks.
     """
-    await tx.fetchval("SELECT true FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain_uuid)  # no new calls
+    # no new calls
+    await tx.fetchval("SELECT true FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain_uuid)
     if live := await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", domain_uuid):
         raise errors.Conflict(f"{live} calls are live", field="domain")
-    if not await tx.fetchval("DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid):
+    if not await tx.fetchval(
+        "DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid
+    ):
         raise errors.NotFound(f"no such domain: {domain_uuid}")
     await tx.execute("DELETE FROM deliveries WHERE domain_uuid = $1", domain_uuid)
     await tx.execute("DELETE FROM events WHERE domain_uuid = $1", domain_uuid, timeout=600)
@@ -138,7 +146,9 @@ async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:
         """,
         domain_uuid,
     ):
-        raise errors.Conflict("hotlines or calls are stored under the old one", field="country_code")
+        raise errors.Conflict(
+            "hotlines or calls are stored under the old one", field="country_code"
+        )
 
 
 async def _recount(tx: db.Tx, domain_uuid: UUID) -> None:

@@ -1,4 +1,6 @@
-"""Extensions: internal numbers with phones behind them. Their passwords are kept as SIP digests alone."""
+"""Extensions: internal numbers with phones behind them. Their passwords are kept as SIP digests
+alone.
+"""
 
 import hashlib
 import secrets
@@ -29,10 +31,13 @@ class Login(msgspec.Struct, frozen=True):
     digest_sha256: str
 
 
-async def insert(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension, password: str | None = None) -> str:
+async def insert(
+    tx: db.Tx, domain_uuid: UUID, extension: directory.Extension, password: str | None = None
+) -> str:
     """The extension's SIP password, given or made now: it cannot be read again.
 
-    Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong, errors.NotFound.
+    Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong,
+    errors.NotFound.
     """
     domain, password = await _checked(tx, domain_uuid, extension), password or generated()
     md5, sha256 = digests(extension.extension, domain, checks.sip_secret(password))
@@ -60,7 +65,9 @@ async def insert(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension, p
 async def find(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extension | None:
     """The extension, or None."""
     row = await tx.fetchrow(
-        "SELECT * FROM extensions WHERE domain_uuid = $1 AND extension = $2", domain_uuid, extension
+        "SELECT * FROM extensions WHERE domain_uuid = $1 AND extension = $2",
+        domain_uuid,
+        extension,
     )
     return db.struct_or_none(row, directory.Extension)
 
@@ -73,7 +80,8 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extensi
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """The extension is as given; its number and its password stay, and whether it is frozen (`freeze`).
+    """The extension is as given; its number and its password stay, and whether it is frozen
+    (`freeze`).
 
     Raises as `insert` does.
     """
@@ -96,7 +104,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
         raise errors.NotFound(f"no such extension: {extension.extension}")
 
 
-async def freeze(tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime | None, why: str = "") -> None:
+async def freeze(
+    tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime | None, why: str = ""
+) -> None:
     """Until then the extension calls nobody outside; None lifts it. Raises errors.NotFound."""
     done = await tx.fetchval(
         """
@@ -112,8 +122,12 @@ async def freeze(tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime |
         raise errors.NotFound(f"no such extension: {extension}")
 
 
-async def set_password(tx: db.Tx, domain_uuid: UUID, extension: str, password: str | None = None) -> str:
-    """The new SIP password, given or made now: it cannot be read again. Raises errors.NotFound, errors.Invalid."""
+async def set_password(
+    tx: db.Tx, domain_uuid: UUID, extension: str, password: str | None = None
+) -> str:
+    """The new SIP password, given or made now: it cannot be read again. Raises errors.NotFound,
+    errors.Invalid.
+    """
     password = password or generated()
     domain = (await domains.get(tx, domain_uuid)).name
     done = await tx.fetchval(
@@ -131,7 +145,9 @@ async def set_password(tx: db.Tx, domain_uuid: UUID, extension: str, password: s
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, extension: str) -> None:
-    """The extension is gone. Raises errors.NotFound, and errors.Conflict naming what leads to it."""
+    """The extension is gone. Raises errors.NotFound, and errors.Conflict naming what leads to
+    it.
+    """
     await dialables.delete(tx, domain_uuid, extension, "extension")
 
 
@@ -150,7 +166,9 @@ async def list_for_provisioning(tx: db.Tx) -> Sequence[Login]:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Extension]:
     """The domain's extensions, by number."""
-    rows = await tx.fetch("SELECT * FROM extensions WHERE domain_uuid = $1 ORDER BY extension", domain_uuid)
+    rows = await tx.fetch(
+        "SELECT * FROM extensions WHERE domain_uuid = $1 ORDER BY extension", domain_uuid
+    )
     return db.structs(rows, directory.Extension)
 
 
@@ -162,7 +180,9 @@ def generated() -> str:
 def digests(extension: str, domain: str, password: str) -> tuple[str, str]:
     """HA1 by MD5 and by SHA-256, in hex; the domain's name is the realm (RFC 8760 §2.4)."""
     secret = f"{extension}:{domain}:{password}".encode()
-    return hashlib.md5(secret, usedforsecurity=False).hexdigest(), hashlib.sha256(secret).hexdigest()
+    return hashlib.md5(secret, usedforsecurity=False).hexdigest(), hashlib.sha256(
+        secret
+    ).hexdigest()
 
 
 async def _checked(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> str:
@@ -172,7 +192,9 @@ async def _checked(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension)
     if extension.hotline is not None:
         canonical = numbers.canonical(extension.hotline, domain.country_code)
         held = await tx.fetchval(
-            "SELECT true FROM hotlines WHERE domain_uuid = $1 AND canonical = $2 FOR KEY SHARE", domain_uuid, canonical
+            "SELECT true FROM hotlines WHERE domain_uuid = $1 AND canonical = $2 FOR KEY SHARE",
+            domain_uuid,
+            canonical,
         )
         if not held:
             raise errors.Invalid("no such hotline in this domain", field="hotline")

@@ -1,7 +1,7 @@
 """The log of a domain's events, read in the order of their `seq`, which never skips.
 
-Publishing holds the domain's row until it commits, so events become visible in that order: whoever has read up to a
-`seq` has missed nothing before it.
+Publishing holds the domain's row until it commits, so events become visible in that order: whoever
+has read up to a `seq` has missed nothing before it.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,7 +18,9 @@ WINDOW = 10_000
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One event as it was published; `body` is the JSON that subscribers get, `event_uuid` their webhook-id."""
+    """One event as it was published; `body` is the JSON that subscribers get, `event_uuid` their
+    webhook-id.
+    """
 
     seq: int
     event_uuid: UUID
@@ -28,7 +30,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What follows a `seq`: up to `next` all that was asked for is in `entries`. `last_seq` is the newest there is."""
+    """What follows a `seq`: up to `next` all that was asked for is in `entries`. `last_seq` is the
+    newest there is.
+    """
 
     entries: list[Entry]
     next: int
@@ -36,7 +40,9 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """The oldest and the newest event that the log holds; where it holds none, the oldest is the one to come."""
+    """The oldest and the newest event that the log holds; where it holds none, the oldest is the
+    one to come.
+    """
 
     first_seq: int
     last_seq: int
@@ -57,11 +63,13 @@ async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
     return db.struct(row, Bounds, "domain")
 
 
-async def read(tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()) -> Page:
+async def read(
+    tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()
+) -> Page:
     """At most `limit` events after that `seq`, of these names where any are given, else of all.
 
-    With names, an empty page may only mean that there are none among the next WINDOW: go on from its `next`. Raises
-    errors.EventsGone when what follows is not kept any more.
+    With names, an empty page may only mean that there are none among the next WINDOW: go on from
+    its `next`. Raises errors.EventsGone when what follows is not kept any more.
     """
     rows = await tx.fetch(
         """
@@ -105,5 +113,7 @@ async def of_event(tx: db.Tx, domain_uuid: UUID, event_uuid: UUID) -> Entry:
 
 async def newest(tx: db.Tx, domains: Collection[UUID]) -> dict[UUID, int]:
     """The `seq` of the newest event of each of the domains that are still there."""
-    rows = await tx.fetch("SELECT domain_uuid, event_seq FROM domains WHERE domain_uuid = ANY($1)", list(domains))
+    rows = await tx.fetch(
+        "SELECT domain_uuid, event_seq FROM domains WHERE domain_uuid = ANY($1)", list(domains)
+    )
     return {row["domain_uuid"]: row["event_seq"] for row in rows}

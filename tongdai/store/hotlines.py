@@ -1,4 +1,6 @@
-"""Hotlines: the public numbers of a domain, where their calls go, and the trunk that carries them."""
+"""Hotlines: the public numbers of a domain, where their calls go, and the trunk that carries
+them.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -19,13 +21,16 @@ async def insert(
     is_default: bool = False,
     enabled: bool = True,
 ) -> directory.Hotline:
-    """The new hotline; as the default it takes the place of another. `destination` "" refuses inbound calls.
+    """The new hotline; as the default it takes the place of another. `destination` "" refuses
+    inbound calls.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
     number = numbers.phone(number, "number")
     canonical = await _canonical(tx, domain_uuid, number)
-    hotline = directory.Hotline(number, canonical, trunk_uuid, name, destination, is_default, enabled)
+    hotline = directory.Hotline(
+        number, canonical, trunk_uuid, name, destination, is_default, enabled
+    )
     await _check(tx, domain_uuid, hotline)
     await tx.execute(
         """
@@ -45,7 +50,9 @@ async def insert(
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline | None:
-    """The hotline that a number means, however it is written (national, international, short), or None."""
+    """The hotline that a number means, however it is written (national, international, short), or
+    None.
+    """
     row = await tx.fetchrow(
         "SELECT * FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
         domain_uuid,
@@ -62,7 +69,9 @@ async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline:
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
-    """The hotline of that canonical number is as given; its number stays. Raises errors.NotFound and as `insert`."""
+    """The hotline of that canonical number is as given; its number stays. Raises errors.NotFound
+    and as `insert`.
+    """
     await _check(tx, domain_uuid, hotline)
     done = await tx.fetchval(
         """
@@ -82,20 +91,31 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The hotline is gone. Raises errors.NotFound, and errors.Conflict naming the extensions that show it."""
-    canonical, code = (await get(tx, domain_uuid, number)).canonical, (await domains.get(tx, domain_uuid)).country_code
-    await tx.execute("DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical)
+    """The hotline is gone. Raises errors.NotFound, and errors.Conflict naming the extensions that
+    show it.
+    """
+    canonical, code = (
+        (await get(tx, domain_uuid, number)).canonical,
+        (await domains.get(tx, domain_uuid)).country_code,
+    )
+    await tx.execute(
+        "DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical
+    )
     rows = await tx.fetch(
         "SELECT extension, hotline FROM extensions WHERE domain_uuid = $1 AND hotline IS NOT NULL ORDER BY extension",
         domain_uuid,
     )
-    if users := [row["extension"] for row in rows if numbers.canonical(row["hotline"], code) == canonical]:
+    if users := [
+        row["extension"] for row in rows if numbers.canonical(row["hotline"], code) == canonical
+    ]:
         raise errors.Conflict(f"shown by extension {', '.join(users)}", field="number")
 
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
     """The domain's hotlines, by canonical number."""
-    rows = await tx.fetch("SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid)
+    rows = await tx.fetch(
+        "SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid
+    )
     return db.structs(rows, directory.Hotline)
 
 

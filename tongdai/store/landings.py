@@ -1,4 +1,6 @@
-"""Whom calls reach while no engine decides: those of each hotline, those inside a domain, and those that leave it."""
+"""Whom calls reach while no engine decides: those of each hotline, those inside a domain, and
+those that leave it.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,7 +12,9 @@ from tongdai.store import db
 
 
 class Landing(msgspec.Struct, frozen=True):
-    """Those extensions of a hotline's destination that may ring, and what each says of recording."""
+    """Those extensions of a hotline's destination that may ring, and what each says of
+    recording.
+    """
 
     trunk_uuid: UUID
     canonical: str
@@ -20,7 +24,9 @@ class Landing(msgspec.Struct, frozen=True):
 
 
 class Inside(msgspec.Struct, frozen=True):
-    """A number of a domain that is no phone's that may ring, and the extensions behind it that may."""
+    """A number of a domain that is no phone's that may ring, and the extensions behind it that
+    may.
+    """
 
     domain: str
     number: str
@@ -53,7 +59,10 @@ async def list_for_provisioning(tx: db.Tx) -> Sequence[Landing]:
             row["trunk_uuid"],
             row["canonical"],
             directory.Domain(
-                row["domain_uuid"], row["name"], country_code=row["country_code"], recording=row["is_recorded"]
+                row["domain_uuid"],
+                row["name"],
+                country_code=row["country_code"],
+                recording=row["is_recorded"],
             ),
             tuple(row["extensions"]),
             tuple(row["recording"]),
@@ -63,8 +72,8 @@ async def list_for_provisioning(tx: db.Tx) -> Sequence[Landing]:
 
 
 async def list_inside(tx: db.Tx) -> Sequence[Inside]:
-    """Of every ring group and queue; and of extensions out of use, which reach nobody. For the switch: it crosses
-    tenants.
+    """Of every ring group and queue; and of extensions out of use, which reach nobody. For the
+    switch: it crosses tenants.
     """
     rows = await tx.fetch(
         """
@@ -87,8 +96,8 @@ async def list_inside(tx: db.Tx) -> Sequence[Inside]:
 
 
 async def list_outside(tx: db.Tx) -> Sequence[directory.Directory]:
-    """Each domain as far as calls out need it: hotlines and trunks in use, and the extensions for which something else
-    holds than for most. For the switch: it crosses tenants.
+    """Each domain as far as calls out need it: hotlines and trunks in use, and the extensions for
+    which something else holds than for most. For the switch: it crosses tenants.
     """
     rows = await tx.fetch(
         """

@@ -1,4 +1,6 @@
-"""Brings the schema up to date: the numbered SQL files of migrations/, in order, each once and in a transaction."""
+"""Brings the schema up to date: the numbered SQL files of migrations/, in order, each once and in
+a transaction.
+"""
 
 from importlib import resources
 
@@ -11,10 +13,11 @@ _LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, whoever starts i
 
 
 async def apply(dsn: str) -> list[str]:
-    """The schema is this version's. Returns the names of the files that were applied now, in order.
+    """The schema is this version's. Returns the names of the files that were applied now, in
+    order.
 
-    Raises errors.SetupError when the database has seen a newer version or we may not do what a file does,
-    errors.Unavailable when the database is away.
+    Raises errors.SetupError when the database has seen a newer version or we may not do what a
+    file does, errors.Unavailable when the database is away.
     """
     tx = await db.connect(dsn, statement_s=None)
     try:
@@ -28,7 +31,9 @@ async def apply(dsn: str) -> list[str]:
 
 
 async def pending(dsn: str) -> list[str]:
-    """The names of the files that `apply` would apply, in order. Raises as `apply` does; changes nothing."""
+    """The names of the files that `apply` would apply, in order. Raises as `apply` does; changes
+    nothing.
+    """
     tx = await db.connect(dsn)
     try:
         return await _pending(tx)
@@ -59,7 +64,9 @@ async def _pending(tx: db.Tx) -> list[str]:
     known = sorted(entry.name for entry in _folder().iterdir() if entry.name.endswith(".sql"))
     applied = await _applied(tx)
     if newer := sorted(applied - set(known)):
-        raise errors.SetupError(f"The database belongs to a newer version of tongdai ({newer[-1]}).")
+        raise errors.SetupError(
+            f"The database belongs to a newer version of tongdai ({newer[-1]})."
+        )
     return [name for name in known if name not in applied]
 
 

@@ -37,5 +37,11 @@ async def save(tx: db.Tx, node: Node) -> None:
 
 
 async def lead(tx: db.Tx, node: str) -> bool:
-    """Whether this connection now is the only one that steers the switch; as long as it stays open."""
-    return bool(await tx.fetchval("SELECT pg_try_advisory_lock(hashtextextended('tongdai:' || $1, 0))", node))
+    """Whether this connection now is the only one that steers the switch; as long as it stays
+    open.
+    """
+    return bool(
+        await tx.fetchval(
+            "SELECT pg_try_advisory_lock(hashtextextended('tongdai:' || $1, 0))", node
+        )
+    )

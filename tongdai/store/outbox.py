@@ -1,4 +1,6 @@
-"""The outbox: events, and one delivery of each for every subscription, in the transaction that made them true."""
+"""The outbox: events, and one delivery of each for every subscription, in the transaction that
+made them true.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,11 +14,13 @@ _SLACK = timedelta(days=1)  # clocks of machines differ
 
 
 async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.Notice]) -> int:
-    """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for every enabled
-    subscription of its name. Returns how many are new: one published before (same event_uuid) changes nothing.
+    """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for
+    every enabled subscription of its name. Returns how many are new: one published before (same
+    event_uuid) changes nothing.
 
-    It looks for one that was published before only from its `since` on: at no more days than its call has lasted.
-    Holds the rows of the domains until the transaction ends, so events become visible in the order of their `seq`.
+    It looks for one that was published before only from its `since` on: at no more days than its
+    call has lasted. Holds the rows of the domains until the transaction ends, so events become
+    visible in the order of their `seq`.
     """
     if not events:
         return 0
@@ -69,7 +73,9 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.N
 
 
 async def needed_since(tx: db.Tx) -> datetime | None:
-    """From when on events are still owed to somebody, or may be published again; None: nothing is owed."""
+    """From when on events are still owed to somebody, or may be published again; None: nothing is
+    owed.
+    """
     since: datetime | None = await tx.fetchval(
         "SELECT least((SELECT min(created_at) FROM deliveries), (SELECT min(started_at) FROM calls) - $1::interval)",
         _SLACK,

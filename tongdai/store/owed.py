@@ -1,4 +1,6 @@
-"""What is owed now: by calls that go on, by calls that are over and not accounted for, and of deliveries."""
+"""What is owed now: by calls that go on, by calls that are over and not accounted for, and of
+deliveries.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,7 +13,8 @@ SHOWN = 100  # debts, the oldest
 
 
 class Owed(msgspec.Struct, frozen=True):
-    """Of one domain: how many, and how many seconds ago the oldest began, was over, happened (0 for none).
+    """Of one domain: how many, and how many seconds ago the oldest began, was over, happened (0
+    for none).
 
     Live calls owe what has yet to happen; debts, which are calls that are over, should not last.
     """

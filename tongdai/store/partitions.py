@@ -11,10 +11,11 @@ AHEAD_DAYS = 3
 
 
 async def keep(tx: db.Tx, table: str, days: int, needed_since: datetime | None = None) -> int:
-    """The table has partitions for today and the next days, and nothing older than `days`. How many were dropped.
+    """The table has partitions for today and the next days, and nothing older than `days`. How
+    many were dropped.
 
-    What is of `needed_since` or later stays, however old it is. Where somebody reads the table for long, partitions are
-    made and dropped the next time: nobody waits for us.
+    What is of `needed_since` or later stays, however old it is. Where somebody reads the table for
+    long, partitions are made and dropped the next time: nobody waits for us.
     """
     await tx.execute(
         "SELECT add_partition($1, (now() AT TIME ZONE 'UTC')::date + n) FROM generate_series(0, $2::int) AS n",

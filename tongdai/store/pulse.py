@@ -21,8 +21,8 @@ _log = structlog.get_logger()
 class Pulse:
     """Asks the smallest of questions all the time, on a connection of its own.
 
-    A statement may take long because there is much to read; this one cannot. A refusal is an answer too: whoever asks
-    gets it as fast. What another connection waits for is seen in neither.
+    A statement may take long because there is much to read; this one cannot. A refusal is an
+    answer too: whoever asks gets it as fast. What another connection waits for is seen in neither.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -33,7 +33,8 @@ class Pulse:
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """What is done in here is given up when the database falls silent, within a second, and not begun while it is.
+        """What is done in here is given up when the database falls silent, within a second, and
+        not begun while it is.
 
         Raises errors.Unavailable then; what was to be committed may have been.
         """
@@ -63,7 +64,8 @@ class Pulse:
         """One question: whether anything comes back in time."""
         question = asyncio.create_task(self._ask(), name="pulse")
         try:
-            for _ in range(_LOOKS):  # several, so that what kept this process itself from running counts as one
+            # several, so that what kept this process itself from running counts as one
+            for _ in range(_LOOKS):
                 await asyncio.wait((question,), timeout=_LOOK_S)
                 if question.done():
                     return self._is_now(silent=False)
@@ -87,7 +89,9 @@ class Pulse:
 
     async def _ask(self) -> bool:
         """Whether it was answered; if not, the next question goes another way."""
-        with contextlib.suppress(errors.TongdaiError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with contextlib.suppress(
+            errors.TongdaiError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
+        ):
             if self._tx is None or self._tx.is_closed():
                 self._tx = await db.connect(self._dsn, _GIVE_UP_S)
             await self._tx.execute("SELECT 1")

@@ -9,7 +9,9 @@ from tongdai.store import checks, db, dialables
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
-    """The domain has the queue. Raises errors.Conflict when the number is taken, errors.Invalid naming the field."""
+    """The domain has the queue. Raises errors.Conflict when the number is taken, errors.Invalid
+    naming the field.
+    """
     await _check(tx, domain_uuid, queue)
     await dialables.insert(tx, domain_uuid, queue.number, "queue")
     await tx.execute(
@@ -33,7 +35,9 @@ async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Queue | None:
     """The queue, or None."""
-    row = await tx.fetchrow("SELECT * FROM queues WHERE domain_uuid = $1 AND number = $2", domain_uuid, number)
+    row = await tx.fetchrow(
+        "SELECT * FROM queues WHERE domain_uuid = $1 AND number = $2", domain_uuid, number
+    )
     return db.struct_or_none(row, directory.Queue)
 
 
@@ -75,7 +79,9 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Queue]:
     """The domain's queues, by number."""
-    rows = await tx.fetch("SELECT * FROM queues WHERE domain_uuid = $1 ORDER BY number", domain_uuid)
+    rows = await tx.fetch(
+        "SELECT * FROM queues WHERE domain_uuid = $1 ORDER BY number", domain_uuid
+    )
     return db.structs(rows, directory.Queue)
 
 

@@ -1,4 +1,5 @@
-"""Recordings that are to go: deleted by their domain's admin, or past the time that their domain keeps them.
+"""Recordings that are to go: deleted by their domain's admin, or past the time that their domain
+keeps them.
 
 What housekeeping asks crosses tenants: it is the installation's.
 """

@@ -33,7 +33,9 @@ async def insert(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.RingGroup | None:
     """The ring group, or None."""
-    row = await tx.fetchrow("SELECT * FROM ring_groups WHERE domain_uuid = $1 AND number = $2", domain_uuid, number)
+    row = await tx.fetchrow(
+        "SELECT * FROM ring_groups WHERE domain_uuid = $1 AND number = $2", domain_uuid, number
+    )
     return db.struct_or_none(row, directory.RingGroup)
 
 
@@ -45,7 +47,9 @@ async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.RingGroup:
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> None:
-    """The ring group is as given; its number and `next_member` stay. Raises errors.NotFound and as `insert`."""
+    """The ring group is as given; its number and `next_member` stay. Raises errors.NotFound and as
+    `insert`.
+    """
     await _check(tx, domain_uuid, group)
     done = await tx.fetchval(
         """
@@ -67,12 +71,15 @@ async def update(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The ring group is gone. Raises errors.NotFound, and errors.Conflict naming what leads to it."""
+    """The ring group is gone. Raises errors.NotFound, and errors.Conflict naming what leads to
+    it.
+    """
     await dialables.delete(tx, domain_uuid, number, "ring_group")
 
 
 async def advance(tx: db.Tx, domain_uuid: UUID, number: str) -> int:
-    """The index of the member whose turn it is (0 in an empty group); the next one's turn comes next, whoever asks.
+    """The index of the member whose turn it is (0 in an empty group); the next one's turn comes
+    next, whoever asks.
 
     Raises errors.NotFound.
     """
@@ -92,7 +99,9 @@ async def advance(tx: db.Tx, domain_uuid: UUID, number: str) -> int:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.RingGroup]:
     """The domain's ring groups, by number."""
-    rows = await tx.fetch("SELECT * FROM ring_groups WHERE domain_uuid = $1 ORDER BY number", domain_uuid)
+    rows = await tx.fetch(
+        "SELECT * FROM ring_groups WHERE domain_uuid = $1 ORDER BY number", domain_uuid
+    )
     return db.structs(rows, directory.RingGroup)
 
 

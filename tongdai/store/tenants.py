@@ -1,4 +1,5 @@
-"""The second wall between tenants: connections to which PostgreSQL shows the rows of one domain, whatever they ask for.
+"""The second wall between tenants: connections to which PostgreSQL shows the rows of one domain,
+whatever they ask for.
 
 The first wall is that every look-up has a domain in it; this one stands where that was forgotten.
 """
@@ -18,7 +19,8 @@ ROLE = "tongdai_tenant"
 
 
 class Tenants:
-    """Connections that see one domain each. With none named, and in tables that are no tenant's, they see nothing.
+    """Connections that see one domain each. With none named, and in tables that are no tenant's,
+    they see nothing.
 
     While they are open, their database's `pulse` is watched: nobody waits for one that hangs.
     """
@@ -30,7 +32,9 @@ class Tenants:
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
     async def open(self) -> None:
-        """All connections stand, behind the wall. Raises errors.Unavailable, or errors.SetupError: there is no wall."""
+        """All connections stand, behind the wall. Raises errors.Unavailable, or errors.SetupError:
+        there is no wall.
+        """
         await self._database.open()
         async with self._database.connection() as tx:
             gaps_found = await gaps(tx)
@@ -50,12 +54,15 @@ class Tenants:
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:
         """As of db.Database, in the domain, as long as the database answers.
 
-        Naming the domain costs a round trip, so a connection that showed it before is taken where there is one.
+        Naming the domain costs a round trip, so a connection that showed it before is taken where
+        there is one.
         """
         shows = lambda tx: self._shown.get(tx) == domain_uuid  # noqa: E731 -- what is preferred
         async with self.pulse.beating(), self._database.connection(shows) as tx:
             if self._shown.get(tx) != domain_uuid:
-                await tx.fetchval("SELECT set_config('tongdai.domain', $1, false)", str(domain_uuid))
+                await tx.fetchval(
+                    "SELECT set_config('tongdai.domain', $1, false)", str(domain_uuid)
+                )
                 self._shown[tx] = domain_uuid
             yield tx
 

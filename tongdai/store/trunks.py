@@ -17,11 +17,13 @@ Transport = Literal["udp", "tcp", "tls"]
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk as its operator knows it, without its password. `host` has :port where it is not 5060.
+    """A trunk as its operator knows it, without its password. `host` has :port where it is not
+    5060.
 
-    `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges; "registration", we register too.
-    `addresses`: where its calls come from, IP addresses or networks; () means `host`. `login`: by which name, and its
-    password, it may call from anywhere else too; "": it may not.
+    `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges;
+    "registration", we register too. `addresses`: where its calls come from, IP addresses or
+    networks; () means `host`. `login`: by which name, and its password, it may call from anywhere
+    else too; "": it may not.
     """
 
     name: str
@@ -49,8 +51,12 @@ class Link(msgspec.Struct, frozen=True):
     password: str
 
 
-async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str = "") -> None:
-    """The domain has the trunk. Raises errors.Conflict when its name is taken, errors.Invalid naming the field."""
+async def insert(
+    tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str = ""
+) -> None:
+    """The domain has the trunk. Raises errors.Conflict when its name is taken, errors.Invalid
+    naming the field.
+    """
     trunk = _checked(trunk, has_password=password != "")
     await tx.execute(
         """
@@ -79,19 +85,25 @@ async def insert(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
 
 async def get(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> Trunk:
     """The domain's own trunk. Raises errors.NotFound."""
-    row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2", domain_uuid, trunk_uuid)
+    row = await tx.fetchrow(
+        "SELECT * FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2", domain_uuid, trunk_uuid
+    )
     return db.struct(row, Trunk, f"no such trunk: {trunk_uuid}")
 
 
 async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     """The domain's own trunk of that name. Raises errors.NotFound."""
-    row = await tx.fetchrow("SELECT * FROM trunks WHERE domain_uuid = $1 AND name = $2", domain_uuid, name)
+    row = await tx.fetchrow(
+        "SELECT * FROM trunks WHERE domain_uuid = $1 AND name = $2", domain_uuid, name
+    )
     return db.struct(row, Trunk, f"no such trunk: {name}")
 
 
 async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
-    """The trunk of that name that the domain's hotlines may use: its own, else a shared one, else the one whose
-    trunk_uuid `name` is. Raises errors.Invalid when there is none, or several shared ones."""
+    """The trunk of that name that the domain's hotlines may use: its own, else a shared one, else
+    the one whose trunk_uuid `name` is. Raises errors.Invalid when there is none, or several shared
+    ones.
+    """
     rows = await tx.fetch(
         """
         SELECT *, domain_uuid = $1 AS own FROM trunks
@@ -102,15 +114,22 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     )
     found = db.structs([row for row in rows if row["own"]] or rows, Trunk)
     if len(found) != 1:
-        why = "several shared trunks have this name; give the trunk's uuid" if found else "no such trunk"
+        why = (
+            "several shared trunks have this name; give the trunk's uuid"
+            if found
+            else "no such trunk"
+        )
         raise errors.Invalid(why, field="trunk")
     return found[0]
 
 
-async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str | None = None) -> None:
+async def update(
+    tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str | None = None
+) -> None:
     """The trunk of that trunk_uuid is as given; None keeps its password, "" removes it.
 
-    Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but others' hotlines use it.
+    Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but
+    others' hotlines use it.
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
     if password is None and sealed and trunk.login:
@@ -149,13 +168,17 @@ async def update(tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, passwor
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     """The trunk is gone. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
     if not await tx.fetchval(
-        "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true", domain_uuid, trunk_uuid
+        "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true",
+        domain_uuid,
+        trunk_uuid,
     ):
         raise errors.NotFound(f"no such trunk: {trunk_uuid}")
 
 
 async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
-    """The domain's hotlines may use the trunk, and may until the transaction ends. Raises errors.Invalid."""
+    """The domain's hotlines may use the trunk, and may until the transaction ends. Raises
+    errors.Invalid.
+    """
     if not await tx.fetchval(
         "SELECT true FROM trunks WHERE trunk_uuid = $2 AND (domain_uuid = $1 OR shared) FOR SHARE",
         domain_uuid,
@@ -165,7 +188,9 @@ async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
 
 
 async def list_for_provisioning(tx: db.Tx, seal: Seal) -> Sequence[Link]:
-    """All enabled trunks of enabled domains, with their passwords. For the switch: it crosses tenants."""
+    """All enabled trunks of enabled domains, with their passwords. For the switch: it crosses
+    tenants.
+    """
     rows = await tx.fetch(
         """
         SELECT trunks.*, domains.name AS domain FROM trunks JOIN domains USING (domain_uuid)
@@ -186,7 +211,10 @@ async def list_for_provisioning(tx: db.Tx, seal: Seal) -> Sequence[Link]:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[Trunk]:
     """The domain's own trunks, by name."""
-    return db.structs(await tx.fetch("SELECT * FROM trunks WHERE domain_uuid = $1 ORDER BY name", domain_uuid), Trunk)
+    return db.structs(
+        await tx.fetch("SELECT * FROM trunks WHERE domain_uuid = $1 ORDER BY name", domain_uuid),
+        Trunk,
+    )
 
 
 async def _password_sealed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> bytes | None:
@@ -202,15 +230,21 @@ async def _password_sealed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> by
 
 async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     if await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)", domain_uuid, trunk_uuid
+        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)",
+        domain_uuid,
+        trunk_uuid,
     ):
         raise errors.Conflict("other domains' hotlines use this trunk", field="shared")
 
 
 def _fit(trunk: Trunk, password: str) -> str:
-    """The password: as long as the carrier made it, but not short where it lets callers in from anywhere."""
+    """The password: as long as the carrier made it, but not short where it lets callers in from
+    anywhere.
+    """
     if trunk.login and len(password) < _SHORTEST:
-        raise errors.Invalid(f"{_SHORTEST} characters are needed, or a trunk that has no login", field="password")
+        raise errors.Invalid(
+            f"{_SHORTEST} characters are needed, or a trunk that has no login", field="password"
+        )
     return checks.sip_secret(password, shortest=1)
 
 

@@ -77,9 +77,13 @@ async def insert(
     level: Level = "admin",
     enabled: bool = True,
 ) -> Account:
-    """The new user, with a new API key. Raises errors.Conflict when the name is taken, errors.Invalid."""
+    """The new user, with a new API key. Raises errors.Conflict when the name is taken,
+    errors.Invalid.
+    """
     checks.username(username)
-    account = Account(ids.new(), domain_uuid, username, _new_api_key(), enabled, level, api_key_version=1)
+    account = Account(
+        ids.new(), domain_uuid, username, _new_api_key(), enabled, level, api_key_version=1
+    )
     await tx.execute(
         """
         INSERT INTO users (
@@ -100,7 +104,9 @@ async def insert(
 
 async def get(tx: db.Tx, domain_uuid: UUID, username: str) -> User:
     """The user. Raises errors.NotFound."""
-    row = await tx.fetchrow("SELECT * FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username)
+    row = await tx.fetchrow(
+        "SELECT * FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username
+    )
     return db.struct(row, User, f"no such user: {username}")
 
 
@@ -127,7 +133,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
 async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
     """The user is gone, with its API key. Raises errors.NotFound."""
     if not await tx.fetchval(
-        "DELETE FROM users WHERE domain_uuid = $1 AND username = $2 RETURNING true", domain_uuid, username
+        "DELETE FROM users WHERE domain_uuid = $1 AND username = $2 RETURNING true",
+        domain_uuid,
+        username,
     ):
         raise errors.NotFound(f"no such user: {username}")
 
@@ -135,7 +143,9 @@ async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
 async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
     """The user's API key. Raises errors.NotFound."""
     sealed = await tx.fetchval(
-        "SELECT api_key_sealed FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username
+        "SELECT api_key_sealed FROM users WHERE domain_uuid = $1 AND username = $2",
+        domain_uuid,
+        username,
     )
     if sealed is None:
         raise errors.NotFound(f"no such user: {username}")
@@ -143,7 +153,9 @@ async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> st
 
 
 async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
-    """The user's new API key; the old one, and tokens made with it, are of no more use. Raises errors.NotFound."""
+    """The user's new API key; the old one, and tokens made with it, are of no more use. Raises
+    errors.NotFound.
+    """
     key = _new_api_key()
     done = await tx.fetchval(
         """
@@ -160,11 +172,14 @@ async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str
     return key
 
 
-async def login(database: db.Database, seal: Seal, username: str, domain_name: str, password: str) -> Account:
+async def login(
+    database: db.Database, seal: Seal, username: str, domain_name: str, password: str
+) -> Account:
     """Whose name and password these are, in whatever case the name is written.
 
-    No connection is held while the password is hashed. Raises errors.WrongCredentials, the same and after the same time
-    for a wrong password, a user or domain that is unknown and one that is disabled.
+    No connection is held while the password is hashed. Raises errors.WrongCredentials, the same
+    and after the same time for a wrong password, a user or domain that is unknown and one that is
+    disabled.
     """
     async with database.connection() as tx:
         row = await tx.fetchrow(
@@ -175,14 +190,18 @@ async def login(database: db.Database, seal: Seal, username: str, domain_name: s
             username.replace("\0", "?"),  # PostgreSQL takes no NUL, and no user has one
             domain_name.replace("\0", "?"),
         )
-    is_right = await asyncio.to_thread(_matches, row["password_hash"] if row else _NOBODY, password)
+    is_right = await asyncio.to_thread(
+        _matches, row["password_hash"] if row else _NOBODY, password
+    )
     if row is None or not is_right:
         raise errors.WrongCredentials
     return _account(row, seal)
 
 
 async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
-    """Whose API key this is. Raises errors.WrongCredentials, also for a user or domain that is disabled."""
+    """Whose API key this is. Raises errors.WrongCredentials, also for a user or domain that is
+    disabled.
+    """
     row = await tx.fetchrow(
         """
         SELECT users.*, domains.enabled AS domain_enabled FROM users JOIN domains USING (domain_uuid)
@@ -212,7 +231,12 @@ async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[User]:
     """The domain's users, by name."""
-    return db.structs(await tx.fetch("SELECT * FROM users WHERE domain_uuid = $1 ORDER BY username", domain_uuid), User)
+    return db.structs(
+        await tx.fetch(
+            "SELECT * FROM users WHERE domain_uuid = $1 ORDER BY username", domain_uuid
+        ),
+        User,
+    )
 
 
 def _account(row: asyncpg.Record, seal: Seal) -> Account:
@@ -246,5 +270,7 @@ def _matches(password_hash: str, password: str) -> bool:
 
 
 def _normal(password: str) -> str:
-    """Keyboards differ in how they compose the same Vietnamese letter (NIST SP 800-63B §3.1.1.2)."""
+    """Keyboards differ in how they compose the same Vietnamese letter (NIST SP 800-63B
+    §3.1.1.2).
+    """
     return unicodedata.normalize("NFC", password)

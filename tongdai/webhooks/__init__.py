@@ -1,1 +1,3 @@
-"""Tells: events go to the subscribers' callback URLs, signed, again and again until they are taken."""
+"""Tells: events go to the subscribers' callback URLs, signed, again and again until they are
+taken.
+"""

@@ -1,4 +1,6 @@
-"""The POST: one keep-alive session that goes where the guard lets it, waits only so long and reads only so much."""
+"""The POST: one keep-alive session that goes where the guard lets it, waits only so long and reads
+only so much.
+"""
 
 import asyncio
 import re
@@ -22,17 +24,24 @@ from tongdai import errors
 from tongdai.webhooks import retry
 from tongdai.webhooks.guard import Guard
 
-_BODY_BYTES = 20_000  # of an answer; it is read so that the connection can be used again, and thrown away
-_KEEPALIVE_S = 4.0  # below Node.js' 5 s, the shortest of the common servers: who closes first must be us
-_AGAIN_S = 1.0  # a kept connection that breaks so soon was closed while we wrote: nobody has read the request
-_DNS_THREADS = 64  # getaddrinfo cannot be cancelled, and a name whose server is dead holds its thread for many seconds
+# of an answer; it is read so that the connection can be used again, and thrown away
+_BODY_BYTES = 20_000
+# below Node.js' 5 s, the shortest of the common servers: who closes first must be us
+_KEEPALIVE_S = 4.0
+# a kept connection that breaks so soon was closed while we wrote: nobody has read the request
+_AGAIN_S = 1.0
+# getaddrinfo cannot be cancelled, and a name whose server is dead holds its thread for many
+# seconds
+_DNS_THREADS = 64
 _DNS_CACHE_S = 30
 _log = structlog.get_logger()
 _HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Seconds that one POST may take: to connect, in all until the status is there, and for the answer's body."""
+    """Seconds that one POST may take: to connect, in all until the status is there, and for the
+    answer's body.
+    """
 
     connect_s: float = 5.0
     total_s: float = 15.0
@@ -43,7 +52,11 @@ class Client:
     """Use it as a context manager. `version` is tongdai's, for User-Agent."""
 
     def __init__(
-        self, guard: Guard, version: str, limits: Limits | None = None, resolver: AbstractResolver | None = None
+        self,
+        guard: Guard,
+        version: str,
+        limits: Limits | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._guard, self._version, self._limits = guard, version, limits or Limits()
         self._resolver = resolver or _Resolver()
@@ -60,7 +73,9 @@ class Client:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._limits.total_s, connect=self._limits.connect_s),
+            timeout=aiohttp.ClientTimeout(
+                total=self._limits.total_s, connect=self._limits.connect_s
+            ),
             headers=_HEADERS | {"User-Agent": f"tongdai/{self._version}"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -69,13 +84,18 @@ class Client:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        reason: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._session.close()
         await self._resolver.close()  # the connector closes none that it was given
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> retry.Answer:
-        """How it went; only a cancelled task makes it raise. `headers` are sent as they are, or nothing is."""
+        """How it went; only a cancelled task makes it raise. `headers` are sent as they are, or
+        nothing is.
+        """
         started = time.monotonic()
         try:
             target = self._target(url)
@@ -87,35 +107,51 @@ class Client:
         answer = answer or retry.Answer(error="the connection broke before the answer")
         return msgspec.structs.replace(answer, latency_s=time.monotonic() - started)
 
-    async def _post(self, target: yarl.URL, headers: Mapping[str, str], body: bytes) -> retry.Answer | None:
+    async def _post(
+        self, target: yarl.URL, headers: Mapping[str, str], body: bytes
+    ) -> retry.Answer | None:
         """None: the connection broke before the answer."""
         try:
-            async with self._session.post(target, headers=headers, data=body, allow_redirects=False) as response:
+            async with self._session.post(
+                target, headers=headers, data=body, allow_redirects=False
+            ) as response:
                 await self._drain(response)
                 return retry.Answer(status=response.status, retry_after_s=_retry_after_s(response))
         except Exception as reason:  # noqa: BLE001  whatever one POST meets, the others go on
             return _failure(reason)
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
-        """The body was read to its end and the connection can be used again, or else it will be closed."""
+        """The body was read to its end and the connection can be used again, or else it will be
+        closed.
+        """
         if response.content.at_eof():
             return
-        with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):  # the status alone is what counts
+        # the status alone is what counts
+        with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):
             async with asyncio.timeout(self._limits.body_s):
                 left = _BODY_BYTES
                 while chunk := await response.content.read(left):  # nothing, once nothing is left
                     left -= len(chunk)
 
 
-_NOT_CONNECTED = "no connection"  # refused, filtered, forbidden or unknown: subscribers are not to map our network
-_FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], retry.Answer | None], ...] = (
+# refused, filtered, forbidden or unknown: subscribers are not to map our network
+_NOT_CONNECTED = "no connection"
+_FAILURES: tuple[
+    tuple[type[Exception] | tuple[type[Exception], ...], retry.Answer | None], ...
+] = (
     (aiohttp.ConnectionTimeoutError, retry.Answer(error=_NOT_CONNECTED, is_timeout=True)),
     (TimeoutError, retry.Answer(error="no answer in time", is_timeout=True)),
-    ((aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError), retry.Answer(error="TLS failed")),
+    (
+        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError),
+        retry.Answer(error="TLS failed"),
+    ),
     (aiohttp.ClientConnectorError, retry.Answer(error=_NOT_CONNECTED)),
     ((aiohttp.ClientConnectionError, OSError), None),
     (aiohttp.ClientResponseError, retry.Answer(error="the answer is no HTTP")),
-    ((aiohttp.InvalidURL, ValueError, TypeError), retry.Answer(error="the request cannot be sent", is_hopeless=True)),
+    (
+        (aiohttp.InvalidURL, ValueError, TypeError),
+        retry.Answer(error="the request cannot be sent", is_hopeless=True),
+    ),
 )
 
 
@@ -129,7 +165,9 @@ def _failure(reason: Exception) -> retry.Answer | None:
 
 
 class _Resolver(AbstractResolver):
-    """getaddrinfo on threads of its own, so that slow names of one subscriber do not use up the program's."""
+    """getaddrinfo on threads of its own, so that slow names of one subscriber do not use up the
+    program's.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_DNS_THREADS, thread_name_prefix="webhooks-dns")
@@ -137,15 +175,29 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """All addresses of the name; the guard judges each when the connector makes its socket. Raises OSError."""
+        """All addresses of the name; the guard judges each when the connector makes its socket.
+        Raises OSError.
+        """
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
-            self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
+            self._threads,
+            socket.getaddrinfo,
+            host,
+            port,
+            family,
+            socket.SOCK_STREAM,
+            0,
+            socket.AI_ADDRCONFIG,
         )
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return [
             ResolveResult(
-                hostname=host, host=str(address[0]), port=int(address[1]), family=family, proto=protocol, flags=flags
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=family,
+                proto=protocol,
+                flags=flags,
             )
             for family, _, protocol, _, address in found
         ]

@@ -1,7 +1,9 @@
-"""The dispatcher: claims what is due, sends it, settles what came of it; claiming and settling go on side by side.
+"""The dispatcher: claims what is due, sends it, settles what came of it; claiming and settling go
+on side by side.
 
-Each endpoint has a lane. A lane sends `width` deliveries at a time once its endpoint has taken one, and one at a time
-while it does not, so an endpoint that hangs holds few slots and delays nobody; what waits for it stays in the database.
+Each endpoint has a lane. A lane sends `width` deliveries at a time once its endpoint has taken
+one, and one at a time while it does not, so an endpoint that hangs holds few slots and delays
+nobody; what waits for it stays in the database.
 """
 
 import asyncio
@@ -29,33 +31,42 @@ _SEND_WITHIN_S = 8.0  # of the claim, or not at all: the POST must end before th
 _AHEAD_S = 0.25  # how much work a lane claims ahead
 _AHEAD = 16  # and at most so many times its slots
 _HELD = 4096  # deliveries in all lanes, at most: memory, and what a crash delays
-_DOUBTS = 3  # failures in a row; with more of them an endpoint is tried once a poll, not again and again
+# failures in a row; with more of them an endpoint is tried once a poll, not again and again
+_DOUBTS = 3
 _REMEMBERED = 100_000  # endpoints
 _LEISURE = 10  # looking takes a tenth of the time at most, however many endpoints there are
 _COUNT_EVERY_S = 10.0
-_GATHER_S = 0.005  # how long a busy machine lets outcomes gather: a transaction costs more than they do
+# how long a busy machine lets outcomes gather: a transaction costs more than they do
+_GATHER_S = 0.005
 _NOT_SENT = "not sent: the subscription is disabled"
 _PAUSE_S = 0.25  # after a round that failed
 
 _log = structlog.get_logger()
-_counter = Counter("tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"])
+_counter = Counter(
+    "tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"]
+)
 _attempts = {state: _counter.labels(state) for state in ("delivered", "due", "failed")}
 _latency = Histogram(
-    "tongdai_delivery_post_seconds", "Time of one POST.", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+    "tongdai_delivery_post_seconds",
+    "Time of one POST.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
 )
 _age = Histogram(
     "tongdai_delivery_age_seconds",
     "From the publishing of an event to its delivery.",
     buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000, 10_000, 100_000),
 )
-_owed = Gauge("tongdai_deliveries_owed", "Deliveries neither delivered nor given up; counted up to 100,000.")
+_owed = Gauge(
+    "tongdai_deliveries_owed", "Deliveries neither delivered nor given up; counted up to 100,000."
+)
 
 
 class Lane:
     """One endpoint while there is work for it: what is claimed, and how it takes it."""
 
     def __init__(self, width: int, failures: int | None) -> None:
-        self.queue: deque[tuple[deliveries.Delivery, float]] = deque()  # with the loop time to send it by
+        # with the loop time to send it by
+        self.queue: deque[tuple[deliveries.Delivery, float]] = deque()
         self.workers = 0
         self.failures = failures  # in a row, as of late; None: not known
         self._width, self._latency_s = width, _AHEAD_S
@@ -67,7 +78,9 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint is."""
+        """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint
+        is.
+        """
         if self.failures:
             return 0 if self.workers else 1
         ahead = min(_AHEAD, max(1, int(_AHEAD_S / self._latency_s)))
@@ -86,8 +99,9 @@ class Lane:
 class Dispatcher:
     """Delivers for all domains until it is stopped. Any number of them may share a database.
 
-    `poll_s`: how late a delivery may start that nobody woke it for. `slots`: POSTs at a time; `width`: those of them to
-    one endpoint. `chance`: random numbers from 0 to 1. `clock`: Unix seconds.
+    `poll_s`: how late a delivery may start that nobody woke it for. `slots`: POSTs at a time;
+    `width`: those of them to one endpoint. `chance`: random numbers from 0 to 1. `clock`: Unix
+    seconds.
     """
 
     def __init__(
@@ -108,7 +122,8 @@ class Dispatcher:
         self._chance, self._clock = chance, clock
         self._apikey = lru_cache(4096)(seal.open)
         self._key = lru_cache(4096)(lambda sealed: sign.key(seal.open(sealed)))
-        # Endpoints that failed share a part of the slots, so however many of them hang, the others have theirs.
+        # Endpoints that failed share a part of the slots, so however many of them hang, the others
+        # have theirs.
         self._trials = asyncio.Semaphore(max(1, slots // 4))
         self._slots = asyncio.Semaphore(max(1, slots - slots // 4))
         self._lanes: dict[UUID, Lane] = {}
@@ -123,7 +138,9 @@ class Dispatcher:
         self._is_stopping = False
 
     def wake(self, domains: Collection[UUID] = ()) -> None:
-        """New deliveries may be due for these domains (none named: for any). To be called after the commit."""
+        """New deliveries may be due for these domains (none named: for any). To be called after
+        the commit.
+        """
         if domains:
             self._woken.update(domains)
         else:
@@ -136,7 +153,9 @@ class Dispatcher:
         self._awake.set()
 
     async def run(self) -> None:
-        """Delivers until `stop` or until cancelled; what is being sent then has `grace_s` to end."""
+        """Delivers until `stop` or until cancelled; what is being sent then has `grace_s` to
+        end.
+        """
         self._is_stopping = False
         delivering = asyncio.create_task(self._deliver())
         try:
@@ -189,9 +208,13 @@ class Dispatcher:
         outcomes = self._outcomes[: deliveries.BATCH]
         has_news = any(outcome.is_news for outcome in outcomes)
         async with self._database.transaction() if has_news else self._database.connection() as tx:
-            settled = await deliveries.settle(tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S, heads=self._heads)
+            settled = await deliveries.settle(
+                tx, outcomes, disable_after_s=retry.DISABLE_AFTER_S, heads=self._heads
+            )
         del self._outcomes[: len(outcomes)]
-        if more := [endpoint for endpoint in settled.due if self._failures.get(endpoint, 0) <= _DOUBTS]:
+        if more := [
+            endpoint for endpoint in settled.due if self._failures.get(endpoint, 0) <= _DOUBTS
+        ]:
             self._found.update(more)
             self._awake.set()
         if settled.disabled:
@@ -230,7 +253,9 @@ class Dispatcher:
             return
         woken, self._woken, self._found = self._woken, set(), set()
         async with self._database.connection() as tx:
-            claimed = await deliveries.claim(tx, woken, rooms, room=self._width, lease_s=LEASE_S, heads=self._heads)
+            claimed = await deliveries.claim(
+                tx, woken, rooms, room=self._width, lease_s=LEASE_S, heads=self._heads
+            )
         send_by = asyncio.get_running_loop().time() + _SEND_WITHIN_S
         for delivery in claimed:
             self._lane(delivery).queue.append((delivery, send_by))
@@ -240,16 +265,25 @@ class Dispatcher:
             self._found.update(rooms)  # there may be more than fitted into one claim
             self._woken.update(woken)
             self._awake.set()
-        self._lanes = {endpoint: lane for endpoint, lane in self._lanes.items() if not lane.is_idle}
+        self._lanes = {
+            endpoint: lane for endpoint, lane in self._lanes.items() if not lane.is_idle
+        }
 
     def _rooms(self) -> dict[UUID, int | None]:
-        """Of the endpoints that may have more and those at work; None: as the database thinks fit."""
+        """Of the endpoints that may have more and those at work; None: as the database thinks
+        fit.
+        """
         busy = {endpoint for endpoint, lane in self._lanes.items() if not lane.is_idle}
         rooms = {
-            endpoint: self._lanes[endpoint].room if endpoint in self._lanes else None for endpoint in self._found | busy
+            endpoint: self._lanes[endpoint].room if endpoint in self._lanes else None
+            for endpoint in self._found | busy
         }
         # Nothing more before the database knows of a failure: it may be the subscription's end.
-        return rooms | {outcome.delivery.endpoint: 0 for outcome in self._outcomes if outcome.state != "delivered"}
+        return rooms | {
+            outcome.delivery.endpoint: 0
+            for outcome in self._outcomes
+            if outcome.state != "delivered"
+        }
 
     def _held(self) -> int:
         return sum(lane.workers + len(lane.queue) for lane in self._lanes.values())
@@ -299,10 +333,14 @@ class Dispatcher:
         lane.queue.clear()
         self._to_settle.set()
 
-    async def _outcome(self, lane: Lane, delivery: deliveries.Delivery, send_by: float) -> deliveries.Outcome:
+    async def _outcome(
+        self, lane: Lane, delivery: deliveries.Delivery, send_by: float
+    ) -> deliveries.Outcome:
         """What came of one delivery."""
         if not delivery.is_enabled:
-            not_sent = deliveries.Attempt(datetime.fromtimestamp(self._clock(), UTC), 0, 0, _NOT_SENT)
+            not_sent = deliveries.Attempt(
+                datetime.fromtimestamp(self._clock(), UTC), 0, 0, _NOT_SENT
+            )
             return deliveries.Outcome(delivery, "failed", attempt=not_sent)
         async with self._trials if lane.failures else self._slots:
             if asyncio.get_running_loop().time() > send_by:
@@ -310,14 +348,26 @@ class Dispatcher:
             at = self._clock()
             answer = await self._post(delivery, int(at))
         verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
-        self._learn(lane, delivery.endpoint, is_taken=verdict.state == "delivered", latency_s=answer.latency_s)
+        self._learn(
+            lane,
+            delivery.endpoint,
+            is_taken=verdict.state == "delivered",
+            latency_s=answer.latency_s,
+        )
         self._count(delivery, verdict, answer)
         attempt = deliveries.Attempt(
-            datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
+            datetime.fromtimestamp(at, UTC),
+            answer.status,
+            int(answer.latency_s * 1000),
+            answer.error,
         )
-        return deliveries.Outcome(delivery, verdict.state, verdict.delay_s, attempt, verdict.disable)
+        return deliveries.Outcome(
+            delivery, verdict.state, verdict.delay_s, attempt, verdict.disable
+        )
 
-    def _count(self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer) -> None:
+    def _count(
+        self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer
+    ) -> None:
         _attempts[verdict.state].inc()
         _latency.observe(answer.latency_s)
         if verdict.state == "delivered":
@@ -328,12 +378,16 @@ class Dispatcher:
         body = delivery.body.encode()
         try:
             secrets = filter(None, (delivery.secret_sealed, delivery.previous_secret_sealed))
-            headers = sign.headers(delivery.event_uuid, timestamp, body, [self._key(secret) for secret in secrets])
+            headers = sign.headers(
+                delivery.event_uuid, timestamp, body, [self._key(secret) for secret in secrets]
+            )
             if delivery.callback_apikey_sealed:
                 headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
                 guard.acceptable_apikey(headers["Authorization"])
         except errors.Invalid as reason:
-            return retry.Answer(error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True)
+            return retry.Answer(
+                error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True
+            )
         except (errors.WrongMasterKey, ValueError):
             return retry.Answer(error="the subscription's secrets cannot be read")
         return await self._client.post(delivery.callback_url, headers, body)
@@ -355,5 +409,9 @@ class Dispatcher:
             while self._outcomes:
                 await self._settle()
         except Exception as reason:  # noqa: BLE001  we stop, whatever it is
-            _log.warning("deliveries are left to their leases", outcomes=len(self._outcomes), why=str(reason))
+            _log.warning(
+                "deliveries are left to their leases",
+                outcomes=len(self._outcomes),
+                why=str(reason),
+            )
             self._outcomes.clear()

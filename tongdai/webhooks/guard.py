@@ -1,8 +1,10 @@
-"""Which addresses and URLs callbacks may reach: the public Internet, and what the operator allows besides.
+"""Which addresses and URLs callbacks may reach: the public Internet, and what the operator allows
+besides.
 
-Names are judged by the addresses that sockets connect to (`Guard.socket`, called by the connector for each of them), so
-there is no moment between check and use in which a name could change its meaning. Python's `is_global` is not enough:
-it takes multicast, site-local addresses and IPv4 loopback inside IPv6 for public ones.
+Names are judged by the addresses that sockets connect to (`Guard.socket`, called by the connector
+for each of them), so there is no moment between check and use in which a name could change its
+meaning. Python's `is_global` is not enough: it takes multicast, site-local addresses and IPv4
+loopback inside IPv6 for public ones.
 """
 
 import re
@@ -36,7 +38,8 @@ _DENIED4 = [
         "240.0.0.0/4",  # reserved, and broadcast
     )
 ]
-_GLOBAL6 = ip_network("2000::/3")  # all global unicast there is; loopback, ULA, link-local, multicast lie outside
+# all global unicast there is; loopback, ULA, link-local, multicast lie outside
+_GLOBAL6 = ip_network("2000::/3")
 _DENIED6 = [
     ip_network(cidr)
     for cidr in (
@@ -49,7 +52,8 @@ _DENIED6 = [
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: judged by the IPv4 address inside
 
 _SERVICES = frozenset({  # ports above 1023 that speak other protocols
-    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000,  # fetch.spec.whatwg.org, "bad ports"
+    # fetch.spec.whatwg.org, "bad ports"
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000,
     6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
     2181, 3306, 5432, 6379, 9042, 9092, 11211, 27017,  # databases and their like
     5038,  # Asterisk's manager interface
@@ -68,7 +72,9 @@ class Refused(PermissionError):
 
 
 class Guard:
-    """Judges by the list above; `allowed` networks (CIDRs) may be reached whatever the list says."""
+    """Judges by the list above; `allowed` networks (CIDRs) may be reached whatever the list
+    says.
+    """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = [ip_network(cidr) for cidr in allowed]
@@ -88,7 +94,8 @@ class Guard:
     def acceptable(self, url: str, field: str = "callback_url") -> yarl.URL:
         """The URL as it is called (international names in ASCII). Names are not looked up yet.
 
-        Raises errors.Invalid unless it is http or https, without a user, to a sane port and no forbidden address.
+        Raises errors.Invalid unless it is http or https, without a user, to a sane port and no
+        forbidden address.
         """
         if len(url) > _URL_LENGTH:
             raise errors.Invalid(f"at most {_URL_LENGTH} characters", field=field)
@@ -110,8 +117,13 @@ class Guard:
 
     def _why_no_host(self, host: str) -> str:
         if ":" in host:
-            return "" if "%" not in host and self._permits_literal(host) else "no callbacks to this address"
-        if _is_number(host):  # never a name: 2130706433, 0x7f.1 and 127.1 all are 127.0.0.1 to getaddrinfo
+            return (
+                ""
+                if "%" not in host and self._permits_literal(host)
+                else "no callbacks to this address"
+            )
+        # never a name: 2130706433, 0x7f.1 and 127.1 all are 127.0.0.1 to getaddrinfo
+        if _is_number(host):
             return "" if self._permits_literal(host) else "no callbacks to this address"
         if not _NAME.fullmatch(host):
             return "not a host name"
@@ -140,7 +152,9 @@ def _parsed(text: str) -> yarl.URL | None:
 def acceptable_apikey(apikey: str, field: str = "callback_apikey") -> None:
     """The API key can travel as a header. Raises errors.Invalid."""
     if not _HEADER.fullmatch(apikey):
-        raise errors.Invalid("up to 1,024 printable ASCII characters, no space at the ends", field=field)
+        raise errors.Invalid(
+            "up to 1,024 printable ASCII characters, no space at the ends", field=field
+        )
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

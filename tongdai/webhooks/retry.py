@@ -1,4 +1,6 @@
-"""What follows from an attempt: delivered, again later, or given up. Pure: clock and chance are handed in."""
+"""What follows from an attempt: delivered, again later, or given up. Pure: clock and chance are
+handed in.
+"""
 
 from typing import Literal
 
@@ -6,7 +8,17 @@ import msgspec
 
 MINUTE, HOUR = 60.0, 3600.0
 
-SCHEDULE_S = (5.0, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
+SCHEDULE_S = (
+    5.0,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+)
 """Seconds from one attempt to the next (Standard Webhooks' example): 10 attempts within about 75 hours."""
 JITTER = 0.2
 """Waits differ by as much either way, so that an endpoint that comes back is not hit by all of them at once."""
@@ -29,7 +41,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`delay_s` is to the next attempt, for "due" alone. `disable` says why the subscription ends, or ""."""
+    """`delay_s` is to the next attempt, for "due" alone. `disable` says why the subscription ends,
+    or "".
+    """
 
     state: Literal["delivered", "due", "failed"]
     delay_s: float = 0.0
@@ -39,7 +53,8 @@ class Verdict(msgspec.Struct, frozen=True):
 def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
     """The verdict on attempt 1, 2, ... `chance` is random, from 0 to 1.
 
-    Only 2xx is success: a redirect is not followed, and 410 says that nobody wants these events any more.
+    Only 2xx is success: a redirect is not followed, and 410 says that nobody wants these events
+    any more.
     """
     if 200 <= answer.status < 300:
         return Verdict("delivered")
@@ -51,7 +66,9 @@ def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
 
 
 def delay_s(attempt: int, answer: Answer, chance: float) -> float:
-    """Seconds from a failed attempt to the next. Retry-After is honoured up to twice what we would wait anyway."""
+    """Seconds from a failed attempt to the next. Retry-After is honoured up to twice what we would
+    wait anyway.
+    """
     is_throttled = answer.status in THROTTLED or answer.is_timeout
     least = THROTTLED_S if is_throttled else 0.0
     step = max(SCHEDULE_S[attempt - 1], least)

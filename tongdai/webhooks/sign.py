@@ -1,4 +1,6 @@
-"""Standard Webhooks 1.0 signatures: who receives one knows that the body came from here, unchanged and just now."""
+"""Standard Webhooks 1.0 signatures: who receives one knows that the body came from here, unchanged
+and just now.
+"""
 
 import hmac
 from base64 import b64decode, b64encode
@@ -13,7 +15,9 @@ _SIZES = range(24, 65)  # bytes; Standard Webhooks, "Signature scheme"
 
 
 def key(secret: str) -> bytes:
-    """The bytes that sign. Raises errors.Invalid unless it is whsec_ and the base64 of 24 to 64 bytes."""
+    """The bytes that sign. Raises errors.Invalid unless it is whsec_ and the base64 of 24 to 64
+    bytes.
+    """
     try:
         signing = b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError:
@@ -29,8 +33,11 @@ def signature(signing: bytes, message_id: str, timestamp: int, body: bytes) -> s
     return "v1," + b64encode(hmac.digest(signing, signed, sha256)).decode()
 
 
-def headers(event_uuid: UUID, timestamp: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The three headers of one attempt at `timestamp` (Unix seconds), with a signature for each key.
+def headers(
+    event_uuid: UUID, timestamp: int, body: bytes, keys: Sequence[bytes]
+) -> dict[str, str]:
+    """The three headers of one attempt at `timestamp` (Unix seconds), with a signature for each
+    key.
 
     While a secret is being replaced there are two: receivers know the body by either.
     """
@@ -38,5 +45,7 @@ def headers(event_uuid: UUID, timestamp: int, body: bytes, keys: Sequence[bytes]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(signature(signing, message_id, timestamp, body) for signing in keys),
+        "webhook-signature": " ".join(
+            signature(signing, message_id, timestamp, body) for signing in keys
+        ),
     }

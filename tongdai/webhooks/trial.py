@@ -1,4 +1,6 @@
-"""One POST to a subscription's URL at once, outside of the log: does its endpoint take what we send?"""
+"""One POST to a subscription's URL at once, outside of the log: does its endpoint take what we
+send?
+"""
 
 import time
 from datetime import UTC, datetime
@@ -15,15 +17,24 @@ class Trial:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def send(self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes) -> deliveries.Attempt:
+    async def send(
+        self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
+    ) -> deliveries.Attempt:
         """How it went. Raises errors.Invalid when the subscription's own values cannot be sent."""
         at = time.time()
-        keys = [sign.key(secret) for secret in (subscription.secret, subscription.previous_secret) if secret]
+        keys = [
+            sign.key(secret)
+            for secret in (subscription.secret, subscription.previous_secret)
+            if secret
+        ]
         headers = sign.headers(event_uuid, int(at), body, keys)
         if subscription.callback_apikey:
             guard.acceptable_apikey(subscription.callback_apikey)
             headers["Authorization"] = subscription.callback_apikey
         answer = await self._client.post(subscription.callback_url, headers, body)
         return deliveries.Attempt(
-            datetime.fromtimestamp(at, UTC), answer.status, int(answer.latency_s * 1000), answer.error
+            datetime.fromtimestamp(at, UTC),
+            answer.status,
+            int(answer.latency_s * 1000),
+            answer.error,
         )

@@ -18,7 +18,9 @@ async def claim(
     heads: Heads = deliveries.NOT_LOOKED,
 ) -> list[Delivery]:
     async with database.connection() as tx:
-        return await deliveries.claim(tx, [domain.domain_uuid], {}, room=room, lease_s=lease_s, heads=heads)
+        return await deliveries.claim(
+            tx, [domain.domain_uuid], {}, room=room, lease_s=lease_s, heads=heads
+        )
 
 
 async def settle(database: db.Database, *outcomes: Outcome) -> list[deliveries.Disabled]:

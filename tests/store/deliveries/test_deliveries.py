@@ -25,7 +25,8 @@ async def count(database: db.Database, query: str) -> int:
 async def failing_since(database: db.Database, subscription_uuid: UUID) -> datetime | None:
     async with database.connection() as tx:
         since: datetime | None = await tx.fetchval(
-            "SELECT failing_since FROM subscriptions WHERE subscription_uuid = $1", subscription_uuid
+            "SELECT failing_since FROM subscriptions WHERE subscription_uuid = $1",
+            subscription_uuid,
         )
     return since
 
@@ -42,7 +43,11 @@ async def test_a_claim_gives_all_that_is_needed_to_send(
 
     [delivery] = await claim(database, domain)
 
-    assert (delivery.subscription_uuid, delivery.seq, delivery.event_uuid) == (subscription, 1, event.event_uuid)
+    assert (delivery.subscription_uuid, delivery.seq, delivery.event_uuid) == (
+        subscription,
+        1,
+        event.event_uuid,
+    )
     assert (delivery.callback_url, delivery.body) == (URL, outbox.encoded(event).decode())
     assert seal.open(delivery.callback_apikey_sealed or b"") == "foo"
     assert seal.open(delivery.secret_sealed) == samples.SECRET
@@ -83,7 +88,9 @@ async def test_the_head_of_the_lane_comes_first_and_no_more_than_there_is_room(
     assert [delivery.seq for delivery in await claim(database, domain, room=3)] == [4, 5]
 
 
-async def test_each_endpoint_has_its_own_room(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def test_each_endpoint_has_its_own_room(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
     for n in range(3):
         await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
@@ -133,7 +140,9 @@ async def test_the_events_of_a_call_come_one_after_the_other(
     database: db.Database, domain: directory.Domain, four: None
 ) -> None:
     call, other = ids.new(), ids.new()
-    await samples.publish(database, *[samples.event(domain, name, of) for name in NAMES for of in (call, other)])
+    await samples.publish(
+        database, *[samples.event(domain, name, of) for name in NAMES for of in (call, other)]
+    )
 
     came: list[list[int]] = []
     while claimed := await claim(database, domain):
@@ -147,7 +156,9 @@ async def test_an_event_waits_for_an_earlier_one_that_failed_but_not_for_ever(
     database: db.Database, domain: directory.Domain, four: None
 ) -> None:
     call = ids.new()
-    await samples.publish(database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call))
+    await samples.publish(
+        database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call)
+    )
     [ringing] = await claim(database, domain)
     await settle(database, outcome(ringing, 500, delay_s=300))
 
@@ -162,7 +173,9 @@ async def test_an_event_does_not_wait_for_an_earlier_one_that_was_given_up(
     database: db.Database, domain: directory.Domain, four: None
 ) -> None:
     call = ids.new()
-    await samples.publish(database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call))
+    await samples.publish(
+        database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call)
+    )
     [ringing] = await claim(database, domain)
     await settle(database, Outcome(ringing, "failed"))
 
@@ -172,7 +185,9 @@ async def test_an_event_does_not_wait_for_an_earlier_one_that_was_given_up(
 async def test_of_a_failing_endpoint_only_the_head_is_looked_at(
     database: db.Database, domain: directory.Domain, four: None
 ) -> None:
-    """Thousands that wait for others must not make claiming slow; they wait half a minute at most."""
+    """Thousands that wait for others must not make claiming slow; they wait half a minute at
+    most.
+    """
     calls = [ids.new() for _ in range(100)]
     for name in ("ringing", "answered"):
         await samples.publish(database, *[samples.event(domain, name, call) for call in calls])
@@ -235,7 +250,11 @@ async def test_a_failed_attempt_is_due_again_after_its_delay(
     assert await claim(database, domain) == []
     await samples.pass_time(database, 2)
     [again] = await claim(database, domain)
-    assert (again.attempts, again.event_uuid, again.body) == (1, delivery.event_uuid, delivery.body)
+    assert (again.attempts, again.event_uuid, again.body) == (
+        1,
+        delivery.event_uuid,
+        delivery.body,
+    )
 
 
 async def test_what_is_given_back_is_due_at_once_and_counts_no_attempt(
@@ -264,7 +283,8 @@ async def test_who_lost_the_lease_changes_nothing_by_a_failure(
     await settle(database, outcome(delivery, 200))
 
     assert await samples.states(database) == ["delivered"]
-    assert sorted(await samples.attempts(database)) == [(1, 200, ""), (1, 500, "")]  # both were made
+    # both were made
+    assert sorted(await samples.attempts(database)) == [(1, 200, ""), (1, 500, "")]
 
 
 async def test_who_lost_the_lease_and_delivered_ends_the_delivery(
@@ -318,7 +338,12 @@ async def test_failing_since_is_the_first_failure_and_one_success_clears_it(
 
 @pytest.mark.parametrize(("hours", "is_disabled"), [(119, False), (121, True)])
 async def test_120_hours_of_nothing_but_failures_disable_a_subscription(
-    database: db.Database, domain: directory.Domain, subscription: UUID, hours: int, *, is_disabled: bool
+    database: db.Database,
+    domain: directory.Domain,
+    subscription: UUID,
+    hours: int,
+    *,
+    is_disabled: bool,
 ) -> None:
     await samples.publish(database, samples.event(domain), samples.event(domain))
     first, _ = await claim(database, domain)
@@ -351,13 +376,19 @@ async def test_gone_disables_its_subscription_alone_and_once(
     await samples.publish(database, samples.event(domain), samples.event(domain))
     claimed = await claim(database, domain)
     gone = [
-        outcome(delivery, 410, disable="Gone.") for delivery in claimed if delivery.subscription_uuid == subscription
+        outcome(delivery, 410, disable="Gone.")
+        for delivery in claimed
+        if delivery.subscription_uuid == subscription
     ]
 
     disabled = [*await settle(database, gone[0]), *await settle(database, gone[1])]
 
     [one] = disabled
-    assert (one.domain_uuid, one.domain, one.subscription_uuid) == (domain.domain_uuid, domain.name, subscription)
+    assert (one.domain_uuid, one.domain, one.subscription_uuid) == (
+        domain.domain_uuid,
+        domain.name,
+        subscription,
+    )
     assert (one.event_name, one.callback_url, one.disabled_reason) == ("ringing", URL, "Gone.")
     async with database.connection() as tx:
         enabled = await tx.fetch("SELECT subscription_uuid FROM subscriptions WHERE enabled")
@@ -392,8 +423,8 @@ async def test_endpoints_with_something_due_are_found_and_no_others(
 async def test_what_waits_costs_nothing(
     database: db.Database, domain: directory.Domain, subscription: UUID, statistics: str, made: str
 ) -> None:
-    """Claiming and settling read what they need, not all that waits; also by plans that were made when there was
-    nothing, and though PostgreSQL believes that the tables are nearly empty.
+    """Claiming and settling read what they need, not all that waits; also by plans that were made
+    when there was nothing, and though PostgreSQL believes that the tables are nearly empty.
     """
     busy = await db.connect(database.dsn, settings=db.PLANNED_ONCE)
     if made == "before":

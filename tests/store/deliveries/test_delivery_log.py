@@ -18,26 +18,34 @@ ELSEWHERE = "http://new.example.vn/hook"
 MANY = 10**9
 
 
-async def publish(database: db.Database, domain: directory.Domain, count: int) -> list[events.Event]:
+async def publish(
+    database: db.Database, domain: directory.Domain, count: int
+) -> list[events.Event]:
     made = [samples.event(domain) for _ in range(count)]
     for event in made:
         await samples.publish(database, event)
     return made
 
 
-async def answer(database: db.Database, domain: directory.Domain, *statuses: int) -> list[deliveries.Delivery]:
+async def answer(
+    database: db.Database, domain: directory.Domain, *statuses: int
+) -> list[deliveries.Delivery]:
     """What is due is answered so, in the order of the events; 410 stands for what is given up."""
     async with database.transaction() as tx:
         claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=500, lease_s=60)
         states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
         outcomes = [
             deliveries.Outcome(
-                delivery, states.get(status, "due"), 100, deliveries.Attempt(datetime.now(UTC), status, 7, "")
+                delivery,
+                states.get(status, "due"),
+                100,
+                deliveries.Attempt(datetime.now(UTC), status, 7, ""),
             )
             for delivery, status in zip(claimed, statuses, strict=True)
         ]
         await deliveries.settle(tx, outcomes, disable_after_s=1e9)
-        await tx.execute("UPDATE subscriptions SET failing_since = NULL")  # else it is claimed for one by one
+        # else it is claimed for one by one
+        await tx.execute("UPDATE subscriptions SET failing_since = NULL")
     return claimed
 
 
@@ -52,7 +60,9 @@ async def listed(
 ) -> list[Entry]:
     async with database.connection() as tx:
         found = Filter(**wanted)
-        return await delivery_log.page(tx, domain.domain_uuid, subscription, found, limit=limit, before=before)
+        return await delivery_log.page(
+            tx, domain.domain_uuid, subscription, found, limit=limit, before=before
+        )
 
 
 def selected(*states: delivery_log.Choice, **bounds: Any) -> delivery_log.Selection:
@@ -77,7 +87,9 @@ async def test_each_delivery_is_told_with_how_it_stands(
         (1, "delivered", 1, 200),
     ]
     assert [entry.due_at is not None for entry in found] == [True, False, False, False]
-    assert {(entry.event_name, entry.latency_ms, entry.error) for entry in found} == {("ringing", 7, "")}
+    assert {(entry.event_name, entry.latency_ms, entry.error) for entry in found} == {
+        ("ringing", 7, "")
+    }
 
 
 async def test_pages_follow_each_other_without_gap_or_repeat(
@@ -94,9 +106,15 @@ async def test_pages_follow_each_other_without_gap_or_repeat(
     assert seqs == [7, 6, 5, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize(("state", "seqs"), [("due", [3, 2]), ("delivered", [4, 1]), ("failed", [5])])
+@pytest.mark.parametrize(
+    ("state", "seqs"), [("due", [3, 2]), ("delivered", [4, 1]), ("failed", [5])]
+)
 async def test_the_list_is_narrowed_by_state(
-    database: db.Database, domain: directory.Domain, subscription: UUID, state: str, seqs: list[int]
+    database: db.Database,
+    domain: directory.Domain,
+    subscription: UUID,
+    state: str,
+    seqs: list[int],
 ) -> None:
     await publish(database, domain, 5)
     await answer(database, domain, 200, 500, 410, 200, 410)
@@ -104,7 +122,9 @@ async def test_the_list_is_narrowed_by_state(
         again = (await listed(database, domain, subscription, state="failed"))[1].event_uuid
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, again)
 
-    assert [entry.seq for entry in await listed(database, domain, subscription, state=state)] == seqs
+    assert [
+        entry.seq for entry in await listed(database, domain, subscription, state=state)
+    ] == seqs
 
 
 async def test_the_list_is_narrowed_by_time(
@@ -129,8 +149,14 @@ async def test_one_delivery_is_told_with_its_attempts_and_its_body(
     await answer(database, domain, 200)
 
     async with database.connection() as tx:
-        entry, body, made = await delivery_log.get(tx, domain.domain_uuid, subscription, event.event_uuid)
-        for wrong in ((ids.new(), event.event_uuid), (other, event.event_uuid), (subscription, ids.new())):
+        entry, body, made = await delivery_log.get(
+            tx, domain.domain_uuid, subscription, event.event_uuid
+        )
+        for wrong in (
+            (ids.new(), event.event_uuid),
+            (other, event.event_uuid),
+            (subscription, ids.new()),
+        ):
             with pytest.raises(errors.NotFound):
                 await delivery_log.get(tx, domain.domain_uuid, *wrong)
 
@@ -148,7 +174,11 @@ async def test_one_is_sent_again_with_the_same_id_and_body(
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid)
     [again] = await answer(database, domain, 200)
 
-    assert (again.event_uuid, again.body, again.callback_url) == (first.event_uuid, first.body, URL)
+    assert (again.event_uuid, again.body, again.callback_url) == (
+        first.event_uuid,
+        first.body,
+        URL,
+    )
     [entry] = await listed(database, domain, subscription)
     assert (entry.state, entry.attempts) == ("delivered", 2)
 
@@ -159,7 +189,9 @@ async def test_another_url_says_nothing_of_the_subscription_and_is_in_the_log(
     [event] = await publish(database, domain, 1)
     await answer(database, domain, 200)
     async with database.transaction() as tx:
-        await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE)
+        await delivery_log.resend_one(
+            tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE
+        )
         [endpoint] = (await deliveries.look(tx)).due
         [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
         assert (delivery.callback_url, delivery.is_elsewhere) == (ELSEWHERE, True)
@@ -183,7 +215,10 @@ async def test_all_that_failed_is_sent_again_at_once(
             at = datetime.now(UTC)
             failed = [
                 deliveries.Outcome(
-                    one, "failed" if one.seq > 100 else "delivered", 0, deliveries.Attempt(at, 500, 7, "")
+                    one,
+                    "failed" if one.seq > 100 else "delivered",
+                    0,
+                    deliveries.Attempt(at, 500, 7, ""),
                 )
                 for one in claimed
             ]
@@ -191,8 +226,12 @@ async def test_all_that_failed_is_sent_again_at_once(
             await tx.execute("UPDATE subscriptions SET failing_since = NULL")
 
     async with database.transaction() as tx:
-        resent = await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
-        repeated = await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
+        resent = await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("failed")
+        )
+        repeated = await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("failed")
+        )
         assert await deliveries.count_owed(tx) == 1000
 
     assert resent == delivery_log.Resent(1000, None)
@@ -209,15 +248,29 @@ async def test_a_range_holds_what_was_never_sent_too(
     await publish(database, domain, 2)
     await answer(database, domain, 200, 410)
     async with database.transaction() as tx:
-        times = [row["created_at"] for row in await tx.fetch("SELECT created_at FROM events ORDER BY seq")]
-        await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("unsent", since=times[1]))
-        assert [row["seq"] for row in await tx.fetch("SELECT seq FROM deliveries ORDER BY seq")] == [2]
-        await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("delivered", "failed", "unsent"))
-        assert [row["seq"] for row in await tx.fetch("SELECT seq FROM deliveries ORDER BY seq")] == [1, 2, 4, 5]
+        times = [
+            row["created_at"]
+            for row in await tx.fetch("SELECT created_at FROM events ORDER BY seq")
+        ]
+        await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("unsent", since=times[1])
+        )
+        assert [
+            row["seq"] for row in await tx.fetch("SELECT seq FROM deliveries ORDER BY seq")
+        ] == [2]
+        await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("delivered", "failed", "unsent")
+        )
+        assert [
+            row["seq"] for row in await tx.fetch("SELECT seq FROM deliveries ORDER BY seq")
+        ] == [1, 2, 4, 5]
 
 
 async def test_more_than_fits_into_one_go_is_gone_on_with(
-    database: db.Database, domain: directory.Domain, subscription: UUID, monkeypatch: pytest.MonkeyPatch
+    database: db.Database,
+    domain: directory.Domain,
+    subscription: UUID,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(delivery_log, "MOST", 2)
     await publish(database, domain, 3)
@@ -225,7 +278,9 @@ async def test_more_than_fits_into_one_go_is_gone_on_with(
     async with database.transaction() as tx:
         first = await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
         assert first.next
-        second = await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed", since=first.next))
+        second = await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("failed", since=first.next)
+        )
 
     assert (first.count, second) == (2, delivery_log.Resent(1, None))
 
@@ -239,7 +294,9 @@ async def test_a_disabled_subscription_is_to_be_enabled_first_unless_it_goes_els
         await subscriptions.disable(tx, domain.domain_uuid, subscription, "By hand.")
         with pytest.raises(errors.Conflict):
             await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
-        await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"), callback_url=ELSEWHERE)
+        await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("failed"), callback_url=ELSEWHERE
+        )
         [endpoint] = (await deliveries.look(tx)).due
         [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
         assert (delivery.event_uuid, delivery.is_enabled) == (event.event_uuid, True)
@@ -269,7 +326,9 @@ async def test_what_is_just_being_sent_goes_elsewhere_too_when_that_is_asked(
     [event] = await publish(database, domain, 1)
     async with database.transaction() as tx:
         claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
-        await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE)
+        await delivery_log.resend_one(
+            tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE
+        )
         states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
         attempt = deliveries.Attempt(datetime.now(UTC), status, 7, "")
         settled = deliveries.Outcome(claimed[0], states.get(status, "due"), 100, attempt)
@@ -286,7 +345,9 @@ async def test_what_is_tried_for_the_last_time_just_now_begins_anew_when_that_is
     async with database.transaction() as tx:
         claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid)
-        last = deliveries.Outcome(claimed[0], "failed", 0, deliveries.Attempt(datetime.now(UTC), 500, 7, ""))
+        last = deliveries.Outcome(
+            claimed[0], "failed", 0, deliveries.Attempt(datetime.now(UTC), 500, 7, "")
+        )
         await deliveries.settle(tx, [last], disable_after_s=1e9)
     [again] = await answer(database, domain, 200)
     assert again.attempts == 0

@@ -1,4 +1,6 @@
-"""The heads of lanes: what was delivered lies before them, and nothing that waits is passed over."""
+"""The heads of lanes: what was delivered lies before them, and nothing that waits is passed
+over.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +17,9 @@ from tongdai.store.deliveries import Heads
 
 @pytest.fixture
 async def unanalyzed(database: db.Database) -> AsyncIterator[None]:
-    """Autovacuum leaves deliveries alone: after it statements are planned anew, and planning reads indexes too."""
+    """Autovacuum leaves deliveries alone: after it statements are planned anew, and planning reads
+    indexes too.
+    """
     async with database.connection() as tx:
         await tx.execute("ALTER TABLE deliveries SET (autovacuum_enabled = off)")
         yield
@@ -42,7 +46,9 @@ async def test_what_was_delivered_under_an_old_transaction_is_read_by_looks_alon
     *,
     is_analyzed: bool,
 ) -> None:
-    """Also where PostgreSQL has seen that the table is empty: then every index looks as good as another."""
+    """Also where PostgreSQL has seen that the table is empty: then every index looks as good as
+    another.
+    """
     busy = await db.connect(database.dsn, settings=db.PLANNED_ONCE)
     await leave_dead(busy, 5000)
     if is_analyzed:
@@ -61,8 +67,12 @@ async def test_what_was_delivered_under_an_old_transaction_is_read_by_looks_alon
     assert worked_without() > 8 * 5000
 
 
-async def deliver_one_by_one(database: db.Database, tx: db.Tx, domain: directory.Domain, heads: Heads) -> None:
-    """Eight events; for half of them the dispatcher had no lane, for the others one of an endpoint that fails."""
+async def deliver_one_by_one(
+    database: db.Database, tx: db.Tx, domain: directory.Domain, heads: Heads
+) -> None:
+    """Eight events; for half of them the dispatcher had no lane, for the others one of an endpoint
+    that fails.
+    """
     rooms: dict[UUID, int | None] = {}
     for _ in range(8):
         await samples.publish(database, samples.event(domain))
@@ -85,7 +95,9 @@ async def test_what_waited_before_the_look_is_claimed_first_and_what_is_due_agai
     await samples.publish(database, samples.event(domain))
 
     async def seqs() -> list[int]:
-        return [delivery.seq for delivery in await claim(database, domain, room=2, heads=looked.heads)]
+        return [
+            delivery.seq for delivery in await claim(database, domain, room=2, heads=looked.heads)
+        ]
 
     assert list(looked.due) == [elsewhere.endpoint]
     assert await seqs() == [2, 3]
@@ -126,7 +138,9 @@ async def leave_dead(tx: db.Tx, count: int) -> None:
 
 @asynccontextmanager
 async def reading(tx: db.Tx) -> AsyncIterator[Callable[[], int]]:
-    """How many entries of the indexes of deliveries the connection read meanwhile, of rows that live or do not."""
+    """How many entries of the indexes of deliveries the connection read meanwhile, of rows that
+    live or do not.
+    """
     before = await entries_read(tx)
     read = 0
     yield lambda: read

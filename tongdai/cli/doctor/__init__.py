@@ -1,4 +1,6 @@
-"""tongdai doctor: what is wrong with a set-up, and how to mend it. Looks only; works with nothing running."""
+"""tongdai doctor: what is wrong with a set-up, and how to mend it. Looks only; works with nothing
+running.
+"""
 
 import asyncio
 import os
@@ -17,7 +19,8 @@ _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer
 def doctor(*, as_json: options.Json = False) -> None:
     """Look at this set-up, and tell what is wrong with it and how to mend it.
 
-    It changes nothing, and works with nothing running. Each line says ok, warn or fail; with any fail it ends with 1.
+    It changes nothing, and works with nothing running. Each line says ok, warn or fail; with any
+    fail it ends with 1.
     """
     found = asyncio.run(_examined())
     if as_json:

@@ -44,7 +44,9 @@ async def _api(known: Settings) -> Finding:
         why = ", ".join(f"{name}: {reason}" for name, reason in lacking.items())
         return fail("api", f"answers, but cannot serve: {why}", "Mend what is named here.")
     if status != 200 or "database" not in checks:
-        return fail("api", f"something else answers on {known.http}", "Give TONGDAI_HTTP another port.")
+        return fail(
+            "api", f"something else answers on {known.http}", "Give TONGDAI_HTTP another port."
+        )
     return ok("api", f"{known.base_url} serves")
 
 
@@ -68,22 +70,34 @@ async def _ari(url: str) -> tuple[Finding, Endpoints]:
     where = f"ARI on {urlsplit(url).netloc.rpartition('@')[2]}"
     status, info = await _get(f"{url}/ari/asterisk/info")
     if status != 200:
-        return fail("switch", f"{where} answers {status}", "Mend TONGDAI_ASTERISK_URL: user, password, port."), {}
+        return fail(
+            "switch",
+            f"{where} answers {status}",
+            "Mend TONGDAI_ASTERISK_URL: user, password, port.",
+        ), {}
     version = info["system"]["version"]
     if not packages.is_serving(version):
         wanted = ".".join(map(str, packages.ASTERISK))
-        return fail("switch", f"Asterisk {version}", f"Asterisk {wanted} or a later 22.x is needed."), {}
+        return fail(
+            "switch", f"Asterisk {version}", f"Asterisk {wanted} or a later 22.x is needed."
+        ), {}
     _, listed = await _get(f"{url}/ari/endpoints/PJSIP")
     endpoints = {one["resource"]: one["state"] for one in listed}
     status, _ = await _get(f"{url}/ari/applications/tongdai")
     if status != 200:
-        return warn("switch", f"{where} answers, but no engine has linked to it yet", START), endpoints
+        return warn(
+            "switch", f"{where} answers, but no engine has linked to it yet", START
+        ), endpoints
     return ok("switch", f"Asterisk {version}, {where}"), endpoints
 
 
 def _no_switch(known: Settings, reason: Exception) -> Finding:
     if known.asterisk_url:
-        return fail("switch", f"ARI does not answer: {reason}", "Start that Asterisk, or mend TONGDAI_ASTERISK_URL.")
+        return fail(
+            "switch",
+            f"ARI does not answer: {reason}",
+            "Start that Asterisk, or mend TONGDAI_ASTERISK_URL.",
+        )
     return warn("switch", "the private Asterisk does not run", START)
 
 
@@ -92,9 +106,13 @@ def _files(known: Settings) -> Iterator[Finding]:
     for name, what in (("asterisk_journal", "journal"), ("asterisk_spool", "spool")):
         path, variable = getattr(known, name), f"TONGDAI_{name.upper()}"
         if not path:
-            yield fail(what, f"{variable} is not set", f"Set {variable}; see docs/existing-asterisk.md.")
+            yield fail(
+                what, f"{variable} is not set", f"Set {variable}; see docs/existing-asterisk.md."
+            )
         elif not (Path(path).parent if what == "journal" else Path(path)).is_dir():
-            yield fail(what, f"{path} is not there", f"Mend {variable}, or mount that folder here.")
+            yield fail(
+                what, f"{path} is not there", f"Mend {variable}, or mount that folder here."
+            )
         else:
             yield ok(what, path)
 
@@ -159,7 +177,9 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
         lacks = list(_lacks(known_inside, len(accounts), endpoints))
         found += lacks or [ok(domain.name, _counted(known_inside))]
         if domain.name == demo.DOMAIN and not known.sandbox:
-            found.append(warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}"))
+            found.append(
+                warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}")
+            )
     return [*found, await _sealed(tx, [domain.domain_uuid for domain in every])]
 
 
@@ -172,7 +192,9 @@ async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
                 await users.api_key(tx, domain_uuid, seal, user.username)
                 return ok("secrets", "the master key opens them")
     except errors.SetupError as reason:
-        return fail("secrets", str(reason), "Give TONGDAI_SECRET the key that this database was made with.")
+        return fail(
+            "secrets", str(reason), "Give TONGDAI_SECRET the key that this database was made with."
+        )
     return ok("secrets", "there are none yet")
 
 
@@ -190,9 +212,17 @@ def _lacks(inside: Directory, accounts: int, endpoints: Endpoints) -> Iterator[F
     if not inside.extensions:
         yield warn(name, "no extension", f"tongdai extension create 101 --domain {name}")
     if not inside.trunks:
-        yield warn(name, "no trunk: no calls out or in", f"tongdai trunk create carrier --domain {name} --host ...")
+        yield warn(
+            name,
+            "no trunk: no calls out or in",
+            f"tongdai trunk create carrier --domain {name} --host ...",
+        )
     elif not inside.hotlines:
-        yield warn(name, "no hotline: no calls out or in", f"tongdai hotline create ... --domain {name} --trunk ...")
+        yield warn(
+            name,
+            "no hotline: no calls out or in",
+            f"tongdai hotline create ... --domain {name} --trunk ...",
+        )
     yield from _dead_ends(inside)
     yield from _offline(inside, endpoints)
 
@@ -203,7 +233,9 @@ def _dead_ends(inside: Directory) -> Iterator[Finding]:
     for hotline in inside.hotlines.values():
         if hotline.enabled and not hotline.destination:
             mend = f"tongdai hotline update {hotline.number} --domain {name} --destination 101"
-            yield warn(name, f"hotline {hotline.number} leads nowhere: its callers are refused", mend)
+            yield warn(
+                name, f"hotline {hotline.number} leads nowhere: its callers are refused", mend
+            )
     for group in inside.ring_groups.values():
         if not group.members:
             mend = f"tongdai ring-group update {group.number} --domain {name} --members 101,102"
@@ -223,7 +255,9 @@ def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
         if one.enabled and endpoints.get(f"{one.extension}@{name}") == "offline"
     ]
     if phones:
-        shown = ", ".join(sorted(phones)[:10]) + (f" and {len(phones) - 10} more" if phones[10:] else "")
+        shown = ", ".join(sorted(phones)[:10]) + (
+            f" and {len(phones) - 10} more" if phones[10:] else ""
+        )
         mend = f"Have a phone register as user 101, domain {name}; see README.md."
         yield warn(name, f"no phone is registered for {shown}", mend)
     for trunk in inside.trunks.values():

