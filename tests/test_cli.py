@@ -619,6 +619,18 @@ def test_without_a_master_key_no_secret_is_written(cli: Cli, tmp_path: Path) -> 
     assert keyless.json("user", "create", f"admin@{cli.domain}")["api_key"]
 
 
+@pytest.mark.parametrize("kept", ["", "\n", "too short a key"])
+def test_a_damaged_master_key_is_refused(cli: Cli, tmp_path: Path, kept: str) -> None:
+    """A volume that was full at the first start left an empty file, which counted as the key."""
+    (tmp_path / "secret").write_text(kept)
+    damaged = Cli(TONGDAI_DSN=cli.environ["TONGDAI_DSN"], TONGDAI_DATA=str(tmp_path))
+    refused = damaged.refuses("user", "create", f"admin@{cli.domain}", code=4)
+    assert "32 or more are needed" in refused
+    assert "is damaged" in refused
+    assert "32 or more are needed" in damaged("up", code=4)
+    assert (tmp_path / "secret").read_text() == kept
+
+
 def test_another_master_key_is_told_so(cli: Cli) -> None:
     cli("user", "create", f"admin@{cli.domain}")
     cli.environ["TONGDAI_SECRET"] = "another master key of thirty-two characters"

@@ -7,7 +7,6 @@ stop ends them. When they die by themselves they are started again.
 
 import asyncio
 import fcntl
-import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -17,7 +16,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from tongdai import errors
+from tongdai import errors, files, seal
 from tongdai import settings as configuration
 from tongdai.asterisk import events, node, packages, provisioning
 from tongdai.sandbox import carrier, demo
@@ -104,21 +103,11 @@ def sealed(settings: Settings) -> Seal:
     """The data folder and the master key are there. Raises errors.SetupError."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
-        return Seal(_master_key(settings))
+        return seal.load_or_make(settings.secret, settings.data / "secret")
     except OSError as reason:
         raise errors.SetupError(
             f"the data folder {settings.data} cannot be used: {reason.strerror}"
         ) from reason
-
-
-def _master_key(settings: Settings) -> bytes:
-    if settings.secret:
-        return settings.secret.encode()
-    path = settings.data / "secret"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
-    return path.read_text().strip().encode()
 
 
 @contextmanager
@@ -193,14 +182,13 @@ async def with_switch(
     kept.append(Kept("Asterisk", running, lambda: node.start(spec)))
     stack.push_async_callback(kept[-1].stop)
     url = running.url.replace("://", f"://{running.user}:{running.password}@")
-    (data / "switch.json").touch(mode=0o600)
     known = {
         "asterisk_url": url,
         "asterisk_journal": str(running.journal),
         "asterisk_spool": str(spool),
         "asterisk_security": str(running.security),
     }
-    (data / "switch.json").write_bytes(msgspec.json.encode(known))
+    files.write(data / "switch.json", msgspec.json.encode(known))
     return msgspec.structs.replace(settings, **known)
 
 
@@ -242,7 +230,7 @@ async def with_sandbox(
         try:  # the same at each start: a running sandbox is taken over
             made, player = await _play(ground, root, path.read_text().strip())
         except (FileNotFoundError, errors.SetupError):  # none yet, or somebody else has it now
-            path.write_text(f"127.0.0.2:{_free_port('127.0.0.2')}")
+            files.write(path, f"127.0.0.2:{_free_port('127.0.0.2')}")
             made, player = await _play(ground, root, path.read_text())
     kept.append(Kept("the sandbox", player, player.again))
     stack.push_async_callback(kept[-1].stop)
@@ -281,13 +269,13 @@ def _other_ports(first: int, last: int) -> tuple[int, int]:
     )
 
 
-async def opened(stack: AsyncExitStack, settings: Settings, seal: Seal) -> Ground:
+async def opened(stack: AsyncExitStack, settings: Settings, key: Seal) -> Ground:
     """The database is open, until the stack is unwound."""
     database, tenants = db.Database(settings.dsn, is_busy=True), Tenants(settings.dsn)
     for one in (database, tenants):
         await one.open()
         stack.push_async_callback(one.close)
-    return Ground(settings, database, tenants, seal)
+    return Ground(settings, database, tenants, key)
 
 
 def _free_port(host: str) -> int:

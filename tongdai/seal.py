@@ -4,22 +4,30 @@ does.
 
 import hmac
 import os
+import secrets
 from hashlib import sha256
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tongdai import errors
+from tongdai import errors, files
 
 _NONCE = 12  # bytes; NIST SP 800-38D §8.2.2, random nonces
+SHORTEST = 32  # bytes of a master key
 
 
 class Seal:
     """All secrets of one installation, derived from its one master key (32 bytes or more)."""
 
     def __init__(self, master: bytes) -> None:
+        """Raises errors.SetupError for a master key under 32 bytes, wherever it comes from."""
+        if len(master) < SHORTEST:
+            raise errors.SetupError(
+                f"the master key has {len(master)} bytes: {SHORTEST} or more are needed"
+            )
         self._master = master
         self._aead = AESGCM(self.key("seal"))
         self._digest_key = self.key("digest")
@@ -49,3 +57,34 @@ class Seal:
     def digest(self, secret: str) -> bytes:
         """32 bytes to look a secret up by, of no use without the master key (HMAC-SHA256)."""
         return hmac.digest(self._digest_key, secret.encode(), sha256)
+
+
+def load(setting: str, path: Path) -> Seal:
+    """Of the master key that the setting gives, else of the one in the file.
+
+    Raises errors.SetupError for a key that cannot be read or is too short.
+    """
+    if setting:
+        return Seal(setting.encode())
+    try:
+        return Seal(path.read_bytes().strip())
+    except OSError as reason:
+        raise errors.SetupError(
+            f"the master key {path} cannot be read: {reason.strerror}. Set TONGDAI_DATA or"
+            " TONGDAI_SECRET, or start tongdai first."
+        ) from reason
+    except errors.SetupError as reason:
+        raise errors.SetupError(
+            f"{reason}. {path} is damaged: put the file of your backup in its place. Only where no"
+            " secret was stored yet, remove it: the next start makes a new one."
+        ) from reason
+
+
+def load_or_make(setting: str, path: Path) -> Seal:
+    """As `load`; a file that is not there is made with a new master key, whole or not at all.
+
+    Raises errors.SetupError, and OSError when the file cannot be written.
+    """
+    if not setting and not path.exists():
+        files.write(path, secrets.token_urlsafe(48))
+    return load(setting, path)

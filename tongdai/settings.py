@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, seal
 
 PREFIX = "TONGDAI_"
 
@@ -276,8 +276,8 @@ def _ari(text: str) -> None:
 
 
 def _secret(text: str) -> None:
-    if len(text) < 32:
-        raise ValueError("at least 32 characters are needed")
+    if len(text.encode()) < seal.SHORTEST:
+        raise ValueError(f"at least {seal.SHORTEST} characters are needed")
 
 
 def _positive(text: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import msgspec
 
-from tongdai import errors, process
+from tongdai import errors, files, process
 from tongdai.asterisk import music, packages
 
 COMMON, PBX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx"))
@@ -144,13 +144,13 @@ async def _adopts(spec: Spec, state: State) -> bool:
     """
     if spec.ari not in ("", state.ari):
         return False
-    files = render(spec, state.ari, state.password)
-    if _digest(spec, files) != state.digest or not await _answers(spec, state):
+    texts = render(spec, state.ari, state.password)
+    if _digest(spec, texts) != state.digest or not await _answers(spec, state):
         return False
     for name, module in RELOADABLE.items():
         path = spec.folder / "etc" / name
-        if path.read_text() != files[name]:
-            _write(path, files[name])
+        if path.read_text() != texts[name]:
+            files.write(path, texts[name])
             await _ari(state, "PUT", f"asterisk/modules/{module}")
     return True
 
@@ -160,12 +160,12 @@ async def _launch(spec: Spec, password: str) -> Node:
     _check_free("SIP", spec.sip, socket.SOCK_DGRAM)
     _check_free("SIP", spec.sip, socket.SOCK_STREAM)
     _check_free("ARI", ari, socket.SOCK_STREAM)
-    files = render(spec, ari, password)
-    _lay_out(spec.folder, files)
+    texts = render(spec, ari, password)
+    _lay_out(spec.folder, texts)
     command = [*spec.root.command("asterisk"), "-f", "-C", str(_config(spec.folder))]
     running = process.launch(command, spec.folder, spec.folder / "log" / "console")
-    state = State(running.pid, ari, password, _digest(spec, files))
-    _write(spec.folder / "node.json", msgspec.json.encode(state).decode())
+    state = State(running.pid, ari, password, _digest(spec, texts))
+    files.write(spec.folder / "node.json", msgspec.json.encode(state))
     try:
         async with asyncio.timeout(START_S):
             await _ready(spec, state, running)
@@ -251,7 +251,7 @@ async def _ari(state: State, method: str, path: str) -> Any:
         return msgspec.json.decode(await response.read() or b"null")
 
 
-def _lay_out(folder: Path, files: Files) -> None:
+def _lay_out(folder: Path, texts: Files) -> None:
     """The folder with all that Asterisk expects in it. Only its owner may enter: the files hold
     passwords.
     """
@@ -270,21 +270,13 @@ def _lay_out(folder: Path, files: Files) -> None:
         "spool/tmp",
     ):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    for name, text in files.items():
-        _write(folder / "etc" / name, text)
+    for name, text in texts.items():
+        files.write(folder / "etc" / name, text)
     for name in ("messages", "security", "console"):
         if (log := folder / "log" / name).exists():
             log.replace(log.with_suffix(".previous"))
     if not (tune := folder / "moh" / "arpeggio.wav").exists():
         music.write(tune)
-
-
-def _write(path: Path, text: str) -> None:
-    """Complete or not at all, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def _remembered(folder: Path) -> State | None:
@@ -294,8 +286,8 @@ def _remembered(folder: Path) -> State | None:
         return None
 
 
-def _digest(spec: Spec, files: Files) -> str:
-    fixed = [(name, text) for name, text in sorted(files.items()) if name not in RELOADABLE]
+def _digest(spec: Spec, texts: Files) -> str:
+    fixed = [(name, text) for name, text in sorted(texts.items()) if name not in RELOADABLE]
     return hashlib.sha256(msgspec.json.encode([spec.root.command("asterisk"), fixed])).hexdigest()
 
 

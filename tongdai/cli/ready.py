@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from tongdai import settings
+from tongdai import files, settings
 from tongdai.app import Instance
 from tongdai.sandbox import cast
 from tongdai.sandbox.demo import PHONES, Demo
@@ -49,11 +49,8 @@ def document(instance: Instance) -> dict[str, Any]:
 
 def write(instance: Instance) -> None:
     """ready.json is there, complete: whoever sees it may begin."""
-    path = instance.settings.data / FILE
-    draft = path.with_name(f".{FILE}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(document(instance))) + b"\n")
-    draft.replace(path)
+    text = msgspec.json.format(msgspec.json.encode(document(instance))) + b"\n"
+    files.write(instance.settings.data / FILE, text)
 
 
 def remove(instance: Instance) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors, settings
+from tongdai import seal as seals
+from tongdai import settings
 from tongdai.seal import Seal
 from tongdai.store import db, domains, server
 
@@ -31,14 +32,7 @@ def seal() -> Seal:
     nothing.
     """
     known = settings.load()
-    if known.secret:
-        return Seal(known.secret.encode())
-    path = known.data / "secret"
-    try:
-        return Seal(path.read_text().strip().encode())
-    except OSError as reason:
-        why = f"The master key {path} cannot be read: set TONGDAI_DATA or TONGDAI_SECRET, or start tongdai first."
-        raise errors.SetupError(why) from reason
+    return seals.load(known.secret, known.data / "secret")
 
 
 def run(work: Callable[[db.Tx], Awaitable[Result]]) -> Result:

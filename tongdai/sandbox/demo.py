@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import files
 from tongdai.pbx.directory import Extension, Queue, RingGroup
 from tongdai.sandbox import cast
 from tongdai.seal import Seal
@@ -53,10 +54,7 @@ async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) ->
         await _move_trunk(database, seal, known, carrier)
         return known
     demo = await _insert(database, seal, carrier)
-    draft = folder / ".demo.json"
-    draft.touch(mode=0o600)
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(demo)))
-    draft.replace(folder / "demo.json")
+    files.write(folder / "demo.json", msgspec.json.format(msgspec.json.encode(demo)))
     return demo
 
 

@@ -24,7 +24,7 @@ from urllib.parse import quote
 import asyncpg
 import msgspec
 
-from tongdai import errors, process
+from tongdai import errors, files, process
 from tongdai.store import tenants
 
 VERSION = "18"
@@ -212,8 +212,8 @@ def _create(folder: Path) -> None:
     # Its owner lists it; a server of another user passes through.
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     login = Login(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
-    _write(folder / "login.json", msgspec.json.encode(login))
-    _write(password := folder / "password", login.superuser.encode())
+    files.write(folder / "login.json", msgspec.json.encode(login))
+    files.write(password := folder / "password", login.superuser.encode())
     shutil.rmtree(draft := folder / "data.new", ignore_errors=True)
     draft.mkdir()
     _give(folder, draft, password)
@@ -302,12 +302,6 @@ def _as_owner(folder: Path, binary: Path) -> Sequence[str]:
     )
     pass_all = () if passable else PASS_ALL
     return ("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *pass_all, "--")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)
 
 
 def _tail(folder: Path) -> str:
