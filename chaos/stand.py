@@ -32,8 +32,7 @@ from chaos.callers import CARRIER, PHONE, Callers
 from chaos.proxy import Proxy, Streams, proxy
 from tests.e2e.instance import Instance, quiet_port
 from tests.until import until
-from tongdai import errors, process
-from tongdai import private as ground
+from tongdai import errors, process, services
 from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
 from tongdai.settings import Settings
@@ -480,7 +479,7 @@ async def given(
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     stand = Given(folder, Instance(folder, sandbox=False))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
-        stand.instance.set(**await _grounded(stack, stand))
+        stand.instance.set(**await _start_services(stack, stand))
         stack.push_async_callback(stand.instance.end)
         if is_up:
             await stand.instance.start()
@@ -488,8 +487,8 @@ async def given(
         yield stand
 
 
-async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
-    """The ground of it runs; how tongdai reaches it, as settings."""
+async def _start_services(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
+    """Asterisk and PostgreSQL run. Returns the settings that name them."""
     data = stand.instance.data
     data.mkdir()
     await stand.start_postgres()
@@ -497,9 +496,9 @@ async def _grounded(stack: AsyncExitStack, stand: Given) -> dict[str, str]:
     chosen = Settings(
         data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}"
     )
-    root = await asyncio.to_thread(ground.asterisk, chosen, lambda *_: None)
-    chosen = await ground.with_switch(stack, chosen, root, [])
-    ground.sealed(chosen)
+    root = await asyncio.to_thread(services.asterisk, chosen, lambda *_: None)
+    chosen = await services.with_switch(stack, chosen, root, [])
+    services.master_key(chosen)
     await migrate.apply(stand.dsn)
     ari = urlsplit(chosen.asterisk_url)
     stand.to_asterisk = await stack.enter_async_context(

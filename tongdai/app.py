@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 import uvicorn
 
-from tongdai import __version__, api, errors, private
+from tongdai import __version__, api, errors, ports, services
 from tongdai import settings as configuration
 from tongdai.asterisk.switch import Address
 from tongdai.engine import housekeeping
@@ -27,11 +27,12 @@ from tongdai.engine.leader import Leader
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
 from tongdai.engine.volumes import Volumes
-from tongdai.private import Ground
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
+from tongdai.services import Services
 from tongdai.settings import Settings
+from tongdai.supervision import Supervised
 from tongdai.webhooks import guard
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.deliver import Dispatcher
@@ -58,7 +59,7 @@ class Instance(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def up(
-    settings: Settings, progress: private.Progress
+    settings: Settings, progress: services.Progress
 ) -> AsyncIterator[tuple[Instance, Work]]:
     """Everything in one process, with a PostgreSQL and an Asterisk of its own where none are
     given.
@@ -67,57 +68,59 @@ async def up(
     and Asterisk live on and the next start takes them over; a clean stop ends them. Raises
     errors.SetupError.
     """
-    seal = private.sealed(settings)
+    key = services.master_key(settings)
     async with AsyncExitStack() as stack:
-        stack.enter_context(private.alone(settings.data.absolute()))
-        private.check_free("HTTP", settings.http)
-        kept: list[private.Kept] = []
-        settings = await private.with_database(stack, settings, progress, kept)
+        stack.enter_context(services.locked(settings.data.absolute()))
+        ports.check_free("HTTP", "tcp", settings.http)
+        supervised: list[Supervised] = []
+        settings = await services.with_database(stack, settings, progress, supervised)
         root = None
         if not settings.asterisk_url or settings.sandbox:
-            root = await asyncio.to_thread(private.asterisk, settings, progress)
+            root = await asyncio.to_thread(services.asterisk, settings, progress)
         if not settings.asterisk_url and root:
             progress("Asterisk starts", 0, 0)
-            settings = await private.with_switch(stack, settings, root, kept)
-        ground = await private.opened(stack, settings, seal)
+            settings = await services.with_switch(stack, settings, root, supervised)
+        opened = await services.opened(stack, settings, key)
         instance = Instance(settings, asyncio.Event())
         if settings.sandbox and root:
             progress("the sandbox starts", 0, 0)
             instance = Instance(
-                settings, asyncio.Event(), *await private.with_sandbox(stack, ground, root, kept)
+                settings,
+                asyncio.Event(),
+                *await services.with_sandbox(stack, opened, root, supervised),
             )
-        yield instance, _serve(ground, ROLES, instance, kept)
+        yield instance, _serve(opened, ROLES, instance, supervised)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
     """These roles until cancelled, on a database, and for the engine a switch, that are there
     already.
     """
-    seal = private.sealed(settings)
+    key = services.master_key(settings)
     async with AsyncExitStack() as stack:
-        settings = private.with_running_database(settings)
+        settings = services.with_running_database(settings)
         if "engine" in roles:
-            settings = private.with_running_switch(settings)
-        ground = await private.opened(stack, settings, seal)
-        await _serve(ground, roles, Instance(settings, asyncio.Event()))
+            settings = services.with_running_switch(settings)
+        opened = await services.opened(stack, settings, key)
+        await _serve(opened, roles, Instance(settings, asyncio.Event()))
 
 
 async def _serve(
-    ground: Ground,
+    opened: Services,
     roles: tuple[Role, ...],
     instance: Instance,
-    kept: Collection[private.Kept] = (),
+    supervised: Collection[Supervised] = (),
 ) -> None:
     """The roles run until one fails or we are cancelled; then all stop."""
-    settings = ground.settings
+    settings = opened.settings
     allowed = [
         *configuration.networks(settings.callback_allow),
         *(LOOPBACK if settings.sandbox else ()),
     ]
     callbacks = guard.Guard(allowed)
     async with AsyncExitStack() as stack:
-        running: list[Work] = [each.run() for each in kept]
-        feeds = api.Feeds(ground.database, ground.tenants)
+        running: list[Work] = [each.run() for each in supervised]
+        feeds = api.Feeds(opened.database, opened.tenants)
         told: list[Callable[[Collection[UUID]], None]] = [feeds.wake]
 
         def published(domains: Collection[UUID]) -> None:
@@ -127,15 +130,15 @@ async def _serve(
 
         client = await stack.enter_async_context(Client(callbacks, __version__))
         if "webhooks" in roles:
-            dispatcher = Dispatcher(ground.database, ground.seal, client)
+            dispatcher = Dispatcher(opened.database, opened.seal, client)
             told.append(dispatcher.wake)
             running.append(dispatcher.run())
         engine, desk = None, None
         if "engine" in roles:
-            engine, desk, work = await _engine(stack, ground, published)
+            engine, desk, work = await _engine(stack, opened, published)
             running.append(work)
         if "api" in roles:
-            deps = _deps(ground, instance, engine, desk, callbacks)
+            deps = _deps(opened, instance, engine, desk, callbacks)
             deps = msgspec.structs.replace(
                 deps, feeds=feeds, published=published, trial=Trial(client)
             )
@@ -152,22 +155,22 @@ async def _serve(
 
 
 def _deps(
-    ground: Ground,
+    opened: Services,
     instance: Instance,
     engine: Engine | None,
     desk: Desk | None,
     callbacks: guard.Guard,
 ) -> api.Deps:
-    settings = ground.settings
+    settings = opened.settings
     checks: dict[str, Callable[[], Awaitable[object]]] = (
         {"switch": lambda: _is_linked(engine)} if engine else {}
     )
     return api.Deps(
-        database=ground.database,
-        tenants=ground.tenants,
-        seal=ground.seal,
+        database=opened.database,
+        tenants=opened.tenants,
+        seal=opened.seal,
         base_url=settings.base_url,
-        recordings=ground.recordings,
+        recordings=opened.recordings,
         callback_guard=callbacks.acceptable,
         token_life_s=settings.token_life_s,
         cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
@@ -238,20 +241,20 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
 
 
 async def _engine(
-    stack: AsyncExitStack, ground: Ground, published: Callable[[Collection[UUID]], None]
+    stack: AsyncExitStack, opened: Services, published: Callable[[Collection[UUID]], None]
 ) -> tuple[Engine, Desk, Work]:
     """The engine, its desk, and what makes it lead its switch and steer it."""
-    settings, database = ground.settings, ground.database
-    place = _place(ground)
+    settings, database = opened.settings, opened.database
+    place = _place(opened)
     engine = Engine(database, place, published)
-    desk = Desk(database, engine, ground.tenants.pulse)
+    desk = Desk(database, engine, opened.tenants.pulse)
     engine.moved = desk.moved
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
-        private.ANY,
+        services.ANY,
     }
     provisioner = Provisioner(
-        database, ground.seal, engine, addresses, demo.DOMAIN if settings.sandbox else ""
+        database, opened.seal, engine, addresses, demo.DOMAIN if settings.sandbox else ""
     )
     bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
 
@@ -295,8 +298,8 @@ def _own_logs(settings: Settings) -> Path | None:
     return folder if folder.is_relative_to(settings.data.absolute()) else None
 
 
-def _place(ground: Ground) -> Place:
-    settings = ground.settings
+def _place(opened: Services) -> Place:
+    settings = opened.settings
     address = urlsplit(settings.asterisk_url)
     url = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     return Place(
@@ -304,7 +307,7 @@ def _place(ground: Ground) -> Place:
         address=Address(url, unquote(address.username or ""), unquote(address.password or "")),
         journal=Path(settings.asterisk_journal),
         spool=Path(settings.asterisk_spool),
-        recordings=ground.recordings,
+        recordings=opened.recordings,
         recording_url=f"{settings.base_url}/recordings/",
     )
 

@@ -1,13 +1,10 @@
-"""catch_up.py: every event since the last time, each once and in order, however long we were
-away.
-"""
+"""catch_up.py: every event since the last time, each once and in order, however long we were away."""
 
 import json, os, urllib.error, urllib.request
 from pathlib import Path
 
 API, TOKEN = os.environ["API"], os.environ["TOKEN"]
-# in real life: a row, written in the transaction that stores the event
-place = Path("last_seq.txt")
+place = Path("last_seq.txt")  # in real life: a row, written in the transaction that stores the event
 
 
 def feed(after):

@@ -1,6 +1,4 @@
-"""export.py: every call since a day, oldest last, as CSV. Scrolls, so calls that arrive meanwhile
-change nothing.
-"""
+"""export.py: every call since a day, oldest last, as CSV. Scrolls, so calls that arrive meanwhile change nothing."""
 
 import csv, json, os, sys, urllib.parse, urllib.request
 

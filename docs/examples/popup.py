@@ -1,6 +1,4 @@
-"""popup.py: the receiver, and a page for agents that pops up when their phone rings:
-http://127.0.0.1:9000/?extension=201
-"""
+"""popup.py: the receiver, and a page for agents that pops up when their phone rings: http://127.0.0.1:9000/?extension=201"""
 
 import json, os, queue, sys, urllib.parse, urllib.request
 from http.server import ThreadingHTTPServer
@@ -28,8 +26,7 @@ class Crm(receiver.Receiver):
         address = urllib.parse.urlsplit(self.path)
         if address.path == "/live":
             self.live(urllib.parse.parse_qs(address.query)["extension"][0])
-        # behind your own log-in: the API key itself stays on the server
-        elif address.path == "/token":
+        elif address.path == "/token":  # behind your own log-in: the API key itself stays on the server
             self.say("application/json", json.dumps({"api": API, "token": new_token()}))
         else:
             self.say("text/html; charset=utf-8", Path(__file__).with_name("popup.html").read_text("utf-8"))

@@ -2,7 +2,6 @@
 else.
 """
 
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.e2e.instance import Instance
 from tongdai.cli.doctor import ports
+from tongdai.ports import Protocol
 
 
 @pytest.fixture
@@ -29,17 +29,13 @@ async def exposed(tmp_path: Path) -> AsyncIterator[Instance]:
 
 def listening(instance: Instance) -> set[tuple[str, str, int]]:
     """Protocol, address and port of every socket of its processes that takes what comes."""
-    inodes = set()
-    for pid in instance.processes():
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                inodes.add(file.readlink().name.removeprefix("socket:[").removesuffix("]"))
-    protocols: tuple[ports.Protocol, ...] = ("tcp", "udp")
+    processes = instance.processes()
+    protocols: tuple[Protocol, ...] = ("tcp", "udp")
     return {
-        (protocol, str(one.host), one.port)
+        (protocol, one.host, one.port)
         for protocol in protocols
-        for one in ports.bound(protocol)
-        if one.inode in inodes
+        for one in ports.listeners(protocol)
+        if one.pid in processes
     }
 
 

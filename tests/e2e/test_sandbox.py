@@ -12,10 +12,10 @@ from tests.e2e import phones, tones
 from tests.e2e.company import Api, Office, log_in, together
 from tests.e2e.phones import Phone
 from tests.until import until
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 from tongdai.store import domains, extensions
 
-ROBOTS, CUSTOMERS = cast.ROBOTS, cast.CUSTOMERS
+ROBOTS, CUSTOMERS = actors.ROBOTS, actors.CUSTOMERS
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_ready_json_names_who_plays(office: Office) -> None:
 async def test_every_robot_behaves_as_it_is_named(office: Office, demo: Api) -> None:
     await ring_briefly(office, ROBOTS["no_answer"].number)
 
-    async def clicked(behaviour: cast.RobotBehaviour) -> tuple[str, str]:
+    async def clicked(behaviour: actors.RobotBehaviour) -> tuple[str, str]:
         answer = await demo.click(ROBOTS[behaviour].number, CUSTOMERS["busy"].number)
         record = await settled(demo, answer.json["call_id"])
         return record["status"], record["cause"]
@@ -68,7 +68,7 @@ async def test_every_robot_behaves_as_it_is_named(office: Office, demo: Api) -> 
 
 
 async def test_every_customer_behaves_as_it_is_named(demo: Api) -> None:
-    async def clicked(behaviour: cast.CustomerBehaviour, robot: str) -> tuple[str, str]:
+    async def clicked(behaviour: actors.CustomerBehaviour, robot: str) -> tuple[str, str]:
         answer = await demo.click(robot, CUSTOMERS[behaviour].number)
         record = await settled(demo, answer.json["call_id"])
         return record["status"], record["cause"]
@@ -88,10 +88,10 @@ async def test_a_robot_and_a_customer_are_both_in_the_recording(demo: Api) -> No
     answer = await demo.click(ROBOTS["answers"].number, CUSTOMERS["hangs_up"].number)
     record = await settled(demo, answer.json["call_id"])
     assert (record["status"], record["hangup_by"]) == ("ANSWERED", "callee")
-    assert cast.HANGS_UP_S - 1 <= record["billsec"] <= cast.HANGS_UP_S + 1
+    assert actors.HANGS_UP_S - 1 <= record["billsec"] <= actors.HANGS_UP_S + 1
     samples = tones.samples_of((await demo.get(record["recording_url"])).body)
-    assert tones.longest(samples, ROBOTS["answers"].tone) > cast.HANGS_UP_S - 2
-    assert tones.longest(samples, CUSTOMERS["hangs_up"].tone) > cast.HANGS_UP_S - 2
+    assert tones.longest(samples, ROBOTS["answers"].tone) > actors.HANGS_UP_S - 2
+    assert tones.longest(samples, CUSTOMERS["hangs_up"].tone) > actors.HANGS_UP_S - 2
 
 
 async def test_a_phone_hears_the_customer_it_calls(alice: Phone, demo: Api) -> None:

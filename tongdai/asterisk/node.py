@@ -12,7 +12,6 @@ import re
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import msgspec
 
-from tongdai import errors, files, process
+from tongdai import errors, files, ports, process
 from tongdai.asterisk import music, packages
 
 COMMON, PBX = (Path(__file__).parent / "conf" / name for name in ("common", "pbx"))
@@ -156,10 +155,10 @@ async def _adopts(spec: Spec, state: State) -> bool:
 
 
 async def _launch(spec: Spec, password: str) -> Node:
-    ari = spec.ari or f"127.0.0.1:{_free_port()}"
-    _check_free("SIP", spec.sip, socket.SOCK_DGRAM)
-    _check_free("SIP", spec.sip, socket.SOCK_STREAM)
-    _check_free("ARI", ari, socket.SOCK_STREAM)
+    ari = spec.ari or f"127.0.0.1:{ports.free_port('tcp', '127.0.0.1')}"
+    ports.check_free("SIP", "udp", spec.sip)
+    ports.check_free("SIP", "tcp", spec.sip)
+    ports.check_free("ARI", "tcp", ari)
     texts = render(spec, ari, password)
     _lay_out(spec.folder, texts)
     command = [*spec.root.command("asterisk"), "-f", "-C", str(_config(spec.folder))]
@@ -299,26 +298,6 @@ def _entity_id(folder: Path) -> str:
     """In the form of a MAC address, locally administered; the same for the same folder."""
     digest = hashlib.sha256(str(folder).encode()).digest()
     return "02:" + digest[:5].hex(":")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _check_free(what: str, address: str, kind: socket.SocketKind) -> None:
-    host, _, port = address.rpartition(":")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
-        if kind is socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            protocol = "TCP" if kind is socket.SOCK_STREAM else "UDP"
-            raise errors.SetupError(
-                f"the {what} address {address} ({protocol}) cannot be used: {error.strerror}"
-            ) from error
 
 
 def _tail(folder: Path) -> str:

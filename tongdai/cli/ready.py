@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tongdai import files, settings
 from tongdai.app import Instance
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 from tongdai.sandbox.demo import PHONES, Demo
 from tongdai.settings import Settings
 
@@ -38,9 +38,9 @@ def document(instance: Instance) -> dict[str, Any]:
             "ring_group": demo.ring_group,
             "queue": demo.queue,
             "sandbox": {
-                "robots": {behaviour: player.number for behaviour, player in cast.ROBOTS.items()},
+                "robots": {behaviour: actor.number for behaviour, actor in actors.ROBOTS.items()},
                 "customers": {
-                    behaviour: player.number for behaviour, player in cast.CUSTOMERS.items()
+                    behaviour: actor.number for behaviour, actor in actors.CUSTOMERS.items()
                 },
             },
         }
@@ -94,12 +94,12 @@ def _addresses(instance: Instance) -> Table:
             ),
             (
                 "robots",
-                _aligned([f"{player.number} {name}" for name, player in cast.ROBOTS.items()], 3),
+                _aligned([f"{actor.number} {name}" for name, actor in actors.ROBOTS.items()], 3),
             ),
             (
                 "customers",
                 _aligned(
-                    [f"{player.number} {name}" for name, player in cast.CUSTOMERS.items()], 2
+                    [f"{actor.number} {name}" for name, actor in actors.CUSTOMERS.items()], 2
                 ),
             ),
         ]
@@ -120,7 +120,7 @@ def _aligned(entries: list[str], columns: int) -> str:
 
 
 def _session(chosen: Settings, demo: Demo) -> str:
-    robot, customer = cast.ROBOTS["answers"].number, cast.CUSTOMERS["hangs_up"].number
+    robot, customer = actors.ROBOTS["answers"].number, actors.CUSTOMERS["hangs_up"].number
     first = min(PHONES)
     data = (
         ""
@@ -128,7 +128,7 @@ def _session(chosen: Settings, demo: Demo) -> str:
         else f"TONGDAI_DATA={shlex.quote(str(chosen.data.absolute()))} "
     )
     return f"""
-Paste this: robot phone {robot} calls a customer who hangs up after {cast.HANGS_UP_S} seconds,
+Paste this: robot phone {robot} calls a customer who hangs up after {actors.HANGS_UP_S} seconds,
 and the recording of both is in call.wav.
 
 API={chosen.base_url}
@@ -136,7 +136,7 @@ TOKEN=$(curl -s $API/v1/auth/token \\
   -d api_key={demo.api_key} |
   sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
 curl -s "$API/v1/click2call?ext={robot}&phone={customer}" \\
-  -H "Authorization: Bearer $TOKEN"; echo; sleep {cast.HANGS_UP_S + 3}
+  -H "Authorization: Bearer $TOKEN"; echo; sleep {actors.HANGS_UP_S + 3}
 curl -s "$API/v1/cdr?page=1&limit=1" -H "Authorization: Bearer $TOKEN" |
   tee cdr.json; echo
 curl -s -o call.wav $(sed 's/.*"recording_url":"\\([^"]*\\)".*/\\1/' cdr.json)

@@ -11,7 +11,7 @@ import typer
 
 from tongdai import errors
 from tongdai.cli import options, remote, terminal
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 
 app = typer.Typer(
     no_args_is_help=True, help="The sandbox: a simulated carrier, while `tongdai up` runs with it."
@@ -20,7 +20,7 @@ app = typer.Typer(
 LOOK_S = 0.25
 SETUP_S = 120.0  # ring group and overflow, before anybody answers or nobody has
 HOTLINE = typer.Option(help="A hotline of the demo company.", show_default="its default one")
-CUSTOMER = typer.Option(help=f"Who calls: {', '.join(cast.CUSTOMERS)}, or any telephone number.")
+CUSTOMER = typer.Option(help=f"Who calls: {', '.join(actors.CUSTOMERS)}, or any telephone number.")
 TALK_S = typer.Option(
     "--talk-s", min=1, max=3600, help="Seconds after the answer until the customer hangs up."
 )

@@ -1,4 +1,4 @@
-"""The second Asterisk, running: it answers calls by the cast's behaviours, and calls hotlines when
+"""The second Asterisk, running: it answers calls as its actors behave, and calls hotlines when
 told to.
 """
 
@@ -12,7 +12,7 @@ import structlog
 from tongdai import errors
 from tongdai.asterisk import node, packages
 from tongdai.pbx import numbers
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 
 log = structlog.get_logger()
 
@@ -62,10 +62,8 @@ class Carrier:
         """Returns when its Asterisk has ended, by whatever cause."""
         await self._node.wait()
 
-    async def again(self) -> "Carrier":
-        """Itself, running again after its end: its robots register anew. Raises
-        errors.SetupError.
-        """
+    async def restart(self) -> "Carrier":
+        """Itself, running again; its robots register anew. Raises errors.SetupError."""
         self._node = await node.start(self._spec)
         return self
 
@@ -73,7 +71,7 @@ class Carrier:
         await self._node.stop()
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
+class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where it plays: its own SIP address (host:port) and RTP ports, the switch's address, and
     whose robots it has.
     """
@@ -87,19 +85,19 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """SIP passwords of the robots, by extension."""
 
 
-async def start(root: packages.Root, stage: Stage) -> Carrier:
+async def start(root: packages.Root, config: SandboxConfig) -> Carrier:
     """The sandbox runs, and its robots register with the switch."""
     spec = node.Spec(
         root=root,
-        folder=stage.folder,
+        folder=config.folder,
         conf=CONF,
-        sip=stage.sip,
-        rtp=stage.rtp,
+        sip=config.sip,
+        rtp=config.rtp,
         values={
-            "switch": stage.switch,
-            "switch_host": stage.switch.rpartition(":")[0],
-            "behaviours": cast.behaviours(),
-            "robots": cast.registrations(stage.domain, stage.switch, dict(stage.passwords)),
+            "switch": config.switch,
+            "switch_host": config.switch.rpartition(":")[0],
+            "behaviours": actors.behaviours(),
+            "robots": actors.registrations(config.domain, config.switch, dict(config.passwords)),
         },
     )
     return Carrier(spec, await node.start(spec))
@@ -109,11 +107,11 @@ def caller(who: str) -> tuple[str, int]:
     """Number and tone of a customer, by behaviour or by any telephone number. Raises
     errors.Invalid.
     """
-    for behaviour, player in cast.CUSTOMERS.items():
-        if who in (behaviour, player.number):
-            return player.number, player.tone
+    for behaviour, actor in actors.CUSTOMERS.items():
+        if who in (behaviour, actor.number):
+            return actor.number, actor.tone
     try:
-        return numbers.phone(who, field="customer"), cast.CUSTOMERS["answers"].tone
+        return numbers.phone(who, field="customer"), actors.CUSTOMERS["answers"].tone
     except errors.InvalidPhone as reason:
-        known = ", ".join(cast.CUSTOMERS)
+        known = ", ".join(actors.CUSTOMERS)
         raise errors.Invalid(f"a telephone number or one of {known}", field="customer") from reason

@@ -10,7 +10,7 @@ import msgspec
 
 from tongdai import files
 from tongdai.pbx.directory import Extension, Queue, RingGroup
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
 
@@ -87,7 +87,7 @@ async def _insert(database: db.Database, seal: Seal, carrier: str) -> Demo:
             name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],)
         )
         await trunks.insert(tx, uuid, seal, trunk)
-        late, prompt = cast.ROBOTS["answers_late"].number, cast.ROBOTS["answers"].number
+        late, prompt = actors.ROBOTS["answers_late"].number, actors.ROBOTS["answers"].number
         await ring_groups.insert(
             tx, uuid, RingGroup(RING_GROUP, name="Bán hàng", members=("101", late))
         )
@@ -111,7 +111,7 @@ async def _insert(database: db.Database, seal: Seal, carrier: str) -> Demo:
 
 
 def _robots() -> dict[str, str]:
-    return {player.number: f"Robot {behaviour}" for behaviour, player in cast.ROBOTS.items()}
+    return {actor.number: f"Robot {behaviour}" for behaviour, actor in actors.ROBOTS.items()}
 
 
 def robots(demo: Demo) -> dict[str, str]:

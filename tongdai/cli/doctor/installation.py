@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from tongdai import errors, private
+from tongdai import errors, services
 from tongdai.asterisk import packages
 from tongdai.cli import session
 from tongdai.cli.doctor.finding import Finding, fail, ok, warn
@@ -55,7 +55,7 @@ async def _api(known: Settings) -> Finding:
 
 async def _switch(known: Settings) -> tuple[list[Finding], Endpoints]:
     try:
-        here = private.with_running_switch(known)
+        here = services.with_running_switch(known)
     except errors.SetupError:
         return [ok("switch", "a private one is made at the first start")], {}
     try:

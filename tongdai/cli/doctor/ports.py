@@ -1,40 +1,39 @@
-"""Who holds the addresses that we want: nobody, we ourselves, or a stranger."""
+"""The addresses that this instance listens on: free, its own, or taken by another process."""
 
-import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Literal
 
 import msgspec
+import psutil
 
 from tongdai import settings
 from tongdai.cli.doctor.finding import Finding, fail, ok, warn
+from tongdai.ports import Protocol
 from tongdai.settings import Settings
 
-Protocol = Literal["tcp", "udp"]
-LISTEN = "0A"  # of TCP, in /proc/net/tcp (include/net/tcp_states.h)
 CALL_PORTS = 4  # RTP and RTCP, two parties
 
 
-class Socket(msgspec.Struct, frozen=True):
-    """A bound socket."""
+class Listener(msgspec.Struct, frozen=True):
+    """A bound socket and its process. `pid` 0: the process of another user, which we cannot see."""
 
-    host: IPv4Address | IPv6Address
+    host: str
     port: int
-    inode: str
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """A process; `command` "" when it is another user's and cannot be seen."""
-
     pid: int = 0
-    command: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"process {self.pid} ({self.command[:60]})" if self.pid else "another user's process"
-        )
+        if not self.pid:
+            return "another user's process"
+        return f"process {self.pid} ({self.command[:60]})"
+
+    @property
+    def command(self) -> str:
+        """The command line, "" when the process has ended meanwhile."""
+        try:
+            return " ".join(psutil.Process(self.pid).cmdline())
+        except psutil.Error:
+            return ""
 
 
 def examine(known: Settings) -> Iterator[Finding]:
@@ -52,16 +51,16 @@ def examine(known: Settings) -> Iterator[Finding]:
 def _one(check: str, address: str, protocols: tuple[Protocol, ...], data: str) -> Finding:
     host, port = settings.address(address)
     taken = [
-        (protocol, socket.inode)
+        (protocol, listener)
         for protocol in protocols
-        for socket in bound(protocol)
-        if socket.port == port and _collide(socket.host, host)
+        for listener in listeners(protocol)
+        if listener.port == port and _collide(listener.host, host)
     ]
-    for protocol, inode in taken:
-        if not is_ours(who := holder(inode), data):
+    for protocol, listener in taken:
+        if not is_ours(listener, data):
             return fail(
                 check,
-                f"{address} ({protocol}) is taken by {who}",
+                f"{address} ({protocol}) is taken by {listener}",
                 f"End that process, or give TONGDAI_{check.upper()} another port.",
             )
     return ok(check, f"{address} is {'ours' if taken else 'free'}")
@@ -71,17 +70,17 @@ def _range(known: Settings, data: str) -> Finding:
     first, last = settings.port_range(known.rtp)
     host = settings.address(known.sip)[0]
     taken = sorted(
-        socket.port
-        for socket in bound("udp")
-        if first <= socket.port <= last
-        and _collide(socket.host, host)
-        and not is_ours(holder(socket.inode), data)
+        listener.port
+        for listener in listeners("udp")
+        if first <= listener.port <= last
+        and _collide(listener.host, host)
+        and not is_ours(listener, data)
     )
     if taken:
-        shown = ", ".join(map(str, taken[:5])) + ("..." if taken[5:] else "")
+        listed = ", ".join(map(str, taken[:5])) + ("..." if taken[5:] else "")
         return warn(
             "rtp",
-            f"UDP {shown} of {known.rtp} are taken by others",
+            f"UDP {listed} of {known.rtp} are taken by others",
             "Give TONGDAI_RTP another range.",
         )
     return ok(
@@ -89,66 +88,34 @@ def _range(known: Settings, data: str) -> Finding:
     )
 
 
-def bound(protocol: Protocol) -> Iterator[Socket]:
-    """Local addresses in use (proc_pid_net(5)); of TCP those that listen."""
-    for name in (protocol, f"{protocol}6"):
-        table = Path("/proc/net") / name
-        for line in table.read_text().splitlines()[1:] if table.exists() else ():
-            _, local, _, state, *rest = line.split()
-            if protocol == "udp" or state == LISTEN:
-                host, _, port = local.partition(":")
-                yield Socket(_address(host), int(port, 16), rest[5])
+def listeners(protocol: Protocol) -> Iterator[Listener]:
+    """The sockets that are bound now; of TCP those that listen."""
+    for found in psutil.net_connections(protocol):
+        if found.laddr and (protocol == "udp" or found.status == psutil.CONN_LISTEN):
+            yield Listener(found.laddr.ip, found.laddr.port, found.pid or 0)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address:
-    """Of hexadecimal words, each in the machine's own byte order."""
-    words = [
-        int(text[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(text), 8)
-    ]
-    found = ip_address(b"".join(words))
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
-
-
-def _collide(held: IPv4Address | IPv6Address, wanted: str) -> bool:
-    """Whether the wanted host cannot be had where the other is held; names are taken for any
-    address.
-    """
+def _collide(held: str, wanted: str) -> bool:
+    """Whether `wanted` cannot be bound while `held` is; a host name counts as any address."""
     try:
-        address = ip_address(wanted)
+        address, bound = ip_address(wanted), ip_address(held)
     except ValueError:
         return True
-    return held == address or held.is_unspecified or address.is_unspecified
+    if isinstance(bound, IPv6Address):
+        bound = bound.ipv4_mapped or bound
+    return bound == address or bound.is_unspecified or address.is_unspecified
 
 
-def holder(inode: str) -> Holder:
-    """Whose socket it is."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(
-                file.readlink().name == f"socket:[{inode}]" for file in (process / "fd").iterdir()
-            ):
-                command = (
-                    (process / "cmdline")
-                    .read_bytes()
-                    .replace(b"\0", b" ")
-                    .decode(errors="replace")
-                    .strip()
-                )
-                return Holder(int(process.name), command)
-        except OSError:  # gone meanwhile, or not ours to look at
-            continue
-    return Holder()
-
-
-def is_ours(who: Holder, data: str) -> bool:
-    """Whether it is a process of the instance on this data folder, or of its roles that run
-    apart.
+def is_ours(listener: Listener, data: str) -> bool:
+    """Whether a process of the instance on this data folder listens there, or one of its roles
+    that run apart.
     """
-    if not who.pid:
+    if not listener.pid:
         return False
-    if f"{data}/" in who.command or _running(Path(data)) == who.pid:
+    command = listener.command
+    if f"{data}/" in command or _running(Path(data)) == listener.pid:
         return True
-    words = who.command.split()
+    words = command.split()
     return any(Path(word).name == "tongdai" for word in words) and "serve" in words
 
 

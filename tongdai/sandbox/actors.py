@@ -1,7 +1,7 @@
-"""Who plays in the sandbox: robot phones and a carrier's customers, each with its behaviour and
+"""The actors of the sandbox: robot phones and a carrier's customers, each with its behaviour and
 its tone.
 
-Pure: what they are, and the configuration that makes a second Asterisk play them.
+Pure: the actors, and the configuration that makes a second Asterisk act as them.
 """
 
 from typing import Literal
@@ -15,7 +15,7 @@ TALK_S = 3600  # who answers stays on the line; the other side hangs up
 HANGS_UP_S = 5
 
 
-class Player(msgspec.Struct, frozen=True):
+class Actor(msgspec.Struct, frozen=True):
     """A number that behaves as told. `tone` in Hz sounds whenever it can be heard, for `hold_s`
     seconds.
     """
@@ -26,33 +26,33 @@ class Player(msgspec.Struct, frozen=True):
     hold_s: int = TALK_S
 
 
-ROBOTS: dict[RobotBehaviour, Player] = {
-    "answers": Player("201", "answers", 450),
-    "answers_late": Player("202", "answers_late", 550),
-    "no_answer": Player("203", "no_answer", 650),
-    "busy": Player("204", "busy", 750),
-    "rejects": Player("205", "rejects", 850),
+ROBOTS: dict[RobotBehaviour, Actor] = {
+    "answers": Actor("201", "answers", 450),
+    "answers_late": Actor("202", "answers_late", 550),
+    "no_answer": Actor("203", "no_answer", 650),
+    "busy": Actor("204", "busy", 750),
+    "rejects": Actor("205", "rejects", 850),
 }
-CUSTOMERS: dict[CustomerBehaviour, Player] = {
-    "answers": Player("0900000001", "answers", 1150),
-    "hangs_up": Player("0900000002", "hangs_up", 1250, HANGS_UP_S),
-    "busy": Player("0900000003", "busy", 1350),
-    "no_answer": Player("0900000004", "no_answer", 1450),
-    "unreachable": Player("0900000005", "unreachable", 1650),
-    "invalid": Player("0900000006", "invalid", 1750),
+CUSTOMERS: dict[CustomerBehaviour, Actor] = {
+    "answers": Actor("0900000001", "answers", 1150),
+    "hangs_up": Actor("0900000002", "hangs_up", 1250, HANGS_UP_S),
+    "busy": Actor("0900000003", "busy", 1350),
+    "no_answer": Actor("0900000004", "no_answer", 1450),
+    "unreachable": Actor("0900000005", "unreachable", 1650),
+    "invalid": Actor("0900000006", "invalid", 1750),
 }
 
 
 def behaviours() -> str:
-    """Dialplan of the context "called": each player's number sets its tone and goes to its
+    """Dialplan of the context "called": each actor's number sets its tone and goes to its
     behaviour.
     """
     lines: list[str] = []
-    for player in (*ROBOTS.values(), *CUSTOMERS.values()):
+    for actor in (*ROBOTS.values(), *CUSTOMERS.values()):
         lines += [
-            f"exten => {player.number},1,Set(TONE={player.tone})",
-            f" same => n,Set(HOLD={player.hold_s})",
-            f" same => n,Goto({player.behaviour},{player.number},1)",
+            f"exten => {actor.number},1,Set(TONE={actor.tone})",
+            f" same => n,Set(HOLD={actor.hold_s})",
+            f" same => n,Goto({actor.behaviour},{actor.number},1)",
         ]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from tests.e2e.hooks import Hook
 from tests.e2e.instance import Instance
 from tests.e2e.phones import talk
 from tests.until import until
-from tongdai.sandbox import cast
+from tongdai.sandbox import actors
 
 
 def process(pbx: Instance, *marks: str) -> int:
@@ -49,7 +49,7 @@ async def test_asterisk_dies_in_a_call(company: Company, hook: Hook, pbx: Instan
         assert record == record | {"status": "ANSWERED", "hangup_by": "system"}
         await until(lambda: is_ready(pbx), 30)
         assert process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/asterisk/etc") != died
-        assert "private.died" in pbx.said
+        assert "service.ended" in pbx.said
 
         again = await carrier.calls(HOTLINE)
         second = await alice.rings()  # who has not registered again
@@ -84,7 +84,7 @@ async def is_recorded(company: Company) -> bool:
 
 
 async def test_the_sandbox_dies(pbx: Instance) -> None:
-    admin, robot = pbx.ready["admin"], cast.ROBOTS["answers"].number
+    admin, robot = pbx.ready["admin"], actors.ROBOTS["answers"].number
     demo = await log_in(pbx.ready["base_url"], admin["username"], admin["password"])
     died, registered = (
         process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc"),
@@ -95,7 +95,7 @@ async def test_the_sandbox_dies(pbx: Instance) -> None:
     assert process(pbx, "/usr/sbin/asterisk", f"{pbx.data}/sandbox/etc") != died
 
     # robot and carrier are both rung
-    clicked = await demo.click(robot, cast.CUSTOMERS["busy"].number)
+    clicked = await demo.click(robot, actors.CUSTOMERS["busy"].number)
     # and the carrier rings a robot
     await demo.post("/v1/sandbox/inbound", customer="0912000999", talk_s=1)
     assert clicked.status == 200, clicked
