@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, Queue, RingGroup, Trunk
-from tongdai.pbx.routing import Scene
+from tongdai.pbx.routing import RoutingContext
 
 DOMAIN, CARRIER = UUID(int=1), UUID(int=2)
 
@@ -23,24 +23,26 @@ COMPANY = Directory(
 )
 
 
-def scene(directory: Directory = COMPANY, **talks: int) -> Scene:
-    return Scene(directory, talks, recording_url="https://pbx/rec/")
+def context(directory: Directory = COMPANY, **talks: int) -> RoutingContext:
+    return RoutingContext(directory, talks, recording_url="https://pbx/rec/")
 
 
-def given(scene: Scene, text: str) -> Scene:
-    """The scene with one thing changed: "group 600 strategy=sequential members=101,102", "talks
+def given(context: RoutingContext, text: str) -> RoutingContext:
+    """The context with one thing changed: "group 600 strategy=sequential members=101,102", "talks
     101=2", "calls=7".
     """
     noun, *words = text.split()
     if "=" in noun:
-        return msgspec.structs.replace(scene, calls=int(noun.partition("=")[2]))
+        return msgspec.structs.replace(context, calls=int(noun.partition("=")[2]))
     key = words.pop(0) if words and "=" not in words[0] else ""
     changes = dict(word.split("=") for word in words)
     if noun == "talks":
         return msgspec.structs.replace(
-            scene, talks={name: int(number) for name, number in changes.items()}
+            context, talks={name: int(number) for name, number in changes.items()}
         )
-    return msgspec.structs.replace(scene, directory=_changed(scene.directory, noun, key, changes))
+    return msgspec.structs.replace(
+        context, directory=_changed(context.directory, noun, key, changes)
+    )
 
 
 def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str]) -> Directory:

@@ -14,7 +14,7 @@ import msgspec
 from tests.pbx import ladder
 from tongdai.pbx import signals
 from tongdai.pbx.call import Call, Stage, due
-from tongdai.pbx.routing import Scene
+from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Step, step
 
 PAGE = Path(__file__).parents[2] / "docs" / "call-flow.md"
@@ -59,12 +59,12 @@ def _changes() -> Iterator[Change]:
             if isinstance(played.outcome, Step):
                 if played.before is None or isinstance(played.signal, signals.AttendedTransferred):
                     yield _change(played.before, played.rung.words[0], played.outcome)
-                yield from _met(played.outcome.call, flow.scene)
+                yield from _met(played.outcome.call, flow.context)
 
 
-def _met(call: Call, scene: Scene) -> Iterator[Change]:
+def _met(call: Call, context: RoutingContext) -> Iterator[Change]:
     for signal in _signals(call):
-        yield _change(call, type(signal).__name__, step(call, signal, scene))
+        yield _change(call, type(signal).__name__, step(call, signal, context))
 
 
 def _signals(call: Call) -> Iterator[signals.Signal]:

@@ -38,7 +38,7 @@ from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.events import Event
-from tongdai.pbx.routing import Refuse, Scene
+from tongdai.pbx.routing import Refuse, RoutingContext
 from tongdai.pbx.step import Step, step
 
 FOLDER = Path(__file__).parent / "ladders"
@@ -59,7 +59,7 @@ class Ladder(msgspec.Struct, frozen=True):
 
     name: str
     about: str
-    scene: Scene
+    context: RoutingContext
     rungs: tuple[Rung, ...]
     text: str
 
@@ -84,11 +84,11 @@ class Played(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Ladder:
-    about, scene, rungs, lines = "", company.scene(), [], []
+    about, context, rungs, lines = "", company.context(), [], []
     for line in path.read_text().splitlines():
         text = " ".join(line.split()).rstrip(" |")
         if text.startswith("given "):
-            scene = company.given(scene, text.removeprefix("given "))
+            context = company.given(context, text.removeprefix("given "))
         elif re.match(r"[0-9]+\.[0-9] ", text):
             rungs.append(rung(text.partition(" |")[0]))
             lines.append(text)
@@ -96,7 +96,7 @@ def read(path: Path) -> Ladder:
             lines.append(text)
         else:
             about = f"{about} {text}".strip()
-    return Ladder(path.stem, about, scene, tuple(rungs), "\n".join(lines))
+    return Ladder(path.stem, about, context, tuple(rungs), "\n".join(lines))
 
 
 def rung(said: str) -> Rung:
@@ -119,16 +119,18 @@ def play(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call) -> It
     calls: dict[str, Call] = {}
     for rung in ladder.rungs:
         before = calls.get(rung.call)
-        played = go_on(rung, before, calls, ladder.scene) if before else begin(rung, ladder.scene)
+        played = (
+            go_on(rung, before, calls, ladder.context) if before else begin(rung, ladder.context)
+        )
         if isinstance(played.outcome, Step):
             calls[rung.call] = kept(played.outcome.call)
         yield played
 
 
-def begin(rung: Rung, scene: Scene) -> Played:
+def begin(rung: Rung, context: RoutingContext) -> Played:
     kind, *words = rung.words
     if kind == "Click":
-        return Played(rung, None, None, _clicked(rung, words, scene))
+        return Played(rung, None, None, _clicked(rung, words, context))
     via, caller, *rest = words
     is_phone = via == "phone"
     arrived = signals.Arrived(
@@ -141,10 +143,10 @@ def begin(rung: Rung, scene: Scene) -> Played:
         caller_number=caller if rest else "",
         sip_call_id=f"sip-{caller if is_phone else 'customer'}",
     )
-    return Played(rung, None, arrived, beginning.arrive(arrived, "token", scene))
+    return Played(rung, None, arrived, beginning.arrive(arrived, "token", context))
 
 
-def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
+def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | Refuse:
     ext, phone, *rest = words
     asked = dict(word.split("=") for word in rest)
     phones = int(asked.pop("phones", "1"))
@@ -154,11 +156,11 @@ def _clicked(rung: Rung, words: list[str], scene: Scene) -> Step | Refuse:
     first = signals.Arrived(
         _call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, ""
     )
-    begun = beginning.click_to_call(first, command, "token", scene, phones)
+    begun = beginning.click_to_call(first, command, "token", context, phones)
     return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
 
 
-def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Played:
+def go_on(rung: Rung, call: Call, calls: dict[str, Call], context: RoutingContext) -> Played:
     kind, *words = rung.words
     if kind == "AttendedTransferred":
         channel, other = words
@@ -166,16 +168,16 @@ def go_on(rung: Rung, call: Call, calls: dict[str, Call], scene: Scene) -> Playe
         return Played(rung, call, signal, transfer.merge(call, calls[other], signal))
     happened = _signal(kind, words, rung.at, call)
     return Played(
-        rung, call, happened, step(call, happened, _as_busy(scene, {rung.call: call} | calls))
+        rung, call, happened, step(call, happened, _as_busy(context, {rung.call: call} | calls))
     )
 
 
-def _as_busy(scene: Scene, calls: dict[str, Call]) -> Scene:
-    """The scene with everybody as busy as these calls make them, besides what was given."""
-    talks = Counter(dict(scene.talks))
+def _as_busy(context: RoutingContext, calls: dict[str, Call]) -> RoutingContext:
+    """The context with everybody as busy as these calls make them, besides what was given."""
+    talks = Counter(dict(context.talks))
     for call in calls.values():
         talks.update(call.extensions)
-    return msgspec.structs.replace(scene, talks=talks)
+    return msgspec.structs.replace(context, talks=talks)
 
 
 def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:

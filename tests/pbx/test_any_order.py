@@ -14,7 +14,7 @@ from tongdai.pbx.actions import Dial
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.events import Body
-from tongdai.pbx.routing import Scene
+from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Step
 
 CHANNELS = ("customer", "carrier", "carrier2", "101", "101b", "102", "102b", "103")
@@ -58,8 +58,8 @@ BEGINNINGS = (
 )
 
 
-def _house(**domain: str) -> Scene:
-    scene = company.scene()
+def _house(**domain: str) -> RoutingContext:
+    context = company.context()
     for text in (
         "domain " + " ".join(f"{name}={value}" for name, value in domain.items()),
         "group 600 members=101,102,103 overflow=700",
@@ -70,8 +70,8 @@ def _house(**domain: str) -> Scene:
         "hotline 19001700 number=19001700 canonical=19001700 destination=700",
         "extension 103 recording=false",
     ):
-        scene = company.given(scene, text)
-    return scene
+        context = company.given(context, text)
+    return context
 
 
 HOUSES = {mode: _house(call_id_mode=mode) for mode in ("leg", "conversation")}
@@ -115,32 +115,32 @@ def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.Data
             rest.insert(place, said)
         elif place < len(rest):
             rest.pop(place)
-    scene = company.given(flow.scene, f"domain call_id_mode={mode}")
-    _check(_steps([first, *rest], scene), mode)
+    context = company.given(flow.context, f"domain call_id_mode={mode}")
+    _check(_steps([first, *rest], context), mode)
 
 
-def _steps(said: Sequence[str], scene: Scene) -> list[Step]:
+def _steps(said: Sequence[str], context: RoutingContext) -> list[Step]:
     """What comes of it, until all is said; at last everything that lives is hung up and the
     recording is there.
     """
-    begun = ladder.begin(ladder.rung(said[0]), scene)
+    begun = ladder.begin(ladder.rung(said[0]), context)
     if not isinstance(begun.outcome, Step):
         return []
     steps = [begun.outcome]
     for text in said[1:]:
-        _go_on(steps, text, scene)
+        _go_on(steps, text, context)
     last = f"{max(float(text.split()[0]) for text in said):.1f}"
     for leg in steps[-1].call.live_legs:
-        _go_on(steps, f"{last} LegHungUp {leg.channel} 16", scene)
-    _go_on(steps, f"{last} RecordingFinished a.wav", scene)
+        _go_on(steps, f"{last} LegHungUp {leg.channel} 16", context)
+    _go_on(steps, f"{last} RecordingFinished a.wav", context)
     return steps
 
 
-def _go_on(steps: list[Step], said: str, scene: Scene) -> None:
+def _go_on(steps: list[Step], said: str, context: RoutingContext) -> None:
     before = steps[-1]
     if before.done:
         return
-    outcome = ladder.go_on(ladder.rung(said), before.call, {}, scene).outcome
+    outcome = ladder.go_on(ladder.rung(said), before.call, {}, context).outcome
     assert isinstance(outcome, Step)
     for action in outcome.actions:
         if isinstance(action, Dial):

@@ -15,7 +15,7 @@ from tongdai.pbx import beginning, brakes, causes, routing
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.brakes import Stop, Usage
 from tongdai.pbx.commands import ClickToCall
-from tongdai.pbx.routing import CallOut, Refuse, Scene
+from tongdai.pbx.routing import CallOut, Refuse, RoutingContext
 from tongdai.pbx.signals import Arrived
 from tongdai.pbx.step import Step
 
@@ -24,8 +24,8 @@ CUSTOMER = "0909000111"
 UNUSED = Usage()
 
 
-def scene(*texts: str, usage: Usage = UNUSED, **domain: Any) -> Scene:
-    found = replace(company.scene(), usage=usage, now=NOON)
+def context(*texts: str, usage: Usage = UNUSED, **domain: Any) -> RoutingContext:
+    found = replace(company.context(), usage=usage, now=NOON)
     for text in texts:
         found = company.given(found, text)
     return replace(
@@ -33,15 +33,15 @@ def scene(*texts: str, usage: Usage = UNUSED, **domain: Any) -> Scene:
     )
 
 
-def frozen(who: str, until: datetime) -> Scene:
+def frozen(who: str, until: datetime) -> RoutingContext:
     if who == "domain":
-        return scene(frozen_until=until)
+        return context(frozen_until=until)
     extensions = {**COMPANY.extensions, who: replace(COMPANY.extensions[who], frozen_until=until)}
-    return replace(scene(), directory=replace(COMPANY, extensions=extensions))
+    return replace(context(), directory=replace(COMPANY, extensions=extensions))
 
 
-def stopped(number: str, scene: Scene, extension: str = "101") -> Stop | None:
-    found = routing.from_phone(number, scene, extension)
+def stopped(number: str, context: RoutingContext, extension: str = "101") -> Stop | None:
+    found = routing.from_phone(number, context, extension)
     if isinstance(found, CallOut):
         return None
     assert isinstance(found, Refuse)
@@ -49,11 +49,11 @@ def stopped(number: str, scene: Scene, extension: str = "101") -> Stop | None:
     return found.stop
 
 
-def dials(number: str, scene: Scene, extension: str = "101") -> Step:
+def dials(number: str, context: RoutingContext, extension: str = "101") -> Step:
     arrived = Arrived(
         ids.new(), "c", NOON, "phone", f"{extension}@example.vn", number, extension, "sip"
     )
-    return beginning.arrive(arrived, "token", scene)
+    return beginning.arrive(arrived, "token", context)
 
 
 # --- where to
@@ -121,15 +121,15 @@ def test_nothing_that_is_dialled_as_foreign_goes_out_unless_it_is_the_own_countr
 
 
 def test_the_limits_of_a_domain() -> None:
-    assert stopped(CUSTOMER, scene(calls_per_minute=3, usage=Usage(started=2))) is None
-    assert stopped(CUSTOMER, scene(calls_per_minute=3, usage=Usage(started=3))) is Stop.RATE
-    assert stopped(CUSTOMER, scene(calls_per_minute=None, usage=Usage(started=9_999))) is None
-    assert stopped(CUSTOMER, scene(minutes_per_day=2, usage=Usage(talked_s=119))) is None
-    assert stopped(CUSTOMER, scene(minutes_per_day=2, usage=Usage(talked_s=120))) is Stop.MINUTES
+    assert stopped(CUSTOMER, context(calls_per_minute=3, usage=Usage(started=2))) is None
+    assert stopped(CUSTOMER, context(calls_per_minute=3, usage=Usage(started=3))) is Stop.RATE
+    assert stopped(CUSTOMER, context(calls_per_minute=None, usage=Usage(started=9_999))) is None
+    assert stopped(CUSTOMER, context(minutes_per_day=2, usage=Usage(talked_s=119))) is None
+    assert stopped(CUSTOMER, context(minutes_per_day=2, usage=Usage(talked_s=120))) is Stop.MINUTES
 
 
 def test_a_trunk_carries_as_many_calls_as_it_may_both_ways() -> None:
-    full = replace(scene("trunk x max_calls=2"), by_trunk={str(CARRIER): 2})
+    full = replace(context("trunk x max_calls=2"), by_trunk={str(CARRIER): 2})
     assert stopped(CUSTOMER, full) is Stop.TRUNK
     assert stopped(CUSTOMER, replace(full, by_trunk={str(CARRIER): 1})) is None
     arrived = Arrived(ids.new(), "c", NOON, "trunk", str(CARRIER), "19001919", CUSTOMER, "sip")
@@ -140,16 +140,16 @@ def test_a_trunk_carries_as_many_calls_as_it_may_both_ways() -> None:
 
 def test_a_call_counts_by_the_trunks_of_its_parties() -> None:
     inbound = Arrived(ids.new(), "c", NOON, "trunk", str(CARRIER), "19001919", CUSTOMER, "sip")
-    assert beginning.arrive(inbound, "token", scene()).call.trunks == (str(CARRIER),)
-    outbound = dials(CUSTOMER, scene()).call
+    assert beginning.arrive(inbound, "token", context()).call.trunks == (str(CARRIER),)
+    outbound = dials(CUSTOMER, context()).call
     assert outbound.trunks == (str(CARRIER),), "from the moment it is decided"
-    assert dials("102", scene()).call.trunks == ()
+    assert dials("102", context()).call.trunks == ()
 
 
 def test_an_extension_begins_no_more_calls_than_it_may() -> None:
-    assert dials(CUSTOMER, scene("talks 101=1")).actions != (HangUp("101", 17),)
-    assert dials(CUSTOMER, scene("talks 101=2")).actions == (HangUp("c", 17),)
-    assert dials("102", scene("talks 101=2")).actions == (HangUp("c", 17),)
+    assert dials(CUSTOMER, context("talks 101=1")).actions != (HangUp("101", 17),)
+    assert dials(CUSTOMER, context("talks 101=2")).actions == (HangUp("c", 17),)
+    assert dials("102", context("talks 101=2")).actions == (HangUp("c", 17),)
 
 
 # --- who is frozen
@@ -172,7 +172,7 @@ def test_emergencies_are_never_stopped(number: str) -> None:
         "max_calls": 1,
         "frozen_until": NOON + brakes.FREEZE,
     }
-    busy = replace(scene("talks 101=9", usage=Usage(9, 999), **used_up), calls=9)
+    busy = replace(context("talks 101=9", usage=Usage(9, 999), **used_up), calls=9)
     assert dials(number, busy).stop is None
     assert not any(isinstance(action, HangUp) for action in dials(number, busy).actions)
 
@@ -183,9 +183,9 @@ def test_emergencies_are_never_stopped(number: str) -> None:
 @pytest.mark.parametrize(("stop", "cause"), [(Stop.CLOSED, 52), (Stop.RATE, 34)])
 def test_what_is_stopped_is_an_outbound_call_that_failed(stop: Stop, cause: int) -> None:
     step = dials(
-        *("+12025550123", scene())
+        *("+12025550123", context())
         if stop is Stop.CLOSED
-        else (CUSTOMER, scene(calls_per_minute=0))
+        else (CUSTOMER, context(calls_per_minute=0))
     )
     assert step.stop is stop
     assert step.call.direction == "outbound"
@@ -201,10 +201,10 @@ def test_every_stop_has_an_ending() -> None:
 def test_click_to_call_meets_the_same_limits() -> None:
     first = Arrived(ids.new(), "c", NOON, "phone", "101@example.vn", "", "", "")
     command = ClickToCall(ext="101", phone="+12025550123")
-    refused = beginning.click_to_call(first, command, "token", scene())
+    refused = beginning.click_to_call(first, command, "token", context())
     assert refused == Refuse(causes.BARRED, Stop.CLOSED)
     assert not isinstance(
-        beginning.click_to_call(first, command, "token", scene(destinations=("+1",))), Refuse
+        beginning.click_to_call(first, command, "token", context(destinations=("+1",))), Refuse
     )
 
 

@@ -8,10 +8,10 @@ from tongdai.pbx.directory import Directory, Extension
 
 
 def having(*texts: str) -> Directory:
-    scene = company.scene()
+    context = company.context()
     for text in texts:
-        scene = company.given(scene, text)
-    return scene.directory
+        context = company.given(context, text)
+    return context.directory
 
 
 @pytest.mark.parametrize("written", ["19001919", "+8419001919", "8419001919"])

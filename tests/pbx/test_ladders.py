@@ -24,7 +24,7 @@ def test_a_signal_told_twice_counts_once(flow: Ladder) -> None:
     for played in ladder.play(flow):
         if isinstance(played.outcome, Step) and played.signal and not played.outcome.done:
             call = played.outcome.call
-            again = step(call, played.signal, flow.scene)
+            again = step(call, played.signal, flow.context)
             assert (again.actions, again.events, again.cdr) == ((), (), None), played.rung.said
             assert again.call == call, played.rung.said
 

@@ -30,13 +30,15 @@ GROUP = ("hotline destination=600", "group 600 members=101,102")
 
 
 def play(*said: str, given: tuple[str, ...] = ()) -> list[Step]:
-    scene = company.scene()
+    context = company.context()
     for text in given:
-        scene = company.given(scene, text)
+        context = company.given(context, text)
     steps: list[Step] = []
     for rung in map(ladder.rung, said):
         played = (
-            ladder.go_on(rung, steps[-1].call, {}, scene) if steps else ladder.begin(rung, scene)
+            ladder.go_on(rung, steps[-1].call, {}, context)
+            if steps
+            else ladder.begin(rung, context)
         )
         assert isinstance(played.outcome, Step)
         steps.append(played.outcome)

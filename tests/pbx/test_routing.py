@@ -7,14 +7,14 @@ from tests.pbx.company import CARRIER
 from tongdai.pbx import causes, routing
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Hotline
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 
 
-def having(*texts: str) -> Scene:
-    scene = company.scene()
+def having(*texts: str) -> RoutingContext:
+    context = company.context()
     for text in texts:
-        scene = company.given(scene, text)
-    return scene
+        context = company.given(context, text)
+    return context
 
 
 def rung(destination: Destination | None) -> list[list[str]]:
@@ -66,10 +66,10 @@ def test_an_extension_with_one_line() -> None:
 
 
 def test_nobody_rings_himself() -> None:
-    scene = having("group 600 members=101,102")
-    assert routing.inside("101", scene, "101") == Refuse(causes.BUSY)
-    assert rung(routing.inside("600", scene, "101")) == [["102"]]
-    assert rung(routing.inside("600", scene, "105")) == [["101", "102"]]
+    context = having("group 600 members=101,102")
+    assert routing.inside("101", context, "101") == Refuse(causes.BUSY)
+    assert rung(routing.inside("600", context, "101")) == [["102"]]
+    assert rung(routing.inside("600", context, "105")) == [["101", "102"]]
 
 
 def test_a_ring_group_is_where_the_call_was_received() -> None:
@@ -147,8 +147,8 @@ def test_out_by_the_trunk_of_the_hotline(form: str, dialled: str) -> None:
 
 
 def test_out_by_the_hotline_asked_for() -> None:
-    scene = having("hotline 842812345678 number=02812345678")
-    found = routing.outside("0899888999", scene, hotline="+842812345678")
+    context = having("hotline 842812345678 number=02812345678")
+    found = routing.outside("0899888999", context, hotline="+842812345678")
     assert isinstance(found, CallOut)
     assert found.hotline.number == "02812345678"
 
@@ -183,11 +183,13 @@ def test_inside_comes_first() -> None:
 
 
 def test_who_is_sent_on_goes_out_by_the_hotline_of_who_sends() -> None:
-    scene = having("hotline 842812345678 number=02812345678", "extension 102 hotline=02812345678")
-    found = routing.from_phone("0899888999", scene, "", by="102")
+    context = having(
+        "hotline 842812345678 number=02812345678", "extension 102 hotline=02812345678"
+    )
+    found = routing.from_phone("0899888999", context, "", by="102")
     assert isinstance(found, CallOut)
     assert found.hotline.number == "02812345678"
-    sent = routing.from_phone("101", scene, "101", by="102")
+    sent = routing.from_phone("101", context, "101", by="102")
     assert sent == Refuse(causes.BUSY)
 
 
@@ -195,8 +197,8 @@ def test_who_is_sent_on_goes_out_by_the_hotline_of_who_sends() -> None:
 
 
 def test_a_hotline_leads_to_its_destination() -> None:
-    scene = having("hotline destination=600", "group 600 members=101")
-    assert rung(routing.from_hotline(scene.directory.hotline("19001919"), scene)) == [["101"]]
+    context = having("hotline destination=600", "group 600 members=101")
+    assert rung(routing.from_hotline(context.directory.hotline("19001919"), context)) == [["101"]]
 
 
 @pytest.mark.parametrize(

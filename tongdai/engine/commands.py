@@ -17,7 +17,7 @@ from tongdai.pbx.actions import Originate
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.directory import Directory
-from tongdai.pbx.routing import Refuse, Scene
+from tongdai.pbx.routing import Refuse, RoutingContext
 from tongdai.pbx.signals import Arrived, OriginateRefused
 from tongdai.pbx.step import Step
 from tongdai.store import commands, db
@@ -213,7 +213,7 @@ class Desk:
         for leg in call.legs:
             self._engine.signal(call.call_uuid, OriginateRefused(leg.channel, datetime.now(UTC)))
 
-    def _check(self, directory: Directory, command: ClickToCall, scene: Scene) -> None:
+    def _check(self, directory: Directory, command: ClickToCall, scene: RoutingContext) -> None:
         extension = directory.extensions.get(command.ext)
         if extension is None or not extension.enabled:
             raise errors.InvalidExtension(field="ext")
@@ -225,7 +225,7 @@ class Desk:
             raise errors.TooManyCalls
 
     def _begin(
-        self, directory: Directory, command: ClickToCall, phones: int, scene: Scene
+        self, directory: Directory, command: ClickToCall, phones: int, scene: RoutingContext
     ) -> tuple[Call, Originate]:
         # others may have called while we asked for the phones
         self._check(directory, command, scene)

@@ -31,7 +31,7 @@ from tongdai.pbx.actions import Action, FinishRecording, HangUp, Record, Rotate
 from tongdai.pbx.brakes import Stop
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
-from tongdai.pbx.routing import Scene
+from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
@@ -255,7 +255,7 @@ class Engine:
             call, signal, await self.scene(await self.directories.get(call.domain_uuid))
         )
 
-    async def scene(self, directory: Directory) -> Scene:
+    async def scene(self, directory: Directory) -> RoutingContext:
         """What a decision may look at now. Raises errors.Unavailable."""
         now = datetime.now(UTC)
         domain = directory.domain

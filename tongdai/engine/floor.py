@@ -11,7 +11,7 @@ from tongdai.pbx import queueing
 from tongdai.pbx.brakes import NEVER, Usage
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
-from tongdai.pbx.routing import Scene
+from tongdai.pbx.routing import RoutingContext
 
 NOTHING = Usage()
 
@@ -55,9 +55,11 @@ class Floor:
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
             self._count(call.domain_uuid, before, None)
 
-    def scene(self, directory: Directory, usage: Usage = NOTHING, now: datetime = NEVER) -> Scene:
+    def scene(
+        self, directory: Directory, usage: Usage = NOTHING, now: datetime = NEVER
+    ) -> RoutingContext:
         domain_uuid = directory.domain.domain_uuid
-        return Scene(
+        return RoutingContext(
             directory,
             self._talks[domain_uuid],
             len(self._calls[domain_uuid]),

@@ -8,17 +8,17 @@ from tongdai.pbx.call import Call, Direction, Leg, Stage
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Domain
-from tongdai.pbx.routing import CallOut, Destination, Refuse, Scene
+from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
 from tongdai.pbx.signals import Arrived, Unattended
 from tongdai.pbx.step import Step, followed, go, tell, with_events
 
 
-def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
-    """A call from a phone or a trunk begins; the scene is its domain's."""
-    domain = scene.directory.domain
+def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> Step:
+    """A call from a phone or a trunk begins; the context is its domain's."""
+    domain = context.directory.domain
     if isinstance(signal, Unattended):
         # how busy everybody is now says nothing about then
-        scene = Scene(scene.directory, now=scene.now)
+        context = RoutingContext(context.directory, now=context.now)
     caller = Leg(
         channel=signal.channel,
         number=_caller_number(signal, domain),
@@ -29,19 +29,19 @@ def arrive(signal: Arrived, recording_token: str, scene: Scene) -> Step:
         trunk=signal.endpoint if signal.via == "trunk" else "",
     )
     if signal.via == "trunk":
-        call, destination = _inbound(signal, caller, scene)
+        call, destination = _inbound(signal, caller, context)
     else:
-        call, destination = _from_phone(signal, caller, scene)
+        call, destination = _from_phone(signal, caller, context)
     call = replace(call, recording_token=recording_token)
     if isinstance(signal, Unattended):
         return _unattended(call, destination, signal)
     is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
-    if scene.calls >= domain.max_calls and not is_emergency:
+    if context.calls >= domain.max_calls and not is_emergency:
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
         call, ringing = tell(call, call.legs[0], "ringing", signal.at)
-        return with_events(go(call, destination, scene, signal.at), ringing)
-    return go(call, destination, scene, signal.at)
+        return with_events(go(call, destination, context, signal.at), ringing)
+    return go(call, destination, context, signal.at)
 
 
 def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
@@ -55,8 +55,8 @@ def _unattended(call: Call, destination: Destination, signal: Unattended) -> Ste
     return Step(call, events=ringing)
 
 
-def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
-    directory = scene.directory
+def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Call, Destination]:
+    directory = context.directory
     hotline = directory.hotline(signal.dialled)
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
@@ -67,14 +67,14 @@ def _inbound(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destinat
         (each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint),
         None,
     )
-    if trunk and routing.is_full(trunk, scene):
+    if trunk and routing.is_full(trunk, context):
         return call, Refuse(CONGESTED)
-    return call, routing.from_hotline(hotline, scene)
+    return call, routing.from_hotline(hotline, context)
 
 
-def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Destination]:
-    destination = routing.from_phone(signal.dialled, scene, caller.number)
-    domain = scene.directory.domain
+def _from_phone(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Call, Destination]:
+    destination = routing.from_phone(signal.dialled, context, caller.number)
+    domain = context.directory.domain
     if isinstance(destination, CallOut) or (
         isinstance(destination, Refuse) and _is_of_calls_out(destination)
     ):
@@ -84,7 +84,7 @@ def _from_phone(signal: Arrived, caller: Leg, scene: Scene) -> tuple[Call, Desti
     else:
         call = _begin(signal, caller, "local", domain, dialled=signal.dialled)
     return replace(call, extension=caller.number), _allowed(
-        signal, caller.number, destination, scene
+        signal, caller.number, destination, context
     )
 
 
@@ -93,14 +93,14 @@ def _is_of_calls_out(refused: Refuse) -> bool:
 
 
 def _allowed(
-    signal: Arrived, extension: str, destination: Destination, scene: Scene
+    signal: Arrived, extension: str, destination: Destination, context: RoutingContext
 ) -> Destination:
     """The destination, for an extension that may begin one more call."""
-    known = scene.directory.extensions.get(extension)
+    known = context.directory.extensions.get(extension)
     if known is None or not known.enabled:
         return Refuse(BARRED)
     is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
-    is_busy = scene.talks.get(extension, 0) >= known.max_calls
+    is_busy = context.talks.get(extension, 0) >= known.max_calls
     return Refuse(BUSY) if is_busy and not is_emergency else destination
 
 
@@ -137,7 +137,11 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
 
 
 def click_to_call(
-    signal: Arrived, command: ClickToCall, recording_token: str, scene: Scene, phones: int = 1
+    signal: Arrived,
+    command: ClickToCall,
+    recording_token: str,
+    context: RoutingContext,
+    phones: int = 1,
 ) -> tuple[Call, Originate] | Refuse:
     """A call that the API asked for: `signal` is its first channel, which we name and the switch
     has yet to call.
@@ -147,13 +151,13 @@ def click_to_call(
     one leg id; then `phone` is dialled. No number goes outside but a hotline of the domain's: any
     other `dest_cid_number` gives way to the one called by.
     """
-    domain = scene.directory.domain
-    wanted = scene.directory.hotline(command.dest_cid_number)
+    domain = context.directory.domain
+    wanted = context.directory.hotline(command.dest_cid_number)
     own = wanted.number if wanted and wanted.enabled else ""
     if command.phone == command.ext:
         return Refuse(UNALLOCATED)
-    destination = routing.inside(command.phone, scene, command.ext) or routing.outside(
-        command.phone, scene, extension=command.ext, hotline=command.hotline or own
+    destination = routing.inside(command.phone, context, command.ext) or routing.outside(
+        command.phone, context, extension=command.ext, hotline=command.hotline or own
     )
     if isinstance(destination, Refuse):
         return destination
@@ -187,14 +191,14 @@ def click_to_call(
         is_click_to_call=True,
         recording_token=recording_token,
     )
-    then = go(call, destination, scene, signal.at)
+    then = go(call, destination, context, signal.at)
     dial = next((action for action in then.actions if isinstance(action, Dial)), None)
     if dial is None:
         return Refuse(then.call.ending or UNALLOCATED)
     originate = Originate(
         channels=tuple(agent.channel for agent in agents),
         endpoint=f"{command.ext}@{domain.name}",
-        timeout_s=scene.directory.extensions[command.ext].ring_timeout_s,
+        timeout_s=context.directory.extensions[command.ext].ring_timeout_s,
         caller_id=command.src_cid_number or command.ext,
         caller_name=command.src_cid_name,
         auto_answer=command.auto_answer,

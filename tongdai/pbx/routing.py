@@ -15,7 +15,7 @@ OUTBOUND_TIMEOUT_S = 90
 MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
 
 
-class Scene(msgspec.Struct, frozen=True):
+class RoutingContext(msgspec.Struct, frozen=True):
     """What a decision may look at besides the call: the domain's directory, and how busy everybody
     is.
     """
@@ -65,17 +65,17 @@ class Refuse(msgspec.Struct, frozen=True):
 Destination = Ring | Enqueue | CallOut | Refuse
 
 
-def inside(number: str, scene: Scene, caller: str = "") -> Destination | None:
+def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
     """Where an internal number leads; None when the domain has no such number. `caller` is an
     extension or "".
     """
-    directory = scene.directory
+    directory = context.directory
     if extension := directory.extensions.get(number):
-        return Refuse(causes.BUSY) if number == caller else _extension(extension, scene)
+        return Refuse(causes.BUSY) if number == caller else _extension(extension, context)
     if group := directory.ring_groups.get(number):
-        return _ring_group(group, scene, caller)
+        return _ring_group(group, context, caller)
     if queue := directory.queues.get(number):
-        has_agents = any(_is_enabled(agent, scene) for agent in queue.agents)
+        has_agents = any(_is_enabled(agent, context) for agent in queue.agents)
         return (
             Enqueue(number)
             if has_agents
@@ -85,13 +85,13 @@ def inside(number: str, scene: Scene, caller: str = "") -> Destination | None:
 
 
 def outside(
-    number: str, scene: Scene, *, extension: str = "", hotline: str = ""
+    number: str, context: RoutingContext, *, extension: str = "", hotline: str = ""
 ) -> CallOut | Refuse:
     """By which hotline and trunk a public number is called, in the form that the trunk wants it.
 
     `hotline` "" means the extension's own, else the domain's default.
     """
-    directory = scene.directory
+    directory = context.directory
     chosen = (
         directory.hotline(hotline)
         if hotline
@@ -101,54 +101,56 @@ def outside(
     if chosen is None or trunk is None or not chosen.enabled or not trunk.enabled:
         return Refuse(causes.BARRED)
     stop = brakes.stop(
-        number, directory.domain, directory.extensions.get(extension), scene.usage, scene.now
+        number, directory.domain, directory.extensions.get(extension), context.usage, context.now
     )
-    if stop or (stop := brakes.Stop.TRUNK if is_full(trunk, scene) else None):
+    if stop or (stop := brakes.Stop.TRUNK if is_full(trunk, context) else None):
         return Refuse(brakes.ENDINGS[stop], stop)
     dialled = numbers.formatted(number, trunk.number_format, directory.domain.country_code)
     return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=dialled), chosen)
 
 
-def is_full(trunk: Trunk, scene: Scene) -> bool:
+def is_full(trunk: Trunk, context: RoutingContext) -> bool:
     """Whether the trunk carries as many calls as it may, in and out together."""
-    return scene.by_trunk.get(str(trunk.trunk_uuid), 0) >= trunk.max_calls
+    return context.by_trunk.get(str(trunk.trunk_uuid), 0) >= trunk.max_calls
 
 
-def from_phone(number: str, scene: Scene, extension: str, *, by: str = "") -> Destination:
+def from_phone(
+    number: str, context: RoutingContext, extension: str, *, by: str = ""
+) -> Destination:
     """An extension dials, or is sent on `by` another: inside first, then a public number."""
-    if known := inside(number, scene, extension):
+    if known := inside(number, context, extension):
         return known
     if not numbers.is_phone(number):
         return Refuse(causes.UNALLOCATED)
-    return outside(number, scene, extension=by or extension)
+    return outside(number, context, extension=by or extension)
 
 
-def from_hotline(hotline: Hotline | None, scene: Scene) -> Destination:
+def from_hotline(hotline: Hotline | None, context: RoutingContext) -> Destination:
     """A carrier delivers a call for one of the domain's hotlines."""
     if hotline is None or not hotline.enabled or not hotline.destination:
         return Refuse(causes.UNALLOCATED)
-    return inside(hotline.destination, scene) or Refuse(causes.UNALLOCATED)
+    return inside(hotline.destination, context) or Refuse(causes.UNALLOCATED)
 
 
-def _extension(extension: Extension, scene: Scene) -> Destination:
+def _extension(extension: Extension, context: RoutingContext) -> Destination:
     if not extension.enabled:
         return Refuse(causes.ABSENT)
-    if not _reachable(extension.extension, scene):
+    if not _reachable(extension.extension, context):
         return Refuse(causes.BUSY)
-    party = Party(endpoint=f"{extension.extension}@{scene.directory.domain.name}")
+    party = Party(endpoint=f"{extension.extension}@{context.directory.domain.name}")
     return Ring(
         rounds=(ringing.Round((party,), extension.ring_timeout_s),),
         timeout_s=extension.ring_timeout_s,
     )
 
 
-def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
+def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
     """Nobody rings himself by calling his own group."""
     others = [member for member in group.members if member != caller]
     rounds = ringing.rounds(
         group,
-        lambda member: member != caller and _reachable(member, scene),
-        scene.directory.domain.name,
+        lambda member: member != caller and _reachable(member, context),
+        context.directory.domain.name,
     )
     return Ring(
         rounds=rounds,
@@ -157,18 +159,18 @@ def _ring_group(group: RingGroup, scene: Scene, caller: str) -> Ring:
         overflow=group.overflow,
         rotate=group.number if group.strategy == "round_robin" else "",
         ending=causes.BUSY
-        if any(_is_enabled(member, scene) for member in others)
+        if any(_is_enabled(member, context) for member in others)
         else causes.ABSENT,
     )
 
 
-def _reachable(extension: str, scene: Scene) -> bool:
+def _reachable(extension: str, context: RoutingContext) -> bool:
     """Whether one more call may ring there."""
-    known = scene.directory.extensions.get(extension)
-    others = scene.talks.get(extension, 0) - (extension in scene.own)
+    known = context.directory.extensions.get(extension)
+    others = context.talks.get(extension, 0) - (extension in context.own)
     return known is not None and known.enabled and others < known.max_calls
 
 
-def _is_enabled(extension: str, scene: Scene) -> bool:
-    known = scene.directory.extensions.get(extension)
+def _is_enabled(extension: str, context: RoutingContext) -> bool:
+    known = context.directory.extensions.get(extension)
     return known is not None and known.enabled

@@ -18,7 +18,7 @@ from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Party, Ro
 from tongdai.pbx.call import Call, Leg, Stage, due
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.events import Event
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, Scene
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 from tongdai.pbx.signals import (
     AgentOffered,
     BlindTransferred,
@@ -49,12 +49,12 @@ class Step(msgspec.Struct, frozen=True):
     stop: brakes.Stop | None = None  # which limit on calls out it met
 
 
-def step(call: Call, signal: Signal, scene: Scene) -> Step:
+def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     """The whole course of a call."""
-    scene = replace(scene, own=call.extensions)
+    context = replace(context, own=call.extensions)
     match call.stage, signal:
         case Stage.ENDED, RecordingFinished():
-            return _recorded(call, signal, scene)
+            return _recorded(call, signal, context)
         case Stage.ENDED, _:
             return Step(call)
         case _, LegDialed():
@@ -70,23 +70,23 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
         case _, HangupAsked():
             return _hangup_asked(call, signal)
         case _, LegHungUp():
-            return _hung_up(call, signal, scene)
+            return _hung_up(call, signal, context)
         case Stage.RINGING | Stage.TALKING, DialEnded() if _is_back(call, signal):
-            return _dial_ended(replace(_in_our_hands(call, signal), dial_ended=signal), scene)
+            return _dial_ended(replace(_in_our_hands(call, signal), dial_ended=signal), context)
         case Stage.WAITING, AgentOffered():
-            return _offer(call, signal, scene)
+            return _offer(call, signal, context)
         case _, TimerFired() if (moment := due(call)) is None or signal.at < moment:
             return Step(call)
         case Stage.RINGING, TimerFired() if call.dial_ended:
-            return _not_answered(call, call.dial_ended, scene)
+            return _not_answered(call, call.dial_ended, context)
         case Stage.WAITING, TimerFired():
-            return _overflow(call, causes.RANG_OUT, scene, signal.at)
+            return _overflow(call, causes.RANG_OUT, context, signal.at)
         case Stage.CALLING, TimerFired():
             return _forgotten(call, signal)
         case Stage.CALLING, OriginateRefused():
             return _originate_refused(call, signal)
         case Stage.RINGING | Stage.TALKING, BlindTransferred() if _is_back(call, signal):
-            return _blind_transfer(call, signal, scene)
+            return _blind_transfer(call, signal, context)
         case _:
             return Step(call)
 
@@ -94,17 +94,17 @@ def step(call: Call, signal: Signal, scene: Scene) -> Step:
 # --- going somewhere
 
 
-def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step:
+def go(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Step:
     match destination:
         case Ring(rounds=()):
             call = replace(
                 call, overflow=destination.overflow, receive_dest=destination.receive_dest
             )
-            return _overflow(call, destination.ending, scene, at)
+            return _overflow(call, destination.ending, context, at)
         case Ring():
-            return _ring(call, destination, scene, at)
+            return _ring(call, destination, context, at)
         case Enqueue(queue=number):
-            return _enqueue(call, number, scene, at)
+            return _enqueue(call, number, context, at)
         case CallOut(party=party, hotline=hotline):
             call = replace(
                 call,
@@ -117,7 +117,7 @@ def go(call: Call, destination: Destination, scene: Scene, at: datetime) -> Step
                 call,
                 (party,),
                 routing.OUTBOUND_TIMEOUT_S,
-                scene,
+                context,
                 caller_id=call.shown or hotline.number,
             )
         case Refuse(ending=ending, stop=stop):
@@ -134,7 +134,7 @@ def followed(call: Call, destination: Destination) -> Call:
             return call
 
 
-def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
+def _ring(call: Call, ring: Ring, context: RoutingContext, at: datetime) -> Step:
     first, *rest = ring.rounds
     call = replace(
         call,
@@ -145,12 +145,12 @@ def _ring(call: Call, ring: Ring, scene: Scene, at: datetime) -> Step:
         receive_dest=ring.receive_dest or call.receive_dest,
         queue="",
     )
-    rung = _dial(call, first.parties, min(first.timeout_s, ring.timeout_s), scene)
+    rung = _dial(call, first.parties, min(first.timeout_s, ring.timeout_s), context)
     return replace(rung, actions=(*rung.actions, Rotate(ring.rotate))) if ring.rotate else rung
 
 
-def _enqueue(call: Call, number: str, scene: Scene, at: datetime) -> Step:
-    queue = scene.directory.queues[number]
+def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> Step:
+    queue = context.directory.queues[number]
     call = replace(
         call,
         stage=Stage.WAITING,
@@ -164,14 +164,14 @@ def _enqueue(call: Call, number: str, scene: Scene, at: datetime) -> Step:
     return Step(call, (Wait(call.channel, queue.music),))
 
 
-def _offer(call: Call, signal: AgentOffered, scene: Scene) -> Step:
-    queue = scene.directory.queues.get(call.queue)
+def _offer(call: Call, signal: AgentOffered, context: RoutingContext) -> Step:
+    queue = context.directory.queues.get(call.queue)
     if queue is None:
-        return _overflow(call, causes.ABSENT, scene, signal.at)
+        return _overflow(call, causes.ABSENT, context, signal.at)
     call = replace(call, stage=Stage.RINGING, offered=signal.extension)
     party = Party(endpoint=f"{signal.extension}@{call.domain}")
     return _dial(
-        call, (party,), _left(call, queue.ring_timeout_s, signal.at), scene, music=queue.music
+        call, (party,), _left(call, queue.ring_timeout_s, signal.at), context, music=queue.music
     )
 
 
@@ -185,7 +185,7 @@ def _dial(
     call: Call,
     parties: tuple[Party, ...],
     timeout_s: int,
-    scene: Scene,
+    context: RoutingContext,
     *,
     caller_id: str = "",
     music: str = "",
@@ -194,7 +194,7 @@ def _dial(
     leg = call.leg(call.channel)
     number = caller_id or (leg.number if leg else call.caller_number)
     rung = [party.endpoint.partition("@")[0] for party in parties if not party.number]
-    record = scene.directory.records(*rung, _own_extension(call))
+    record = context.directory.records(*rung, _own_extension(call))
     out_by = next((party.endpoint for party in parties if party.number), "")
     call = replace(call, attempt=call.attempt + 1, record=call.record or record, out_by=out_by)
     return Step(
@@ -366,7 +366,7 @@ def _not_before(call: Call, at: datetime) -> datetime:
     return max(at, call.answered_at or call.started_at)
 
 
-def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
+def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     leg = call.leg(signal.channel)
     if leg is None or not leg.is_live:
         return Step(call)
@@ -386,7 +386,7 @@ def _hung_up(call: Call, signal: LegHungUp, scene: Scene) -> Step:
     if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
         call, told = tell(call, leg, "hangup", call.ended_at or signal.at)
     if call.live_legs:
-        return with_events(_dial_ended(call, scene), told)
+        return with_events(_dial_ended(call, context), told)
     return with_events(_end(call, signal.at), told)
 
 
@@ -411,17 +411,17 @@ def _in_our_hands(call: Call, signal: DialEnded | BlindTransferred) -> Call:
     return replace(call, stage=Stage.RINGING, channel=signal.channel, returned_at=signal.at)
 
 
-def _dial_ended(call: Call, scene: Scene) -> Step:
+def _dial_ended(call: Call, context: RoutingContext) -> Step:
     """Decided when the last of those rung has said why: Asterisk may tell of their ends a moment
     later.
     """
     is_open = any(leg.attempt == call.attempt and not leg.connected_at for leg in call.live_legs)
     if call.dial_ended is None or is_open:
         return Step(call)
-    return _not_answered(call, call.dial_ended, scene)
+    return _not_answered(call, call.dial_ended, context)
 
 
-def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
+def _not_answered(call: Call, signal: DialEnded, context: RoutingContext) -> Step:
     """The parties just rung did not answer: the next round, the queue again, the overflow, or the
     end.
     """
@@ -431,10 +431,10 @@ def _not_answered(call: Call, signal: DialEnded, scene: Scene) -> Step:
     if call.rounds and not is_over:
         first, *rest = call.rounds
         timeout_s = _left(call, first.timeout_s, signal.at)
-        return _dial(replace(call, rounds=tuple(rest)), first.parties, timeout_s, scene)
-    if call.queue and not is_over and (queue := scene.directory.queues.get(call.queue)):
+        return _dial(replace(call, rounds=tuple(rest)), first.parties, timeout_s, context)
+    if call.queue and not is_over and (queue := context.directory.queues.get(call.queue)):
         return Step(replace(call, stage=Stage.WAITING), (Wait(call.channel, queue.music),))
-    return _overflow(call, ending, scene, signal.at)
+    return _overflow(call, ending, context, signal.at)
 
 
 def _why(call: Call, signal: DialEnded) -> causes.Ending:
@@ -457,15 +457,15 @@ def _failed(call: Call, ending: causes.Ending) -> Call:
     return call if ending in call.failures else replace(call, failures=(*call.failures, ending))
 
 
-def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> Step:
+def _overflow(call: Call, ending: causes.Ending, context: RoutingContext, at: datetime) -> Step:
     """Go where the ring group or queue sends those whom nobody answered; or give up."""
     destination = (
-        routing.inside(call.overflow, scene, _own_extension(call)) if call.overflow else None
+        routing.inside(call.overflow, context, _own_extension(call)) if call.overflow else None
     )
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
         return _give_up(call, ending)
     extension = call.extension or (
-        call.overflow if call.overflow in scene.directory.extensions else ""
+        call.overflow if call.overflow in context.directory.extensions else ""
     )
     call = replace(
         _failed(call, ending),
@@ -475,10 +475,10 @@ def _overflow(call: Call, ending: causes.Ending, scene: Scene, at: datetime) -> 
         queue="",
         extension=extension,
     )
-    return go(call, destination, scene, at)
+    return go(call, destination, context, at)
 
 
-def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
+def _blind_transfer(call: Call, signal: BlindTransferred, context: RoutingContext) -> Step:
     """The other party sent this one on. The call keeps its identity; its hang-up is not the
     end.
     """
@@ -492,11 +492,11 @@ def _blind_transfer(call: Call, signal: BlindTransferred, scene: Scene) -> Step:
         _in_our_hands(call, signal), shown="", queue="", dial_ended=None, failures=(), overflows=0
     )
     destination = routing.from_phone(
-        signal.dialled, scene, _own_extension(call), by=by[-1].number if by else call.extension
+        signal.dialled, context, _own_extension(call), by=by[-1].number if by else call.extension
     )
     if isinstance(signal, UnattendedTransfer):
         return Step(replace(followed(call, destination), attempt=call.attempt + 1, settled=True))
-    return go(call, destination, scene, signal.at)
+    return go(call, destination, context, signal.at)
 
 
 # --- the end
@@ -556,9 +556,9 @@ def _originate_refused(call: Call, signal: OriginateRefused) -> Step:
     return Step(call) if call.live_legs else _end(call, signal.at)
 
 
-def _recorded(call: Call, signal: RecordingFinished, scene: Scene) -> Step:
+def _recorded(call: Call, signal: RecordingFinished, context: RoutingContext) -> Step:
     status: cdr.RecordingStatus = "failed" if signal.failed else "ready" if signal.file else "none"
-    url = scene.recording_url + call.recording_token if status == "ready" else ""
+    url = context.recording_url + call.recording_token if status == "ready" else ""
     record = replace(
         cdr.of(call, call.ending or causes.ANSWERED, status), recording_file=signal.file or None
     )
