@@ -428,9 +428,9 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
 
     async def register(endpoint: str, *addresses: str) -> None:
         """And the controller has heard of it."""
-        before = controller.switch._registrations
+        before = controller.switch._contacts.changes
         await asterisk.registers(endpoint, *addresses)
-        await until(lambda: controller.switch._registrations > before)
+        await until(lambda: controller.switch._contacts.changes > before)
 
     desk, mobile = "sip:101@192.0.2.7", "sip:101@192.0.2.8"
     await asterisk.hear()
@@ -451,7 +451,7 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
     await asterisk.lose_link()
     await asterisk.hear()
     assert await phones() == ([desk, mobile], 9)
-    monkeypatch.setattr(switch, "ASK_AGAIN_S", 0.0)
+    controller.switch._contacts._ask_again_s = 0.0
     await register("101@a.vn", desk, mobile)
     assert [await phones(), await phones()] == [([desk, mobile], 10), ([desk, mobile], 11)]
 
@@ -463,16 +463,18 @@ async def test_what_was_asked_before_a_change_is_not_remembered(
     asterisk.contacts["101@a.vn"] = "PJSIP/101@a.vn/sip:101@192.0.2.7"
     await controller.switch.phones("102@a.vn")
     asterisk.may_answer.clear()
-    before = controller.switch._registrations
+    before = controller.switch._contacts.changes
     asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
     await asterisk.expect(
         "GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
     )
     await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
-    await until(lambda: controller.switch._registrations > before)
+    await until(lambda: controller.switch._contacts.changes > before)
     asterisk.may_answer.set()
     assert await asking == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
-    assert controller.switch._phones == {}
+    asked = asterisk.count("GET channels/tongdai-asks/variable")
+    assert await controller.switch.phones("101@a.vn") == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
+    assert asterisk.count("GET channels/tongdai-asks/variable") == asked + 1, "asked again"
 
 
 async def test_calling_the_phones_of_an_extension(

@@ -16,23 +16,21 @@ import structlog
 
 from tongdai import errors
 from tongdai.asterisk import ari, events, packages, provisioning, translate
+from tongdai.asterisk.contacts import Contacts
+from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Record, Wait
 from tongdai.pbx.signals import LegDialed, OriginateRefused, Signal
 
 log = structlog.get_logger()
 
 APP = "tongdai"
-ASKER = "tongdai-asks"  # a channel
 ECHO_S = 2.0
 ECHO_LIMIT_S = 3.0
 # the last one repeats; Asterisk must have forgotten the old link
 RECONNECT_S = (0.5, 1.0, 2.0, 5.0)
 LATE_S = 180.0  # for so long TCP repeats what a half-open link held back (RFC 6298)
 SPY_TRIES, SPY_S = 50, 0.02
-# ARI: no such channel; it is not in the application; its own fault
-GONE, CONFLICT, FAILED = 404, 409, 500
-PUSHES = 32  # requests in flight while provisioning
-ASK_AGAIN_S = 300.0  # for an extension's phones: a second net below what Asterisk tells of them
+GONE, CONFLICT = 404, 409  # ARI: no such channel; it is not in the application
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -66,17 +64,11 @@ class Switch:
     ) -> None:
         self._address, self._on_signal, self._on_link = address, on_signal, on_link
         self._link: ari.Link | None = None
-        self._pushed: provisioning.Objects = {}
-        self._wanted: provisioning.Objects = {}
-        self._stale: Collection[tuple[str, str]] = ()
-        self._swept: set[tuple[str, str]] = set()  # what it has certainly forgotten
-        self._pushing = asyncio.Lock()
+        self._config = DynamicConfig()
+        self._contacts = Contacts(APP)
         self._started_at: datetime | None = None
         self._lost_at: datetime | None = None
         self._echoed = 0.0
-        # of extensions: registered, and until when we rely on it
-        self._phones: dict[str, tuple[list[str], float]] = {}
-        self._registrations = 0  # what was asked before the last change is not kept
         self._gave_up_at = -LATE_S  # a handshake that was not answered
         self.linked = asyncio.Event()
 
@@ -101,7 +93,7 @@ class Switch:
                 if self.is_up:
                     self._lost_at = datetime.now(UTC)
                 self.linked.clear()
-                self._forget_phones()
+                self._contacts.forget()
                 if self._link:
                     await self._link.close()
                     self._link = None
@@ -162,8 +154,7 @@ class Switch:
         if isinstance(event, events.ChannelUserevent):
             self._echoed = asyncio.get_running_loop().time()
         elif isinstance(event, events.ContactStatusChange):
-            self._registrations += 1
-            self._phones.pop(event.endpoint.resource, None)
+            self._contacts.changed(event.endpoint.resource)
         elif meant:
             self._on_signal(*meant)
 
@@ -201,7 +192,7 @@ class Switch:
             )
         started_at = events.moment(info["status"]["startup_time"])
         if self._started_at != started_at:
-            self._pushed = {}
+            self._config.forget()
         self._started_at = started_at
         return started_at
 
@@ -227,70 +218,14 @@ class Switch:
         """The switch knows these objects and no others, now or as soon as it is up. `stale`: what
         it may have been told before we were here.
         """
-        self._wanted, self._stale = wanted, stale
+        self._config.want(wanted, stale)
         if self._link is not None and self.is_up:
             with contextlib.suppress(errors.SwitchDown):
                 await self._push(self._link)
 
     async def _push(self, link: ari.Link) -> None:
-        async with self._pushing:
-            pushed, gone = provisioning.changes(self._pushed, self._wanted)
-            slots = asyncio.Semaphore(PUSHES)
-            for kind in provisioning.KINDS:
-                await asyncio.gather(
-                    *(self._put(link, slots, key, pushed[key]) for key in pushed if key[0] == kind)
-                )
-            left = set(self._stale) - self._wanted.keys() - self._swept - set(gone)
-            for key in (*gone, *sorted(left)):
-                await link.request("DELETE", _uri(key))
-                self._pushed.pop(key, None)
-                self._swept.add(key)
-            self._forget_phones()
-            if pushed or gone:
-                log.info("switch.provisioned", pushed=len(pushed), gone=len(gone))
-
-    async def _put(
-        self,
-        link: ari.Link,
-        slots: asyncio.Semaphore,
-        key: tuple[str, str],
-        fields: provisioning.Fields,
-    ) -> None:
-        body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}
-        self._swept.discard(key)
-        async with slots:
-            if key[0] == "aor" and await self._has_aor(link, key, fields):
-                self._pushed[key] = fields
-                return
-            answer = await link.request("PUT", _uri(key), body=body)
-        # Asterisk makes an access list, and then fails to show it: 500.
-        if answer.is_ok or (key[0] == "acl" and answer.status_code == FAILED):
-            self._pushed[key] = fields
-        else:
-            log.error(
-                "switch.refused_object",
-                kind=key[0],
-                id=key[1],
-                status=answer.status_code,
-                why=answer.message_body,
-            )
-
-    async def _has_aor(
-        self, link: ari.Link, key: tuple[str, str], fields: provisioning.Fields
-    ) -> bool:
-        """Whether it is as wanted; one that is otherwise is gone now. Told once more of an aor,
-        Asterisk keeps the contacts that it has, and phones that are registered for ever: each
-        would ring twice, also when it has gone.
-        """
-        answer = await link.request("GET", _uri(key))
-        if not answer.is_ok:
-            return False
-        if provisioning.is_as_told(
-            fields, [(each["attribute"], each["value"]) for each in answer.json()]
-        ):
-            return True
-        await link.request("DELETE", _uri(key))
-        return False
+        await self._config.push(link)
+        self._contacts.forget()
 
     # --- what is done
 
@@ -360,38 +295,8 @@ class Switch:
         return rings
 
     async def phones(self, endpoint: str) -> list[str]:
-        """The registered phones of an extension, ready to dial:
-        PJSIP/101@domain/sip:101@192.0.2.7:5060.
-
-        Those that were found are remembered until Asterisk tells of a change.
-        """
-        link, now = self._up(), asyncio.get_running_loop().time()
-        phones, until = self._phones.get(endpoint, ([], 0.0))
-        if until > now:
-            return phones
-        registrations = self._registrations
-        phones = await self._ask_for_phones(link, endpoint)
-        if phones and registrations == self._registrations:
-            self._phones[endpoint] = phones, now + ASK_AGAIN_S
-        return phones
-
-    async def _ask_for_phones(self, link: ari.Link, endpoint: str) -> list[str]:
-        """The function that tells them wants a channel: a Local one that calls nobody stays for
-        all such questions. One of its own for each would take ten times as long.
-        """
-        uri, query = f"channels/{ASKER}/variable", {"variable": translate.contacts(endpoint)}
-        answer = await link.request("GET", uri, query)
-        if answer.status_code == 404:  # the first question of this Asterisk's life
-            create = {"endpoint": "Local/16@hangup", "app": APP, "channelId": ASKER}
-            await link.request("POST", "channels/create", create)
-            answer = await link.request("GET", uri, query)
-        contacts = answer.json()["value"] if answer.is_ok else ""
-        return [contact for contact in contacts.split("&") if contact]
-
-    def _forget_phones(self) -> None:
-        """What is registered may have changed without a word."""
-        self._registrations += 1
-        self._phones.clear()
+        """The registered phones of an extension, ready to dial. Raises errors.SwitchDown."""
+        return await self._contacts.of(self._up(), endpoint)
 
     def _up(self) -> ari.Link:
         if self._link is None or not self.is_up:
@@ -403,7 +308,3 @@ class Switch:
         if not answer.is_ok:
             raise errors.SwitchDown(f"{answer.status_code} {answer.message_body}")
         return answer
-
-
-def _uri(key: tuple[str, str]) -> str:
-    return f"asterisk/config/dynamic/res_pjsip/{key[0]}/{key[1]}"
