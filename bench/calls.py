@@ -49,7 +49,10 @@ class Step(msgspec.Struct, frozen=True):
             milliseconds(quantile(self.setup, 0.5)),
             milliseconds(quantile(self.setup, 0.99)),
         )
-        return f"{self.rate:4d}/s: {self.good}/{self.offered} good, set-up p50 {p50} p99 {p99}; CPU ms/call {cpu}"
+        return (
+            f"{self.rate:4d}/s: {self.good}/{self.offered} good, set-up p50 {p50} p99 {p99}; "
+            f"CPU ms/call {cpu}"
+        )
 
 
 Try = Callable[[int], Awaitable[Step]]

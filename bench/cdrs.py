@@ -25,7 +25,7 @@ import uvloop
 
 from bench import rig
 from bench.report import table
-from tests.store import samples
+from testbed import samples
 from tongdai import api, ids, logs
 from tongdai.api.tokens import Tokens
 from tongdai.seal import Seal
@@ -202,7 +202,10 @@ async def _first(port: int, ask: bytes) -> bytes:
 async def _bare(dsn: str) -> Rate:
     """The same rows, fetched and encoded by nothing but the libraries."""
     tx = await db.connect(dsn)
-    query = "SELECT * FROM cdrs WHERE domain_uuid = $1 ORDER BY time_started DESC, cdr_uuid DESC LIMIT 11"
+    query = """
+        SELECT * FROM cdrs WHERE domain_uuid = $1
+        ORDER BY time_started DESC, cdr_uuid DESC LIMIT 11
+        """
     domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains")
     started, cpu, count = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() < started + SECONDS:

@@ -19,9 +19,9 @@ from urllib.parse import quote, urlsplit
 
 from bench import company
 from bench import rig as rigs
-from bench.phone import Phone
 from bench.report import milliseconds, quantile, table
 from bench.rig import Rig
+from testbed.registration import Phone
 
 PAUSE_S = 0.02  # between two calls
 WARM = 20  # calls that do not count

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from bench.phone import Phone
 from bench.rig import CARRIER, HOST, PHONE, Rig
+from testbed.registration import Phone
 from tongdai.pbx.directory import Domain, Extension
 from tongdai.store import domains, extensions, hotlines, subscriptions, trunks, users
 

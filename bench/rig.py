@@ -7,7 +7,6 @@ import contextlib
 import csv
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,12 +17,15 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from testbed import ports
 from tongdai.asterisk import events, node, packages
 from tongdai.seal import Seal
 from tongdai.store import db, migrate, server
 
 HOST, CARRIER, PEER, PHONE = "127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.5"
-"""Where Asterisk listens, and whom it knows by address: the carriers of tongdai's trunk and of the peer, the phones."""
+"""Where Asterisk listens; the carriers of tongdai's trunk and of the peer, and the phones, which
+it knows by their addresses.
+"""
 SECRET = "a master key of the benchmarks' own, nothing else"  # noqa: S105 loopback, gone afterwards
 SCENARIOS = Path(__file__).parent / "scenarios"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -170,11 +172,8 @@ async def rig() -> AsyncIterator[Rig]:
             database = db.Database(postgres.dsn)
             await database.open()
             stack.push_async_callback(database.close)
-            sip, http, phone = (
-                _free(socket.SOCK_DGRAM),
-                _free(socket.SOCK_STREAM),
-                _free(socket.SOCK_DGRAM),
-            )
+            sip, http = ports.server_port(), ports.server_port()
+            phone = ports.phone_port(PHONE)
             with cores("asterisk"):
                 asterisk = await node.start(_spec(folder, sip, phone))
             stack.push_async_callback(asterisk.stop)
@@ -241,12 +240,6 @@ def _family(pid: int) -> list[int]:
     with contextlib.suppress(OSError):
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     return [pid]
-
-
-def _free(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 # --- SIPp

@@ -1,1 +1,1 @@
-"""Faults on purpose, and a ledger that tells what they cost: what docs/reliability.md holds."""
+"""Faults on purpose, and the reconciliation of what they cost, for docs/reliability.md."""

@@ -40,7 +40,8 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
     for n in range(size.kills):
         seen.append(await _kill(on, size))
         print(
-            f"  kill {n + 1}: back after {seen[-1].back:.1f} s, then recorded after {seen[-1].recorded:.1f} s, "
+            f"  kill {n + 1}: back after {seen[-1].back:.1f} s, "
+            f"then recorded after {seen[-1].recorded:.1f} s, "
             f"called after {seen[-1].callable:.1f} s",
             flush=True,
         )
@@ -57,7 +58,7 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             max(one.callable for one in seen),
             CALLABLE_S,
         ),
-        *(await on.audited()).figures(),
+        *(await on.reconciled()).figures(),
     ]
 
 
@@ -70,7 +71,7 @@ async def _kill(on: stand.Stand, size: Size) -> Outcome:
         await on.revive_asterisk()
         back = time.monotonic()
         recorded, callable_after = await asyncio.gather(on.recorded(60), _called(on))
-    on.was_away(away)
+    on.had_outage(away)
     return Outcome(back - killed, recorded, callable_after)
 
 

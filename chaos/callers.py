@@ -1,5 +1,5 @@
 """SIPp as a carrier whose customers call and as the phones that answer, each writing down what it
-sees (ledger.py).
+sees (reconciliation.py).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.until import until
+from testbed.until import until
 from tongdai.asterisk import packages
 
 SCENARIOS = Path(__file__).parent / "scenarios"

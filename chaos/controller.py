@@ -34,15 +34,16 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             away = time.time()
             await on.instance.kill()
             times.append(await on.start())
-            on.was_away(away)
+            on.had_outage(away)
             print(
-                f"  kill {n + 1}: API after {times[-1][0]:.1f} s, ready after {times[-1][1]:.1f} s",
+                f"  kill {n + 1}: API after {times[-1][0]:.1f} s, "
+                f"ready after {times[-1][1]:.1f} s",
                 flush=True,
             )
         up = callers.up
         await callers.stop(size.talk_s + 30)
     await on.settled(40, repeats=size.repeats)
-    verdict = await on.audited()
+    found = await on.reconciled()
     return [
         Figure("kills", str(size.kills)),
         Figure("calls that talked at the last kill", str(up)),
@@ -52,8 +53,8 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             max(ready for _, ready in times),
             READY_S,
         ),
-        verdict.refused(),
-        *verdict.figures(),
+        found.refused(),
+        *found.figures(),
     ]
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from chaos import stand
 from chaos.report import Figure, at_most
-from tests.until import until
+from testbed.until import until
 
 ALARM_S = 30.0
 VOLUMES = {"asterisk/log/cel-custom": "4m", "asterisk/spool/recording": "32m", "recordings": "32m"}
@@ -55,7 +55,7 @@ async def run(on: stand.Stand, size: Size, fault: Fault, *, is_full: bool) -> li
         await callers.answering(2)
         await callers.stop(size.talk_s + 40)
     await on.settled(60)
-    return [*figures, *(await on.audited()).figures()]
+    return [*figures, *(await on.reconciled()).figures()]
 
 
 async def _without(
@@ -86,7 +86,7 @@ async def _without(
         for folder in folders:
             fault.end(folder)
     if what == "recordings":
-        on.was_deaf(since - 0.5, size.talk_s + 5)
+        on.had_recording_outage(since - 0.5, size.talk_s + 5)
     await until(lambda: _is(on, SILENT, 0.0), 60)
     return figures
 

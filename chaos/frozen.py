@@ -45,7 +45,7 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
             "alarms of Asterisk's task processors",
             [line for line in log.splitlines() if "taskprocessor" in line],
         ),
-        *(await on.audited()).figures(),
+        *(await on.reconciled()).figures(),
     ]
 
 

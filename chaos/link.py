@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from chaos import ledger, stand
+from chaos import reconciliation, stand
 from chaos.callers import Callers
 from chaos.report import Figure, at_most, none
 
@@ -46,7 +46,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         )
         await callers.stop(size.talk_s + 60)
     settled = await on.settled(60)
-    verdict = await on.audited()
+    found = await on.reconciled()
     return [
         Figure("links cut off or closed", str(size.cuts)),
         at_most("a call comes through again, slowest", max(relinked), RELINKED_S),
@@ -58,8 +58,8 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
             is_timed=True,
         ),
         at_most("then every call is recorded and told", settled, SETTLED_S),
-        verdict.refused(),
-        *verdict.figures(),
+        found.refused(),
+        *found.figures(),
     ]
 
 
@@ -71,7 +71,7 @@ async def _relinked(on: stand.Given, callers: Callers, n: int) -> float:
         await asyncio.sleep(stand.POLL_S)
     await on.is_ready(within_s=30)
     took = time.monotonic() - began
-    on.was_away(away)
+    on.had_outage(away)
     await callers.answering(1)
     return took
 
@@ -91,7 +91,7 @@ async def _half_open(
     on.to_asterisk.reset()
     on.to_asterisk.flow()
     await on.is_ready(within_s=30)
-    on.was_away(away)
+    on.had_outage(away)
     await callers.answering(2)
     return noticed
 
@@ -100,7 +100,7 @@ def _silent(on: stand.Given, gaps: list[tuple[float, float]]) -> list[str]:
     """Calls that began while the link was half open and were neither put through nor refused
     soon.
     """
-    calls = ledger.read(on.run).calls
+    calls = reconciliation.read(on.run).calls
     return [
         call.call_id
         for call in calls

@@ -79,7 +79,8 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
             api = await _away(on, away_s, lose, regain)
             most = max(most, api.memory)
             print(
-                f"  {what} for {away_s:.0f} s: refused after {api.first:.1f} s, {api.slowest:.1f} s",
+                f"  {what} for {away_s:.0f} s: refused after {api.first:.1f} s, "
+                f"{api.slowest:.1f} s",
                 flush=True,
             )
             figures += _told(f"{what} for {away_s:.0f} s", api)
@@ -93,7 +94,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
         Figure("callers who waited were served and had talked", f"{over:.1f} s after its return"),
         at_most("then every record and event was there", settled, SETTLED_S),
         at_most("memory grew by", most - before, MEMORY_MB, "MB"),
-        *(await on.audited()).figures(),
+        *(await on.reconciled()).figures(),
     ]
 
 

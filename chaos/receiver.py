@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from chaos.ledger import Delivery, Played
+from chaos.reconciliation import Delivery, Played
 from tongdai.pbx import events
 from tongdai.webhooks import sign
 

@@ -36,7 +36,7 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
         Figure("kills of tongdai, of Asterisk", f"{size.controllers}, {size.asterisks}"),
         Figure("calls recorded at each", str(size.live)),
         Figure("recordings told of", str(heard), str(told), is_kept=heard == told),
-        *(await on.audited()).figures(),
+        *(await on.reconciled()).figures(),
     ]
 
 
@@ -49,7 +49,7 @@ async def _without_controller(on: stand.Stand, size: Size) -> None:
         await on.instance.kill()
         await callers.over(size.talk_s + 20)
         await on.start()
-        on.was_away(away)
+        on.had_outage(away)
     await on.settled(40)
 
 

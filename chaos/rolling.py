@@ -19,7 +19,8 @@ import msgspec
 
 from chaos import stand
 from chaos.report import Figure, at_most, none
-from tests.e2e.instance import REPOSITORY, quiet_port
+from testbed import ports
+from testbed.instance import REPOSITORY
 
 DRAIN_S = 10.0
 
@@ -128,7 +129,7 @@ class Clients:
 
 
 async def run(on: stand.Given, size: Size) -> list[Figure]:
-    halves = Half(on, on.instance.http), Half(on, f"127.0.0.1:{quiet_port()}")
+    halves = Half(on, on.instance.http), Half(on, ports.server())
     drains: list[float] = []
     try:
         await halves[0].start()
@@ -143,7 +144,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
                     await callers.answering(1)
             await callers.stop(size.talk_s + 30)
             await on.settled(40)
-            verdict = await on.audited()
+            found = await on.reconciled()
         return [
             Figure("stops and starts, by turns", str(size.stops)),
             Figure(
@@ -151,8 +152,8 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
             ),
             none("requests that neither served", clients.failed),
             at_most("it ends by itself, slowest", max(drains), DRAIN_S),
-            verdict.refused(),
-            *verdict.figures(),
+            found.refused(),
+            *found.figures(),
         ]
     finally:
         for half in halves:
@@ -167,7 +168,7 @@ async def _restarted(on: stand.Given, halves: tuple[Half, Half], one: Half) -> f
     async with asyncio.timeout(60):
         while 200 not in [await half.ask("/readyz") for half in halves]:
             await asyncio.sleep(stand.POLL_S)
-    on.was_away(away)
+    on.had_outage(away)
     return took
 
 

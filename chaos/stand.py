@@ -1,5 +1,5 @@
 """What the scenarios stand on: `tongdai up` with a company, phones that answer, a subscriber, and
-the books of it all.
+what all of them saw.
 
 Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up` starts them.
 *Given*: they are ours, and tongdai reaches them through proxies that can fail in their own ways.
@@ -7,11 +7,9 @@ Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up`
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,44 +24,30 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiohttp
 import msgspec
 
-from bench.phone import Phone
-from chaos import callers, ledger
-from chaos.callers import CARRIER, PHONE, Callers
-from chaos.proxy import Proxy, Streams, proxy
-from tests.e2e.instance import Instance, quiet_port
-from tests.until import until
+from chaos import callers, company, observing, reconciliation
+from chaos.callers import PHONE, Callers
+from testbed import ports
+from testbed.instance import Instance
+from testbed.proxy import Proxy, Streams, proxy
+from testbed.until import until
 from tongdai import errors, process, services
-from tongdai.pbx.directory import Extension
 from tongdai.seal import Seal
 from tongdai.settings import Settings
-from tongdai.store import (
-    db,
-    deliveries,
-    domains,
-    extensions,
-    hotlines,
-    migrate,
-    server,
-    subscriptions,
-    trunks,
-    users,
-)
+from tongdai.store import db, deliveries, migrate, server
 
-DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
-FIRST_EXTENSION, FIRST_HOTLINE = 101, 2471000000
 POLL_S = 0.02
 
 
 class Stand:
-    """One instance and those around it. `story` grows with what is done to it."""
+    """One instance and those around it. `injected` grows with what is done to it."""
 
     def __init__(self, folder: Path, instance: Instance) -> None:
         self.folder, self.instance = folder, instance
         self.run = folder  # where the accounts of the run under way are
         self.numbers: list[str] = []
         self.phone_port = 0
-        self.story = ledger.Story()
-        self.is_right = True  # whatever was audited
+        self.injected = reconciliation.Injected()
+        self.is_right = True  # whatever was reconciled
         self.is_loud = False  # whether those who call speak all the time
         self.token = ""
         self._killed_at = datetime.now(UTC)  # Asterisk
@@ -83,18 +67,19 @@ class Stand:
         ) as made:
             yield made
 
-    def was_away(self, since: float) -> None:
+    def had_outage(self, since: float) -> None:
         """From then until now new calls could be refused. Unix seconds."""
-        self.story = msgspec.structs.replace(
-            self.story, away=(*self.story.away, (since - 0.1, time.time()))
+        self.injected = msgspec.structs.replace(
+            self.injected, outages=(*self.injected.outages, (since - 0.1, time.time()))
         )
 
-    def was_deaf(self, since: float, more_s: float) -> None:
+    def had_recording_outage(self, since: float, more_s: float) -> None:
         """From then until now recordings were out of reach, or cut short; they are told of for so
         long after.
         """
-        self.story = msgspec.structs.replace(
-            self.story, deaf=(*self.story.deaf, (since, time.time() + more_s))
+        self.injected = msgspec.structs.replace(
+            self.injected,
+            recording_outages=(*self.injected.recording_outages, (since, time.time() + more_s)),
         )
 
     async def kill_asterisk(self) -> None:
@@ -103,7 +88,9 @@ class Stand:
         self._command = Path(f"/proc/{running.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
         os.kill(running.pid, signal.SIGKILL)
         await running.ended()
-        self.story = msgspec.structs.replace(self.story, cuts=(*self.story.cuts, time.time()))
+        self.injected = msgspec.structs.replace(
+            self.injected, kills=(*self.injected.kills, time.time())
+        )
         self._killed_at = datetime.now(UTC)
 
     async def revive_asterisk(self) -> None:
@@ -115,9 +102,9 @@ class Stand:
         await until(lambda: self.ari("asterisk/info"), 60)
 
     async def recorded(self, within_s: float) -> float:
-        """Seconds until no call is in the books that was live when Asterisk was killed."""
+        """Seconds until no call that was live when Asterisk was killed is live in the database."""
         began = time.monotonic()
-        async with opened(self.dsn) as database:
+        async with observing.opened(self.dsn) as database:
 
             async def is_recorded() -> bool:
                 async with database.connection() as tx:
@@ -189,17 +176,17 @@ class Stand:
                     return float(line.rpartition(" ")[2])
         return None
 
-    # --- the books
+    # --- what was seen
 
     async def settled(self, within_s: float, *, repeats: bool = False) -> float:
-        """Seconds until no call was live in the books, every call that was answered had a record
-        and every event had been delivered; with `repeats`, also what was under way when we killed
-        its dispatcher: its lease ends first.
+        """Seconds until no call was live in the database, every answered call had a record and
+        every event had been delivered; with `repeats`, also what was under way when we killed its
+        dispatcher: its lease ends first.
 
-        Whatever is not there within that time, the ledger will tell.
+        The reconciliation finds what is not there within that time.
         """
         began = time.monotonic()
-        async with opened(self.dsn) as database:
+        async with observing.opened(self.dsn) as database:
             while (
                 not await self._is_quiet(database, repeats=repeats)
                 and time.monotonic() < began + within_s
@@ -208,8 +195,8 @@ class Stand:
         return time.monotonic() - began
 
     async def _is_quiet(self, database: db.Database, *, repeats: bool) -> bool:
-        books = ledger.read(self.run)
-        answered = {call.call_id for call in books.calls if call.answered}
+        seen = reconciliation.read(self.run)
+        answered = {call.call_id for call in seen.calls if call.answered}
         async with database.connection() as tx:
             if await tx.fetchval("SELECT count(*) FROM calls"):
                 return False
@@ -219,52 +206,19 @@ class Stand:
             told = {
                 str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")
             }
-        return answered <= recorded and told <= {delivery.id for delivery in books.deliveries}
+        return answered <= recorded and told <= {delivery.id for delivery in seen.deliveries}
 
-    def played(self) -> Sequence[ledger.Played]:
+    def played(self) -> Sequence[reconciliation.Played]:
         """The recordings that the subscriber has heard so far."""
-        return ledger.read(self.run).played
+        return reconciliation.read(self.run).played
 
-    async def audited(self) -> ledger.Verdict:
-        """The books of the run so far, compared."""
-        await self._write_books()
-        (self.run / "story.json").write_bytes(msgspec.json.encode(self.story))
-        verdict = ledger.compare(ledger.read(self.run))
-        self.is_right = self.is_right and verdict.is_clean
-        return verdict
-
-    async def _write_books(self) -> None:
-        async with opened(self.dsn) as database, database.connection() as tx:
-            records = await tx.fetch(
-                """
-                SELECT cdr_uuid, status, billsec, direction, sip_call_id, (
-                  SELECT array_agg(id) FROM cdr_ids WHERE cdr_ids.cdr_uuid = cdrs.cdr_uuid) AS ids
-                FROM cdrs
-                """
-            )
-            events = await tx.fetch(
-                "SELECT event_uuid, call_uuid, name, seq, body FROM events ORDER BY seq"
-            )
-        lines = [
-            ledger.Record(
-                row["cdr_uuid"],
-                tuple(row["ids"] or ()),
-                row["status"],
-                row["billsec"],
-                row["direction"],
-            )
-            for row in records
-        ]
-        told = [
-            ledger.Event(
-                row["event_uuid"], row["call_uuid"], row["name"], row["seq"], _hash(row["body"])
-            )
-            for row in events
-        ]
-        for name, structs in (("cdrs", lines), ("events", told)):
-            (self.run / f"{name}.jsonl").write_bytes(
-                b"".join(msgspec.json.encode(one) + b"\n" for one in structs)
-            )
+    async def reconciled(self) -> reconciliation.Reconciliation:
+        """What was seen of the run so far, reconciled."""
+        await observing.write(self.dsn, self.run)
+        (self.run / "injected.json").write_bytes(msgspec.json.encode(self.injected))
+        found = reconciliation.reconcile(reconciliation.read(self.run))
+        self.is_right = self.is_right and found.is_clean
+        return found
 
     # --- where things are
 
@@ -292,109 +246,21 @@ class Stand:
                 return await answer.json() if answer.status == 200 else None
         return None
 
-    # --- the company
-
     async def found(self, size: int, *, recording: bool, sink: int) -> None:
-        """A company of `size` extensions, each with a hotline of its own, registered; its events
-        go to `sink`.
-        """
+        """A company of `size` extensions is there, registered; its events go to `sink`."""
         self.is_loud = recording
         seal = Seal((self.instance.data / "secret").read_text().strip().encode())
-        async with opened(self.dsn) as database:
-            async with database.transaction() as tx:
-                trunk, passwords = await self._insert(tx, seal, size, recording=recording)
-                await _subscribe(tx, seal, self.folder, f"http://127.0.0.1:{sink}/hook")
-            await self._log_in()
-        await until(lambda: self.ari(f"endpoints/PJSIP/{trunk}"), 20)
-        self.phone_port = _free_port(PHONE)
-        host, _, port = self.instance.sip.rpartition(":")
-        await asyncio.to_thread(_register, self.phone_port, (host, int(port)), passwords)
-
-    async def _insert(
-        self, tx: db.Tx, seal: Seal, size: int, *, recording: bool
-    ) -> tuple[str, dict[str, str]]:
-        domain = await domains.insert(
-            tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None
+        async with observing.opened(self.dsn) as database:
+            made = await company.insert(database, seal, size, recording=recording)
+            url = f"http://127.0.0.1:{sink}/hook"
+            await company.subscribe(database, seal, self.folder, url)
+        self.numbers += made.hotlines
+        self.token = await company.log_in(self.instance.http)
+        await until(lambda: self.ari(f"endpoints/PJSIP/{made.trunk}"), 20)
+        self.phone_port = ports.phone_port(PHONE)
+        await asyncio.to_thread(
+            company.register, self.phone_port, self.instance.sip, made.passwords
         )
-        await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
-        trunk = trunks.Trunk(
-            name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000
-        )
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
-        passwords = {}
-        for n in range(size):
-            extension, hotline = str(FIRST_EXTENSION + n), f"0{FIRST_HOTLINE + n}"
-            passwords[extension] = await extensions.insert(
-                tx, domain.domain_uuid, Extension(extension, max_calls=1000)
-            )
-            await hotlines.insert(
-                tx,
-                domain.domain_uuid,
-                hotline,
-                trunk.trunk_uuid,
-                destination=extension,
-                is_default=n == 0,
-            )
-            self.numbers.append(hotline)
-        return str(trunk.trunk_uuid), passwords
-
-    async def _log_in(self) -> None:
-        url = f"http://{self.instance.http}/v1/auth"
-        async with aiohttp.ClientSession() as session:
-            account = {"username": f"admin@{DOMAIN}", "password": PASSWORD}
-            async with session.post(url, json=account) as answer:
-                api_key = (await answer.json())["data"]["api_key"]
-            async with session.post(f"{url}/token", json={"api_key": api_key}) as answer:
-                self.token = (await answer.json())["data"]["token"]
-
-
-async def _subscribe(tx: db.Tx, seal: Seal, folder: Path, url: str) -> None:
-    """To each event that calls have, at one URL, so that their order can be seen."""
-    domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains WHERE name = $1", DOMAIN)
-    made = [
-        await subscriptions.insert(
-            tx, domain_uuid, seal, event_name=name, callback_url=url, callback_apikey="Bearer x"
-        )
-        for name in ledger.Story().names
-    ]
-    (folder / "secrets").write_text("\n".join(one.secret for one in made))
-
-
-def _register(port: int, switch: tuple[str, int], passwords: dict[str, str]) -> None:
-    """All extensions are registered at the phones' address; the switch may have to hear of them
-    first.
-    """
-    phone = Phone(PHONE, port, switch)
-    deadline = time.monotonic() + 20
-    for extension, password in passwords.items():
-        while True:
-            try:
-                phone.register(extension, DOMAIN, password)
-                break
-            except (AssertionError, TimeoutError):
-                assert time.monotonic() < deadline, "phones cannot register"
-                time.sleep(0.1)
-    phone.close()
-
-
-def _hash(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
-
-
-def _free_port(address: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def opened(dsn: str) -> AsyncIterator[db.Database]:
-    database = db.Database(dsn, size=1)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @asynccontextmanager
@@ -422,12 +288,12 @@ async def private(
     **settings: str,
 ) -> AsyncIterator[Stand]:
     """`tongdai up` with all of its own, a company of `size` extensions, and their phones;
-    `prepare` gets the data folder before. All of it is gone afterwards, but for the books and logs
-    of a run that went wrong.
+    `prepare` gets the data folder before. All of it is gone afterwards, but for what was seen
+    of a run that went wrong, and its logs.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
-    own = {"callback_allow": "127.0.0.0/8", "ari": f"127.0.0.1:{quiet_port()}", **settings}
-    stand = Stand(folder, Instance(folder, sandbox=False, **own))
+    own = {"callback_allow": "127.0.0.0/8", "ari": ports.server(), **settings}
+    stand = Stand(folder, Instance(folder, sandbox=False, calls=150, **own))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
         stack.push_async_callback(stand.instance.end)
         prepare(stand.instance.data)
@@ -477,7 +343,7 @@ async def given(
     tongdai is not.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
-    stand = Given(folder, Instance(folder, sandbox=False))
+    stand = Given(folder, Instance(folder, sandbox=False, calls=150))
     async with kept_if_wrong(stand), AsyncExitStack() as stack:
         stand.instance.set(**await _start_services(stack, stand))
         stack.push_async_callback(stand.instance.end)
@@ -494,7 +360,7 @@ async def _start_services(stack: AsyncExitStack, stand: Given) -> dict[str, str]
     await stand.start_postgres()
     stack.push_async_callback(lambda: stand.postgres.stop())  # noqa: PLW0108 -- the one that runs then
     chosen = Settings(
-        data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=f"127.0.0.1:{quiet_port()}"
+        data=data, sip=stand.instance.sip, rtp=stand.instance.rtp, ari=ports.server()
     )
     root = await asyncio.to_thread(services.asterisk, chosen, lambda *_: None)
     chosen = await services.with_switch(stack, chosen, root, [])
@@ -540,4 +406,4 @@ async def kept_if_wrong(stand: Stand) -> AsyncIterator[None]:
         gone = stand.folder if is_right else stand.instance.data
         await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
         if not is_right:
-            print(f"  its books and logs are in {stand.folder}", flush=True)
+            print(f"  its observations and logs are in {stand.folder}", flush=True)

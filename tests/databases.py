@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from tests.until import until
+from testbed.until import until
 from tongdai.store import db, migrate
 
 

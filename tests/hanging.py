@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from chaos.proxy import Proxy, proxy
+from testbed.proxy import Proxy, proxy
 
 
 @asynccontextmanager

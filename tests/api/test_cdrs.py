@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from testbed.samples import record
 from tests.api.conftest import Client, Tenant, move_in
-from tests.store.samples import record
 from tongdai import ids
 from tongdai.pbx import cdr
 from tongdai.seal import Seal

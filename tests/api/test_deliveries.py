@@ -13,10 +13,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from testbed.receivers import Receiver, receiving
 from tests.api.conftest import Client, Tenant, serve
 from tests.until import until
 from tests.webhooks import samples
-from tests.webhooks.receivers import Receiver, receiving
 from tongdai import api
 from tongdai.pbx import events
 from tongdai.seal import Seal

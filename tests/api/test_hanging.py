@@ -7,7 +7,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from chaos.proxy import Proxy
+from testbed.proxy import Proxy
 from tests import hanging
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, serve
 from tests.until import until

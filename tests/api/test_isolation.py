@@ -15,8 +15,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from testbed.samples import call, record
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, give_hotline, move_in
-from tests.store.samples import call, record
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from testbed.samples import record
 from tests.api.conftest import Client, Tenant, serve
-from tests.store.samples import record
 from tongdai import api, ids
 from tongdai.pbx import cdr
 from tongdai.seal import Seal

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from testbed.samples import record
 from tests.api.conftest import Client, Reply, Tenant
-from tests.store.samples import record
 from tongdai.store import cdr_search, cdrs, db
 
 PAGE = {"Origin": "https://crm.example.vn"}

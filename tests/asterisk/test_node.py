@@ -1,5 +1,4 @@
 import asyncio
-import contextlib
 import re
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from testbed import ports
 from tongdai import errors, process
 from tongdai.asterisk import journal as journals
 from tongdai.asterisk import music, node, packages
@@ -93,29 +93,14 @@ def a_spec(root: packages.Root, folder: Path) -> node.Spec:
     (conf := folder.with_name(f"{folder.name}-conf")).mkdir()
     (conf / "pjsip.conf").write_text(PJSIP)
     (conf / "extensions.conf").write_text(EXTENSIONS)
-    rtp = free_port()
+    rtp = ports.audio(22)
     return node.Spec(
         root=root,
         folder=folder,
         conf=conf,
-        sip=f"127.0.0.1:{free_port()}",
-        rtp=(rtp + rtp % 2, rtp + 21),
+        sip=ports.server(),
+        rtp=(rtp.start, rtp.stop - 1),
     )
-
-
-def free_port() -> int:
-    """A port that is free now, for UDP and TCP, and may begin a range."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            contextlib.suppress(OSError),
-        ):
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
-            udp.bind(("127.0.0.1", port))
-            if port < 65_000:
-                return port
 
 
 async def ari(running: node.Node, method: str, path: str, body: object = None) -> Any:
@@ -289,7 +274,7 @@ async def test_one_that_runs_with_other_addresses_is_replaced(
     start: Start, spec: node.Spec
 ) -> None:
     first = await start(spec)
-    second = await start(msgspec.structs.replace(spec, sip=f"127.0.0.1:{free_port()}"))
+    second = await start(msgspec.structs.replace(spec, sip=ports.server()))
     assert not second.adopted
     assert second.pid != first.pid
     await first.wait()

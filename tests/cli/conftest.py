@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.e2e.instance import Instance
-from tests.e2e.sipp import free_port
+from testbed import ports
+from testbed.instance import Instance
 from tongdai.cli import app
 
 
@@ -21,8 +21,8 @@ def run(environ: dict[str, str], *args: str) -> Result:
 
 
 def free_address() -> str:
-    """host:port that is free now, for UDP and TCP."""
-    return f"127.0.0.1:{free_port('127.0.0.1')}"
+    """host:port that is free, for UDP and TCP."""
+    return ports.server()
 
 
 @pytest.fixture(scope="session")

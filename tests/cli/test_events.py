@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from testbed.receivers import receiving
 from tests.test_cli import SECRET, Cli
 from tests.webhooks import samples
-from tests.webhooks.receivers import receiving
 from tongdai import ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal

@@ -16,11 +16,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from testbed.instance import REPOSITORY, Instance
+from testbed.receivers import receiving
 from tests.cli.conftest import run
-from tests.e2e.instance import REPOSITORY, Instance
 from tests.e2e.test_webhooks import is_signed
 from tests.until import until
-from tests.webhooks.receivers import receiving
 
 STORY = ["ringing", "answered", "hangup", "cdr"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import certificate, sipp
-from tests.e2e.company import Company, Office, operated
-from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance, quiet_port
-from tests.e2e.phones import Place
-from tests.until import until
-from tests.webhooks.receivers import receiving
+from testbed import certificate, ports, sipp
+from testbed.company import Company, Office, operated
+from testbed.hooks import Hook
+from testbed.instance import Instance
+from testbed.phones import Place
+from testbed.receivers import receiving
+from testbed.until import until
 from tongdai.asterisk import packages
 
 SHOWN = 6_000  # characters of each log of a test that failed
@@ -27,7 +27,8 @@ async def pbx() -> AsyncIterator[Instance]:
     """`tongdai up` with its sandbox. Afterwards Ctrl-C ends it, and nothing of it is left."""
     with tempfile.TemporaryDirectory(prefix="tongdai-e2e-") as folder:
         tls = certificate.write(Path(folder))
-        instance = Instance(Path(folder), sandbox=True, sip_tls=f"127.0.0.1:{quiet_port()}", **tls)
+        instance = Instance(Path(folder), sandbox=True)
+        instance.set(sip_tls=ports.server(), **tls)
         try:
             await instance.start()
             assert len(instance.processes()) >= 4, "itself, PostgreSQL, and two Asterisks"

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
 
 ABROAD, CUSTOMER = "+12025550123", "0909000111"
 

@@ -3,10 +3,10 @@
 import uuid
 from typing import Any
 
-from tests.e2e.company import HOTLINE, Company, Office
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import talk
-from tests.until import until
+from testbed.company import HOTLINE, Company, Office
+from testbed.hooks import Hook
+from testbed.phones import talk
+from testbed.until import until
 
 
 async def test_the_record_is_there_within_a_second_of_hangup(company: Company, hook: Hook) -> None:

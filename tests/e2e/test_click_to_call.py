@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, talk
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
+from testbed.phones import BOB_HZ, talk
+from testbed.until import until
 from tests.e2e.test_outbound import OUTCOMES, Outcome
-from tests.until import until
 
 CUSTOMER = "0909000111"
 

@@ -7,10 +7,10 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from tests.e2e import wire
-from tests.e2e.company import HOTLINE, Company, Office, together
-from tests.e2e.sipp import Message
-from tests.until import until
+from testbed import wire
+from testbed.company import HOTLINE, Company, Office, together
+from testbed.sipp import Message
+from testbed.until import until
 
 EVIL = "127.6.6.66"
 HOSTILE = [

@@ -8,13 +8,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from tests.e2e import tones
-from tests.e2e.company import Company
-from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance
-from tests.e2e.phones import talk
-from tests.until import until
-from tests.webhooks.receivers import receiving
+from testbed import tones
+from testbed.company import Company
+from testbed.hooks import Hook
+from testbed.instance import Instance
+from testbed.phones import talk
+from testbed.receivers import receiving
+from testbed.until import until
 
 CUSTOMER = "0909000111"
 

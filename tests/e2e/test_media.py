@@ -1,8 +1,8 @@
 """What passes while two talk, and before: early media, digits, hold."""
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.phones import PATIENCE_S, talk
-from tests.until import until
+from testbed.company import HOTLINE, Company
+from testbed.phones import PATIENCE_S, talk
+from testbed.until import until
 
 
 async def test_the_caller_hears_the_carriers_announcement(company: Company) -> None:

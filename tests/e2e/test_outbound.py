@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, Talk, talk
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
+from testbed.phones import BOB_HZ, Talk, talk
 
 CUSTOMER = "0909000111"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.instance import Instance
+from testbed.instance import Instance
 from tongdai.cli.doctor import ports
 from tongdai.ports import Protocol
 

@@ -2,9 +2,9 @@
 longest.
 """
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, Talk, talk
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
+from testbed.phones import BOB_HZ, Talk, talk
 
 
 async def test_a_caller_hears_music_then_the_agent(company: Company, hook: Hook) -> None:

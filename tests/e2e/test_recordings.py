@@ -1,11 +1,11 @@
 """Recordings: both sides, ready when the cdr event says so, public by their URL alone."""
 
-from tests.e2e import tones
-from tests.e2e.company import HOTLINE, Answer, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, talk
-from tests.until import until
-from tests.webhooks.receivers import Received, receiving
+from testbed import tones
+from testbed.company import HOTLINE, Answer, Company
+from testbed.hooks import Hook
+from testbed.phones import BOB_HZ, talk
+from testbed.receivers import Received, receiving
+from testbed.until import until
 
 
 async def test_it_plays_at_the_moment_the_cdr_event_arrives(company: Company) -> None:

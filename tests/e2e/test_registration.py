@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.e2e.company import Company, Office
-from tests.e2e.instance import Instance
-from tests.e2e.phones import BOB_HZ, Transport, talk
+from testbed.company import Company, Office
+from testbed.instance import Instance
+from testbed.phones import BOB_HZ, Transport, talk
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

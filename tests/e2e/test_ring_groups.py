@@ -2,9 +2,9 @@
 stopped.
 """
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import BOB_HZ, talk
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
+from testbed.phones import BOB_HZ, talk
 
 
 async def test_all_ring_and_the_second_answers(company: Company, hook: Hook) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.e2e import tones
-from tests.e2e.company import HOTLINE, PASSWORD, Api, Company, Office, log_in, operated
-from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance
-from tests.e2e.phones import BOB_HZ, Place, talk
-from tests.e2e.sipp import free_port
-from tests.until import until
-from tests.webhooks.receivers import receiving
+from testbed import ports, tones
+from testbed.company import HOTLINE, PASSWORD, Api, Company, Office, log_in, operated
+from testbed.hooks import Hook
+from testbed.instance import Instance
+from testbed.phones import BOB_HZ, Place, talk
+from testbed.receivers import receiving
+from testbed.until import until
 
 
 async def test_a_killed_controller_takes_its_calls_over_again(
@@ -133,7 +132,7 @@ async def test_the_same_data_is_not_run_twice(pbx: Instance) -> None:
 
 
 async def test_the_api_may_run_in_a_process_of_its_own(company: Company, pbx: Instance) -> None:
-    address = f"127.0.0.1:{free_port('127.0.0.1')}"
+    address = ports.server()
     apart = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tongdai", "serve", "--role", "api"),
         env={**os.environ, "TONGDAI_DATA": str(pbx.data), "TONGDAI_HTTP": address},

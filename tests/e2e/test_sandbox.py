@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.e2e import phones, tones
-from tests.e2e.company import Api, Office, log_in, together
-from tests.e2e.phones import Phone
-from tests.until import until
+from testbed import phones, tones
+from testbed.company import Api, Office, log_in, together
+from testbed.phones import Phone
+from testbed.until import until
 from tongdai.sandbox import actors
 from tongdai.store import domains, extensions
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from testbed import phones
+from testbed.company import HOTLINE, Api, Company, Office, log_in
+from testbed.instance import Instance
+from testbed.receivers import receiving
+from testbed.until import until
 from tests.cli.conftest import run
-from tests.e2e import phones
-from tests.e2e.company import HOTLINE, Api, Company, Office, log_in
-from tests.e2e.instance import Instance
-from tests.until import until
-from tests.webhooks.receivers import receiving
 
 
 class Planted:

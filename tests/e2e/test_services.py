@@ -5,11 +5,11 @@ nothing is lost but the talks.
 import os
 import signal
 
-from tests.e2e.company import HOTLINE, Api, Company, log_in
-from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance
-from tests.e2e.phones import talk
-from tests.until import until
+from testbed.company import HOTLINE, Api, Company, log_in
+from testbed.hooks import Hook
+from testbed.instance import Instance
+from testbed.phones import talk
+from testbed.until import until
 from tongdai.sandbox import actors
 
 

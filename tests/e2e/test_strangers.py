@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.e2e import wire
-from tests.e2e.company import PASSWORD, Company, Office
-from tests.until import until
+from testbed import wire
+from testbed.company import PASSWORD, Company, Office
+from testbed.until import until
 from tongdai.store import bans
 
 KNOWN, UNKNOWN = "101", "199"

@@ -2,9 +2,10 @@
 and new ones come.
 """
 
-from tests.e2e import torture, wire
-from tests.e2e.company import HOTLINE, Company, Office
-from tests.e2e.phones import talk
+from testbed import wire
+from testbed.company import HOTLINE, Company, Office
+from testbed.phones import talk
+from tests.e2e import torture
 
 SEED, MUTATIONS, PACE = 4475, 150, 20
 

@@ -4,11 +4,11 @@ other.
 
 from typing import Any
 
-from tests.e2e import tones
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import Hook
-from tests.e2e.phones import Phone, Talk
-from tests.until import until
+from testbed import tones
+from testbed.company import HOTLINE, Company
+from testbed.hooks import Hook
+from testbed.phones import Phone, Talk
+from testbed.until import until
 
 BOB_HZ = 620
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e import certificate, wire
-from tests.e2e.company import PASSWORD, Company, Office
-from tests.e2e.wire import Wire
+from testbed import certificate, wire
+from testbed.company import PASSWORD, Company, Office
+from testbed.wire import Wire
 
 Connect: TypeAlias = Callable[[Office], AbstractAsyncContextManager[Wire]]
 

@@ -2,10 +2,10 @@
 by the hotline.
 """
 
-from tests.e2e import phones
-from tests.e2e.company import HOTLINE, Company, Office
-from tests.e2e.phones import Phone, talk
-from tests.until import until
+from testbed import phones
+from testbed.company import HOTLINE, Company, Office
+from testbed.phones import Phone, talk
+from testbed.until import until
 
 
 async def test_a_trunk_by_address(company: Company) -> None:

@@ -7,11 +7,11 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.e2e.company import HOTLINE, Company, Office
-from tests.e2e.hooks import Hook
-from tests.e2e.instance import Instance
-from tests.e2e.phones import BOB_HZ, talk
-from tests.until import until
+from testbed.company import HOTLINE, Company, Office
+from testbed.hooks import Hook
+from testbed.instance import Instance
+from testbed.phones import BOB_HZ, talk
+from testbed.until import until
 
 STRANGER, CUSTOMER = "0909000333", "0909000111"
 

@@ -9,10 +9,10 @@ import time
 
 import msgspec
 
-from tests.e2e.company import HOTLINE, Company
-from tests.e2e.hooks import APIKEY, Hook
-from tests.until import until
-from tests.webhooks.receivers import Received, receiving
+from testbed.company import HOTLINE, Company
+from testbed.hooks import APIKEY, Hook
+from testbed.receivers import Received, receiving
+from testbed.until import until
 
 
 async def test_every_delivery_is_signed_and_carries_the_callback_apikey(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tests.store import samples
+from testbed import samples
 from tongdai import ids
 from tongdai.engine import housekeeping
 from tongdai.pbx.cdr import Cdr

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from testbed import samples
 from tests.engine.companies import Company
 from tests.engine.test_floor import a_call, a_leg
-from tests.store import samples
 from tests.until import until
 from tongdai import errors, ids
 from tongdai.engine import ledger as ledgers

@@ -10,10 +10,10 @@ import msgspec
 import prometheus_client
 import pytest
 
+from testbed import samples
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
-from tests.store import samples
 from tests.until import until
 from tongdai import errors
 from tongdai.pbx import brakes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.store.samples import call
+from testbed.samples import call
 from tongdai import ids
 from tongdai.pbx import owed
 from tongdai.pbx.call import Call, Stage

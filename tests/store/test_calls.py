@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.store.samples import call
+from testbed.samples import call
 from tongdai.pbx.directory import Domain
 from tongdai.store import calls, db
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from tests.store.samples import VIETNAM, record
+from testbed.samples import VIETNAM, record
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
 from tongdai.store import cdr_search, cdrs, db, domains

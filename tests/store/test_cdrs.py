@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.store.samples import record
+from testbed.samples import record
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
 from tongdai.store import cdrs, db

@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
+from testbed.samples import record
 from tests.store.locks import someone_waits
-from tests.store.samples import record
 from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.store.samples import call
+from testbed.samples import call
 from tests.webhooks import samples
 from tongdai import ids
 from tongdai.pbx.call import Stage

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chaos.proxy import Proxy
+from testbed.proxy import Proxy
 from tests import hanging
 from tests.until import until
 from tongdai import errors

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from tests.store.samples import record
+from testbed.samples import record
 from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from testbed.receivers import Receiver, receiving
 from tests import databases
-from tests.webhooks.receivers import Receiver, receiving
 from tongdai.store import db
 
 

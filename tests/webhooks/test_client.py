@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.webhooks.receivers import Receiver, listening, receiving
+from testbed.receivers import Receiver, listening, receiving
 from tongdai.webhooks.client import Client, Limits
 from tongdai.webhooks.guard import Guard
 

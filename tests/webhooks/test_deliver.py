@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from testbed.receivers import Received, Receiver, listening, receiving
 from tests.until import until
 from tests.webhooks import samples
 from tests.webhooks.dispatching import (
@@ -21,7 +22,6 @@ from tests.webhooks.dispatching import (
     tried,
     waits_s,
 )
-from tests.webhooks.receivers import Received, Receiver, listening, receiving
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal

@@ -7,10 +7,10 @@ import sys
 import pytest
 from prometheus_client import REGISTRY
 
+from testbed.receivers import Received, Receiver, listening
 from tests.until import until
 from tests.webhooks import samples
 from tests.webhooks.dispatching import NEVER_S, dispatching, in_turn, settled, tried, waits_s
-from tests.webhooks.receivers import Received, Receiver, listening
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries

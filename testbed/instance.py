@@ -5,20 +5,19 @@ folder.
 import asyncio
 import contextlib
 import os
-import random
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tests.e2e.sipp import free_port
-from tests.until import until
+from testbed import ports
+from testbed.until import until
 
+CALL_PORTS = 4  # audio and its control, two parties
 START_S = 90.0  # the first start may fetch Asterisk
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 class Instance:
@@ -26,12 +25,12 @@ class Instance:
     of tongdai's.
     """
 
-    def __init__(self, folder: Path, *, sandbox: bool, **settings: str) -> None:
+    def __init__(self, folder: Path, *, sandbox: bool, calls: int = 25, **settings: str) -> None:
         self.data = folder / "data"
         self.log = folder / "up.log"
-        self.http, self.sip = (f"127.0.0.1:{quiet_port()}" for _ in range(2))
-        first, last = _free_range()
-        self.rtp = f"{first}-{last}"
+        self.http, self.sip = ports.server(), ports.server()
+        self._audio = ports.audio(2 * calls * CALL_PORTS if sandbox else calls * CALL_PORTS)
+        self.rtp = f"{self._audio.start}-{self._audio.start + calls * CALL_PORTS - 1}"
         self.environ = {
             **{
                 name: value
@@ -42,15 +41,19 @@ class Instance:
             "TONGDAI_HTTP": self.http,
             "TONGDAI_SIP": self.sip,
             "TONGDAI_RTP": self.rtp,
+            "TONGDAI_ARI": ports.server(),
             "TONGDAI_SANDBOX": "1" if sandbox else "0",
         }
-        self.settings = settings
+        self.settings: dict[str, str] = {}
+        if sandbox:
+            self.set(sandbox_sip=f"127.0.0.2:{ports.server_port()}")
         self.set(**settings)
         self.ready: dict[str, Any] = {}
         self._process: asyncio.subprocess.Process | None = None
 
     def set(self, **settings: str) -> None:
         """The next start has these."""
+        self.settings |= settings
         self.environ |= {f"TONGDAI_{name.upper()}": value for name, value in settings.items()}
 
     async def start(self) -> None:
@@ -91,6 +94,7 @@ class Instance:
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        ports.give_back(self._audio)
 
     def processes(self) -> dict[int, str]:
         """Command lines of all that runs for it, whoever started it: PostgreSQL, Asterisk,
@@ -130,24 +134,3 @@ class Instance:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             return bool(msgspec.json.decode(file.read_bytes())["pid"] == self.pid)
         return False
-
-
-def quiet_port() -> int:
-    """A free port that the kernel gives to nobody else while we start again: below
-    ip_local_port_range.
-    """
-    while True:
-        port = random.randrange(30_000, 32_700)  # noqa: S311 -- no secret
-        with contextlib.suppress(OSError):
-            return free_port("127.0.0.1", port)
-
-
-def _free_range() -> tuple[int, int]:
-    """600 UDP ports, and as many for the sandbox after them, of which none seems to be in use."""
-    while True:
-        first = 2 * random.randrange(5_500, 14_300)  # noqa: S311 -- no secret
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(first, first + 1_200, 100):
-                probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                probe.bind(("127.0.0.1", port))
-            return first, first + 599

@@ -1,17 +1,19 @@
-"""The ledger of a run: SIPp's calls, CDRs, events and deliveries side by side, and where they
+"""Reconciliation of a run: SIPp's calls, CDRs, events and deliveries side by side, and where they
 disagree.
 
-    python -m chaos.ledger FOLDER
+    python -m chaos.reconciliation FOLDER
 
 A run's folder holds
 
-  *.calls           SIPp's account (callers.py): one line a moment of a call: what, Call-ID, date,
-  time, Unix seconds cdrs.jsonl        records of the database, each with every id that it is found
-  by events.jsonl      the log of events deliveries.jsonl  what the receiver got (receiver.py)
-  played.jsonl      what the recordings were that it was told of story.json        what was done to
-  the system, and what was subscribed
+  *.calls           SIPp's account (callers.py), one line for each moment of a call:
+                    what happened, Call-ID, date, time, Unix seconds
+  cdrs.jsonl        records of the database, each with every id that it is found by
+  events.jsonl      the log of events
+  deliveries.jsonl  what the receiver got (receiver.py)
+  played.jsonl      what the recordings were whose URLs it got
+  injected.json     which faults were injected, and which events were subscribed
 
-Exit status 1 when they disagree.
+The exit status is 1 when they disagree.
 """
 
 import sys
@@ -30,16 +32,16 @@ RECORDED_S = 2.5  # how far a recording may be: Asterisk writes two seconds at a
 SHOWN = 5  # ids of each kind of fault
 Kind = TypeVar("Kind")
 
-DISAGREEMENTS = {
+DISCREPANCIES = {
     "lost": "calls that nobody answered or refused",
     "refused": "calls refused while nothing was wrong",
     "dropped": "calls that the switch ended",
-    "left": "phones left in a call that is over",
+    "stuck": "phones left in a call that is over",
     "missing": "answered calls without a record",
-    "double": "calls with two records or more",
+    "duplicate": "calls with two records or more",
     "status": "records with the wrong status",
     "billsec": f"records more than {BILLSEC_S:.0f} s off in billsec",
-    "untold": "events that are missing of a record",
+    "unpublished": "records that lack an event",
     "orphan": "events of a call without a record",
     "undelivered": "events never delivered",
     "phantom": "deliveries of what is no event",
@@ -47,12 +49,12 @@ DISAGREEMENTS = {
     "unsigned": "deliveries with no valid signature",
     "unplayable": "recordings that did not play when their cdr event came",
     "short": f"recordings more than {RECORDED_S:g} s off the talk",
-    "inverted": "events that came before an earlier one of their call",
+    "out_of_order": "events that came before an earlier one of their call",
 }
 
 
 class Call(msgspec.Struct):
-    """A call as the one who placed it saw it; times in Unix seconds, 0 for what never happened."""
+    """A call as one side saw it; times in Unix seconds, 0 for what never happened."""
 
     call_id: str
     offered: float = 0.0
@@ -103,22 +105,23 @@ class Played(msgspec.Struct, frozen=True):
     billsec: int
 
 
-class Story(msgspec.Struct, frozen=True):
-    """What was done. `cuts`: when every call that was up ended, as Asterisk was killed; `away`:
-    from when to when new calls could be refused; `deaf`: when recordings were out of reach. Unix
-    seconds. `names`: the events subscribed.
+class Injected(msgspec.Struct, frozen=True):
+    """The faults that were injected, in Unix seconds. `kills`: when Asterisk was killed, and every
+    call that was up ended. `outages`: from when to when new calls could be refused.
+    `recording_outages`: from when to when recordings were out of reach. `subscribed` are the
+    events that the receiver subscribed to.
     """
 
-    names: tuple[str, ...] = ("ringing", "answered", "hangup", "cdr")
-    cuts: tuple[float, ...] = ()
-    away: tuple[tuple[float, float], ...] = ()
-    deaf: tuple[tuple[float, float], ...] = ()
+    subscribed: tuple[str, ...] = ("ringing", "answered", "hangup", "cdr")
+    kills: tuple[float, ...] = ()
+    outages: tuple[tuple[float, float], ...] = ()
+    recording_outages: tuple[tuple[float, float], ...] = ()
 
 
-class Books(msgspec.Struct, frozen=True):
-    """A run, read. `phones` are the calls as those who were called saw them."""
+class Observations(msgspec.Struct, frozen=True):
+    """All that was seen of a run. `calls` are as callers saw them, `phones` as phones did."""
 
-    story: Story
+    injected: Injected
     calls: Sequence[Call]
     phones: Sequence[Call]
     records: Sequence[Record]
@@ -127,8 +130,8 @@ class Books(msgspec.Struct, frozen=True):
     played: Sequence[Played] = ()
 
 
-class Verdict(msgspec.Struct):
-    """How the sets compare: ids by kind of disagreement, and counts."""
+class Reconciliation(msgspec.Struct):
+    """The result: ids by kind of discrepancy, and counts."""
 
     faults: dict[str, list[str]]
     counts: dict[str, int]
@@ -138,7 +141,7 @@ class Verdict(msgspec.Struct):
         return self.total == 0
 
     def figures(self, *, all_kinds: bool = False) -> list[Figure]:
-        """The counts, and each kind of disagreement that there is."""
+        """The counts, and each kind of discrepancy that there is."""
         count = self.counts
         found = [
             Figure(
@@ -147,7 +150,7 @@ class Verdict(msgspec.Struct):
             ),
             Figure("records / events / deliveries (repeats)", _told(count)),
             Figure(
-                "disagreements of calls, records, events and deliveries",
+                "discrepancies of calls, records, events and deliveries",
                 str(self.total),
                 "0",
                 not self.total,
@@ -155,12 +158,12 @@ class Verdict(msgspec.Struct):
         ]
         return found + [
             Figure(f"· {meaning}", self._shown(kind), "0", is_kept=not self.faults[kind])
-            for kind, meaning in DISAGREEMENTS.items()
+            for kind, meaning in DISCREPANCIES.items()
             if self.faults[kind] or all_kinds
         ]
 
     def refused(self) -> Figure:
-        """Where even those who call meanwhile are to be served."""
+        """For scenarios that promise to take new calls meanwhile."""
         count = self.counts["refused"]
         return Figure("calls refused meanwhile", str(count), "0", is_kept=not count, is_timed=True)
 
@@ -180,113 +183,113 @@ def _told(count: dict[str, int]) -> str:
     return f"{count['records']} / {count['events']} / {count['deliveries']} ({count['repeats']})"
 
 
-def compare(books: Books) -> Verdict:
-    """Where the books disagree with each other, and with what was promised."""
-    faults: dict[str, list[str]] = {kind: [] for kind in DISAGREEMENTS}
-    _calls(books, faults)
-    _records(books, faults)
-    _events(books, faults)
-    _deliveries(books, faults)
-    _recordings(books, faults)
-    return Verdict(faults, _counts(books))
+def reconcile(seen: Observations) -> Reconciliation:
+    """Where the observations disagree with each other, and with what was promised."""
+    faults: dict[str, list[str]] = {kind: [] for kind in DISCREPANCIES}
+    _calls(seen, faults)
+    _records(seen, faults)
+    _events(seen, faults)
+    _deliveries(seen, faults)
+    _recordings(seen, faults)
+    return Reconciliation(faults, _counts(seen))
 
 
-def _counts(books: Books) -> dict[str, int]:
-    arrived = {delivery.id for delivery in books.deliveries}
+def _counts(seen: Observations) -> dict[str, int]:
+    arrived = {delivery.id for delivery in seen.deliveries}
     return {
-        "offered": len(books.calls),
-        "answered": sum(bool(call.answered) for call in books.calls),
-        "refused": sum(_excused(call, books.story) for call in books.calls),
-        "records": len(books.records),
-        "events": len(books.events),
-        "deliveries": len(books.deliveries),
-        "repeats": len(books.deliveries) - len(arrived),
+        "offered": len(seen.calls),
+        "answered": sum(bool(call.answered) for call in seen.calls),
+        "refused": sum(_excused(call, seen.injected) for call in seen.calls),
+        "records": len(seen.records),
+        "events": len(seen.events),
+        "deliveries": len(seen.deliveries),
+        "repeats": len(seen.deliveries) - len(arrived),
     }
 
 
 # --- SIPp's calls
 
 
-def _calls(books: Books, faults: dict[str, list[str]]) -> None:
-    for call in books.calls:
-        if call.refused and not _excused(call, books.story):
+def _calls(seen: Observations, faults: dict[str, list[str]]) -> None:
+    for call in seen.calls:
+        if call.refused and not _excused(call, seen.injected):
             faults["refused"].append(call.call_id)
         if not call.refused and not call.answered:
             faults["lost"].append(call.call_id)
-        if call.dropped and not _cut(call, books.story):
+        if call.dropped and not _cut(call, seen.injected):
             faults["dropped"].append(call.call_id)
-    faults["left"] += [
+    faults["stuck"] += [
         call.call_id
-        for call in books.phones
-        if call.answered and not call.ended and not _cut(call, books.story)
+        for call in seen.phones
+        if call.answered and not call.ended and not _cut(call, seen.injected)
     ]
 
 
-def _excused(call: Call, story: Story) -> bool:
-    return any(since <= call.refused <= to for since, to in story.away)
+def _excused(call: Call, injected: Injected) -> bool:
+    return any(since <= call.refused <= to for since, to in injected.outages)
 
 
-def _cut(call: Call, story: Story) -> float:
-    """When the call was cut off by our own doing; 0 if it was not."""
+def _cut(call: Call, injected: Injected) -> float:
+    """When our killing Asterisk cut the call off; 0 if it did not."""
     cuts = (
         cut
-        for cut in story.cuts
+        for cut in injected.kills
         if call.answered <= cut and (not call.ended or cut <= call.ended + BILLSEC_S)
     )
     return min(cuts, default=0.0)
 
 
-def talk_s(call: Call, story: Story) -> float:
+def talk_s(call: Call, injected: Injected) -> float:
     """Seconds from the answer to the end, whatever ended it."""
-    end = min(filter(None, (call.ended, _cut(call, story))), default=call.answered)
+    end = min(filter(None, (call.ended, _cut(call, injected))), default=call.answered)
     return max(0.0, end - call.answered)
 
 
 # --- records
 
 
-def _records(books: Books, faults: dict[str, list[str]]) -> None:
+def _records(seen: Observations, faults: dict[str, list[str]]) -> None:
     found: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in books.records:
+    for record in seen.records:
         for id in set(record.ids):
             found[id].append(record)
-    for call in books.calls:
+    for call in seen.calls:
         records = found[call.call_id]
         if call.answered and not records:
             faults["missing"].append(call.call_id)
         if len(records) > 1:
-            faults["double"].append(call.call_id)
+            faults["duplicate"].append(call.call_id)
         for record in records:
-            _record(call, record, books.story, faults)
+            _record(call, record, seen.injected, faults)
 
 
-def _record(call: Call, record: Record, story: Story, faults: dict[str, list[str]]) -> None:
+def _record(call: Call, record: Record, injected: Injected, faults: dict[str, list[str]]) -> None:
     if bool(call.answered) != (record.status == "ANSWERED"):
         faults["status"].append(call.call_id)
-    elif call.answered and abs((talk := talk_s(call, story)) - record.billsec) > BILLSEC_S:
+    elif call.answered and abs((talk := talk_s(call, injected)) - record.billsec) > BILLSEC_S:
         faults["billsec"].append(f"{call.call_id} ({record.billsec} for {talk:.1f} s)")
 
 
 # --- events
 
 
-def _events(books: Books, faults: dict[str, list[str]]) -> None:
+def _events(seen: Observations, faults: dict[str, list[str]]) -> None:
     told: defaultdict[UUID, set[str]] = defaultdict(set)
-    for event in books.events:
+    for event in seen.events:
         told[event.call].add(event.name)
-    for record in books.records:
-        due = _due(record) & {*books.story.names}
-        faults["untold"] += [
+    for record in seen.records:
+        due = _due(record) & {*seen.injected.subscribed}
+        faults["unpublished"] += [
             f"{record.cdr_uuid} {name}" for name in sorted(due - told[record.cdr_uuid])
         ]
-    recorded = {record.cdr_uuid for record in books.records}
+    recorded = {record.cdr_uuid for record in seen.records}
     faults["orphan"] += [
-        f"{event.call} {event.name}" for event in books.events if event.call not in recorded
+        f"{event.call} {event.name}" for event in seen.events if event.call not in recorded
     ]
 
 
 def _due(record: Record) -> set[str]:
-    """What must have been told of a call; one that was refused may never have rung."""
+    """The events that a call must have; one that was refused may never have rung."""
     if record.status == "ANSWERED":
         return {"ringing", "answered", "hangup", "cdr"}
     return {"hangup", "cdr", *(["missed"] if record.direction == 2 else [])}
@@ -295,10 +298,10 @@ def _due(record: Record) -> set[str]:
 # --- deliveries
 
 
-def _deliveries(books: Books, faults: dict[str, list[str]]) -> None:
-    known = {str(event.id): event for event in books.events}
+def _deliveries(seen: Observations, faults: dict[str, list[str]]) -> None:
+    known = {str(event.id): event for event in seen.events}
     first: dict[str, Delivery] = {}
-    for delivery in sorted(books.deliveries, key=lambda delivery: delivery.at):
+    for delivery in sorted(seen.deliveries, key=lambda delivery: delivery.at):
         first.setdefault(delivery.id, delivery)
         event = known.get(delivery.id)
         if event is None:
@@ -307,14 +310,14 @@ def _deliveries(books: Books, faults: dict[str, list[str]]) -> None:
             faults["changed"].append(delivery.id)
         if not delivery.is_signed:
             faults["unsigned"].append(delivery.id)
-    due = [event for event in books.events if event.name in books.story.names]
+    due = [event for event in seen.events if event.name in seen.injected.subscribed]
     faults["undelivered"] += [
         f"{event.id} {event.name}" for event in due if str(event.id) not in first
     ]
-    faults["inverted"] += _inverted(due, first)
+    faults["out_of_order"] += _out_of_order(due, first)
 
 
-def _inverted(due: Iterable[Event], first: dict[str, Delivery]) -> list[str]:
+def _out_of_order(due: Iterable[Event], first: dict[str, Delivery]) -> list[str]:
     """Events whose first arrival was before that of one that their call had told earlier."""
     last: dict[UUID, float] = {}
     found = []
@@ -330,9 +333,9 @@ def _inverted(due: Iterable[Event], first: dict[str, Delivery]) -> list[str]:
 # --- recordings
 
 
-def _recordings(books: Books, faults: dict[str, list[str]]) -> None:
-    for played in books.played:
-        if any(since <= played.at <= to for since, to in books.story.deaf):
+def _recordings(seen: Observations, faults: dict[str, list[str]]) -> None:
+    for played in seen.played:
+        if any(since <= played.at <= to for since, to in seen.injected.recording_outages):
             continue
         if played.status != 200:
             faults["unplayable"].append(f"{played.call} ({played.status})")
@@ -343,14 +346,16 @@ def _recordings(books: Books, faults: dict[str, list[str]]) -> None:
 # --- files
 
 
-def read(folder: Path) -> Books:
-    """The books of a run's folder. What a crash left of a last line is no line."""
-    story = folder / "story.json"
+def read(folder: Path) -> Observations:
+    """The observations in a run's folder. A last line that a crash cut off is left out."""
+    injected = folder / "injected.json"
     callers, phones = (
         calls_of(sorted(folder.glob(f"{side}*.calls"))) for side in ("caller", "phone")
     )
-    return Books(
-        msgspec.json.decode(story.read_bytes(), type=Story) if story.exists() else Story(),
+    return Observations(
+        msgspec.json.decode(injected.read_bytes(), type=Injected)
+        if injected.exists()
+        else Injected(),
         callers,
         phones,
         _lines(folder / "cdrs.jsonl", Record),
@@ -396,9 +401,9 @@ def _lines(path: Path, kind: type[Kind]) -> list[Kind]:
 
 
 def main(folder: Path) -> int:
-    verdict = compare(read(folder))
-    table(str(folder), verdict.figures(all_kinds=True))
-    return 0 if verdict.is_clean else 1
+    found = reconcile(read(folder))
+    table(str(folder), found.figures(all_kinds=True))
+    return 0 if found.is_clean else 1
 
 
 if __name__ == "__main__":

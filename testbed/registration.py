@@ -39,8 +39,9 @@ class Phone:
                 domain,
                 call_id,
                 2,
-                f'Authorization: Digest username="{extension}", realm="{realm}", nonce="{nonce}", uri="sip:{domain}", '
-                f'response="{response}", algorithm=MD5, qop=auth, nc={count}, cnonce="{own}"\r\n',
+                f'Authorization: Digest username="{extension}", realm="{realm}", nonce="{nonce}", '
+                f'uri="sip:{domain}", response="{response}", algorithm=MD5, qop=auth, '
+                f'nc={count}, cnonce="{own}"\r\n',
             )
         )
         assert answer.startswith("SIP/2.0 200"), answer
@@ -49,10 +50,12 @@ class Phone:
         self, extension: str, domain: str, call_id: str, number: int, authorization: str
     ) -> str:
         return (
-            f"REGISTER sip:{domain} SIP/2.0\r\nVia: SIP/2.0/UDP {self.address};branch=z9hG4bK{secrets.token_hex(6)}\r\n"
+            f"REGISTER sip:{domain} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {self.address};branch=z9hG4bK{secrets.token_hex(6)}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:{extension}@{domain}>;tag={secrets.token_hex(4)}\r\n"
             f"To: <sip:{extension}@{domain}>\r\nCall-ID: {call_id}\r\nCSeq: {number} REGISTER\r\n"
-            f"Contact: <sip:{extension}@{self.address}>\r\nExpires: 3600\r\n{authorization}Content-Length: 0\r\n\r\n"
+            f"Contact: <sip:{extension}@{self.address}>\r\nExpires: 3600\r\n{authorization}"
+            "Content-Length: 0\r\n\r\n"
         )
 
     def _ask(self, message: str) -> str:

@@ -101,7 +101,7 @@ class Socket:
         return f"http://127.0.0.1:{self.port}/hook"
 
 
-async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     """Reads, and never answers."""
     while await reader.read(65536):
         pass

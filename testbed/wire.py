@@ -209,8 +209,9 @@ def digest(challenge: str, method: str, uri: str, user: str, password: str) -> s
     secret, what = md5(user, asked["realm"], password), md5(method, uri)
     response = md5(secret, asked["nonce"], "00000001", "c0", "auth", what)
     return (
-        f'Digest username="{user}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", uri="{uri}", '
-        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c0", opaque="{asked["opaque"]}"'
+        f'Digest username="{user}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", '
+        f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, '
+        f'cnonce="c0", opaque="{asked["opaque"]}"'
     )
 
 

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from tests.e2e import phones, sipp
-from tests.e2e.instance import Instance
-from tests.e2e.phones import ALICE_HZ, Carrier, Phone, Place, Transport
-from tests.until import until
+from testbed import phones, ports
+from testbed.instance import Instance
+from testbed.phones import ALICE_HZ, Carrier, Phone, Place, Transport
+from testbed.until import until
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import (
@@ -148,14 +148,18 @@ class Office:
                     tx, domain.domain_uuid, directory.Extension(number, ring_timeout_s=5), PASSWORD
                 )
         api = await log_in(self.instance.ready["base_url"], f"admin@{name}", PASSWORD)
-        made = Company(self, domain, api, f"127.1.{self._made // 250}.{self._made % 250 + 1}")
+        made = Company(self, domain, api, self._address())
         made.trunk = await made.add_trunk()
         await made.add_hotline(HOTLINE, made.trunk, destination="101", is_default=True)
         return made
 
+    def _address(self) -> str:
+        """One that no other carrier on this machine has."""
+        return f"{ports.network()}.{self._made // 250}.{self._made % 250 + 1}"
+
     def stranger(self, address: str = "127.9.9.9") -> AbstractAsyncContextManager[Carrier]:
         """Somebody whose address no trunk has."""
-        return phones.carrier(self.place, address, sipp.free_port(address))
+        return phones.carrier(self.place, address, ports.phone_port(address))
 
     async def reopen(self) -> None:
         """The database was started again."""
@@ -205,7 +209,7 @@ class Company:
         self._office, self.domain, self.api = office, domain, api
         self.uuid, self.name = domain.domain_uuid, domain.name
         self.address = address  # its carrier's
-        self._port = sipp.free_port(address)
+        self._port = ports.phone_port(address)
 
     async def is_quiet(self) -> bool:
         """Whether the engine knows of no live call of the company."""

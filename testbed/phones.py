@@ -20,10 +20,10 @@ from typing import Literal
 
 import msgspec
 
-from tests.e2e import sipp, tones
-from tests.e2e.sipp import Message, Sipp
-from tests.e2e.voice import Voice
-from tests.until import until
+from testbed import ports, sipp, tones
+from testbed.sipp import Message, Sipp
+from testbed.until import until
+from testbed.voice import Voice
 from tongdai.asterisk import music
 
 PATIENCE_S = 15.0
@@ -226,7 +226,8 @@ class Talk:
         with contextlib.suppress(AssertionError):
             await until(lambda: word in told or "aborted" in told, PATIENCE_S)
         assert word in told, (
-            f"{word} was waited for; what came: {told}; {[one.start for one in self.messages][-8:]}"
+            f"{word} was waited for; what came: {told}; "
+            f"{[one.start for one in self.messages][-8:]}"
         )
 
     def _speak(self) -> None:
@@ -402,7 +403,7 @@ async def phone(
 ) -> AsyncIterator[Phone]:
     """A phone that has registered, unless it is not to."""
     async with AsyncExitStack() as stack:
-        made = Phone(place, stack, "127.0.0.1", hertz, transport)
+        made = Phone(place, stack, f"{ports.network()}.255.1", hertz, transport)
         made.extension, made.domain, made.password = extension, domain, password
         made.line = await stack.enter_async_context(
             sipp.running(
@@ -457,7 +458,7 @@ async def carrier(
 
 
 def _socket(address: str, transport: Transport, port: int = 0) -> tuple[str, ...]:
-    return ("-i", address, "-p", str(port or sipp.free_port(address)), "-t", f"{transport[0]}1")
+    return ("-i", address, "-p", str(port or ports.phone_port(address)), "-t", f"{transport[0]}1")
 
 
 def _keys(**values: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ message log.
 import asyncio
 import contextlib
 import re
-import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.until import until
+from testbed.until import until
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 LIFE_S = 150  # no process lives longer
@@ -163,23 +162,3 @@ def write_scenarios(folder: Path) -> None:
     talking = (SCENARIOS / "talking.xml").read_text()
     for source in SCENARIOS.glob("*.xml"):
         (folder / source.name).write_text(source.read_text().replace("<talking/>", talking))
-
-
-def free_port(address: str, wanted: int = 0) -> int:
-    """A port of that address that is free now, for UDP and TCP alike. Raises OSError when the one
-    wanted is not.
-    """
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind((address, wanted))
-            port = int(tcp.getsockname()[1])
-            try:
-                udp.bind((address, port))
-            except OSError:
-                if wanted:
-                    raise
-            else:
-                return port

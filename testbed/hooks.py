@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from tests.e2e.company import Api
-from tests.until import until
-from tests.webhooks.receivers import Received, Receiver
+from testbed.company import Api
+from testbed.receivers import Received, Receiver
+from testbed.until import until
 from tongdai.pbx import events
 
 APIKEY = "Bearer crm-key-3f0a"

@@ -7,8 +7,8 @@ import itertools
 import struct
 from collections import deque
 
-from tests.e2e import tones
-from tests.until import until
+from testbed import tones
+from testbed.until import until
 
 ALAW, DIGITS = 8, 101  # RTP payload types, as in the scenarios' SDP
 WINDOW_S = 0.4
