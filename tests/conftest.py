@@ -16,6 +16,8 @@ from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
 from tongdai.store.tenants import Tenants
 
+pytest_plugins = ["tests.runs"]
+
 # Properties are tried with the same examples in every run, and none has to be quick: machines
 # differ.
 settings.register_profile("tongdai", derandomize=True, deadline=None)
