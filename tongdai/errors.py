@@ -105,8 +105,14 @@ class Gone(TongdaiError):
 class EventsGone(Gone):
     code = "EVENTS_GONE"
     texts: ClassVar = {
-        "en": "The events after that one are no longer kept. Read the CDRs, then go on with after = first_seq - 1.",
-        "vi": "Các sự kiện sau đó không còn được lưu. Hãy đọc CDR rồi đọc tiếp với after = first_seq - 1.",
+        "en": (
+            "The events after that one are no longer kept. Read the CDRs, then go on with after "
+            "= first_seq - 1."
+        ),
+        "vi": (
+            "Các sự kiện sau đó không còn được lưu. Hãy đọc CDR rồi đọc tiếp với after = "
+            "first_seq - 1."
+        ),
     }
 
 
@@ -197,7 +203,10 @@ class DestinationClosed(CallRefused):
 class CallsFrozen(CallRefused):
     code = "CALLS_FROZEN"
     texts: ClassVar = {
-        "en": "Calls out are frozen for this extension or domain, after many calls to closed numbers.",
+        "en": (
+            "Calls out are frozen for this extension or domain, after many calls to closed "
+            "numbers."
+        ),
         "vi": "Máy nhánh hoặc domain đang bị khoá gọi ra vì nhiều lần gọi số không được phép.",
     }
 

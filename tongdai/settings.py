@@ -37,7 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str,
         _says(
-            "How the outside sees the API, such as `https://pbx.example.vn`: recording URLs begin with it. "
+            "How the outside sees the API, such as `https://pbx.example.vn`: recording URLs "
+            "begin with it. "
             "Empty: `http://` and the address above."
         ),
     ] = ""
@@ -66,25 +67,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ari: Annotated[
         str,
         _says(
-            "Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a free port."
+            "Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a "
+            "free port."
         ),
     ] = ""
     dsn: Annotated[
         str,
         _says(
-            "An existing PostgreSQL, `postgresql://user:password@host/database`. Empty: the embedded one."
+            "An existing PostgreSQL, `postgresql://user:password@host/database`. Empty: the "
+            "embedded one."
         ),
     ] = ""
     asterisk: Annotated[
         str,
         _says(
-            "Path of an Asterisk program, or of a folder with unpacked packages, to start instead of the fetched one."
+            "Path of an Asterisk program, or of a folder with unpacked packages, to start "
+            "instead of the fetched one."
         ),
     ] = ""
     asterisk_url: Annotated[
         str,
         _says(
-            "ARI of an Asterisk that runs already, `http://user:password@host:port`. Empty: a private one is started."
+            "ARI of an Asterisk that runs already, `http://user:password@host:port`. Empty: a "
+            "private one is started."
         ),
     ] = ""
     asterisk_journal: Annotated[str, _says("That Asterisk's CEL file, as tongdai sees it.")] = ""
@@ -94,20 +99,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     asterisk_security: Annotated[
         str,
         _says(
-            "That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong passwords."
+            "That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong "
+            "passwords."
         ),
     ] = ""
     sip_failures: Annotated[
         int,
         _says(
-            "Wrong SIP passwords within a minute after which their address is banned for an hour; ten times as many "
+            "Wrong SIP passwords within a minute after which their address is banned for an "
+            "hour; ten times as many "
             "where a phone has registered from. 0: any number."
         ),
     ] = 20
     secret: Annotated[
         str,
         _says(
-            "The master key, 32 characters or more: signs tokens and seals secrets in the database. "
+            "The master key, 32 characters or more: signs tokens and seals secrets in the "
+            "database. "
             "Empty: made once and kept in `<data>/secret`."
         ),
     ] = ""
@@ -115,7 +123,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Annotated[
         bool,
         _says(
-            "A demo company with a simulated carrier and robot phones; allows callbacks to this machine. "
+            "A demo company with a simulated carrier and robot phones; allows callbacks to this "
+            "machine. "
             "Not for production. `make run` turns it on."
         ),
     ] = False
@@ -125,13 +134,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     callback_allow: Annotated[
         str,
         _says(
-            "Networks that callbacks may reach although they are private, as CIDRs with commas between."
+            "Networks that callbacks may reach although they are private, as CIDRs with commas "
+            "between."
         ),
     ] = ""
     event_days: Annotated[
         int,
         _says(
-            "How long events are kept for the feed, in days; 7 or more. What is still owed to a webhook is kept longer."
+            "How long events are kept for the feed, in days; 7 or more. What is still owed to a "
+            "webhook is kept longer."
         ),
     ] = 30
     delivery_log_days: Annotated[
@@ -140,7 +151,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_domain: Annotated[
         int,
         _says(
-            "Requests a second that a domain may make, five seconds' worth at once; beyond: 429. 0: any number."
+            "Requests a second that a domain may make, five seconds' worth at once; beyond: 429. "
+            "0: any number."
         ),
     ] = 100
     rate_address: Annotated[
@@ -149,7 +161,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     proxies: Annotated[
         str,
         _says(
-            "Reverse proxies whose `X-Forwarded-For` is believed, as addresses or CIDRs with commas between: "
+            "Reverse proxies whose `X-Forwarded-For` is believed, as addresses or CIDRs with "
+            "commas between: "
             "what they say is the client's address."
         ),
     ] = "127.0.0.1"

@@ -50,7 +50,9 @@ class Root(msgspec.Struct, frozen=True):
     prefix: Path
     """Holds `bin`, `sbin`, `lib` and `share`."""
     loader: tuple[str, ...] = ()
-    """What runs a program of a private root with the libraries beside it; empty for the system's."""
+    """The command that runs a program of a private root with its own libraries; empty for the
+    system's.
+    """
 
     def command(self, program: str) -> list[str]:
         """The start of a command line that runs `program`; errors.SetupError if it is not

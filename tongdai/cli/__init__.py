@@ -16,7 +16,10 @@ from tongdai import errors
 COMMANDS = {
     "up": (
         "running:up",
-        "Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it all.",
+        (
+            "Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C "
+            "stops it all."
+        ),
     ),
     "serve": (
         "running:serve",
@@ -24,16 +27,25 @@ COMMANDS = {
     ),
     "listen": (
         "listen:listen",
-        "Show a domain's events as they happen, and forward each to a URL as a webhook: no tunnel is needed.",
+        (
+            "Show a domain's events as they happen, and forward each to a URL as a webhook: no "
+            "tunnel is needed."
+        ),
     ),
     "trigger": (
         "trigger:trigger",
-        "Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the domain.",
+        (
+            "Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in "
+            "the domain."
+        ),
     ),
     "migrate": ("schema:migrate", "Bring the database's schema up to this version."),
     "owed": (
         "owed:owed",
-        "Show what is owed to each domain: by live calls, by calls that are over (debts), and deliveries that are due.",
+        (
+            "Show what is owed to each domain: by live calls, by calls that are over (debts), and "
+            "deliveries that are due."
+        ),
     ),
     "config": (
         "config:config",
@@ -98,7 +110,8 @@ app = typer.Typer(
     name="tongdai",
     help="A multi-tenant cloud PBX with a CRM integration API.",
     epilog="Settings come from the environment: `tongdai config` lists them. "
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 not possible now (database away, wrong set-up).",
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 not possible now (database "
+    "away, wrong set-up).",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they may hold secrets
 )

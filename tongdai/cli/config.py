@@ -45,7 +45,8 @@ def page(known: list[settings.Setting]) -> str:
 _BEFORE = """\
 # Settings
 
-Settings are environment variables. A wrong one is named at the start, in one line; an empty one counts as not set.
+Settings are environment variables. A wrong one is named at the start, in one line; an empty one
+counts as not set.
 `tongdai config` shows them with their present values, `tongdai doctor` checks what they lead to.
 `tongdai up` takes the first few as options too: `tongdai up --help`.
 

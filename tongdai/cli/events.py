@@ -165,7 +165,8 @@ def enable(subscription: Id, *, domain: options.Domain) -> None:
     """Enable a subscription, as if it had never failed."""
     session.call(domain, subscriptions.enable, subscription)
     terminal.say(
-        f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state unsent"
+        f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state "
+        "unsent"
     )
 
 

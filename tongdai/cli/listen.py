@@ -111,7 +111,8 @@ class Listener:
             if answer.status != 200:
                 raise await remote.refused(answer)
             terminal.aside(
-                f"Listening to {self._known.url}, {f'after event {self._seq}' if self._seq else 'from now on'}."
+                f"Listening to {self._known.url}, "
+                f"{f'after event {self._seq}' if self._seq else 'from now on'}."
             )
             try:
                 async for heard in blocks(answer.content):
@@ -167,7 +168,10 @@ def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
     """
     body = msgspec.json.decode(heard.data)
     if "call_id" in body:
-        what = f"{body['direction']} {body['from_number']} -> {body['to_number']}  call {body['call_id']}"
+        what = (
+            f"{body['direction']} {body['from_number']} -> {body['to_number']}  call "
+            f"{body['call_id']}"
+        )
     else:
         what = heard.data  # a notice: no call's
     told = f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {what}"

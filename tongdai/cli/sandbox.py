@@ -50,7 +50,8 @@ async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
         since = datetime.now(UTC).isoformat()
         calling = await remote.answer(api.post("/v1/sandbox/inbound", json=asked))
         terminal.aside(
-            f"{calling['from_number']} calls {calling['to_number']}; its record comes when the call is over."
+            f"{calling['from_number']} calls {calling['to_number']}; its record comes when the "
+            "call is over."
         )
         wanted = {
             "phone": calling["from_number"],

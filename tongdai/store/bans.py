@@ -49,7 +49,8 @@ async def lift(tx: db.Tx, address: str) -> None:
     except ValueError as reason:
         raise errors.Invalid("an IP address is needed", field="address") from reason
     if not await tx.fetchval(
-        "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING true",
+        "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING "
+        "true",
         found,
     ):
         raise errors.NotFound(f"not banned: {address}")
@@ -73,7 +74,8 @@ async def list(tx: db.Tx) -> Sequence[Ban]:
     """Those in force, the latest first."""
     rows = await tx.fetch(
         """
-        SELECT host(address) AS address, why, banned_at, until FROM bans WHERE lifted_at IS NULL ORDER BY banned_at DESC
+        SELECT host(address) AS address, why, banned_at, until FROM bans
+        WHERE lifted_at IS NULL ORDER BY banned_at DESC
         """
     )
     return db.structs(rows, Ban)

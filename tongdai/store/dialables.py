@@ -33,7 +33,8 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
     refers to it.
     """
     held = await tx.fetchval(
-        "SELECT true FROM dialables WHERE domain_uuid = $1 AND number = $2 AND kind = $3 FOR UPDATE",
+        "SELECT true FROM dialables WHERE domain_uuid = $1 AND number = $2 AND kind = $3 FOR "
+        "UPDATE",
         domain_uuid,
         number,
         kind,
@@ -73,12 +74,14 @@ async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
     """What refers to the number, in words."""
     rows = await tx.fetch(
         """
-        SELECT 'hotline ' || number AS who FROM hotlines WHERE domain_uuid = $1 AND destination = $2
+        SELECT 'hotline ' || number AS who FROM hotlines
+        WHERE domain_uuid = $1 AND destination = $2
         UNION ALL
         SELECT 'ring group ' || number FROM ring_groups
         WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(members))
         UNION ALL
-        SELECT 'queue ' || number FROM queues WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(agents))
+        SELECT 'queue ' || number FROM queues
+        WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(agents))
         ORDER BY who
         """,
         domain_uuid,

@@ -18,12 +18,14 @@ async def keep(tx: db.Tx, table: str, days: int, needed_since: datetime | None =
     long, partitions are made and dropped the next time: nobody waits for us.
     """
     await tx.execute(
-        "SELECT add_partition($1, (now() AT TIME ZONE 'UTC')::date + n) FROM generate_series(0, $2::int) AS n",
+        "SELECT add_partition($1, (now() AT TIME ZONE 'UTC')::date + n) FROM generate_series(0, "
+        "$2::int) AS n",
         table,
         AHEAD_DAYS,
     )
     dropped: int = await tx.fetchval(
-        "SELECT drop_partitions($1, (least(now() - make_interval(days => $2), $3) AT TIME ZONE 'UTC')::date)",
+        "SELECT drop_partitions($1, (least(now() - make_interval(days => $2), $3) AT TIME ZONE "
+        "'UTC')::date)",
         table,
         days,
         needed_since,

@@ -30,7 +30,8 @@ from tongdai.store import tenants
 VERSION = "18"
 """For new data; old data goes on with the version that made it."""
 ROLE = "tongdai"
-"""Owns the database of the same name and may make others; no superuser, so the machine's files are out of reach."""
+"""Owner of the database of the same name, may make others; no superuser, so it reaches no files of
+the machine."""
 START_S = 60.0
 """Recovery after a crash takes seconds for each GB of log to replay."""
 STOP_S = 30.0

@@ -56,7 +56,8 @@ async def insert(
     await tx.execute(
         """
         INSERT INTO subscriptions (
-          domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed, secret_sealed)
+          domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed,
+          secret_sealed)
         VALUES ($1, $2, $3, $4, $5, $6)
         """,
         domain_uuid,
@@ -72,7 +73,8 @@ async def insert(
 async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscription]:
     """The domain's subscriptions, oldest first, those that were disabled too."""
     rows = await tx.fetch(
-        "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, subscription_uuid",
+        "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, "
+        "subscription_uuid",
         domain_uuid,
     )
     return [_opened(row, seal) for row in rows]
@@ -123,7 +125,8 @@ async def rotate_secret(
     secret = _new_secret()
     row = await tx.fetchrow(
         """
-        UPDATE subscriptions SET previous_secret_sealed = secret_sealed, previous_secret_until = now() + $4,
+        UPDATE subscriptions
+        SET previous_secret_sealed = secret_sealed, previous_secret_until = now() + $4,
                                  secret_sealed = $3
         WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING *
         """,

@@ -20,7 +20,7 @@ ANSWER_S = 3.0
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
 
 Endpoints: TypeAlias = dict[str, str]
-"""The states of phones (101@domain) and trunks (their UUIDs), as the switch tells them: online, offline, unknown."""
+"""States of phones (101@domain) and trunks (UUIDs) by the switch: online, offline, unknown."""
 
 
 async def examine(known: Settings) -> list[Finding]:
@@ -161,7 +161,10 @@ async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Find
 
 def _wall(gaps: Sequence[str]) -> Finding:
     if gaps:
-        mend = "As the database's administrator undo what made them; docs/security.md tells what must be so."
+        mend = (
+            "As the database's administrator undo what made them; docs/security.md tells what "
+            "must be so."
+        )
         return fail("wall", f"the wall between domains has gaps: {'; '.join(gaps)}", mend)
     return ok("wall", "PostgreSQL keeps domains apart")
 
@@ -262,5 +265,8 @@ def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
         yield warn(name, f"no phone is registered for {shown}", mend)
     for trunk in inside.trunks.values():
         if trunk.enabled and endpoints.get(str(trunk.trunk_uuid)) == "offline":
-            mend = f"Look at its host: tongdai trunk show {trunk.name} --domain {name}; it is asked once a minute."
+            mend = (
+                f"Look at its host: tongdai trunk show {trunk.name} --domain {name}; it is asked "
+                "once a minute."
+            )
             yield warn(name, f"trunk {trunk.name} has not answered yet (SIP OPTIONS)", mend)

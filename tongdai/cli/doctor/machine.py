@@ -112,7 +112,10 @@ def disk(known: Settings) -> Finding:
     found = (
         f"{free / 1e9:.1f} GB free: {free / 1e6 / RECORDING_MB_AN_HOUR:,.0f} hours of recordings"
     )
-    mend = "Make room, or keep recordings for fewer days: tongdai domain update ... --recording-days 90"
+    mend = (
+        "Make room, or keep recordings for fewer days: tongdai domain update ... "
+        "--recording-days 90"
+    )
     if free < LITTLE_GB * 1e9:
         return (fail if free < ROOM_GB * 1e9 else warn)("disk", found, mend)
     return ok("disk", found)
@@ -154,7 +157,8 @@ def asterisk(known: Settings) -> Finding:
 
 
 _WANTED = (
-    f"Install Asterisk {'.'.join(map(str, packages.ASTERISK))} or a later {packages.ASTERISK[0]}.x "
+    f"Install Asterisk {'.'.join(map(str, packages.ASTERISK))} or a later "
+    f"{packages.ASTERISK[0]}.x "
     "and give TONGDAI_ASTERISK its path; on Debian and Ubuntu leave it empty, and it is fetched."
 )
 

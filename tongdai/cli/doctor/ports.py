@@ -16,7 +16,7 @@ CALL_PORTS = 4  # RTP and RTCP, two parties
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """A bound socket and its process. `pid` 0: the process of another user, which we cannot see."""
+    """A bound socket and its process; `pid` 0 for a process of another user, which is hidden."""
 
     host: str
     port: int
