@@ -119,15 +119,10 @@ def test_one_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_what_no_suite_has_is_said(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    name: str,
-    accept: Callable[[str], bool],
-    why: str,
+    tmp_path: Path, name: str, accept: Callable[[str], bool], why: str
 ) -> None:
-    monkeypatch.setattr(packages, "SUITES", ("testing",))
     with pytest.raises(errors.SetupError, match=why):
-        packages.fetch([name], tmp_path, quiet, accept)
+        packages.fetch([name], tmp_path, quiet, accept, ["testing"])
 
 
 def test_an_index_signed_by_others_is_refused(tmp_path: Path) -> None:
@@ -145,10 +140,9 @@ def test_a_machine_without_apt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_the_keys_and_the_address_come_as_packages_where_the_machine_has_none(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(packages, "DEBIAN_SUITES", frozenset[str]())  # as on Ubuntu
-    archive, keyring = packages.debian(tmp_path, quiet)
+    archive, keyring = packages.debian(tmp_path, quiet, frozenset())  # as on Ubuntu
     assert archive.startswith("http")
     assert archive.endswith("/debian/")
     assert keyring.is_relative_to(tmp_path)
@@ -165,12 +159,8 @@ def test_a_given_asterisk_is_taken_or_told_why_not(tmp_path: Path) -> None:
         packages.asterisk(tmp_path, quiet, tmp_path / "nowhere")
 
 
-def test_every_place_that_was_looked_at_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(packages, "SUITES", ())
-    monkeypatch.setattr(packages, "SYSTEM", tmp_path)
+def test_every_place_that_was_looked_at_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         errors.SetupError, match=r"(?s)22\.10\.1 or a later 22\.x.*From Debian's.*From this system"
     ):
-        packages.asterisk(tmp_path, quiet)
+        packages.asterisk(tmp_path, quiet, suites=(), system=tmp_path)

@@ -35,6 +35,13 @@ async def dispatching(
             await running
 
 
+async def looked(dispatcher: Dispatcher, times: int = 3) -> None:
+    """Waits until it has looked for deliveries so often, and claimed what it had found before."""
+    for _ in range(times):
+        last = dispatcher._poll_at
+        await until(lambda last=last: dispatcher._poll_at > last)  # type: ignore[misc]
+
+
 async def settled(database: db.Database, *expected: str) -> None:
     """Waits until the deliveries have these states, in the order of their events."""
 

@@ -6,11 +6,20 @@ import sys
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from testbed.receivers import Received, Receiver, listening
 from tests.until import until
 from tests.webhooks import samples
-from tests.webhooks.dispatching import NEVER_S, dispatching, in_turn, settled, tried, waits_s
+from tests.webhooks.dispatching import (
+    NEVER_S,
+    dispatching,
+    in_turn,
+    looked,
+    settled,
+    tried,
+    waits_s,
+)
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries
@@ -18,6 +27,8 @@ from tongdai.webhooks import deliver
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.deliver import Dispatcher
 from tongdai.webhooks.guard import Guard
+
+WAITING = "deliveries wait for the database"
 
 # --- several, killed, stopped
 
@@ -55,9 +66,9 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
         worker.kill()
         await worker.wait()
     is_dead.set()
-    async with dispatching(database):
+    async with dispatching(database) as dispatcher:
         await samples.pass_time(database, deliver.LEASE_S - 20)
-        await asyncio.sleep(0.1)  # several polls
+        await looked(dispatcher)
         assert await samples.states(database) == ["due"] * 3
         await samples.pass_time(database, 21)
         await settled(database, *["delivered"] * 3)
@@ -138,7 +149,8 @@ async def test_it_goes_on_when_the_database_comes_back(
         await until(lambda: receiver.requests)
         await close_doors(database)
         may_answer.set()
-        await asyncio.sleep(0.2)  # several rounds in vain
+        with capture_logs() as logs:
+            await until(lambda: len([one for one in logs if WAITING in one["event"]]) >= 2)
         await open_doors(dsn)
         await settled(database, "delivered")
 
@@ -169,13 +181,11 @@ async def test_a_claim_that_waited_too_long_is_given_back_unsent(
     domain: directory.Domain,
     seal: Seal,
     receiver: Receiver,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deliver, "_SEND_WITHIN_S", -1.0)
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    async with dispatching(database):
+    async with dispatching(database, send_within_s=-1.0) as dispatcher:
         await samples.publish(database, samples.event(domain))
-        await asyncio.sleep(0.1)  # several rounds
+        await looked(dispatcher)
 
     assert receiver.requests == []
     assert await samples.states(database) == ["due"]

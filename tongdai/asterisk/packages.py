@@ -82,9 +82,16 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tongdai"
 
 
-def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root:
-    """A root with an Asterisk that serves: the given one (a program or a folder), the cached,
-    Debian's, the system's.
+def asterisk(
+    cache: Path,
+    progress: Progress,
+    given: Path | None = None,
+    *,
+    suites: Sequence[str] = SUITES,
+    system: Path = SYSTEM,
+) -> Root:
+    """A root with an Asterisk that serves: the given one (a program or a folder), the cached, the
+    one of Debian's suites, the one below `system`.
 
     Blocks for as long as a first download takes. Raises errors.SetupError naming each place looked
     at and why not.
@@ -92,10 +99,10 @@ def asterisk(cache: Path, progress: Progress, given: Path | None = None) -> Root
     if given is not None:
         return _serving(at(given))
     try:
-        return _serving(fetch(["asterisk"], cache, progress, is_serving))
+        return _serving(fetch(["asterisk"], cache, progress, is_serving, suites))
     except errors.SetupError as unavailable:
         try:
-            return _serving(Root(SYSTEM))
+            return _serving(Root(system))
         except errors.SetupError as unsuitable:
             raise errors.SetupError(
                 f"Asterisk {_dotted(ASTERISK)} or a later {ASTERISK[0]}.x is needed.\n"
@@ -118,9 +125,10 @@ def fetch(
     cache: Path,
     progress: Progress,
     accept: Callable[[str], bool] = lambda _version: True,
+    suites: Sequence[str] = SUITES,
 ) -> Root:
     """A root in `cache` that holds these packages and all they need; `accept` judges the version
-    of the first.
+    of the first. They come from the first of the suites that has an accepted one.
 
     Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of
     two at once the second waits for the first. errors.SetupError if no suite has them.
@@ -130,7 +138,7 @@ def fetch(
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache / "lock"):
             if not folder.exists():
-                _fetch(names, folder, progress, accept)
+                _fetch(names, folder, progress, accept, suites)
     return _private(folder)
 
 
@@ -166,12 +174,16 @@ def _private(folder: Path) -> Root:
 
 
 def _fetch(
-    names: Sequence[str], folder: Path, progress: Progress, accept: Callable[[str], bool]
+    names: Sequence[str],
+    folder: Path,
+    progress: Progress,
+    accept: Callable[[str], bool],
+    suites: Sequence[str],
 ) -> None:
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         raise errors.SetupError(f"this machine has no {', '.join(missing)}")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{names[0]}-") as scratch:
-        apt = _choose(names, Path(scratch), progress, accept)
+        apt = _choose(names, Path(scratch), progress, accept, suites)
         apt.get(["install", "--download-only", *names], f"downloading {names[0]}", progress)
         tree = Path(scratch, "tree")
         unpack(apt.downloads(), tree, f"unpacking {names[0]}", progress)
@@ -179,12 +191,16 @@ def _fetch(
 
 
 def _choose(
-    names: Sequence[str], scratch: Path, progress: Progress, accept: Callable[[str], bool]
+    names: Sequence[str],
+    scratch: Path,
+    progress: Progress,
+    accept: Callable[[str], bool],
+    suites: Sequence[str],
 ) -> "Apt":
-    """The first of Debian's suites, with its index read, that has an accepted version."""
+    """The first of the suites, with its index read, that has an accepted version."""
     archive, keyring = debian(scratch, progress)
     refused = []
-    for suite in SUITES:
+    for suite in suites:
         apt = Apt.of_debian(scratch / suite, archive, keyring, suite)
         try:
             apt.get(["update"], f"reading the index of Debian {suite}", progress)
@@ -198,11 +214,13 @@ def _choose(
     raise errors.SetupError(f"{archive}: " + "; ".join(refused))
 
 
-def debian(scratch: Path, progress: Progress) -> tuple[str, Path]:
+def debian(
+    scratch: Path, progress: Progress, known: frozenset[str] = DEBIAN_SUITES
+) -> tuple[str, Path]:
     """The address of Debian's archive and the file of its keys, by what this machine's own apt
-    knows and trusts.
+    knows and trusts. `known` are the suites by which it knows the archive.
     """
-    keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS))
+    keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS), known)
     if addresses and keyring.exists():
         return addresses[0], keyring
     # Ubuntu packages both: Debian's keys, and a program that makes Debian systems and so knows
@@ -229,14 +247,14 @@ TARGETS = (
 )
 
 
-def archives(targets: str) -> list[str]:
+def archives(targets: str, known: frozenset[str] = DEBIAN_SUITES) -> list[str]:
     """Addresses of Debian's main archive among apt's index targets, one `address suite component`
     a line.
 
     Those that end in `/debian/` come first: other publishers name their suites after Debian's too.
     """
     rows = (line.split() for line in targets.splitlines())
-    found = dict.fromkeys(row[0] for row in rows if row[1] in DEBIAN_SUITES and row[2] == "main")
+    found = dict.fromkeys(row[0] for row in rows if row[1] in known and row[2] == "main")
     return sorted(found, key=lambda address: not address.endswith("/debian/"))
 
 

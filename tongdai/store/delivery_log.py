@@ -197,8 +197,10 @@ async def resend(
     subscription_uuid: UUID,
     selection: Selection,
     callback_url: str | None = None,
+    *,
+    most: int = MOST,
 ) -> Resent:
-    """The deliveries are due now, the oldest MOST of them, at the subscription's own URL or
+    """The deliveries are due now, the oldest `most` of them, at the subscription's own URL or
     another.
 
     Raises as `resend_one` does.
@@ -236,10 +238,10 @@ async def resend(
         list(selection.states),
         selection.since,
         selection.until,
-        MOST,
+        most,
     )
-    await _begin(tx, domain_uuid, subscription_uuid, rows[:MOST], callback_url)
-    return Resent(len(rows[:MOST]), rows[MOST]["created_at"] if len(rows) > MOST else None)
+    await _begin(tx, domain_uuid, subscription_uuid, rows[:most], callback_url)
+    return Resent(len(rows[:most]), rows[most]["created_at"] if len(rows) > most else None)
 
 
 async def _begin(

@@ -27,7 +27,7 @@ from tongdai.webhooks.client import Client
 
 LEASE_S = 25.0
 """How long a delivery waits for a dispatcher that died with it; less than later events of its call wait for it."""
-_SEND_WITHIN_S = 8.0  # of the claim, or not at all: the POST must end before the lease
+SEND_WITHIN_S = 8.0  # of the claim, or not at all: the POST must end before the lease
 _AHEAD_S = 0.25  # how much work a lane claims ahead
 _AHEAD = 16  # and at most so many times its slots
 _HELD = 4096  # deliveries in all lanes, at most: memory, and what a crash delays
@@ -100,7 +100,8 @@ class Dispatcher:
     """Delivers for all domains until it is stopped. Any number of them may share a database.
 
     `poll_s`: how late a delivery may start that nobody woke it for. `slots`: POSTs at a time;
-    `width`: those of them to one endpoint. `chance`: random numbers from 0 to 1. `clock`: Unix
+    `width`: those of them to one endpoint. `send_within_s`: how long after its claim a delivery may
+    be sent. `chance`: random numbers from 0 to 1. `clock`: Unix
     seconds.
     """
 
@@ -114,11 +115,13 @@ class Dispatcher:
         slots: int = 512,
         width: int = 8,
         grace_s: float = 5.0,
+        send_within_s: float = SEND_WITHIN_S,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database, self._client = database, client
         self._poll_s, self._width, self._grace_s = poll_s, width, grace_s
+        self._send_within_s = send_within_s
         self._chance, self._clock = chance, clock
         self._apikey = lru_cache(4096)(seal.open)
         self._key = lru_cache(4096)(lambda sealed: sign.key(seal.open(sealed)))
@@ -256,7 +259,7 @@ class Dispatcher:
             claimed = await deliveries.claim(
                 tx, woken, rooms, room=self._width, lease_s=LEASE_S, heads=self._heads
             )
-        send_by = asyncio.get_running_loop().time() + _SEND_WITHIN_S
+        send_by = asyncio.get_running_loop().time() + self._send_within_s
         for delivery in claimed:
             self._lane(delivery).queue.append((delivery, send_by))
         for lane in self._lanes.values():

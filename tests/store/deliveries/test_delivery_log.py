@@ -267,16 +267,14 @@ async def test_a_range_holds_what_was_never_sent_too(
 
 
 async def test_more_than_fits_into_one_go_is_gone_on_with(
-    database: db.Database,
-    domain: directory.Domain,
-    subscription: UUID,
-    monkeypatch: pytest.MonkeyPatch,
+    database: db.Database, domain: directory.Domain, subscription: UUID
 ) -> None:
-    monkeypatch.setattr(delivery_log, "MOST", 2)
     await publish(database, domain, 3)
     await answer(database, domain, 410, 410, 410)
     async with database.transaction() as tx:
-        first = await delivery_log.resend(tx, domain.domain_uuid, subscription, selected("failed"))
+        first = await delivery_log.resend(
+            tx, domain.domain_uuid, subscription, selected("failed"), most=2
+        )
         assert first.next
         second = await delivery_log.resend(
             tx, domain.domain_uuid, subscription, selected("failed", since=first.next)
