@@ -33,6 +33,7 @@ class _Leftovers:
                 terminalreporter.line(f"{pid} {command}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `--dist loadgroup`. Tests of one file run in one worker, as they share fixtures; each
     e2e test runs wherever there is time, and all of those first: they wait a lot.

@@ -93,17 +93,17 @@ async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(
 async def test_good_phones_and_trunks_speak_for_their_addresses(
     company: Company, office: Office
 ) -> None:
-    async with company.phone("101"), company.carrier():
-        for address in ("127.0.0.1", company.address):
+    async with company.phone("101") as alice, company.carrier():
+        for address in (alice.address, company.address):
             async with wire.udp(office.instance.sip, address) as line:
                 for guess in range(MOST + 5):
                     await wire.proved(line, "REGISTER", "102", company.name, f"guess-{guess}")
         await until(lambda: company.address in said(office), 15)
         async with office.database.connection() as tx:
             assert {ban.address for ban in await bans.list(tx)}.isdisjoint(
-                {"127.0.0.1", company.address}
+                {alice.address, company.address}
             )
-        async with wire.udp(office.instance.sip) as line:
+        async with wire.udp(office.instance.sip, alice.address) as line:
             assert (
                 wire.status(
                     (await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1]

@@ -1,0 +1,70 @@
+"""A run of the suite leaves no process behind: it fails and says which, and ends them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed import leftovers
+from testbed.instance import REPOSITORY
+from tests.until import until
+
+SUITE = """
+import time
+from pathlib import Path
+
+from tongdai import process
+
+
+def test_one_that_leaves_a_process(tmp_path):
+    left = process.launch(["sleep", "600.5"], tmp_path, tmp_path / "log")
+    Path("left").write_text(str(left.pid))
+    if {hangs}:
+        time.sleep(600)
+
+
+def test_another():
+    pass
+"""
+
+
+def start(folder: Path, *, hangs: bool) -> "subprocess.Popen[str]":
+    """A run of its own, in two workers."""
+    (folder / "test_it.py").write_text(SUITE.format(hangs=hangs))
+    own = {name: value for name, value in os.environ.items() if name != leftovers.NAME}
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "tests.runs", "-n", "2", "test_it.py"],
+        cwd=folder,
+        env={**own, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+async def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path: Path) -> None:
+    run = start(tmp_path, hangs=False)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1, said
+    assert "2 passed" in said
+    assert "sleep 600.5" in said
+    await until(lambda: is_gone(int((tmp_path / "left").read_text())))
+
+
+@pytest.mark.parametrize("whom", ["the run", "all of it"])
+async def test_ctrl_c_leaves_no_process(tmp_path: Path, whom: str) -> None:
+    run = start(tmp_path, hangs=True)
+    left = tmp_path / "left"
+    await until(lambda: left.exists() and left.read_text(), 60)
+    (os.kill if whom == "the run" else os.killpg)(run.pid, signal.SIGINT)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 2, said
+    await until(lambda: is_gone(int(left.read_text())))
