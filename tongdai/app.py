@@ -18,12 +18,13 @@ import uvicorn
 
 from tongdai import __version__, api, errors, ports, services
 from tongdai import settings as configuration
-from tongdai.asterisk.switch import Address
+from tongdai.asterisk.reconnect import Address
 from tongdai.engine import housekeeping
 from tongdai.engine.bans import Bans
-from tongdai.engine.commands import Desk
-from tongdai.engine.engine import Engine, Place
+from tongdai.engine.commands import CommandRunner
+from tongdai.engine.engine import Engine
 from tongdai.engine.leader import Leader
+from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
 from tongdai.engine.volumes import Volumes
@@ -133,12 +134,12 @@ async def _serve(
             dispatcher = Dispatcher(opened.database, opened.seal, client)
             told.append(dispatcher.wake)
             running.append(dispatcher.run())
-        engine, desk = None, None
+        engine, commands = None, None
         if "engine" in roles:
-            engine, desk, work = await _engine(stack, opened, published)
+            engine, commands, work = await _engine(stack, opened, published)
             running.append(work)
         if "api" in roles:
-            deps = _deps(opened, instance, engine, desk, callbacks)
+            deps = _deps(opened, instance, engine, commands, callbacks)
             deps = msgspec.structs.replace(
                 deps, feeds=feeds, published=published, trial=Trial(client)
             )
@@ -158,7 +159,7 @@ def _deps(
     opened: Services,
     instance: Instance,
     engine: Engine | None,
-    desk: Desk | None,
+    commands: CommandRunner | None,
     callbacks: guard.Guard,
 ) -> api.Deps:
     settings = opened.settings
@@ -178,7 +179,7 @@ def _deps(
         address_rate=settings.rate_address,
         checks=checks,
         sandbox=instance.sandbox,
-        desk=desk,
+        commands=commands,
     )
 
 
@@ -242,13 +243,12 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
 
 async def _engine(
     stack: AsyncExitStack, opened: Services, published: Callable[[Collection[UUID]], None]
-) -> tuple[Engine, Desk, Work]:
-    """The engine, its desk, and what makes it lead its switch and steer it."""
+) -> tuple[Engine, CommandRunner, Work]:
+    """The engine, what runs commands on it, and what makes it lead its switch and steer it."""
     settings, database = opened.settings, opened.database
-    place = _place(opened)
-    engine = Engine(database, place, published)
-    desk = Desk(database, engine, opened.tenants.pulse)
-    engine.moved = desk.moved
+    config = _node_config(opened)
+    engine = Engine(database, config, opened.tenants.pulse, published)
+    commands = CommandRunner(database, engine, config.node)
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
         services.ANY,
@@ -260,17 +260,17 @@ async def _engine(
 
     def lost() -> None:
         provisioner.changed("")
-        desk.wake()
+        commands.wake()
 
     heard: dict[str, Callable[[str], None]] = {
         "directory": provisioner.changed,
         "bans": lambda _: provisioner.look(),
-        "commands": lambda _: desk.wake(),
+        "commands": lambda _: commands.wake(),
     }
     await database.listen(heard, lost=lost)
-    leader = Leader(settings.dsn, place.node)
+    leader = Leader(settings.dsn, config.node)
     stack.push_async_callback(leader.release)
-    recovery = Recovery(database, engine, place)
+    recovery = Recovery(database, engine, config)
 
     async def prepared() -> None:
         await recovery.load()
@@ -279,17 +279,18 @@ async def _engine(
 
     watched = {
         "data": settings.data,
-        "journal": place.journal.parent,
-        "spool": place.spool,
-        "recordings": place.recordings,
+        "journal": config.journal.parent,
+        "spool": config.spool,
+        "recordings": config.recordings,
     }
-    volumes = Volumes(watched, place.journal, lambda: engine.arrivals)
-    steering = (engine.switch.run, recovery.run, desk.run, provisioner.run, volumes.run)
+    volumes = Volumes(watched, config.journal, lambda: engine.arrivals)
+    switch = lambda: engine.switch.run(recovery.reconnected)  # noqa: E731 -- one of those that run
+    steering = (switch, recovery.run, commands.run, provisioner.run, volumes.run)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
     logs = _own_logs(settings)
-    keeping = lambda: housekeeping.run(database, place.recordings, days, logs)  # noqa: E731 -- one of those that run
+    keeping = lambda: housekeeping.run(database, config.recordings, days, logs)  # noqa: E731 -- one of those that run
     watching = (bans.run,) if settings.asterisk_security else ()
-    return engine, desk, _lead(leader, engine, prepared, (*steering, *watching, keeping))
+    return engine, commands, _lead(leader, engine, prepared, (*steering, *watching, keeping))
 
 
 def _own_logs(settings: Settings) -> Path | None:
@@ -298,11 +299,11 @@ def _own_logs(settings: Settings) -> Path | None:
     return folder if folder.is_relative_to(settings.data.absolute()) else None
 
 
-def _place(opened: Services) -> Place:
+def _node_config(opened: Services) -> NodeConfig:
     settings = opened.settings
     address = urlsplit(settings.asterisk_url)
     url = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
-    return Place(
+    return NodeConfig(
         node=NODE,
         address=Address(url, unquote(address.username or ""), unquote(address.password or "")),
         journal=Path(settings.asterisk_journal),
@@ -321,7 +322,7 @@ async def _lead(
     """Once it leads, the engine steers the switch; when another leads, it ends."""
     await leader.acquire()
     await prepared()
-    ledger = asyncio.create_task(engine.ledger.run(), name="ledger")
+    committing = asyncio.create_task(engine.group_commit.run(), name="group-commit")
     try:
         async with asyncio.TaskGroup() as group:
             for run in steering:
@@ -330,5 +331,5 @@ async def _lead(
             raise errors.SetupError("another controller leads this switch now")
     finally:
         await engine.close()
-        ledger.cancel()
-        await asyncio.gather(ledger, return_exceptions=True)
+        committing.cancel()
+        await asyncio.gather(committing, return_exceptions=True)

@@ -36,7 +36,11 @@ class Engine:
             await self._woken.wait()
             self._woken.clear()
             async with self._database.transaction() as tx:
-                taken = [one for one in await commands.take(tx) if one.domain_uuid == self._domain]
+                taken = [
+                    one
+                    for one in await commands.take(tx, "switch-1")
+                    if one.domain_uuid == self._domain
+                ]
             for one in taken:
                 self.asked.append(one.command)
                 if outcome := self.answer(one.command):
@@ -233,7 +237,9 @@ async def test_without_an_engine_the_switch_is_down_and_nobody_is_called_later(
     assert int(answer.headers["Retry-After"]) >= 1
     async with database.connection() as tx:
         assert [
-            one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid
+            one
+            for one in await commands.take(tx, "switch-1")
+            if one.domain_uuid == tenant.domain.domain_uuid
         ] == []
 
 
@@ -257,7 +263,9 @@ async def test_a_slow_engine_is_waited_for_once_it_has_taken_the_command(
 async def taken(database: db.Database, tenant: Tenant) -> list[commands.Asked]:
     async with database.connection() as tx:
         return [
-            one for one in await commands.take(tx) if one.domain_uuid == tenant.domain.domain_uuid
+            one
+            for one in await commands.take(tx, "switch-1")
+            if one.domain_uuid == tenant.domain.domain_uuid
         ]
 
 
@@ -279,8 +287,8 @@ async def test_without_a_key_each_request_is_a_call(client: Client, engine: Engi
     assert len({answer.json["call_id"] for answer in answers}) == 3 == len(engine.asked)
 
 
-class Desk:
-    """An engine's desk in the same process. `asked` is what it was asked."""
+class Runner:
+    """What runs commands in the same process. `asked` is what it was asked."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.is_open, self._outcome = True, outcome
@@ -294,28 +302,30 @@ class Desk:
 async def test_an_engine_in_this_process_is_asked_directly(
     deps: api.Deps, client: Client, tenant: Tenant
 ) -> None:
-    desk = Desk(Outcome(call_id=(placed := ids.new())))
-    async for url in serve(msgspec.structs.replace(deps, desk=desk)):
+    runner = Runner(Outcome(call_id=(placed := ids.new())))
+    async for url in serve(msgspec.structs.replace(deps, commands=runner)):
         async with aiohttp.ClientSession(url) as session:
             answer = await Client(session, client.token).get(CALL)
 
     assert answer.json["call_id"] == str(placed)
-    assert desk.asked == [(tenant.domain.domain_uuid, ClickToCall(ext="101", phone="0899098899"))]
+    assert runner.asked == [
+        (tenant.domain.domain_uuid, ClickToCall(ext="101", phone="0899098899"))
+    ]
 
 
 async def test_what_must_be_remembered_is_written_down(
     deps: api.Deps, client: Client, engine: Engine, tenant: Tenant
 ) -> None:
-    """With a key, the same request must not call again; and a closed desk may open elsewhere."""
-    desk = Desk(Outcome(error="USER_BUSY"))
-    async for url in serve(msgspec.structs.replace(deps, desk=desk)):
+    """With a key, the same request must not call again; and a engine that stands by may lead elsewhere."""
+    runner = Runner(Outcome(error="USER_BUSY"))
+    async for url in serve(msgspec.structs.replace(deps, commands=runner)):
         async with aiohttp.ClientSession(url) as session:
             here = Client(session, client.token)
             await here.get(CALL, headers={"Idempotency-Key": "k"})
-            desk.is_open = False
+            runner.is_open = False
             await here.get(CALL)
 
-    assert (len(engine.asked), desk.asked) == (2, [])
+    assert (len(engine.asked), runner.asked) == (2, [])
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "khoá"])

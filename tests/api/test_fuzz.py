@@ -46,7 +46,7 @@ async def engine(database: db.Database) -> AsyncIterator[None]:
     async def answer() -> None:
         while True:
             async with database.transaction() as tx:
-                for one in await commands.take(tx):
+                for one in await commands.take(tx, "switch-1"):
                     await commands.finish(
                         tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new())
                     )

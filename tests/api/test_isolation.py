@@ -292,7 +292,7 @@ async def click(
 
 async def _carried_out(database: db.Database, calls: dict[UUID, UUID], wanted: set[UUID]) -> bool:
     async with database.transaction() as tx:
-        for one in await commands.take(tx):
+        for one in await commands.take(tx, "switch-1"):
             calls[one.domain_uuid] = ids.new()
             await commands.finish(
                 tx, one.domain_uuid, one.command_uuid, Outcome(call_id=calls[one.domain_uuid])

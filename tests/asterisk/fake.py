@@ -25,7 +25,7 @@ import msgspec
 from aiohttp import web
 
 from tests.until import until
-from tongdai.asterisk.switch import Address
+from tongdai.asterisk.reconnect import Address
 
 RECORDINGS = Path(__file__).parent / "recordings"
 DOMAIN = "company.example.vn"
@@ -117,7 +117,7 @@ class FakeAsterisk:
         self.connections = 0
         self.replaced = 0
         self.is_echoing = True
-        self.refuses_calls = False
+        self.refuses: set[str] = set()  # "originate", "hang up", "continue", "moh", ...
         self.goes_on = False  # callers do not wait to be told where to go
         self.is_answering = True  # else what is asked is not done
         self.may_answer = asyncio.Event()  # else what is asked waits
@@ -489,6 +489,9 @@ class FakeAsterisk:
         self, method: str, channel: str, rest: list[str], asked: Request
     ) -> tuple[int, Any]:
         known = self.channels.get(channel)
+        what = rest[0] if rest else {"DELETE": "hang up"}.get(method, "originate")
+        if what in self.refuses and channel != "create":
+            return 500, {"message": "Allocation failed"}
         match method, rest:
             case "POST", []:
                 return self._originate(channel, asked)
@@ -508,8 +511,6 @@ class FakeAsterisk:
     def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
         if id == "create":
             return 200, self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
-        if self.refuses_calls:
-            return 500, {"message": "Allocation failed"}
         if id in self.channels:
             return 409, {"message": "Channel with given unique ID already exists"}
         call = asked.body["variables"]["__TD_CALL_ID"]

@@ -33,9 +33,9 @@ async def link(asterisk: FakeAsterisk) -> AsyncIterator[ari.Link]:
     await link.close()
 
 
-async def connect(asterisk: FakeAsterisk) -> ari.Link:
+async def connect(asterisk: FakeAsterisk, **limits: Any) -> ari.Link:
     address = asterisk.address
-    return await ari.connect(address.url, address.user, address.password, "tongdai")
+    return await ari.connect(address.url, address.user, address.password, "tongdai", **limits)
 
 
 def answer(request_id: int, status: int = 200, body: str = "") -> dict[str, Any]:
@@ -102,16 +102,18 @@ async def test_answers_that_nobody_waits_for_change_nothing(
 
 
 async def test_no_answer_in_time_is_a_switch_that_is_down(
-    link: ari.Link, asterisk: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk,
 ) -> None:
-    monkeypatch.setattr(ari, "REQUEST_S", 0.05)
+    asterisk.is_answering = False
+    link = await connect(asterisk, request_s=0.05)
     with pytest.raises(errors.SwitchDown, match="no answer to GET channels"):
         await link.request("GET", "channels")
-    monkeypatch.setattr(ari, "REQUEST_S", 5.0)
+    link.request_s = 5.0
     tasks = await ask(link, asterisk, "again")
     await asterisk.send(answer(1, 500))  # too late, and for nobody
     await asterisk.send(answer(2, 200))
     assert [each.status_code for each in await asyncio.gather(*tasks)] == [200]
+    await link.close()
 
 
 async def test_events_come_in_order_and_frames_that_make_no_sense_are_left_out(
@@ -156,9 +158,10 @@ async def test_a_closed_link_is_down(link: ari.Link, asterisk: FakeAsterisk) -> 
 
 
 async def test_who_is_far_too_far_behind_gives_the_link_up(
-    link: ari.Link, asterisk: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk,
 ) -> None:
-    monkeypatch.setattr(ari, "BACKLOG", 10)
+    asterisk.is_answering = False
+    link = await connect(asterisk, backlog=10)
     (task,) = await ask(link, asterisk, "one")
     for _ in range(20):
         await asterisk.send({"type": "Event"})
@@ -183,17 +186,13 @@ async def test_nobody_there_is_a_switch_that_is_down() -> None:
             )
 
 
-async def test_a_handshake_that_hangs_is_a_switch_that_is_down(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ari, "HANDSHAKE_S", 0.05)
+async def test_a_handshake_that_hangs_is_a_switch_that_is_down() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         with pytest.raises(errors.SwitchDown):
-            await ari.connect(
-                f"http://127.0.0.1:{deaf.getsockname()[1]}", "tongdai", "x", "tongdai"
-            )
+            url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+            await ari.connect(url, "tongdai", "x", "tongdai", handshake_s=0.05)
 
 
 def test_nothing_subscribes_to_everything() -> None:

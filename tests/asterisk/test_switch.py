@@ -6,27 +6,42 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeAlias
+from unittest.mock import ANY
 from uuid import UUID
 
 import aiohttp
+import msgspec
 import pytest
 
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.until import until
 from tongdai import errors
-from tongdai.asterisk import ari, provisioning, switch
+from tongdai.asterisk import ari, provisioning
+from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.provisioning import Objects, Phone
-from tongdai.asterisk.switch import Standing, Switch
-from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.asterisk.reconnect import Timing
+from tongdai.asterisk.switch import APP, Snapshot, Switch
+from tongdai.pbx.actions import (
+    Contact,
+    Dial,
+    HangUp,
+    Originate,
+    Party,
+    Record,
+    SwitchAction,
+    Wait,
+)
 from tongdai.pbx.signals import (
+    NOT_ASKED,
     Arrived,
     LegAnswered,
     LegDialed,
     LegHungUp,
     LegRinging,
-    OriginateRefused,
+    Refused,
     Signal,
+    Unanswered,
 )
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
@@ -34,9 +49,8 @@ CONFIG = "asterisk/config/dynamic/res_pjsip"
 Heard: TypeAlias = list[tuple[UUID, Signal]]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(switch, "RECONNECT_S", (0.01,))
+QUICK = Timing(back_off_s=(0.01,))
+IMPATIENT = Timing(back_off_s=(0.01,), echo_s=0.01, echo_limit_s=0.05, request_s=60)
 
 
 @pytest.fixture
@@ -48,18 +62,19 @@ async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
 class Controller:
     """A switch that runs, and what it told."""
 
-    def __init__(self, asterisk: FakeAsterisk) -> None:
+    def __init__(self, asterisk: FakeAsterisk, timing: Timing = QUICK) -> None:
         self.heard: Heard = []
-        self.standings: list[Standing] = []
+        self.snapshots: list[Snapshot] = []
         self.may_listen = asyncio.Event()
         self.may_listen.set()
+        self.contacts = Contacts(APP)
         self.switch = Switch(
-            asterisk.address, lambda *signal: self.heard.append(signal), self._linked
+            asterisk.address, lambda *signal: self.heard.append(signal), timing, self.contacts
         )
-        self.task = asyncio.create_task(self.switch.run())
+        self.task = asyncio.create_task(self.switch.run(self._linked))
 
-    async def _linked(self, standing: Standing) -> None:
-        self.standings.append(standing)
+    async def _linked(self, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
         await self.may_listen.wait()
 
     @property
@@ -74,6 +89,14 @@ class Controller:
 @pytest.fixture
 async def controller(asterisk: FakeAsterisk) -> AsyncIterator[Controller]:
     controller = Controller(asterisk)
+    yield controller
+    await controller.end()
+
+
+@pytest.fixture
+async def impatient(asterisk: FakeAsterisk) -> AsyncIterator[Controller]:
+    """Gives up a silent link soon; a request, never."""
+    controller = Controller(asterisk, IMPATIENT)
     yield controller
     await controller.end()
 
@@ -122,11 +145,11 @@ async def test_events_of_the_meantime_come_after_all_is_settled(
 ) -> None:
     controller.may_listen.clear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
-    await until(lambda: controller.standings)
+    await until(lambda: controller.snapshots)
     await asterisk.rings(channel, "101@a.vn", answers=True)
     assert not controller.switch.is_up
     assert controller.heard == []
-    (standing,) = controller.standings
+    (standing,) = controller.snapshots
     assert [each.id for each in standing.channels[CALL]] == [channel]
     assert standing.started_at.timestamp() == pytest.approx(
         asterisk.started_at.timestamp(), abs=0.001
@@ -141,8 +164,8 @@ async def test_channels_of_nobody_do_not_stand_there(
     await controller.switch.linked.wait()
     await asterisk.lose_link()
     asterisk._channel("16@hangup", "", "", "Down")
-    await until(lambda: len(controller.standings) == 2)
-    assert controller.standings[1].channels == {}
+    await until(lambda: len(controller.snapshots) == 2)
+    assert controller.snapshots[1].channels == {}
 
 
 async def test_signals_come_in_order(asterisk: FakeAsterisk, controller: Controller) -> None:
@@ -190,7 +213,7 @@ async def test_a_lost_link_comes_again(asterisk: FakeAsterisk, controller: Contr
     await controller.switch.provision(objects("101"))
     await asterisk.hear()
     await asterisk.lose_link()
-    await until(lambda: len(controller.standings) == 2)
+    await until(lambda: len(controller.snapshots) == 2)
     await asterisk.hear()
     assert controller.switch.is_up
     assert asterisk.count(f"PUT {CONFIG}/.*") == 3, "the same Asterisk knows its phones"
@@ -224,44 +247,42 @@ async def test_one_that_was_restarted_learns_everything_anew(
     await asterisk.hear()
     before = asterisk.started_at
     await asterisk.restart()
-    await until(lambda: len(controller.standings) == 2)
+    await until(lambda: len(controller.snapshots) == 2)
     assert asterisk.objects == objects("101", "102")
-    assert controller.standings[1].started_at > before
+    assert controller.snapshots[1].started_at > before
 
 
 async def test_while_there_is_no_link_nothing_can_be_done(
     asterisk: FakeAsterisk, controller: Controller
 ) -> None:
     controller.may_listen.clear()
-    await until(lambda: controller.standings)
-    for attempt in (controller.switch.act(HangUp("c", 16)), controller.switch.phones("101@a.vn")):
+    await until(lambda: controller.snapshots)
+    for attempt in (
+        controller.switch.act(CALL, HangUp("c", 16)),
+        controller.switch.phones("101@a.vn"),
+    ):
         with pytest.raises(errors.SwitchDown):
             await attempt
 
 
 async def test_a_silent_one_is_left_for_a_new_link(
-    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk, impatient: Controller
 ) -> None:
-    monkeypatch.setattr(switch, "ECHO_S", 0.01)
-    monkeypatch.setattr(switch, "ECHO_LIMIT_S", 0.05)
     asterisk.is_echoing = False  # it answers, but what happens is not told any more
     await until(lambda: asterisk.connections >= 3)
     asterisk.is_echoing = True
-    await controller.switch.linked.wait()
+    await impatient.switch.linked.wait()
 
 
 async def test_a_half_open_one_is_left_for_a_new_link_before_a_request_is_given_up(
-    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk, impatient: Controller
 ) -> None:
-    monkeypatch.setattr(switch, "ECHO_S", 0.01)
-    monkeypatch.setattr(switch, "ECHO_LIMIT_S", 0.05)
-    monkeypatch.setattr(ari, "REQUEST_S", 60)
     await asterisk.hear()
     asterisk.is_answering = asterisk.is_echoing = False
     await until(lambda: asterisk.connections >= 2)
     asterisk.is_answering = asterisk.is_echoing = True
     await asterisk.lose_link()  # what the new one asked was not answered either
-    await controller.switch.linked.wait()
+    await impatient.switch.linked.wait()
 
 
 @pytest.mark.parametrize("version", ["22.10.0", "22.9.3~dfsg", "20.18.0", "23.1.0", "GIT-master"])
@@ -295,30 +316,45 @@ async def test_who_was_replaced_leaves_the_other_alone(
         assert (await other.receive_json())["type"] == "StasisStart"
 
 
+def gives_up_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The next attempt to connect is not answered. The URLs of those that were not."""
+    connect = ari.connect
+    given_up: list[str] = []
+
+    async def given_up_once(url: str, *address: str, **limits: float) -> ari.Link:
+        if not given_up:
+            given_up.append(url)
+            raise errors.SwitchDown("no answer") from TimeoutError()
+        return await connect(url, *address, **limits)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ari, "connect", given_up_once)
+    return given_up
+
+
 async def test_an_attempt_of_our_own_that_comes_late_is_no_other_controller(
     asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asterisk.hear()
-    connect = ari.connect
-    given_up: list[tuple[str, ...]] = []
-
-    async def given_up_once(*address: str) -> ari.Link:
-        if not given_up:
-            given_up.append(address)
-            raise errors.SwitchDown("no answer") from TimeoutError()
-        return await connect(*address)
-
-    monkeypatch.setattr(ari, "connect", given_up_once)
+    given_up = gives_up_once(monkeypatch)
     await asterisk.lose_link()
     await until(lambda: given_up and controller.switch.is_up)
     address = asterisk.address
-    late = await connect(address.url, address.user, address.password, "tongdai")
+    late = await ari.connect(address.url, address.user, address.password, "tongdai")
     # by it, and by us again
     await until(lambda: asterisk.replaced == 2 and controller.switch.is_up)
     await late.close()
 
-    monkeypatch.setattr(switch, "LATE_S", 0.0)  # much later it is somebody else
-    other = await connect(address.url, address.user, address.password, "tongdai")
+
+async def test_long_after_an_attempt_was_given_up_it_is_another_controller(
+    asterisk: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(asterisk, Timing(back_off_s=(0.01,), late_s=0.0))
+    await asterisk.hear()
+    given_up = gives_up_once(monkeypatch)
+    await asterisk.lose_link()
+    await until(lambda: given_up and controller.switch.is_up)
+    address = asterisk.address
+    other = await ari.connect(address.url, address.user, address.password, "tongdai")
     with pytest.raises(errors.SetupError, match="another controller"):
         await controller.task
     await other.close()
@@ -358,9 +394,9 @@ async def test_actions_are_asked_for_in_order(
 ) -> None:
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
-    await controller.switch.act(Wait(channel, "default"))
-    await controller.switch.act(Dial(channel, (Party("101@a.vn"),), 30, "0909000111"))
-    await controller.switch.act(HangUp(channel, 17))
+    await controller.switch.act(CALL, Wait(channel, "default"))
+    await controller.switch.act(CALL, Dial(channel, (Party("101@a.vn"),), 30, "0909000111"))
+    await controller.switch.act(CALL, HangUp(channel, 17))
     asked = [each.what.removeprefix(f"POST channels/{channel}/") for each in asterisk.asked[-5:]]
     assert asked == ["answer", "moh", "variable", "continue", f"DELETE channels/{channel}"]
     assert asterisk.channels == {}
@@ -372,11 +408,11 @@ async def test_what_is_no_longer_possible_is_harmless(
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
     dial = Dial(channel, (Party("101@a.vn"),), 30, "0909000111")
-    await controller.switch.act(dial)
-    await controller.switch.act(dial)  # it is not in Stasis any more
+    await controller.switch.act(CALL, dial)
+    await controller.switch.act(CALL, dial)  # it is not in Stasis any more
     await asterisk.hangs_up(channel)
-    await controller.switch.act(dial)
-    await controller.switch.act(HangUp(channel, 16))
+    await controller.switch.act(CALL, dial)
+    await controller.switch.act(CALL, HangUp(channel, 16))
 
 
 async def test_the_phones_of_an_extension(asterisk: FakeAsterisk, controller: Controller) -> None:
@@ -428,9 +464,9 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
 
     async def register(endpoint: str, *addresses: str) -> None:
         """And the controller has heard of it."""
-        before = controller.switch._contacts.changes
+        before = controller.contacts.changes
         await asterisk.registers(endpoint, *addresses)
-        await until(lambda: controller.switch._contacts.changes > before)
+        await until(lambda: controller.contacts.changes > before)
 
     desk, mobile = "sip:101@192.0.2.7", "sip:101@192.0.2.8"
     await asterisk.hear()
@@ -451,7 +487,7 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
     await asterisk.lose_link()
     await asterisk.hear()
     assert await phones() == ([desk, mobile], 9)
-    controller.switch._contacts._ask_again_s = 0.0
+    controller.contacts.ask_again_s = 0.0
     await register("101@a.vn", desk, mobile)
     assert [await phones(), await phones()] == [([desk, mobile], 10), ([desk, mobile], 11)]
 
@@ -463,13 +499,13 @@ async def test_what_was_asked_before_a_change_is_not_remembered(
     asterisk.contacts["101@a.vn"] = "PJSIP/101@a.vn/sip:101@192.0.2.7"
     await controller.switch.phones("102@a.vn")
     asterisk.may_answer.clear()
-    before = controller.switch._contacts.changes
+    before = controller.contacts.changes
     asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
     await asterisk.expect(
         "GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
     )
     await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
-    await until(lambda: controller.switch._contacts.changes > before)
+    await until(lambda: controller.contacts.changes > before)
     asterisk.may_answer.set()
     assert await asking == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
     asked = asterisk.count("GET channels/tongdai-asks/variable")
@@ -477,28 +513,85 @@ async def test_what_was_asked_before_a_change_is_not_remembered(
     assert asterisk.count("GET channels/tongdai-asks/variable") == asked + 1, "asked again"
 
 
+PHONES = ("PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7")
+CLICK = Originate(
+    tuple(map(Contact, ("one", "two"), PHONES)),
+    30,
+    "101",
+    "Click2Call",
+    auto_answer=False,
+    call_uuid=CALL,
+    then=Dial("one", (Party("102@a.vn"),), 30, "101"),
+)
+
+
 async def test_calling_the_phones_of_an_extension(
     asterisk: FakeAsterisk, controller: Controller
 ) -> None:
     await asterisk.hear()
-    phones = ["PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7"]
-    then = Dial("one", (Party("102@a.vn"),), 30, "101")
-    ask = Originate(
-        ("one", "two"),
-        "101@a.vn",
-        30,
-        "101",
-        "Click2Call",
-        auto_answer=False,
-        call_uuid=CALL,
-        then=then,
-    )
-    assert await controller.switch.originate(ask, phones)
-    assert [asked.query["endpoint"] for asked in asterisk.asked[-2:]] == phones
+    await controller.switch.act(CALL, CLICK)
+    assert [asked.query["endpoint"] for asked in asterisk.asked[-2:]] == [*PHONES]
     assert controller.kinds == ["LegDialed", "LegDialed"]
-    assert not await controller.switch.originate(ask, phones), "those channels exist"
-    assert [type(signal) for _, signal in controller.heard[2:]] == [OriginateRefused] * 2
+    await controller.switch.act(CALL, CLICK)
+    assert controller.heard[2:] == [
+        (CALL, Refused(channel, ANY, CLICK, 409)) for channel in ("one", "two")
+    ], "those channels exist"
     assert [signal.channel for _, signal in controller.heard] == ["one", "two"] * 2
+
+
+async def test_phones_that_may_ring_though_the_link_was_lost(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await asterisk.hear()
+    asterisk.is_answering = False
+    acting = asyncio.create_task(controller.switch.act(CALL, CLICK))
+    await asterisk.expect("POST channels/two")
+    await asterisk.lose_link()
+    await acting
+    assert controller.heard == [(CALL, Unanswered(channel, ANY)) for channel in ("one", "two")]
+
+
+async def test_phones_are_not_called_while_there_is_no_link(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    controller.may_listen.clear()
+    await until(lambda: controller.snapshots)
+    await controller.switch.act(CALL, CLICK)
+    assert controller.heard == [
+        (CALL, Refused(channel, ANY, CLICK, NOT_ASKED)) for channel in ("one", "two")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refused", "action"),
+    [
+        ("continue", Dial("c", (Party("101@a.vn"),), 30, "0909000111")),
+        ("variable", Dial("c", (Party("101@a.vn"),), 30, "0909000111")),
+        ("moh", Wait("c", "default")),
+        ("hang up", HangUp("c", 17)),
+        ("snoop", Record("c", CALL)),
+        ("record", Record("c", CALL)),
+    ],
+)
+async def test_what_asterisk_refuses_comes_back_as_a_signal(
+    asterisk: FakeAsterisk, controller: Controller, refused: str, action: SwitchAction
+) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919", call=CALL.hex)
+    await until(lambda: controller.kinds == ["Arrived"])
+    action = msgspec.structs.replace(action, channel=channel)
+    asterisk.refuses = {refused}
+    await controller.switch.act(CALL, action)
+    assert controller.heard[1:] == [(CALL, Refused(channel, ANY, action, 500))]
+
+
+async def test_what_cannot_be_put_into_a_dial_string_is_refused(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await asterisk.hear()
+    dial = Dial("c", (Party("101@a.vn,evil"),), 30, "0909000111")
+    await controller.switch.act(CALL, dial)
+    assert controller.heard == [(CALL, Refused("c", ANY, dial, 400))]
 
 
 async def test_recording_goes_on_at_another_channel(
@@ -506,7 +599,7 @@ async def test_recording_goes_on_at_another_channel(
 ) -> None:
     await asterisk.hear()
     channel = await asterisk.arrives(fake.TRUNK, "19001919")
-    await controller.switch.act(Record(channel, CALL))
+    await controller.switch.act(CALL, Record(channel, CALL))
     await asterisk.expect(f"POST channels/{channel}/snoop/.*", spy="both")
     for _ in range(2):  # at first the listening channel is not there yet
         await asterisk.expect("POST channels/spy-.*/record", format="wav")

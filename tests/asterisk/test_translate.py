@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.asterisk import fake
 from tongdai.asterisk import events, translate
-from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.actions import Contact, Dial, HangUp, Originate, Party, Wait
 from tongdai.pbx.signals import Arrived, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
@@ -373,7 +373,7 @@ def an_originate(then: Dial, **changes: Any) -> Originate:
         "caller_name": "Click2Call",
         "auto_answer": False,
     } | changes
-    return Originate(("c",), "101@a.vn", 30, call_uuid=CALL, then=then, **fields)
+    return Originate((Contact("c", "PJSIP/x"),), 30, call_uuid=CALL, then=then, **fields)
 
 
 def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:

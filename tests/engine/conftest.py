@@ -14,8 +14,6 @@ from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import Company
 from tests.engine.controllers import Controller, Controllers
-from tongdai.asterisk import switch
-from tongdai.engine import recovery
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import db
@@ -25,11 +23,6 @@ from tongdai.store import db
 async def database(dsn: str) -> AsyncIterator[db.Database]:
     async with databases.own(dsn, "engine") as database:
         yield database
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(switch, "RECONNECT_S", (0.01,))
 
 
 @pytest.fixture(autouse=True)
@@ -67,10 +60,9 @@ async def controller(
 
 @pytest.fixture
 async def controllers(
-    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
 ) -> AsyncIterator[Controllers]:
     """None yet; they resume soon."""
-    monkeypatch.setattr(recovery, "RESUME_S", 0.05)
     controllers = Controllers(database, asterisk, tmp_path)
     yield controllers
     await controllers.kill()

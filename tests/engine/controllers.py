@@ -11,55 +11,63 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.engine.companies import Company
 from tests.until import until
-from tongdai.asterisk import journal
-from tongdai.engine.commands import Desk
-from tongdai.engine.engine import Engine, Place
+from tongdai.asterisk.reconnect import Timing
+from tongdai.engine import recovery, watchdog
+from tongdai.engine.commands import REPEAT_S, CommandRunner
+from tongdai.engine.engine import Engine
+from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.recovery import Recovery
 from tongdai.store import db
 from tongdai.store.pulse import Pulse
 
+QUICK = Timing(back_off_s=(0.01,))
+SOON = recovery.Timing(resume_s=0.05)
 URL = "http://127.0.0.1/recordings/"
 
 
 class Controller:
     """`published` is whose events were committed, once a commit."""
 
-    def __init__(self, database: db.Database, asterisk: FakeAsterisk, folder: Path) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        asterisk: FakeAsterisk,
+        folder: Path,
+        timing: recovery.Timing = recovery.DEFAULT,
+        watching: watchdog.Timing = watchdog.DEFAULT,
+        repeat_s: float = REPEAT_S,
+        **limits: float,
+    ) -> None:
         self.asterisk = asterisk
-        self.place = Place(
+        self.config = NodeConfig(
             node=str(folder),  # each test's own
             address=asterisk.address,
             journal=asterisk.journal,
             spool=folder / "spool",
             recordings=folder / "recordings",
             recording_url=URL,
+            timing=QUICK,
         )
-        self.place.spool.mkdir(exist_ok=True)
+        self.config.spool.mkdir(exist_ok=True)
         self.published: list[UUID] = []
-        self.engine = Engine(database, self.place, self.published.extend)
         self.pulse = Pulse(database.dsn)
-        self.desk = Desk(database, self.engine, self.pulse)
-        self.engine.moved = self.desk.moved
-        self.recovery = Recovery(database, self.engine, self.place)
+        self.engine = Engine(database, self.config, self.pulse, self.published.extend, **limits)
+        self.commands = CommandRunner(database, self.engine, self.config.node, repeat_s)
+        self.recovery = Recovery(database, self.engine, self.config, timing, watching)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """It has taken over what was live, and listens."""
         await self.recovery.load()
         await self.engine.load()
-        steering = (
-            self.engine.ledger.run,
-            self.engine.switch.run,
-            self.recovery.run,
-            self.desk.run,
-        )
-        self._tasks = [asyncio.create_task(run(), name=run.__qualname__) for run in steering]
+        self._steering = asyncio.create_task(self.engine.switch.run(self.recovery.reconnected))
+        others = (self.engine.group_commit.run, self.recovery.run, self.commands.run)
+        self._tasks = [self._steering, *(asyncio.create_task(run()) for run in others)]
         await self.engine.switch.linked.wait()
 
     async def steers(self) -> None:
         """Returns, or raises, when it steers the switch no more."""
-        (steering,) = [task for task in self._tasks if task.get_name() == "Switch.run"]
-        await steering
+        await self._steering
 
     async def kill(self) -> None:
         """Nothing of it runs any more; what it was at is not finished."""
@@ -82,7 +90,7 @@ class Controller:
         clock = asyncio.get_running_loop().time
         sent = clock()
         await self.asterisk.send({"type": "ChannelUserevent", "eventname": "quiet"})
-        await until(lambda: self.engine.switch._echoed >= sent)
+        await until(lambda: self.engine.switch.heard_at >= sent)
         await until(self._is_idle)
 
     async def has_nothing_left(self, company: Company) -> None:
@@ -90,24 +98,14 @@ class Controller:
         await self.quiet()
         engine = self.engine
         assert await company.live() == 0
-        assert (engine.mailboxes, engine._merged, engine._on_offer, len(engine.floor)) == (
-            {},
-            {},
-            set(),
-            0,
-        )
+        boxes, live = engine.mailboxes, engine.live_calls
+        assert (len(boxes), boxes.merged, engine.offers.open, len(live)) == (0, {}, set(), 0)
         directory = await engine.directories.get(company.uuid)
-        scene = engine.floor.scene(directory)
-        assert set(scene.talks.values()) | set(scene.by_trunk.values()) <= {0}
+        context = live.context(directory, datetime.now(UTC))
+        assert (context.talks, context.by_trunk) == ({}, {})
 
     def _is_idle(self) -> bool:
-        engine = self.engine
-        has_read = self.recovery._read == journal.end(self.place.journal)
-        return (
-            has_read
-            and not engine._tasks
-            and all(mailbox.is_idle for mailbox in engine.mailboxes.values())
-        )
+        return self.recovery.has_read_all() and self.engine.is_idle
 
 
 class Controllers:
@@ -117,8 +115,8 @@ class Controllers:
         self._database, self._asterisk, self._folder = database, asterisk, folder
         self.now: Controller | None = None
 
-    async def start(self) -> Controller:
-        self.now = Controller(self._database, self._asterisk, self._folder)
+    async def start(self, timing: recovery.Timing = SOON) -> Controller:
+        self.now = Controller(self._database, self._asterisk, self._folder, timing)
         await self.now.start()
         return self.now
 

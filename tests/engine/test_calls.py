@@ -191,7 +191,7 @@ async def test_a_recorded_call_is_told_of_when_its_recording_can_be_played(
     call = asterisk.call_of(customer).hex
     await asterisk.expect(f"POST channels/{customer}/continue", context="dial-recorded")
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
-    spoken = part(controller.place.spool, f"1795442305-{customer}", sound(7))
+    spoken = part(controller.config.spool, f"1795442305-{customer}", sound(7))
     spoken.rename(mine := spoken.with_name(f"{call}-1795442305-{customer}.wav"))
     content, header = mine.read_bytes(), mine.read_bytes()[:40] + bytes(4)
     mine.write_bytes(header + content[44:])  # not closed yet
@@ -204,9 +204,9 @@ async def test_a_recorded_call_is_told_of_when_its_recording_can_be_played(
     await controller.quiet()
     cdr, told = await company.cdr(), (await company.events())[-1]
     assert cdr["recording_status"] == "ready"
-    assert (controller.place.recordings / cdr["recording_file"]).read_bytes() == content
+    assert (controller.config.recordings / cdr["recording_file"]).read_bytes() == content
     assert (told["state"], told["recording_url"]) == ("cdr", URL + cdr["recording_token"])
-    assert list(controller.place.spool.iterdir()) == []
+    assert list(controller.config.spool.iterdir()) == []
     await controller.has_nothing_left(company)
 
 
@@ -214,11 +214,11 @@ async def test_a_recording_that_cannot_be_kept_is_known_to_be_lost(
     controller: Controller, asterisk: FakeAsterisk, company: Company, errors_said: set[str]
 ) -> None:
     errors_said.add("recording.lost")
-    controller.place.recordings.write_text("a file where the folder should be")
+    controller.config.recordings.write_text("a file where the folder should be")
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     call = asterisk.call_of(customer).hex
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
-    spoken = part(controller.place.spool, "1", sound(7))
+    spoken = part(controller.config.spool, "1", sound(7))
     kept = spoken.rename(spoken.with_name(f"{call}-1795442305-{customer}.wav"))
     await asterisk.hangs_up(customer)
     await asterisk.hangs_up(phone)
@@ -260,9 +260,7 @@ async def test_a_merge_waits_for_a_consultation_that_is_busy(
         asterisk.transfer(alice, transferee=customer, target=bob)
         box = controller.engine.mailboxes[asterisk.call_of(customer)]
         await until(lambda: box.is_busy)
-        await until(
-            lambda: not controller.engine.mailboxes[asterisk.call_of(asks)].signals.empty()
-        )
+        await until(lambda: controller.engine.mailboxes[asterisk.call_of(asks)].waiting)
     await until(lambda: len(controller.engine.mailboxes) == 1)
     for gone in (alice, asks):
         await asterisk.ends(gone)

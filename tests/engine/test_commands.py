@@ -12,18 +12,18 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from tests import hanging
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
-from tests.engine.controllers import Controller
+from tests.engine.controllers import Controller, Controllers
 from tests.until import until
 from tongdai import errors
-from tongdai.engine import commands
-from tongdai.engine.commands import Desk
+from tongdai.engine.commands import CommandRunner
 from tongdai.pbx.commands import ClickToCall, Outcome
-from tongdai.pbx.signals import OriginateRefused
+from tongdai.pbx.signals import LegHungUp
 from tongdai.store import commands as inbox
 from tongdai.store import db, hotlines
 
@@ -41,34 +41,34 @@ def phone(asterisk: FakeAsterisk, company: Company) -> str:
 async def test_the_phone_rings_and_the_call_has_an_id(
     asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
 ) -> None:
-    outcome = await controller.desk.outcome(company.uuid, CALL)
+    outcome = await controller.commands.outcome(company.uuid, CALL)
 
     assert outcome.error == ""
+    assert outcome.call_id
     assert outcome.call_id in controller.engine.mailboxes
     (originate,) = [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
     assert originate.body["variables"]["__TD_CALL_ID"] == outcome.call_id.hex
 
 
 async def test_without_a_phone_nothing_is_placed(controller: Controller, company: Company) -> None:
-    outcome = await controller.desk.outcome(company.uuid, CALL)
+    outcome = await controller.commands.outcome(company.uuid, CALL)
 
     assert (outcome.error, outcome.call_id) == (errors.UserNotRegistered.code, None)
     await controller.has_nothing_left(company)
 
 
 async def test_a_call_that_could_not_be_recorded_in_time_does_not_ring_afterwards(
-    asterisk: FakeAsterisk,
-    controller: Controller,
-    company: Company,
-    phone: str,
-    monkeypatch: pytest.MonkeyPatch,
+    asterisk: FakeAsterisk, company: Company, phone: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(commands, "LATE_S", -1.0)
-    outcome = await controller.desk.outcome(company.uuid, CALL)
+    controller = Controller(company.database, asterisk, tmp_path, late_s=-1.0)
+    await controller.start()
+    outcome = await controller.commands.outcome(company.uuid, CALL)
 
     assert (outcome.error, outcome.call_id) == (errors.SwitchDown.code, None)
-    assert not [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
     await controller.has_nothing_left(company)
+    assert not [asked for asked in asterisk.asked if asked.query.get("endpoint") == phone]
+    assert (await company.cdr())["status"] == "INVALID"
+    await controller.kill()
 
 
 async def test_a_call_that_could_not_be_recorded_as_the_database_hung_does_not_ring_afterwards(
@@ -80,7 +80,7 @@ async def test_a_call_that_could_not_be_recorded_as_the_database_hung_does_not_r
         await controller.start()
         await controller.engine.directories.get(company.uuid)
         between.hang()
-        outcome = await controller.desk.outcome(company.uuid, CALL)
+        outcome = await controller.commands.outcome(company.uuid, CALL)
         assert outcome.error == errors.Unavailable.code
         between.flow()
         await until(lambda: not controller.engine.mailboxes)
@@ -109,9 +109,9 @@ async def test_the_same_again_is_the_same_call(
     after.
     """
     first, second = await asyncio.gather(
-        *(controller.desk.outcome(company.uuid, CALL) for _ in range(2))
+        *(controller.commands.outcome(company.uuid, CALL) for _ in range(2))
     )
-    third = await controller.desk.outcome(company.uuid, CALL)
+    third = await controller.commands.outcome(company.uuid, CALL)
 
     assert first.error == ""
     assert first == second == third
@@ -121,8 +121,10 @@ async def test_the_same_again_is_the_same_call(
 async def test_another_call_is_another(
     asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
 ) -> None:
-    first = await controller.desk.outcome(company.uuid, CALL)
-    other = await controller.desk.outcome(company.uuid, ClickToCall(ext="101", phone="0899888000"))
+    first = await controller.commands.outcome(company.uuid, CALL)
+    other = await controller.commands.outcome(
+        company.uuid, ClickToCall(ext="101", phone="0899888000")
+    )
 
     assert other.error == ""
     assert first.call_id != other.call_id
@@ -132,36 +134,34 @@ async def test_what_failed_or_is_over_may_be_asked_again_at_once(
     asterisk: FakeAsterisk, controller: Controller, company: Company
 ) -> None:
     assert (
-        await controller.desk.outcome(company.uuid, CALL)
+        await controller.commands.outcome(company.uuid, CALL)
     ).error == errors.UserNotRegistered.code
     address = f"101@{company.name}"
     asterisk.contacts[address] = f"PJSIP/{address}/sip:101@192.0.2.7"
-    first = await controller.desk.outcome(company.uuid, CALL)
+    first = await controller.commands.outcome(company.uuid, CALL)
     assert first.call_id
     controller.engine.signal(
-        first.call_id, OriginateRefused(f"{first.call_id.hex}-ext", datetime.now(UTC))
+        first.call_id, LegHungUp(f"{first.call_id.hex}-ext", datetime.now(UTC), 21, 603)
     )
     await until(lambda: first.call_id not in controller.engine.mailboxes)
-    again = await controller.desk.outcome(company.uuid, CALL)
+    again = await controller.commands.outcome(company.uuid, CALL)
 
     assert again.error == ""
     assert again.call_id != first.call_id
 
 
 async def test_later_it_is_another_call(
-    asterisk: FakeAsterisk,
-    controller: Controller,
-    company: Company,
-    phone: str,
-    monkeypatch: pytest.MonkeyPatch,
+    asterisk: FakeAsterisk, company: Company, phone: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(commands, "REPEAT_S", 0.01)
-    first = await controller.desk.outcome(company.uuid, CALL)
-    await until(lambda: not controller.desk._recent)
-    second = await controller.desk.outcome(company.uuid, CALL)
+    controller = Controller(company.database, asterisk, tmp_path, repeat_s=0.0)
+    await controller.start()
+    first = await controller.commands.outcome(company.uuid, CALL)
+    await asyncio.sleep(0.01)
+    second = await controller.commands.outcome(company.uuid, CALL)
 
     assert (first.error, second.error) == ("", "")
     assert first.call_id != second.call_id
+    await controller.kill()
 
 
 # --- through the database
@@ -176,7 +176,7 @@ def ask(company: Company, controller: Controller) -> Ask:
     async def asked(command: ClickToCall) -> UUID:
         async with company.database.transaction() as tx:
             command_uuid = await inbox.ask(tx, company.uuid, command)
-        controller.desk.wake()
+        controller.commands.wake()
         return command_uuid
 
     return asked
@@ -210,7 +210,7 @@ async def test_a_command_is_carried_out_and_its_outcome_written(
     assert written.call_id == asterisk.call_of(await originated(asterisk))
     assert await company.live() == 1
     async with company.database.connection() as tx:
-        assert await inbox.take(tx) == []
+        assert await inbox.take(tx, "switch-1") == []
 
 
 async def test_commands_are_taken_once_whoever_takes_them(
@@ -218,12 +218,12 @@ async def test_commands_are_taken_once_whoever_takes_them(
 ) -> None:
     await company.change_extension("101", max_calls=100)
     controller.engine.directories.forget(str(company.uuid))
-    other = Desk(company.database, controller.engine, controller.pulse)
+    other = CommandRunner(company.database, controller.engine, controller.config.node)
     running = asyncio.create_task(other.run())
     different = [ClickToCall(ext="101", phone=f"08998889{number:02}") for number in range(20)]
     async with company.database.transaction() as tx:
         asked = [await inbox.ask(tx, company.uuid, command) for command in different]
-    controller.desk.wake()
+    controller.commands.wake()
     other.wake()
     outcomes = [await outcome(company, command_uuid) for command_uuid in asked]
     assert len({written.call_id for written in outcomes} - {None}) == 20
@@ -237,9 +237,9 @@ async def test_while_the_switch_is_away_nothing_is_taken(
 ) -> None:
     asterisk.may_answer.clear()
     await asterisk.lose_link()
-    await until(lambda: not controller.desk.is_open)
+    await until(lambda: not controller.commands.is_open)
     first, second = await ask(CALL), await ask(CALL)
-    await controller.desk._take()
+    await controller.commands.take()
     async with company.database.transaction() as tx:
         assert await inbox.withdraw(tx, company.uuid, first), "nobody has taken it"
     asterisk.may_answer.set()
@@ -331,7 +331,7 @@ async def test_who_waits_for_the_answer_is_told_why_it_did_not_come(
 async def test_a_phone_that_the_switch_does_not_ring_is_no_success(
     asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
 ) -> None:
-    asterisk.refuses_calls = True
+    asterisk.refuses = {"originate"}
     written = await outcome(company, await ask(CALL))
     assert (written.error, written.call_id) == (errors.CallRefused.code, None)
     await controller.has_nothing_left(company)
@@ -363,18 +363,107 @@ async def test_a_phone_that_may_ring_though_the_link_was_lost_is_not_rung_again(
         assert outcome.call_id in controller.engine.mailboxes
         assert await inbox.ask(tx, company.uuid, CALL, "a-key") == asked
     await until(lambda: controller.engine.switch.is_up)
-    assert await controller.desk.outcome(company.uuid, CALL) == outcome
+    assert await controller.commands.outcome(company.uuid, CALL) == outcome
     assert asterisk.count(f"POST channels/{outcome.call_id.hex}-ext") == 1
 
 
-async def test_a_desk_that_closes_ends_what_is_under_way(
+async def test_an_engine_that_stops_ends_what_is_under_way(
     asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
 ) -> None:
     await ask(ClickToCall(ext="101", phone="0899888999", wait_answer=True))
     await originated(asterisk)
     async with asyncio.timeout(10):
         await controller.kill()
-    assert not controller.desk.is_open
+    assert not controller.commands.is_open
+
+
+# --- an engine that dies
+
+
+async def keyed(company: Company, key: str = "a-key") -> UUID:
+    """CALL is asked with the key; its command_uuid."""
+    async with company.database.connection() as tx:
+        return await inbox.ask(tx, company.uuid, CALL, key)
+
+
+async def test_the_key_of_a_command_that_died_with_its_engine_is_free(
+    asterisk: FakeAsterisk, company: Company, controllers: Controllers, phone: str
+) -> None:
+    """The first engine has taken it, and not yet committed a call."""
+    first = await controllers.start()
+    async with company.database.transaction() as tx:
+        await tx.execute("LOCK TABLE calls IN SHARE MODE")
+        asked = await keyed(company)
+        first.commands.wake()
+        await until(company.is_locked_out)
+        await until(lambda: first.engine.mailboxes)
+        dying = asyncio.create_task(controllers.kill())
+        await until(lambda: asterisk.is_deserted)
+        await tx.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        )
+    await dying
+    assert await company.live() == 0
+    await controllers.start()
+    assert await outcome_of(company, asked) == Outcome(error=errors.SwitchDown.code)
+    again = await keyed(company)
+    assert again != asked
+    assert (await outcome(company, again)).error == ""
+    assert asterisk.count(r"POST channels/[0-9a-f]{32}-ext") == 1
+
+
+async def test_the_outcome_of_a_call_that_was_never_placed_as_the_engine_died(
+    asterisk: FakeAsterisk, company: Company, controllers: Controllers, phone: str
+) -> None:
+    """The call was committed, and the engine died before it asked Asterisk: the next engine ends
+    the call, and its asker learns that it may have rung.
+    """
+    first = await controllers.start()
+    asked = await keyed(company)
+    hold = asyncio.Event()
+
+    async def held(*_: object) -> None:
+        await hold.wait()
+
+    first.engine.actor.act = held  # type: ignore[method-assign, assignment]
+    first.commands.wake()
+    await until(company.live)
+    await controllers.kill()
+    assert await outcome_of(company, asked) is None
+    second = await controllers.start()
+    written = await outcome(company, asked)
+    assert (written.error, written.call_id is not None) == (errors.SwitchDown.code, True)
+    assert await keyed(company) == asked, "it may have rung: the same key is the same call"
+    await second.has_nothing_left(company)
+    assert asterisk.count(r"POST channels/[0-9a-f]{32}-ext") == 0
+    assert (await company.cdr())["status"] == "INVALID"
+
+
+async def test_the_outcome_of_a_call_that_rings_as_the_engine_died(
+    asterisk: FakeAsterisk, company: Company, controllers: Controllers, phone: str
+) -> None:
+    first = await controllers.start()
+    async with company.database.connection() as tx:
+        waiting = replace(CALL, wait_answer=True)
+        asked = await inbox.ask(tx, company.uuid, waiting, "a-key")
+    first.commands.wake()
+    channel = await originated(asterisk)
+    await first.quiet()
+    await controllers.kill()
+    second = await controllers.start()
+    asterisk.channels[channel]["state"] = "Up"
+    await asterisk.dial(channel, "ANSWER")
+    assert await outcome(company, asked) == Outcome(call_id=asterisk.call_of(channel))
+    await second.quiet()
+
+
+async def test_the_same_again_through_the_database_has_the_same_outcome(
+    asterisk: FakeAsterisk, company: Company, ask: Ask, phone: str
+) -> None:
+    first = await ask(CALL)
+    second = await ask(CALL)
+    assert await outcome(company, first) == await outcome(company, second)
+    assert asterisk.count(r"POST channels/[0-9a-f]{32}-ext") == 1
 
 
 # --- real ones

@@ -17,7 +17,6 @@ from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
-from tongdai.engine import outage
 from tongdai.pbx.signals import AgentOffered
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, queues, ring_groups, server
@@ -143,7 +142,7 @@ async def _commits(company: Company) -> int:
 async def test_a_step_that_cannot_be_written_spoils_no_other(
     controller: Controller, asterisk: FakeAsterisk, company: Company, errors_said: set[str]
 ) -> None:
-    errors_said |= {"ledger.refused", "call.failed"}
+    errors_said |= {"commit.refused", "call.failed"}
     await company.change_extension("101", max_calls=100)
     good, bad = [], []
     async with company.database.transaction() as tx:
@@ -251,11 +250,10 @@ async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
         await check(database)
 
     monkeypatch.setattr(db.Database, "check", noted)
-    monkeypatch.setattr(outage, "RETRY_S", 0.05)
     with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
         folder = Path(short) / "pg"
         async with lone_company(folder, seal) as (company, running):
-            controller = Controller(company.database, asterisk, tmp_path)
+            controller = Controller(company.database, asterisk, tmp_path, retry_s=0.05)
             await controller.start()
             await running.stop()
             with structlog.testing.capture_logs() as said:
@@ -404,9 +402,9 @@ async def test_an_agent_offered_to_a_caller_who_has_just_gone_is_free_again(
         ]
         gone.put(_offered(controller, company, second))
     await controller.quiet()
-    assert controller.engine._on_offer == set()
+    assert controller.engine.offers.open == set()
 
 
 def _offered(controller: Controller, company: Company, channel: str) -> AgentOffered:
-    controller.engine._on_offer.add((company.uuid, "101"))
+    controller.engine.offers.open.add((company.uuid, "101"))
     return AgentOffered(channel, datetime.now(UTC), "101")

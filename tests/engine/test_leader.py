@@ -13,24 +13,26 @@ from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai import errors
-from tongdai.engine import leader
 from tongdai.engine.leader import Leader
 from tongdai.store import db, server
 
 NODE = "switch-1"
 
 
+def a_leader(dsn: str) -> Leader:
+    return Leader(dsn, NODE, retry_s=0.01)
+
+
 @pytest.fixture
-async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[server.Server]:
+async def running(tmp_path: Path) -> AsyncIterator[server.Server]:
     """A PostgreSQL of this test's own, to be stopped and started."""
-    monkeypatch.setattr(leader, "RETRY_S", 0.01)
     running = await server.start(tmp_path / "postgres", {"fsync": "off"})
     yield running
     await running.stop()
 
 
 async def test_one_leads_and_the_other_follows_when_it_has_gone(running: server.Server) -> None:
-    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    first, second = a_leader(running.dsn), a_leader(running.dsn)
     await first.acquire()
     standing_by = asyncio.create_task(second.acquire())
     await until(lambda: second._held is not None)
@@ -45,7 +47,7 @@ async def test_one_leads_and_the_other_follows_when_it_has_gone(running: server.
 async def test_nobody_loses_it_while_the_database_is_away(
     running: server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leading = Leader(running.dsn, NODE)
+    leading = a_leader(running.dsn)
     await leading.acquire()
     lost, tried, try_ = asyncio.create_task(leading.lost()), 0, leading._try
 
@@ -65,7 +67,7 @@ async def test_nobody_loses_it_while_the_database_is_away(
     again = await server.start(tmp_path / "postgres", {"fsync": "off"})
     try:
         await until(lambda: leading._held is not None and not leading._held.is_closed())
-        other = Leader(again.dsn, NODE)
+        other = a_leader(again.dsn)
         assert not await other._leads()
         assert not lost.done()
         await other.release()
@@ -88,7 +90,7 @@ async def kill(leading: Leader, dsn: str) -> None:
 async def test_a_standby_leads_when_the_leaders_connection_has_died(
     running: server.Server,
 ) -> None:
-    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    first, second = a_leader(running.dsn), a_leader(running.dsn)
     await first.acquire()
     standing_by = asyncio.create_task(second.acquire())
     await until(lambda: second._held is not None)
@@ -101,13 +103,13 @@ async def test_a_standby_leads_when_the_leaders_connection_has_died(
 
 
 async def test_who_leads_goes_on_leading_over_a_new_connection(running: server.Server) -> None:
-    leading = Leader(running.dsn, NODE)
+    leading = a_leader(running.dsn)
     await leading.acquire()
     lost, before = asyncio.create_task(leading.lost()), leading._held
     await kill(leading, running.dsn)
     await until(lambda: leading._held is not before)
     assert not lost.done()
-    other = Leader(running.dsn, NODE)
+    other = a_leader(running.dsn)
     assert not await other._leads()
     for each in (other, leading):
         await each.release()
@@ -115,7 +117,7 @@ async def test_who_leads_goes_on_leading_over_a_new_connection(running: server.S
 
 
 async def test_a_standby_whose_connection_dies_stands_by_again(running: server.Server) -> None:
-    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    first, second = a_leader(running.dsn), a_leader(running.dsn)
     await first.acquire()
     standing_by = asyncio.create_task(second.acquire())
     for _ in range(3):
@@ -130,7 +132,7 @@ async def test_a_standby_whose_connection_dies_stands_by_again(running: server.S
 async def test_leaders_of_different_switches_do_not_wait_for_each_other(
     running: server.Server,
 ) -> None:
-    first, second = Leader(running.dsn, NODE), Leader(running.dsn, "switch-2")
+    first, second = a_leader(running.dsn), Leader(running.dsn, "switch-2")
     await first.acquire()
     await second.acquire()
     await first.release()
@@ -147,7 +149,7 @@ async def test_the_standby_takes_the_calls_over_and_the_other_lets_go(
     """The leader has lost its lock but not its link; the talk that it began ends under the
     other.
     """
-    first, second = Leader(running.dsn, NODE), Leader(running.dsn, NODE)
+    first, second = a_leader(running.dsn), a_leader(running.dsn)
     before, after = (
         Controller(database, asterisk, tmp_path),
         Controller(database, asterisk, tmp_path),

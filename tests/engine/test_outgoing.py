@@ -35,7 +35,7 @@ async def change(controller: Controller, company: Company, **changes: Any) -> No
 
 async def click(controller: Controller, company: Company, phone: str, ext: str = "101") -> str:
     """The error that it got, or that its phone is not registered: then it met no limit."""
-    outcome = await controller.desk.outcome(company.uuid, ClickToCall(ext=ext, phone=phone))
+    outcome = await controller.commands.outcome(company.uuid, ClickToCall(ext=ext, phone=phone))
     return outcome.error
 
 

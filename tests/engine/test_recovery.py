@@ -166,7 +166,7 @@ async def test_a_talk_that_goes_on_is_heard_of_again(
     await asterisk.answers(phone, customer)
     controller = await controllers.start()
     await until(lambda: company.was_told("answered 101"))
-    assert len(controller.engine.floor) == 1
+    assert len(controller.engine.live_calls) == 1
     await asterisk.hangs_up(phone)
     await asterisk.ends(customer)
     await controller.has_nothing_left(company)
@@ -200,14 +200,14 @@ async def test_an_ended_call_whose_recording_was_not_finished_is_told_of(
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     call = asterisk.call_of(customer).hex
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
-    spoken = part(controller.place.spool, "1", sound(3), closed=False)
+    spoken = part(controller.config.spool, "1", sound(3), closed=False)
     spoken = spoken.rename(spoken.with_name(f"{call}-1795442305-{customer}.wav"))
     await asterisk.hangs_up(phone)
     await asterisk.ends(customer)
     await until(lambda: company.was_told("hangup 101"))
     await controllers.kill()
     assert await company.live() == 1
-    closed = part(controller.place.spool, "1", sound(3))
+    closed = part(controller.config.spool, "1", sound(3))
     closed.rename(spoken)
     controller = await controllers.start()
     await controller.has_nothing_left(company)
@@ -288,7 +288,7 @@ async def test_the_journal_before_our_first_start_is_not_ours(
     asterisk.pass_unheard(fake.recording("inbound_answered"))
     controller = await controllers.start()
     async with database.connection() as tx:
-        kept = await nodes.find(tx, controller.place.node)
+        kept = await nodes.find(tx, controller.config.node)
     assert kept
     assert journal.Place(kept.journal_inode, kept.journal_offset) == journal.end(asterisk.journal)
 
@@ -297,18 +297,14 @@ async def test_the_place_is_kept_behind_the_end_and_moves_on(
     controllers: Controllers,
     asterisk: FakeAsterisk,
     database: db.Database,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recovery, "KEEP_S", 0.0)
-    monkeypatch.setattr(recovery, "LAG_S", 0.2)
-    monkeypatch.setattr(recovery, "TAIL_S", 0.01)
-    controller = await controllers.start()
+    controller = await controllers.start(recovery.Timing(keep_s=0.0, lag_s=0.2, tail_s=0.01))
     asterisk.pass_unheard(fake.recording("inbound_answered"))
     end = journal.end(asterisk.journal)
 
     async def kept() -> bool:
         async with database.connection() as tx:
-            node = await nodes.find(tx, controller.place.node)
+            node = await nodes.find(tx, controller.config.node)
         return node is not None and journal.Place(node.journal_inode, node.journal_offset) == end
 
     await until(kept)

@@ -18,11 +18,17 @@ from tongdai.store import db
 ANSWERED = ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchdog, "LOOK_S", 0.01)
-    monkeypatch.setattr(watchdog, "GRACE_S", 0.2)
-    monkeypatch.setattr(watchdog, "AUDIT_S", 0.1)
+IMPATIENT = watchdog.Timing(look_s=0.01, audit_s=0.1, grace_s=0.2)
+
+
+@pytest.fixture
+async def controller(
+    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
+) -> AsyncIterator[Controller]:
+    controller = Controller(database, asterisk, tmp_path, watching=IMPATIENT)
+    await controller.start()
+    yield controller
+    await controller.kill()
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ async def second(
     database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
 ) -> AsyncIterator[Controller]:
     """To be started after the first was killed."""
-    controller = Controller(database, asterisk, tmp_path)
+    controller = Controller(database, asterisk, tmp_path, watching=IMPATIENT)
     yield controller
     await controller.kill()
 
@@ -134,14 +140,14 @@ async def test_a_call_of_which_the_beginning_could_not_be_written(
     errors_said: set[str],
 ) -> None:
     """PostgreSQL refuses it: the caller is sent away, and that is what the record says."""
-    committed = controller.engine.ledger.commit
+    committed = controller.engine.group_commit.commit
     errors_said.add("call.failed")
 
     async def refused(_step: object, **_how: object) -> None:
-        monkeypatch.setattr(controller.engine.ledger, "commit", committed)
+        monkeypatch.setattr(controller.engine.group_commit, "commit", committed)
         raise ValueError
 
-    monkeypatch.setattr(controller.engine.ledger, "commit", refused)
+    monkeypatch.setattr(controller.engine.group_commit, "commit", refused)
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
     await until(lambda: company.was_told("cdr 101"))
@@ -163,12 +169,12 @@ async def test_a_caller_who_stands_in_our_hands_is_waited_for(
         "app_data": f"tongdai,arrived,trunk,{HOTLINE}",
     }
     looks = asterisk.count("GET channels")
-    watch = controller.recovery._watchdog
+    watch = controller.recovery.watchdog
     await until(lambda: asterisk.count("GET channels") > looks + 3)
     assert controller.engine.mailboxes == {}
     assert watch._arrivals.keys() == {asterisk.call_of(customer)}
     asterisk.channels[customer]["dialplan"] = {"app_name": "Dial", "app_data": ""}
-    await until(lambda: controller.engine.knows(asterisk.call_of(customer)))
+    await until(lambda: controller.engine.mailboxes.knows(asterisk.call_of(customer)))
     await asterisk.hangs_up(customer)
     await until(lambda: company.was_told("missed 101"))
 
@@ -177,8 +183,8 @@ async def test_a_call_that_is_nobodys_is_not_recorded(
     controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
     asterisk.arrives_unattended("01a208b1-0000-7000-8000-0000000000ff", "19001919")
-    await until(lambda: controller.recovery._watchdog._arrivals)
-    await until(lambda: not controller.recovery._watchdog._arrivals)
+    await until(lambda: controller.recovery.watchdog._arrivals)
+    await until(lambda: not controller.recovery.watchdog._arrivals)
     assert controller.engine.mailboxes == {}
 
 
@@ -259,17 +265,17 @@ async def test_a_record_that_was_refused_is_written_again(
     the journal.
     """
     customer, phone = await a_talk(controller, asterisk, company)
-    committed = controller.engine.ledger.commit
+    committed = controller.engine.group_commit.commit
     errors_said.add("call.failed")
     monkeypatch.setattr(owed, "FINISHING_S", 0)
 
     async def refused(step: Step, *, is_urgent: bool = True) -> None:
         if step.cdr:
-            monkeypatch.setattr(controller.engine.ledger, "commit", committed)
+            monkeypatch.setattr(controller.engine.group_commit, "commit", committed)
             raise ValueError
         await committed(step, is_urgent=is_urgent)
 
-    monkeypatch.setattr(controller.engine.ledger, "commit", refused)
+    monkeypatch.setattr(controller.engine.group_commit, "commit", refused)
     await asterisk.hangs_up(customer)
     await asterisk.ends(phone)
     await until(lambda: company.was_told("cdr 101"))
@@ -287,12 +293,12 @@ async def test_an_ended_call_whose_last_event_was_forgotten(
 ) -> None:
     """Whoever was to finish its recording did not come back."""
     monkeypatch.setattr(owed, "FINISHING_S", 0)
-    finish = controller.engine._finish_recording
+    finish = controller.engine.recordings.finish
 
-    async def lost(_call: object) -> None:
-        monkeypatch.setattr(controller.engine, "_finish_recording", finish)
+    def lost(_call: object) -> None:
+        monkeypatch.setattr(controller.engine.recordings, "finish", finish)
 
-    monkeypatch.setattr(controller.engine, "_finish_recording", lost)
+    monkeypatch.setattr(controller.engine.recordings, "finish", lost)
     customer, phone = await a_talk(controller, asterisk, company)
     await asterisk.hangs_up(phone)
     await asterisk.ends(customer)

@@ -2,6 +2,7 @@
 gives it besides.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,9 @@ COMPANY = Directory(
 
 
 def context(directory: Directory = COMPANY, **talks: int) -> RoutingContext:
-    return RoutingContext(directory, talks, recording_url="https://pbx/rec/")
+    return RoutingContext(
+        directory, datetime(2026, 11, 23, 5, tzinfo=UTC), talks, recording_url="https://pbx/rec/"
+    )
 
 
 def given(context: RoutingContext, text: str) -> RoutingContext:

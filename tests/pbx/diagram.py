@@ -79,7 +79,9 @@ def _signals(call: Call) -> Iterator[signals.Signal]:
         yield signals.HangupAsked(channel, at)
         yield signals.LegHungUp(channel, at, 16)
         yield signals.DialEnded(channel, at, "NOANSWER", 0)
-        yield signals.OriginateRefused(channel, at)
+        yield signals.Unanswered(channel, at)
+        for action in ("Dial", "Wait", "HangUp", "Record", "Originate"):
+            yield signals.Refused(channel, at, ladder.refused_action(action, channel, call), 500)
         yield from (
             signals.BlindTransferred(channel, at, number)
             for number in ("102", "700", "0912345678", "99")

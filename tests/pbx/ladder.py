@@ -32,14 +32,15 @@ from tongdai.pbx.actions import (
     Originate,
     Record,
     Rotate,
+    SwitchAction,
     Wait,
 )
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
-from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.commands import Answer, ClickToCall
 from tongdai.pbx.events import Event
-from tongdai.pbx.routing import Refuse, RoutingContext
-from tongdai.pbx.step import Step, step
+from tongdai.pbx.routing import RoutingContext
+from tongdai.pbx.step import Declined, Step, step
 
 FOLDER = Path(__file__).parent / "ladders"
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -72,14 +73,12 @@ class Played(msgspec.Struct, frozen=True):
     rung: Rung
     before: Call | None
     signal: signals.Signal | None
-    outcome: Step | Refuse
+    outcome: Step | Declined
 
     @property
     def lines(self) -> list[str]:
-        if isinstance(self.outcome, Refuse):
-            return [
-                f"{self.rung.said} | refused | {self.outcome.ending.status} {self.outcome.ending.cause}"
-            ]
+        if isinstance(self.outcome, Declined):
+            return [f"{self.rung.said} | declined | {_answer(self.outcome.answer)}"]
         return _lines(self.rung, self.outcome)
 
 
@@ -146,18 +145,17 @@ def begin(rung: Rung, context: RoutingContext) -> Played:
     return Played(rung, None, arrived, beginning.arrive(arrived, "token", context))
 
 
-def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | Refuse:
+def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | Declined:
     ext, phone, *rest = words
     asked = dict(word.split("=") for word in rest)
     phones = int(asked.pop("phones", "1"))
     command = msgspec.convert(
         {"type": "click2call", "ext": ext, "phone": phone, **asked}, ClickToCall, strict=False
     )
-    first = signals.Arrived(
-        _call_uuid(rung.call), ext, rung.at, "phone", _endpoint(ext), phone, ext, ""
-    )
-    begun = beginning.click_to_call(first, command, "token", context, phones)
-    return begun if isinstance(begun, Refuse) else Step(begun[0], (begun[1],))
+    call_uuid, domain_uuid = _call_uuid(rung.call), context.directory.domain.domain_uuid
+    clicked = signals.CommandAsked(call_uuid, ext, rung.at, domain_uuid, command)
+    contacts = [f"PJSIP/{_endpoint(ext)}/sip:{number}@192.0.2.7" for number in range(phones)]
+    return beginning.click_to_call(clicked, contacts, "token", context)
 
 
 def go_on(rung: Rung, call: Call, calls: dict[str, Call], context: RoutingContext) -> Played:
@@ -202,11 +200,33 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             made = signals.RecordingFinished(
                 call.channel, at, file if "." in file else "", failed=file == "lost"
             )
+        case "Refused", (action, channel, *status):
+            refused = refused_action(action, channel, call)
+            made = signals.Refused(channel, at, refused, int(status[0]) if status else 500)
         case _, (channel,):
             made = getattr(signals, kind)(channel, at)
         case _:
             raise ValueError(kind, words)
     return made
+
+
+def refused_action(kind: str, channel: str, call: Call) -> SwitchAction:
+    """An action of the kind, as far as a refusal of it is looked at."""
+    match kind:
+        case "Dial":
+            return Dial(channel, (), 30, "")
+        case "Wait":
+            return Wait(channel, "default")
+        case "HangUp":
+            return HangUp(channel, 16)
+        case "Record":
+            return Record(channel, call.call_uuid)
+        case "Originate":
+            then = Dial(channel, (), 30, "")
+            return Originate(
+                (), 30, "", "", auto_answer=False, call_uuid=call.call_uuid, then=then
+            )
+    raise ValueError(kind)
 
 
 def _call_uuid(name: str) -> UUID:
@@ -227,7 +247,8 @@ def _endpoint(channel: str) -> str:
 def _lines(rung: Rung, step: Step) -> list[str]:
     stage = f"{step.call.stage} done" if step.done else str(step.call.stage)
     actions = "; ".join(map(_action, step.actions))
-    events = "; ".join(_event(step.call, event) for event in step.events)
+    told = [_event(step.call, event) for event in step.events]
+    events = "; ".join([*told, *map(_answer, step.answers)])
     line = " ".join(f"{rung.said} | {stage} | {actions} | {events}".split()).rstrip(" |")
     return [line, _record(step.call, step.cdr)] if step.cdr else [line]
 
@@ -247,7 +268,7 @@ def _action(action: Action) -> str:
             return " ".join([f"Dial {channel}>{rung} {timeout_s}s as {caller_id}", *more])
         case Originate():
             shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer
-            rung = ",".join(action.channels)
+            rung = ",".join(contact.channel for contact in action.contacts)
             return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
         case Wait(channel, what) | HangUp(channel, what):
             return f"{type(action).__name__} {channel} {what}"
@@ -255,6 +276,12 @@ def _action(action: Action) -> str:
             return f"{type(action).__name__} {what}"
         case FinishRecording():
             return "FinishRecording"
+
+
+def _answer(answer: Answer) -> str:
+    outcome = answer.outcome
+    said = [outcome.error or "placed", outcome.why * bool(outcome.call_id), outcome.field]
+    return " ".join(["outcome", *filter(None, said)])
 
 
 def _event(call: Call, event: Event) -> str:

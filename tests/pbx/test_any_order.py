@@ -22,7 +22,12 @@ SIGNALS = (
     *(
         f"{kind} {channel}"
         for channel in CHANNELS
-        for kind in ("LegDialed", "LegRinging", "LegAnswered", "HangupAsked", "OriginateRefused")
+        for kind in ("LegDialed", "LegRinging", "LegAnswered", "HangupAsked", "Unanswered")
+    ),
+    *(
+        f"Refused {action} {channel}"
+        for channel in CHANNELS
+        for action in ("Dial", "Wait", "HangUp", "Record", "Originate")
     ),
     *(
         f"LegHungUp {channel} {why}"
@@ -76,7 +81,7 @@ def _house(**domain: str) -> RoutingContext:
 
 HOUSES = {mode: _house(call_id_mode=mode) for mode in ("leg", "conversation")}
 RECORDED = [
-    flow for flow in ladder.read_all() if "#2" not in flow.text and "refused" not in flow.text
+    flow for flow in ladder.read_all() if "#2" not in flow.text and "declined" not in flow.text
 ]
 
 STRANGERS = (

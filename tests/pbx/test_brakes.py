@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from tests.pbx import company
 from tests.pbx.company import CARRIER, COMPANY
 from tongdai import ids
-from tongdai.pbx import beginning, brakes, causes, routing
+from tongdai.pbx import beginning, brakes, routing
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.brakes import Stop, Usage
-from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.routing import CallOut, Refuse, RoutingContext
-from tongdai.pbx.signals import Arrived
-from tongdai.pbx.step import Step
+from tongdai.pbx.signals import Arrived, CommandAsked
+from tongdai.pbx.step import Declined, Step
 
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
 CUSTOMER = "0909000111"
@@ -199,13 +199,14 @@ def test_every_stop_has_an_ending() -> None:
 
 
 def test_click_to_call_meets_the_same_limits() -> None:
-    first = Arrived(ids.new(), "c", NOON, "phone", "101@example.vn", "", "", "")
     command = ClickToCall(ext="101", phone="+12025550123")
-    refused = beginning.click_to_call(first, command, "token", context())
-    assert refused == Refuse(causes.BARRED, Stop.CLOSED)
-    assert not isinstance(
-        beginning.click_to_call(first, command, "token", context(destinations=("+1",))), Refuse
-    )
+    asked = CommandAsked(ids.new(), "c", NOON, COMPANY.domain.domain_uuid, command)
+    declined = beginning.click_to_call(asked, ["PJSIP/101"], "token", context())
+    assert isinstance(declined, Declined)
+    assert declined.stop is Stop.CLOSED
+    assert declined.answer.outcome == Outcome(error="DESTINATION_CLOSED", field="phone")
+    opened = context(destinations=("+1",))
+    assert isinstance(beginning.click_to_call(asked, ["PJSIP/101"], "token", opened), Step)
 
 
 @given(

@@ -27,7 +27,9 @@ async def ask(
 async def take(database: db.Database, domain: directory.Domain) -> list[commands.Asked]:
     async with database.connection() as tx:
         return [
-            asked for asked in await commands.take(tx) if asked.domain_uuid == domain.domain_uuid
+            asked
+            for asked in await commands.take(tx, "switch-1")
+            if asked.domain_uuid == domain.domain_uuid
         ]
 
 
@@ -55,7 +57,10 @@ async def test_two_takers_never_get_the_same(
     asked = {await ask(database, domain) for _ in range(20)}
 
     async with database.transaction() as one, database.transaction() as other:
-        first, second = await commands.take(one, 7), await commands.take(other, 100)
+        first, second = (
+            await commands.take(one, "switch-1", 7),
+            await commands.take(other, "switch-1", 100),
+        )
     taken = [
         command.command_uuid
         for command in first + second

@@ -139,13 +139,13 @@ def command_of(fields: Fields) -> words.ClickToCall:
 async def _asked(
     here: context.Context, domain_uuid: UUID, command: words.ClickToCall, key: str | None
 ) -> words.Outcome:
-    """What the engine made of it. Raises errors.SwitchDown when nobody took it, and then nobody
-    will.
+    """The engine's outcome. Raises errors.SwitchDown when no engine took the command, and then
+    none will.
     """
-    desk = here.deps.desk
-    # nothing to be remembered: half the time without the database
-    if desk and desk.is_open and key is None:
-        return await desk.outcome(domain_uuid, command)
+    runner = here.deps.commands
+    # without a key nothing has to be remembered: half the time without the database
+    if runner and runner.is_open and key is None:
+        return await runner.outcome(domain_uuid, command)
     async with here.tenants.connection(domain_uuid) as tx:
         asked = await commands.ask(tx, domain_uuid, command, key)
     if outcome := await here.outcomes.wait(domain_uuid, asked, here.deps.patience_s):

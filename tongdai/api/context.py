@@ -39,15 +39,15 @@ class Sandbox(Protocol):
         """
 
 
-class Desk(Protocol):
-    """The engine's desk, where that is in this process: it need not be written to."""
+class Commands(Protocol):
+    """Runs commands on an engine in this process, without a row in the database."""
 
     @property
     def is_open(self) -> bool:
         """Whether commands are carried out now."""
 
     async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
-        """What came of a command, carried out now; with `wait_answer`, when the extension has
+        """The outcome of a command that is asked here and now; with `wait_answer`, when the extension has
         answered or has not.
         """
 
@@ -87,7 +87,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     # of readiness: each raises what is missing
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}
     sandbox: Sandbox | None = None
-    desk: Desk | None = None
+    commands: Commands | None = None
     trial: Trial | None = None
     feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
     # told after each commit of events of these domains

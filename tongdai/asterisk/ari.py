@@ -1,7 +1,7 @@
 """The one WebSocket to Asterisk: requests out, answers and events in (docs.asterisk.org, "ARI REST
 over WebSockets").
 
-What the events mean lives in `translate`; when to connect again lives in `switch`.
+What the events mean is in `translate`; when to connect again (the back-off) is in `reconnect`.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tongdai import errors
 
 REQUEST_S = 5.0
 HANDSHAKE_S = 5.0
-BACKLOG = 50_000  # events read but not yet taken; who is further behind does better to begin anew
+BACKLOG = 50_000  # events read but not yet taken; beyond it a new link is the faster way
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -39,12 +39,19 @@ class _Frame(msgspec.Struct):
 
 
 class Link:
-    """One open connection of the application. It dies once; a new one is opened by `connect`."""
+    """One open connection of the application. It dies once; a new one is opened by `connect`.
+    An answer is waited for `request_s`; with more than `backlog` events untaken the link dies.
+    """
 
     def __init__(
-        self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
+        self,
+        session: aiohttp.ClientSession,
+        socket: aiohttp.ClientWebSocketResponse,
+        request_s: float = REQUEST_S,
+        backlog: int = BACKLOG,
     ) -> None:
         self._session, self._socket = session, socket
+        self.request_s, self._backlog = request_s, backlog
         self._numbers = itertools.count(1)
         self._asked: dict[str, asyncio.Future[Response]] = {}
         self._events: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
@@ -63,7 +70,7 @@ class Link:
         self._asked[number] = answer
         try:
             await self._socket.send_str(_request(number, method, uri, query, body))
-            async with asyncio.timeout(REQUEST_S):
+            async with asyncio.timeout(self.request_s):
                 return await answer
         except TimeoutError as reason:
             raise errors.SwitchDown(f"no answer to {method} {uri}") from reason
@@ -94,7 +101,7 @@ class Link:
                 self._handle(
                     message.data.encode() if isinstance(message.data, str) else message.data
                 )
-                if self._events.qsize() > BACKLOG:
+                if self._events.qsize() > self._backlog:
                     return
         finally:
             for answer in self._asked.values():
@@ -114,12 +121,21 @@ class Link:
             answer.set_result(response)
 
 
-async def connect(url: str, user: str, password: str, app: str) -> Link:
+async def connect(
+    url: str,
+    user: str,
+    password: str,
+    app: str,
+    *,
+    handshake_s: float = HANDSHAKE_S,
+    request_s: float = REQUEST_S,
+    backlog: int = BACKLOG,
+) -> Link:
     """An open link for the application. Never with subscribeAll: closing such a socket can
     deadlock Asterisk 22.
 
     No WebSocket pings: Asterisk leaves those without a payload unanswered, and answers others even
-    when the application is dead; `switch` listens for an echo instead.
+    when the application is dead; `reconnect` asks for an echo instead.
 
     Raises errors.SwitchDown.
     """
@@ -127,14 +143,14 @@ async def connect(url: str, user: str, password: str, app: str) -> Link:
         headers={"Authorization": aiohttp.encode_basic_auth(user, password)}
     )
     try:
-        async with asyncio.timeout(HANDSHAKE_S):
+        async with asyncio.timeout(handshake_s):
             socket = await session.ws_connect(
                 f"{url}/ari/events", params={"app": app}, max_msg_size=0, compress=0
             )
     except (aiohttp.ClientError, OSError, TimeoutError) as reason:
         await session.close()
         raise errors.SwitchDown(f"ARI at {url}: {reason}") from reason
-    return Link(session, socket)
+    return Link(session, socket, request_s, backlog)
 
 
 def _request(

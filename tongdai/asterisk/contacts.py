@@ -14,7 +14,7 @@ class Contacts:
     """
 
     def __init__(self, app: str, ask_again_s: float = ASK_AGAIN_S) -> None:
-        self._app, self._ask_again_s = app, ask_again_s
+        self._app, self.ask_again_s = app, ask_again_s
         self._known: dict[str, tuple[list[str], float]] = {}  # and until when (event loop's time)
         self.changes = 0
 
@@ -40,7 +40,7 @@ class Contacts:
         changes = self.changes
         contacts = await self._ask(link, endpoint)
         if contacts and changes == self.changes:  # an answer from before a change is not kept
-            self._known[endpoint] = contacts, now + self._ask_again_s
+            self._known[endpoint] = contacts, now + self.ask_again_s
         return contacts
 
     async def _ask(self, link: ari.Link, endpoint: str) -> list[str]:

@@ -1,49 +1,39 @@
-"""One Asterisk as the engine sees it: signals come, actions go, phones and trunks are known; links
-come and go below.
+"""One Asterisk as the engine sees it: its events become signals, actions become ARI requests, and
+what it refuses comes back as a signal.
 
-Reconnecting follows docs/reliability.md: never subscribeAll; an echo proves that the link lives;
-one leader a node.
+`reconnect` keeps the link, `dynamic_config` the phones and trunks, `contacts` the registered
+phones; `translate` holds the words of both sides.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
 import structlog
 
 from tongdai import errors
-from tongdai.asterisk import ari, events, packages, provisioning, translate
+from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
 from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
-from tongdai.pbx.actions import Action, Dial, HangUp, Originate, Record, Wait
-from tongdai.pbx.signals import LegDialed, OriginateRefused, Signal
+from tongdai.asterisk.reconnect import Address, Connection, Timing
+from tongdai.pbx.actions import Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
+from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 
 log = structlog.get_logger()
 
 APP = "tongdai"
-ECHO_S = 2.0
-ECHO_LIMIT_S = 3.0
-# the last one repeats; Asterisk must have forgotten the old link
-RECONNECT_S = (0.5, 1.0, 2.0, 5.0)
-LATE_S = 180.0  # for so long TCP repeats what a half-open link held back (RFC 6298)
 SPY_TRIES, SPY_S = 50, 0.02
-GONE, CONFLICT = 404, 409  # ARI: no such channel; it is not in the application
+# ARI: parameters that make no sense; no such channel; it is not in the application
+BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 
 
-class Address(msgspec.Struct, frozen=True):
-    """Where an Asterisk's ARI is, without "/ari"."""
-
-    url: str
-    user: str
-    password: str
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """What runs on the switch at this moment: channel ids by call, and since when it has been up.
-    `lost_at`: when the link before this one went; None for the first.
+class Snapshot(msgspec.Struct, frozen=True):
+    """The channels of each call that Asterisk has now, and since when it has been up. `lost_at`:
+    when the link before this one was lost; None for the first.
     """
 
     started_at: datetime
@@ -51,139 +41,61 @@ class Standing(msgspec.Struct, frozen=True):
     lost_at: datetime | None = None
 
 
+OnLink = Callable[[Snapshot], Awaitable[None]]
+
+
 class Switch:
-    """`on_signal` gets every signal, in order; `on_link` is awaited after each (re)connection,
-    before its signals.
-    """
+    """`on_signal` gets every signal with the call that it is about, in order."""
 
     def __init__(
         self,
         address: Address,
         on_signal: Callable[[UUID, Signal], None],
-        on_link: Callable[[Standing], Awaitable[None]],
+        timing: Timing = reconnect.DEFAULT,
+        contacts: Contacts | None = None,
     ) -> None:
-        self._address, self._on_signal, self._on_link = address, on_signal, on_link
-        self._link: ari.Link | None = None
+        self._on_signal = on_signal
+        self._connection = Connection(address, APP, self._heard, timing)
         self._config = DynamicConfig()
-        self._contacts = Contacts(APP)
+        self._contacts = contacts or Contacts(APP)
         self._started_at: datetime | None = None
-        self._lost_at: datetime | None = None
-        self._echoed = 0.0
-        self._gave_up_at = -LATE_S  # a handshake that was not answered
-        self.linked = asyncio.Event()
+        self.linked = self._connection.linked
 
     @property
     def is_up(self) -> bool:
-        return self.linked.is_set()
+        return self._connection.is_up
 
-    async def run(self) -> None:
-        """Stays connected until cancelled. Raises errors.SetupError when Asterisk is too old, and
-        when another controller has connected: whoever then connects again pushes the other out,
-        for ever.
+    @property
+    def heard_at(self) -> float:
+        """When the last echo came (event loop's time): what was sent before it has been taken."""
+        return self._connection.heard_at
+
+    async def run(self, on_link: OnLink) -> None:
+        """Stays connected until cancelled. After each (re)connection `on_link` is awaited, before
+        any signal of the new link. Raises errors.SetupError when Asterisk is too old, and when
+        another controller has connected.
         """
-        tries = 0
-        while True:
-            try:
-                self._link = await self._connect()
-                tries = 0
-                await self._serve(self._link)
-            except (errors.Unavailable, OSError) as reason:
-                log.warning("switch.lost", why=str(reason), code=type(reason).__name__)
-            finally:
-                if self.is_up:
-                    self._lost_at = datetime.now(UTC)
-                self.linked.clear()
-                self._contacts.forget()
-                if self._link:
-                    await self._link.close()
-                    self._link = None
-            await asyncio.sleep(RECONNECT_S[min(tries, len(RECONNECT_S) - 1)])
-            tries += 1
+        await self._connection.run(lambda link: self._open(link, on_link))
 
-    async def _connect(self) -> ari.Link:
-        try:
-            return await ari.connect(
-                self._address.url, self._address.user, self._address.password, APP
-            )
-        except errors.SwitchDown as reason:
-            if isinstance(reason.__cause__, TimeoutError):
-                self._gave_up_at = asyncio.get_running_loop().time()
-            raise
-
-    def _replaced(self) -> None:
-        """Raises errors.SwitchDown where it may be an attempt of our own that came late, else
-        errors.SetupError.
+    async def _open(self, link: ari.Link, on_link: OnLink) -> None:
+        """What a new link needs before its events are taken (engine/recovery.py has the whole
+        sequence).
         """
-        if asyncio.get_running_loop().time() < self._gave_up_at + LATE_S:
-            raise errors.SwitchDown("an earlier attempt of ours came late, and took the link")
-        raise errors.SetupError("another controller steers this switch now")
-
-    async def _serve(self, link: ari.Link) -> None:
-        """Until the link dies: everything that must be said first, then events for as long as they
-        come.
-        """
-        await self._filter(link)
-        started_at = await self._restarted(link)
-        await self._push(link)
-        await self._checked(
-            link.request(
-                "POST", f"applications/{APP}/subscription", {"eventSource": "endpoint:PJSIP"}
-            )
-        )
-        await self._on_link(await self._standing(link, started_at))
-        echo = asyncio.create_task(self._echo(link), name="ari-echo")
-        try:
-            self.linked.set()
-            log.info("switch.linked", url=self._address.url)
-            async for name, data in link.events():
-                if name == "ApplicationReplaced":
-                    self._replaced()
-                self._handle(name, data)
-            raise errors.SwitchDown("the link was lost")
-        finally:
-            echo.cancel()
-            await asyncio.gather(echo, return_exceptions=True)
-
-    def _handle(self, name: str, data: bytes) -> None:
-        try:
-            event = events.decode(name, data)
-            meant = translate.signal(event) if event else None
-        except (msgspec.ValidationError, ValueError) as reason:
-            log.warning("switch.odd_event", event_type=name, why=str(reason))
-            return
-        if isinstance(event, events.ChannelUserevent):
-            self._echoed = asyncio.get_running_loop().time()
-        elif isinstance(event, events.ContactStatusChange):
-            self._contacts.changed(event.endpoint.resource)
-        elif meant:
-            self._on_signal(*meant)
-
-    async def _echo(self, link: ari.Link) -> None:
-        """A listener can be dead behind a live socket, and a socket half open: only an echo
-        tells.
-        """
-        loop = asyncio.get_running_loop()
-        self._echoed = loop.time()
-        while (silent_at := self._echoed + ECHO_S + ECHO_LIMIT_S) > loop.time():
-            next_at = min(loop.time() + ECHO_S, silent_at)
-            with contextlib.suppress(errors.SwitchDown, TimeoutError):
-                async with asyncio.timeout_at(next_at):
-                    await link.request("POST", "events/user/echo", {"application": APP})
-            await asyncio.sleep(next_at - loop.time())
-        log.warning("switch.silent")
-        await link.close()
-
-    async def _filter(self, link: ari.Link) -> None:
         allowed = {"allowed": [{"type": name} for name in events.NAMES]}
-        await self._checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
+        await _checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
+        started_at = await self._checked_start(link)
+        await self._push(link)
+        source = {"eventSource": "endpoint:PJSIP"}
+        await _checked(link.request("POST", f"applications/{APP}/subscription", source))
+        await on_link(await self._snapshot(link, started_at))
 
-    async def _restarted(self, link: ari.Link) -> datetime:
-        """Since when it has been up; a new one knows nothing of what was pushed before.
+    async def _checked_start(self, link: ari.Link) -> datetime:
+        """Since when this Asterisk has been up; a restarted one holds no objects of ours.
 
         Raises errors.SetupError for one that is too old.
         """
         info = (
-            await self._checked(link.request("GET", "asterisk/info", {"only": "system,status"}))
+            await _checked(link.request("GET", "asterisk/info", {"only": "system,status"}))
         ).json()
         if not packages.is_serving(version := info["system"]["version"]):
             wanted = ".".join(map(str, packages.ASTERISK))
@@ -196,115 +108,167 @@ class Switch:
         self._started_at = started_at
         return started_at
 
-    async def standing(self) -> Standing:
-        """What runs now. Raises errors.SwitchDown."""
+    async def snapshot(self) -> Snapshot:
+        """Raises errors.SwitchDown."""
         if self._started_at is None:
             raise errors.SwitchDown
-        return await self._standing(self._up(), self._started_at)
+        return await self._snapshot(self._connection.link, self._started_at)
 
-    async def _standing(self, link: ari.Link, started_at: datetime) -> Standing:
-        answer = await self._checked(link.request("GET", "channels"))
+    async def _snapshot(self, link: ari.Link, started_at: datetime) -> Snapshot:
+        answer = await _checked(link.request("GET", "channels"))
         channels: dict[UUID, tuple[events.Channel, ...]] = {}
         for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
             if call_uuid := translate.call_id(channel):
                 channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
-        return Standing(started_at, channels, self._lost_at)
+        return Snapshot(started_at, channels, self._connection.lost_at)
 
-    # --- what is known
+    def _heard(self, name: str, data: bytes) -> None:
+        try:
+            event = events.decode(name, data)
+            meant = translate.signal(event) if event else None
+        except (msgspec.ValidationError, ValueError) as reason:
+            log.warning("switch.odd_event", event_type=name, why=str(reason))
+            return
+        if isinstance(event, events.ContactStatusChange):
+            self._contacts.changed(event.endpoint.resource)
+        elif meant:
+            self._on_signal(*meant)
+
+    # --- phones and trunks
 
     async def provision(
         self, wanted: provisioning.Objects, stale: Collection[tuple[str, str]] = ()
     ) -> None:
-        """The switch knows these objects and no others, now or as soon as it is up. `stale`: what
-        it may have been told before we were here.
+        """The switch knows these objects and no others, now or as soon as it is up. `stale`:
+        objects that an earlier controller may have told it of.
         """
         self._config.want(wanted, stale)
-        if self._link is not None and self.is_up:
+        if self.is_up:
             with contextlib.suppress(errors.SwitchDown):
-                await self._push(self._link)
+                await self._push(self._connection.link)
 
     async def _push(self, link: ari.Link) -> None:
         await self._config.push(link)
         self._contacts.forget()
 
-    # --- what is done
+    async def phones(self, endpoint: str) -> list[str]:
+        """The registered phones of an extension, ready to dial. Raises errors.SwitchDown."""
+        return await self._contacts.of(self._connection.link, endpoint)
 
-    async def act(self, action: Action) -> None:
-        """The action is under way. What the switch refuses because the channel is gone comes as a
-        signal anyway.
+    # --- actions
+
+    async def act(self, call_uuid: UUID, action: SwitchAction) -> None:
+        """The action is under way, or the call gets the signal Refused; of a channel that is gone
+        it gets LegHungUp anyway.
+
+        Raises errors.SwitchDown when the link is lost before all is answered: the action may then
+        be repeated. Originate never raises: it may not be repeated, and Unanswered tells.
         """
-        match action:
-            case Dial():
-                await self._all(translate.dial(action))
-            case Wait():
-                await self._all(translate.wait(action))
-            case Record():
-                await self._record(action)
-            case HangUp():
-                await self._all([translate.hang_up(action)])
+        try:
+            match action:
+                case Dial():
+                    await self._all(call_uuid, action, translate.dial(action))
+                case Wait():
+                    await self._all(call_uuid, action, translate.wait(action))
+                case HangUp():
+                    await self._all(call_uuid, action, [translate.hang_up(action)])
+                case Record():
+                    await self._record(call_uuid, action)
+                case Originate():
+                    await self._originate(action)
+                case _:
+                    assert_never(action)
+        except ValueError as reason:  # translate would not put it into words
+            log.exception("switch.unspeakable", action=type(action).__name__)
+            self._refuse(call_uuid, action, BAD_REQUEST, str(reason))
 
-    async def _all(self, requests: Sequence[translate.Request]) -> None:
-        link = self._up()
-        answers = await asyncio.gather(
-            *(
-                link.request(request.method, request.uri, request.query, request.body)
-                for request in requests
-            )
-        )
-        for request, answer in zip(requests, answers, strict=True):
-            if not answer.is_ok and answer.status_code not in (GONE, CONFLICT):
-                log.error(
-                    "switch.refused",
-                    uri=request.uri,
-                    status=answer.status_code,
-                    why=answer.message_body,
-                )
+    async def _all(
+        self, call_uuid: UUID, action: SwitchAction, requests: Sequence[translate.Request]
+    ) -> None:
+        """Asked for in this order, without waiting for each answer."""
+        link = self._connection.link
+        answers = await asyncio.gather(*(_ask(link, request) for request in requests))
+        refused = [answer for answer in answers if _is_refusal(answer)]
+        if refused:
+            self._refuse(call_uuid, action, refused[0].status_code, refused[0].message_body)
 
-    async def _record(self, action: Record) -> None:
+    async def _record(self, call_uuid: UUID, action: Record) -> None:
         """The channel that listens in needs a moment to enter our application before it can
         record.
         """
         listen, record = translate.record(action, datetime.now(UTC))
-        await self._all([listen])
-        for _ in range(SPY_TRIES):
-            answer = await self._up().request(record.method, record.uri, record.query)
-            if answer.status_code != CONFLICT:
-                break
-            await asyncio.sleep(SPY_S)
-        if not answer.is_ok and answer.status_code != GONE:
-            log.error("switch.not_recording", channel=action.channel, status=answer.status_code)
+        link = self._connection.link
+        answer = await _ask(link, listen)
+        if answer.is_ok:
+            for _ in range(SPY_TRIES):
+                answer = await _ask(link, record)
+                if answer.status_code != CONFLICT:
+                    break
+                await asyncio.sleep(SPY_S)
+            is_refused = not answer.is_ok and answer.status_code != GONE
+        else:
+            is_refused = _is_refusal(answer)
+        if is_refused:
+            self._refuse(call_uuid, action, answer.status_code, answer.message_body)
 
-    async def originate(self, action: Originate, phones: Sequence[str]) -> bool:
-        """These phones of the extension ring; signals LegDialed or OriginateRefused of each.
-        Whether any rings.
-        """
-        link, rings = self._up(), False
-        for channel_id, phone in zip(action.channels, phones, strict=True):
-            request = translate.originate(action, phone, channel_id)
-            answer = await link.request(request.method, request.uri, request.query, request.body)
-            now = datetime.now(UTC)
-            if answer.is_ok:
-                rings = True
-                channel = msgspec.json.decode(answer.message_body, type=events.Channel)
-                self._on_signal(
-                    action.call_uuid,
-                    LegDialed(channel.id, now, channel.endpoint, channel.protocol_id),
-                )
-            else:
-                self._on_signal(action.call_uuid, OriginateRefused(channel_id, now))
-        return rings
+    async def _originate(self, action: Originate) -> None:
+        """Of each phone comes LegDialed, Refused or Unanswered."""
+        try:
+            link = self._connection.link
+        except errors.SwitchDown:
+            self._refuse(action.call_uuid, action, NOT_ASKED, "the link is down")
+            return
+        await asyncio.gather(*(self._call(link, action, each) for each in action.contacts))
 
-    async def phones(self, endpoint: str) -> list[str]:
-        """The registered phones of an extension, ready to dial. Raises errors.SwitchDown."""
-        return await self._contacts.of(self._up(), endpoint)
-
-    def _up(self) -> ari.Link:
-        if self._link is None or not self.is_up:
-            raise errors.SwitchDown
-        return self._link
-
-    async def _checked(self, request: Awaitable[ari.Response]) -> ari.Response:
-        answer = await request
+    async def _call(self, link: ari.Link, action: Originate, contact: Contact) -> None:
+        call_uuid, channel_id = action.call_uuid, contact.channel
+        request = translate.originate(action, contact.address, channel_id)
+        try:
+            answer = await _ask(link, request)
+        except errors.SwitchDown:
+            self._on_signal(call_uuid, Unanswered(channel_id, datetime.now(UTC)))
+            return
+        now = datetime.now(UTC)
         if not answer.is_ok:
-            raise errors.SwitchDown(f"{answer.status_code} {answer.message_body}")
-        return answer
+            _log_refusal(action, answer.status_code, answer.message_body)
+            self._on_signal(call_uuid, Refused(channel_id, now, action, answer.status_code))
+            return
+        channel = msgspec.json.decode(answer.message_body, type=events.Channel)
+        dialed = LegDialed(channel.id, now, channel.endpoint, channel.protocol_id)
+        self._on_signal(call_uuid, dialed)
+
+    def _refuse(self, call_uuid: UUID, action: SwitchAction, status: int, why: str) -> None:
+        _log_refusal(action, status, why)
+        now = datetime.now(UTC)
+        for channel in channels(action):
+            self._on_signal(call_uuid, Refused(channel, now, action, status))
+
+
+def channels(action: SwitchAction) -> tuple[str, ...]:
+    """The channels that an action is about."""
+    if isinstance(action, Originate):
+        return tuple(contact.channel for contact in action.contacts)
+    return (action.channel,)
+
+
+async def _ask(link: ari.Link, request: translate.Request) -> ari.Response:
+    return await link.request(request.method, request.uri, request.query, request.body)
+
+
+async def _checked(request: Awaitable[ari.Response]) -> ari.Response:
+    """Raises errors.SwitchDown for a refusal."""
+    answer = await request
+    if not answer.is_ok:
+        raise errors.SwitchDown(f"{answer.status_code} {answer.message_body}")
+    return answer
+
+
+def _is_refusal(answer: ari.Response) -> bool:
+    """Not where the channel is gone, or has left our application for the dialplan."""
+    return not answer.is_ok and answer.status_code not in (GONE, CONFLICT)
+
+
+def _log_refusal(action: SwitchAction, status: int, why: str) -> None:
+    """The asker of a call learns of it; all others only from the log."""
+    say = log.warning if isinstance(action, Originate) else log.error
+    say("switch.refused", action=type(action).__name__, status=status, why=why)

@@ -1,3 +1,3 @@
-"""The only writer of live calls: signals come in, are decided by `pbx`, committed, and then acted
-on.
+"""The engine, the only writer of live calls: signals come in, are decided by `pbx`, committed,
+and then acted on.
 """

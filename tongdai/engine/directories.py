@@ -1,5 +1,5 @@
-"""Domains' directories, kept in memory until somebody changes them; and whose call a new call
-is.
+"""The directories of domains, in memory until they change; and the domain that a new call is
+of.
 """
 
 from uuid import UUID
@@ -33,7 +33,7 @@ class Directories:
             self._by_uuid.clear()
 
     def replace(self, changed: Directory) -> None:
-        """For what only we change: where a round robin goes on."""
+        """For what only the engine changes: where a round robin goes on."""
         self._by_uuid[changed.domain.domain_uuid] = changed
 
     async def get(self, domain_uuid: UUID) -> Directory:
@@ -48,9 +48,7 @@ class Directories:
         return loaded
 
     async def of(self, arrived: Arrived) -> Directory:
-        """The domain that an arriving call belongs to. Raises errors.NotFound when it is
-        nobody's.
-        """
+        """The directory of the domain that an arriving call is of. Raises errors.NotFound."""
         if arrived.via == "phone":
             return await self._named(arrived.endpoint.partition("@")[2])
         return await self.get(await self._called(arrived.endpoint, arrived.dialled))
@@ -67,8 +65,8 @@ class Directories:
         return loaded
 
     async def _called(self, trunk: str, dialled: str) -> UUID:
-        """Who has the hotline on that trunk; a number that nobody has is the trunk's owner's to
-        refuse.
+        """The domain that has the hotline on that trunk; for a number without one, the domain
+        that has the trunk: it refuses the call.
         """
         if known := self._by_hotline.get((trunk, dialled)):
             return known

@@ -1,4 +1,4 @@
-"""One controller a switch: whoever holds PostgreSQL's advisory lock on it. Others stand by."""
+"""One engine a node: the one that holds PostgreSQL's advisory lock on it. Others stand by."""
 
 import asyncio
 import contextlib
@@ -16,25 +16,25 @@ RETRY_S = 1.0
 class Leader:
     """The lock on one node, held by a connection of its own for as long as that lives."""
 
-    def __init__(self, dsn: str, node: str) -> None:
-        self._dsn, self._node = dsn, node
+    def __init__(self, dsn: str, node: str, retry_s: float = RETRY_S) -> None:
+        self._dsn, self._node, self._retry_s = dsn, node, retry_s
         self._held: db.Tx | None = None
 
     async def acquire(self) -> None:
-        """Returns when we lead. Standing by is said once."""
+        """Returns when this engine leads. Standing by is logged once."""
         is_told = False
         while not await self._leads():
             if not is_told:
                 log.info("leader.standing_by", node=self._node)
                 is_told = True
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(self._retry_s)
 
     async def lost(self) -> None:
-        """Returns when somebody else leads. A database that is away is no reason: nobody can take
-        over.
+        """Returns when another engine leads. A database that is away is no reason: no engine can
+        take over.
         """
         while True:
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(self._retry_s)
             if self._held is not None and not self._held.is_closed():
                 continue
             try:
@@ -48,13 +48,13 @@ class Leader:
             await self._held.close()
 
     async def _leads(self) -> bool:
-        """Whether we lead now; not while the database is away."""
+        """Whether this engine leads now; not while the database is away."""
         with contextlib.suppress(errors.Unavailable):
             return await self._try()
         return False
 
     async def _try(self) -> bool:
-        """Whether nobody else leads. Raises errors.Unavailable when nobody can tell."""
+        """Whether the lock is ours. Raises errors.Unavailable when the database is away."""
         if self._held is None or self._held.is_closed():
             self._held = await db.connect(self._dsn)
         try:

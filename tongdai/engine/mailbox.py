@@ -1,8 +1,11 @@
-"""One call's signals, handled one after the other: no locks, and no call waits for another."""
+"""The mailbox of one call: its signals, handled one after the other. So there are no locks, and
+no call waits for another.
+"""
 
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,23 +14,51 @@ from tongdai.pbx.call import Call
 from tongdai.pbx.signals import Signal, TimerFired
 
 
-class Yield(msgspec.Struct, frozen=True):
-    """Not a signal: the call is asked for, to become part of another. It is `given` as it stands
-    then, None when it is over already; if it is `taken`, its mailbox closes.
+class HandOver:
+    """Not a signal: another mailbox asks for this call, to make it part of its own.
+
+    In order: the owner offers the call once all before this is handled; the asker takes it or
+    leaves it; a mailbox whose call was taken closes.
     """
 
-    at: datetime
-    given: "asyncio.Future[Call | None]"
-    taken: "asyncio.Future[bool]"
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        loop = asyncio.get_running_loop()
+        self._offered: asyncio.Future[Call | None] = loop.create_future()
+        self._taken: asyncio.Future[bool] = loop.create_future()
+
+    async def offer(self, call: Call | None) -> bool:
+        """For the owner: whether the asker has taken the call. None: there is no call."""
+        self._offered.set_result(call)
+        return await self._taken
+
+    def refuse(self) -> None:
+        """For an owner that closes: its call is over."""
+        self._offered.set_result(None)
+
+    async def offered(self) -> Call | None:
+        """For the asker: the call as the owner offers it, None when it is over. `take` or `leave`
+        must follow.
+        """
+        return await self._offered
+
+    def take(self) -> None:
+        self._taken.set_result(True)
+
+    def leave(self) -> None:
+        self._taken.set_result(False)
 
 
-class Look(msgspec.Struct, frozen=True):
-    """Not a signal: the call as it stands then is looked at, and what is found missing is handled
-    before all else.
+class Reconcile(msgspec.Struct, frozen=True):
+    """Not a signal: the call as it is then is compared with the switch. `missing` gives the
+    signals that were not heard; they are handled before all else.
     """
 
     at: datetime
     missing: Callable[[Call], list[Signal]]
+
+
+Item: TypeAlias = Signal | HandOver | Reconcile
 
 
 class Mailbox:
@@ -38,23 +69,31 @@ class Mailbox:
     def __init__(self, call: Call | None = None) -> None:
         self.call = call
         self.is_busy = False
-        self.signals: asyncio.Queue[Signal | Yield | Look] = asyncio.Queue()
         self.task: asyncio.Task[None] | None = None
+        self._items: asyncio.Queue[Item] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_idle(self) -> bool:
-        return not self.is_busy and self.signals.empty()
+        return not self.is_busy and self._items.empty()
 
-    def put(self, signal: Signal | Yield | Look) -> None:
-        self.signals.put_nowait(signal)
+    @property
+    def waiting(self) -> int:
+        """How many items are still to be handled."""
+        return self._items.qsize()
 
-    def drain(self) -> list[Signal | Yield | Look]:
-        """What was in it; it is empty now."""
-        return [self.signals.get_nowait() for _ in range(self.signals.qsize())]
+    def put(self, item: Item) -> None:
+        self._items.put_nowait(item)
+
+    async def get(self) -> Item:
+        return await self._items.get()
+
+    def drain(self) -> list[Item]:
+        """All that was in it; it is empty afterwards."""
+        return [self._items.get_nowait() for _ in range(self._items.qsize())]
 
     def arm(self) -> None:
-        """The moment that the call waits for will be signalled."""
+        """TimerFired will come at the moment that the call waits for, if any."""
         self.disarm()
         if self.call is None or (due := calls.due(self.call)) is None:
             return

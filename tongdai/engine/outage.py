@@ -10,20 +10,20 @@ RETRY_S = 0.5
 
 
 class Outage:
-    """However many calls wait, one looks whether the database answers: others need what
-    connections there are.
+    """However many calls wait, one asks the database whether it answers: the connections there
+    are, others need.
     """
 
-    def __init__(self, database: db.Database) -> None:
-        self._database, self._looking = database, asyncio.Lock()
+    def __init__(self, database: db.Database, retry_s: float = RETRY_S) -> None:
+        self._database, self._retry_s, self._looking = database, retry_s, asyncio.Lock()
         self._ended = 0  # how often one was over
 
     async def over(self) -> None:
-        """Returns when it answers."""
+        """Returns when the database answers."""
         ended = self._ended
         async with self._looking:
             while ended == self._ended:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(self._retry_s)
                 with contextlib.suppress(errors.Unavailable):
                     await self._database.check()
                     self._ended += 1

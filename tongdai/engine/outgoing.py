@@ -1,5 +1,5 @@
-"""What domains call outside: how often, how long, and who keeps trying what is closed. Derived
-from the live calls, and for the day's minutes from the records.
+"""Calls out, counted for call barring: how often, how long, and how often a barred destination
+was tried. Derived from the live calls, and the day's minutes from the records.
 """
 
 import contextlib
@@ -34,19 +34,21 @@ _FROZEN = prometheus_client.Counter(
 
 
 class Outgoing:
-    """All domains' calls out."""
+    """Of all domains."""
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
         self._started: defaultdict[UUID, deque[datetime]] = defaultdict(deque)
-        # numbers that are closed
+        # barred destinations that were tried
         self._tried: defaultdict[Who, deque[datetime]] = defaultdict(deque)
         self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
         for why in brakes.Stop:
             _STOPPED.labels(why)
 
     async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> brakes.Usage:
-        """What the domain has used up, its live `calls` included. Raises errors.Unavailable."""
+        """What the domain has used of its limits, its live `calls` included. Raises
+        errors.Unavailable.
+        """
         talked_s = 0
         if domain.minutes_per_day is not None:
             over = await self._over(domain, now)
@@ -87,7 +89,9 @@ class Outgoing:
             )
 
     async def stopped(self, domain: Domain, extension: str, number: str, why: brakes.Stop) -> None:
-        """A call out met a limit. Who keeps trying closed numbers calls nobody for a while."""
+        """A call out met a limit. An extension, or a domain, that keeps trying barred
+        destinations is suspended for a while.
+        """
         _STOPPED.labels(why).inc()
         log.warning(
             "call.stopped", domain=domain.name, extension=extension, number=number, why=str(why)

@@ -1,8 +1,17 @@
-"""What happened while nobody listened: read from the journal, compared with what runs, and fed in
-as signals.
+"""What happens after each (re)connection with Asterisk, in this order. A crash of this process, a
+lost link and a restart of Asterisk go the same way; a signal that comes twice changes nothing.
 
-A crash of ours, a lost link, a restart of Asterisk: the same way for all. Signals told twice
-change nothing.
+ 1. `asterisk/reconnect.py` connects, after its back-off.
+ 2. `asterisk/switch.py` (_open) filters events, learns whether Asterisk was restarted, pushes the
+    phones and trunks (`dynamic_config.py`), and takes a snapshot of the channels.
+ 3. `Recovery.reconnected` replays the CEL log from the kept offset: its entries become signals.
+ 4. It reconciles each known call with the snapshot (`reconcile.py`): legs that are gone have hung
+    up, legs and answers that we did not hear come as signals.
+ 5. It adopts parties that stand in Stasis and are of no call that we know.
+ 6. It offers waiting callers to agents.
+ 7. Only then the signals of the new link are taken (`reconnect.py`, linked).
+ 8. RESUME_S later a party that still stands in Stasis is decided again: we died before we acted.
+ 9. From then on `watchdog.py` looks for calls that the CEL log has and we missed.
 """
 
 import asyncio
@@ -11,165 +20,210 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from tongdai import errors
 from tongdai.asterisk import events, journal, translate
-from tongdai.asterisk.switch import Standing
-from tongdai.engine import comparing
-from tongdai.engine.engine import Engine, Place
-from tongdai.engine.mailbox import Look
+from tongdai.asterisk.switch import Snapshot
+from tongdai.engine import reconcile, watchdog
+from tongdai.engine.engine import Engine
+from tongdai.engine.mailbox import Reconcile
+from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.watchdog import Watchdog
+from tongdai.pbx import causes
+from tongdai.pbx.actions import HangUp
 from tongdai.pbx.call import Call, Stage
-from tongdai.pbx.signals import Signal
+from tongdai.pbx.signals import Arrived, Signal
 from tongdai.store import db, nodes
 
 log = structlog.get_logger()
 
-TAIL_S = 0.1
-# how far behind the journal's end the kept place is: longer than a dead link goes unnoticed
-LAG_S = 10.0
-KEEP_S = 5.0
-RESUME_S = 1.0  # events of what happened while we connected have come by then
+
+class Timing(msgspec.Struct, frozen=True):
+    """Seconds. `lag_s`: how far the kept offset is behind the end of the CEL log, longer than a
+    dead link goes unnoticed. `resume_s`: events of what was under way have come by then.
+    """
+
+    tail_s: float = 0.1  # from one read of the CEL log to the next
+    lag_s: float = 10.0
+    keep_s: float = 5.0  # from one write of the offset to the next
+    resume_s: float = 1.0
+
+
+DEFAULT = Timing()
 
 
 class Recovery:
-    """Follows the journal of one switch, and sets the engine right after each (re)connection."""
+    """Follows the CEL log of one switch, and puts the engine right after each (re)connection."""
 
-    def __init__(self, database: db.Database, engine: Engine, place: Place) -> None:
-        self._database, self._engine, self._place = database, engine, place
-        self._watchdog = Watchdog(database, engine, place)
+    def __init__(
+        self,
+        database: db.Database,
+        engine: Engine,
+        config: NodeConfig,
+        timing: Timing = DEFAULT,
+        watching: watchdog.Timing = watchdog.DEFAULT,
+    ) -> None:
+        self._database, self._engine, self._config = database, engine, config
+        self._timing = timing
+        self.watchdog = Watchdog(database, engine, config, watching)
         self._read = journal.Place()
         self._kept = journal.Place()
         self._history: deque[tuple[float, journal.Place]] = deque()
-        engine.on_link = self.settle
 
     async def load(self) -> None:
-        """Reading goes on where it was kept; a journal never read before is begun at its end."""
+        """Reading goes on at the kept offset; a CEL log never read before is begun at its end."""
         async with self._database.connection() as tx:
-            known = await nodes.find(tx, self._place.node)
+            known = await nodes.find(tx, self._config.node)
         if known:
             self._kept = journal.Place(known.journal_inode, known.journal_offset)
         else:
-            await self._save(journal.end(self._place.journal))
+            await self._save(journal.end(self._config.journal))
         self._read = self._kept
 
     async def run(self) -> None:
-        """Follows the journal, and watches for what is owed, until cancelled."""
+        """Follows the CEL log, and watches for calls that were missed, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._watchdog.run())
+            group.create_task(self.watchdog.run())
 
-    async def _follow(self) -> None:
-        """Live, the journal tells only of what ARI does not: attended transfers, and calls that
-        nobody heard of.
-        """
-        loop = asyncio.get_running_loop()
-        kept_at = loop.time()
-        while True:
-            before = self._read
-            entries = self._next()
-            self._watchdog.see(entries, before)
-            for entry in entries:
-                if happened := journal.transfer(entry):
-                    self._engine.transferred(happened)
-            if loop.time() - kept_at > KEEP_S:
-                kept_at = loop.time()
-                await self._keep(kept_at)
-            # also after finding some: each look at a busy journal would find a line or two
-            await asyncio.sleep(TAIL_S)
+    # --- after a (re)connection
 
-    def _next(self) -> list[journal.Entry]:
-        entries, self._read = journal.read(self._place.journal, self._read)
-        return entries
-
-    async def _keep(self, now: float) -> None:
-        """The place that was the end of the journal a while ago is where the next recovery
-        begins.
-        """
-        self._history.append((now, self._read))
-        while len(self._history) > 1 and self._history[1][0] <= now - LAG_S:
-            self._history.popleft()
-        at, place = self._history[0]
-        if at > now - LAG_S or place == self._kept or not self._engine.switch.is_up:
-            return
-        try:
-            await self._save(place)
-        except errors.Unavailable as reason:
-            log.warning("journal.not_kept", why=str(reason))
-
-    async def _save(self, place: journal.Place) -> None:
-        async with self._database.connection() as tx:
-            await nodes.save(tx, nodes.Node(self._place.node, None, place.inode, place.offset))
-        self._kept = place
-
-    async def settle(self, standing: Standing) -> None:
-        """The engine knows all that happened up to now. Called before the new link's signals."""
+    async def reconnected(self, snapshot: Snapshot) -> None:
+        """The engine knows all that happened up to now (steps 3 to 6 above)."""
         now = datetime.now(UTC)
-        entries = journal.since(self._place.journal, self._kept)
+        entries = journal.since(self._config.journal, self._kept)
+        self._replay(entries)
+        self._reconcile(snapshot, now, _gone_at(entries, snapshot))
+        self._adopt(snapshot, now)
+        await self._offer()
+        log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
+
+    def _replay(self, entries: list[journal.Entry]) -> None:
         owners = {entry.uniqueid: call_uuid for entry in entries if (call_uuid := entry.call_uuid)}
         for entry in entries:
             for call_uuid, signal in journal.signals(entry):
                 self._engine.signal(call_uuid, signal)
             if happened := journal.transfer(entry):
-                self._engine.transferred(happened, owners)
-        gone_at = _gone_at(entries, standing)
+                self._engine.transfers.happened(happened, owners)
+
+    def _reconcile(self, snapshot: Snapshot, now: datetime, gone_at: datetime) -> None:
         for mailbox in self._engine.mailboxes.values():
-            mailbox.put(
-                Look(
-                    now, partial(self._missing, standing, now, gone_at, is_acting=mailbox.is_busy)
-                )
-            )
-        self._adopt(standing, now)
-        for domain_uuid in {
-            box.call.domain_uuid for box in self._engine.mailboxes.values() if box.call
-        }:
-            await self._engine.offer(domain_uuid)
-        log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
+            missing = partial(self._missing, snapshot, now, gone_at, is_acting=mailbox.is_busy)
+            mailbox.put(Reconcile(now, missing))
 
     def _missing(
-        self, standing: Standing, now: datetime, gone_at: datetime, call: Call, *, is_acting: bool
+        self, snapshot: Snapshot, now: datetime, gone_at: datetime, call: Call, *, is_acting: bool
     ) -> list[Signal]:
-        """What the switch has otherwise than we know it, as signals."""
         if call.stage is Stage.ENDED:
             return []
         if not is_acting:  # else a party may stand there because our action waits for the link
-            self._look_again(call, standing)
-        at = gone_at if standing.started_at > call.started_at else now
-        return comparing.gone(call, standing, at) + comparing.unheard(call, standing, now)
+            self._resume_later(call, snapshot)
+        at = gone_at if snapshot.started_at > call.started_at else now
+        return reconcile.gone(call, snapshot, at) + reconcile.unheard(call, snapshot, now)
 
-    def _adopt(self, standing: Standing, now: datetime) -> None:
-        """Callers who came to us while nobody listened, or just before we died."""
-        for call_uuid, channels in standing.channels.items():
-            if self._engine.knows(call_uuid):
+    def _adopt(self, snapshot: Snapshot, now: datetime) -> None:
+        """Parties in Stasis whose calls we do not know: new callers begin; others end, as what
+        was decided for them is lost.
+        """
+        for call_uuid, channels in snapshot.channels.items():
+            if self._engine.mailboxes.knows(call_uuid):
                 continue
             for channel in channels:
                 began = events.moment(channel.creationtime) if channel.creationtime else now
                 if meant := translate.standing(channel, began):
-                    self._engine.adopt(*meant)
+                    self._adopt_one(*meant)
 
-    def _look_again(self, call: Call, standing: Standing) -> None:
-        """What was under way has arrived then."""
+    def _adopt_one(self, call_uuid: UUID, signal: Signal) -> None:
+        if isinstance(signal, Arrived):
+            self._engine.signal(call_uuid, signal)
+        else:
+            self._engine.hang_up(call_uuid, HangUp(signal.channel, causes.FAILED.q850))
+
+    async def _offer(self) -> None:
+        boxes = self._engine.mailboxes.values()
+        for domain_uuid in {box.call.domain_uuid for box in boxes if box.call}:
+            await self._engine.offers.look(domain_uuid)
+
+    # --- a moment later
+
+    def _resume_later(self, call: Call, snapshot: Snapshot) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(RESUME_S, self._resume, call.call_uuid, _course(call), standing)
+        loop.call_later(
+            self._timing.resume_s, self._resume, call.call_uuid, _course(call), snapshot
+        )
 
-    def _resume(self, call_uuid: UUID, course: object, standing: Standing) -> None:
-        """Parties who stand in Stasis although nothing has been decided of them since: we died
-        before we could act, or were never told.
+    def _resume(self, call_uuid: UUID, course: object, snapshot: Snapshot) -> None:
+        """Parties that stand in Stasis although nothing has been decided of them since are
+        decided again: we died before we could act, or never got the signal.
         """
         mailbox = self._engine.mailboxes.get(call_uuid)
         if mailbox is None or (call := mailbox.call) is None or _course(call) != course:
             return
         if not mailbox.is_idle:
-            self._look_again(call, standing)
+            self._resume_later(call, snapshot)
             return
-        for channel in comparing.running(call, standing).values():
+        for channel in reconcile.running(call, snapshot).values():
             is_waiting = call.stage is Stage.WAITING and channel.state == "Up"
             leg = call.leg(channel.id)
             if leg is None or not leg.is_live or is_waiting:
                 continue
             if meant := translate.standing(channel, datetime.now(UTC)):
-                self._engine.resume(call, meant[1])
+                self._decide_again(call, meant[1])
+
+    def _decide_again(self, call: Call, signal: Signal) -> None:
+        """A call that had just begun begins again."""
+        mailbox = self._engine.mailboxes[call.call_uuid]
+        if isinstance(signal, Arrived):
+            self._engine.live_calls.forget(call)
+            mailbox.call, signal = None, replace(signal, at=call.started_at)
+        mailbox.put(signal)
+
+    # --- the CEL log, while the link is up
+
+    async def _follow(self) -> None:
+        """Live, the CEL log tells only what ARI does not: attended transfers, and calls that we
+        were not told of (the watchdog's).
+        """
+        loop = asyncio.get_running_loop()
+        kept_at = loop.time()
+        while True:
+            before = self._read
+            entries, self._read = journal.read(self._config.journal, self._read)
+            self.watchdog.see(entries, before)
+            for entry in entries:
+                if happened := journal.transfer(entry):
+                    self._engine.transfers.happened(happened)
+            if loop.time() - kept_at > self._timing.keep_s:
+                kept_at = loop.time()
+                await self._keep(kept_at)
+            # also after finding some: each look at a busy log would find a line or two
+            await asyncio.sleep(self._timing.tail_s)
+
+    def has_read_all(self) -> bool:
+        """Whether the CEL log has been read to its end."""
+        return self._read == journal.end(self._config.journal)
+
+    async def _keep(self, now: float) -> None:
+        """The next recovery begins at the offset that was the log's end `lag_s` ago."""
+        lag_s = self._timing.lag_s
+        self._history.append((now, self._read))
+        while len(self._history) > 1 and self._history[1][0] <= now - lag_s:
+            self._history.popleft()
+        at, offset = self._history[0]
+        if at > now - lag_s or offset == self._kept or not self._engine.switch.is_up:
+            return
+        try:
+            await self._save(offset)
+        except errors.Unavailable as reason:
+            log.warning("journal.not_kept", why=str(reason))
+
+    async def _save(self, offset: journal.Place) -> None:
+        async with self._database.connection() as tx:
+            await nodes.save(tx, nodes.Node(self._config.node, None, offset.inode, offset.offset))
+        self._kept = offset
 
 
 def _course(call: Call) -> object:
@@ -177,9 +231,9 @@ def _course(call: Call) -> object:
     return call.stage, call.channel, call.attempt, call.returned_at
 
 
-def _gone_at(entries: list[journal.Entry], standing: Standing) -> datetime:
-    """The last sign of life of an Asterisk that was restarted: what it wrote, or that it was
-    linked with us.
+def _gone_at(entries: list[journal.Entry], snapshot: Snapshot) -> datetime:
+    """The last sign of life of an Asterisk that was restarted: an entry of its CEL log, or the
+    moment when the link was lost.
     """
-    signs = [entry.at for entry in entries] + [standing.lost_at or standing.started_at]
-    return max((at for at in signs if at < standing.started_at), default=standing.started_at)
+    signs = [entry.at for entry in entries] + [snapshot.lost_at or snapshot.started_at]
+    return max((at for at in signs if at < snapshot.started_at), default=snapshot.started_at)

@@ -1,5 +1,5 @@
-"""Every call in the journal is owed a record and its events. Who was missed, by whatever fault, is
-found here and settled: begun as the journal tells it, and from then on a call like all others.
+"""Every call in the CEL log gets its record and its events. A call that was missed, by whatever
+fault, is found here: it begins as the CEL log tells it, and is then a call like all others.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from prometheus_client import Gauge
 
 from tongdai import errors
 from tongdai.asterisk import journal
-from tongdai.asterisk.switch import Standing
-from tongdai.engine import comparing
-from tongdai.engine.engine import Engine, Place
-from tongdai.engine.mailbox import Look
+from tongdai.asterisk.switch import Snapshot
+from tongdai.engine import reconcile
+from tongdai.engine.engine import Engine
+from tongdai.engine.mailbox import Reconcile
+from tongdai.engine.node_config import NodeConfig
 from tongdai.pbx import owed
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.call import Call, Stage
@@ -27,11 +28,20 @@ from tongdai.store import calls, cdrs, db
 
 log = structlog.get_logger()
 
-LOOK_S = 1.0
-AUDIT_S = 10.0  # a call that is found in debt twice in a row, unchanged, is settled
 EXPIRED = 102  # Q.850: recovery on timer expiry
-# how long after the journal, and after a new link, we may hear of a call by ourselves
-GRACE_S = 3.0
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Seconds. `grace_s`: how long after the CEL log, and after a new link, ARI may still tell of
+    a call. `audit_s`: a call with something outsnapshot at two audits, unchanged, is mended.
+    """
+
+    look_s: float = 1.0
+    audit_s: float = 10.0
+    grace_s: float = 3.0
+
+
+DEFAULT = Timing()
 
 
 COUNT = Gauge(
@@ -42,8 +52,8 @@ OLDEST_S = Gauge("tongdai_owed_oldest_seconds", "How long the oldest of them had
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """A call that the journal has; `place` is before its first entry, `seen` when we read it
-    (seconds, event loop).
+    """A call that the CEL log has; `place` is the offset of its first entry, `seen` when we read
+    it (event loop's time).
     """
 
     signal: Unattended
@@ -52,14 +62,21 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Watchdog:
-    """Gets all entries of the journal, and looks now and then whether what they tell of is, or
-    was, accounted for.
+    """Gets all entries of the CEL log, and checks now and then that each of their calls is live
+    or has its record.
     """
 
-    def __init__(self, database: db.Database, engine: Engine, place: Place) -> None:
-        self._database, self._engine, self._place = database, engine, place
+    def __init__(
+        self,
+        database: db.Database,
+        engine: Engine,
+        config: NodeConfig,
+        timing: Timing = DEFAULT,
+    ) -> None:
+        self._database, self._engine, self._config = database, engine, config
+        self._timing = timing
         self._arrivals: dict[UUID, Arrival] = {}
-        # calls begun here: what happened as we began them, ARI has told nobody
+        # calls begun here: what happened while they began was not told by ARI
         self._followed: set[UUID] = set()
         self._linked_at = 0.0
         self._suspects: dict[UUID, Call] = {}
@@ -80,47 +97,48 @@ class Watchdog:
             self._linked_at = asyncio.get_running_loop().time()
             audited_at = self._linked_at
             while self._engine.switch.is_up:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(self._timing.look_s)
                 try:
                     await self.look()
-                    if (now := asyncio.get_running_loop().time()) - audited_at > AUDIT_S:
+                    now = asyncio.get_running_loop().time()
+                    if now - audited_at > self._timing.audit_s:
                         audited_at = now
                         await self.audit()
                 except errors.Unavailable as reason:
                     log.warning("owed.waiting", why=str(reason))
 
     async def look(self) -> None:
-        """No call of the journal is left that had to be known by now and is not. Raises
+        """No call of the CEL log is left that had to be known by now and is not. Raises
         errors.Unavailable.
         """
-        self._followed = set(filter(self._engine.knows, self._followed))
-        latest = asyncio.get_running_loop().time() - GRACE_S
+        self._followed = set(filter(self._engine.mailboxes.knows, self._followed))
+        latest = asyncio.get_running_loop().time() - self._timing.grace_s
         if latest < self._linked_at:
             return
         overdue = {
             call_uuid: arrival
             for call_uuid, arrival in self._arrivals.items()
-            if arrival.seen < latest and not self._engine.knows(call_uuid)
+            if arrival.seen < latest and not self._engine.mailboxes.knows(call_uuid)
         }
         if overdue:
             missed = await self._unrecorded(overdue)
-            standing = await self._engine.switch.standing() if missed else None
-            waiting = _waiting(standing) if standing else set()
+            snapshot = await self._engine.switch.snapshot() if missed else None
+            waiting = _waiting(snapshot) if snapshot else set()
             missed = {
                 uuid: arrival
                 for uuid, arrival in missed.items()
-                if arrival.signal.channel not in waiting and not self._engine.knows(uuid)
+                if arrival.signal.channel not in waiting and not self._engine.mailboxes.knows(uuid)
             }
             self._arrivals = {
                 uuid: arrival
                 for uuid, arrival in self._arrivals.items()
                 if uuid not in overdue or arrival.signal.channel in waiting
             }
-            if missed and standing:
-                self._begin(missed, standing)
+            if missed and snapshot:
+                self._begin(missed, snapshot)
 
     async def _unrecorded(self, arrivals: dict[UUID, Arrival]) -> dict[UUID, Arrival]:
-        """Those of a domain of ours that have no record."""
+        """Calls of our domains that have no record."""
         keys = []
         for call_uuid, arrival in arrivals.items():
             try:
@@ -132,9 +150,9 @@ class Watchdog:
             known = await cdrs.known(tx, keys)
         return {call_uuid: arrivals[call_uuid] for _, call_uuid in keys if call_uuid not in known}
 
-    def _begin(self, missed: dict[UUID, Arrival], standing: Standing) -> None:
-        """They begin, and all that the journal has of them happens; what runs of them besides is
-        looked at. They are in the order of their arrival.
+    def _begin(self, missed: dict[UUID, Arrival], snapshot: Snapshot) -> None:
+        """The calls, in the order of their arrival, begin; all that the CEL log has of them
+        happens; then each is reconciled with the snapshot.
         """
         for call_uuid, arrival in missed.items():
             log.warning(
@@ -146,30 +164,30 @@ class Watchdog:
             self._engine.signal(call_uuid, arrival.signal)
         self._followed |= missed.keys()
         first = next(iter(missed.values())).place
-        self._tell(journal.since(self._place.journal, first), missed.keys())
+        self._tell(journal.since(self._config.journal, first), missed.keys())
         now = datetime.now(UTC)
         for call_uuid in missed:
-            look = Look(now, partial(comparing.unheard, standing=standing, now=now))
+            look = Reconcile(now, partial(reconcile.unheard, snapshot=snapshot, now=now))
             self._engine.mailboxes[call_uuid].put(look)
 
     def _tell(self, entries: list[journal.Entry], calls: AbstractSet[UUID]) -> None:
-        """What happened to these calls."""
+        """These calls get the signals of the entries."""
         for entry in entries:
             for call_uuid, signal in journal.signals(entry):
                 if call_uuid in calls:
                     self._engine.signal(call_uuid, signal)
             if (happened := journal.transfer(entry)) and entry.call_uuid in calls:
-                self._engine.transferred(happened)
+                self._engine.transfers.happened(happened)
 
     # --- calls that we know
 
     async def audit(self) -> None:
-        """Who was in debt at the last audit already, and has not changed since, is settled. Raises
-        errors.Unavailable.
+        """Calls that had something outstanding at the last audit already, and have not changed
+        since, are mended. Raises errors.Unavailable.
         """
-        standing = await self._engine.switch.standing()
+        snapshot = await self._engine.switch.snapshot()
         now = datetime.now(UTC)
-        found = self._debts(standing, now)
+        found = self._debts(snapshot, now)
         settled = {
             call_uuid: why
             for call_uuid, (call, why) in found.items()
@@ -179,11 +197,11 @@ class Watchdog:
         COUNT.set(len(settled))
         OLDEST_S.set(max((_age_s(found[call_uuid][0], now) for call_uuid in settled), default=0.0))
         for call_uuid, why in settled.items():
-            await self._settle(self._suspects.pop(call_uuid), why, standing, now)
+            await self._settle(self._suspects.pop(call_uuid), why, snapshot, now)
 
-    def _debts(self, standing: Standing, now: datetime) -> dict[UUID, tuple[Call, Debt]]:
+    def _debts(self, snapshot: Snapshot, now: datetime) -> dict[UUID, tuple[Call, Debt]]:
         found = {}
-        running = {channel.id for channels in standing.channels.values() for channel in channels}
+        running = {channel.id for channels in snapshot.channels.values() for channel in channels}
         for call_uuid, mailbox in self._engine.mailboxes.items():
             if (
                 (call := mailbox.call)
@@ -193,32 +211,53 @@ class Watchdog:
                 found[call_uuid] = (call, why)
         return found
 
-    async def _settle(self, call: Call, why: Debt, standing: Standing, now: datetime) -> None:
+    async def _settle(self, call: Call, why: Debt, snapshot: Snapshot, now: datetime) -> None:
         log.warning("owed.settled", call_id=str(call.call_uuid), domain=call.domain, why=why.value)
         if why is Debt.STUCK:
             for leg in call.live_legs:
-                await self._engine.switch.act(HangUp(leg.channel, EXPIRED))
+                await self._engine.switch.act(call.call_uuid, HangUp(leg.channel, EXPIRED))
             return
         async with self._database.connection() as tx:
             await calls.owe(tx, call, owed.owes(call), now)
         if why is Debt.UNFINISHED:
-            committed = await self._engine.reopen(call)
+            committed = await self._reopen(call)
             if committed is None or committed.stage is Stage.ENDED:
                 return
             call = committed
-        self._replay(call, standing, now)
+        self._replay(call, snapshot, now)
 
-    def _replay(self, call: Call, standing: Standing, now: datetime) -> None:
-        """All that the journal has of the call happens again, and what it has not ends now."""
-        began = journal.place_at(self._place.journal, call.started_at - timedelta(seconds=GRACE_S))
-        self._tell(journal.since(self._place.journal, began), {call.call_uuid, *call.merged})
-        for signal in comparing.gone(call, standing, now):
+    async def _reopen(self, call: Call) -> Call | None:
+        """The call as it was committed last, as after a restart; None when all of it has been
+        committed, or nothing. Raises errors.Unavailable.
+        """
+        async with self._database.connection() as tx:
+            committed = await calls.find(tx, call.domain_uuid, call.call_uuid)
+        mailbox = self._engine.mailboxes.get(call.call_uuid)
+        if mailbox is None or mailbox.call is not call or not mailbox.is_idle:
+            return call
+        if committed is None:
+            self._engine.mailboxes.drop(mailbox)
+            return None
+        mailbox.call = committed
+        self._engine.live_calls.update(committed, datetime.now(UTC))
+        mailbox.arm()
+        if committed.stage is Stage.ENDED:
+            self._engine.recordings.finish(committed)
+        return committed
+
+    def _replay(self, call: Call, snapshot: Snapshot, now: datetime) -> None:
+        """All that the CEL log has of the call happens again; legs that are gone end now."""
+        began = journal.place_at(
+            self._config.journal, call.started_at - timedelta(seconds=self._timing.grace_s)
+        )
+        self._tell(journal.since(self._config.journal, began), {call.call_uuid, *call.merged})
+        for signal in reconcile.gone(call, snapshot, now):
             self._engine.signal(call.call_uuid, signal)
 
 
-def _waiting(standing: Standing) -> set[str]:
-    """Channels that stand in our hands: we are about to hear of them."""
-    channels = (channel for channels in standing.channels.values() for channel in channels)
+def _waiting(snapshot: Snapshot) -> set[str]:
+    """Channels in Stasis: ARI is about to tell of them."""
+    channels = (channel for channels in snapshot.channels.values() for channel in channels)
     return {channel.id for channel in channels if channel.dialplan.app_name == "Stasis"}
 
 

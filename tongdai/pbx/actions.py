@@ -1,4 +1,4 @@
-"""What the switch must do next."""
+"""Actions: what must be done next for a call."""
 
 from uuid import UUID
 
@@ -46,25 +46,25 @@ class HangUp(msgspec.Struct, frozen=True):
     cause: int
 
 
-class Originate(msgspec.Struct, frozen=True):
-    """Call an extension's phones under these channel ids, one a phone; whoever answers is sent to
-    dial `then`.
+class Contact(msgspec.Struct, frozen=True):
+    """A registered phone to call: the id that its channel gets, and its address as Dial() takes
+    it (PJSIP/101@domain/sip:101@192.0.2.7:5060).
     """
 
-    channels: tuple[str, ...]
-    endpoint: str
+    channel: str
+    address: str
+
+
+class Originate(msgspec.Struct, frozen=True):
+    """Call these phones of an extension; the one that answers dials `then`."""
+
+    contacts: tuple[Contact, ...]
     timeout_s: int
     caller_id: str
     caller_name: str
     auto_answer: bool
     call_uuid: UUID
     then: Dial
-
-
-class FinishRecording(msgspec.Struct, frozen=True):
-    """Close and keep the call's recording, then signal RecordingFinished."""
-
-    call_uuid: UUID
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -74,10 +74,20 @@ class Record(msgspec.Struct, frozen=True):
     call_uuid: UUID
 
 
+SwitchAction = Dial | Wait | HangUp | Originate | Record
+"""Asterisk carries these out (asterisk/switch.py)."""
+
+
+class FinishRecording(msgspec.Struct, frozen=True):
+    """Close and keep the call's recording, then signal RecordingFinished."""
+
+    call_uuid: UUID
+
+
 class Rotate(msgspec.Struct, frozen=True):
     """Let the round robin of this ring group begin one further on."""
 
     ring_group: str
 
 
-Action = Dial | Wait | HangUp | Originate | FinishRecording | Record | Rotate
+Action = SwitchAction | FinishRecording | Rotate

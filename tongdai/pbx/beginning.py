@@ -1,16 +1,19 @@
 """How calls begin: one arrives from a phone or a trunk, or the API asked for one."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
-from tongdai.pbx import numbers, routing
-from tongdai.pbx.actions import Dial, Originate
+from tongdai import errors
+from tongdai.pbx import numbers, outcomes, routing
+from tongdai.pbx.actions import Contact, Dial, Originate
 from tongdai.pbx.call import Call, Direction, Leg, Stage
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
-from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.commands import Answer, Asker, ClickToCall, Outcome
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
-from tongdai.pbx.signals import Arrived, Unattended
-from tongdai.pbx.step import Step, followed, go, tell, with_events
+from tongdai.pbx.signals import Arrived, CommandAsked, Unattended
+from tongdai.pbx.step import Declined, Step, followed, go, tell, with_events
 
 
 def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> Step:
@@ -18,7 +21,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     domain = context.directory.domain
     if isinstance(signal, Unattended):
         # how busy everybody is now says nothing about then
-        context = RoutingContext(context.directory, now=context.now)
+        context = RoutingContext(context.directory, context.now)
     caller = Leg(
         channel=signal.channel,
         number=_caller_number(signal, domain),
@@ -105,7 +108,7 @@ def _allowed(
 
 
 def _begin(
-    signal: Arrived,
+    signal: Arrived | CommandAsked,
     caller: Leg,
     direction: Direction,
     domain: Domain,
@@ -137,67 +140,109 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
 
 
 def click_to_call(
-    signal: Arrived,
-    command: ClickToCall,
-    recording_token: str,
-    context: RoutingContext,
-    phones: int = 1,
-) -> tuple[Call, Originate] | Refuse:
-    """A call that the API asked for: `signal` is its first channel, which we name and the switch
-    has yet to call.
+    asked: CommandAsked, contacts: Sequence[str], recording_token: str, context: RoutingContext
+) -> Step | Declined:
+    """An API user asked for a call: the extension's registered phones (`contacts`, as Dial()
+    takes them) ring together under one leg id, as long as the extension rings on any call; the
+    one that answers dials `phone`.
 
-    Refused when there is no way to the number, or it is the extension's own. The extension, which
-    exists, has all its `phones` ring first, for as long as it rings on any call, all of them under
-    one leg id; then `phone` is dialled. No number goes outside but a hotline of the domain's: any
-    other `dest_cid_number` gives way to the one called by.
+    Declined when the extension cannot call now, or there is no way to the number. Only a hotline
+    of the domain's is presented outside: any other `dest_cid_number` gives way to the one called
+    by.
     """
-    domain = context.directory.domain
+    command = asked.command
+    if refused := _extension_refuses(command, contacts, context):
+        return _declined(asked, refused)
     wanted = context.directory.hotline(command.dest_cid_number)
     own = wanted.number if wanted and wanted.enabled else ""
-    if command.phone == command.ext:
-        return Refuse(UNALLOCATED)
-    destination = routing.inside(command.phone, context, command.ext) or routing.outside(
-        command.phone, context, extension=command.ext, hotline=command.hotline or own
-    )
+    destination: Destination = Refuse(UNALLOCATED)
+    if command.phone != command.ext:
+        destination = routing.inside(command.phone, context, command.ext) or routing.outside(
+            command.phone, context, extension=command.ext, hotline=command.hotline or own
+        )
     if isinstance(destination, Refuse):
-        return destination
-    agents = [
+        return _declined(asked, outcomes.refused(destination), destination)
+    call = _asked_for(asked, destination, len(contacts), context)
+    call = replace(
+        call, shown=own or call.hotline, recording_token=recording_token, asker=_asker(asked)
+    )
+    then = go(call, destination, context, asked.at)
+    dial = next((action for action in then.actions if isinstance(action, Dial)), None)
+    if dial is None:
+        destination = Refuse(then.call.ending or UNALLOCATED)
+        return _declined(asked, outcomes.refused(destination), destination)
+    originate = _originate(call, command, contacts, dial, context)
+    return Step(replace(then.call, stage=Stage.CALLING), (originate,))
+
+
+def _extension_refuses(
+    command: ClickToCall, contacts: Sequence[str], context: RoutingContext
+) -> Outcome | None:
+    directory = context.directory
+    extension = directory.extensions.get(command.ext)
+    if extension is None or not extension.enabled:
+        return Outcome(error=errors.InvalidExtension.code, field="ext")
+    if command.hotline and directory.hotline(command.hotline) is None:
+        why = "not a hotline of this domain"
+        return Outcome(error=errors.Invalid.code, why=why, field="hotline")
+    if context.talks.get(command.ext, 0) >= extension.max_calls:
+        return Outcome(error=errors.UserBusy.code)
+    if context.calls >= directory.domain.max_calls:
+        return Outcome(error=errors.TooManyCalls.code)
+    return None if contacts else Outcome(error=errors.UserNotRegistered.code)
+
+
+def _declined(asked: CommandAsked, outcome: Outcome, why: Refuse | None = None) -> Declined:
+    answer = Answer(asked.domain_uuid, asked.call_uuid, asked.command_uuid, outcome)
+    return Declined(answer, why.stop if why else None)
+
+
+def _asker(asked: CommandAsked) -> Asker:
+    return Asker(asked.command_uuid, asked.command.wait_answer)
+
+
+def _asked_for(
+    asked: CommandAsked, destination: Destination, phones: int, context: RoutingContext
+) -> Call:
+    """The call, with a leg for each phone of the extension."""
+    command = asked.command
+    legs = tuple(
         Leg(
-            channel=f"{signal.channel}-{phone}" if phone else signal.channel,
+            channel=f"{asked.channel}-{phone}" if phone else asked.channel,
             number=command.ext,
             role="caller",
             is_extension=True,
-            started_at=signal.at,
-            leg_uuid=signal.call_uuid,
+            started_at=asked.at,
+            leg_uuid=asked.call_uuid,
         )
         for phone in range(phones)
-    ]
+    )
     is_out = isinstance(destination, CallOut)
-    hotline = destination.hotline.number if isinstance(destination, CallOut) else ""
-    call = replace(
-        _begin(
-            signal,
-            agents[0],
-            "outbound" if is_out else "local",
-            domain,
-            dialled=command.phone,
-            hotline=hotline,
-        ),
+    call = _begin(
+        asked,
+        legs[0],
+        "outbound" if is_out else "local",
+        context.directory.domain,
+        dialled=command.phone,
+        hotline=destination.hotline.number if isinstance(destination, CallOut) else "",
+    )
+    return replace(
+        call,
         stage=Stage.CALLING,
-        legs=tuple(agents),
+        legs=legs,
         extension=command.ext,
-        shown=own or hotline,
         customer_id=command.customer_id,
         is_click_to_call=True,
-        recording_token=recording_token,
     )
-    then = go(call, destination, context, signal.at)
-    dial = next((action for action in then.actions if isinstance(action, Dial)), None)
-    if dial is None:
-        return Refuse(then.call.ending or UNALLOCATED)
-    originate = Originate(
-        channels=tuple(agent.channel for agent in agents),
-        endpoint=f"{command.ext}@{domain.name}",
+
+
+def _originate(
+    call: Call, command: ClickToCall, contacts: Sequence[str], dial: Dial, context: RoutingContext
+) -> Originate:
+    return Originate(
+        contacts=tuple(
+            Contact(leg.channel, address) for leg, address in zip(call.legs, contacts, strict=True)
+        ),
         timeout_s=context.directory.extensions[command.ext].ring_timeout_s,
         caller_id=command.src_cid_number or command.ext,
         caller_name=command.src_cid_name,
@@ -205,4 +250,3 @@ def click_to_call(
         call_uuid=call.call_uuid,
         then=replace(dial, caller_name=command.dest_cid_name),
     )
-    return replace(then.call, stage=Stage.CALLING), originate

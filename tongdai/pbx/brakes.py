@@ -2,7 +2,7 @@
 and for how long somebody who tries forbidden numbers again and again may call nobody.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ WINDOW = timedelta(minutes=1)
 FREEZE_AFTER = 10  # forbidden numbers that one extension has tried within the window
 FREEZE_DOMAIN_AFTER = 50  # those of all its extensions
 FREEZE = timedelta(hours=1)
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 ABROAD = "+"  # as a destination: all countries, but not what stands next
 # satellites, networks, premium (ITU-T E.164)

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx.causes import Ending
+from tongdai.pbx.commands import Asker
 from tongdai.pbx.directory import CallIdMode
 from tongdai.pbx.ringing import Round
 from tongdai.pbx.signals import DialEnded
@@ -77,6 +78,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     receive_dest: str = ""  # ring group or queue
     customer_id: str = ""
     is_click_to_call: bool = False
+    asker: Asker | None = None  # of the command that made the call, until its outcome is known
     record: bool = False
     recording_token: str = ""
     legs: tuple[Leg, ...] = ()

@@ -1,4 +1,4 @@
-"""What an API user may ask of live calls, and the answer the engine gives."""
+"""Commands that an API user may give about live calls, and their outcomes."""
 
 from uuid import UUID
 
@@ -35,3 +35,21 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 Command = ClickToCall  # a union, once there are more
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """The API request that waits for the outcome of a command. `command_uuid`: the row of table
+    commands that the outcome is written to; None for a request in the engine's own process.
+    """
+
+    command_uuid: UUID | None = None
+    wait_answer: bool = False  # the outcome is due when the extension has answered, or has not
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The outcome of the command that asked for the call `call_uuid` (which may not exist)."""
+
+    domain_uuid: UUID
+    call_uuid: UUID
+    command_uuid: UUID | None
+    outcome: Outcome

@@ -21,6 +21,7 @@ class RoutingContext(msgspec.Struct, frozen=True):
     """
 
     directory: Directory
+    now: datetime
     talks: Mapping[str, int] = MappingProxyType({})  # extension -> live calls
     calls: int = 0  # live calls of the domain
     recording_url: str = ""  # what a recording token is appended to
@@ -29,7 +30,6 @@ class RoutingContext(msgspec.Struct, frozen=True):
     # trunk's UUID -> live calls by it, of all domains
     by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: brakes.Usage = brakes.Usage()
-    now: datetime = brakes.NEVER
 
 
 class Ring(msgspec.Struct, frozen=True):

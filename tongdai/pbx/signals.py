@@ -8,6 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai.pbx.actions import SwitchAction
+from tongdai.pbx.commands import Command
+
 Via = Literal["phone", "trunk"]
 
 
@@ -132,8 +135,35 @@ class RecordingFinished(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
-class OriginateRefused(msgspec.Struct, frozen=True):
-    """The switch would not call this phone of the click-to-call extension."""
+class CommandAsked(msgspec.Struct, frozen=True):
+    """An API user asked for a call: the command opens the mailbox of the call `call_uuid`, whose
+    first channel will have the id `channel`.
+    """
+
+    call_uuid: UUID
+    channel: str
+    at: datetime
+    domain_uuid: UUID
+    command: Command
+    command_uuid: UUID | None = None  # in table commands; None: the asker is in this process
+
+
+NOT_ASKED = 0
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Asterisk refused an action on the channel with an HTTP `status`, for another reason than
+    that the channel is gone (LegHungUp tells that). NOT_ASKED: it was too late to ask Asterisk.
+    """
+
+    channel: str
+    at: datetime
+    action: SwitchAction
+    status: int
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """The link was lost before Asterisk answered whether it calls this phone: it may ring."""
 
     channel: str
     at: datetime
@@ -152,5 +182,7 @@ Signal = (
     | AgentOffered
     | TimerFired
     | RecordingFinished
-    | OriginateRefused
+    | CommandAsked
+    | Refused
+    | Unanswered
 )

@@ -13,10 +13,20 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx import brakes, causes, cdr, events, routing
-from tongdai.pbx.actions import Action, Dial, FinishRecording, HangUp, Party, Rotate, Wait
+from tongdai.pbx import brakes, causes, cdr, events, outcomes, routing
+from tongdai.pbx.actions import (
+    Action,
+    Dial,
+    FinishRecording,
+    HangUp,
+    Originate,
+    Party,
+    Rotate,
+    Wait,
+)
 from tongdai.pbx.call import Call, Leg, Stage, due
 from tongdai.pbx.cdr import Cdr
+from tongdai.pbx.commands import Answer
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 from tongdai.pbx.signals import (
@@ -28,8 +38,8 @@ from tongdai.pbx.signals import (
     LegDialed,
     LegHungUp,
     LegRinging,
-    OriginateRefused,
     RecordingFinished,
+    Refused,
     Signal,
     TimerFired,
     UnattendedTransfer,
@@ -47,10 +57,25 @@ class Step(msgspec.Struct, frozen=True):
     cdr: Cdr | None = None
     done: bool = False
     stop: brakes.Stop | None = None  # which limit on calls out it met
+    answers: tuple[Answer, ...] = ()  # outcomes of commands
+
+
+class Declined(msgspec.Struct, frozen=True):
+    """A command that no call came of."""
+
+    answer: Answer
+    stop: brakes.Stop | None = None  # which limit on calls out it met
 
 
 def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
-    """The whole course of a call."""
+    """The whole course of a call, and the outcome of the command that asked for it."""
+    made = _step(call, signal, context)
+    if made.call.asker is None or not (answer := outcomes.due(made.call, signal)):
+        return made
+    return replace(made, call=replace(made.call, asker=None), answers=(answer,))
+
+
+def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     context = replace(context, own=call.extensions)
     match call.stage, signal:
         case Stage.ENDED, RecordingFinished():
@@ -83,8 +108,12 @@ def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _overflow(call, causes.RANG_OUT, context, signal.at)
         case Stage.CALLING, TimerFired():
             return _forgotten(call, signal)
-        case Stage.CALLING, OriginateRefused():
+        case Stage.CALLING, Refused(action=Originate()):
             return _originate_refused(call, signal)
+        case Stage.RINGING, Refused(action=Dial()):
+            return _dial_refused(call, signal)
+        case Stage.WAITING, Refused(action=Wait()):
+            return _wait_refused(call, signal, context)
         case Stage.RINGING | Stage.TALKING, BlindTransferred() if _is_back(call, signal):
             return _blind_transfer(call, signal, context)
         case _:
@@ -331,7 +360,7 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
     if mine and mine.is_live and not mine.connected_at:
         call = _with_leg(call, mine.channel, connected_at=signal.at)
     ours = leg if leg.leg_uuid else mine
-    if ours is None or ours.leg_uuid is None:
+    if ours is None or ours.leg_uuid is None or not ours.is_live:
         return Step(call)
     call, rang = tell(call, ours, "ringing", signal.at)  # told already, unless signals were lost
     call, told = tell(call, ours, "answered", signal.at)
@@ -547,7 +576,24 @@ def _forgotten(call: Call, signal: TimerFired) -> Step:
     return replace(over, actions=(*hang_ups, *over.actions))
 
 
-def _originate_refused(call: Call, signal: OriginateRefused) -> Step:
+def _dial_refused(call: Call, signal: Refused) -> Step:
+    """Asterisk rings nobody for the party whose way we decide: its call ends."""
+    leg = call.leg(signal.channel)
+    if signal.channel != call.channel or call.ending or leg is None or not leg.is_live:
+        return Step(call)
+    return _give_up(replace(call, offered="", overflow="", until=None), causes.FAILED)
+
+
+def _wait_refused(call: Call, signal: Refused, context: RoutingContext) -> Step:
+    """The caller cannot wait in the queue: the overflow, or the end."""
+    leg = call.leg(signal.channel)
+    is_of_now = call.queued_at is None or signal.at > call.queued_at
+    if signal.channel != call.channel or not is_of_now or leg is None or not leg.is_live:
+        return Step(call)
+    return _overflow(call, causes.FAILED, context, signal.at)
+
+
+def _originate_refused(call: Call, signal: Refused) -> Step:
     """Click-to-call: this phone of the extension cannot be called; others may ring."""
     leg = call.leg(signal.channel)
     if leg is None or not leg.is_live:

@@ -6,6 +6,7 @@ The table notifies `commands` when one is asked and `outcomes` when one is done,
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from tongdai.store.tenants import Tenants
 
 # what nobody took for so long is no longer wanted: its asker was told that the switch is down
 FRESH_S = 30
+_DOWN = (errors.SwitchDown.code, errors.Unavailable.code)
 _POLL_S = 1.0  # only where notifications are lost
 
 
@@ -58,8 +60,8 @@ async def ask(
 async def _earlier(
     tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str
 ) -> UUID | None:
-    """The command that was asked with this key; None, and deleted, where the switch was down and
-    no call placed.
+    """The command that was asked with this key; None, and deleted, where the switch or the
+    database was down and no call was placed.
     """
     row = await tx.fetchrow(
         "SELECT command_uuid, body, outcome FROM commands WHERE domain_uuid = $1 AND idempotency_key = $2",
@@ -71,7 +73,7 @@ async def _earlier(
     if row["body"] != body:
         raise errors.Conflict("used before for another request", field="Idempotency-Key")
     known = _decoded(row["outcome"]) if row["outcome"] else None
-    if known and known.error == errors.SwitchDown.code and known.call_id is None:
+    if known and known.error in _DOWN and known.call_id is None:
         await tx.execute(
             "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2",
             domain_uuid,
@@ -90,13 +92,13 @@ async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
     )
 
 
-async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
-    """The oldest commands that nobody else has taken, of all domains, in the order they were
-    asked. None twice.
+async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
+    """The oldest commands that no node has taken yet, of all domains, in the order they were
+    asked: from now on they are the node's. None twice.
     """
     rows = await tx.fetch(
         """
-        UPDATE commands SET state = 'taken'
+        UPDATE commands SET state = 'taken', node = $3
         FROM (SELECT domain_uuid, command_uuid FROM commands
               WHERE state = 'asked' AND created_at > now() - make_interval(secs => $1)
               ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
@@ -105,6 +107,7 @@ async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
         """,
         FRESH_S,
         limit,
+        node,
     )
     return [
         Asked(
@@ -119,7 +122,7 @@ async def take(tx: db.Tx, limit: int = 100) -> list[Asked]:
 async def finish(
     tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome
 ) -> None:
-    """Whoever waits for the command learns its outcome at commit. The first outcome stays."""
+    """The outcome stands, and is notified at commit. The first outcome stays."""
     await tx.execute(
         """
         UPDATE commands SET state = 'done', outcome = $3
@@ -128,6 +131,21 @@ async def finish(
         domain_uuid,
         command_uuid,
         msgspec.json.encode(outcome).decode(),
+    )
+
+
+async def abandon(tx: db.Tx, node: str, placed: Sequence[UUID]) -> None:
+    """Commands that the node took and that are not done end as SwitchDown, but those of `placed`:
+    the engine that took the others died before it committed a call, so none was placed.
+    """
+    await tx.execute(
+        """
+        UPDATE commands SET state = 'done', outcome = $3
+        WHERE node = $1 AND state = 'taken' AND command_uuid <> ALL ($2)
+        """,
+        node,
+        placed,
+        msgspec.json.encode(commands.Outcome(error=errors.SwitchDown.code)).decode(),
     )
 
 

@@ -1,10 +1,11 @@
-"""Commits what steps have made true: calls, events, records, many calls' steps in one transaction.
+"""Group commit: what steps have made true (calls, events, records, outcomes) is committed, many
+calls' steps in one transaction.
 
 A transaction costs five times what a step in it does, so steps gather, in two lanes. A step that
-the switch waits for is committed at once, and after it those of its kind that came meanwhile;
-steps that only tell of something gather for a moment. Each lane has one transaction at a time. Of
-a call one step waits at a time, so no lane overtakes the other in it. While the database is away
-nothing is lost and nothing is acted on: steps wait.
+the switch or an asker waits for is committed at once, and after it those of its kind that came
+meanwhile; the other steps gather for a moment. Each lane has one transaction at a time. Of a call
+one step waits at a time, so no lane overtakes the other in it. While the database is away nothing
+is lost and nothing is acted on: steps wait.
 """
 
 import asyncio
@@ -18,27 +19,29 @@ import structlog
 
 from tongdai import errors
 from tongdai.pbx.cdr import Cdr
-from tongdai.pbx.step import Step
-from tongdai.store import calls, cdrs, db, outbox
+from tongdai.pbx.commands import Answer
+from tongdai.pbx.step import Declined, Step
+from tongdai.store import calls, cdrs, commands, db, outbox
 
 log = structlog.get_logger()
 
 BATCH = 200  # steps a transaction
-GATHER_S = 0.005  # how long a busy machine lets steps gather that are waited for
-LEISURE_S = 0.025  # how long others gather
+URGENT_S = 0.005  # how long a busy machine lets steps gather that are waited for
+GATHER_S = 0.025  # how long others gather
 RETRY_S = 0.5
-Waiting: TypeAlias = tuple[Step, asyncio.Future[None]]
+Made: TypeAlias = Step | Declined
+Waiting: TypeAlias = tuple[Made, asyncio.Future[None]]
 FINISHED = ("ready", "failed")  # recordings; the record of such a call was written before
 
 
 class Lane:
-    """Steps that wait, and who waits for them."""
+    """Steps that wait to be committed, with the futures that tell when they are."""
 
     def __init__(self) -> None:
         self.waiting: deque[Waiting] = deque()
         self.wanted = asyncio.Event()
 
-    def put(self, step: Step) -> asyncio.Future[None]:
+    def put(self, step: Made) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((step, done))
         self.wanted.set()
@@ -52,18 +55,23 @@ class Lane:
         return taken
 
 
-class Ledger:
+class GroupCommit:
     """`committed` is called after each transaction that held events, with the domains that they
     are of.
     """
 
     def __init__(
-        self, database: db.Database, node: str, committed: Callable[[Collection[UUID]], None]
+        self,
+        database: db.Database,
+        node: str,
+        committed: Callable[[Collection[UUID]], None],
+        retry_s: float = RETRY_S,
     ) -> None:
         self._database, self._node, self._committed = database, node, committed
+        self._retry_s = retry_s
         self._urgent, self._others = Lane(), Lane()
 
-    async def commit(self, step: Step, *, is_urgent: bool = True) -> None:
+    async def commit(self, step: Made, *, is_urgent: bool = True) -> None:
         """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
         await (self._urgent if is_urgent else self._others).put(step)
 
@@ -73,8 +81,8 @@ class Ledger:
         """
         try:
             async with asyncio.TaskGroup() as lanes:
-                lanes.create_task(self._run_urgent(), name="ledger-urgent")
-                lanes.create_task(self._run_others(), name="ledger-others")
+                lanes.create_task(self._run_urgent(), name="commit-urgent")
+                lanes.create_task(self._run_others(), name="commit-others")
         finally:
             if left := [step for lane in (self._urgent, self._others) for step, _ in lane.waiting]:
                 with contextlib.suppress(errors.Unavailable):
@@ -85,12 +93,12 @@ class Ledger:
             await self._urgent.wanted.wait()
             await self._commit(self._urgent.take())
             if self._urgent.waiting:
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(URGENT_S)
 
     async def _run_others(self) -> None:
         while True:
             await self._others.wanted.wait()
-            await asyncio.sleep(LEISURE_S)
+            await asyncio.sleep(GATHER_S)
             await self._commit(self._others.take())
 
     async def _commit(self, batch: list[Waiting]) -> None:
@@ -101,7 +109,7 @@ class Ledger:
                 for each in batch:
                     await self._commit_alone(each)
                 return
-            log.exception("ledger.refused")
+            log.exception("commit.refused")
             _resolve(batch, reason)
         else:
             _resolve(batch, None)
@@ -110,32 +118,35 @@ class Ledger:
         try:
             await self._write_patiently([one[0]])
         except Exception as reason:
-            log.exception("ledger.refused", call_id=str(one[0].call.call_uuid))
+            log.exception("commit.refused", step=type(one[0]).__name__, call_id=_call_id(one[0]))
             _resolve([one], reason)
         else:
             _resolve([one], None)
 
-    async def _write_patiently(self, steps: list[Step]) -> None:
+    async def _write_patiently(self, steps: list[Made]) -> None:
         while True:
             try:
                 await self._write(steps)
             except errors.Unavailable as reason:
-                log.warning("ledger.waiting", why=str(reason), steps=len(steps))
-                await asyncio.sleep(RETRY_S)
+                log.warning("commit.waiting", why=str(reason), steps=len(steps))
+                await asyncio.sleep(self._retry_s)
             else:
                 return
 
-    async def _write(self, steps: list[Step]) -> None:
-        """A call's several steps in one batch: its last state counts, all its events are told, in
-        order.
+    async def _write(self, made: list[Made]) -> None:
+        """Of a call's several steps in one batch the last state counts, and all events are
+        published, in order.
 
-        A state that nobody is told of does not wait for the disk: it must outlive us, who have it
-        in memory as long as we live. Whatever is told later is on disk only after it.
+        Steps that are only states of calls do not wait for the disk: they must outlive this
+        process, which has them in memory as long as it lives. Whatever is published later is on
+        disk only after them.
         """
+        steps = [each for each in made if isinstance(each, Step)]
+        answers = [answer for each in made for answer in _answers(each)]
         last = {step.call.call_uuid: step for step in steps}
         events = [event for step in steps for event in step.events]
         live, over = [step.call for step in last.values() if not step.done], _over(last)
-        is_one_statement = not (events or over or any(step.cdr for step in steps))
+        is_one_statement = not (events or over or answers or any(step.cdr for step in steps))
         async with (
             self._database.connection() if is_one_statement else self._database.transaction() as tx
         ):
@@ -143,14 +154,27 @@ class Ledger:
             await _record(tx, {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr})
             await outbox.publish_many(tx, events)
             await calls.delete_many(tx, over)
+            for answer in answers:
+                if answer.command_uuid:
+                    await commands.finish(
+                        tx, answer.domain_uuid, answer.command_uuid, answer.outcome
+                    )
         if events:
             self._committed({event.domain_uuid for event in events})
 
 
+def _answers(made: Made) -> list[Answer]:
+    """Outcomes that stand in the database; those of this process's own requests do not."""
+    answers = made.answers if isinstance(made, Step) else (made.answer,)
+    return [answer for answer in answers if answer.command_uuid]
+
+
+def _call_id(made: Made) -> str:
+    return str(made.call.call_uuid if isinstance(made, Step) else made.answer.call_uuid)
+
+
 async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
-    """New records are written; those known before, mostly since their recording is finished now,
-    say how it stands.
-    """
+    """New records are written; those known before get the state of their recording."""
     finished = [each for each in records.values() if each.recording_status in FINISHED]
     known = await cdrs.recorded_many(tx, finished)
     new = [each for each in records.values() if each.cdr_uuid not in known]
@@ -159,7 +183,7 @@ async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
 
 
 def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:
-    """Calls of which all is said, and those that became part of another."""
+    """Calls that are over, and those that became part of another."""
     return [
         (step.call.domain_uuid, call_uuid)
         for step in last.values()

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.engine.floor import Floor
+from tongdai.engine.live_calls import LiveCalls
 from tongdai.pbx.call import Call, Leg, Stage
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue
 
@@ -49,11 +49,11 @@ def waiting(queue: str, since_s: int) -> Call:
     return a_call(stage=Stage.WAITING, queue=queue, queued_at=NOW + timedelta(seconds=since_s))
 
 
-def a_floor(*calls: Call) -> Floor:
-    floor = Floor("http://pbx/recordings/")
+def live(*calls: Call) -> LiveCalls:
+    found = LiveCalls("http://pbx/recordings/")
     for call in calls:
-        floor.update(call, NOW)
-    return floor
+        found.update(call, NOW)
+    return found
 
 
 def with_queues(*queues: Queue, **disabled: bool) -> Directory:
@@ -64,8 +64,8 @@ def with_queues(*queues: Queue, **disabled: bool) -> Directory:
     return Directory(DOMAIN, extensions, queues={queue.number: queue for queue in queues})
 
 
-def offers(floor: Floor, directory: Directory, at_s: float = 0) -> list[tuple[UUID, str]]:
-    found, _ = floor.offers(directory, NOW + timedelta(seconds=at_s))
+def offers(calls: LiveCalls, directory: Directory, at_s: float = 0) -> list[tuple[UUID, str]]:
+    found, _ = calls.offers(directory, NOW + timedelta(seconds=at_s))
     return [(call.call_uuid, agent) for call, agent in found]
 
 
@@ -74,48 +74,50 @@ def offers(floor: Floor, directory: Directory, at_s: float = 0) -> list[tuple[UU
 
 def test_an_extension_is_busy_with_each_live_call() -> None:
     ringing, talking = a_call(a_leg("101"), a_leg("102")), a_call(a_leg("101"))
-    floor = a_floor(ringing, talking)
-    scene = floor.scene(with_queues())
-    assert {number: scene.talks[number] for number in EXTENSIONS} == {"101": 2, "102": 1, "103": 0}
-    assert (scene.calls, len(floor)) == (2, 2)
-    assert scene.recording_url == "http://pbx/recordings/"
+    calls = live(ringing, talking)
+    context = calls.context(with_queues(), NOW)
+    assert {number: context.talks.get(number, 0) for number in EXTENSIONS} == {
+        "101": 2,
+        "102": 1,
+        "103": 0,
+    }
+    assert (context.calls, len(calls)) == (2, 2)
+    assert context.recording_url == "http://pbx/recordings/"
 
 
 def test_who_hung_up_is_not_busy_any_more() -> None:
     call = a_call(a_leg("101"), a_leg("102"))
-    floor = a_floor(call)
+    calls = live(call)
     first, second, third = call.legs
-    floor.update(replace(call, legs=(first, replace(second, ended_at=NOW), third)), NOW)
-    assert floor.scene(with_queues()).talks["101"] == 0
-    assert floor.scene(with_queues()).talks["102"] == 1
+    calls.update(replace(call, legs=(first, replace(second, ended_at=NOW), third)), NOW)
+    assert calls.context(with_queues(), NOW).talks.get("101", 0) == 0
+    assert calls.context(with_queues(), NOW).talks.get("102", 0) == 1
 
 
 def test_a_call_that_ended_is_forgotten() -> None:
     call = a_call(a_leg("101"))
-    floor = a_floor(call)
-    floor.update(replace(call, stage=Stage.ENDED), NOW)
-    floor.update(replace(call, stage=Stage.ENDED), NOW)
-    assert floor.scene(with_queues()).talks["101"] == 0
-    assert len(floor) == 0
+    calls = live(call)
+    calls.update(replace(call, stage=Stage.ENDED), NOW)
+    calls.update(replace(call, stage=Stage.ENDED), NOW)
+    assert calls.context(with_queues(), NOW).talks.get("101", 0) == 0
+    assert len(calls) == 0
 
 
 def test_a_call_that_became_part_of_another_is_not_counted_twice() -> None:
     call, consultation = a_call(a_leg("101")), a_call(a_leg("101"), a_leg("102"))
-    floor = a_floor(call, consultation)
-    floor.forget(consultation)
-    floor.forget(consultation)
-    assert floor.scene(with_queues()).talks["101"] == 1
-    assert [each.call_uuid for each in floor.calls(DOMAIN.domain_uuid)] == [call.call_uuid]
+    calls = live(call, consultation)
+    calls.forget(consultation)
+    calls.forget(consultation)
+    assert calls.context(with_queues(), NOW).talks.get("101", 0) == 1
+    assert [each.call_uuid for each in calls.of(DOMAIN.domain_uuid)] == [call.call_uuid]
 
 
 def test_domains_do_not_see_each_other() -> None:
     other = Domain(ids.new(), "b.vn")
-    floor = a_floor(
-        a_call(a_leg("101")), replace(waiting("700", 0), domain_uuid=other.domain_uuid)
-    )
-    assert floor.scene(Directory(other)).talks["101"] == 0
-    assert floor.scene(Directory(other)).calls == 1
-    assert (floor.waits(DOMAIN.domain_uuid), floor.waits(other.domain_uuid)) == (False, True)
+    calls = live(a_call(a_leg("101")), replace(waiting("700", 0), domain_uuid=other.domain_uuid))
+    assert calls.context(Directory(other), NOW).talks.get("101", 0) == 0
+    assert calls.context(Directory(other), NOW).calls == 1
+    assert (calls.waits(DOMAIN.domain_uuid), calls.waits(other.domain_uuid)) == (False, True)
 
 
 # --- queues
@@ -123,15 +125,15 @@ def test_domains_do_not_see_each_other() -> None:
 
 def test_callers_are_offered_in_the_order_they_came_each_to_another_agent() -> None:
     late, early = waiting("700", -5), waiting("700", -60)
-    floor = a_floor(late, early)
+    calls = live(late, early)
     directory = with_queues(Queue("700", agents=("101", "102", "103")))
-    assert offers(floor, directory) == [(early.call_uuid, "101"), (late.call_uuid, "102")]
+    assert offers(calls, directory) == [(early.call_uuid, "101"), (late.call_uuid, "102")]
 
 
 def test_an_agent_of_two_queues_is_offered_once() -> None:
     one, other = waiting("700", -5), waiting("800", -60)
     directory = with_queues(Queue("700", agents=("101",)), Queue("800", agents=("101", "102")))
-    assert offers(a_floor(one, other), directory) == [
+    assert offers(live(one, other), directory) == [
         (one.call_uuid, "101"),
         (other.call_uuid, "102"),
     ]
@@ -139,45 +141,45 @@ def test_an_agent_of_two_queues_is_offered_once() -> None:
 
 def test_who_talks_or_is_disabled_is_not_offered() -> None:
     caller = waiting("700", 0)
-    floor = a_floor(caller, a_call(a_leg("101")))
+    calls = live(caller, a_call(a_leg("101")))
     directory = with_queues(Queue("700", agents=("101", "102", "103")), _102=True)
-    assert offers(floor, directory) == [(caller.call_uuid, "103")]
+    assert offers(calls, directory) == [(caller.call_uuid, "103")]
 
 
 def test_who_is_being_offered_a_call_is_busy() -> None:
     directory = with_queues(Queue("700", agents=("101",)))
-    floor = a_floor(a_call(queue="700", offered="101"), waiting("700", 0))
-    assert offers(floor, directory) == []
+    calls = live(a_call(queue="700", offered="101"), waiting("700", 0))
+    assert offers(calls, directory) == []
 
 
 def test_who_let_it_ring_rests_and_is_looked_at_again() -> None:
     offered = a_call(queue="700", offered="101")
-    floor = a_floor(offered)
+    calls = live(offered)
     caller = replace(offered, stage=Stage.WAITING, offered="", queued_at=NOW)
-    floor.update(caller, NOW)
+    calls.update(caller, NOW)
     directory = with_queues(Queue("700", agents=("101",), rest_s=5))
-    assert floor.offers(directory, NOW) == ([], NOW + timedelta(seconds=5))
-    assert offers(floor, directory, at_s=5) == [(caller.call_uuid, "101")]
+    assert calls.offers(directory, NOW) == ([], NOW + timedelta(seconds=5))
+    assert offers(calls, directory, at_s=5) == [(caller.call_uuid, "101")]
 
 
 def test_who_talked_wraps_up_first() -> None:
     talked = a_call(a_leg("101", connected_at=NOW, ended_at=NOW), stage=Stage.ENDED)
     caller = waiting("700", 0)
-    floor = a_floor(talked, caller)
+    calls = live(talked, caller)
     directory = with_queues(Queue("700", agents=("101",), wrap_up_s=30))
-    assert floor.offers(directory, NOW) == ([], NOW + timedelta(seconds=30))
-    assert offers(floor, directory, at_s=30) == [(caller.call_uuid, "101")]
+    assert calls.offers(directory, NOW) == ([], NOW + timedelta(seconds=30))
+    assert offers(calls, directory, at_s=30) == [(caller.call_uuid, "101")]
 
 
 def test_the_agent_idle_for_longest_is_first_also_after_a_restart() -> None:
     caller = waiting("700", 0)
-    floor = a_floor(caller)
+    calls = live(caller)
     ended = {"101": NOW - timedelta(minutes=1), "102": NOW - timedelta(minutes=9)}
-    floor.remember({(DOMAIN.domain_uuid, number): at for number, at in ended.items()})
+    calls.remember({(DOMAIN.domain_uuid, number): at for number, at in ended.items()})
     directory = with_queues(Queue("700", agents=("101", "102")))
-    assert offers(floor, directory) == [(caller.call_uuid, "102")]
+    assert offers(calls, directory) == [(caller.call_uuid, "102")]
 
 
 def test_nobody_waits_nobody_is_offered() -> None:
     directory = with_queues(Queue("700", agents=("101",)))
-    assert a_floor(a_call(a_leg("102"))).offers(directory, NOW) == ([], None)
+    assert live(a_call(a_leg("102"))).offers(directory, NOW) == ([], None)

@@ -12,18 +12,17 @@ from msgspec.structs import replace
 
 from testbed import samples
 from tests.engine.companies import Company
-from tests.engine.test_floor import a_call, a_leg
+from tests.engine.test_live_calls import a_call, a_leg
 from tests.until import until
 from tongdai import errors, ids
-from tongdai.engine import ledger as ledgers
-from tongdai.engine.ledger import Ledger
+from tongdai.engine.group_commit import GroupCommit
 from tongdai.pbx import events
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.step import Step
 from tongdai.store import calls, db
 
-NODE = "the ledger's switch"
+NODE = "the group commit's switch"
 
 
 class Committed(list[set[UUID]]):
@@ -39,10 +38,10 @@ def committed() -> Committed:
 
 
 @pytest.fixture
-async def ledger(database: db.Database, committed: Committed) -> AsyncIterator[Ledger]:
-    ledger = Ledger(database, NODE, committed)
-    task = asyncio.create_task(ledger.run())
-    yield ledger
+async def group_commit(database: db.Database, committed: Committed) -> AsyncIterator[GroupCommit]:
+    group_commit = GroupCommit(database, NODE, committed, retry_s=0.01)
+    task = asyncio.create_task(group_commit.run())
+    yield group_commit
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -71,44 +70,44 @@ async def states(company: Company) -> list[str]:
 
 
 async def test_a_step_stands_with_its_events(
-    ledger: Ledger, company: Company, committed: Committed
+    group_commit: GroupCommit, company: Company, committed: Committed
 ) -> None:
     step = a_step(company, "ringing", "answered")
-    await ledger.commit(step)
+    await group_commit.commit(step)
     assert await live(company) == [step.call]
     assert await states(company) == ["ringing", "answered"]
     assert committed == [{company.uuid}]
 
 
 async def test_a_step_without_events_tells_nobody(
-    ledger: Ledger, company: Company, committed: Committed
+    group_commit: GroupCommit, company: Company, committed: Committed
 ) -> None:
     step = a_step(company)
-    await ledger.commit(step)
-    await ledger.commit(replace(step, call=replace(step.call, stage=Stage.TALKING)))
+    await group_commit.commit(step)
+    await group_commit.commit(replace(step, call=replace(step.call, stage=Stage.TALKING)))
     assert [call.stage for call in await live(company)] == [Stage.TALKING]
     assert committed == []
 
 
 async def test_a_call_that_is_over_leaves_its_record_alone(
-    ledger: Ledger, company: Company
+    group_commit: GroupCommit, company: Company
 ) -> None:
     step = a_step(company, "ringing")
-    await ledger.commit(step)
-    await ledger.commit(Step(step.call, cdr=a_record(step), done=True))
+    await group_commit.commit(step)
+    await group_commit.commit(Step(step.call, cdr=a_record(step), done=True))
     assert await live(company) == []
     assert (await company.cdr())["cdr_uuid"] == step.call.call_uuid
 
 
 async def test_a_record_is_written_once_and_then_told_of_its_recording(
-    ledger: Ledger, company: Company
+    group_commit: GroupCommit, company: Company
 ) -> None:
     step = a_step(company)
     pending = a_record(step, recording_status="pending", recording_token="a token")
-    await ledger.commit(replace(step, cdr=pending))
+    await group_commit.commit(replace(step, cdr=pending))
     assert len(await live(company)) == 1, "its recording is not finished"
     ready = replace(pending, recording_status="ready", recording_file="a/file.wav", duration=99)
-    await ledger.commit(Step(step.call, cdr=ready, done=True))
+    await group_commit.commit(Step(step.call, cdr=ready, done=True))
     cdr = await company.cdr()
     assert (cdr["recording_status"], cdr["recording_file"]) == ("ready", "a/file.wav")
     assert cdr["duration"] == pending.duration
@@ -116,20 +115,20 @@ async def test_a_record_is_written_once_and_then_told_of_its_recording(
 
 
 async def test_what_became_part_of_another_is_not_live_any_more(
-    ledger: Ledger, company: Company
+    group_commit: GroupCommit, company: Company
 ) -> None:
     step, consultation = a_step(company), a_step(company)
-    await ledger.commit(consultation)
+    await group_commit.commit(consultation)
     joined = replace(step.call, merged=(consultation.call.call_uuid,))
-    await ledger.commit(Step(joined))
+    await group_commit.commit(Step(joined))
     assert await live(company) == [joined]
 
 
 async def test_steps_that_gather_are_few_transactions_in_order(
-    ledger: Ledger, company: Company, committed: Committed
+    group_commit: GroupCommit, company: Company, committed: Committed
 ) -> None:
     steps = [a_step(company, "ringing", "answered", "hangup") for _ in range(300)]
-    await asyncio.gather(*(ledger.commit(step) for step in steps))
+    await asyncio.gather(*(group_commit.commit(step) for step in steps))
     assert len(committed) <= 3
     assert {call.call_uuid for call in await live(company)} == {
         step.call.call_uuid for step in steps
@@ -144,29 +143,31 @@ async def test_steps_that_gather_are_few_transactions_in_order(
 
 
 async def test_steps_that_nobody_waits_for_gather(
-    ledger: Ledger, company: Company, committed: Committed
+    group_commit: GroupCommit, company: Company, committed: Committed
 ) -> None:
     steps = [a_step(company, "ringing") for _ in range(20)]
-    await asyncio.gather(*(ledger.commit(step, is_urgent=False) for step in steps))
+    await asyncio.gather(*(group_commit.commit(step, is_urgent=False) for step in steps))
     assert committed == [{company.uuid}]
     assert await states(company) == ["ringing"] * 20
 
 
 async def test_who_is_waited_for_does_not_wait_behind_what_is_only_told(
-    ledger: Ledger, company: Company
+    group_commit: GroupCommit, company: Company
 ) -> None:
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE events IN SHARE MODE")
-        telling = asyncio.create_task(ledger.commit(a_step(company, "ringing"), is_urgent=False))
+        telling = asyncio.create_task(
+            group_commit.commit(a_step(company, "ringing"), is_urgent=False)
+        )
         await until(company.is_locked_out)
-        await ledger.commit(a_step(company))
+        await group_commit.commit(a_step(company))
         assert not telling.done()
     await telling
     assert len(await live(company)) == 2
 
 
 async def test_of_several_steps_of_a_call_at_once_the_last_counts(
-    ledger: Ledger, company: Company
+    group_commit: GroupCommit, company: Company
 ) -> None:
     first = a_step(company, "ringing")
     talking = replace(first.call, stage=Stage.TALKING)
@@ -174,22 +175,22 @@ async def test_of_several_steps_of_a_call_at_once_the_last_counts(
         talking, events=(events.tell(talking, talking.legs[1], "answered", talking.started_at),)
     )
     third = Step(replace(talking, stage=Stage.ENDED), cdr=a_record(first), done=True)
-    await asyncio.gather(*(ledger.commit(step) for step in (a_step(company), first, second)))
+    await asyncio.gather(*(group_commit.commit(step) for step in (a_step(company), first, second)))
     assert talking in await live(company)
-    await asyncio.gather(*(ledger.commit(step) for step in (a_step(company), second, third)))
+    await asyncio.gather(*(group_commit.commit(step) for step in (a_step(company), second, third)))
     assert talking.call_uuid not in {call.call_uuid for call in await live(company)}
     assert await states(company) == ["ringing", "answered"], "an event is told once"
 
 
 async def test_one_bad_step_is_refused_and_the_others_stand(
-    ledger: Ledger, company: Company, errors_said: set[str]
+    group_commit: GroupCommit, company: Company, errors_said: set[str]
 ) -> None:
-    errors_said.add("ledger.refused")
+    errors_said.add("commit.refused")
     good = [a_step(company, "ringing") for _ in range(20)]
     bad = a_step(company, "ringing")
     bad = replace(bad, call=replace(bad.call, domain_uuid=ids.new()))  # of no domain
     outcomes = await asyncio.gather(
-        *map(ledger.commit, [*good[:10], bad, *good[10:]]), return_exceptions=True
+        *map(group_commit.commit, [*good[:10], bad, *good[10:]]), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes if outcome] == [type(outcomes[10])]
     assert isinstance(outcomes[10], errors.TongdaiError)
@@ -200,26 +201,25 @@ async def test_one_bad_step_is_refused_and_the_others_stand(
 
 
 async def test_a_bad_step_alone_is_refused(
-    ledger: Ledger, company: Company, errors_said: set[str]
+    group_commit: GroupCommit, company: Company, errors_said: set[str]
 ) -> None:
-    errors_said.add("ledger.refused")
+    errors_said.add("commit.refused")
     bad = a_step(company)
     with pytest.raises(errors.TongdaiError):
-        await ledger.commit(replace(bad, call=replace(bad.call, domain_uuid=ids.new())))
-    await ledger.commit(a_step(company))
+        await group_commit.commit(replace(bad, call=replace(bad.call, domain_uuid=ids.new())))
+    await group_commit.commit(a_step(company))
     assert len(await live(company)) == 1
 
 
 async def test_while_the_database_is_away_steps_wait(
-    ledger: Ledger, company: Company, monkeypatch: pytest.MonkeyPatch
+    group_commit: GroupCommit, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connections break in the middle of the transaction, and once more."""
-    monkeypatch.setattr(ledgers, "RETRY_S", 0.01)
     steps = [a_step(company, "ringing") for _ in range(3)]
     for _ in range(2):
         async with company.database.transaction() as tx:
             await tx.execute("LOCK TABLE calls IN SHARE MODE")
-            committing = [asyncio.create_task(ledger.commit(step)) for step in steps]
+            committing = [asyncio.create_task(group_commit.commit(step)) for step in steps]
             await until(company.is_locked_out)
             await tx.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -234,18 +234,18 @@ async def test_while_the_database_is_away_steps_wait(
 async def test_what_was_handed_in_is_committed_at_the_end(
     database: db.Database, company: Company
 ) -> None:
-    ledger = Ledger(database, NODE, Committed())
-    task = asyncio.create_task(ledger.run())
+    group_commit = GroupCommit(database, NODE, Committed())
+    task = asyncio.create_task(group_commit.run())
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE calls IN SHARE MODE")
         committing = [
-            asyncio.create_task(ledger.commit(a_step(company, "ringing"))) for _ in range(1)
+            asyncio.create_task(group_commit.commit(a_step(company, "ringing"))) for _ in range(1)
         ]
         await until(company.is_locked_out)
         committing += [
-            asyncio.create_task(ledger.commit(a_step(company, "answered"))) for _ in range(5)
+            asyncio.create_task(group_commit.commit(a_step(company, "answered"))) for _ in range(5)
         ]
-        await until(lambda: len(ledger._urgent.waiting) == 5)
+        await until(lambda: len(group_commit._urgent.waiting) == 5)
         task.cancel()
         await until(company.is_locked_out)
     await asyncio.gather(task, return_exceptions=True)
@@ -257,13 +257,13 @@ async def test_what_was_handed_in_is_committed_at_the_end(
 
 async def test_at_the_end_an_absent_database_is_not_waited_for(company: Company) -> None:
     nowhere = db.Database("postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01)
-    ledger = Ledger(nowhere, NODE, Committed())
-    committing = [asyncio.create_task(ledger.commit(a_step(company)))]
-    await until(lambda: len(ledger._urgent.waiting) == 1)
-    task = asyncio.create_task(ledger.run())
-    await until(lambda: not ledger._urgent.waiting)
-    committing.append(asyncio.create_task(ledger.commit(a_step(company))))
-    await until(lambda: len(ledger._urgent.waiting) == 1)
+    group_commit = GroupCommit(nowhere, NODE, Committed())
+    committing = [asyncio.create_task(group_commit.commit(a_step(company)))]
+    await until(lambda: len(group_commit._urgent.waiting) == 1)
+    task = asyncio.create_task(group_commit.run())
+    await until(lambda: not group_commit._urgent.waiting)
+    committing.append(asyncio.create_task(group_commit.commit(a_step(company))))
+    await until(lambda: len(group_commit._urgent.waiting) == 1)
     task.cancel()
     async with asyncio.timeout(5):
         await asyncio.gather(task, return_exceptions=True)

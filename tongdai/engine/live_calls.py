@@ -1,5 +1,5 @@
-"""Who is doing what at this moment: extensions in talks, agents idle, callers waiting. Derived
-from the live calls.
+"""The live calls, and what follows from them: extensions that talk, agents that are idle,
+callers that wait, trunks in use.
 """
 
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tongdai.pbx import queueing
-from tongdai.pbx.brakes import NEVER, Usage
+from tongdai.pbx.brakes import Usage
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import RoutingContext
@@ -16,8 +16,8 @@ from tongdai.pbx.routing import RoutingContext
 NOTHING = Usage()
 
 
-class Floor:
-    """All domains' floors. `recording_url` is what recording tokens are appended to."""
+class LiveCalls:
+    """Of all domains. `recording_url` is what recording tokens are appended to."""
 
     def __init__(self, recording_url: str) -> None:
         self._recording_url = recording_url
@@ -30,7 +30,7 @@ class Floor:
         self._ignored_at: dict[tuple[UUID, str], datetime] = {}
 
     def remember(self, talks: dict[tuple[UUID, str], datetime]) -> None:
-        """When extensions ended their last talks, before we were here."""
+        """When extensions ended their last talks, before this process began."""
         self._talked_until |= talks
 
     def update(self, call: Call, at: datetime) -> None:
@@ -55,21 +55,24 @@ class Floor:
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
             self._count(call.domain_uuid, before, None)
 
-    def scene(
-        self, directory: Directory, usage: Usage = NOTHING, now: datetime = NEVER
+    def context(
+        self, directory: Directory, now: datetime, usage: Usage = NOTHING
     ) -> RoutingContext:
+        """The domain as it is now; later changes do not show in it."""
         domain_uuid = directory.domain.domain_uuid
+        by_trunk = self._by_trunk
+        trunks = map(str, directory.trunks)
         return RoutingContext(
             directory,
-            self._talks[domain_uuid],
-            len(self._calls[domain_uuid]),
-            self._recording_url,
-            by_trunk=self._by_trunk,
+            now,
+            talks=dict(self._talks[domain_uuid]),
+            calls=len(self._calls[domain_uuid]),
+            recording_url=self._recording_url,
+            by_trunk={trunk: by_trunk[trunk] for trunk in trunks if trunk in by_trunk},
             usage=usage,
-            now=now,
         )
 
-    def calls(self, domain_uuid: UUID) -> Iterable[Call]:
+    def of(self, domain_uuid: UUID) -> Iterable[Call]:
         return self._calls[domain_uuid].values()
 
     def __len__(self) -> int:
@@ -81,13 +84,13 @@ class Floor:
 
     @property
     def waiting_domains(self) -> frozenset[UUID]:
-        """In whose queues anybody waits."""
+        """Domains with a caller that waits in a queue."""
         return frozenset(domain_uuid for domain_uuid, waiting in self._waiting.items() if waiting)
 
     def offers(
         self, directory: Directory, now: datetime
     ) -> tuple[list[tuple[Call, str]], datetime | None]:
-        """Which caller is offered to which agent now, over all queues, each agent once; and when
+        """The callers that are offered to agents now, over all queues, each agent once; and when
         to look again.
         """
         taken: set[str] = set()
@@ -97,7 +100,7 @@ class Floor:
         for queue in directory.queues.values():
             waiting = {
                 str(call.call_uuid): call
-                for call in self.calls(domain_uuid)
+                for call in self.of(domain_uuid)
                 if _waits_in(call, queue.number)
             }
             if not waiting:
@@ -127,23 +130,30 @@ class Floor:
         )
 
     def _count(self, domain_uuid: UUID, before: Call | None, now: Call | None) -> None:
-        """Who and what the call has kept busy, and does now; a trunk counts the calls of all
-        domains.
+        """Extensions and trunks that the call occupied before, and those that it does now; of a
+        trunk the calls of all domains count.
         """
         talks = self._talks[domain_uuid]
-        for call, step in ((before, -1), (now, 1)):
+        for call, step in ((now, 1), (before, -1)):
             for extension in call.extensions if call else ():
-                talks[extension] += step
+                _add(talks, extension, step)
             for trunk in call.trunks if call else ():
-                self._by_trunk[trunk] += step
+                _add(self._by_trunk, trunk, step)
 
     def _note_agents(self, before: Call | None, call: Call, at: datetime) -> None:
-        """Ends of talks, and offers that nobody took."""
+        """When agents ended a talk, and when they let an offer ring."""
         for leg in call.legs:
             if leg.is_extension and leg.connected_at and leg.ended_at:
                 self._talked_until[call.domain_uuid, leg.number] = leg.ended_at
         if before and before.offered and not call.offered and call.stage is not Stage.TALKING:
             self._ignored_at[call.domain_uuid, before.offered] = at
+
+
+def _add(counts: Counter[str], name: str, step: int) -> None:
+    """What is not busy is not kept."""
+    counts[name] += step
+    if not counts[name]:
+        del counts[name]
 
 
 def _waits_in(call: Call, queue: str) -> bool:

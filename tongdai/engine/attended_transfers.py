@@ -1,0 +1,74 @@
+"""Attended transfer (RFC 5589 §7): two calls, each with a mailbox, become one.
+
+The CEL log tells of it. The call that stays gets the signal AttendedTransferred; the consultation
+gets HandOver, and is taken over once its signals before that are handled.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from uuid import UUID
+
+from tongdai.asterisk import journal
+from tongdai.engine.live_calls import LiveCalls
+from tongdai.engine.mailbox import HandOver, Reconcile
+from tongdai.engine.mailboxes import Mailboxes
+from tongdai.pbx import transfer
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.signals import AttendedTransferred
+from tongdai.pbx.step import Step
+
+
+class AttendedTransfers:
+    def __init__(self, mailboxes: Mailboxes, live_calls: LiveCalls) -> None:
+        self._mailboxes, self._live_calls = mailboxes, live_calls
+        self._asked: dict[UUID, HandOver] = {}  # by consultation
+
+    def happened(
+        self, told: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
+    ) -> None:
+        """The CEL log tells of a transfer: the calls of both channels become one. `owners`: the
+        calls of channels that we may not have heard of yet.
+        """
+        call_uuid = self._holder(told.transferee) or owners.get(told.transferee)
+        other = self._holder(told.target) or owners.get(told.target)
+        if call_uuid is None or other is None or call_uuid == other:
+            return
+        if call_uuid not in self._mailboxes or other not in self._mailboxes:
+            return
+        if call_uuid in self._asked or other in self._asked:  # told twice
+            return
+        hand_over = self._asked[other] = HandOver(told.at)
+        self._mailboxes[other].put(hand_over)
+        self._mailboxes.put(call_uuid, AttendedTransferred(told.transferee, told.at, other))
+
+    async def merge(self, call: Call, signal: AttendedTransferred) -> Step:
+        """The call with the consultation as part of it, and all later signals of both in its
+        mailbox; the call as it was when either is over.
+        """
+        hand_over = self._asked.pop(signal.other)
+        consultation = await hand_over.offered()
+        if consultation is None or call.stage is Stage.ENDED:
+            hand_over.leave()
+            return Step(call)
+        other = self._mailboxes.take(consultation.call_uuid)
+        self._live_calls.forget(consultation)
+        self._mailboxes.merge(call, consultation.call_uuid, *consultation.merged)
+        hand_over.take()
+        mine = self._mailboxes[call.call_uuid]
+        late = [
+            *mine.drain(),
+            *(each for each in other.drain() if not isinstance(each, Reconcile)),
+        ]
+        for each in sorted(late, key=lambda each: each.at):
+            mine.put(each)
+        return transfer.merge(call, consultation, signal)
+
+    def abandon(self, signal: AttendedTransferred) -> None:
+        """The call that was to stay is over: the consultation goes on by itself."""
+        self._asked.pop(signal.other).leave()
+
+    def _holder(self, channel: str) -> UUID | None:
+        boxes = self._mailboxes.items()
+        return next(
+            (call_uuid for call_uuid, box in boxes if box.call and box.call.leg(channel)), None
+        )

@@ -1,0 +1,69 @@
+"""Queues: callers who wait are offered to agents who are free. Whom to offer whom is decided in
+`pbx.queueing`.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from tongdai import errors
+from tongdai.engine.background import Background
+from tongdai.engine.directories import Directories
+from tongdai.engine.live_calls import LiveCalls
+from tongdai.engine.mailboxes import Mailboxes
+from tongdai.pbx.signals import AgentOffered
+
+RETRY_S = 0.5
+
+
+class Offers:
+    """`open` holds agents (domain and extension) whose offer has not been handled yet."""
+
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        live_calls: LiveCalls,
+        directories: Directories,
+        background: Background,
+    ) -> None:
+        self._mailboxes, self._live_calls = mailboxes, live_calls
+        self._directories, self._background = directories, background
+        self.open: set[tuple[UUID, str]] = set()
+
+    async def look(self, domain_uuid: UUID) -> None:
+        """The domain's waiting callers have been offered to its free agents; while the database is
+        away, that is tried again later.
+        """
+        if not self._live_calls.waits(domain_uuid):
+            return
+        now = datetime.now(UTC)
+        try:
+            directory = await self._directories.get(domain_uuid)
+        except errors.Unavailable:
+            self._look_at(domain_uuid, now + timedelta(seconds=RETRY_S))
+            return
+        offers, next_look = self._live_calls.offers(directory, now)
+        for call, agent in offers:
+            mailbox = self._mailboxes.get(call.call_uuid)
+            if mailbox is None or (domain_uuid, agent) in self.open:
+                continue
+            self.open.add((domain_uuid, agent))
+            mailbox.put(AgentOffered(call.channel, now, agent))
+        if next_look:
+            self._look_at(domain_uuid, next_look)
+
+    def handled(self, domain_uuid: UUID, offered: AgentOffered) -> None:
+        """The offer was taken or dropped: the agent may be offered again."""
+        self.open.discard((domain_uuid, offered.extension))
+
+    def changed(self, domain_uuid: str) -> None:
+        """A domain's queues or agents may be others now; those of all domains for ""."""
+        waiting = self._live_calls.waiting_domains
+        for each in waiting & {UUID(domain_uuid)} if domain_uuid else waiting:
+            self._background.start(self.look(each), "offers")
+
+    def _look_at(self, domain_uuid: UUID, at: datetime) -> None:
+        left = (at - datetime.now(UTC) + timedelta(milliseconds=5)).total_seconds()
+        asyncio.get_running_loop().call_later(
+            left, lambda: self._background.start(self.look(domain_uuid), "offers")
+        )

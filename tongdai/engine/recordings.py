@@ -1,0 +1,61 @@
+"""A call's recording, from the files that Asterisk writes to the one that is kept."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from tongdai.asterisk import recording
+from tongdai.engine.background import Background
+from tongdai.engine.node_config import NodeConfig
+from tongdai.pbx.call import Call
+from tongdai.pbx.signals import RecordingFinished, Signal
+
+log = structlog.get_logger()
+
+
+class Recordings:
+    """`on_signal` gets RecordingFinished."""
+
+    def __init__(
+        self, config: NodeConfig, on_signal: Callable[[UUID, Signal], None], background: Background
+    ) -> None:
+        self._config, self._on_signal, self._background = config, on_signal, background
+        self._finishing: set[UUID] = set()
+
+    def finish(self, call: Call) -> None:
+        """RecordingFinished will tell what became of the recording; once, however often this is
+        asked meanwhile.
+        """
+        self._background.start(self._finish(call), "recording")
+
+    def cut(self, call: Call) -> None:
+        """What is recorded of the call from now on is another part."""
+        for part_of in (call.call_uuid, *call.merged):
+            recording.cut(self._config.spool, part_of, datetime.now(UTC))
+
+    async def discard(self, call: Call) -> None:
+        """Nothing is kept of the call."""
+        await recording.discard(self._config.spool, call.call_uuid)
+
+    async def _finish(self, call: Call) -> None:
+        if call.call_uuid in self._finishing:
+            return
+        self._finishing.add(call.call_uuid)
+        try:
+            finished = await self._finished(call)
+        finally:
+            self._finishing.discard(call.call_uuid)
+        self._on_signal(call.call_uuid, finished)
+
+    async def _finished(self, call: Call) -> RecordingFinished:
+        file = recording.place(call.domain_uuid, call.call_uuid, call.started_at)
+        target = self._config.recordings / file
+        try:
+            parts = [call.call_uuid, *call.merged]
+            found = await recording.finish(self._config.spool, parts, target) or target.exists()
+        except Exception:  # whatever it is: the cdr event must not wait for it for ever
+            log.exception("recording.lost", call_id=str(call.call_uuid))
+            return RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
+        return RecordingFinished(call.channel, datetime.now(UTC), file if found else "")

@@ -1,0 +1,96 @@
+"""The outcome of a command, as far as a call decides it. Pure."""
+
+from tongdai import errors
+from tongdai.pbx import brakes, causes
+from tongdai.pbx.actions import Originate
+from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.commands import Answer, Outcome
+from tongdai.pbx.routing import Refuse
+from tongdai.pbx.signals import (
+    NOT_ASKED,
+    LegAnswered,
+    LegDialed,
+    LegRinging,
+    Refused,
+    Signal,
+    Unanswered,
+)
+
+_LIMITS = {
+    brakes.Stop.RATE: "calls a minute",
+    brakes.Stop.MINUTES: "minutes a day",
+    brakes.Stop.TRUNK: "calls by the trunk",
+}
+_NOT_ANSWERED = {
+    "USER_BUSY": errors.UserBusy.code,
+    "CALL_REJECTED": errors.UserRejected.code,
+    "SUBSCRIBER_ABSENT": errors.UserNotRegistered.code,
+}
+
+
+def due(call: Call, signal: Signal) -> Answer | None:
+    """The outcome for the call's asker once this signal has made the call what it is; None while
+    it is open.
+
+    An asker that does not wait for the answer learns whether a phone rings; one that does,
+    whether the extension answered.
+    """
+    if call.asker is None or not (outcome := _outcome(call, signal, call.asker.wait_answer)):
+        return None
+    return Answer(call.domain_uuid, call.call_uuid, call.asker.command_uuid, outcome)
+
+
+def _outcome(call: Call, signal: Signal, wait_answer: bool) -> Outcome | None:  # noqa: FBT001
+    if call.stage is Stage.ENDED:
+        return _of_ended(call, signal)
+    if call.stage is not Stage.CALLING:
+        return Outcome(call_id=call.call_uuid)
+    if wait_answer:
+        return None
+    match signal:
+        case LegDialed() | LegRinging() | LegAnswered() if _is_live(call, signal.channel):
+            return Outcome(call_id=call.call_uuid)
+        case Unanswered():
+            return Outcome(call_id=call.call_uuid, error=errors.SwitchDown.code)
+        case _:
+            return None
+
+
+def _of_ended(call: Call, signal: Signal) -> Outcome:
+    """`call_id` is None where no phone can have rung."""
+    has_rung = any(leg.told for leg in call.legs)
+    if isinstance(signal, Refused) and isinstance(signal.action, Originate) and not has_rung:
+        if signal.status == NOT_ASKED:
+            why = "The call could not be recorded in time."
+            return Outcome(error=errors.SwitchDown.code, why=why)
+        why = "The switch could not reach the extension's phone."
+        return Outcome(error=errors.CallRefused.code, why=why)
+    if any(leg.answered_at for leg in call.legs if leg.role == "caller"):
+        return Outcome(call_id=call.call_uuid)
+    if call.settled:  # nobody knows whether it rang: the engine, or Asterisk, died meanwhile
+        return Outcome(call_id=call.call_uuid, error=errors.SwitchDown.code)
+    ending = call.ending or causes.RANG_OUT
+    code = _NOT_ANSWERED.get(ending.cause, errors.UserNotAnswering.code)
+    return Outcome(call_id=call.call_uuid, error=code, why=ending.cause)
+
+
+def _is_live(call: Call, channel: str) -> bool:
+    leg = call.leg(channel)
+    return leg is not None and leg.is_live
+
+
+def refused(destination: Refuse) -> Outcome:
+    """The outcome of a command whose number cannot be called."""
+    match destination.stop:
+        case brakes.Stop.CLOSED:
+            return Outcome(error=errors.DestinationClosed.code, field="phone")
+        case brakes.Stop.FROZEN:
+            return Outcome(error=errors.CallsFrozen.code)
+        case brakes.Stop.RATE | brakes.Stop.MINUTES | brakes.Stop.TRUNK:
+            return Outcome(error=errors.CallLimit.code, why=_LIMITS[destination.stop])
+        case None if destination.ending == causes.BARRED:
+            return Outcome(error=errors.NoHotline.code)
+        case None if destination.ending == causes.UNALLOCATED:
+            return Outcome(error=errors.InvalidPhone.code, field="phone")
+        case _:
+            return Outcome(error=errors.CallRefused.code, why=destination.ending.cause)
