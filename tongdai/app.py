@@ -28,6 +28,7 @@ from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
 from tongdai.engine.volumes import Volumes
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
@@ -225,7 +226,7 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
     if engine:
         await engine.switch.linked.wait()
         for number in demo.robots(instance.demo) if instance.demo else ():
-            while not await engine.switch.phones(f"{number}@{demo.DOMAIN}"):  # noqa: ASYNC110 -- Asterisk tells nobody
+            while not await engine.switch.phones(str(Endpoint(number, demo.DOMAIN))):  # noqa: ASYNC110 -- Asterisk tells nobody
                 await asyncio.sleep(LOOK_S)
     limit = aiohttp.ClientTimeout(total=2)
     async with aiohttp.ClientSession(timeout=limit) as session:

@@ -9,15 +9,31 @@ from tongdai.pbx.directory import RingGroup
 MEMBERS = ("101", "102", "103")
 
 
+def endpoints(member: str) -> tuple[str, ...]:
+    """Extension 104 has a browser besides."""
+    browser = (f"{member}-browser@example.vn",) if member == "104" else ()
+    return (f"{member}@example.vn", *browser)
+
+
 def rung(group: RingGroup, *away: str) -> list[tuple[list[str], int]]:
     """Who rings in which round, and for how long, when these cannot be reached."""
-    rounds = ringing.rounds(group, lambda member: member not in away, "example.vn")
+    rounds = ringing.rounds(group, lambda member: member not in away, endpoints)
     return [([party.endpoint for party in each.parties], each.timeout_s) for each in rounds]
 
 
 def test_all_ring_together_for_the_time_of_the_group() -> None:
     group = RingGroup("600", members=MEMBERS, ring_timeout_s=20, timeout_s=45)
     assert rung(group) == [(["101@example.vn", "102@example.vn", "103@example.vn"], 45)]
+
+
+def test_a_members_devices_ring_together() -> None:
+    devices = ["104@example.vn", "104-browser@example.vn"]
+    members = ("104", "101")
+    assert rung(RingGroup("600", members=members, timeout_s=45)) == [
+        ([*devices, "101@example.vn"], 45)
+    ]
+    group = RingGroup("600", strategy="sequential", members=members, ring_timeout_s=7)
+    assert rung(group) == [(devices, 7), (["101@example.vn"], 7)]
 
 
 def test_in_turn_each_for_his_own_time() -> None:

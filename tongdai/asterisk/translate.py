@@ -15,6 +15,7 @@ import msgspec
 from tongdai.asterisk import events
 from tongdai.pbx import call as calls
 from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import (
     Arrived,
     BlindTransferred,
@@ -180,8 +181,12 @@ def _target(party: Party) -> str:
 
 
 def contacts(endpoint: str) -> str:
-    """The dialplan function that gives every registered phone of an extension, ready to dial."""
-    return f"PJSIP_DIAL_CONTACTS({_safe(_ADDRESS, endpoint)})"
+    """The dialplan function that gives every contact of a device, ready to dial. Raises ValueError
+    for a name that is not a device's.
+    """
+    if (device := Endpoint.parse(endpoint)) is None:
+        raise ValueError(f"not for a dial string: {endpoint!r}")
+    return f"PJSIP_DIAL_CONTACTS({device})"
 
 
 def wait(action: Wait) -> list[Request]:
@@ -265,7 +270,6 @@ def name(text: str) -> str:
 _TRUNK = re.compile(r"[0-9a-f-]{36}")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
-_ADDRESS = re.compile(r"[0-9]{2,8}@[a-z0-9.-]{1,254}")
 
 
 def _safe(pattern: re.Pattern[str], text: str) -> str:

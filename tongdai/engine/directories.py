@@ -7,6 +7,7 @@ from uuid import UUID
 from tongdai import errors
 from tongdai.pbx import numbers
 from tongdai.pbx.directory import Directory
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import Arrived
 from tongdai.store import db, directory
 
@@ -50,7 +51,9 @@ class Directories:
     async def of(self, arrived: Arrived) -> Directory:
         """The directory of the domain that an arriving call is of. Raises errors.NotFound."""
         if arrived.via == "phone":
-            return await self._named(arrived.endpoint.partition("@")[2])
+            if (device := Endpoint.parse(arrived.endpoint)) is None:
+                raise errors.NotFound
+            return await self._named(device.domain)
         return await self.get(await self._called(arrived.endpoint, arrived.dialled))
 
     async def _named(self, name: str) -> Directory:

@@ -226,8 +226,8 @@ class Engine:
                 directory = await self.directories.get(asked.domain_uuid)
                 phones: list[str] = []
                 if asked.command.ext in directory.extensions:
-                    endpoint = f"{asked.command.ext}@{directory.domain.name}"
-                    phones = await self.switch.phones(endpoint)
+                    for endpoint in directory.endpoints(asked.command.ext):
+                        phones += await self.switch.phones(endpoint)
                 context = await self.context(directory)
         except errors.TongdaiError as reason:
             outcome = Outcome(error=reason.code, why=reason.why, field=reason.field)

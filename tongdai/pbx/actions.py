@@ -6,8 +6,8 @@ import msgspec
 
 
 class Party(msgspec.Struct, frozen=True):
-    """Whom to call: an extension's phones ("101@domain"), or `number` by a trunk (the trunk's UUID
-    as endpoint).
+    """A dial target: all contacts of a device (the name of its `Endpoint`), or `number` by a trunk
+    (the trunk's UUID as endpoint).
     """
 
     endpoint: str

@@ -11,6 +11,7 @@ from tongdai.pbx.call import Call, Direction, Leg, Stage
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import Answer, Asker, ClickToCall, Outcome
 from tongdai.pbx.directory import Domain
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
 from tongdai.pbx.signals import Arrived, CommandAsked, Unattended
 from tongdai.pbx.step import Declined, Step, followed, go, tell, with_events
@@ -135,7 +136,8 @@ def _begin(
 
 def _caller_number(signal: Arrived, domain: Domain) -> str:
     if signal.via == "phone":
-        return signal.endpoint.partition("@")[0]
+        device = Endpoint.parse(signal.endpoint)
+        return device.extension if device else signal.endpoint
     return numbers.national(signal.caller_number, domain.country_code) or numbers.ANONYMOUS
 
 

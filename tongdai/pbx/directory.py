@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx import numbers
+from tongdai.pbx import endpoint, numbers
+from tongdai.pbx.endpoint import Endpoint
 
 CallIdMode = Literal["leg", "conversation"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
@@ -40,8 +41,8 @@ class Domain(msgspec.Struct, frozen=True):
 
 
 class Extension(msgspec.Struct, frozen=True):
-    """An internal number with phones behind it. `recording` None follows the domain, `hotline`
-    None its default.
+    """An internal number with devices behind it, given by their names. `recording` None follows
+    the domain, `hotline` None its default.
 
     Until `frozen_until` it may call nobody outside, as `frozen_why` tells.
     """
@@ -55,6 +56,7 @@ class Extension(msgspec.Struct, frozen=True):
     ring_timeout_s: int = 30
     frozen_until: datetime | None = None
     frozen_why: str = ""
+    devices: tuple[str, ...] = (endpoint.DEFAULT,)
 
 
 class Trunk(msgspec.Struct, frozen=True):
@@ -119,6 +121,12 @@ class Directory(msgspec.Struct, frozen=True):
     hotlines: dict[str, Hotline] = {}  # by canonical number
     ring_groups: dict[str, RingGroup] = {}
     queues: dict[str, Queue] = {}
+
+    def endpoints(self, extension: str) -> tuple[str, ...]:
+        """Names of the endpoints of the extension's devices: a call to it rings all of them."""
+        known = self.extensions.get(extension)
+        devices = known.devices if known else (endpoint.DEFAULT,)
+        return tuple(str(Endpoint(extension, self.domain.name, device)) for device in devices)
 
     def hotline(self, number: str) -> Hotline | None:
         """The hotline that a written number (national, international or short) means."""

@@ -137,9 +137,9 @@ def _extension(extension: Extension, context: RoutingContext) -> Destination:
         return Refuse(causes.ABSENT)
     if not _reachable(extension.extension, context):
         return Refuse(causes.BUSY)
-    party = Party(endpoint=f"{extension.extension}@{context.directory.domain.name}")
+    parties = tuple(map(Party, context.directory.endpoints(extension.extension)))
     return Ring(
-        rounds=(ringing.Round((party,), extension.ring_timeout_s),),
+        rounds=(ringing.Round(parties, extension.ring_timeout_s),),
         timeout_s=extension.ring_timeout_s,
     )
 
@@ -150,7 +150,7 @@ def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
     rounds = ringing.rounds(
         group,
         lambda member: member != caller and _reachable(member, context),
-        context.directory.domain.name,
+        context.directory.endpoints,
     )
     return Ring(
         rounds=rounds,

@@ -15,8 +15,8 @@ Via = Literal["phone", "trunk"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A new call waits to be routed. `endpoint` is "101@domain" or a trunk's UUID, as `via`
-    says.
+    """A new call waits to be routed. `endpoint` names a device's `Endpoint` or is a trunk's UUID,
+    as `via` says.
     """
 
     call_uuid: UUID

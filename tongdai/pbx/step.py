@@ -27,6 +27,7 @@ from tongdai.pbx.actions import (
 from tongdai.pbx.call import Call, Leg, Stage, due
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.commands import Answer
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 from tongdai.pbx.signals import (
@@ -198,9 +199,9 @@ def _offer(call: Call, signal: AgentOffered, context: RoutingContext) -> Step:
     if queue is None:
         return _overflow(call, causes.ABSENT, context, signal.at)
     call = replace(call, stage=Stage.RINGING, offered=signal.extension)
-    party = Party(endpoint=f"{signal.extension}@{call.domain}")
+    parties = tuple(map(Party, context.directory.endpoints(signal.extension)))
     return _dial(
-        call, (party,), _left(call, queue.ring_timeout_s, signal.at), context, music=queue.music
+        call, parties, _left(call, queue.ring_timeout_s, signal.at), context, music=queue.music
     )
 
 
@@ -222,7 +223,7 @@ def _dial(
     """The party whose way we decide is shown by its own number; outbound, by the hotline."""
     leg = call.leg(call.channel)
     number = caller_id or (leg.number if leg else call.caller_number)
-    rung = [party.endpoint.partition("@")[0] for party in parties if not party.number]
+    rung = [known.extension for party in parties if (known := Endpoint.parse(party.endpoint))]
     record = context.directory.records(*rung, _own_extension(call))
     out_by = next((party.endpoint for party in parties if party.number), "")
     call = replace(call, attempt=call.attempt + 1, record=call.record or record, out_by=out_by)
@@ -259,16 +260,16 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     """
     if known := call.leg(signal.channel):
         return _known_dialed(call, known, signal)
-    user, at_sign, _ = signal.endpoint.partition("@")
+    device = Endpoint.parse(signal.endpoint)
     leg = Leg(
         channel=signal.channel,
-        number=user if at_sign else call.dialled,
+        number=device.extension if device else call.dialled,
         role="callee",
-        is_extension=bool(at_sign),
+        is_extension=device is not None,
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
         attempt=call.attempt,
-        trunk="" if at_sign else signal.endpoint,
+        trunk="" if device else signal.endpoint,
     )
     if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
         leg = _with_id(call, leg)

@@ -255,7 +255,8 @@ def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
     phones = [
         one.extension
         for one in inside.extensions.values()
-        if one.enabled and endpoints.get(f"{one.extension}@{name}") == "offline"
+        if one.enabled
+        and {endpoints.get(each) for each in inside.endpoints(one.extension)} == {"offline"}
     ]
     if phones:
         shown = ", ".join(sorted(phones)[:10]) + (
