@@ -17,8 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tongdai.cli import COMMANDS, app, loaded
+from tongdai.pbx.directory import NODE
 from tongdai.seal import Seal
-from tongdai.store import bans, db, domains, extensions, migrate, server, users
+from tongdai.store import bans, db, devices, domains, extensions, migrate, server, users
 
 SECRET = "a master key of thirty-two characters or more"
 _names = itertools.count(1)
@@ -95,6 +96,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "minutes_per_day": None,
         "frozen_until": None,
         "frozen_why": "",
+        "node": "switch-1",
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 
@@ -107,6 +109,8 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "30",
         "--max-calls",
         "5",
+        "--node",
+        "switch-2",
     ]
     changed = cli.json(
         "domain",
@@ -127,6 +131,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "recording": True,
         "recording_days": 30,
         "max_calls": 5,
+        "node": "switch-2",
     } == {key: value for key, value in changed.items() if key != "domain_uuid"}
     limits = ["--destinations", "+44, 1900", "--calls-per-minute", "0", "--minutes-per-day", "600"]
     limited = cli.json("domain", "update", name, *limits)
@@ -202,7 +207,7 @@ async def test_an_extension_registers_with_what_was_shown_once(
 ) -> None:
     async def digests() -> str:
         async with database.connection() as tx:
-            logins = await extensions.list_for_provisioning(tx)
+            logins = await devices.list_for_provisioning(tx, NODE)
         return next(
             login.digest_sha256
             for login in logins
@@ -210,7 +215,7 @@ async def test_an_extension_registers_with_what_was_shown_once(
         )
 
     def expected(password: str) -> str:
-        return extensions.digests("103", cli.domain, password)[1]
+        return devices.digests("103", cli.domain, password)[1]
 
     made = await in_thread(cli.json, "extension", "create", "103")
     assert await digests() == expected(made["password"])
@@ -226,6 +231,72 @@ async def test_an_extension_registers_with_what_was_shown_once(
     )
     assert await digests() == expected("Chosen-Secret.1")
     assert "password" not in await in_thread(cli, "extension", "show", "103")
+
+
+async def test_an_extension_gets_a_browser_besides(cli: Cli, database: db.Database) -> None:
+    async def digests() -> dict[str, str]:
+        async with database.connection() as tx:
+            logins = await devices.list_for_provisioning(tx, NODE)
+        return {
+            f"{login.endpoint} {login.kind} {login.max_contacts}": login.digest_md5
+            for login in logins
+            if login.domain == cli.domain and login.extension == "101"
+        }
+
+    def device(*args: str) -> Any:
+        return cli.json("extension", "device", *args)
+
+    made = await in_thread(device, "create", "101", "browser", "--kind", "browser")
+    assert made.pop("password")
+    assert made == {"name": "browser", "kind": "browser", "max_contacts": 5, "user": "101-browser"}
+    changed = await in_thread(device, "update", "101", "browser", "--max-contacts", "2")
+    assert changed == {"name": "browser", "kind": "browser", "max_contacts": 2}
+    again = await in_thread(device, "update", "101", "browser", "--new-password")
+    known = await digests()
+    assert list(known) == [
+        f"101-browser@{cli.domain} browser 2",
+        f"101@{cli.domain} sip 5",
+    ]
+    expected, _ = devices.digests("101-browser", cli.domain, again["password"])
+    assert known[f"101-browser@{cli.domain} browser 2"] == expected
+
+    assert [one["name"] for one in await in_thread(device, "list", "101")] == [
+        "default",
+        "browser",
+    ]
+    assert (await in_thread(cli.json, "extension", "show", "101"))["devices"] == [
+        "default",
+        "browser",
+    ]
+    await in_thread(cli, "extension", "device", "delete", "101", "browser")
+    assert [one["name"] for one in await in_thread(device, "list", "101")] == ["default"]
+
+
+def test_an_extension_may_be_a_browser_as_a_whole(cli: Cli) -> None:
+    cli("extension", "create", "104", "--kind", "browser")
+    (only,) = cli.json("extension", "device", "list", "104")
+    assert only == {"name": "default", "kind": "browser", "max_contacts": 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("create", "101", "2nd"), "device: lower-case letters"),
+        (("create", "101", "a@b"), "device: lower-case letters"),
+        (("create", "101", "default"), "device: the extension has a device of this name"),
+        (("create", "999", "browser"), "gone"),
+        (("delete", "101", "default"), "device: every extension has its default device"),
+    ],
+)
+def test_a_device_that_cannot_be(cli: Cli, arguments: tuple[str, ...], why: str) -> None:
+    assert why in cli.refuses("extension", "device", *arguments)
+
+
+def test_a_device_that_is_not_there(cli: Cli) -> None:
+    assert "no such device" in cli.refuses(
+        "extension", "device", "update", "101", "browser", "--kind", "sip", code=3
+    )
+    assert "no such device" in cli.refuses("extension", "device", "delete", "101", "x", code=3)
 
 
 def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
@@ -251,6 +322,7 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "ring_timeout_s": 40,
         "frozen_until": None,
         "frozen_why": "",
+        "devices": ["default"],
     }
     assert changed == cli.json("extension", "show", "101") == cli.json("extension", "list")[0]
     assert "Nguyễn Thị Ánh" in cli("extension", "list")

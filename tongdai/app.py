@@ -45,7 +45,6 @@ ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
 Work: TypeAlias = Coroutine[Any, Any, None]
 """What runs until it is cancelled."""
 
-NODE = "switch-1"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 LOOK_S = 0.05
 
@@ -305,7 +304,7 @@ def _node_config(opened: Services) -> NodeConfig:
     address = urlsplit(settings.asterisk_url)
     url = f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
     return NodeConfig(
-        node=NODE,
+        node=settings.node,
         address=Address(url, unquote(address.username or ""), unquote(address.password or "")),
         journal=Path(settings.asterisk_journal),
         spool=Path(settings.asterisk_spool),

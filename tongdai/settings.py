@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tongdai import errors, seal
+from tongdai.pbx.directory import NODE
+from tongdai.store import checks
 
 PREFIX = "TONGDAI_"
 
@@ -111,6 +113,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "where a phone has registered from. 0: any number."
         ),
     ] = 20
+    node: Annotated[
+        str,
+        _says(
+            "The name of this switch in the database. An installation with several switches on one "
+            "database gives each a name of its own, and each domain one of them (`--node`)."
+        ),
+    ] = NODE
     secret: Annotated[
         str,
         _says(
@@ -308,7 +317,15 @@ def _a_week(text: str) -> None:
         raise ValueError("must be 7 or more: deliveries are tried for three days")
 
 
+def _node(text: str) -> None:
+    try:
+        checks.node(text)
+    except errors.Invalid as reason:
+        raise ValueError(reason.why) from reason
+
+
 _CHECKS = {
+    "node": _node,
     "http": address,
     "sip": address,
     "sip_tls": address,

@@ -18,6 +18,7 @@ from tests.until import until
 from tongdai import api, errors, ids
 from tongdai.api import problems
 from tongdai.pbx.commands import ClickToCall, Outcome
+from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db
 
 CALL = "/v1/click2call?ext=101&phone=0899098899"
@@ -37,9 +38,7 @@ class Engine:
             self._woken.clear()
             async with self._database.transaction() as tx:
                 taken = [
-                    one
-                    for one in await commands.take(tx, "switch-1")
-                    if one.domain_uuid == self._domain
+                    one for one in await commands.take(tx, NODE) if one.domain_uuid == self._domain
                 ]
             for one in taken:
                 self.asked.append(one.command)
@@ -238,7 +237,7 @@ async def test_without_an_engine_the_switch_is_down_and_nobody_is_called_later(
     async with database.connection() as tx:
         assert [
             one
-            for one in await commands.take(tx, "switch-1")
+            for one in await commands.take(tx, NODE)
             if one.domain_uuid == tenant.domain.domain_uuid
         ] == []
 
@@ -264,7 +263,7 @@ async def taken(database: db.Database, tenant: Tenant) -> list[commands.Asked]:
     async with database.connection() as tx:
         return [
             one
-            for one in await commands.take(tx, "switch-1")
+            for one in await commands.take(tx, NODE)
             if one.domain_uuid == tenant.domain.domain_uuid
         ]
 

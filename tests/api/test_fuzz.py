@@ -18,6 +18,7 @@ from tests.api.conftest import Tenant
 from tests.api.test_isolation import House, furnish
 from tongdai import api, ids
 from tongdai.pbx.commands import Outcome
+from tongdai.pbx.directory import NODE
 from tongdai.seal import Seal
 from tongdai.store import commands, db
 
@@ -46,7 +47,7 @@ async def engine(database: db.Database) -> AsyncIterator[None]:
     async def answer() -> None:
         while True:
             async with database.transaction() as tx:
-                for one in await commands.take(tx, "switch-1"):
+                for one in await commands.take(tx, NODE):
                     await commands.finish(
                         tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new())
                     )

@@ -23,6 +23,7 @@ from tongdai import api, ids
 from tongdai.pbx import directory
 from tongdai.pbx.call import Stage
 from tongdai.pbx.commands import Outcome
+from tongdai.pbx.directory import NODE
 from tongdai.seal import Seal
 from tongdai.store import calls, cdrs, commands, db, extensions
 
@@ -292,7 +293,7 @@ async def click(
 
 async def _carried_out(database: db.Database, calls: dict[UUID, UUID], wanted: set[UUID]) -> bool:
     async with database.transaction() as tx:
-        for one in await commands.take(tx, "switch-1"):
+        for one in await commands.take(tx, NODE):
             calls[one.domain_uuid] = ids.new()
             await commands.finish(
                 tx, one.domain_uuid, one.command_uuid, Outcome(call_id=calls[one.domain_uuid])

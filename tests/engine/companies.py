@@ -7,7 +7,7 @@ import msgspec
 
 from tongdai.pbx.directory import Domain, Extension, Queue, RingGroup
 from tongdai.seal import Seal
-from tongdai.store import db, extensions, hotlines, queues, ring_groups, trunks
+from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks
 
 HOTLINE = "19001919"
 CUSTOMER = "0909000111"
@@ -103,6 +103,7 @@ async def found(database: db.Database, domain: Domain, seal: Seal) -> Company:
     """The domain is a company now."""
     trunk = trunks.Trunk(name="carrier", auth="ip", host="127.0.0.9", addresses=("127.0.0.9",))
     async with database.transaction() as tx:
+        await domains.update(tx, domain)
         for number in ("101", "102", "103"):
             await extensions.insert(
                 tx, domain.domain_uuid, Extension(number, ring_timeout_s=5), "a-sip-password"

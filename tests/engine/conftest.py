@@ -5,6 +5,7 @@ company, and the controller between them.
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 
@@ -13,7 +14,7 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import Company
-from tests.engine.controllers import Controller, Controllers
+from tests.engine.controllers import Controller, Controllers, node_of
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import db
@@ -44,8 +45,11 @@ async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
 
 
 @pytest.fixture
-async def company(database: db.Database, domain: Domain, seal: Seal) -> Company:
-    return await companies.found(database, domain, seal)
+async def company(database: db.Database, domain: Domain, seal: Seal, tmp_path: Path) -> Company:
+    """Its domain is on the node of this test's controllers."""
+    return await companies.found(
+        database, msgspec.structs.replace(domain, node=node_of(tmp_path)), seal
+    )
 
 
 @pytest.fixture

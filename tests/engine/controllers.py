@@ -3,6 +3,7 @@ kill -9.
 """
 
 import asyncio
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -25,6 +26,11 @@ SOON = recovery.Timing(resume_s=0.05)
 URL = "http://127.0.0.1/recordings/"
 
 
+def node_of(folder: Path) -> str:
+    """A name that no other test's node has."""
+    return hashlib.md5(str(folder).encode(), usedforsecurity=False).hexdigest()
+
+
 class Controller:
     """`published` is whose events were committed, once a commit."""
 
@@ -40,7 +46,7 @@ class Controller:
     ) -> None:
         self.asterisk = asterisk
         self.config = NodeConfig(
-            node=str(folder),  # each test's own
+            node=node_of(folder),
             address=asterisk.address,
             journal=asterisk.journal,
             spool=folder / "spool",

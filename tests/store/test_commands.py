@@ -8,6 +8,7 @@ import pytest
 from tongdai import errors, ids
 from tongdai.pbx import commands as words
 from tongdai.pbx import directory
+from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db
 from tongdai.store.tenants import Tenants
 
@@ -28,7 +29,7 @@ async def take(database: db.Database, domain: directory.Domain) -> list[commands
     async with database.connection() as tx:
         return [
             asked
-            for asked in await commands.take(tx, "switch-1")
+            for asked in await commands.take(tx, NODE)
             if asked.domain_uuid == domain.domain_uuid
         ]
 
@@ -57,10 +58,7 @@ async def test_two_takers_never_get_the_same(
     asked = {await ask(database, domain) for _ in range(20)}
 
     async with database.transaction() as one, database.transaction() as other:
-        first, second = (
-            await commands.take(one, "switch-1", 7),
-            await commands.take(other, "switch-1", 100),
-        )
+        first, second = await commands.take(one, NODE, 7), await commands.take(other, NODE, 100)
     taken = [
         command.command_uuid
         for command in first + second

@@ -15,6 +15,7 @@ from tongdai.pbx.directory import Directory, Domain, Extension, Queue, RingGroup
 from tongdai.seal import Seal
 from tongdai.store import (
     db,
+    devices,
     directory,
     domains,
     extensions,
@@ -57,7 +58,9 @@ async def test_everything_is_there_and_nothing_of_others(
         for name in ("used", "unused")
     )
     phones = [
-        Extension("101", "Ánh", recording=True, hotline="19001919"),
+        Extension(
+            "101", "Ánh", recording=True, hotline="19001919", devices=("default", "browser")
+        ),
         Extension("102", enabled=False),
     ]
     group = RingGroup("600", "Nhóm", "round_robin", ("101", "102"), 5, 6, "700")
@@ -77,6 +80,7 @@ async def test_everything_is_there_and_nothing_of_others(
         )
         for phone in phones:
             await extensions.insert(tx, domain.domain_uuid, phone)
+        await devices.insert(tx, domain.domain_uuid, "101", devices.Device(name="browser"))
         await queues.insert(tx, domain.domain_uuid, queue)
         await ring_groups.insert(tx, domain.domain_uuid, group)
         second = await hotlines.insert(
@@ -147,7 +151,8 @@ async def test_every_change_tells_its_domain_once_at_commit(
     steps: list[Callable[[db.Tx], Awaitable[object]]] = [
         lambda tx: extensions.insert(tx, here, Extension("101")),
         lambda tx: extensions.update(tx, here, Extension("101", max_calls=9)),
-        lambda tx: extensions.set_password(tx, here, "101"),
+        lambda tx: devices.insert(tx, here, "101", devices.Device(name="browser", kind="browser")),
+        lambda tx: devices.delete(tx, here, "101", "browser"),
         lambda tx: ring_groups.insert(tx, here, group),
         lambda tx: ring_groups.update(tx, here, msgspec.structs.replace(group, timeout_s=9)),
         lambda tx: queues.insert(tx, here, queue),

@@ -108,7 +108,7 @@ async def test_nothing_is_written_into_another_domain(
     [
         "SELECT password_hash FROM users",
         "SELECT api_key_sealed FROM users",
-        "SELECT digest_md5 FROM extensions",
+        "SELECT digest_md5 FROM devices",
         "SELECT password_sealed FROM trunks",
         "SELECT * FROM nodes",
         "SELECT * FROM migrations",

@@ -144,7 +144,7 @@ async def _asked(
     """
     runner = here.deps.commands
     # without a key nothing has to be remembered: half the time without the database
-    if runner and runner.is_open and key is None:
+    if runner and key is None and await runner.serves(domain_uuid):
         return await runner.outcome(domain_uuid, command)
     async with here.tenants.connection(domain_uuid) as tx:
         asked = await commands.ask(tx, domain_uuid, command, key)

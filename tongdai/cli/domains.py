@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from tongdai import settings
 from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
 from tongdai.store import db, domains
@@ -31,6 +32,10 @@ DESTINATIONS = typer.Option(
 CALLS_PER_MINUTE = typer.Option(
     min=0, help="Calls out that may begin within a minute; 0: no limit."
 )
+NODE = typer.Option(
+    help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
+    show_default=False,
+)
 MINUTES_PER_DAY = typer.Option(min=0, help="Minutes that calls out may talk a day; 0: no limit.")
 
 
@@ -47,6 +52,7 @@ def create(
     destinations: Annotated[str, DESTINATIONS] = "",
     calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = 120,
     minutes_per_day: Annotated[int, MINUTES_PER_DAY] = 0,
+    node: Annotated[str | None, NODE] = None,
     as_json: options.Json = False,
 ) -> None:
     """Make a domain.
@@ -67,6 +73,7 @@ def create(
             destinations=options.listed(destinations) or (),
             calls_per_minute=calls_per_minute or None,
             minutes_per_day=minutes_per_day or None,
+            node=node or settings.load().node,
         )
 
     terminal.one(session.run(work), as_json=as_json)
@@ -107,6 +114,7 @@ def update(
     destinations: Annotated[str | None, DESTINATIONS] = None,
     calls_per_minute: Annotated[int | None, CALLS_PER_MINUTE] = None,
     minutes_per_day: Annotated[int | None, MINUTES_PER_DAY] = None,
+    node: Annotated[str | None, NODE] = None,
     unfreeze: Annotated[bool, options.UNFREEZE] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -123,6 +131,7 @@ def update(
         max_calls=max_calls,
         destinations=options.listed(destinations),
         enabled=enabled,
+        node=node,
     )
     limits = options.given(
         recording_days=recording_days,

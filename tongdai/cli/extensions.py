@@ -1,4 +1,4 @@
-"""tongdai extension: internal numbers and their phones' passwords."""
+"""tongdai extension: internal numbers and the passwords of their default devices."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -6,13 +6,16 @@ from uuid import UUID
 import msgspec
 import typer
 
+from tongdai.cli import devices as devices_commands
 from tongdai.cli import options, session, terminal
+from tongdai.pbx import endpoint
 from tongdai.pbx.directory import Extension
-from tongdai.store import db, extensions
+from tongdai.store import db, devices, extensions
 
 app = typer.Typer(
     no_args_is_help=True, help="Extensions: internal numbers, which phones register as."
 )
+app.add_typer(devices_commands.app, name="device")
 
 Number = Annotated[
     str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits.", show_default=False)
@@ -22,6 +25,7 @@ RECORDING = typer.Option(help="Record its answered calls; domain: as the domain 
 HOTLINE = typer.Option(
     help='What its outbound calls show; "": the domain\'s default hotline.', show_default=False
 )
+KIND = typer.Option(help="What its default device is: a SIP phone, or a browser (WebRTC).")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 RING_TIMEOUT = typer.Option(help="Seconds that it rings, 5 to 300.")
 
@@ -39,6 +43,7 @@ def create(
     hotline: Annotated[str, HOTLINE] = "",
     max_calls: Annotated[int, MAX_CALLS] = 2,
     ring_timeout: Annotated[int, RING_TIMEOUT] = 30,
+    kind: Annotated[devices.Kind, KIND] = "sip",
     as_json: options.Json = False,
 ) -> None:
     """Make an extension, and show its SIP password.
@@ -53,7 +58,7 @@ def create(
         max_calls=max_calls,
         ring_timeout_s=ring_timeout,
     )
-    chosen = session.call(domain, extensions.insert, made, options.secret(password))
+    chosen = session.call(domain, extensions.insert, made, options.secret(password), kind)
     terminal.one(made, as_json=as_json, password=chosen)
     terminal.once("password")
 
@@ -61,7 +66,16 @@ def create(
 @app.command("list")
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's extensions."""
-    columns = "extension", "name", "enabled", "recording", "hotline", "max_calls", "ring_timeout_s"
+    columns = (
+        "extension",
+        "name",
+        "enabled",
+        "recording",
+        "hotline",
+        "max_calls",
+        "ring_timeout_s",
+        "devices",
+    )
     terminal.many(session.call(domain, extensions.list), *columns, as_json=as_json)
 
 
@@ -114,9 +128,9 @@ def update(
             changed = await extensions.get(tx, domain_uuid, extension)
         if not new_password and given is None:
             return changed, {}
-        return changed, {
-            "password": await extensions.set_password(tx, domain_uuid, extension, given)
-        }
+        device = endpoint.DEFAULT
+        chosen = await devices.set_password(tx, domain_uuid, extension, device, given)
+        return changed, {"password": chosen}
 
     changed, shown = session.call(domain, work)
     terminal.one(changed, as_json=as_json, **shown)

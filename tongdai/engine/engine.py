@@ -83,6 +83,7 @@ class Engine:
         self.directories = Directories(database)
         self.live_calls = LiveCalls(config.recording_url)
         self.outgoing = Outgoing(database)
+        self.node = config.node
         self.group_commit = GroupCommit(database, config.node, published)
         self.switch = Switch(config.address, self.signal, config.timing)
         self.mailboxes = Mailboxes(self._handle, self._closed)

@@ -16,10 +16,13 @@ CallIdMode = Literal["leg", "conversation"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat = Literal["national", "e164", "plain"]
+NODE = "switch-1"
+"""The node of an installation that has one."""
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """The tenant. `name` is also its SIP domain. What it may call outside, beside `max_calls` of
+    """The tenant. `name` is also its SIP domain. Its devices and trunks are on the switch of its
+    `node`, which carries its calls. What it may call outside, beside `max_calls` of
     any kind at once, is limited by `destinations` (pbx.brakes) and, unless None, calls a minute
     and minutes a day. Until `frozen_until`, as `frozen_why` tells, it may call nobody outside.
     """
@@ -38,6 +41,7 @@ class Domain(msgspec.Struct, frozen=True):
     minutes_per_day: int | None = None
     frozen_until: datetime | None = None
     frozen_why: str = ""
+    node: str = NODE
 
 
 class Extension(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tongdai import errors
+from tongdai.pbx.endpoint import DEVICE
 
 _NUMBER = re.compile(r"[0-9]{2,8}")
 # RFC 1123 §2.1, and _ as SRV names have it
@@ -22,6 +23,7 @@ _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")
 _SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
+_NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -74,6 +76,22 @@ def number(text: str, field: str = "number") -> str:
     """A number inside a domain, to be made."""
     if not _NUMBER.fullmatch(text):
         raise errors.Invalid("2 to 8 digits are needed", field=field)
+    return text
+
+
+def device(text: str, field: str = "device") -> str:
+    """A device's name within its extension: it becomes part of its SIP address."""
+    if not DEVICE.fullmatch(text):
+        raise errors.Invalid(
+            "lower-case letters, digits and -, beginning with a letter, at most 31", field=field
+        )
+    return text
+
+
+def node(text: str, field: str = "node") -> str:
+    """A node's name."""
+    if not _NODE.fullmatch(text):
+        raise errors.Invalid("lower-case letters, digits and -, at most 63", field=field)
     return text
 
 

@@ -1,8 +1,8 @@
 """What API users asked of live calls: the inbox that the engine takes from, and the answers that
 the API waits for.
 
-The table notifies `commands` when one is asked and `outcomes` when one is done, both with
-"domain_uuid/command_uuid".
+The table notifies `commands` when one is asked, with "node/domain_uuid/command_uuid", and
+`outcomes` when one is done, with "domain_uuid/command_uuid".
 """
 
 import asyncio
@@ -93,15 +93,16 @@ async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
 
 
 async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
-    """The oldest commands that no node has taken yet, of all domains, in the order they were
+    """The oldest commands of the node's domains that are not taken yet, in the order they were
     asked: from now on they are the node's. None twice.
     """
     rows = await tx.fetch(
         """
         UPDATE commands SET state = 'taken', node = $3
-        FROM (SELECT domain_uuid, command_uuid FROM commands
-              WHERE state = 'asked' AND created_at > now() - make_interval(secs => $1)
-              ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
+        FROM (SELECT domain_uuid, command_uuid FROM commands JOIN domains USING (domain_uuid)
+              WHERE state = 'asked' AND commands.created_at > now() - make_interval(secs => $1)
+                AND domains.node = $3
+              ORDER BY commands.created_at LIMIT $2 FOR UPDATE OF commands SKIP LOCKED) AS due
         WHERE commands.domain_uuid = due.domain_uuid AND commands.command_uuid = due.command_uuid
         RETURNING commands.domain_uuid, commands.command_uuid, commands.body, commands.created_at
         """,

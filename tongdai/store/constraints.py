@@ -11,6 +11,7 @@ _CONFLICTS = {
     "users_domain_uuid_username_key": ("username", "a user of this name exists already"),
     "users_api_key_digest_key": ("api_key", "this API key is taken"),
     "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
+    "devices_pkey": ("device", "the extension has a device of this name already"),
     "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
     "trunks_one_login": (
         "login",

@@ -23,6 +23,7 @@ async def insert(
     calls_per_minute: int | None = 120,
     minutes_per_day: int | None = None,
     enabled: bool = True,
+    node: str = directory.NODE,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
     field that is wrong.
@@ -30,9 +31,9 @@ async def insert(
     row = await tx.fetchrow(
         """
         INSERT INTO domains (
-          domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days, max_calls, enabled,
-          destinations, calls_per_minute, minutes_per_day)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *
+          domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
+          max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -46,6 +47,7 @@ async def insert(
         checks.destinations(destinations),
         calls_per_minute,
         minutes_per_day,
+        checks.node(node),
     )
     return db.struct(row, directory.Domain)
 
@@ -78,9 +80,10 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         await _refuse_if_numbered(tx, domain.domain_uuid)
     await tx.execute(
         """
-        UPDATE domains SET time_zone = $2, country_code = $3, call_id_mode = $4, recording = $5, recording_days = $6,
-                           max_calls = $7, enabled = $8, destinations = $9, calls_per_minute = $10,
-                           minutes_per_day = $11
+        UPDATE domains SET time_zone = $2, country_code = $3, call_id_mode = $4,
+                           recording = $5, recording_days = $6,
+                           max_calls = $7, enabled = $8, destinations = $9,
+                           calls_per_minute = $10, minutes_per_day = $11, node = $12
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -94,6 +97,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         checks.destinations(domain.destinations),
         domain.calls_per_minute,
         domain.minutes_per_day,
+        checks.node(domain.node),
     )
     if domain.time_zone != before.time_zone:
         await _recount(tx, domain.domain_uuid)

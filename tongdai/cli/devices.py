@@ -1,0 +1,107 @@
+"""tongdai extension device: what registers as an extension."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import typer
+
+from tongdai.cli import options, session, terminal
+from tongdai.pbx.endpoint import Endpoint
+from tongdai.store import db, devices
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Devices of an extension: each registers with a user name and password of its own. "
+    "Calls ring all of them.",
+)
+
+Extension = Annotated[
+    str, typer.Argument(metavar="EXTENSION", help="The extension's number.", show_default=False)
+]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEVICE",
+        help='Its name: lower-case letters, digits and -. "default": the one that every '
+        "extension has.",
+        show_default=False,
+    ),
+]
+KIND = typer.Option(help="sip: a SIP phone; browser: WebRTC (SIP over WebSocket, encrypted).")
+MAX_CONTACTS = typer.Option(min=1, max=20, help="How many may register as it at the same time.")
+
+
+@app.command()
+def create(
+    extension: Extension,
+    name: Name,
+    *,
+    domain: options.Domain,
+    kind: Annotated[devices.Kind, KIND] = "sip",
+    max_contacts: Annotated[int, MAX_CONTACTS] = devices.MAX_CONTACTS,
+    password: Annotated[str | None, options.PASSWORD] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Give an extension one more device, and show the user name and password that it registers
+    with.
+
+    Example: tongdai extension device create 101 browser --kind browser -d sales.example.vn
+    """
+    made = devices.Device(name=name, kind=kind, max_contacts=max_contacts)
+    chosen = session.call(domain, devices.insert, extension, made, options.secret(password))
+    user = Endpoint(extension, domain, name).user
+    terminal.one(made, as_json=as_json, user=user, password=chosen)
+    terminal.once("password")
+
+
+@app.command("list")
+def list_(extension: Extension, *, domain: options.Domain, as_json: options.Json = False) -> None:
+    """Show an extension's devices."""
+    known = session.call(domain, devices.list, extension)
+    terminal.many(known, "name", "kind", "max_contacts", as_json=as_json)
+
+
+@app.command()
+def update(
+    extension: Extension,
+    name: Name,
+    *,
+    domain: options.Domain,
+    kind: Annotated[devices.Kind | None, KIND] = None,
+    max_contacts: Annotated[int | None, MAX_CONTACTS] = None,
+    password: Annotated[
+        str | None, typer.Option(help='A new one; "-" reads it from standard input.')
+    ] = None,
+    new_password: Annotated[
+        bool, typer.Option("--new-password", help="Make a new random one, and show it.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Change a device; what is not given stays.
+
+    Example: tongdai extension device update 101 default --kind browser -d sales.example.vn
+    """
+    changes = options.given(kind=kind, max_contacts=max_contacts)
+    given = options.secret(password)
+
+    async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[devices.Device, dict[str, Any]]:
+        known = await devices.get(tx, domain_uuid, extension, name)
+        changed = msgspec.structs.replace(known, **changes)
+        await devices.update(tx, domain_uuid, extension, changed)
+        if not new_password and given is None:
+            return changed, {}
+        chosen = await devices.set_password(tx, domain_uuid, extension, name, given)
+        return changed, {"password": chosen}
+
+    changed, shown = session.call(domain, work)
+    terminal.one(changed, as_json=as_json, **shown)
+    if shown:
+        terminal.once("password")
+
+
+@app.command()
+def delete(extension: Extension, name: Name, *, domain: options.Domain) -> None:
+    """Take a device from an extension; its default one stays."""
+    session.call(domain, devices.delete, extension, name)
+    terminal.say(f"Deleted device {name} of extension {extension}.")

@@ -1,0 +1,215 @@
+"""Devices: what registers as an extension. Their passwords are kept as SIP digests alone."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors
+from tongdai.pbx import endpoint
+from tongdai.pbx.endpoint import Endpoint
+from tongdai.store import checks, db, domains
+
+Kind = Literal["sip", "browser"]
+MAX_CONTACTS = 5
+_SECRET_BYTES = 18  # 24 characters, 144 bits
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """One device of an extension, without its password. `kind` "sip" is a SIP phone, "browser" a
+    WebRTC endpoint (SIP over WebSocket, DTLS-SRTP, ICE). `max_contacts` may register as it at the
+    same time.
+    """
+
+    name: str = endpoint.DEFAULT
+    kind: Kind = "sip"
+    max_contacts: int = MAX_CONTACTS
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as its node's switch has to know it. The digests are HA1 over user:domain:password,
+    in hex (RFC 8760 §2.4).
+    """
+
+    domain_uuid: UUID
+    domain: str
+    extension: str
+    name: str
+    kind: Kind
+    max_contacts: int
+    digest_md5: str
+    digest_sha256: str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.extension, self.domain, self.name)
+
+
+async def insert(
+    tx: db.Tx, domain_uuid: UUID, extension: str, device: Device, password: str | None = None
+) -> str:
+    """The device's SIP password, given or made now: it cannot be read again.
+
+    Raises errors.Conflict when the extension has a device of this name, errors.Invalid naming the
+    field that is wrong, errors.NotFound.
+    """
+    password = password or generated()
+    name = checks.device(device.name)
+    md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
+    await tx.execute(
+        """
+        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, digest_md5,
+                             digest_sha256)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        domain_uuid,
+        extension,
+        name,
+        device.kind,
+        device.max_contacts,
+        md5,
+        sha256,
+    )
+    return password
+
+
+async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device:
+    """The device. Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        """
+        SELECT name, kind, max_contacts FROM devices
+        WHERE domain_uuid = $1 AND extension = $2 AND name = $3
+        """,
+        domain_uuid,
+        extension,
+        name,
+    )
+    return db.struct(row, Device, _missing(extension, name))
+
+
+async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -> None:
+    """The device of that name is as given; its password stays. Raises errors.NotFound,
+    errors.Invalid.
+    """
+    done = await tx.fetchval(
+        """
+        UPDATE devices SET kind = $4, max_contacts = $5
+        WHERE domain_uuid = $1 AND extension = $2 AND name = $3 RETURNING true
+        """,
+        domain_uuid,
+        extension,
+        device.name,
+        device.kind,
+        device.max_contacts,
+    )
+    if not done:
+        raise errors.NotFound(_missing(extension, device.name))
+
+
+async def set_password(
+    tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str | None = None
+) -> str:
+    """The new SIP password, given or made now: it cannot be read again. Raises errors.NotFound,
+    errors.Invalid.
+    """
+    password = password or generated()
+    md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
+    done = await tx.fetchval(
+        """
+        UPDATE devices SET digest_md5 = $4, digest_sha256 = $5
+        WHERE domain_uuid = $1 AND extension = $2 AND name = $3 RETURNING true
+        """,
+        domain_uuid,
+        extension,
+        name,
+        md5,
+        sha256,
+    )
+    if not done:
+        raise errors.NotFound(_missing(extension, name))
+    return password
+
+
+async def delete(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> None:
+    """The device is gone. Raises errors.NotFound, and errors.Conflict for the default device,
+    which every extension has.
+    """
+    if name == endpoint.DEFAULT:
+        raise errors.Conflict("every extension has its default device", field="device")
+    if not await tx.fetchval(
+        """
+        DELETE FROM devices WHERE domain_uuid = $1 AND extension = $2 AND name = $3
+        RETURNING true
+        """,
+        domain_uuid,
+        extension,
+        name,
+    ):
+        raise errors.NotFound(_missing(extension, name))
+
+
+async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]:
+    """The extension's devices, the default one first."""
+    rows = await tx.fetch(
+        """
+        SELECT name, kind, max_contacts FROM devices WHERE domain_uuid = $1 AND extension = $2
+        ORDER BY name <> $3, name
+        """,
+        domain_uuid,
+        extension,
+        endpoint.DEFAULT,
+    )
+    return db.structs(rows, Device)
+
+
+_PROVISIONED = """
+SELECT domain_uuid, domains.name AS domain, extension, devices.name, devices.kind, max_contacts,
+  digest_md5, digest_sha256
+FROM devices JOIN extensions USING (domain_uuid, extension) JOIN domains USING (domain_uuid)
+WHERE extensions.enabled AND domains.enabled AND node = $1
+"""
+
+
+async def list_for_provisioning(tx: db.Tx, node: str) -> Sequence[Login]:
+    """All devices that the node's switch lets in. It crosses tenants."""
+    rows = await tx.fetch(_PROVISIONED + "ORDER BY domains.name, extension, devices.name", node)
+    return db.structs(rows, Login)
+
+
+async def list_of_extension(
+    tx: db.Tx, node: str, domain_uuid: UUID, extension: str
+) -> Sequence[Login]:
+    """Those of one extension; none when it is not in use, or of a domain of another node."""
+    rows = await tx.fetch(
+        _PROVISIONED + "AND domain_uuid = $2 AND extension = $3", node, domain_uuid, extension
+    )
+    return db.structs(rows, Login)
+
+
+def generated() -> str:
+    """A new random SIP password of 24 letters, digits, - and _."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def digests(user: str, domain: str, password: str) -> tuple[str, str]:
+    """HA1 by MD5 and by SHA-256, in hex; the domain's name is the realm (RFC 8760 §2.4)."""
+    secret = f"{user}:{domain}:{password}".encode()
+    return (
+        hashlib.md5(secret, usedforsecurity=False).hexdigest(),
+        hashlib.sha256(secret).hexdigest(),
+    )
+
+
+async def _digests(
+    tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str
+) -> tuple[str, str]:
+    domain = (await domains.get(tx, domain_uuid)).name
+    user = Endpoint(extension, domain, name).user
+    return digests(user, domain, checks.sip_secret(password))
+
+
+def _missing(extension: str, name: str) -> str:
+    return f"no such device: {name} of extension {extension}"
