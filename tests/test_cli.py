@@ -376,19 +376,23 @@ def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:
         "--password",
         "Carrier.Secret",
     ]
-    assert cli.json("trunk", "create", "branch", *options)["login"] == login
+    assert cli.json("trunk", "create", "branch", *options)["auth_username"] == login
     assert "another trunk calls by this name" in cli.refuses("trunk", "create", "second", *options)
-    assert cli.json("trunk", "create", "second", *options, "--login", "")["login"] == ""
-    assert "login: at most 63 letters" in cli.refuses(
-        "trunk", "update", "second", "--login", "101@sales.example.vn"
+    assert (
+        cli.json("trunk", "create", "second", *options, "--auth-username", "")["auth_username"]
+        == ""
     )
-    assert cli.json("trunk", "update", "branch", "--login", "")["login"] == ""
+    assert "auth_username: at most 63 letters" in cli.refuses(
+        "trunk", "update", "second", "--auth-username", "101@sales.example.vn"
+    )
+    assert cli.json("trunk", "update", "branch", "--auth-username", "")["auth_username"] == ""
 
     short = [*options[:-1], "pw1"]
-    assert "password: 8 characters are needed, or a trunk that has no login" in cli.refuses(
-        "trunk", "create", "x", *short
+    assert (
+        "password: 8 characters are needed, or a trunk that has no auth username"
+        in cli.refuses("trunk", "create", "x", *short)
     )
-    assert cli.json("trunk", "create", "x", *short, "--login", "")["login"] == ""
+    assert cli.json("trunk", "create", "x", *short, "--auth-username", "")["auth_username"] == ""
 
 
 async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> None:

@@ -259,13 +259,18 @@ async def _engine(
     bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
 
     def lost() -> None:
-        provisioner.changed("")
+        provisioner.lost()
         commands.wake()
 
+    def asked(payload: str) -> None:
+        if payload.startswith(f"{config.node}/"):
+            commands.wake()
+
     heard: dict[str, Callable[[str], None]] = {
-        "directory": provisioner.changed,
-        "bans": lambda _: provisioner.look(),
-        "commands": lambda _: commands.wake(),
+        "directory": provisioner.directory_changed,
+        "objects": provisioner.object_changed,
+        "bans": provisioner.bans_changed,
+        "commands": asked,
     }
     await database.listen(heard, lost=lost)
     leader = Leader(settings.dsn, config.node)

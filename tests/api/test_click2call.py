@@ -293,6 +293,9 @@ class Runner:
         self.is_open, self._outcome = True, outcome
         self.asked: list[tuple[UUID, ClickToCall]] = []
 
+    async def serves(self, _domain_uuid: UUID) -> bool:
+        return self.is_open
+
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
         self.asked.append((domain_uuid, command))
         return self._outcome

@@ -421,7 +421,7 @@ class FakeAsterisk:
             response["message_body"] = msgspec.json.encode(answer).decode()
         await socket.send_json(response)
 
-    async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: PLR0911
+    async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: C901, PLR0911
         method, _, uri = asked.what.partition(" ")
         if self._played is not None and uri.startswith("channels/"):
             future: asyncio.Future[tuple[int, Any]] = asyncio.get_running_loop().create_future()
@@ -456,6 +456,9 @@ class FakeAsterisk:
                 name,
             ]:
                 return self._provision(method, (kind, name), asked.body)
+            case "GET", ["endpoints", "PJSIP"]:
+                names = [name for kind, name in self.objects if kind == "endpoint"]
+                return 200, [{"technology": "PJSIP", "resource": name} for name in names]
             case "GET", ["channels"]:
                 return 200, list(self.channels.values())
             case _, ["channels", channel, *rest]:

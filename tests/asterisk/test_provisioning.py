@@ -11,18 +11,23 @@ from msgspec.structs import replace
 
 from tongdai.asterisk import provisioning
 from tongdai.asterisk.provisioning import (
-    KINDS,
     Carrier,
+    Device,
     Inside,
     Landing,
     Objects,
-    Phone,
     WayOut,
     changes,
     objects,
 )
+from tongdai.pbx.endpoint import Endpoint
 
-PHONE = Phone("a.vn", "101", "Nguyễn Văn An", "0123456789abcdef0123456789abcdef", "f" * 64)
+PHONE = Device(
+    endpoint=Endpoint("101", "a.vn"),
+    digest_md5="0123456789abcdef0123456789abcdef",
+    digest_sha256="f" * 64,
+)
+OTHER = replace(PHONE, endpoint=Endpoint("102", "a.vn"))
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
 
 
@@ -61,9 +66,50 @@ def test_a_phone_is_known_by_its_address_and_proves_it_by_digest() -> None:
 
 
 def test_the_same_extension_of_two_domains_is_two_phones() -> None:
-    found = objects([PHONE, replace(PHONE, domain="b.vn", digest_md5="0" * 32)], [], {})
+    found = objects(
+        [PHONE, replace(PHONE, endpoint=Endpoint("101", "b.vn"), digest_md5="0" * 32)], [], {}
+    )
     assert found["auth", "101@a.vn"] != found["auth", "101@b.vn"]
     assert len(found) == 6
+
+
+def test_a_further_device_has_credentials_of_its_own_and_shows_the_extension() -> None:
+    device = replace(
+        PHONE, endpoint=Endpoint("101", "a.vn", "desk-2"), max_contacts=1, digest_md5="1" * 32
+    )
+    name = "101-desk-2@a.vn"
+    found = objects([PHONE, device], [], {})
+    assert found["auth", name]["username"] == "101-desk-2"
+    assert found["auth", name]["password_digest"] == "MD5:" + "1" * 32
+    assert found["aor", name]["max_contacts"] == "1"
+    endpoint = found["endpoint", name]
+    assert endpoint["auth"] == endpoint["aors"] == name
+    assert endpoint["callerid"] == "<101>"
+
+
+def test_a_browser_is_a_webrtc_endpoint() -> None:
+    sip, browser = (
+        provisioning.device(replace(PHONE, kind=kind))["endpoint", "101@a.vn"]
+        for kind in ("sip", "browser")
+    )
+    assert (sip["webrtc"], browser["webrtc"]) == ("no", "yes")
+    assert (sip["media_encryption"], browser["media_encryption"]) == ("no", "dtls")
+    assert browser["allow"].startswith("opus,")
+    assert sip.keys() == browser.keys(), "what is not said stays as it was"
+
+
+def test_a_trunk_registers_on_its_owners_node_alone() -> None:
+    given = carrier("registration", username="we", password="pw", is_registering=False)
+    found = of(given)
+    assert ("registration", TRUNK) not in found
+    assert ("endpoint", TRUNK) in found
+
+
+def test_names_that_only_we_give() -> None:
+    for name in ("101@a.vn", "101-browser@a.vn", TRUNK, "unknown@a.vn", "branch-7@Tongdai"):
+        assert provisioning.is_ours(name), name
+    for name in ("nobody", "plain-carrier", "alice@a.vn", "101"):
+        assert not provisioning.is_ours(name), name
 
 
 def test_no_password_is_told_in_clear() -> None:
@@ -171,7 +217,7 @@ def test_a_trunk_by_digest() -> None:
 
 
 def test_a_trunk_that_may_call_from_anywhere_proves_who_it_is() -> None:
-    found = of(carrier("digest", username="we", login="branch-7", password="pw"))
+    found = of(carrier("digest", username="we", auth_username="branch-7", password="pw"))
     assert found["auth", "branch-7@Tongdai"] == {
         "auth_type": "digest",
         "username": "branch-7",
@@ -227,21 +273,22 @@ def test_calls_come_from_the_host_where_no_addresses_are_given() -> None:
 
 def test_what_is_known_is_not_told_again() -> None:
     wanted = objects([PHONE], [carrier("ip")], {})
-    assert changes({}, wanted) == (wanted, [])
-    assert changes(wanted, wanted) == ({}, [])
+    assert changes({}, wanted) == (wanted, set())
+    assert changes(wanted, wanted) == ({}, set())
 
 
 def test_only_what_changed_is_told() -> None:
-    before = objects([PHONE, replace(PHONE, extension="102")], [], {})
-    after = objects([replace(PHONE, digest_md5="0" * 32), replace(PHONE, extension="102")], [], {})
-    assert changes(before, after) == ({("auth", "101@a.vn"): after["auth", "101@a.vn"]}, [])
+    before = objects([PHONE, OTHER], [], {})
+    after = objects([replace(PHONE, digest_md5="0" * 32), OTHER], [], {})
+    assert changes(before, after) == ({("auth", "101@a.vn"): after["auth", "101@a.vn"]}, set())
 
 
 def test_what_is_gone_goes_before_what_it_uses() -> None:
     known = of(carrier("registration", username="we", password="pw"))
     pushed, gone = changes(known, {})
     assert pushed == {}
-    assert [kind for kind, _ in gone] == ["registration", "identify", "endpoint", "aor", "auth"]
+    kinds = [kind for kind, _ in reversed(provisioning.in_order(gone))]
+    assert kinds == ["registration", "identify", "endpoint", "aor", "auth"]
 
 
 def test_a_trunk_that_no_longer_registers() -> None:
@@ -249,7 +296,7 @@ def test_a_trunk_that_no_longer_registers() -> None:
     after = of(carrier("ip"))
     pushed, gone = changes(before, after)
     assert list(pushed) == [("endpoint", TRUNK)], "it has no credentials any more"
-    assert gone == [("registration", TRUNK), ("auth", TRUNK)]
+    assert gone == {("registration", TRUNK), ("auth", TRUNK)}
 
 
 @given(st.data())
@@ -263,12 +310,16 @@ def test_what_is_pushed_over_another_says_every_field_that_the_other_had(
 
 
 PHONES = st.builds(
-    Phone,
-    st.sampled_from(["a.vn", "b.vn"]),
-    st.sampled_from(["101", "102"]),
-    st.just(""),
-    st.sampled_from(["0" * 32, "1" * 32]),
-    st.just(""),
+    Device,
+    endpoint=st.builds(
+        Endpoint,
+        extension=st.sampled_from(["101", "102"]),
+        domain=st.sampled_from(["a.vn", "b.vn"]),
+        device=st.sampled_from(["default", "desk"]),
+    ),
+    kind=st.sampled_from(["sip", "browser"]),
+    digest_md5=st.sampled_from(["0" * 32, "1" * 32]),
+    digest_sha256=st.just(""),
 )
 HOSTS = st.sampled_from(["192.0.2.7", "carrier.vn"])
 CARRIERS = st.builds(carrier, st.just("ip"), host=HOSTS) | st.builds(
@@ -289,13 +340,10 @@ def test_told_its_changes_the_switch_knows_what_is_wanted(
 ) -> None:
     pushed, gone = changes(before, wanted)
     known = before | pushed
-    for key in gone:
+    for key in reversed(provisioning.in_order(gone)):
         assert not any(known.get((kind, key[1]), {}).get(field) for kind, field in USERS[key[0]])
         del known[key]
     assert known == wanted
-    assert [KINDS.index(kind) for kind, _ in gone] == sorted(
-        (KINDS.index(kind) for kind, _ in gone), reverse=True
-    )
 
 
 USERS = {  # what may refer to an object of the kind: other kinds' fields
@@ -323,27 +371,29 @@ def test_sip_over_tls_only_where_it_is_wanted() -> None:
         assert line in text.splitlines()
 
 
-# --- strangers
+# --- unknown endpoints
 
 
-def test_who_claims_an_extension_that_there_is_not_is_asked_as_one_is() -> None:
+def test_an_unknown_endpoint_is_challenged_as_a_known_one() -> None:
     phone = objects([PHONE], [], {"192.0.2.1": "a.vn"})
-    found = provisioning.strangers({"a.vn"}, {"192.0.2.1": "a.vn", "192.0.2.2": "b.vn"}, "e" * 32)
-    mine, theirs = phone["auth", "101@a.vn"], found["auth", "nobody@a.vn"]
+    found = provisioning.unknown_endpoints("a.vn", ["192.0.2.1"], "e" * 32)
+    mine, theirs = phone["auth", "101@a.vn"], found["auth", "unknown@a.vn"]
     assert {name for name in mine if mine[name] != theirs[name]} == {"username", "password_digest"}
-    header, _, pattern = found["identify", "nobody@a.vn"]["match_header"].partition(": ")
+    header, _, pattern = found["identify", "unknown@a.vn"]["match_header"].partition(": ")
     regex = re.compile(pattern[1:-1])
     assert header == "From"
     for claimed in (
         "<sip:199@a.vn>;tag=1",
         '"Alice" <sips:19@a.vn:5061;transport=tls>',
         "sip:199:pw@192.0.2.1",
+        "<sip:101-browser@a.vn>;tag=1",
     ):
         assert regex.search(claimed), claimed
     for other in (
         "<sip:199@b.vn>",
         "<sip:0909000111@a.vn>",
         "<sip:alice@a.vn>",
+        "<sip:101-@a.vn>",
         "<sip:199@a.vn.evil>",
         "<sip:199@aXvn>",
     ):

@@ -19,7 +19,7 @@ from tests.until import until
 from tongdai import errors
 from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.contacts import Contacts
-from tongdai.asterisk.provisioning import Objects, Phone
+from tongdai.asterisk.provisioning import Device, Objects
 from tongdai.asterisk.reconnect import Timing
 from tongdai.asterisk.switch import APP, Snapshot, Switch
 from tongdai.pbx.actions import (
@@ -32,6 +32,7 @@ from tongdai.pbx.actions import (
     SwitchAction,
     Wait,
 )
+from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import (
     NOT_ASKED,
     Arrived,
@@ -103,7 +104,12 @@ async def impatient(asterisk: FakeAsterisk) -> AsyncIterator[Controller]:
 
 def objects(*numbers: str) -> Objects:
     return provisioning.objects(
-        [Phone("a.vn", number, "", "0" * 32, "") for number in numbers], [], {}
+        [
+            Device(endpoint=Endpoint(number, "a.vn"), digest_md5="0" * 32, digest_sha256="")
+            for number in numbers
+        ],
+        [],
+        {},
     )
 
 
@@ -117,9 +123,10 @@ async def test_what_is_said_before_it_listens(
     await controller.switch.linked.wait()
     await asterisk.expect("POST events/user/echo")
     said = [asked.what for asked in asterisk.asked]
-    assert said[:9] == [
+    assert said[:10] == [
         "PUT applications/tongdai/eventFilter",
         "GET asterisk/info",
+        "GET endpoints/PJSIP",
         f"PUT {CONFIG}/auth/101@a.vn",
         f"GET {CONFIG}/aor/101@a.vn",
         f"PUT {CONFIG}/aor/101@a.vn",
@@ -371,6 +378,47 @@ async def test_changes_are_told_at_once(asterisk: FakeAsterisk, controller: Cont
     await asterisk.expect(f"PUT {CONFIG}/endpoint/102@a.vn")
     for kind in ("endpoint", "aor", "auth"):
         await asterisk.expect(f"DELETE {CONFIG}/{kind}/101@a.vn")
+
+
+async def test_a_change_touches_its_own_objects_alone(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(objects("101", "102", "103"))
+    await asterisk.hear()
+    changed = {("auth", "102@a.vn"): {"auth_type": "digest", "username": "x"}}
+    before = len(asterisk.asked)
+    await controller.switch.provision_changes(changed, objects("103").keys())
+    assert asterisk.objects == objects("101", "102") | changed
+    said = [asked.what.removeprefix("PUT ").removeprefix("DELETE ") for asked in asterisk.asked]
+    assert said[before:] == [
+        f"{CONFIG}/auth/102@a.vn",
+        *(f"{CONFIG}/{kind}/103@a.vn" for kind in ("endpoint", "aor", "auth")),
+    ]
+
+
+async def test_a_change_while_the_link_was_away_is_told_with_the_next(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(objects("101", "102"))
+    await asterisk.hear()
+    controller.may_listen.clear()
+    await asterisk.lose_link()
+    await until(lambda: not controller.switch.is_up)
+    await controller.switch.provision_changes(objects("103"), objects("102").keys())
+    controller.may_listen.set()
+    await until(lambda: asterisk.objects == objects("101", "103") or None)
+
+
+async def test_devices_and_trunks_of_before_are_swept(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    """They were deleted while no controller was here."""
+    others = {("endpoint", "nobody"): {"context": "hangup"}}
+    trunk = {("endpoint", "01a208b1-0000-7000-8000-000000000001"): {"context": "trunk"}}
+    asterisk.objects |= objects("101", "102") | trunk | others
+    await controller.switch.provision(objects("101"))
+    await asterisk.hear()
+    assert asterisk.objects == objects("101") | others
 
 
 async def test_what_changed_while_the_link_was_away_is_told_with_the_next(

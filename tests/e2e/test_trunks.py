@@ -51,7 +51,9 @@ async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(
 ) -> None:
     """A customer's own exchange, behind an address that nobody knows beforehand."""
     login = f"branch-{company.uuid.hex[:8]}"
-    await company.change_trunk("trunk-password", auth="digest", username="customer7", login=login)
+    await company.change_trunk(
+        "trunk-password", auth="digest", username="customer7", auth_username=login
+    )
     await office.knows(f"{login}@Tongdai")
     async with company.phone("101") as alice, office.stranger() as exchange:
         customer = await exchange.calls(HOTLINE, "0909000222", login=(login, "trunk-password"))

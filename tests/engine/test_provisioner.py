@@ -1,68 +1,239 @@
-"""How calls leave a domain while no engine decides, by what its directory says."""
+"""Two nodes on one database: each switch holds what its own domains have, kept by notifications."""
 
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
-from tongdai import ids
-from tongdai.engine.provisioner import ways_out
-from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, Trunk
+from tests.asterisk import fake
+from tests.asterisk.fake import FakeAsterisk
+from tests.engine.companies import HOTLINE, Company
+from tests.engine.controllers import Controller, node_of
+from tests.until import until
+from tongdai.engine import provisioner
+from tongdai.engine.provisioner import Provisioner
+from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.directory import Extension
+from tongdai.seal import Seal
+from tongdai.store import bans, commands, db, devices, domains, extensions, hotlines, trunks
 
-FIRST, SECOND = ids.new(), ids.new()
-FROZEN = datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)
-
-
-def hotline(number: str, trunk: UUID, **changes: Any) -> Hotline:
-    return Hotline(number, number, trunk, **changes)
-
-
-KNOWN = Directory(
-    Domain(ids.new(), "a.vn", max_calls=40),
-    extensions={"101": Extension("101", hotline="19001002", max_calls=1, recording=False)},
-    trunks={
-        FIRST: Trunk(FIRST, "first", max_calls=9),
-        SECOND: Trunk(SECOND, "second", number_format="e164"),
-    },
-    hotlines={
-        "19001001": hotline("19001001", FIRST, is_default=True),
-        "19001002": hotline("19001002", SECOND),
-    },
-)
+CONFIG = "asterisk/config/dynamic/res_pjsip"
 
 
-def test_the_domain_and_who_differs_from_it() -> None:
-    all_, own = ways_out(KNOWN)
-    assert (all_.extension, all_.trunk, all_.hotline, all_.lead) == (
-        "",
-        str(FIRST),
-        "19001001",
-        "0",
+class Node:
+    """One switch, its controller and what provisions it."""
+
+    def __init__(self, asterisk: FakeAsterisk, controller: Controller) -> None:
+        self.asterisk, self.controller = asterisk, controller
+        self.name = controller.place.node
+
+    def held(self, company: Company) -> set[str]:
+        """The company's endpoints on the switch."""
+        return {
+            name.removesuffix(f"@{company.name}")
+            for kind, name in self.asterisk.objects
+            if kind == "endpoint" and (name.endswith(f"@{company.name}") or name == company.trunk)
+        }
+
+
+@asynccontextmanager
+async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncIterator[Node]:
+    folder.mkdir(exist_ok=True)
+    listener = db.Database(database.dsn, size=1)
+    async with AsyncExitStack() as stack:
+        asterisk = await stack.enter_async_context(fake.running(folder / "journal.jsonl"))
+        controller = Controller(database, asterisk, folder)
+        provisioning = Provisioner(database, seal, controller.engine, [])
+        await listener.open()
+        stack.push_async_callback(listener.close)
+        await listener.listen(
+            {
+                "directory": provisioning.directory_changed,
+                "objects": provisioning.object_changed,
+                "bans": provisioning.bans_changed,
+            },
+            lost=provisioning.lost,
+        )
+        await controller.start()
+        stack.push_async_callback(controller.kill)
+        await provisioning.now()
+        task = asyncio.create_task(provisioning.run())
+        yield Node(asterisk, controller)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provisioner, "GATHER_S", 0.0)
+
+
+@pytest.fixture
+async def here(
+    database: db.Database, seal: Seal, tmp_path: Path, company: Company
+) -> AsyncIterator[Node]:
+    """The node of the company."""
+    async with running(database, seal, tmp_path) as node:
+        yield node
+
+
+@pytest.fixture
+async def there(
+    database: db.Database, seal: Seal, tmp_path: Path, company: Company
+) -> AsyncIterator[Node]:
+    """Another one."""
+    async with running(database, seal, tmp_path / "other") as node:
+        yield node
+
+
+ALL = {"101", "102", "103", "unknown"}
+
+
+async def test_a_switch_holds_what_its_own_domains_have(
+    company: Company, here: Node, there: Node
+) -> None:
+    assert here.held(company) == {*ALL, company.trunk}
+    assert there.held(company) == set()
+    assert there.asterisk.objects == {}, "nor anything else of them"
+
+
+async def test_a_new_device_is_pushed_alone_and_to_its_node(
+    company: Company, here: Node, there: Node
+) -> None:
+    before = len(here.asterisk.asked), len(there.asterisk.asked)
+    async with company.database.transaction() as tx:
+        await devices.insert(tx, company.uuid, "101", devices.Device(name="browser"))
+    await until(lambda: here.held(company) == {*ALL, company.trunk, "101-browser"})
+    name = f"101-browser@{company.name}"
+    await until(
+        lambda: here.controller.engine.switch._config._pushed.keys() >= {("endpoint", name)}
     )
-    assert (all_.lines, all_.calls, all_.trunk_calls, all_.is_recorded) == (2, 40, 9, True)
-    assert (all_.closed, all_.frozen_until) == (("01900",), 0)
-    assert (own.extension, own.trunk, own.hotline, own.lead) == (
-        "101",
-        str(SECOND),
-        "19001002",
-        "+84",
-    )
-    assert (own.lines, own.calls, own.trunk_calls, own.is_recorded) == (1, 40, 100, False)
+    assert [asked.what for asked in here.asterisk.asked[before[0] :] if CONFIG in asked.what] == [
+        f"PUT {CONFIG}/auth/{name}",
+        f"GET {CONFIG}/aor/{name}",
+        f"PUT {CONFIG}/aor/{name}",
+        f"PUT {CONFIG}/endpoint/{name}",
+    ]
+    assert [asked for asked in there.asterisk.asked[before[1] :] if CONFIG in asked.what] == []
+
+    async with company.database.transaction() as tx:
+        await devices.delete(tx, company.uuid, "101", "browser")
+    await until(lambda: here.held(company) == {*ALL, company.trunk})
 
 
-def test_who_is_frozen() -> None:
-    extensions = {"101": Extension("101", frozen_until=FROZEN)}
-    (all_, own) = ways_out(replace(KNOWN, extensions=extensions))
-    assert (all_.frozen_until, own.frozen_until) == (0, int(FROZEN.timestamp()) + 1)
-    (all_, own) = ways_out(replace(KNOWN, domain=replace(KNOWN.domain, frozen_until=FROZEN)))
-    assert all_.frozen_until == own.frozen_until == int(FROZEN.timestamp()) + 1
+async def test_a_new_password_changes_the_credentials_alone(company: Company, here: Node) -> None:
+    before = dict(here.asterisk.objects)
+    async with company.database.transaction() as tx:
+        await devices.set_password(tx, company.uuid, "101", "default", "Another-Secret.1")
+    key = ("auth", f"101@{company.name}")
+    await until(lambda: here.asterisk.objects[key] != before[key])
+    assert here.asterisk.objects | {key: before[key]} == before
+    digest, _ = devices.digests("101", company.name, "Another-Secret.1")
+    assert here.asterisk.objects[key]["password_digest"] == f"MD5:{digest}"
 
 
-def test_where_minutes_are_counted_everything_is_closed() -> None:
-    ways = ways_out(replace(KNOWN, domain=replace(KNOWN.domain, minutes_per_day=600)))
-    assert [way.closed for way in ways] == 2 * [("",)]
+async def test_extensions_come_and_go(company: Company, here: Node) -> None:
+    async with company.database.transaction() as tx:
+        await extensions.insert(tx, company.uuid, Extension("104"))
+        await extensions.delete(tx, company.uuid, "103")
+    await until(lambda: here.held(company) == {"101", "102", "104", "unknown", company.trunk})
+    await company.change_extension("102", enabled=False)
+    await until(lambda: here.held(company) == {"101", "104", "unknown", company.trunk})
+    await company.change_extension("102", enabled=True)
+    await until(lambda: here.held(company) == {"101", "102", "104", "unknown", company.trunk})
 
 
-def test_without_a_hotline_nobody_calls_out() -> None:
-    assert ways_out(replace(KNOWN, hotlines={})) == []
+async def test_many_changes_at_once(company: Company, here: Node) -> None:
+    """So many that a thread reads them."""
+    more = {str(number) for number in range(200, 200 + 2 * provisioner.FEW)}
+    async with company.database.transaction() as tx:
+        for number in sorted(more):
+            await extensions.insert(tx, company.uuid, Extension(number))
+    await until(lambda: here.held(company) == {*ALL, *more, company.trunk})
+
+
+async def test_a_domain_that_moves_to_another_node(
+    company: Company, here: Node, there: Node
+) -> None:
+    async with company.database.transaction() as tx:
+        known = await domains.get(tx, company.uuid)
+        await domains.update(tx, replace(known, node=there.name))
+    await until(lambda: there.held(company) == {*ALL, company.trunk})
+    await until(lambda: here.held(company) == set())
+
+
+async def test_a_domain_that_is_disabled_and_deleted(company: Company, here: Node) -> None:
+    async with company.database.transaction() as tx:
+        known = await domains.get(tx, company.uuid)
+        await domains.update(tx, replace(known, enabled=False))
+    await until(lambda: here.held(company) == set())
+    async with company.database.transaction() as tx:
+        await domains.update(tx, replace(known, enabled=True))
+    await until(lambda: here.held(company) == {*ALL, company.trunk})
+    async with company.database.transaction() as tx:
+        await hotlines.delete(tx, company.uuid, HOTLINE)
+        await domains.delete(tx, company.uuid)
+    await until(lambda: here.asterisk.objects == {} or None)
+
+
+async def test_a_shared_trunk_goes_where_a_hotline_uses_it(
+    company: Company, seal: Seal, here: Node, there: Node
+) -> None:
+    shared = trunks.Trunk(name="shared", auth="ip", host="127.0.0.8", shared=True)
+    key = ("endpoint", str(shared.trunk_uuid))
+    async with company.database.transaction() as tx:
+        other = await domains.insert(tx, f"other-{company.name}", node=there.name)
+        await trunks.insert(tx, company.uuid, seal, shared)
+    await until(lambda: key in here.asterisk.objects)
+    assert key not in there.asterisk.objects
+    async with company.database.transaction() as tx:
+        await hotlines.insert(tx, other.domain_uuid, "19001800", shared.trunk_uuid)
+    await until(lambda: key in there.asterisk.objects)
+    async with company.database.transaction() as tx:
+        known = await domains.get(tx, company.uuid)
+        await domains.update(tx, replace(known, enabled=False))
+    await until(lambda: key not in there.asterisk.objects)  # its owner is not served
+    async with company.database.transaction() as tx:
+        await domains.update(tx, known)
+    await until(lambda: key in there.asterisk.objects)
+    async with company.database.transaction() as tx:
+        await hotlines.delete(tx, other.domain_uuid, "19001800")
+    await until(lambda: key not in there.asterisk.objects)
+    assert key in here.asterisk.objects
+
+
+async def test_a_ban_is_for_all_nodes(company: Company, here: Node, there: Node) -> None:
+    key = ("acl", "ban-192.0.2.77")
+    async with company.database.transaction() as tx:
+        await tx.execute("DELETE FROM bans")
+        await tx.execute(
+            "INSERT INTO bans (address, why, until) VALUES ($1, '', now() + interval '1 hour')",
+            "192.0.2.77",
+        )
+    await until(lambda: key in here.asterisk.objects and key in there.asterisk.objects)
+    async with company.database.transaction() as tx:
+        await bans.lift(tx, "192.0.2.77")
+    await until(lambda: not {key} & (here.asterisk.objects.keys() | there.asterisk.objects))
+
+
+async def test_a_command_is_carried_out_by_its_domains_node(
+    company: Company, here: Node, there: Node
+) -> None:
+    async with company.database.transaction() as tx:
+        asked = await commands.ask(tx, company.uuid, ClickToCall(ext="101", phone="0899888999"))
+    await there.controller.desk._take()
+    async with company.database.connection() as tx:
+        assert await commands.take(tx, there.name) == []
+    here.controller.desk.wake()
+
+    async def is_answered() -> bool:
+        async with company.database.connection() as tx:
+            return await commands.outcome(tx, company.uuid, asked) is not None
+
+    await until(is_answered)
+    assert not await there.controller.desk.serves(company.uuid)
+    assert await here.controller.desk.serves(company.uuid)
+    assert node_of(Path("a")) != node_of(Path("b"))

@@ -46,7 +46,7 @@ async def test_a_generated_password_is_long_and_new_each_time(
     assert min(len(password) for password in (first, second, third)) >= 20
 
 
-async def provisioned(tx: db.Tx, domain: directory.Domain) -> list[devices.Login]:
+async def provisioned(tx: db.Tx, domain: directory.Domain) -> list[devices.Provisioned]:
     return [
         login
         for login in await devices.list_for_provisioning(tx, directory.NODE)
@@ -68,10 +68,10 @@ async def test_the_switch_gets_digests_by_extension_domain_and_password(
             await tx.fetch("SELECT * FROM devices WHERE domain_uuid = $1", domain.domain_uuid)
         )
 
-    def login(password: str) -> devices.Login:
+    def login(password: str) -> devices.Provisioned:
         secret = f"101:{domain.name}:{password}".encode()
         md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
-        return devices.Login(
+        return devices.Provisioned(
             domain_uuid=domain.domain_uuid,
             domain=domain.name,
             extension="101",

@@ -44,27 +44,33 @@ async def test_a_trunk_comes_back_as_it_was_made(
 async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:
-    """What a carrier gave cannot be chosen; with a login, whoever knows the password calls from
-    anywhere.
+    """What a carrier gave cannot be chosen; with an auth username, anybody with the password
+    calls from anywhere.
     """
     given = trunks.Trunk(**BY_IP | {"auth": "digest", "username": "u1"})
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, seal, given, "pw1")
         assert [link.password for link in await links(tx, domain, seal)] == ["pw1"]
 
-        opened = msgspec.structs.replace(given, login="abc")
+        opened = msgspec.structs.replace(given, auth_username="abc")
         for password in ("pw1", None):
-            with pytest.raises(errors.Invalid, match="or a trunk that has no login"):
+            with pytest.raises(errors.Invalid, match="or a trunk that has no auth username"):
                 await trunks.update(tx, domain.domain_uuid, seal, opened, password)
         await trunks.update(tx, domain.domain_uuid, seal, opened, "long-enough")
 
 
-async def links(tx: db.Tx, domain: directory.Domain, seal: Seal) -> list[trunks.Link]:
-    return [
-        link
-        for link in await trunks.list_for_provisioning(tx, seal)
-        if link.domain_uuid == domain.domain_uuid
-    ]
+async def links(
+    tx: db.Tx, domain: directory.Domain, seal: Seal, node: str = directory.NODE
+) -> list[trunks.Provisioned]:
+    """The domain's trunks that the node's switch holds, by name."""
+    own = {trunk.trunk_uuid for trunk in await trunks.list(tx, domain.domain_uuid)}
+    found = await trunks.list_for_provisioning(tx, seal, node)
+    for link in found:  # each alone is the same
+        uuid = link.trunk.trunk_uuid
+        assert [link] == await trunks.list_for_provisioning(tx, seal, node, uuid)
+    return sorted(
+        (link for link in found if link.trunk.trunk_uuid in own), key=lambda link: link.trunk.name
+    )
 
 
 async def test_the_switch_gets_enabled_trunks_with_their_passwords(
@@ -84,11 +90,28 @@ async def test_the_switch_gets_enabled_trunks_with_their_passwords(
 
         assert b"carrier-pass" not in sealed
         assert await links(tx, domain, seal) == [
-            trunks.Link(domain.domain_uuid, domain.name, plain, ""),
-            trunks.Link(domain.domain_uuid, domain.name, secret, "carrier-pass"),
+            trunks.Provisioned(trunk=plain, password="", is_owner=True),
+            trunks.Provisioned(trunk=secret, password="carrier-pass", is_owner=True),
         ]
         await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
         assert await links(tx, domain, seal) == []
+
+
+async def test_a_shared_trunk_is_on_the_nodes_of_those_who_use_it(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    shared = trunks.Trunk(**BY_IP | {"shared": True})
+    async with database.transaction() as tx:
+        other = await domains.insert(tx, "elsewhere-trunks.example.vn", node="switch-2")
+        await trunks.insert(tx, domain.domain_uuid, seal, shared)
+        assert await links(tx, domain, seal, "switch-2") == []
+        await hotlines.insert(tx, other.domain_uuid, "02873009999", shared.trunk_uuid)
+        assert await links(tx, domain, seal, "switch-2") == [
+            trunks.Provisioned(trunk=shared, password="", is_owner=False)
+        ]
+        assert [link.is_owner for link in await links(tx, domain, seal)] == [True]
+        await domains.update(tx, msgspec.structs.replace(other, enabled=False))
+        assert await links(tx, domain, seal, "switch-2") == []
 
 
 async def test_an_update_keeps_changes_or_removes_the_password(

@@ -42,9 +42,8 @@ class Sandbox(Protocol):
 class Commands(Protocol):
     """Runs commands on an engine in this process, without a row in the database."""
 
-    @property
-    def is_open(self) -> bool:
-        """Whether commands are carried out now."""
+    async def serves(self, domain_uuid: UUID) -> bool:
+        """Whether the domain's commands are carried out here, and now."""
 
     async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
         """The outcome of a command that is asked here and now; with `wait_answer`, when the extension has

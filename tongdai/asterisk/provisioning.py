@@ -1,8 +1,7 @@
-"""Phones and trunks as PJSIP objects, pushed over ARI into Asterisk's memory: no files, no
-database driver there.
+"""The PJSIP objects that a node's switch holds: those of each device, each trunk, each domain.
 
-Pure: which objects an extension or a trunk is. `switch` pushes them, and takes away what is no
-more.
+Pure: only which objects these are. `dynamic_config` pushes them over ARI and deletes those that
+are no longer wanted.
 """
 
 import re
@@ -13,20 +12,26 @@ import msgspec
 
 from tongdai.asterisk import translate
 from tongdai.pbx.actions import Dial, Party
+from tongdai.pbx.endpoint import DEVICE, Endpoint
 
-Objects: TypeAlias = "dict[tuple[str, str], Fields]"
-"""By (kind, id), such as ("endpoint", "101@example.vn"), in the order in which Asterisk must get them."""
+Objects: TypeAlias = "dict[Key, Fields]"
+"""Each with all its fields: a field that is left out of a push keeps its old value."""
 Fields: TypeAlias = dict[str, str]
 
+Key: TypeAlias = tuple[str, str]
+"""An object's kind and id, as in asterisk/config/dynamic/res_pjsip/{kind}/{id}."""
+
 KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
-MAX_CONTACTS = 5  # phones of one extension
+"""In the order in which Asterisk must get them."""
 REALM = "Tongdai"
-"""Who is asked for a proof before we know who it is (pjsip.conf, default_realm). No domain is called so: those are in
-lower case."""
+"""Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf, default_realm). No domain has this
+name: domains are in lower case."""
+UNKNOWN = "unknown"
+"""User part of the endpoint that stands for all endpoints that a domain does not have."""
 LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
 LANDING_S = 60
 CODECS = "alaw,ulaw,g722,opus"
-_SHOWN = {"yes": "true", "no": "false"}  # what is told, as Asterisk shows it
+_SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows what it was sent
 
 _MEDIA: Fields = {
     "disallow": "all",
@@ -41,19 +46,45 @@ _MEDIA: Fields = {
 }
 
 
-class Phone(msgspec.Struct, frozen=True):
-    """An extension that may register as extension@domain, by digest (RFC 8760 HA1 in hex)."""
+_SIP: Fields = {
+    "webrtc": "no",
+    "use_avpf": "no",
+    "media_encryption": "no",
+    "media_use_received_transport": "no",
+    "ice_support": "no",
+    "rtcp_mux": "no",
+    "dtls_auto_generate_cert": "no",
+}
+"""Each field that webrtc=yes sets is given with its value: an endpoint that was a browser's keeps them else."""
+_BROWSER: Fields = {
+    "webrtc": "yes",
+    "use_avpf": "yes",
+    "media_encryption": "dtls",
+    "media_use_received_transport": "yes",
+    "ice_support": "yes",
+    "rtcp_mux": "yes",
+    "dtls_auto_generate_cert": "yes",
+    "allow": "opus,alaw,ulaw,g722",  # opus stands packet loss; all browsers have it
+}
+_USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # of a device's SIP address
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-    domain: str
-    extension: str
-    name: str
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that may register, by digest (RFC 8760 HA1 in hex). `kind` is sip or browser."""
+
+    endpoint: Endpoint
+    kind: str = "sip"
+    max_contacts: int = 5
     digest_md5: str
     digest_sha256: str
 
 
-class Carrier(msgspec.Struct, frozen=True):
-    """A trunk. `host` may carry a port; `auth` is ip, digest or registration. `login` is what it
-    proves itself with when it calls from elsewhere than its addresses; "" for one that does not.
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """A trunk, by its UUID. `host` may carry a port; `auth` is ip, digest or registration.
+    `auth_username` is the user name by which it authenticates its calls from other addresses than
+    its own; "": it makes none. One that registers does so on its owner's node alone
+    (`is_registering`).
     """
 
     trunk: str
@@ -65,7 +96,8 @@ class Carrier(msgspec.Struct, frozen=True):
     password: str
     from_user: str
     from_domain: str
-    login: str = ""
+    auth_username: str = ""
+    is_registering: bool = True
 
 
 class Landing(msgspec.Struct, frozen=True):
@@ -116,21 +148,21 @@ Unattended: TypeAlias = Landing | Inside | WayOut
 
 
 def objects(
-    phones: Iterable[Phone],
+    devices: Iterable[Device],
     carriers: Iterable[Carrier],
     aliases: Mapping[str, str],
     unattended: Iterable[Unattended] = (),
 ) -> Objects:
-    """Everything the switch must know. `aliases`: addresses that phones may use for a domain's
-    name.
+    """The objects of all of these. `aliases`: addresses that devices may use as a domain's name,
+    with that name.
     """
     found: Objects = {
         ("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()
     }
-    for phone in phones:
-        found |= _phone(phone)
+    for each in devices:
+        found |= device(each)
     for carrier in carriers:
-        found |= _carrier(carrier)
+        found |= trunk(carrier)
     for known in unattended:
         match known:
             case Landing():
@@ -142,13 +174,28 @@ def objects(
     return found
 
 
-def changes(
-    now: Mapping[tuple[str, str], Fields], wanted: Objects
-) -> tuple[Objects, list[tuple[str, str]]]:
-    """What to push, in order, and what to delete, users before what they use."""
+def changes(now: Mapping[Key, Fields], wanted: Objects) -> tuple[Objects, set[Key]]:
+    """The objects to push, and those to delete."""
     pushed = {key: fields for key, fields in wanted.items() if now.get(key) != fields}
-    gone = sorted((key for key in now if key not in wanted), key=lambda key: -KINDS.index(key[0]))
-    return pushed, gone
+    return pushed, now.keys() - wanted.keys()
+
+
+def in_order(keys: Iterable[Key]) -> list[Key]:
+    """In the order in which they may be pushed: each after those that it refers to."""
+    return sorted(keys, key=lambda key: KINDS.index(key[0]))
+
+
+def is_ours(endpoint: str) -> bool:
+    """Whether only tongdai gives endpoints such a name."""
+    user, _, domain = endpoint.partition("@")
+    is_named = Endpoint.parse(endpoint) is not None or _UUID.fullmatch(endpoint) is not None
+    return is_named or user == UNKNOWN or domain == REALM
+
+
+def of_endpoint(endpoint: str) -> list[Key]:
+    """All objects that may belong to an endpoint of this name."""
+    kinds = ("auth", "aor", "endpoint", "identify", "registration")
+    return [(kind, endpoint) for kind in kinds]
 
 
 def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
@@ -161,43 +208,48 @@ def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
     return all(values.get(name) == [_SHOWN.get(value, value)] for name, value in fields.items())
 
 
-def _phone(phone: Phone) -> Objects:
-    address = f"{phone.extension}@{phone.domain}"
+def device(known: Device) -> Objects:
+    """Its credentials, its AOR and its endpoint, all under the endpoint's name."""
+    name, domain = str(known.endpoint), known.endpoint.domain
     return {
-        ("auth", address): {
-            "auth_type": "digest",
-            "username": phone.extension,
-            "realm": phone.domain,
-            "password_digest": f"MD5:{phone.digest_md5}",
-            "supported_algorithms_uas": "MD5",
-        },
-        ("aor", address): {
-            "max_contacts": str(MAX_CONTACTS),
+        ("auth", name): _credentials(known.endpoint.user, domain, known.digest_md5),
+        ("aor", name): {
+            "max_contacts": str(known.max_contacts),
             "remove_unavailable": "yes",
             "default_expiration": "120",
             "maximum_expiration": "3600",
             "support_path": "yes",
         },
-        ("endpoint", address): {
+        ("endpoint", name): {
             **_MEDIA,
+            **(_BROWSER if known.kind == "browser" else _SIP),
             "context": "phone",
-            "auth": address,
-            "aors": address,
+            "auth": name,
+            "aors": name,
             "identify_by": "username",
-            "callerid": f"<{phone.extension}>",
-            "from_domain": phone.domain,
+            "callerid": f"<{known.endpoint.extension}>",
+            "from_domain": domain,
             "force_rport": "yes",
             "rewrite_contact": "yes",
-            "webrtc": "no",
             "allow_subscribe": "no",
-            "tenantid": phone.domain[:79],
+            "tenantid": domain[:79],
         },
     }
 
 
-def _carrier(carrier: Carrier) -> Objects:
-    """An endpoint named by the trunk's UUID. Its calls come by address, or by our registration's
-    line; or by digest, as another endpoint.
+def _credentials(user: str, realm: str, digest_md5: str) -> Fields:
+    return {
+        "auth_type": "digest",
+        "username": user,
+        "realm": realm,
+        "password_digest": f"MD5:{digest_md5}",
+        "supported_algorithms_uas": "MD5",
+    }
+
+
+def trunk(carrier: Carrier) -> Objects:
+    """An endpoint named by the trunk's UUID. Its calls come from its addresses, or by the line of
+    our registration; or, authenticated by digest, as another endpoint.
     """
     name, host = carrier.trunk, carrier.host
     uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
@@ -213,12 +265,12 @@ def _carrier(carrier: Carrier) -> Objects:
         "trust_id_inbound": "yes",
         "send_pai": "yes",
         "send_diversion": "no",  # or a phone's own Diversion goes out, with any number in it
-        "send_connected_line": "no",  # or carriers are told by re-INVITE which extension answered
+        "send_connected_line": "no",  # or a re-INVITE shows carriers which extension answered
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,
         "outbound_auth": name if has_auth else "",
-        # Said though empty: what is left out of a push stays, and of a caller id left out
-        # "unknown" is made.
+        # Empty, not left out: a field left out of a push stays, and Asterisk makes "unknown" of a
+        # caller id left out.
         "callerid": "",
     }
     found: Objects = {}
@@ -234,7 +286,7 @@ def _carrier(carrier: Carrier) -> Objects:
         "endpoint": name,
         "match": ",".join(carrier.addresses or (_address(host),)),
     }
-    if carrier.auth == "registration":
+    if carrier.auth == "registration" and carrier.is_registering:
         found["registration", name] = {
             "outbound_auth": name,
             "server_uri": uri,
@@ -248,20 +300,21 @@ def _carrier(carrier: Carrier) -> Objects:
             "line": "yes",
             "endpoint": name,
         }
-    if carrier.login and carrier.password:
+    if carrier.auth_username and carrier.password:
         found |= _caller_by_digest(carrier)
     return found
 
 
 def _caller_by_digest(carrier: Carrier) -> Objects:
-    """Whoever proves to be the trunk, from any address: LOGIN@REALM is where Asterisk looks for
-    it. No phone is called so, nor another trunk; TD_TRUNK tells the dialplan whose call it is.
+    """The endpoint of calls that authenticate as the trunk, from any address: Asterisk looks for
+    it as AUTH_USERNAME@REALM. No device and no other trunk has this name. The variable TD_TRUNK
+    names the trunk to the dialplan.
     """
-    name = f"{carrier.login}@{REALM}"
+    name = f"{carrier.auth_username}@{REALM}"
     return {
         ("auth", name): {
             "auth_type": "digest",
-            "username": carrier.login,
+            "username": carrier.auth_username,
             "password": carrier.password,
         },
         ("endpoint", name): {
@@ -327,39 +380,29 @@ def _address(host: str) -> str:
     return (host.rpartition(":")[0] if has_port else host).strip("[]")
 
 
-def strangers(domains: Iterable[str], aliases: Mapping[str, str], digest_md5: str) -> Objects:
-    """Who claims to be an extension that a domain does not have: asked for a proof that nobody can
-    give (of HA1 `digest_md5`, random), exactly as an extension is, so that nobody finds out which
-    there are.
+def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> Objects:
+    """Stands for all devices that the domain, or one of its `aliases`, does not have. A request
+    from one is challenged exactly as from a known device, so that nobody finds out which exist;
+    no password fits `digest_md5`, the HA1, which is random.
     """
-    found: Objects = {}
-    for domain in sorted(domains):
-        name = f"nobody@{domain}"
-        own = [domain, *(alias for alias, meant in aliases.items() if meant == domain)]
-        hosts = "|".join(map(re.escape, own))
-        found |= {
-            ("auth", name): {
-                "auth_type": "digest",
-                "username": "nobody",
-                "realm": domain,
-                "password_digest": f"MD5:{digest_md5}",
-                "supported_algorithms_uas": "MD5",
-            },
-            ("endpoint", name): {
-                **_MEDIA,
-                "context": "hangup",
-                "auth": name,
-                "identify_by": "header",
-                "force_rport": "yes",
-                "rewrite_contact": "yes",
-                "allow_subscribe": "no",
-            },
-            ("identify", name): {
-                "endpoint": name,
-                "match_header": f"From: /sips?:[0-9]{{2,8}}(:[^@]*)?@({hosts})([:;>?].*)?$/",
-            },
-        }
-    return found
+    name = f"{UNKNOWN}@{domain}"
+    hosts = "|".join(map(re.escape, (domain, *aliases)))
+    return {
+        ("auth", name): _credentials(UNKNOWN, domain, digest_md5),
+        ("endpoint", name): {
+            **_MEDIA,
+            "context": "hangup",
+            "auth": name,
+            "identify_by": "header",
+            "force_rport": "yes",
+            "rewrite_contact": "yes",
+            "allow_subscribe": "no",
+        },
+        ("identify", name): {
+            "endpoint": name,
+            "match_header": f"From: /sips?:{_USER}(:[^@]*)?@({hosts})([:;>?].*)?$/",
+        },
+    }
 
 
 def bans(addresses: Iterable[str]) -> Objects:

@@ -56,8 +56,8 @@ class Switch:
     ) -> None:
         self._on_signal = on_signal
         self._connection = Connection(address, APP, self._heard, timing)
-        self._config = DynamicConfig()
         self._contacts = contacts or Contacts(APP)
+        self._config = DynamicConfig(on_aor=self._contacts.changed)
         self._started_at: datetime | None = None
         self.linked = self._connection.linked
 
@@ -84,7 +84,8 @@ class Switch:
         allowed = {"allowed": [{"type": name} for name in events.NAMES]}
         await _checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
         started_at = await self._checked_start(link)
-        await self._push(link)
+        self._contacts.forget()  # what changed while no link was there was not reported
+        await self._config.push(link)
         source = {"eventSource": "endpoint:PJSIP"}
         await _checked(link.request("POST", f"applications/{APP}/subscription", source))
         await on_link(await self._snapshot(link, started_at))
@@ -137,19 +138,30 @@ class Switch:
     # --- phones and trunks
 
     async def provision(
-        self, wanted: provisioning.Objects, stale: Collection[tuple[str, str]] = ()
+        self, wanted: provisioning.Objects, stale: Collection[provisioning.Key] = ()
     ) -> None:
-        """The switch knows these objects and no others, now or as soon as it is up. `stale`:
-        objects that an earlier controller may have told it of.
+        """The switch holds these objects and no others, now or as soon as it is up. `stale`:
+        objects that an earlier controller may have pushed.
         """
         self._config.want(wanted, stale)
+        await self._push()
+
+    async def provision_changes(
+        self,
+        changed: provisioning.Objects,
+        gone: Collection[provisioning.Key],
+        stale: Collection[provisioning.Key] | None = None,
+    ) -> None:
+        """The switch holds the changed objects and none of those `gone`, now or as soon as it is
+        up. `stale` as in `provision`; None leaves it as it was.
+        """
+        self._config.change(changed, gone, stale)
+        await self._push()
+
+    async def _push(self) -> None:
         if self.is_up:
             with contextlib.suppress(errors.SwitchDown):
-                await self._push(self._connection.link)
-
-    async def _push(self, link: ari.Link) -> None:
-        await self._config.push(link)
-        self._contacts.forget()
+                await self._config.push(self._connection.link)
 
     async def phones(self, endpoint: str) -> list[str]:
         """The registered phones of an extension, ready to dial. Raises errors.SwitchDown."""

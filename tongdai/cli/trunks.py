@@ -24,9 +24,9 @@ ADDRESSES = typer.Option(
     help="Where its calls come from: addresses and networks, comma-separated; none: its host.",
     show_default=False,
 )
-LOGIN = typer.Option(
-    help="By which name, and the password, it may call from any address; with --auth digest its username, unless "
-    '"" is given.',
+AUTH_USERNAME = typer.Option(
+    help="The user name by which, and the password, its calls are authenticated from any address; "
+    'with --auth digest its username, unless "" is given.',
     show_default=False,
 )
 USERNAME = typer.Option(help="For digest and registration.", show_default=False)
@@ -56,7 +56,7 @@ def create(
     transport: Annotated[trunks.Transport, TRANSPORT] = "udp",
     addresses: Annotated[str, ADDRESSES] = "",
     username: Annotated[str, USERNAME] = "",
-    login: Annotated[str | None, LOGIN] = None,
+    auth_username: Annotated[str | None, AUTH_USERNAME] = None,
     password: Annotated[str, PASSWORD] = "",
     from_user: Annotated[str, FROM_USER] = "",
     from_domain: Annotated[str, FROM_DOMAIN] = "",
@@ -80,7 +80,9 @@ def create(
         transport=transport,
         addresses=options.listed(addresses) or (),
         username=username,
-        login=(username if auth == "digest" else "") if login is None else login,
+        auth_username=(username if auth == "digest" else "")
+        if auth_username is None
+        else auth_username,
         from_user=from_user,
         from_domain=from_domain,
         number_format=number_format,
@@ -125,7 +127,7 @@ def update(
     transport: Annotated[trunks.Transport | None, TRANSPORT] = None,
     addresses: Annotated[str | None, ADDRESSES] = None,
     username: Annotated[str | None, USERNAME] = None,
-    login: Annotated[str | None, LOGIN] = None,
+    auth_username: Annotated[str | None, AUTH_USERNAME] = None,
     password: Annotated[str | None, PASSWORD] = None,
     from_user: Annotated[str | None, FROM_USER] = None,
     from_domain: Annotated[str | None, FROM_DOMAIN] = None,
@@ -147,7 +149,7 @@ def update(
         transport=transport,
         addresses=options.listed(addresses),
         username=username,
-        login=login,
+        auth_username=auth_username,
         from_user=from_user,
         from_domain=from_domain,
         number_format=number_format,

@@ -47,11 +47,16 @@ class CommandRunner:
         self._background = Background()
         self._is_running = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether commands are carried out now."""
+        return self._is_running and self._engine.switch.is_up
+
     async def serves(self, domain_uuid: UUID) -> bool:
         """Whether the domain's commands are carried out here, and now. Raises as
         `Directories.get`.
         """
-        if not (self._is_running and self._engine.switch.is_up):
+        if not self.is_open:
             return False
         known = await self._engine.directories.get(domain_uuid)
         return known.domain.node == self._engine.node

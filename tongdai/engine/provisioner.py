@@ -1,30 +1,31 @@
-"""Keeps the switch told of the phones and trunks there are."""
+"""Keeps a node's switch provisioned with the objects of its domains' devices and trunks.
+
+The database says which object has changed (LISTEN objects): that one alone is read and pushed.
+Everything is read, in a thread, at the start, and whenever notifications may have been lost.
+"""
 
 import asyncio
-import math
 import secrets
 from collections.abc import Iterable
-from itertools import chain
 
 import structlog
 
 from tongdai import errors
-from tongdai.asterisk import provisioning
+from tongdai.engine import reading
 from tongdai.engine.engine import Engine
-from tongdai.pbx import brakes, directory, numbers
+from tongdai.engine.inventory import BANS, FALLBACK, Inventory, Part
 from tongdai.seal import Seal
-from tongdai.store import bans, db, extensions, landings, trunks
+from tongdai.store import db
 
 log = structlog.get_logger()
 
-GATHER_S = 0.05  # how long changes gather before the switch is told
+GATHER_S = 0.05  # how long changes gather before they are read
 RETRY_S = 1.0
+FEW = 50  # changed parts that are read on the event loop; more are read in a thread
 
 
 class Provisioner:
-    """`addresses` are those by which phones that know no domain reach us; they mean the only
-    domain, or `main`.
-    """
+    """`addresses` and `main` as of `Inventory`."""
 
     def __init__(
         self,
@@ -35,135 +36,81 @@ class Provisioner:
         main: str = "",
     ) -> None:
         self._database, self._seal, self._engine = database, seal, engine
-        self._addresses, self._main = sorted(addresses), main
-        self._changed = asyncio.Event()
-        self._nobody = secrets.token_hex(16)
+        self._inventory = Inventory(addresses, main, secrets.token_hex(16))
+        self._changed: set[Part] = set()
+        self._is_lost = False  # anything may have changed
+        self._awake = asyncio.Event()
 
-    def changed(self, domain_uuid: str) -> None:
-        """A domain's directory is another now; any may be for ""."""
+    # --- what has changed
+
+    def directory_changed(self, domain_uuid: str) -> None:
+        """A domain's directory is another now (LISTEN directory)."""
         self._engine.changed(domain_uuid)
-        self.look()
+        self._note(FALLBACK)
 
-    def look(self) -> None:
-        """Something that the switch must know is another now."""
-        self._changed.set()
+    def object_changed(self, payload: str) -> None:
+        """An object of a node is another now (LISTEN objects)."""
+        node, kind, domain_uuid, id_ = payload.split("/", 3)
+        if node == self._engine.node:
+            self._note(reading.part(kind, domain_uuid, id_))
 
-    async def now(self) -> None:
-        """The switch knows what the database says, now or as soon as it is up."""
-        async with self._database.connection() as tx:
-            logins = await extensions.list_for_provisioning(tx)
-            links = await trunks.list_for_provisioning(tx, self._seal)
-            banned, lifted = [ban.address for ban in await bans.list(tx)], await bans.lifted(tx)
-            alone = await _unattended(tx)
-        phones = [
-            provisioning.Phone(
-                login.domain, login.extension, login.name, login.digest_md5, login.digest_sha256
-            )
-            for login in logins
-        ]
-        aliases = self._aliases({login.domain for login in logins})
-        wanted = provisioning.objects(phones, map(_carrier, links), aliases, alone)
-        wanted |= provisioning.strangers({phone.domain for phone in phones}, aliases, self._nobody)
-        stale = provisioning.bans(lifted).keys()
-        await self._engine.switch.provision(wanted | provisioning.bans(banned), stale)
+    def bans_changed(self, _payload: str) -> None:
+        """Some address is banned, or is not any more (LISTEN bans)."""
+        self._note(BANS)
+
+    def lost(self) -> None:
+        """Notifications may have been lost."""
+        self._engine.changed("")
+        self._is_lost = True
+        self._awake.set()
+
+    def _note(self, part: Part) -> None:
+        self._changed.add(part)
+        self._awake.set()
+
+    # --- what follows
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._changed.wait()
+            await self._awake.wait()
             await asyncio.sleep(GATHER_S)
-            self._changed.clear()
+            self._awake.clear()
+            changed, self._changed = self._changed, set()
+            is_lost, self._is_lost = self._is_lost, False
             try:
-                await self.now()
+                await (self.now() if is_lost else self._refresh(changed))
             except errors.Unavailable as reason:
                 log.warning("provisioning.waiting", why=str(reason))
                 await asyncio.sleep(RETRY_S)
-                self._changed.set()
+                self._changed |= changed
+                self._is_lost |= is_lost
+                self._awake.set()
 
-    def _aliases(self, domains: set[str]) -> dict[str, str]:
-        meant = (
-            self._main
-            if self._main in domains
-            else next(iter(domains), "")
-            if len(domains) == 1
-            else ""
+    async def now(self) -> None:
+        """The switch holds what the database says, now or as soon as it is up."""
+        read = await reading.in_thread(
+            self._database.dsn, lambda tx: reading.everything(tx, self._seal, self._engine.node)
         )
-        return dict.fromkeys(self._addresses, meant) if meant else {}
+        await asyncio.to_thread(self._inventory.apply, read)
+        wanted = await asyncio.to_thread(self._inventory.objects)
+        await self._engine.switch.provision(wanted, read.lifted or set())
+
+    async def _refresh(self, parts: set[Part]) -> None:
+        """The switch holds what the database says of these parts, now or as soon as it is up."""
+        is_small = len(parts) <= FEW and not any(part.kind in _LARGE for part in parts)
+        if is_small:
+            async with self._database.connection() as tx:
+                read = await reading.of(tx, self._seal, self._engine.node, parts)
+            changed, gone = self._inventory.apply(read)
+        else:
+            read = await reading.in_thread(
+                self._database.dsn,
+                lambda tx: reading.of(tx, self._seal, self._engine.node, parts),
+            )
+            changed, gone = await asyncio.to_thread(self._inventory.apply, read)
+        if changed or gone or read.lifted:
+            await self._engine.switch.provision_changes(changed, gone, read.lifted)
 
 
-def _carrier(link: trunks.Link) -> provisioning.Carrier:
-    trunk = link.trunk
-    return provisioning.Carrier(
-        trunk=str(trunk.trunk_uuid),
-        auth=trunk.auth,
-        host=trunk.host,
-        transport=trunk.transport,
-        addresses=trunk.addresses,
-        username=trunk.username,
-        password=link.password,
-        from_user=trunk.from_user,
-        from_domain=trunk.from_domain,
-        login=trunk.login,
-    )
-
-
-async def _unattended(tx: db.Tx) -> list[provisioning.Unattended]:
-    """What the switch needs to go on by itself, of all domains."""
-    reached = map(_landing, await landings.list_for_provisioning(tx))
-    inside = map(_inside, await landings.list_inside(tx))
-    outside = map(ways_out, await landings.list_outside(tx))
-    return [*reached, *inside, *chain.from_iterable(outside)]
-
-
-def _landing(landing: landings.Landing) -> provisioning.Landing:
-    """By each form in which carriers give the hotline's number, digits only."""
-    national = numbers.national(landing.canonical, landing.domain.country_code)
-    return provisioning.Landing(
-        trunk=str(landing.trunk_uuid),
-        numbers=frozenset({landing.canonical, national}),
-        domain=landing.domain.name,
-        extensions=landing.extensions,
-        is_recorded=directory.is_recorded(landing.recording, landing.domain),
-    )
-
-
-def _inside(inside: landings.Inside) -> provisioning.Inside:
-    return provisioning.Inside(inside.domain, inside.number, inside.extensions)
-
-
-def ways_out(known: directory.Directory) -> list[provisioning.WayOut]:
-    """The domain's, and those of its extensions that differ from it; none without a hotline in
-    use.
-    """
-    own = (_way_out(known, extension) for extension in known.extensions.values())
-    return [way for way in (_way_out(known, directory.Extension("")), *own) if way]
-
-
-def _way_out(
-    known: directory.Directory, extension: directory.Extension
-) -> provisioning.WayOut | None:
-    """Where a day's minutes are limited, emergencies alone: the switch does not know how many are
-    left.
-    """
-    domain, hotline = known.domain, known.default_hotline(extension)
-    if hotline is None:
-        return None
-    trunk = known.trunks[hotline.trunk_uuid]
-    frozen = [
-        until.timestamp() for until in (domain.frozen_until, extension.frozen_until) if until
-    ]
-    return provisioning.WayOut(
-        domain=domain.name,
-        extension=extension.extension,
-        trunk=str(trunk.trunk_uuid),
-        hotline=hotline.number,
-        lead=f"+{domain.country_code}" if trunk.number_format == "e164" else "0",
-        closed=brakes.closed_at_home(domain.country_code)
-        if domain.minutes_per_day is None
-        else ("",),
-        frozen_until=math.ceil(max(frozen, default=0)),
-        lines=extension.max_calls,
-        calls=domain.max_calls,
-        trunk_calls=trunk.max_calls,
-        is_recorded=directory.is_recorded({extension.recording}, domain),
-    )
+_LARGE = ("domain", "fallback")

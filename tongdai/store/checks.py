@@ -19,8 +19,8 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
 # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
 _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")
-# no @: a name that leads to one trunk, and to no phone
-_SIP_LOGIN = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
+# no @: a name that leads to one trunk, and to no device
+_AUTH_USERNAME = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -128,9 +128,9 @@ def sip_user(text: str, field: str) -> str:
     return text
 
 
-def sip_login(text: str, field: str = "login") -> str:
+def auth_username(text: str, field: str = "auth_username") -> str:
     """A name that a trunk proves itself by, or ""."""
-    if not _SIP_LOGIN.fullmatch(text):
+    if not _AUTH_USERNAME.fullmatch(text):
         raise errors.Invalid("at most 63 letters, digits and . _ + ~ * -", field=field)
     return text
 

@@ -13,9 +13,9 @@ _CONFLICTS = {
     "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
     "devices_pkey": ("device", "the extension has a device of this name already"),
     "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
-    "trunks_one_login": (
-        "login",
-        "another trunk calls by this name already: give another --login",
+    "trunks_one_auth_username": (
+        "auth_username",
+        "another trunk calls by this name already: give another --auth-username",
     ),
     "hotlines_pkey": ("number", "this hotline exists already"),
     "hotlines_trunk_uuid_canonical_key": (

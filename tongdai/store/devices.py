@@ -29,7 +29,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     max_contacts: int = MAX_CONTACTS
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
+class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """A device as its node's switch has to know it. The digests are HA1 over user:domain:password,
     in hex (RFC 8760 §2.4).
     """
@@ -173,20 +173,17 @@ WHERE extensions.enabled AND domains.enabled AND node = $1
 """
 
 
-async def list_for_provisioning(tx: db.Tx, node: str) -> Sequence[Login]:
-    """All devices that the node's switch lets in. It crosses tenants."""
-    rows = await tx.fetch(_PROVISIONED + "ORDER BY domains.name, extension, devices.name", node)
-    return db.structs(rows, Login)
-
-
-async def list_of_extension(
-    tx: db.Tx, node: str, domain_uuid: UUID, extension: str
-) -> Sequence[Login]:
-    """Those of one extension; none when it is not in use, or of a domain of another node."""
-    rows = await tx.fetch(
-        _PROVISIONED + "AND domain_uuid = $2 AND extension = $3", node, domain_uuid, extension
-    )
-    return db.structs(rows, Login)
+async def list_for_provisioning(
+    tx: db.Tx, node: str, domain_uuid: UUID | None = None, extension: str | None = None
+) -> Sequence[Provisioned]:
+    """The devices that the node's switch lets in: all, or those of one domain or one extension.
+    It crosses tenants.
+    """
+    wanted = [value for value in (domain_uuid, extension) if value is not None]
+    columns = zip(("domain_uuid", "extension"), wanted, strict=False)
+    where = "".join(f" AND {name} = ${place}" for place, (name, _) in enumerate(columns, 2))
+    rows = await tx.fetch(_PROVISIONED + where, node, *wanted)
+    return db.structs(rows, Provisioned)
 
 
 def generated() -> str:

@@ -21,6 +21,12 @@ async def find(tx: db.Tx, node: str) -> Node | None:
     return db.struct(row, Node) if row else None
 
 
+async def domains(tx: db.Tx, node: str) -> set[str]:
+    """Names of the domains that live on the node. It crosses tenants."""
+    rows = await tx.fetch("SELECT name FROM domains WHERE node = $1", node)
+    return {row["name"] for row in rows}
+
+
 async def save(tx: db.Tx, node: Node) -> None:
     """The switch stands as given."""
     await tx.execute(

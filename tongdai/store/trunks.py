@@ -22,8 +22,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
 
     `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges;
     "registration", we register too. `addresses`: where its calls come from, IP addresses or
-    networks; () means `host`. `login`: by which name, and its password, it may call from anywhere
-    else too; "": it may not.
+    networks; () means `host`. `auth_username`: the user name by which, and its password, it may
+    call from any other address too; "": it may not.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     transport: Transport = "udp"
     addresses: tuple[str, ...] = ()
     username: str = ""
-    login: str = ""
+    auth_username: str = ""
     from_user: str = ""
     from_domain: str = ""
     number_format: directory.NumberFormat = "national"
@@ -42,13 +42,15 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
 
 
-class Link(msgspec.Struct, frozen=True):
-    """What the switch needs to connect a trunk. `password` is "" where there is none."""
+class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
+    """A trunk as a node's switch has to know it. `password` is "" where there is none.
+    `is_owner`: the node is that of the trunk's own domain, else only that of a domain whose
+    hotlines use it.
+    """
 
-    domain_uuid: UUID
-    domain: str
     trunk: Trunk
     password: str
+    is_owner: bool
 
 
 async def insert(
@@ -60,8 +62,9 @@ async def insert(
     trunk = _checked(trunk, has_password=password != "")
     await tx.execute(
         """
-        INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses, username, from_user,
-                            from_domain, number_format, shared, max_calls, enabled, password_sealed, login)
+        INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses,
+                            username, from_user, from_domain, number_format, shared, max_calls,
+                            enabled, password_sealed, auth_username)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         domain_uuid,
@@ -79,7 +82,7 @@ async def insert(
         trunk.max_calls,
         trunk.enabled,
         seal.seal(_fit(trunk, password)) if password else None,
-        trunk.login,
+        trunk.auth_username,
     )
 
 
@@ -132,16 +135,16 @@ async def update(
     others' hotlines use it.
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
-    if password is None and sealed and trunk.login:
+    if password is None and sealed and trunk.auth_username:
         _fit(trunk, seal.open(sealed))
     if password is not None:
         sealed = seal.seal(_fit(trunk, password)) if password else None
     trunk = _checked(trunk, has_password=sealed is not None)
     await tx.execute(
         """
-        UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7, username = $8,
-          from_user = $9, from_domain = $10, number_format = $11,
-          shared = $12, max_calls = $13, enabled = $14, password_sealed = $15, login = $16
+        UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7,
+          username = $8, from_user = $9, from_domain = $10, number_format = $11, shared = $12,
+          max_calls = $13, enabled = $14, password_sealed = $15, auth_username = $16
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
@@ -159,7 +162,7 @@ async def update(
         trunk.max_calls,
         trunk.enabled,
         sealed,
-        trunk.login,
+        trunk.auth_username,
     )
     if not trunk.shared:
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
@@ -187,23 +190,29 @@ async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
         raise errors.Invalid("no such trunk", field="trunk")
 
 
-async def list_for_provisioning(tx: db.Tx, seal: Seal) -> Sequence[Link]:
-    """All enabled trunks of enabled domains, with their passwords. For the switch: it crosses
-    tenants.
+_PROVISIONED = """
+SELECT trunks.*, domains.node = $1 AS is_owner FROM trunks JOIN domains USING (domain_uuid)
+WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
+  SELECT FROM hotlines JOIN domains AS borrowers USING (domain_uuid)
+  WHERE hotlines.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1 AND borrowers.enabled))
+"""
+
+
+async def list_for_provisioning(
+    tx: db.Tx, key: Seal, node: str, trunk_uuid: UUID | None = None
+) -> Sequence[Provisioned]:
+    """The trunks that the node's switch holds, or that one of them, with their passwords. It
+    crosses tenants.
     """
-    rows = await tx.fetch(
-        """
-        SELECT trunks.*, domains.name AS domain FROM trunks JOIN domains USING (domain_uuid)
-        WHERE trunks.enabled AND domains.enabled
-        ORDER BY domains.name, trunks.name
-        """
-    )
+    if trunk_uuid is None:
+        rows = await tx.fetch(_PROVISIONED, node)
+    else:
+        rows = await tx.fetch(_PROVISIONED + " AND trunk_uuid = $2", node, trunk_uuid)
     return [
-        Link(
-            row["domain_uuid"],
-            row["domain"],
-            db.struct(row, Trunk),
-            seal.open(row["password_sealed"]) if row["password_sealed"] else "",
+        Provisioned(
+            trunk=db.struct(row, Trunk),
+            password=key.open(row["password_sealed"]) if row["password_sealed"] else "",
+            is_owner=row["is_owner"],
         )
         for row in rows
     ]
@@ -241,9 +250,10 @@ def _fit(trunk: Trunk, password: str) -> str:
     """The password: as long as the carrier made it, but not short where it lets callers in from
     anywhere.
     """
-    if trunk.login and len(password) < _SHORTEST:
+    if trunk.auth_username and len(password) < _SHORTEST:
         raise errors.Invalid(
-            f"{_SHORTEST} characters are needed, or a trunk that has no login", field="password"
+            f"{_SHORTEST} characters are needed, or a trunk that has no auth username",
+            field="password",
         )
     return checks.sip_secret(password, shortest=1)
 
@@ -259,7 +269,7 @@ def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
         raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="username")
     if trunk.auth != "ip" and not has_password:
         raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="password")
-    checks.sip_login(trunk.login)
-    if trunk.login and not has_password:
-        raise errors.Invalid("is needed for a trunk with a login", field="password")
+    checks.auth_username(trunk.auth_username)
+    if trunk.auth_username and not has_password:
+        raise errors.Invalid("is needed for a trunk with an auth username", field="password")
     return msgspec.structs.replace(trunk, addresses=checks.networks(trunk.addresses))

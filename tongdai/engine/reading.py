@@ -1,0 +1,132 @@
+"""Reads from the database which objects a node's switch must hold: all, or those of some parts of
+the inventory.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+from uuid import UUID
+
+from tongdai.asterisk import provisioning
+from tongdai.engine import unattended
+from tongdai.engine.inventory import BANS, FALLBACK, Part, Parts, Reading
+from tongdai.seal import Seal
+from tongdai.store import bans, db, devices, trunks
+
+Result = TypeVar("Result")
+
+READ_S = 60.0  # for a statement that reads everything
+
+
+def part(kind: str, domain_uuid: str, id_: str) -> Part:
+    """As a notification of the channel `objects` names it (migration 0037). A trunk is of no
+    domain here: hotlines of several may use it.
+    """
+    match kind:
+        case "extension":
+            return Part("extension", UUID(domain_uuid), id_)
+        case "trunk":
+            return Part("trunk", None, id_)
+        case _:
+            return Part("domain", UUID(domain_uuid))
+
+
+async def everything(tx: db.Tx, seal: Seal, node: str) -> Reading:
+    """All that the node's switch must hold."""
+    reading = Reading(is_everything=True)
+    await _devices(tx, reading, node)
+    reading.parts |= await _trunks(tx, seal, node)
+    await _bans(tx, reading)
+    reading.parts[FALLBACK] = await unattended.objects(tx, node)
+    return reading
+
+
+async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Reading:
+    """These parts. A domain's are its extensions, and all trunks: it may use any."""
+    reading = Reading(asked={each for each in parts if each.kind != "domain"})
+    for each in parts:
+        match each.kind:
+            case "extension":
+                await _devices(tx, reading, node, each.domain_uuid, each.id)
+            case "trunk":
+                reading.parts |= await _trunks(tx, seal, node, UUID(each.id))
+            case "domain" if each.domain_uuid:
+                reading.domains.add(each.domain_uuid)
+                await _devices(tx, reading, node, each.domain_uuid)
+    if reading.domains:
+        reading.has_all_trunks = True
+        reading.parts |= await _trunks(tx, seal, node)
+    if BANS in parts:
+        await _bans(tx, reading)
+    if FALLBACK in parts or reading.domains:
+        reading.parts[FALLBACK] = await unattended.objects(tx, node)
+    return reading
+
+
+async def _devices(
+    tx: db.Tx,
+    reading: Reading,
+    node: str,
+    domain_uuid: UUID | None = None,
+    extension: str | None = None,
+) -> None:
+    """The reading has the extensions of the node, of one domain, or one extension."""
+    for known in await devices.list_for_provisioning(tx, node, domain_uuid, extension):
+        own = reading.parts.setdefault(Part("extension", known.domain_uuid, known.extension), {})
+        own |= provisioning.device(
+            provisioning.Device(
+                endpoint=known.endpoint,
+                kind=known.kind,
+                max_contacts=known.max_contacts,
+                digest_md5=known.digest_md5,
+                digest_sha256=known.digest_sha256,
+            )
+        )
+        reading.names[known.domain_uuid] = known.domain
+
+
+async def _trunks(tx: db.Tx, seal: Seal, node: str, trunk_uuid: UUID | None = None) -> Parts:
+    known = await trunks.list_for_provisioning(tx, seal, node, trunk_uuid)
+    return {
+        Part("trunk", None, str(each.trunk.trunk_uuid)): provisioning.trunk(_carrier(each))
+        for each in known
+    }
+
+
+def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
+    trunk = known.trunk
+    return provisioning.Carrier(
+        trunk=str(trunk.trunk_uuid),
+        auth=trunk.auth,
+        host=trunk.host,
+        transport=trunk.transport,
+        addresses=trunk.addresses,
+        username=trunk.username,
+        password=known.password,
+        from_user=trunk.from_user,
+        from_domain=trunk.from_domain,
+        auth_username=trunk.auth_username,
+        is_registering=known.is_owner,
+    )
+
+
+async def _bans(tx: db.Tx, reading: Reading) -> None:
+    reading.parts[BANS] = provisioning.bans(ban.address for ban in await bans.list(tx))
+    reading.lifted = set(provisioning.bans(await bans.lifted(tx)))
+
+
+async def in_thread(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
+    """What the work returns, done in a thread and on a connection of its own: ten thousand rows
+    hold no event loop. Raises errors.Unavailable.
+    """
+
+    async def read() -> Result:
+        database = db.Database(dsn, size=1, statement_s=READ_S)
+        await database.open()
+        try:
+            async with database.connection() as tx:
+                return await work(tx)
+        finally:
+            await database.close()
+
+    return await asyncio.to_thread(asyncio.run, read())
