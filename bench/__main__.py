@@ -1,4 +1,4 @@
-"""python -m bench [calls|click2call|cdrs|webhooks ...] [--rate 50 ...]: those named, or all, one
+"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: those named, or all, one
 after the other.
 
 Options are the parameters of the benchmarks' main(), whole numbers, and go to those that have
@@ -9,12 +9,13 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from bench import calls, cdrs, click2call, webhooks
+from bench import calls, cdrs, click2call, provisioning, webhooks
 
 ALL: dict[str, Callable[..., None]] = {
     "calls": calls.main,
     "click2call": click2call.main,
     "cdrs": cdrs.main,
+    "provisioning": provisioning.main,
     "webhooks": webhooks.main,
 }
 

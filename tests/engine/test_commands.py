@@ -210,7 +210,7 @@ async def test_a_command_is_carried_out_and_its_outcome_written(
     assert written.call_id == asterisk.call_of(await originated(asterisk))
     assert await company.live() == 1
     async with company.database.connection() as tx:
-        assert await inbox.take(tx, "switch-1") == []
+        assert await inbox.take(tx, company.domain.node) == []
 
 
 async def test_commands_are_taken_once_whoever_takes_them(

@@ -38,6 +38,10 @@ class Node:
             if kind == "endpoint" and (name.endswith(f"@{company.name}") or name == company.trunk)
         }
 
+    def held_at_all(self) -> set[tuple[str, str]]:
+        """All objects but bans, which are other tests' too."""
+        return {key for key in self.asterisk.objects if key[0] != "acl"}
+
 
 @asynccontextmanager
 async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncIterator[Node]:
@@ -97,7 +101,7 @@ async def test_a_switch_holds_what_its_own_domains_have(
 ) -> None:
     assert here.held(company) == {*ALL, company.trunk}
     assert there.held(company) == set()
-    assert there.asterisk.objects == {}, "nor anything else of them"
+    assert there.held_at_all() == set(), "nor anything else"
 
 
 async def test_a_new_device_is_pushed_alone_and_to_its_node(
@@ -176,7 +180,7 @@ async def test_a_domain_that_is_disabled_and_deleted(company: Company, here: Nod
     async with company.database.transaction() as tx:
         await hotlines.delete(tx, company.uuid, HOTLINE)
         await domains.delete(tx, company.uuid)
-    await until(lambda: here.asterisk.objects == {} or None)
+    await until(lambda: here.held_at_all() == set())
 
 
 async def test_a_shared_trunk_goes_where_a_hotline_uses_it(

@@ -71,8 +71,7 @@ class DynamicConfig:
             try:
                 for kind in provisioning.KINDS:
                     await self._put_all(link, {k: v for k, v in changed.items() if k[0] == kind})
-                left = set(self._stale) - self._wanted.keys() - self._swept
-                for key in reversed(provisioning.in_order(gone | left)):
+                for key in reversed(provisioning.in_order(gone | self._left())):
                     await self._delete(link, key)
             except BaseException:
                 self._is_compared = False
@@ -94,6 +93,12 @@ class DynamicConfig:
             gone |= await _left_over(link, wanted)
             self._is_swept = True
         return changed, gone
+
+    def _left(self) -> set[Key]:
+        """The stale objects that may still be there. Looks at these alone: thousands are wanted."""
+        return {
+            key for key in self._stale if key not in self._wanted and key not in self._swept
+        }
 
     async def _put_all(self, link: ari.Link, changed: Objects) -> None:
         objects = iter(changed.items())

@@ -1,0 +1,154 @@
+"""What one changed extension among many costs the event loop of the engine, beside reading,
+building and comparing all objects for it, as it was before; against a link that answers at once.
+"""
+
+import asyncio
+import logging
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from tongdai import ids
+from tongdai.asterisk import ari, provisioning
+from tongdai.asterisk.dynamic_config import DynamicConfig
+from tongdai.engine import reading
+from tongdai.engine.inventory import Inventory
+from tongdai.engine.provisioner import Provisioner
+from tongdai.pbx.directory import NODE
+from tongdai.seal import Seal
+from tongdai.store import db, devices, migrate, server
+
+SECRET = "a master key of the benchmarks' own, nothing else"  # noqa: S105 -- gone afterwards
+DOMAIN = "bench.example.vn"
+FIRST = 10_000
+
+
+class Link:
+    """Answers each request with success; it is encoded as for Asterisk."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def request(self, method: str, uri: str, query: Any = None, body: Any = None) -> Any:
+        ari._request(str(len(self.asked)), method, uri, query, body)  # noqa: SLF001 -- its cost
+        self.asked.append(f"{method} {uri}")
+        return ari.Response("", 404 if method == "GET" else 200)
+
+
+class Engine:
+    """As far as a provisioner needs one."""
+
+    def __init__(self) -> None:
+        self.node, self.switch, self.pushed = NODE, self, asyncio.Event()
+        self.link = Link()
+        self._config = DynamicConfig(on_aor=lambda _: None)
+
+    def changed(self, domain_uuid: str) -> None: ...
+
+    async def provision(self, wanted: provisioning.Objects, stale: Any = ()) -> None:
+        self._config.want(wanted, stale)
+        await self._push()
+
+    async def provision_changes(self, changed: Any, gone: Any, stale: Any = None) -> None:
+        self._config.change(changed, gone, stale)
+        await self._push()
+
+    async def _push(self) -> None:
+        await self._config.push(self.link)  # type: ignore[arg-type]
+        self.pushed.set()
+
+
+def main(extensions: int = 10_000, changes: int = 15) -> None:
+    """Prints medians of CPU time of the thread that runs the event loop."""
+    _quietly()
+    asyncio.run(_main(extensions, changes))
+
+
+def _quietly() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+async def _main(extensions: int, changes: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="tongdai-bench-") as folder:
+        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
+        try:
+            await migrate.apply(running.dsn)
+            await _measured(running.dsn, extensions, changes)
+        finally:
+            await running.stop()
+
+
+async def _measured(dsn: str, extensions: int, changes: int) -> None:
+    database = db.Database(dsn, is_busy=True)
+    await database.open()
+    await _fill(database, extensions)
+    engine = Engine()
+    now = Provisioner(database, Seal(SECRET.encode()), engine, [])  # type: ignore[arg-type]
+    heard = {"directory": now.directory_changed, "objects": now.object_changed}
+    await database.listen(heard, lost=now.lost)
+    began = time.thread_time()
+    await now.now()
+    print(f"{len(engine.link.asked)} requests at the start, {_since(began):.0f} ms of the loop")
+    running = asyncio.create_task(now.run())
+    one, before = [], []
+    for number in range(changes):  # in turn, so that both meet the same machine
+        one.append(await _change(dsn, engine, str(FIRST + number)))
+        before.append(await _everything(database))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await database.close()
+    alone, all_ = statistics.median(one), statistics.median(before)
+    print(f"one password among {extensions}: {alone:.2f} ms ({min(one):.2f} to {max(one):.2f})")
+    print(f"the same by reading everything: {all_:.2f} ms ({min(before):.2f} to {max(before):.2f})")
+    print(f"ratio: {all_ / alone:.0f}")
+
+
+async def _change(dsn: str, engine: Engine, extension: str) -> float:
+    """Milliseconds of the loop from the notification to the end of the push."""
+
+    async def work(tx: db.Tx) -> None:
+        domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains WHERE name = $1", DOMAIN)
+        await devices.set_password(tx, domain_uuid, extension, "default")
+
+    engine.pushed.clear()
+    asked = len(engine.link.asked)
+    began = time.thread_time()
+    await asyncio.gather(reading.in_thread(dsn, work), engine.pushed.wait())
+    spent = _since(began)
+    pushed = engine.link.asked[asked:]
+    assert pushed == [f"PUT asterisk/config/dynamic/res_pjsip/auth/{extension}@{DOMAIN}"], pushed
+    return spent
+
+
+async def _everything(database: db.Database) -> float:
+    """Milliseconds of the loop to read, build and compare all objects on it."""
+    began = time.thread_time()
+    async with database.connection() as tx:
+        read = await reading.everything(tx, Seal(SECRET.encode()), NODE)
+    inventory = Inventory([], "", "")
+    inventory.apply(read)
+    provisioning.changes(inventory.objects(), inventory.objects())
+    return _since(began)
+
+
+def _since(began: float) -> float:
+    return (time.thread_time() - began) * 1000
+
+
+async def _fill(database: db.Database, extensions: int) -> None:
+    """A domain with so many extensions."""
+    domain_uuid = ids.new()
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO domains (domain_uuid, name) VALUES ($1, $2)", domain_uuid, DOMAIN)
+        for statement in (
+            "INSERT INTO dialables (domain_uuid, number, kind) SELECT $1, n::text, 'extension'",
+            "INSERT INTO extensions (domain_uuid, extension) SELECT $1, n::text",
+            "INSERT INTO devices (domain_uuid, extension, digest_md5, digest_sha256) "
+            "SELECT $1, n::text, md5(n::text), md5(n::text)",
+        ):
+            numbers = f" FROM generate_series({FIRST}, {FIRST + extensions - 1}) AS n"
+            await tx.execute(statement + numbers, domain_uuid)
