@@ -1,5 +1,5 @@
-"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: those named, or all, one
-after the other.
+"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: those named,
+or all, one after the other.
 
 Options are the parameters of the benchmarks' main(), whole numbers, and go to those that have
 them.

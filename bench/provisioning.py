@@ -103,7 +103,9 @@ async def _measured(dsn: str, extensions: int, changes: int) -> None:
     await database.close()
     alone, all_ = statistics.median(one), statistics.median(before)
     print(f"one password among {extensions}: {alone:.2f} ms ({min(one):.2f} to {max(one):.2f})")
-    print(f"the same by reading everything: {all_:.2f} ms ({min(before):.2f} to {max(before):.2f})")
+    print(
+        f"the same by reading everything: {all_:.2f} ms ({min(before):.2f} to {max(before):.2f})"
+    )
     print(f"ratio: {all_ / alone:.0f}")
 
 
@@ -141,14 +143,22 @@ def _since(began: float) -> float:
 
 async def _fill(database: db.Database, extensions: int) -> None:
     """A domain with so many extensions."""
-    domain_uuid = ids.new()
+    domain_uuid, last = ids.new(), FIRST + extensions - 1
     async with database.transaction() as tx:
-        await tx.execute("INSERT INTO domains (domain_uuid, name) VALUES ($1, $2)", domain_uuid, DOMAIN)
-        for statement in (
-            "INSERT INTO dialables (domain_uuid, number, kind) SELECT $1, n::text, 'extension'",
-            "INSERT INTO extensions (domain_uuid, extension) SELECT $1, n::text",
-            "INSERT INTO devices (domain_uuid, extension, digest_md5, digest_sha256) "
-            "SELECT $1, n::text, md5(n::text), md5(n::text)",
+        insert = "INSERT INTO domains (domain_uuid, name) VALUES ($1, $2)"
+        await tx.execute(insert, domain_uuid, DOMAIN)
+        for columns, values in (
+            ("dialables (domain_uuid, number, kind)", "n::text, 'extension'"),
+            ("extensions (domain_uuid, extension)", "n::text"),
+            (
+                "devices (domain_uuid, extension, digest_md5, digest_sha256)",
+                "n::text, md5(n::text), md5(n::text)",
+            ),
         ):
-            numbers = f" FROM generate_series({FIRST}, {FIRST + extensions - 1}) AS n"
-            await tx.execute(statement + numbers, domain_uuid)
+            numbers = "generate_series($2::int, $3) AS n"
+            await tx.execute(
+                f"INSERT INTO {columns} SELECT $1, {values} FROM {numbers}",  # noqa: S608
+                domain_uuid,
+                FIRST,
+                last,
+            )

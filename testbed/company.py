@@ -17,9 +17,11 @@ from testbed.instance import Instance
 from testbed.phones import ALICE_HZ, Carrier, Phone, Place, Transport
 from testbed.until import until
 from tongdai.pbx import directory
+from tongdai.pbx.endpoint import DEFAULT, Endpoint
 from tongdai.seal import Seal
 from tongdai.store import (
     db,
+    devices,
     domains,
     extensions,
     hotlines,
@@ -179,6 +181,18 @@ class Office:
         """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
         await until(lambda: self._ask_switch(f"endpoints/PJSIP/{endpoint}"), 15)
 
+    async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
+        """The switch has been told whether that endpoint is a browser."""
+        path = f"asterisk/config/dynamic/res_pjsip/endpoint/{endpoint}"
+        shown = f'"attribute":"webrtc","value":"{"true" if is_browser else "false"}"'
+
+        async def known() -> bool:
+            return shown in (await self._ask_switch(path) or "").replace(": ", ":").replace(
+                ", ", ","
+            )
+
+        await until(known, 15)
+
     async def knows_way(self, whose: str, part: str) -> None:
         """The switch has been told of that way while nobody decides, and has `part` in it."""
         path = f"asterisk/config/dynamic/res_pjsip/domain_alias/{whose}"
@@ -311,6 +325,29 @@ class Company:
         async with self._office.database.transaction() as tx:
             known = await extensions.get(tx, self.uuid, number)
             await extensions.update(tx, self.uuid, msgspec.structs.replace(known, **changes))
+
+    async def add_device(self, number: str, name: str, **properties: Any) -> None:
+        """A further device of the extension, with the password of all phones."""
+        device = devices.Device(name=name, **properties)
+        async with self._office.database.transaction() as tx:
+            await devices.insert(tx, self.uuid, number, device, PASSWORD)
+        await self._office.knows(str(Endpoint(number, self.name, name)))
+
+    async def remove_device(self, number: str, name: str) -> None:
+        async with self._office.database.transaction() as tx:
+            await devices.delete(tx, self.uuid, number, name)
+
+    async def change_device(self, number: str, **changes: Any) -> None:
+        """The extension's default device is so now."""
+        async with self._office.database.transaction() as tx:
+            known = await devices.get(tx, self.uuid, number, DEFAULT)
+            await devices.update(tx, self.uuid, number, msgspec.structs.replace(known, **changes))
+
+    async def knows_device(self, number: str, kind: str) -> None:
+        """The switch has been told that the extension's default device is of this kind."""
+        await self._office.knows_webrtc(
+            str(Endpoint(number, self.name)), is_browser=kind == "browser"
+        )
 
     async def freeze(self, number: str, until: datetime) -> None:
         async with self._office.database.transaction() as tx:

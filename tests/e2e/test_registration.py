@@ -4,7 +4,8 @@ import pytest
 
 from testbed.company import Company, Office
 from testbed.instance import Instance
-from testbed.phones import BOB_HZ, Transport, talk
+from testbed.phones import BOB_HZ, Phone, Transport, talk
+from testbed.until import until
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -103,3 +104,44 @@ async def test_every_phone_of_an_extension_rings_and_the_first_to_answer_talks(
         await talk(call, on_mobile)
         await call.hang_up()
         await on_mobile.over()
+
+
+async def test_all_devices_of_an_extension_ring_and_call_as_it(company: Company) -> None:
+    await company.add_device("101", "desk-2", max_contacts=1)
+    async with (
+        company.phone("101") as default,
+        company.phone("101-desk-2", transport="tcp") as desk,
+        company.phone("102", hertz=BOB_HZ) as bob,
+    ):
+        call = await bob.calls("101")
+        on_default, on_desk = await default.rings(), await desk.rings()
+        await on_desk.answer()
+        await on_default.cancelled()
+        await call.answered()
+        await talk(call, on_desk)
+        await call.hang_up()
+        await on_desk.over()
+
+        call = await desk.calls("102")
+        ring = await bob.rings()
+        assert ring.invite.header("From").startswith(f"<sip:101@{company.name}>")
+        await ring.answer()
+        await call.answered()
+        await call.hang_up()
+        await ring.over()
+        await until(company.is_quiet)
+        records = (await company.api.get("/v1/cdr")).json["data"]
+        assert {record["from_number"] for record in records} == {"101", "102"}
+
+
+async def test_a_device_registers_with_its_own_name_alone(company: Company) -> None:
+    await company.add_device("101", "desk-2")
+    async with company.phone("101-desk-2") as desk, company.phone("102") as bob:
+        await company.remove_device("101", "desk-2")
+        await until(lambda: _is_refused(desk))
+        call = await bob.calls("101")
+        assert await call.refused() == 480
+
+
+async def _is_refused(phone: Phone) -> bool:
+    return not await phone.register()

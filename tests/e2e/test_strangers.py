@@ -38,7 +38,7 @@ async def test_an_extension_looks_as_one_that_there_is_not(
     company: Company, office: Office, method: str, host: str
 ) -> None:
     where = company.name if host == "domain" else office.instance.sip.split(":")[0]
-    await office.knows(f"nobody@{company.name}")
+    await office.knows(f"unknown@{company.name}")
     async with wire.udp(office.instance.sip, near(company, 8)) as line:
         seen = []
         for extension in (KNOWN, UNKNOWN):

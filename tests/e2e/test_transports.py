@@ -47,6 +47,25 @@ async def test_a_phone_registers_and_is_called(
         assert await call.refused() == 486
 
 
+async def test_a_browser_is_offered_webrtc_and_a_phone_is_not(
+    company: Company, office: Office
+) -> None:
+    async with websocket(office) as line, company.phone("102") as bob:
+        _, accepted = await wire.proved(line, "REGISTER", "101", company.name, PASSWORD)
+        assert wire.status(accepted) == 200, accepted
+        for kind, profile in (("sip", "RTP/AVP"), ("browser", "UDP/TLS/RTP/SAVPF")):
+            await company.change_device("101", kind=kind)
+            await company.knows_device("101", kind)
+            call = await bob.calls("101")
+            invite = await wire.called(line)
+            media = next(row for row in invite.splitlines() if row.startswith("m=audio"))
+            assert media.split()[2] == profile
+            assert ("a=fingerprint:" in invite) == (kind == "browser")
+            assert ("a=ice-ufrag:" in invite) == (kind == "browser")
+            await wire.reply(line, invite, "486 Busy Here")
+            assert await call.refused() == 486
+
+
 async def test_by_tls_the_switch_proves_who_it_is(office: Office) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         async with wire.tcp(

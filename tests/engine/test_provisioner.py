@@ -1,4 +1,4 @@
-"""Two nodes on one database: each switch holds what its own domains have, kept by notifications."""
+"""Two nodes on one database: each switch holds what its own domains have, by notifications."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -95,10 +95,8 @@ class DynamicConfig:
         return changed, gone
 
     def _left(self) -> set[Key]:
-        """The stale objects that may still be there. Looks at these alone: thousands are wanted."""
-        return {
-            key for key in self._stale if key not in self._wanted and key not in self._swept
-        }
+        """The stale objects that may still be there. Looks at no others: thousands are wanted."""
+        return {key for key in self._stale if key not in self._wanted and key not in self._swept}
 
     async def _put_all(self, link: ari.Link, changed: Objects) -> None:
         objects = iter(changed.items())

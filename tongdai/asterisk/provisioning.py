@@ -24,8 +24,8 @@ Key: TypeAlias = tuple[str, str]
 KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 """In the order in which Asterisk must get them."""
 REALM = "Tongdai"
-"""Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf, default_realm). No domain has this
-name: domains are in lower case."""
+"""Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf,
+default_realm). No domain has this name: domains are in lower case."""
 UNKNOWN = "unknown"
 """User part of the endpoint that stands for all endpoints that a domain does not have."""
 LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
@@ -55,7 +55,7 @@ _SIP: Fields = {
     "rtcp_mux": "no",
     "dtls_auto_generate_cert": "no",
 }
-"""Each field that webrtc=yes sets is given with its value: an endpoint that was a browser's keeps them else."""
+"""Each field that webrtc=yes sets is given: an endpoint that was a browser's would keep it."""
 _BROWSER: Fields = {
     "webrtc": "yes",
     "use_avpf": "yes",

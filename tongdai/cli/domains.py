@@ -26,7 +26,8 @@ RECORDING = typer.Option("--recording/--no-recording", help="Record answered cal
 RECORDING_DAYS = typer.Option(min=0, help="How many days recordings are kept; 0: for ever.")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 DESTINATIONS = typer.Option(
-    help="What may be called beyond the country's own numbers, comma-separated: +44, + (all countries), 1900.",
+    help="What may be called beyond the country's own numbers, comma-separated: +44, "
+    "+ (all countries), 1900.",
     show_default=False,
 )
 CALLS_PER_MINUTE = typer.Option(

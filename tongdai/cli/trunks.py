@@ -17,7 +17,8 @@ Name = Annotated[
 ]
 HOST = typer.Option(help="The carrier's address: host or host:port.", show_default=False)
 AUTH = typer.Option(
-    help="ip: the carrier knows our address; digest: we answer its challenges; registration: we register too."
+    help="ip: the carrier knows our address; digest: we answer its challenges; registration: "
+    "we register too."
 )
 TRANSPORT = typer.Option(help="How SIP travels.")
 ADDRESSES = typer.Option(
