@@ -69,8 +69,7 @@ class DynamicConfig:
         async with self._pushing:
             changed, gone = await self._differences(link)
             try:
-                for kind in provisioning.KINDS:
-                    await self._put_all(link, {k: v for k, v in changed.items() if k[0] == kind})
+                await self._put_all(link, changed)
                 for key in reversed(provisioning.in_order(gone | self._left())):
                     await self._delete(link, key)
             except BaseException:
@@ -99,13 +98,20 @@ class DynamicConfig:
         return {key for key in self._stale if key not in self._wanted and key not in self._swept}
 
     async def _put_all(self, link: ari.Link, changed: Objects) -> None:
-        objects = iter(changed.items())
+        """One device or trunk after the other, each as a whole: the first can register while the
+        last are still to be pushed. Objects refer to others of the same id alone.
+        """
+        by_id: dict[str, list[Key]] = {}
+        for key in changed:
+            by_id.setdefault(key[1], []).append(key)
+        waiting = iter(by_id.values())
 
         async def put() -> None:
-            for key, fields in objects:
-                await self._put(link, key, fields)
+            for keys in waiting:
+                for key in provisioning.in_order(keys):
+                    await self._put(link, key, changed[key])
 
-        await asyncio.gather(*(put() for _ in range(min(REQUESTS, len(changed)))))
+        await asyncio.gather(*(put() for _ in range(min(REQUESTS, len(by_id)))))
 
     async def _put(self, link: ari.Link, key: Key, fields: Fields) -> None:
         body = {"fields": [{"attribute": name, "value": value} for name, value in fields.items()]}

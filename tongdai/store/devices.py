@@ -182,7 +182,8 @@ async def list_for_provisioning(
     wanted = [value for value in (domain_uuid, extension) if value is not None]
     columns = zip(("domain_uuid", "extension"), wanted, strict=False)
     where = "".join(f" AND {name} = ${place}" for place, (name, _) in enumerate(columns, 2))
-    rows = await tx.fetch(_PROVISIONED + where, node, *wanted)
+    order = " ORDER BY domains.name, extension, devices.name"
+    rows = await tx.fetch(_PROVISIONED + where + order, node, *wanted)
     return db.structs(rows, Provisioned)
 
 
