@@ -28,7 +28,7 @@ class Node:
 
     def __init__(self, asterisk: FakeAsterisk, controller: Controller) -> None:
         self.asterisk, self.controller = asterisk, controller
-        self.name = controller.place.node
+        self.name = controller.config.node
 
     def held(self, company: Company) -> set[str]:
         """The company's endpoints on the switch."""
@@ -228,16 +228,16 @@ async def test_a_command_is_carried_out_by_its_domains_node(
 ) -> None:
     async with company.database.transaction() as tx:
         asked = await commands.ask(tx, company.uuid, ClickToCall(ext="101", phone="0899888999"))
-    await there.controller.desk._take()
+    await there.controller.commands.take()
     async with company.database.connection() as tx:
         assert await commands.take(tx, there.name) == []
-    here.controller.desk.wake()
+    here.controller.commands.wake()
 
     async def is_answered() -> bool:
         async with company.database.connection() as tx:
             return await commands.outcome(tx, company.uuid, asked) is not None
 
     await until(is_answered)
-    assert not await there.controller.desk.serves(company.uuid)
-    assert await here.controller.desk.serves(company.uuid)
+    assert not await there.controller.commands.serves(company.uuid)
+    assert await here.controller.commands.serves(company.uuid)
     assert node_of(Path("a")) != node_of(Path("b"))
