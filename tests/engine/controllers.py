@@ -39,6 +39,7 @@ class Controller:
         database: db.Database,
         asterisk: FakeAsterisk,
         folder: Path,
+        *,
         timing: recovery.Timing = recovery.DEFAULT,
         watching: watchdog.Timing = watchdog.DEFAULT,
         repeat_s: float = REPEAT_S,
@@ -122,7 +123,7 @@ class Controllers:
         self.now: Controller | None = None
 
     async def start(self, timing: recovery.Timing = SOON) -> Controller:
-        self.now = Controller(self._database, self._asterisk, self._folder, timing)
+        self.now = Controller(self._database, self._asterisk, self._folder, timing=timing)
         await self.now.start()
         return self.now
 

@@ -73,6 +73,7 @@ class Engine:
         config: NodeConfig,
         pulse: Pulse,
         published: Callable[[Collection[UUID]], None],
+        *,
         late_s: float = LATE_S,
         retry_s: float = outage.RETRY_S,
     ) -> None:

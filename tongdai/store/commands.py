@@ -43,7 +43,8 @@ async def ask(
     for _ in range(3):  # again when an earlier one of the same key turned out void
         asked: UUID | None = await tx.fetchval(
             """
-            INSERT INTO commands (domain_uuid, command_uuid, name, body, idempotency_key) VALUES ($1, $2, $3, $4, $5)
+            INSERT INTO commands (domain_uuid, command_uuid, name, body, idempotency_key)
+            VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (domain_uuid, idempotency_key) DO NOTHING RETURNING command_uuid
             """,
             domain_uuid,
@@ -64,7 +65,10 @@ async def _earlier(
     database was down and no call was placed.
     """
     row = await tx.fetchrow(
-        "SELECT command_uuid, body, outcome FROM commands WHERE domain_uuid = $1 AND idempotency_key = $2",
+        """
+        SELECT command_uuid, body, outcome FROM commands
+        WHERE domain_uuid = $1 AND idempotency_key = $2
+        """,
         domain_uuid,
         idempotency_key,
     )
@@ -86,7 +90,10 @@ async def _earlier(
 async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
     """Whether the command could still be unasked: nobody has taken it, and now nobody will."""
     return None is not await tx.fetchval(
-        "DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2 AND state = 'asked' RETURNING true",
+        """
+        DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2 AND state = 'asked'
+        RETURNING true
+        """,
         domain_uuid,
         command_uuid,
     )
@@ -166,7 +173,8 @@ async def purge(tx: db.Tx, older_than_s: float) -> int:
     """
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
-        WITH gone AS (DELETE FROM commands WHERE created_at < now() - make_interval(secs => $1) RETURNING 1)
+        WITH gone AS (
+          DELETE FROM commands WHERE created_at < now() - make_interval(secs => $1) RETURNING 1)
         SELECT count(*) FROM gone
         """,
         older_than_s,
