@@ -73,6 +73,33 @@ async def test_what_is_refused_because_the_caller_is_gone_ends_as_a_call_given_u
     await controller.has_nothing_left(company)
 
 
+async def test_a_caller_whose_dial_is_refused_is_told_so(
+    controller: Controller, asterisk: FakeAsterisk, company: Company, errors_said: set[str]
+) -> None:
+    errors_said.add("switch.refused")
+    asterisk.refuses = {"continue"}
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+    await until(lambda: company.was_told("missed 101"))
+    cdr = await company.cdr()
+    assert (cdr["status"], cdr["cause"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE")
+    await controller.has_nothing_left(company)
+
+
+async def test_a_caller_who_cannot_wait_goes_to_the_overflow(
+    controller: Controller, asterisk: FakeAsterisk, company: Company, errors_said: set[str]
+) -> None:
+    errors_said.add("switch.refused")
+    await company.add_queue("700", "101", overflow="102")
+    controller.engine.directories.forget(str(company.uuid))
+    asterisk.refuses = {"moh"}
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await controller.quiet()
+    dialled = [one for one in asterisk.asked if one.what == f"POST channels/{customer}/variable"]
+    assert company.phone("102") in dialled[-1].query["value"]
+
+
 async def test_a_call_of_nobody_is_sent_away(
     controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:

@@ -5,13 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai.engine import watchdog
-from tongdai.pbx import owed
 from tongdai.pbx.step import Step
 from tongdai.store import db
 
@@ -23,9 +23,14 @@ IMPATIENT = watchdog.Timing(look_s=0.01, audit_s=0.1, grace_s=0.2)
 
 @pytest.fixture
 async def controller(
-    database: db.Database, asterisk: FakeAsterisk, tmp_path: Path
+    request: pytest.FixtureRequest,
+    database: db.Database,
+    asterisk: FakeAsterisk,
+    tmp_path: Path,
 ) -> AsyncIterator[Controller]:
-    controller = Controller(database, asterisk, tmp_path, watching=IMPATIENT)
+    """Its watchdog is impatient; or as the test wants it."""
+    watching = getattr(request, "param", IMPATIENT)
+    controller = Controller(database, asterisk, tmp_path, watching=watching)
     await controller.start()
     yield controller
     await controller.kill()
@@ -240,13 +245,10 @@ async def test_a_call_whose_end_was_not_told(
     assert await company.told() == ANSWERED
 
 
+@pytest.mark.parametrize("controller", [replace(IMPATIENT, longest_s=-1000)], indirect=True)
 async def test_a_call_that_lasts_too_long_is_ended(
-    controller: Controller,
-    asterisk: FakeAsterisk,
-    company: Company,
-    monkeypatch: pytest.MonkeyPatch,
+    controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    monkeypatch.setattr(owed, "LONGEST_S", -1000)
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"DELETE channels/{customer}", reason_code="102")
     await until(lambda: company.was_told("cdr 101"))
@@ -254,6 +256,7 @@ async def test_a_call_that_lasts_too_long_is_ended(
     assert (await company.cdr())["cause"] == "RECOVERY_ON_TIMER_EXPIRE"
 
 
+@pytest.mark.parametrize("controller", [replace(IMPATIENT, finishing_s=0)], indirect=True)
 async def test_a_record_that_was_refused_is_written_again(
     controller: Controller,
     asterisk: FakeAsterisk,
@@ -267,7 +270,6 @@ async def test_a_record_that_was_refused_is_written_again(
     customer, phone = await a_talk(controller, asterisk, company)
     committed = controller.engine.group_commit.commit
     errors_said.add("call.failed")
-    monkeypatch.setattr(owed, "FINISHING_S", 0)
 
     async def refused(step: Step, *, is_urgent: bool = True) -> None:
         if step.cdr:
@@ -285,6 +287,7 @@ async def test_a_record_that_was_refused_is_written_again(
     assert await company.told() == ANSWERED
 
 
+@pytest.mark.parametrize("controller", [replace(IMPATIENT, finishing_s=0)], indirect=True)
 async def test_an_ended_call_whose_last_event_was_forgotten(
     controller: Controller,
     asterisk: FakeAsterisk,
@@ -292,7 +295,6 @@ async def test_an_ended_call_whose_last_event_was_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever was to finish its recording did not come back."""
-    monkeypatch.setattr(owed, "FINISHING_S", 0)
     finish = controller.engine.recordings.finish
 
     def lost(_call: object) -> None:

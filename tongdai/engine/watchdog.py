@@ -21,7 +21,7 @@ from tongdai.engine.mailbox import Reconcile
 from tongdai.engine.node_config import NodeConfig
 from tongdai.pbx import owed
 from tongdai.pbx.actions import HangUp
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import LONGEST_S, Call, Stage
 from tongdai.pbx.owed import Debt
 from tongdai.pbx.signals import Unattended
 from tongdai.store import calls, cdrs, db
@@ -33,12 +33,15 @@ EXPIRED = 102  # Q.850: recovery on timer expiry
 
 class Timing(msgspec.Struct, frozen=True):
     """Seconds. `grace_s`: how long after the CEL log, and after a new link, ARI may still tell of
-    a call. `audit_s`: a call with something outsnapshot at two audits, unchanged, is mended.
+    a call. `audit_s`: a call with something outstanding at two audits, unchanged, is mended.
+    `finishing_s`: how long a recording may take to be kept; `longest_s`: how long a call may last.
     """
 
     look_s: float = 1.0
     audit_s: float = 10.0
     grace_s: float = 3.0
+    finishing_s: float = owed.FINISHING_S
+    longest_s: float = LONGEST_S + owed.LATE_S
 
 
 DEFAULT = Timing()
@@ -206,10 +209,16 @@ class Watchdog:
             if (
                 (call := mailbox.call)
                 and mailbox.is_idle
-                and (why := owed.debt(call, running, now))
+                and (why := self._debt(call, running, now))
             ):
                 found[call_uuid] = (call, why)
         return found
+
+    def _debt(self, call: Call, running: set[str], now: datetime) -> Debt | None:
+        timing = self._timing
+        return owed.debt(
+            call, running, now, finishing_s=timing.finishing_s, longest_s=timing.longest_s
+        )
 
     async def _settle(self, call: Call, why: Debt, snapshot: Snapshot, now: datetime) -> None:
         log.warning("owed.settled", call_id=str(call.call_uuid), domain=call.domain, why=why.value)

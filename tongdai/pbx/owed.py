@@ -18,17 +18,24 @@ class Debt(StrEnum):
     STUCK = "stuck"  # it lasts longer than any call may
 
 
-def debt(call: Call, running: Collection[str], now: datetime) -> Debt | None:
+def debt(
+    call: Call,
+    running: Collection[str],
+    now: datetime,
+    *,
+    finishing_s: float = FINISHING_S,
+    longest_s: float = LONGEST_S + LATE_S,
+) -> Debt | None:
     """What is wrong with a call, when these channels run on the switch; None for one that takes
     its course.
     """
     if call.stage is Stage.ENDED:
-        is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=FINISHING_S)
+        is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=finishing_s)
         return Debt.UNFINISHED if is_late else None
     if any(leg.channel not in running for leg in call.live_legs) or not call.live_legs:
         return Debt.GONE
     since = max(leg.connected_at or leg.started_at for leg in call.live_legs)
-    if now > max(since, call.returned_at or since) + timedelta(seconds=LONGEST_S + LATE_S):
+    if now > max(since, call.returned_at or since) + timedelta(seconds=longest_s):
         return Debt.STUCK
     return None
 
