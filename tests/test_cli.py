@@ -177,7 +177,7 @@ async def test_a_user_is_changed_and_deleted(
     cli: Cli, database: db.Database, sealed: Seal
 ) -> None:
     who = f"foo@{cli.domain}"
-    await in_thread(cli, "user", "create", who, "--level", "user", "--password", "first password")
+    await in_thread(cli, "user", "create", who, "--level", "agent", "--password", "first password")
     changed = await in_thread(
         cli.json,
         "user",
@@ -802,5 +802,5 @@ def test_the_help_needs_nothing_of_what_up_needs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "ring-group" in done.stdout
-    for heavy in ("litestar", "aiohttp", "asyncpg", "uvicorn", "tongdai.engine", "tongdai.api"):
+    for heavy in ("starlette", "aiohttp", "asyncpg", "uvicorn", "tongdai.engine", "tongdai.api"):
         assert f"'{heavy}'" not in done.stdout

@@ -45,7 +45,6 @@ ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
 Work: TypeAlias = Coroutine[Any, Any, None]
 """What runs until it is cancelled."""
 
-LOOPBACK = ("127.0.0.0/8", "::1/128")
 LOOK_S = 0.05
 
 
@@ -114,11 +113,7 @@ async def _serve(
 ) -> None:
     """The roles run until one fails or we are cancelled; then all stop."""
     settings = opened.settings
-    allowed = [
-        *configuration.networks(settings.callback_allow),
-        *(LOOPBACK if settings.sandbox else ()),
-    ]
-    callbacks = guard.Guard(allowed)
+    callbacks = guard.Guard(configuration.callback_networks(settings))
     async with AsyncExitStack() as stack:
         running: list[Work] = [each.run() for each in supervised]
         feeds = api.Feeds(opened.database, opened.tenants)
@@ -188,7 +183,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
     would not end.
     """
     host, port = configuration.address(settings.http)
-    listener = uvicorn.Server(
+    listener = api.Server(
         uvicorn.Config(
             application,
             http=api.Protocol,
@@ -203,7 +198,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             timeout_graceful_shutdown=5,
         )
     )
-    serving = asyncio.create_task(listener._serve(), name="http")  # noqa: SLF001 -- serve() takes the signals
+    serving = asyncio.create_task(listener.serve(), name="http")
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:

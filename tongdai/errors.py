@@ -1,4 +1,4 @@
-"""Everything that can be refused, with its stable code, HTTP status and text in English and
+"""Every error that can be raised, with its stable code, HTTP status and text in English and
 Vietnamese.
 
 TongdaiError
@@ -24,6 +24,8 @@ TongdaiError
 
 from typing import ClassVar
 
+from tongdai.messages import Text
+
 
 class TongdaiError(Exception):
     """Base of all. `code` is stable and documented in docs/errors.md; `texts` may use {field} and
@@ -34,17 +36,23 @@ class TongdaiError(Exception):
     status: ClassVar[int] = 500
     texts: ClassVar[dict[str, str]] = {"en": "Something went wrong.", "vi": "Đã có lỗi xảy ra."}
 
-    def __init__(self, why: str = "", *, field: str = "", retry_after_s: int = 0) -> None:
-        super().__init__(why or self.texts["en"])
-        self.why, self.field, self.retry_after_s = why, field, retry_after_s
+    def __init__(self, why: Text | str = "", *, field: str = "", retry_after_s: int = 0) -> None:
+        super().__init__(str(why) or self.texts["en"])
+        self.reason, self.field, self.retry_after_s = why, field, retry_after_s
+
+    @property
+    def why(self) -> str:
+        """The reason in English, or ""."""
+        return str(self.reason)
 
     def text(self, language: str) -> str:
         """The message in "vi" or "en" (any other language gets English)."""
-        return (
-            self.texts.get(language, self.texts["en"])
-            .format(field=self.field, why=self.why)
-            .strip()
-        )
+        reason = self.reason
+        if isinstance(reason, Text) and reason.is_whole:
+            return reason.of(language).format(field=self.field)
+        why = reason.of(language) if isinstance(reason, Text) else reason
+        template = self.texts.get(language, self.texts["en"])
+        return template.format(field=self.field, why=why).strip()
 
 
 class Invalid(TongdaiError):
@@ -154,7 +162,7 @@ class UserNotRegistered(CallRefused):
     code = "USER_NOT_REGISTERED"
     texts: ClassVar = {
         "en": "The extension's phone is not registered.",
-        "vi": "Máy nhánh chưa đăng ký (offline).",
+        "vi": "Máy nhánh chưa đăng ký SIP (offline).",
     }
 
 

@@ -17,6 +17,7 @@ from tongdai.pbx.directory import NODE
 from tongdai.store import checks
 
 PREFIX = "TONGDAI_"
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 def _says(meaning: str) -> msgspec.Meta:
@@ -279,6 +280,13 @@ def port_range(text: str) -> tuple[int, int]:
 def networks(text: str) -> list[str]:
     """The CIDRs of a comma-separated list. Raises ValueError."""
     return [str(ip_network(part.strip())) for part in text.split(",") if part.strip()]
+
+
+def callback_networks(settings: Settings) -> list[str]:
+    """The networks that callbacks may reach though they are not public; with the sandbox loopback
+    too.
+    """
+    return [*networks(settings.callback_allow), *(_LOOPBACK if settings.sandbox else ())]
 
 
 def _readable(text: str) -> None:

@@ -132,7 +132,7 @@ async def serve(deps: api.Deps) -> AsyncIterator[str]:
     configured = uvicorn.Config(
         api.create(deps), http=api.Protocol, log_config=None, access_log=False, lifespan="on"
     )
-    server = uvicorn.Server(configured)
+    server = api.Server(configured)
     # so asyncio sends at once what is written (TCP_NODELAY)
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

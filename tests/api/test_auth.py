@@ -15,7 +15,7 @@ from tests.until import until
 from tongdai import ids
 from tongdai.api.tokens import Tokens
 from tongdai.seal import Seal
-from tongdai.store import db, domains, users
+from tongdai.store import api_keys, db, domains, users
 
 
 async def test_login_shows_the_account(anybody: Client, tenant: Tenant) -> None:
@@ -218,16 +218,14 @@ async def test_a_disabled_domain_is_refused_at_once(tenant: Tenant, database: db
 async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
     tenant: Tenant, database: db.Database, seal: Seal
 ) -> None:
-    """On the straight way and through the framework. Tokens of other users, and of the new key,
-    are good.
-    """
+    """Tokens of other users, and of the new key, are good."""
     async with database.transaction() as tx:
         bar = await users.insert(tx, tenant.domain.domain_uuid, seal, "bar", PASSWORD)
     other, old = await with_key(tenant.client, bar.api_key), tenant.client
     await old.get("/v1/event")
     await old.get("/v1/cdr")
     async with database.transaction() as tx:
-        key = await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+        key = await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
 
     new = await with_key(old, key)
     await until(lambda: refused(old))
@@ -250,7 +248,7 @@ async def test_a_token_from_before_keys_had_versions_is_of_the_first(
     )
     await old.get("/v1/event")
     async with database.transaction() as tx:
-        await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+        await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
 
     await until(lambda: refused(old))
 

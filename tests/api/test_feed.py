@@ -23,7 +23,7 @@ from tongdai.api import feeds
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import events
 from tongdai.seal import Seal
-from tongdai.store import db, feed, outbox, users
+from tongdai.store import api_keys, db, feed, outbox, users
 from tongdai.store.tenants import Tenants
 
 FEED = "/v1/event/feed"
@@ -438,7 +438,7 @@ async def test_streams_and_long_polls_tell_nothing_more_when_the_api_key_is_rota
         waiting = asyncio.create_task(client.get(FEED, params={"wait": 60}, expect=401))
         await until(lambda: sum(topic.listeners for topic in own._topics.values()) == 2)
         async with database.transaction() as tx:
-            await users.rotate_api_key(tx, tenant.domain.domain_uuid, seal, "foo")
+            await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
         await until(lambda: listener.is_over)
         await publish(database, tenant, "ringing")
         assert "API key" in (await waiting).json["message"]

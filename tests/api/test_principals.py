@@ -1,15 +1,14 @@
-"""Who asks is remembered exactly as long as every change of it would be heard."""
+"""Principals are remembered exactly as long as every change of them would be heard."""
 
 from uuid import UUID
 
 import msgspec
 import pytest
-from litestar.types import HTTPScope
 
 from tests.api.conftest import PASSWORD
 from tongdai import errors, ids
 from tongdai.api.attempts import Attempts
-from tongdai.api.principals import Principals
+from tongdai.api.principals import Principal, Principals
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import directory
 from tongdai.seal import Seal
@@ -20,17 +19,19 @@ from tongdai.store.tenants import Tenants
 class Door:
     """Principals with one user at it."""
 
-    def __init__(self, tenants: Tenants, seal: Seal, user: users.Account) -> None:
+    def __init__(
+        self, database: db.Database, tenants: Tenants, seal: Seal, user: users.Account
+    ) -> None:
         self.tenants, self.user = tenants, user
         tokens = Tokens(seal, 60)
-        self.principals = Principals(tenants, tokens)
-        token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
-        self._scope = {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+        self.principals = Principals(database, tenants, tokens)
+        self._token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
 
     async def knock(self) -> UUID:
         """The user that was recognised."""
-        scope: HTTPScope = self._scope  # type: ignore[assignment]
-        return (await self.principals.of(scope)).user.user_uuid
+        found = await self.principals.of(self._token)
+        assert isinstance(found, Principal)
+        return found.user.user_uuid
 
     async def is_asking_the_database(self) -> bool:
         self.principals._tenants = Tenants("postgresql:///nowhere", size=0, patience_s=0)
@@ -56,7 +57,7 @@ async def door(
 ) -> Door:
     async with database.transaction() as tx:
         user = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
-    return Door(tenants, seal, user)
+    return Door(database, tenants, seal, user)
 
 
 async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door) -> None:
@@ -79,7 +80,10 @@ async def test_lost_notifications_forget_everybody_until_they_are_back(door: Doo
     door.principals.lost()
     await door.knock()
     assert await door.is_asking_the_database()
-    door.principals.lost()
+    door.principals.lost()  # twice in a row is no return
+    await door.knock()
+    assert await door.is_asking_the_database()
+    door.principals.listening()
     await door.knock()
     assert not await door.is_asking_the_database()
 

@@ -168,7 +168,7 @@ async def test_who_may_not_deletes_nothing(
     call = await shelf.put()
     async with database.transaction() as tx:
         account = await users.insert(
-            tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="user"
+            tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="agent"
         )
     granted = (await anybody.post("/v1/auth/token", {"api_key": account.api_key})).json["data"]
     agent = Client(anybody._session, granted["token"])

@@ -77,7 +77,7 @@ async def test_only_admins_may(
 ) -> None:
     async with database.transaction() as tx:
         account = await users.insert(
-            tx, tenant.domain.domain_uuid, seal, "agent", PASSWORD, level="user"
+            tx, tenant.domain.domain_uuid, seal, "agent", PASSWORD, level="agent"
         )
     granted = await tenant.client.post("/v1/auth/token", {"api_key": account.api_key})
     agent = Client(tenant.client._session, granted.json["data"]["token"])

@@ -10,7 +10,7 @@ import pytest
 from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, domains, users
+from tongdai.store import api_keys, db, domains, passwords, users
 
 
 @pytest.fixture
@@ -70,18 +70,18 @@ async def test_anything_else_does_not(  # noqa: PLR0917 - fixtures, and the case
 async def test_an_unknown_user_costs_a_password_hash_too(
     database: db.Database, domain: directory.Domain, seal: Seal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matches, checked = users._matches, list[str]()
+    matches, checked = passwords.compare, list[str]()
 
     def noting(password_hash: str, password: str) -> bool:
         checked.append(password_hash)
         return matches(password_hash, password)
 
-    monkeypatch.setattr(users, "_matches", noting)
+    monkeypatch.setattr(passwords, "compare", noting)
     with pytest.raises(errors.WrongCredentials):
         await users.login(database, seal, "nobody", domain.name, "mật khẩu 123")
 
     assert len(checked) == 1
-    assert not users._hasher.check_needs_rehash(checked[0]), "of the same cost as real ones"
+    assert not passwords.HASHER.check_needs_rehash(checked[0]), "of the same cost as real ones"
 
 
 async def test_no_connection_is_held_while_a_password_is_hashed(
@@ -98,7 +98,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
         hashing.set()
         return may_go_on.wait(30)
 
-    monkeypatch.setattr(users, "_matches", slow)
+    monkeypatch.setattr(passwords, "compare", slow)
     only = db.Database(database.dsn, size=1)
     await only.open()
     login = asyncio.create_task(users.login(only, seal, "foo", domain.name, "mật khẩu 123"))
@@ -140,9 +140,9 @@ async def test_a_rotated_api_key_takes_the_old_ones_place(
     database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
 ) -> None:
     async with database.transaction() as tx:
-        new = await users.rotate_api_key(tx, domain.domain_uuid, seal, "foo")
+        new = await api_keys.rotate(tx, domain.domain_uuid, seal, "foo")
     async with database.connection() as tx:
-        assert new == await users.api_key(tx, domain.domain_uuid, seal, "foo")
+        assert new == (await api_keys.get(tx, domain.domain_uuid, seal, "foo")).api_key
         assert msgspec.structs.replace(
             foo, api_key=new, api_key_version=2
         ) == await users.by_api_key(tx, seal, new)
@@ -194,7 +194,7 @@ async def test_a_user_is_listed_changed_and_deleted(
 ) -> None:
     async with database.transaction() as tx:
         bar = await users.insert(
-            tx, domain.domain_uuid, seal, "bar", "password of bar", level="user"
+            tx, domain.domain_uuid, seal, "bar", "password of bar", level="agent"
         )
         assert [user.username for user in await users.list(tx, domain.domain_uuid)] == [
             "bar",
@@ -202,7 +202,7 @@ async def test_a_user_is_listed_changed_and_deleted(
         ]
 
         user = await users.get(tx, domain.domain_uuid, "bar")
-        assert (user.user_uuid, user.level, user.enabled) == (bar.user_uuid, "user", True)
+        assert (user.user_uuid, user.level, user.enabled) == (bar.user_uuid, "agent", True)
 
         await users.update(
             tx,
@@ -269,8 +269,8 @@ async def test_another_domains_user_is_not_found(
             users.get(tx, other, "foo"),
             users.update(tx, other, user, "another password"),
             users.delete(tx, other, "foo"),
-            users.api_key(tx, other, seal, "foo"),
-            users.rotate_api_key(tx, other, seal, "foo"),
+            api_keys.get(tx, other, seal, "foo"),
+            api_keys.rotate(tx, other, seal, "foo"),
             users.principal(tx, other, foo.user_uuid),
         ):
             with pytest.raises(errors.NotFound):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tongdai import errors
-from tongdai.webhooks import guard
+from tongdai.store import checks
 from tongdai.webhooks.guard import Guard
 
 HERE = Path(__file__).parent
@@ -131,7 +131,7 @@ def test_an_allowed_network_allows_no_other(host: str) -> None:
     "apikey", ["foo", "Bearer eyJhbGciOiJSU0EtT0FFUC0yNTYi.Ab==", "~", "a" * 1024, "a b  c"]
 )
 def test_header_values_are_taken(apikey: str) -> None:
-    guard.acceptable_apikey(apikey)
+    checks.header_value(apikey, "callback_apikey")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_header_values_are_taken(apikey: str) -> None:
 )
 def test_what_no_header_can_hold_is_refused(apikey: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        guard.acceptable_apikey(apikey)
+        checks.header_value(apikey, "callback_apikey")
 
     assert refused.value.field == "callback_apikey"
 
@@ -182,6 +182,6 @@ def test_any_text_is_a_url_to_somewhere_public_or_refused(text: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_an_api_key_that_is_one_header_or_refused(text: str) -> None:
     with contextlib.suppress(errors.Invalid):
-        guard.acceptable_apikey(text)
+        checks.header_value(text, "callback_apikey")
         assert text.isascii()
         assert text.isprintable()

@@ -1,22 +1,27 @@
 """Accounts and tokens: user name and password give an API key, an API key gives a token."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import post
-from litestar.types import ASGIApp
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp
 
 from tongdai import errors
-from tongdai.api import answers, context, inputs, operations
-from tongdai.store import users
+from tongdai.api import responses
+from tongdai.api.operations import PUBLIC, operation
+from tongdai.api.requests import Request
+from tongdai.seal import Seal
+from tongdai.store import db, operators, users
 
 
 class Credentials(Struct, frozen=True):
     """A person's user name and password."""
 
     username: Annotated[
-        str, Meta(description="With the domain.", examples=["foo@test.tel4vn.com"])
+        str,
+        Meta(
+            description="With the domain; an operator's without.", examples=["foo@test.tel4vn.com"]
+        ),
     ]
     password: Annotated[str, Meta(examples=["foo123"])]
 
@@ -34,16 +39,18 @@ class ApiKey(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """A user of a domain."""
+    """A user of a domain, or an operator of the installation."""
 
     user_uuid: UUID
-    domain_uuid: UUID
+    domain_uuid: Annotated[UUID | None, Meta(description="null: of an operator.")]
     username: Annotated[str, Meta(description="Without the domain.", examples=["foo"])]
     api_key: Annotated[
         str, Meta(description="Gives tokens at `POST /v1/auth/token`. Keep it secret.")
     ]
     user_enabled: Annotated[str, Meta(description="The text true or false.", examples=["true"])]
-    level: Annotated[str, Meta(examples=["admin", "user"])]
+    level: Annotated[
+        str, Meta(description="admin, supervisor, agent; or operator.", examples=["admin"])
+    ]
 
 
 class AccountFound(Struct, frozen=True):
@@ -65,75 +72,80 @@ class TokenGranted(Struct, frozen=True):
     data: Token
 
 
-_login: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/auth",
+    may=PUBLIC,
     tag="Authentication",
-    takes=Credentials,
     gives={200: ("The account.", AccountFound)},
     fails=(errors.WrongCredentials, errors.Invalid),
-    is_public=True,
 )
-
-
-@post("/v1/auth", status_code=200, opt=_login)
-async def login(request: context.Ask) -> ASGIApp:
+async def login(request: Request, body: Credentials) -> ASGIApp:
     """Log in.
 
     The account of a user name and password. After five failures within a minute for one account
     from one address the answer is 429, with `Retry-After`.
     """
-    here, given = context.of(request), await inputs.struct(request, Credentials)
-    username, _, domain_name = given.username.strip().rpartition("@")
-    key = (given.username.strip().lower(), context.address(request))
-    here.wrong_logins.check(key)
-    here.wrong_logins.count(key)  # before it is tried: many at once are many
+    context, username = request.context, body.username.strip()
+    key = (username.lower(), request.address)
+    context.wrong_logins.check(key)
+    context.wrong_logins.count(key)  # before it is tried: many at once are many
     try:
-        async with here.login_slots, here.pulse.beating():
-            account = await users.login(
-                here.deps.database, here.seal, username, domain_name, given.password
-            )
+        async with context.login_slots, context.pulse.beating():
+            account = await _account(request, username, body.password)
     except errors.Unavailable:
-        here.wrong_logins.forgive(key)  # nobody looked
+        context.wrong_logins.forgive(key)  # the password was not looked at
         raise
-    here.wrong_logins.forgive(key)
-    return answers.json(AccountFound(_account(account)), headers=answers.NO_STORE)
+    context.wrong_logins.forgive(key)
+    return responses.json(AccountFound(account), headers=responses.NO_STORE)
 
 
-_token: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/auth/token",
+    may=PUBLIC,
     tag="Authentication",
-    takes=ApiKey,
     gives={200: ("The token.", TokenGranted)},
     fails=(errors.WrongCredentials, errors.Invalid),
-    is_public=True,
 )
-
-
-@post("/v1/auth/token", status_code=200, opt=_token)
-async def token(request: context.Ask) -> ASGIApp:
+async def token(request: Request, body: ApiKey) -> ASGIApp:
     """Get an access token.
 
     For the header `Authorization: Bearer {token}` of all other requests, until it expires or the
     API key is rotated.
     """
-    here, given = context.of(request), await inputs.struct(request, ApiKey)
-    async with here.pulse.beating(), here.deps.database.connection() as tx:
-        account = await users.by_api_key(tx, here.seal, given.api_key.strip())
-    signed, expires = here.tokens.issue(
-        account.domain_uuid, account.user_uuid, account.api_key_version
-    )
-    return answers.json(
-        TokenGranted(Token(expires, signed, account.user_uuid)), headers=answers.NO_STORE
+    context, api_key = request.context, body.api_key.strip()
+    async with context.pulse.beating(), context.deps.database.connection() as tx:
+        domain_uuid, user_uuid, version = await _key_holder(tx, context.seal, api_key)
+    signed, expires = context.tokens.issue(domain_uuid, user_uuid, version)
+    return responses.json(
+        TokenGranted(Token(expires, signed, user_uuid)), headers=responses.NO_STORE
     )
 
 
-def _account(account: users.Account) -> Account:
+async def _key_holder(tx: db.Tx, seal: Seal, api_key: str) -> tuple[UUID | None, UUID, int]:
+    """The domain (None: an operator), the user or operator, and the version of its API key. Raises
+    errors.WrongCredentials.
+    """
+    if user := await users.find_by_api_key(tx, seal, api_key):
+        return user.domain_uuid, user.user_uuid, user.api_key_version
+    operator = await operators.by_api_key(tx, seal, api_key)
+    return None, operator.operator_uuid, operator.api_key_version
+
+
+async def _account(request: Request, username: str, password: str) -> Account:
+    """The account of user@domain, or of an operator. Raises errors.WrongCredentials."""
+    database, seal = request.context.deps.database, request.context.seal
+    name, at, domain_name = username.rpartition("@")
+    if at:
+        user = await users.login(database, seal, name, domain_name, password)
+        return Account(
+            user.user_uuid, user.domain_uuid, user.username, user.api_key, "true", user.level
+        )
+    operator = await operators.login(database, seal, username, password)
     return Account(
-        account.user_uuid,
-        account.domain_uuid,
-        account.username,
-        account.api_key,
-        str(account.enabled).lower(),
-        account.level,
+        operator.operator_uuid, None, operator.username, operator.api_key, "true", "operator"
     )
 
 
-HANDLERS = [login, token]
+OPERATIONS = (login, token)

@@ -2,23 +2,25 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import route
-from litestar.types import ASGIApp
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp
 
-from tongdai import errors
-from tongdai.api import answers, context, inputs, operations, problems
-from tongdai.api.inputs import Fields
+from tongdai import errors, messages
+from tongdai.api import problems, responses
+from tongdai.api.context import Context
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
 from tongdai.pbx import commands as words
 from tongdai.pbx import numbers
 from tongdai.store import commands
 
 _PICK_UP_S = 330.0  # the longest an extension may ring is 300
 _TAKEN_S = 20.0  # for a command that the engine has taken, so that we may not call it off
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -36,45 +38,130 @@ class Called(Struct, frozen=True):
     data: Message
 
 
-_P = operations.Parameter
-_says: dict[str, Any] = operations.says(
+def _name(text: str, name: str) -> str:
+    """A caller's name, at most 64 characters. Raises errors.Invalid."""
+    plain = _plain(text, name, 64)
+    if not _NOT_IN_NAMES.isdisjoint(plain):
+        raise errors.Invalid(messages.NOT_IN_NAMES, field=name)
+    return plain
+
+
+def _customer_id(text: str, name: str) -> str:
+    return _plain(text, name, 128)
+
+
+def _plain(text: str, name: str, longest: int) -> str:
+    if len(text) > longest:
+        raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=longest), field=name)
+    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
+        raise errors.Invalid(messages.NO_CONTROL, field=name)
+    return text
+
+
+def _wait(text: str, name: str) -> bool:
+    if text.lower() != "answer" and text.lower() not in _NO_WAIT:
+        raise errors.Invalid(messages.ONLY_ANSWER, field=name)
+    return text.lower() == "answer"
+
+
+def _key(text: str, name: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise errors.Invalid(messages.KEY_CHARACTERS, field=name)
+    return text
+
+
+class Click(Struct, frozen=True):
+    """Parameters of a click-to-call, safe to be put into SIP."""
+
+    ext: Annotated[
+        str,
+        Meta(
+            description="The extension that calls.",
+            examples=["101"],
+            extra={"read": numbers.extension},
+        ),
+    ]
+    phone: Annotated[
+        str,
+        Meta(
+            description="The number to be called.",
+            examples=["0899098899"],
+            extra={"read": numbers.phone},
+        ),
+    ]
+    src_cid_name: Annotated[
+        str,
+        Meta(
+            description="The name that the extension's phone shows. Default: Click2Call.",
+            examples=["Nguyen Van A"],
+            extra={"read": _name},
+        ),
+    ] = "Click2Call"
+    src_cid_number: Annotated[
+        str,
+        Meta(
+            description="The number that the extension's phone shows. Default: the extension's.",
+            extra={"read": numbers.phone},
+        ),
+    ] = ""
+    dest_cid_name: Annotated[
+        str, Meta(description="The name that goes to the customer.", extra={"read": _name})
+    ] = ""
+    dest_cid_number: Annotated[
+        str,
+        Meta(
+            description="The number that goes to the customer: a hotline of the domain. "
+            "Any other never leaves.",
+            extra={"read": numbers.phone},
+        ),
+    ] = ""
+    auto_answer: Annotated[
+        bool,
+        Meta(
+            description="The extension's phone answers by itself: 1, true or yes.",
+            examples=["false"],
+        ),
+    ] = False
+    hotline: Annotated[
+        str,
+        Meta(
+            description="The hotline that carries the call. Default: dest_cid_number, "
+            "else the extension's, else the domain's.",
+            extra={"read": numbers.phone},
+        ),
+    ] = ""
+    customer_id: Annotated[
+        str,
+        Meta(description="Comes back in events and in the CDR.", extra={"read": _customer_id}),
+    ] = ""
+    wait: Annotated[
+        bool,
+        Meta(
+            description="answer: wait until the extension has answered, or has not.",
+            extra={"read": _wait},
+            extra_json_schema={"enum": ["answer"]},
+        ),
+    ] = False
+
+
+class IdempotencyKey(Struct, frozen=True, rename={"key": "Idempotency-Key"}):
+    key: Annotated[
+        str | None,
+        Meta(
+            description="The same key again calls only once, and answers the same.",
+            extra={"read": _key},
+            extra_json_schema={"pattern": rf"^{_KEY.pattern}$"},
+        ),
+    ] = None
+
+
+@operation(
+    ("GET", "POST"),
+    "/v1/click2call",
+    "/v1/click2call/async",
+    may="call:create",
     tag="Click-to-call",
     gives={200: ("The extension's phone has been asked to ring.", Called)},
-    parameters=(
-        _P("ext", "The extension that calls.", "101", is_needed=True),
-        _P("phone", "The number to be called.", "0899098899", is_needed=True),
-        _P(
-            "src_cid_name",
-            "The name that the extension's phone shows. Default: Click2Call.",
-            "Nguyen Van A",
-        ),
-        _P(
-            "src_cid_number",
-            "The number that the extension's phone shows. Default: the extension's.",
-        ),
-        _P("dest_cid_name", "The name that goes to the customer."),
-        _P(
-            "dest_cid_number",
-            "The number that goes to the customer: a hotline of the domain. Any other never leaves.",
-        ),
-        _P("auto_answer", "The extension's phone answers by itself: 1, true or yes.", "false"),
-        _P(
-            "hotline",
-            "By which hotline to call. Default: dest_cid_number, else the extension's, else the domain's.",
-        ),
-        _P("customer_id", "Comes back in events and in the CDR."),
-        _P(
-            "wait",
-            "answer: wait until the extension has answered, or has not.",
-            choices=("answer",),
-        ),
-        _P(
-            "Idempotency-Key",
-            "The same key again calls only once, and answers the same.",
-            place="header",
-            kind=Annotated[str, Meta(pattern=rf"^{_KEY.pattern}$")],
-        ),
-    ),
     fails=(
         errors.Invalid,
         errors.InvalidPhone,
@@ -91,17 +178,10 @@ _says: dict[str, Any] = operations.says(
         errors.Conflict,
         errors.SwitchDown,
     ),
-    is_hot=True,
 )
-
-
-@route(
-    ["/v1/click2call", "/v1/click2call/async"],
-    http_method=["GET", "POST"],
-    status_code=200,
-    opt=_says,
-)
-async def click2call(request: context.Ask) -> ASGIApp:
+async def click2call(
+    request: Request, principal: Principal, fields: Click, headers: IdempotencyKey
+) -> ASGIApp:
     """Call a number from an extension.
 
     The extension's phone rings; when it answers, the number is called. The answer comes as soon as
@@ -109,52 +189,51 @@ async def click2call(request: context.Ask) -> ASGIApp:
     request again within three seconds, while its call lives, is the same call. By POST the same
     parameters may come as JSON or as a form.
     """
-    principal, fields = await context.principal(request), await inputs.fields(request)
-    command, key = command_of(fields), _idempotency_key(request)
-    outcome = await _asked(context.of(request), principal.domain_uuid, command, key)
+    if headers.key == "":
+        raise errors.Invalid(messages.KEY_CHARACTERS, field="Idempotency-Key")
+    command = command_of(fields)
+    outcome = await _outcome(request.context, principal.domain_uuid, command, headers.key)
     if outcome.error or outcome.call_id is None:
         return _refusal(request, outcome)
     called = Called("success", outcome.call_id, Message("success", outcome.call_id))
-    return answers.json(called, headers=answers.NO_STORE)
+    return responses.json(called, headers=responses.NO_STORE)
 
 
-def command_of(fields: Fields) -> words.ClickToCall:
-    """What the parameters ask for, safe to be put into SIP. Raises errors.Invalid naming the one
-    that is wrong.
-    """
+def command_of(given: Click) -> words.ClickToCall:
+    """The command that the parameters ask for."""
     return words.ClickToCall(
-        ext=numbers.extension(fields.needed("ext")),
-        phone=numbers.phone(fields.needed("phone")),
-        src_cid_name=_name(fields, "src_cid_name") or "Click2Call",
-        src_cid_number=_phone(fields, "src_cid_number"),
-        dest_cid_name=_name(fields, "dest_cid_name"),
-        dest_cid_number=_phone(fields, "dest_cid_number"),
-        auto_answer=_boolean(fields, "auto_answer"),
-        hotline=_phone(fields, "hotline"),
-        customer_id=_plain(fields, "customer_id", 128),
-        wait_answer=_wait(fields),
+        ext=given.ext,
+        phone=given.phone,
+        src_cid_name=given.src_cid_name,
+        src_cid_number=given.src_cid_number,
+        dest_cid_name=given.dest_cid_name,
+        dest_cid_number=given.dest_cid_number,
+        auto_answer=given.auto_answer,
+        hotline=given.hotline,
+        customer_id=given.customer_id,
+        wait_answer=given.wait,
     )
 
 
-async def _asked(
-    here: context.Context, domain_uuid: UUID, command: words.ClickToCall, key: str | None
+async def _outcome(
+    context: Context, domain_uuid: UUID, command: words.ClickToCall, key: str | None
 ) -> words.Outcome:
     """The engine's outcome. Raises errors.SwitchDown when no engine took the command, and then
     none will.
     """
-    runner = here.deps.commands
+    runner = context.deps.commands
     # without a key nothing has to be remembered: half the time without the database
     if runner and key is None and await runner.serves(domain_uuid):
         return await runner.outcome(domain_uuid, command)
-    async with here.tenants.connection(domain_uuid) as tx:
+    async with context.tenants.connection(domain_uuid) as tx:
         asked = await commands.ask(tx, domain_uuid, command, key)
-    if outcome := await here.outcomes.wait(domain_uuid, asked, here.deps.patience_s):
+    if outcome := await context.outcomes.wait(domain_uuid, asked, context.deps.patience_s):
         return outcome
-    async with here.tenants.transaction(domain_uuid) as tx:
+    async with context.tenants.transaction(domain_uuid) as tx:
         is_withdrawn = await commands.withdraw(tx, domain_uuid, asked)
     if is_withdrawn:
         raise errors.SwitchDown
-    outcome = await here.outcomes.wait(
+    outcome = await context.outcomes.wait(
         domain_uuid, asked, _PICK_UP_S if command.wait_answer else _TAKEN_S
     )
     if outcome is None:
@@ -162,56 +241,12 @@ async def _asked(
     return outcome
 
 
-def _refusal(request: context.Ask, outcome: words.Outcome) -> ASGIApp:
-    """The engine's no, and the call's id where one was placed first."""
-    error = problems.by_code(outcome.error)(outcome.why, field=outcome.field)
+def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:
+    """The engine's refusal, and the call's id where one was placed first."""
+    why = messages.by_key(outcome.why)
+    error = problems.by_code(outcome.error)(why, field=outcome.field)
     placed = {"call_id": outcome.call_id} if outcome.call_id else {}
-    return problems.refuse(request, error, **placed)
+    return problems.response(error, request.language, request.scope["path"], **placed)
 
 
-def _idempotency_key(request: context.Ask) -> str | None:
-    key = inputs.header(request.scope, b"idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise errors.Invalid(
-            "1 to 255 visible ASCII characters are needed", field="Idempotency-Key"
-        )
-    return key
-
-
-def _name(fields: Fields, name: str) -> str:
-    """A caller's name, at most 64 characters. Raises errors.Invalid."""
-    text = _plain(fields, name, 64)
-    if not _NOT_IN_NAMES.isdisjoint(text):
-        raise errors.Invalid('none of < > " \\ ; may be in it', field=name)
-    return text
-
-
-def _plain(fields: Fields, name: str, longest: int) -> str:
-    text = fields.one(name)
-    if len(text) > longest:
-        raise errors.Invalid(f"at most {longest} characters", field=name)
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in text):
-        raise errors.Invalid("no control characters", field=name)
-    return text
-
-
-def _phone(fields: Fields, name: str) -> str:
-    text = fields.one(name)
-    return numbers.phone(text, field=name) if text else ""
-
-
-def _boolean(fields: Fields, name: str) -> bool:
-    text = fields.one(name).lower()
-    if text and text not in _TRUE + _FALSE:
-        raise errors.Invalid("true or false is needed", field=name)
-    return text in _TRUE
-
-
-def _wait(fields: Fields) -> bool:
-    text = fields.one("wait").lower()
-    if text and text != "answer" and text not in _FALSE:
-        raise errors.Invalid("only answer is known", field="wait")
-    return text == "answer"
-
-
-HANDLERS = [click2call]
+OPERATIONS = (click2call,)

@@ -1,18 +1,19 @@
-"""What the API stands on: what the composition root gives it, and what it makes of that once."""
+"""The API's context: what the composition root gives it, and what remembers something between
+requests.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
-from litestar import Request
 
 from tongdai.api import limits
 from tongdai.api.attempts import Attempts
 from tongdai.api.feeds import Feeds
-from tongdai.api.principals import Principal, Principals
+from tongdai.api.principals import Principals
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import commands as words
@@ -20,11 +21,8 @@ from tongdai.seal import Seal
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
 
-Ask: TypeAlias = Request[Any, Any, Any]
-
 # argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
 _LOGINS_AT_ONCE = 2
-_PROBES = ("/healthz", "/readyz", "/metrics")
 
 
 class Sandbox(Protocol):
@@ -46,7 +44,8 @@ class Commands(Protocol):
         """Whether the domain's commands are carried out here, and now."""
 
     async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
-        """The outcome of a command that is asked here and now; with `wait_answer`, when the extension has
+        """The outcome of a command that is asked here and now; with `wait_answer`, once the
+        extension has
         answered or has not.
         """
 
@@ -57,21 +56,21 @@ class Trial(Protocol):
     async def send(
         self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
     ) -> deliveries.Attempt:
-        """How the POST went. Raises errors.Invalid when the subscription's own values cannot be
+        """The outcome of one POST. Raises errors.Invalid when the subscription's own values cannot be
         sent.
         """
 
 
-def _nobody(_domains: Collection[UUID]) -> None:
-    """Dispatchers in other processes look by themselves."""
+def _no_dispatcher(_domains: Collection[UUID]) -> None:
+    """Dispatchers in other processes poll."""
 
 
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL
-    not to be called.
+    that must not be called.
     """
 
-    # for what is asked before the domain is known, while the pulse beats; the rest: `tenants`
+    # for look-ups before the domain is known, and of operators; for all others: `tenants`
     database: db.Database
     tenants: Tenants
     seal: Seal
@@ -90,7 +89,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     trial: Trial | None = None
     feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
     # told after each commit of events of these domains
-    published: Callable[[Collection[UUID]], None] = _nobody
+    published: Callable[[Collection[UUID]], None] = _no_dispatcher
 
 
 class Context:
@@ -102,7 +101,7 @@ class Context:
         self.pulse = deps.tenants.pulse
         self.recordings_url = f"{deps.base_url}/recordings/"
         self.tokens = Tokens(deps.seal, deps.token_life_s)
-        self.principals = Principals(deps.tenants, self.tokens)
+        self.principals = Principals(deps.database, deps.tenants, self.tokens)
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.seal)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
@@ -115,40 +114,16 @@ class Context:
         self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
 
     async def listen(self) -> None:
-        """From now on changes of users and outcomes of commands are heard at once."""
+        """From now on it hears of changes of users and outcomes of commands at once."""
         heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
-        await self.deps.database.listen(heard, lost=self.principals.lost)
+        await self.deps.database.listen(
+            heard, lost=self.principals.lost, back=self.principals.listening
+        )
         self.principals.listening()
         self._looking = asyncio.create_task(self.feeds.run(), name="event feed")
 
     async def close(self) -> None:
-        """Nobody waits for events any more."""
+        """Streams and long polls have ended, and nothing listens any more."""
         self.feeds.close()
         self._looking.cancel()
         await asyncio.gather(self._looking, return_exceptions=True)
-
-
-def of(request: Ask) -> Context:
-    """The context of the application that serves the request."""
-    return cast("Context", request.app.state["context"])
-
-
-async def admit(request: Ask) -> None:
-    """To be called for every request, before anything else. Raises errors.TooManyRequests for its
-    address.
-    """
-    if request.scope["path"] not in _PROBES:
-        of(request).by_address.take(address(request))
-
-
-async def principal(request: Ask) -> Principal:
-    """Who asks. Raises errors.NotAuthenticated, and errors.TooManyRequests for its domain."""
-    here = of(request)
-    found = await here.principals.of(request.scope)
-    here.by_domain.take(found.domain_uuid)
-    return found
-
-
-def address(request: Ask) -> str:
-    """Where the request comes from; of IPv6 its network."""
-    return limits.whose(request.client.host) if request.client else ""

@@ -1,25 +1,25 @@
-"""What was delivered to a subscription, attempt by attempt; sending it again; and a test."""
+"""The log of deliveries to a subscription, attempt by attempt; sending again; and a test."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args
+from datetime import datetime
+from typing import Annotated, get_args
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
-from litestar.types import ASGIApp
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp
 
-from tongdai import errors, ids
-from tongdai.api import answers, context, filters, inputs, operations
-from tongdai.api.events import ID, named
-from tongdai.api.inputs import Fields
+from tongdai import errors, messages
+from tongdai.admin import subscriptions as admin
+from tongdai.api import filters, responses
+from tongdai.api.context import Context
+from tongdai.api.events import OfSubscription
+from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
-from tongdai.pbx import events, samples
+from tongdai.api.requests import Request
 from tongdai.store import deliveries, delivery_log, outbox, subscriptions
 
 _LIMIT, _MAX_LIMIT = 50, 500
 _LARGEST = 2**63 - 1
-_STATES: tuple[deliveries.State, ...] = get_args(deliveries.State)
 
 
 class Delivery(Struct, frozen=True):
@@ -127,85 +127,103 @@ class Tested(Struct, frozen=True):
     body: Annotated[msgspec.Raw, Meta(description="What was sent.")]
 
 
-_P = operations.Parameter
-_list: dict[str, Any] = operations.says(
+class DeliveryQuery(Struct, frozen=True):
+    """Which deliveries to list."""
+
+    state: Annotated[deliveries.State | None, Meta(description="Only those.")] = None
+    since: Annotated[
+        str,
+        Meta(
+            description="Of events published from then on, local or with offset.",
+            examples=["2026-11-20 08:00:00"],
+        ),
+    ] = ""
+    until: Annotated[
+        str, Meta(description="And before then.", examples=["2026-11-21 08:00:00"])
+    ] = ""
+    limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_MAX_LIMIT,
+            description=f"Deliveries at a time, at most {_MAX_LIMIT}.",
+            examples=[_LIMIT],
+        ),
+    ] = _LIMIT
+    before: Annotated[
+        int,
+        Meta(ge=1, le=_LARGEST, description="The `next` of the page before.", examples=[41]),
+    ] = _LARGEST
+
+
+class OfDelivery(OfSubscription, frozen=True):
+    webhook_id: Annotated[UUID, Meta(description="The event's id.")]
+
+
+@operation(
+    "GET",
+    "/v1/event/{id}/deliveries",
+    may="event:read",
     tag="Events",
     gives={200: ("Newest event first.", Deliveries)},
-    parameters=(
-        ID,
-        _P("state", "Only those.", choices=_STATES),
-        _P(
-            "since",
-            "Of events published from then on, local or with offset.",
-            "2026-11-20 08:00:00",
-        ),
-        _P("until", "And before then.", "2026-11-21 08:00:00"),
-        _P("limit", f"Deliveries at a time, at most {_MAX_LIMIT}.", str(_LIMIT), kind=int),
-        _P("before", "The `next` of the page before.", "41", kind=int),
-    ),
     fails=(errors.Invalid, errors.NotFound),
 )
-
-
-@get("/v1/event/{id:str}/deliveries", opt=_list)
-async def list_deliveries(request: context.Ask) -> ASGIApp:
+async def list_deliveries(
+    request: Request, principal: Principal, path: OfSubscription, query: DeliveryQuery
+) -> ASGIApp:
     """List what was delivered to a subscription.
 
     What is due, and what became of the rest within the days that the log is kept.
     """
-    here, principal = context.of(request), await context.principal(request)
-    fields = inputs.query(request.scope)
-    limit = filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
-    before = filters.number(fields, "before", _LARGEST, _LARGEST)
-    wanted = _filter(fields, principal)
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
+    context, wanted = request.context, _filter(query, principal)
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
         page = await delivery_log.page(
-            tx, principal.domain_uuid, found.subscription_uuid, wanted, limit=limit, before=before
+            tx,
+            principal.domain_uuid,
+            found.subscription_uuid,
+            wanted,
+            limit=query.limit,
+            before=query.before,
         )
-    after = page[-1].seq if len(page) == limit else None
-    return answers.json(Deliveries([_told(entry) for entry in page], after))
+    after = page[-1].seq if len(page) == query.limit else None
+    return responses.json(Deliveries([_delivery(entry) for entry in page], after))
 
 
-_show: dict[str, Any] = operations.says(
+@operation(
+    "GET",
+    "/v1/event/{id}/deliveries/{webhook_id}",
+    may="event:read",
     tag="Events",
     gives={200: ("It.", DeliveryDetail)},
-    parameters=(ID, _P("webhook_id", "The event's id.", place="path", kind=UUID)),
     fails=(errors.NotFound,),
 )
-
-
-@get("/v1/event/{id:str}/deliveries/{webhook_id:str}", opt=_show)
-async def get_delivery(request: context.Ask) -> ASGIApp:
+async def get_delivery(request: Request, principal: Principal, path: OfDelivery) -> ASGIApp:
     """Get a delivery with its attempts and its body."""
-    here, principal = context.of(request), await context.principal(request)
-    try:
-        event_uuid = UUID(request.path_params["webhook_id"])
-    except ValueError as reason:
-        raise errors.NotFound from reason
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
+    context = request.context
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
         entry, body, attempts = await delivery_log.get(
-            tx, principal.domain_uuid, found.subscription_uuid, event_uuid
+            tx, principal.domain_uuid, found.subscription_uuid, path.webhook_id
         )
     made = [
         Attempt(one.at, one.status, one.latency_ms, one.error, one.callback_url)
         for one in attempts
     ]
-    return answers.json(DeliveryDetail(_told(entry), made, msgspec.Raw(body.encode())))
+    return responses.json(DeliveryDetail(_delivery(entry), made, msgspec.Raw(body.encode())))
 
 
-_resend: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/{id}/resend",
+    may="event:write",
     tag="Events",
-    takes=Resend,
     gives={200: ("They are due.", Resent)},
-    parameters=(ID,),
     fails=(errors.Invalid, errors.NotFound, errors.Conflict),
 )
-
-
-@post("/v1/event/{id:str}/resend", status_code=200, opt=_resend)
-async def resend(request: context.Ask) -> ASGIApp:
+async def resend(
+    request: Request, principal: Principal, path: OfSubscription, body: Resend
+) -> ASGIApp:
     """Send events to a subscription again.
 
     One, all that failed, or those of a time. Body and `webhook-id` stay; the attempts begin anew
@@ -213,83 +231,62 @@ async def resend(request: context.Ask) -> ASGIApp:
     says nothing about the subscription. A disabled subscription is to be enabled first. What waits
     for its next attempt is left to it, unless it is named.
     """
-    here, principal = context.of(request), await context.principal(request)
-    given, subscription_uuid = await inputs.struct(request, Resend), named(request)
-    domain_uuid, url = principal.domain_uuid, _url(here, given.url)
-    selection = None if given.webhook_id else _selection(given, principal)
-    async with here.tenants.transaction(domain_uuid) as tx:
-        await subscriptions.get(tx, domain_uuid, here.seal, subscription_uuid)
-        if selection:
-            done = await delivery_log.resend(tx, domain_uuid, subscription_uuid, selection, url)
+    context, domain_uuid = request.context, principal.domain_uuid
+    url, chosen = _url(context, body.url), body.webhook_id or _selection(body, principal)
+    async with context.tenants.transaction(domain_uuid) as tx:
+        await subscriptions.get(tx, domain_uuid, context.seal, path.id)
+        if isinstance(chosen, UUID):
+            done = await delivery_log.resend_one(tx, domain_uuid, path.id, chosen, url)
         else:
-            done = await delivery_log.resend_one(
-                tx, domain_uuid, subscription_uuid, given.webhook_id or ids.new(), url
-            )
-    here.deps.published([domain_uuid])
-    return answers.json(Resent(done.count, done.next))
+            done = await delivery_log.resend(tx, domain_uuid, path.id, chosen, url)
+    context.deps.published([domain_uuid])
+    return responses.json(Resent(done.count, done.next))
 
 
-_test: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/{id}/test",
+    may="event:write",
     tag="Events",
     gives={200: ("The endpoint was asked.", Tested)},
-    parameters=(ID,),
     fails=(errors.Invalid, errors.NotFound),
 )
-
-
-@post("/v1/event/{id:str}/test", status_code=200, opt=_test)
-async def test_event(request: context.Ask) -> ASGIApp:
+async def test_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Send a sample event to a subscription now.
 
     Once, signed as always, to no other subscription, and not in the log. Its `customer_id` is
     `test`.
     """
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
-    event = _sample(found, principal.user.domain_name)
-    if here.deps.trial is None:
-        raise errors.Unavailable("Nothing is sent from here.")
+    context = request.context
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+    event = admin.sample(found, principal.user.domain_name)
+    if context.deps.trial is None:
+        raise errors.Unavailable(messages.NOTHING_SENT)
     body = outbox.encoded(event)
-    made = await here.deps.trial.send(found, event.event_uuid, body)
+    made = await context.deps.trial.send(found, event.event_uuid, body)
     is_taken = 200 <= made.status < 300
-    return answers.json(
+    return responses.json(
         Tested(
             is_taken, made.status, made.latency_ms, made.error, event.event_uuid, msgspec.Raw(body)
         )
     )
 
 
-def _sample(one: subscriptions.Subscription, domain_name: str) -> events.Event | events.Notice:
-    """An event of the subscription's name. Raises errors.Invalid where there is none."""
-    for name in events.NAMES:
-        if name == one.event_name:
-            return samples.sample(one.domain_uuid, domain_name, name, ids.new())
-    if one.event_name == events.DISABLED:
-        return samples.notice(
-            one.domain_uuid,
-            domain_name,
-            one.subscription_uuid,
-            one.callback_url,
-            datetime.now(UTC),
-        )
-    raise errors.Invalid(f"there is no event {one.event_name!r}", field="event")
-
-
-def _url(here: context.Context, given: str | None) -> str | None:
+def _url(context: Context, given: str | None) -> str | None:
     """The URL, if it may be called. Raises errors.Invalid."""
     if given is None:
         return None
     try:
-        here.deps.callback_guard(given.strip())
+        context.deps.callback_guard(given.strip())
     except errors.Invalid as wrong:
-        raise errors.Invalid(wrong.why, field="url") from wrong
+        raise errors.Invalid(wrong.reason, field="url") from wrong
     return given.strip()
 
 
 def _selection(given: Resend, principal: Principal) -> delivery_log.Selection:
     if not (given.state or given.since):
-        raise errors.Invalid("webhook_id, state or since is needed", field="state")
+        raise errors.Invalid(messages.RESEND_WHAT, field="state")
     states: tuple[delivery_log.Choice, ...] = (
         (given.state,) if given.state else get_args(delivery_log.Choice)
     )
@@ -300,16 +297,11 @@ def _selection(given: Resend, principal: Principal) -> delivery_log.Selection:
     )
 
 
-def _filter(fields: Fields, principal: Principal) -> delivery_log.Filter:
-    state: deliveries.State | Literal[""] = ""
-    if given := fields.one("state"):
-        state = next((one for one in _STATES if one == given), "")
-        if not state:
-            raise errors.Invalid(f"one of {', '.join(_STATES)} is needed", field="state")
+def _filter(query: DeliveryQuery, principal: Principal) -> delivery_log.Filter:
     return delivery_log.Filter(
-        state=state,
-        since=_bound(fields.one("since"), principal, "since") or delivery_log.FIRST,
-        until=_bound(fields.one("until"), principal, "until") or delivery_log.LAST,
+        state=query.state or "",
+        since=_bound(query.since, principal, "since") or delivery_log.FIRST,
+        until=_bound(query.until, principal, "until") or delivery_log.LAST,
     )
 
 
@@ -321,7 +313,7 @@ def _bound(text: str | None, principal: Principal, field: str) -> datetime | Non
     return min(max(moment, delivery_log.FIRST), delivery_log.LAST)
 
 
-def _told(entry: delivery_log.Entry) -> Delivery:
+def _delivery(entry: delivery_log.Entry) -> Delivery:
     return Delivery(
         entry.event_uuid,
         entry.seq,
@@ -337,4 +329,4 @@ def _told(entry: delivery_log.Entry) -> Delivery:
     )
 
 
-HANDLERS = [list_deliveries, get_delivery, resend, test_event]
+OPERATIONS = (list_deliveries, get_delivery, resend, test_event)

@@ -1,25 +1,25 @@
-"""Event subscriptions: which call events are posted where."""
+"""Event subscriptions: each posts one kind of call event to one URL."""
 
-import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, post
-from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.types import ASGIApp
 
-from tongdai import errors
-from tongdai.api import answers, context, inputs, operations, problems
+from tongdai import errors, messages
+from tongdai.api import responses
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
 from tongdai.pbx import events
-from tongdai.store import subscriptions
+from tongdai.store import checks, subscriptions
 
-# RFC 9110 §5.5 field values in ASCII, without space at the ends; no receiver needs a longer one
-_APIKEY = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
-
-
-ID = operations.Parameter("id", "Its id or event_domain_uuid.", place="path", kind=UUID)
 BY_HAND = "Disabled by hand."
+
+
+class OfSubscription(Struct, frozen=True):
+    id: Annotated[UUID, Meta(description="Its id or event_domain_uuid.")]
 
 
 class NewSubscription(Struct, frozen=True):
@@ -90,30 +90,32 @@ class Deleted(Struct, frozen=True):
     deleted: bool
 
 
-_list: dict[str, Any] = operations.says(
-    tag="Events", gives={200: ("All of the domain's.", Subscriptions)}
-)
-
-
-@get("/v1/event", opt=_list)
-async def list_events(request: context.Ask) -> ASGIApp:
-    """List event subscriptions."""
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.list(tx, principal.domain_uuid, here.seal)
-    return answers.json(Subscriptions([_told(one, principal.user.domain_name) for one in found]))
-
-
-_create: dict[str, Any] = operations.says(
+@operation(
+    "GET",
+    "/v1/event",
+    may="event:read",
     tag="Events",
-    takes=NewSubscription,
+    gives={200: ("All of the domain's.", Subscriptions)},
+)
+async def list_events(request: Request, principal: Principal) -> ASGIApp:
+    """List event subscriptions."""
+    context = request.context
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.list(tx, principal.domain_uuid, context.seal)
+    return responses.json(
+        Subscriptions([_shown(one, principal.user.domain_name) for one in found])
+    )
+
+
+@operation(
+    "POST",
+    "/v1/event",
+    may="event:write",
+    tag="Events",
     gives={200: ("It is created.", Created)},
     fails=(errors.Invalid,),
 )
-
-
-@post("/v1/event", status_code=200, opt=_create)
-async def create_event(request: context.Ask) -> ASGIApp:
+async def create_event(request: Request, principal: Principal, body: NewSubscription) -> ASGIApp:
     """Subscribe to an event.
 
     From now on each such event is posted to the URL, with the headers `webhook-id`,
@@ -121,151 +123,136 @@ async def create_event(request: context.Ask) -> ASGIApp:
     Several subscriptions to one event are fine. An event name that we do not know is taken, with a
     warning, and never happens.
     """
-    here, principal = context.of(request), await context.principal(request)
-    given = await inputs.struct(request, NewSubscription)
+    context = request.context
     name, url, apikey = (
-        given.event.strip(),
-        given.callback_url.strip(),
-        given.callback_apikey or "",
+        body.event.strip(),
+        body.callback_url.strip(),
+        body.callback_apikey or "",
     )
     if not 1 <= len(name) <= 64:
-        raise errors.Invalid("1 to 64 characters", field="event")
-    if apikey and not _APIKEY.fullmatch(apikey):
-        raise errors.Invalid(
-            "up to 1,024 printable ASCII characters, no space at the ends", field="callback_apikey"
-        )
-    here.deps.callback_guard(url)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
+        raise errors.Invalid(messages.NAME_LENGTH, field="event")
+    if apikey:
+        checks.header_value(apikey, "callback_apikey")
+    context.deps.callback_guard(url)
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
         made = await subscriptions.insert(
             tx,
             principal.domain_uuid,
-            here.seal,
+            context.seal,
             event_name=name,
             callback_url=url,
             callback_apikey=apikey,
         )
-    told = _told(made, principal.user.domain_name, made.secret)
-    made_it = Created(
-        created=True, id=made.subscription_uuid, data=told, warning=_warning(request, name)
+    shown = _shown(made, principal.user.domain_name, made.secret)
+    answer = Created(
+        created=True, id=made.subscription_uuid, data=shown, warning=_warning(request, name)
     )
-    return answers.json(made_it, headers=answers.NO_STORE)
+    return responses.json(answer, headers=responses.NO_STORE)
 
 
-_delete: dict[str, Any] = operations.says(
+@operation(
+    "DELETE",
+    "/v1/event/{id}",
+    may="event:write",
     tag="Events",
     gives={200: ("It is deleted.", Deleted)},
-    parameters=(ID,),
     fails=(errors.NotFound,),
 )
-
-
-@delete("/v1/event/{id:str}", status_code=200, opt=_delete)
-async def delete_event(request: context.Ask) -> ASGIApp:
+async def delete_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Delete an event subscription."""
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
-        await subscriptions.delete(tx, principal.domain_uuid, named(request))
-    return answers.json(Deleted(deleted=True))
+    context = request.context
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.delete(tx, principal.domain_uuid, path.id)
+    return responses.json(Deleted(deleted=True))
 
 
-_show: dict[str, Any] = operations.says(
-    tag="Events", gives={200: ("It.", Subscription)}, parameters=(ID,), fails=(errors.NotFound,)
+@operation(
+    "GET",
+    "/v1/event/{id}",
+    may="event:read",
+    tag="Events",
+    gives={200: ("It.", Subscription)},
+    fails=(errors.NotFound,),
 )
-
-
-@get("/v1/event/{id:str}", opt=_show)
-async def get_event(request: context.Ask) -> ASGIApp:
+async def get_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Get an event subscription."""
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
-    return answers.json(_told(found, principal.user.domain_name))
+    context = request.context
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+    return responses.json(_shown(found, principal.user.domain_name))
 
 
-_enable: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/{id}/enable",
+    may="event:write",
     tag="Events",
     gives={200: ("It is enabled.", Subscription)},
-    parameters=(ID,),
     fails=(errors.NotFound,),
 )
-
-
-@post("/v1/event/{id:str}/enable", status_code=200, opt=_enable)
-async def enable_event(request: context.Ask) -> ASGIApp:
+async def enable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Enable an event subscription.
 
     It gets events from now on, as if it had never failed. Those that it missed can be sent again:
     see resend.
     """
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
-        await subscriptions.enable(tx, principal.domain_uuid, named(request))
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
-    return answers.json(_told(found, principal.user.domain_name))
+    context = request.context
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.enable(tx, principal.domain_uuid, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+    return responses.json(_shown(found, principal.user.domain_name))
 
 
-_disable: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/{id}/disable",
+    may="event:write",
     tag="Events",
     gives={200: ("It is disabled.", Subscription)},
-    parameters=(ID,),
     fails=(errors.NotFound,),
 )
-
-
-@post("/v1/event/{id:str}/disable", status_code=200, opt=_disable)
-async def disable_event(request: context.Ask) -> ASGIApp:
+async def disable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Disable an event subscription.
 
     It gets no events until it is enabled again; what was still due to it is given up, and counts
     as failed.
     """
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
-        await subscriptions.disable(tx, principal.domain_uuid, named(request), BY_HAND)
-        found = await subscriptions.get(tx, principal.domain_uuid, here.seal, named(request))
-    return answers.json(_told(found, principal.user.domain_name))
+    context = request.context
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
+        await subscriptions.disable(tx, principal.domain_uuid, path.id, BY_HAND)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+    return responses.json(_shown(found, principal.user.domain_name))
 
 
-_rotate: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/{id}/rotate_secret",
+    may="event:write",
     tag="Events",
     gives={200: ("It has a new secret.", Subscription)},
-    parameters=(ID,),
     fails=(errors.NotFound,),
 )
-
-
-@post("/v1/event/{id:str}/rotate_secret", status_code=200, opt=_rotate)
-async def rotate_secret(request: context.Ask) -> ASGIApp:
+async def rotate_secret(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Replace the secret of an event subscription.
 
     The answer shows the new one, once. For 24 hours deliveries carry two signatures, by the new
     secret and by the one before, with a space between: receivers that know either take them.
     """
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
-        found = await subscriptions.rotate_secret(
-            tx, principal.domain_uuid, here.seal, named(request)
-        )
-    told = _told(found, principal.user.domain_name, found.secret)
-    return answers.json(told, headers=answers.NO_STORE)
+    context = request.context
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
+        found = await subscriptions.rotate_secret(tx, principal.domain_uuid, context.seal, path.id)
+    shown = _shown(found, principal.user.domain_name, found.secret)
+    return responses.json(shown, headers=responses.NO_STORE)
 
 
-def named(request: context.Ask) -> UUID:
-    """The subscription that the path names. Raises errors.NotFound for what is no id."""
-    try:
-        return UUID(request.path_params["id"])
-    except ValueError as reason:
-        raise errors.NotFound from reason
-
-
-def _warning(request: context.Ask, name: str) -> str | UnsetType:
-    """Of an event that never happens."""
+def _warning(request: Request, name: str) -> str | UnsetType:
+    """A warning about an event that never happens."""
     if name in events.ALL:
         return UNSET
-    return problems.reason(request, f"There is no event {name!r}: it will never be posted.")
+    return messages.NEVER_POSTED(name=name).of(request.language)
 
 
-def _told(
+def _shown(
     one: subscriptions.Subscription, domain_name: str, secret: str | UnsetType = UNSET
 ) -> Subscription:
     return Subscription(
@@ -285,7 +272,7 @@ def _told(
     )
 
 
-HANDLERS = [
+OPERATIONS = (
     list_events,
     create_event,
     get_event,
@@ -293,4 +280,4 @@ HANDLERS = [
     enable_event,
     disable_event,
     rotate_secret,
-]
+)

@@ -10,14 +10,15 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
-from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tongdai import errors, ids
-from tongdai.api import answers, context, filters, inputs, operations, problems
+from tongdai import errors, ids, messages
+from tongdai.api import problems, responses
 from tongdai.api.feeds import Topic
-from tongdai.api.inputs import Fields
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request, bearer
 from tongdai.pbx import events, samples
 from tongdai.store import feed, outbox
 
@@ -64,8 +65,88 @@ class FeedPage(Struct, frozen=True):
     ]
 
 
-_P = operations.Parameter
-_read: dict[str, Any] = operations.says(
+def _names(text: str, name: str) -> tuple[str, ...]:
+    """The event names of "a,b". Raises errors.Invalid."""
+    texts = [part.strip() for part in text.split(",")]
+    return tuple(_one_of(events.ALL, one, name) for one in texts if one)
+
+
+def _seq(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LARGEST):
+        raise errors.Invalid(messages.SEQ_NEEDED, field=name)
+    return int(text)
+
+
+def _header_seq(text: str, _: str) -> int:
+    return _seq(text, "after")
+
+
+class FeedQuery(Struct, frozen=True):
+    """Where to go on, how far, and by which events."""
+
+    after: Annotated[
+        int | None,
+        Meta(
+            description="The events after this seq. "
+            "None: all that is kept; a stream: from now on.",
+            examples=[41],
+            extra={"read": _seq},
+            extra_json_schema={"type": "integer"},
+        ),
+    ] = None
+    limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_MAX_LIMIT,
+            description=f"Events at a time, at most {_MAX_LIMIT}; not for streams.",
+            examples=[_LIMIT],
+        ),
+    ] = _LIMIT
+    event: Annotated[
+        tuple[tuple[str, ...], ...],
+        Meta(
+            description="Only events of this name; may be repeated. The seq then skips.",
+            extra={"read": _names},
+            extra_json_schema={"enum": list(events.ALL)},
+        ),
+    ] = ()
+    wait: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=_MAX_WAIT_S,
+            description="Seconds to wait for an event where there is none, "
+            f"at most {_MAX_WAIT_S}.",
+            examples=[30],
+        ),
+    ] = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, each once, in order."""
+        return tuple(sorted({name for names in self.event for name in names}))
+
+
+class FeedHeaders(
+    Struct, frozen=True, rename={"last_event_id": "Last-Event-ID", "accept": "Accept"}
+):
+    last_event_id: Annotated[
+        int | None,
+        Meta(
+            description="As after, and stronger: browsers send it when they connect again.",
+            extra={"read": _header_seq},
+        ),
+    ] = None
+    accept: Annotated[
+        str, Meta(description=f"`{_STREAM}` for a stream of server-sent events.")
+    ] = ""
+
+
+@operation(
+    "GET",
+    "/v1/event/feed",
+    may="event:read",
     tag="Events",
     gives={
         200: (
@@ -73,110 +154,73 @@ _read: dict[str, Any] = operations.says(
             (FeedPage, _STREAM),
         )
     },
-    parameters=(
-        _P(
-            "after",
-            "The events after this seq. None: all that is kept; a stream: from now on.",
-            "41",
-            kind=int,
-        ),
-        _P(
-            "limit",
-            f"Events at a time, at most {_MAX_LIMIT}; not for streams.",
-            str(_LIMIT),
-            kind=int,
-        ),
-        _P(
-            "event",
-            "Only events of this name; may be repeated. The seq then skips.",
-            choices=events.ALL,
-        ),
-        _P(
-            "wait",
-            f"Seconds to wait for an event where there is none, at most {_MAX_WAIT_S}.",
-            "30",
-            kind=int,
-        ),
-        _P(
-            "Last-Event-ID",
-            "As after, and stronger: browsers send it when they connect again.",
-            place="header",
-        ),
-        _P("Accept", f"`{_STREAM}` for a stream of server-sent events.", place="header"),
-    ),
     fails=(errors.Invalid, errors.EventsGone, errors.TooManyRequests),
 )
-
-
-@get("/v1/event/feed", opt=_read)
-async def read_feed(request: context.Ask) -> ASGIApp:
+async def read_feed(
+    request: Request, principal: Principal, query: FeedQuery, headers: FeedHeaders
+) -> ASGIApp:
     """Read the domain's events in order.
 
-    Every event, whether or not anybody subscribed to it, numbered without gaps: whoever goes on
-    from `next` misses nothing. Events are kept for a number of days; where `after` is older than
-    that the answer is 410 with `first_seq` and `last_seq`, and what is missing is in the CDRs.
+    Every event, whether or not anybody subscribed to it, numbered without gaps: a client that goes
+    on from `next` misses nothing. Events are kept for a number of days; where `after` is older
+    than that the answer is 410 with `first_seq` and `last_seq`, and what is missing is in the
+    CDRs.
     """
-    here, principal = context.of(request), await context.principal(request)
-    fields = inputs.query(request.scope)
-    names = _names(fields)
-    is_stream = _STREAM in request.headers.get("accept", "")
-    limit = filters.number(fields, "limit", _LIMIT, _MAX_LIMIT)
-    wait_s = filters.number(fields, "wait", 0, _MAX_WAIT_S)
+    tenants, domain_uuid, names = request.context.tenants, principal.domain_uuid, query.names
+    is_stream = _STREAM in headers.accept
+    asked = query.after if headers.last_event_id is None else headers.last_event_id
     try:
-        async with here.tenants.connection(principal.domain_uuid) as tx:
-            known = await feed.bounds(tx, principal.domain_uuid)
-            after = _after(request, fields, known, is_stream=is_stream)
+        async with tenants.connection(domain_uuid) as tx:
+            known = await feed.bounds(tx, domain_uuid)
+            after = _after(asked, known, is_stream=is_stream)
             if is_stream:
-                return Stream(request, principal.domain_uuid, after, names)
-            page = await feed.read(tx, principal.domain_uuid, after, limit, names)
-        if wait_s and not page.entries:
-            page = await _awaited(request, page, limit, names, wait_s)
+                return Stream(request, domain_uuid, after, names)
+            page = await feed.read(tx, domain_uuid, after, query.limit, names)
+        if query.wait and not page.entries:
+            page = await _awaited(request, page, query.limit, names, query.wait, domain_uuid)
             await _check(request)
     except errors.EventsGone as gone:
-        async with here.tenants.connection(principal.domain_uuid) as tx:
-            kept = await feed.bounds(tx, principal.domain_uuid)
-        return problems.refuse(request, gone, **msgspec.structs.asdict(kept))
-    return answers.json(
+        async with tenants.connection(domain_uuid) as tx:
+            kept = await feed.bounds(tx, domain_uuid)
+        more = msgspec.structs.asdict(kept)
+        return problems.response(gone, request.language, request.scope["path"], **more)
+    return responses.json(
         FeedPage(
-            [_told(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq
+            [_event(entry) for entry in page.entries], page.next, known.first_seq, page.last_seq
         ),
-        headers=answers.NO_STORE,
+        headers=responses.NO_STORE,
     )
 
 
 class NewSample(Struct, frozen=True):
-    """Which event is to be tried."""
+    """The event to be published."""
 
     event: Annotated[
         str, Meta(description=f"One of {', '.join(events.NAMES)}.", examples=["ringing"])
     ]
 
 
-_trigger: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/event/trigger",
+    may="event:trigger",
     tag="Events",
-    takes=NewSample,
     gives={200: ("It is published.", FeedEvent)},
-    fails=(errors.Invalid, errors.Forbidden),
+    fails=(errors.Invalid,),
 )
-
-
-@post("/v1/event/trigger", status_code=200, opt=_trigger)
-async def trigger_event(request: context.Ask) -> ASGIApp:
+async def trigger_event(request: Request, principal: Principal, body: NewSample) -> ASGIApp:
     """Publish a sample event.
 
-    It goes to whoever subscribed to it and into the feed, as a real one does, though no call is
-    behind it: its `customer_id` is `test` and its `sip_call_id` begins with `test-`. For admins.
+    It goes to all subscriptions of its name and into the feed, as a real one does, though no call
+    is behind it: its `customer_id` is `test` and its `sip_call_id` begins with `test-`.
     """
-    here, principal = context.of(request), await context.principal(request)
-    if principal.user.level != "admin":
-        raise errors.Forbidden
-    name = _sampled((await inputs.struct(request, NewSample)).event.strip())
+    context, name = request.context, _one_of(events.NAMES, body.event.strip(), "event")
     event = samples.sample(principal.domain_uuid, principal.user.domain_name, name, ids.new())
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
+    async with context.tenants.transaction(principal.domain_uuid) as tx:
         await outbox.publish_many(tx, [event])
         entry = await feed.of_event(tx, event.domain_uuid, event.event_uuid)
-    here.deps.published([event.domain_uuid])
-    return answers.json(_told(entry))
+    context.deps.published([event.domain_uuid])
+    return responses.json(_event(entry))
 
 
 class Stream:
@@ -188,15 +232,15 @@ class Stream:
     """
 
     def __init__(
-        self, request: context.Ask, domain_uuid: UUID, after: int, names: tuple[str, ...]
+        self, request: Request, domain_uuid: UUID, after: int, names: tuple[str, ...]
     ) -> None:
-        self._request, self._here = request, context.of(request)
+        self._request, self._feeds = request, request.context.feeds
         self._domain_uuid, self._after, self._names = domain_uuid, after, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
         """Raises errors.TooManyRequests before anything is sent."""
         # it takes nothing
-        with self._here.feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):
+        with self._feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await _while_there(self._request, self._pump(topic, send))
             async with asyncio.timeout(_END_S):
@@ -214,9 +258,9 @@ class Stream:
                 await asyncio.sleep(_PAUSE_S)
                 page = feed.Page([], self._after, self._after)
             if page.entries:
-                await _send(send, "".join(map(_event, page.entries)))
+                await _send(send, "".join(map(_line, page.entries)))
             self._after = page.next
-            if self._after >= page.last_seq and not await _set(news, self._here.feeds.heartbeat_s):
+            if self._after >= page.last_seq and not await _set(news, self._feeds.heartbeat_s):
                 await _send(send, f":\nid: {self._after}\n\n")
 
     async def _is_allowed(self) -> bool:
@@ -227,21 +271,25 @@ class Stream:
         return True
 
 
-async def _check(request: context.Ask) -> None:
-    """The token is still good. While the database cannot tell, it is what it was. Raises
+async def _check(request: Request) -> None:
+    """Returns while the token is good, and while the database cannot say otherwise. Raises
     errors.NotAuthenticated.
     """
     with suppress(errors.Unavailable):
-        await context.of(request).principals.of(request.scope)
+        await request.context.principals.of(bearer(request))
 
 
-async def _awaited(
-    request: context.Ask, page: feed.Page, limit: int, names: tuple[str, ...], wait_s: float
+async def _awaited(  # noqa: PLR0917 - all of the request
+    request: Request,
+    page: feed.Page,
+    limit: int,
+    names: tuple[str, ...],
+    wait_s: float,
+    domain_uuid: UUID,
 ) -> feed.Page:
     """The first page from here on with an event; an empty one when time is over. Raises
     errors.TooManyRequests.
     """
-    domain_uuid = (await context.of(request).principals.of(request.scope)).domain_uuid
 
     async def found(topic: Topic, after: int) -> feed.Page:
         while True:
@@ -253,20 +301,20 @@ async def _awaited(
             if after >= page.last_seq:
                 await news.wait()
 
-    with context.of(request).feeds.listening(domain_uuid) as topic, suppress(TimeoutError):
+    with request.context.feeds.listening(domain_uuid) as topic, suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
             return await _while_there(request, found(topic, page.next)) or page
     return page
 
 
-async def _while_there(request: context.Ask, work: Coroutine[Any, Any, Result]) -> Result | None:
+async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
     """What the work gives; None when the client hangs up before, or we stop. Raises what the work
     raises.
     """
     working = asyncio.create_task(work)
     ends = [
         asyncio.create_task(_left(request.receive)),
-        asyncio.create_task(context.of(request).feeds.closing.wait()),
+        asyncio.create_task(request.context.feeds.closing.wait()),
     ]
     try:
         await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
@@ -298,46 +346,34 @@ async def _send(send: Send, text: str) -> None:
         await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
-def _event(entry: feed.Entry) -> str:
+def _line(entry: feed.Entry) -> str:
     return f"id: {entry.seq}\nevent: {entry.name}\nwebhook-id: {entry.event_uuid}\ndata: {entry.body}\n\n"
 
 
-def _told(entry: feed.Entry) -> FeedEvent:
+def _event(entry: feed.Entry) -> FeedEvent:
     return FeedEvent(
         entry.seq, entry.event_uuid, entry.name, entry.created_at, msgspec.Raw(entry.body.encode())
     )
 
 
-def _names(fields: Fields) -> tuple[str, ...]:
-    texts = [part.strip() for text in fields.all("event") for part in text.split(",")]
-    return tuple(sorted({_one_of(events.ALL, text) for text in texts if text}))
-
-
-def _sampled(name: str) -> events.EventName:
-    return _one_of(events.NAMES, name)
-
-
-def _one_of(names: tuple[Name, ...], text: str) -> Name:
+def _one_of(names: tuple[Name, ...], text: str, field: str) -> Name:
     for name in names:
         if name == text:
             return name
-    raise errors.Invalid(f"one of {', '.join(names)} is needed", field="event")
+    raise errors.Invalid(messages.ONE_OF(choices=", ".join(names)), field=field)
 
 
-def _after(request: context.Ask, fields: Fields, known: feed.Bounds, *, is_stream: bool) -> int:
+def _after(asked: int | None, known: feed.Bounds, *, is_stream: bool) -> int:
     """The seq after which to go on. Raises errors.EventsGone when what follows it is no longer
     kept, errors.Invalid.
     """
-    text = request.headers.get("last-event-id", "").strip() or fields.one("after")
-    if not text:
+    if asked is None:
         return known.last_seq if is_stream else known.first_seq - 1
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= _LARGEST):
-        raise errors.Invalid("a seq is needed: a whole number", field="after")
-    if int(text) > known.last_seq:
-        raise errors.Invalid(f"the newest event has seq {known.last_seq}", field="after")
-    if int(text) < known.first_seq - 1:
+    if asked > known.last_seq:
+        raise errors.Invalid(messages.NEWEST_SEQ(seq=known.last_seq), field="after")
+    if asked < known.first_seq - 1:
         raise errors.EventsGone
-    return int(text)
+    return asked
 
 
-HANDLERS = [read_feed, trigger_event]
+OPERATIONS = (read_feed, trigger_event)

@@ -1,69 +1,140 @@
 """Query parameters of the CDR list as a filter, each validated and named when it is wrong."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from tongdai import errors
-from tongdai.api.inputs import Fields
+from msgspec import Meta, Struct
+
+from tongdai import errors, messages
 from tongdai.api.principals import Principal
 from tongdai.pbx import cdr, numbers
 from tongdai.store import cdr_search
 
-Value = TypeVar("Value")
-
 _LONGEST = 2**31 - 1
-_MANY = 100  # values of one name
 _DATE = len("2021-02-18")
-_EVERYTHING = cdr_search.Filter()
 
 
-def of(fields: Fields, principal: Principal) -> cdr_search.Filter:
-    """What the documented filters ask for. Raises errors.Invalid naming the parameter."""
-    if not fields.names:
-        return _EVERYTHING
-    start, end = fields.one("start_date"), fields.one("end_date")
-    return cdr_search.Filter(
-        since=_since(start, principal.zone) if start else cdr_search.FIRST,
-        until=_until(end, principal.zone) if end else cdr_search.LAST,
-        statuses=_each(fields, "status", _status),
-        directions=_each(fields, "direction", _direction),
-        durations=_each(fields, "duration", _duration),
-        extensions=_each(fields, "extension", _extension),
-        phones=_each(fields, "phone", lambda text: _phone(text, principal.user.country_code)),
-        recordings=_each(fields, "recordingfile", recording_name),
-    )
-
-
-def number(fields: Fields, name: str, default: int, largest: int) -> int:
-    """A whole number of 1 to `largest`. Raises errors.Invalid."""
-    text = fields.one(name)
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 18 and 1 <= int(text) <= largest):
-        raise errors.Invalid(f"a number from 1 to {largest} is needed", field=name)
-    return int(text)
-
-
-def recording_name(text: str) -> str:
-    """What is left of a file name, a token or a URL: its last part, without extension. Raises
-    errors.Invalid.
-    """
+def recording_name(text: str, field: str = "recordingfile") -> str:
+    """The last part of a file name, a token or a URL, without extension. Raises errors.Invalid."""
     name = urlsplit(text).path if "://" in text else text
     name = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.rpartition("/")[2])
     if not name:
-        raise errors.Invalid("a file name or URL is needed", field="recordingfile")
+        raise errors.Invalid(messages.FILE_NEEDED, field=field)
     return name
 
 
-def _each(fields: Fields, name: str, read: Callable[[str], Value]) -> tuple[Value, ...]:
-    texts = fields.all(name)
-    if len(texts) > _MANY:
-        raise errors.Invalid(f"at most {_MANY} times", field=name)
-    return tuple(dict.fromkeys(read(text) for text in texts))
+def _status(text: str, field: str) -> str:
+    status = text.upper().replace("_", "-").replace(" ", "-")
+    if status not in cdr.STATUSES:
+        raise errors.Invalid(messages.ONE_OF(choices=", ".join(cdr.STATUSES)), field=field)
+    return status
+
+
+def _direction(text: str, field: str) -> int:
+    direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in ("1", "2", "3") else 0)
+    if not direction:
+        raise errors.Invalid(messages.ONE_OF(choices=", ".join(cdr.DIRECTIONS)), field=field)
+    return direction
+
+
+def _duration(text: str, field: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _LONGEST):
+        raise errors.Invalid(messages.SECONDS_NEEDED, field=field)
+    return int(text)
+
+
+def _extension(text: str, field: str) -> str:
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise errors.Invalid(messages.DIGITS_NEEDED, field=field)
+    return text
+
+
+class Filters(Struct, frozen=True):
+    """The documented filters of the CDR list, as they are given."""
+
+    start_date: Annotated[
+        str,
+        Meta(
+            description="Calls that started at that local time or later.",
+            examples=["2021-02-18 17:20:58"],
+        ),
+    ] = ""
+    end_date: Annotated[
+        str,
+        Meta(
+            description="Calls that started at that local time or before; "
+            "a date alone means its whole day.",
+            examples=["2021-02-19"],
+        ),
+    ] = ""
+    duration: Annotated[
+        tuple[int, ...],
+        Meta(description="Exactly so many seconds.", examples=["10"], extra={"read": _duration}),
+    ] = ()
+    extension: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Calls made or received by it.",
+            examples=["101"],
+            extra={"read": _extension},
+        ),
+    ] = ()
+    recordingfile: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The file name or URL of a recording.",
+            examples=["abcd.wav"],
+            extra={"read": recording_name},
+        ),
+    ] = ()
+    status: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="How it ended.",
+            examples=["ANSWERED"],
+            extra={"read": _status},
+            extra_json_schema={"enum": list(cdr.STATUSES)},
+        ),
+    ] = ()
+    phone: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Calls from or to the number, however it is written.",
+            examples=["0899888999"],
+            extra={"read": numbers.phone},
+        ),
+    ] = ()
+    direction: Annotated[
+        tuple[int, ...],
+        Meta(
+            description="Or 1, 2, 3.",
+            examples=["outbound"],
+            extra={"read": _direction},
+            extra_json_schema={"enum": list(cdr.DIRECTIONS)},
+        ),
+    ] = ()
+
+
+def of(given: Filters, principal: Principal) -> cdr_search.Filter:
+    """The filter that is asked for, in the principal's time zone and country. Raises
+    errors.Invalid naming the parameter.
+    """
+    start, end = given.start_date, given.end_date
+    code = principal.user.country_code
+    phones = (numbers.canonical(phone, code) for phone in given.phone)
+    return cdr_search.Filter(
+        since=_since(start, principal.zone) if start else cdr_search.FIRST,
+        until=_until(end, principal.zone) if end else cdr_search.LAST,
+        statuses=given.status,
+        directions=given.direction,
+        durations=given.duration,
+        extensions=given.extension,
+        phones=tuple(dict.fromkeys(phones)),
+        recordings=given.recordingfile,
+    )
 
 
 def _since(text: str, zone: ZoneInfo) -> datetime:
@@ -71,8 +142,8 @@ def _since(text: str, zone: ZoneInfo) -> datetime:
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime:
-    """The first moment no longer meant: a date means its whole day, a time its whole second, as
-    times are shown.
+    """The first moment after it: a date means its whole day, a time its whole second, as times are
+    shown.
     """
     end, is_date = moment(text, zone, "end_date")
     if end >= cdr_search.LAST:
@@ -99,40 +170,8 @@ def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone)), len(text) <= _DATE
     except ValueError as reason:
-        raise errors.Invalid(
-            "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed", field=field
-        ) from reason
+        raise errors.Invalid(messages.DATE_NEEDED, field=field) from reason
 
 
 def _within(moment: datetime) -> datetime:
     return min(max(moment, cdr_search.FIRST), cdr_search.LAST)
-
-
-def _status(text: str) -> str:
-    status = text.upper().replace("_", "-").replace(" ", "-")
-    if status not in cdr.STATUSES:
-        raise errors.Invalid(f"one of {', '.join(cdr.STATUSES)} is needed", field="status")
-    return status
-
-
-def _direction(text: str) -> int:
-    direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in ("1", "2", "3") else 0)
-    if not direction:
-        raise errors.Invalid(f"one of {', '.join(cdr.DIRECTIONS)} is needed", field="direction")
-    return direction
-
-
-def _duration(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _LONGEST):
-        raise errors.Invalid("whole seconds are needed", field="duration")
-    return int(text)
-
-
-def _extension(text: str) -> str:
-    if not re.fullmatch("[0-9]{1,18}", text):
-        raise errors.Invalid("digits are needed", field="extension")
-    return text
-
-
-def _phone(text: str, country_code: str) -> str:
-    return numbers.canonical(numbers.phone(text, field="phone"), country_code)

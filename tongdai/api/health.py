@@ -1,21 +1,22 @@
-"""Whether we live, whether we can serve, and what we measure: for whoever runs us."""
+"""Liveness, readiness and metrics, for the operator."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import prometheus_client
 import structlog
-from litestar import HttpMethod, MediaType, Response, route
-from litestar.types import ASGIApp
 from msgspec import Struct
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from tongdai import errors
-from tongdai.api import answers, context, operations
+from tongdai.api import responses
+from tongdai.api.context import Context
+from tongdai.api.operations import PUBLIC, operation
+from tongdai.api.requests import Request
 
 _log = structlog.get_logger("tongdai.api")
 _CHECK_S = 2.0
-_ASKED = [HttpMethod.GET, HttpMethod.HEAD]  # many who watch want the head alone
 
 
 class Alive(Struct, frozen=True):
@@ -29,42 +30,46 @@ class Ready(Struct, frozen=True):
     checks: dict[str, str]
 
 
-_health: dict[str, Any] = operations.says(
-    tag="Health", gives={200: ("We live.", Alive)}, is_public=True
+@operation(
+    "GET",
+    "/healthz",
+    may=PUBLIC,
+    tag="Health",
+    gives={200: ("The process lives.", Alive)},
+    is_limited=False,
 )
-
-
-@route("/healthz", http_method=_ASKED, opt=_health)
 async def healthz() -> ASGIApp:
     """Whether the process lives."""
-    return answers.json(Alive("ok"))
+    return responses.json(Alive("ok"))
 
 
-_ready: dict[str, Any] = operations.says(
+@operation(
+    "GET",
+    "/readyz",
+    may=PUBLIC,
     tag="Health",
     gives={200: ("We can serve.", Ready), 503: ("We cannot, and why.", Ready)},
-    is_public=True,
+    is_limited=False,
 )
-
-
-@route("/readyz", http_method=_ASKED, opt=_ready)
-async def readyz(request: context.Ask) -> ASGIApp:
+async def readyz(request: Request) -> ASGIApp:
     """Whether we can serve, and what is missing if not."""
-    deps = context.of(request).deps
-    checks = {"database": lambda: _database(context.of(request)), **deps.checks}
+    context = request.context
+    checks = {"database": lambda: _database(context), **context.deps.checks}
     found = await asyncio.gather(*(_checked(check) for check in checks.values()))
     lacks = any(one != "ok" for one in found)
     ready = Ready("unavailable" if lacks else "ok", dict(zip(checks, found, strict=True)))
-    return answers.json(ready, status=503 if lacks else 200)
+    return responses.json(ready, status=503 if lacks else 200)
 
 
-_metrics: dict[str, Any] = operations.says(
-    tag="Health", gives={200: ("Metrics.", "text/plain")}, is_public=True
+@operation(
+    "GET",
+    "/metrics",
+    may=PUBLIC,
+    tag="Health",
+    gives={200: ("Metrics.", "text/plain")},
+    is_limited=False,
 )
-
-
-@route("/metrics", http_method=_ASKED, opt=_metrics, media_type=MediaType.TEXT)
-async def metrics() -> Response[bytes]:
+async def metrics() -> ASGIApp:
     """Measurements, for Prometheus."""
     return Response(
         prometheus_client.generate_latest(),
@@ -72,9 +77,9 @@ async def metrics() -> Response[bytes]:
     )
 
 
-async def _database(here: context.Context) -> None:
-    async with here.pulse.beating():
-        await here.deps.database.check()
+async def _database(context: Context) -> None:
+    async with context.pulse.beating():
+        await context.deps.database.check()
 
 
 async def _checked(check: Callable[[], Awaitable[object]]) -> str:
@@ -92,4 +97,4 @@ async def _checked(check: Callable[[], Awaitable[object]]) -> str:
     return "ok"
 
 
-HANDLERS = [healthz, readyz, metrics]
+OPERATIONS = (healthz, readyz, metrics)

@@ -1,4 +1,4 @@
-"""How often one may ask: requests a second of a domain and of an address, counted in this
+"""Rate limits: requests a second of a domain and of a client's address, counted in this
 process.
 """
 
@@ -14,8 +14,8 @@ _MANY = 10_000  # keys; beyond, those that have their whole burst again are forg
 
 
 class Limit:
-    """Each key may ask `rate` times a second, and BURST_S seconds' worth of that at once; a rate
-    of 0 is no limit.
+    """Each key may send `rate` requests a second, and BURST_S seconds' worth of that at once; a
+    rate of 0 is no limit.
 
     A token bucket, kept as one number a key: when it will be full again (GCRA, ITU-T I.371).
     """
@@ -26,7 +26,7 @@ class Limit:
         self._sweep_at = _MANY
 
     def take(self, key: Hashable) -> None:
-        """The key asks once more. Raises errors.TooManyRequests, and then it does not count."""
+        """One more request of the key. Raises errors.TooManyRequests, and then it does not count."""
         if not self._interval_s:
             return
         now = self._clock()
@@ -39,8 +39,10 @@ class Limit:
             self._sweep_at = max(_MANY, 2 * len(self._full_at))
 
 
-def whose(address: str) -> str:
-    """Whom an address stands for: itself, or the /64 of IPv6, of which one client has all."""
+def client_key(address: str) -> str:
+    """The address that requests are counted by: itself, or the /64 of IPv6, of which one client has
+    all.
+    """
     if ":" not in address:
         return address
     try:

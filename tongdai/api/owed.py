@@ -1,13 +1,15 @@
 """What is owed: events and records that have yet to come, of calls and of deliveries."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import get
-from litestar.types import ASGIApp
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp
 
-from tongdai.api import answers, context, operations
+from tongdai.api import responses
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
 from tongdai.store import owed
 
 
@@ -55,23 +57,25 @@ class Owed(Struct, frozen=True):
     deliveries: DeliveriesOwed
 
 
-_owed: dict[str, Any] = operations.says(tag="Events", gives={200: ("What is owed now.", Owed)})
-
-
-@get("/v1/event/owed", opt=_owed)
-async def owed_events(request: context.Ask) -> ASGIApp:
+@operation(
+    "GET",
+    "/v1/event/owed",
+    may="event:read",
+    tag="Events",
+    gives={200: ("What is owed now.", Owed)},
+)
+async def owed_events(request: Request, principal: Principal) -> ASGIApp:
     """What is owed.
 
     Every call that began owes its events and its record. While it goes on that is as it should be;
     once it is over it is a debt, which is settled within seconds. Deliveries are owed until a
     callback URL has taken them.
     """
-    here, principal = context.of(request), await context.principal(request)
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
+    async with request.context.tenants.transaction(principal.domain_uuid) as tx:
         found = await owed.of(tx, principal.domain_uuid)
         debts = await owed.debts(tx, principal.domain_uuid)
     told = [Debt(debt.call_uuid, [*debt.owes], debt.age_s) for debt in debts]
-    return answers.json(
+    return responses.json(
         Owed(
             calls=Live(found.live, found.live_s),
             debts=Debts(found.debts, found.debts_s, told),
@@ -80,4 +84,4 @@ async def owed_events(request: context.Ask) -> ASGIApp:
     )
 
 
-HANDLERS = [owed_events]
+OPERATIONS = (owed_events,)

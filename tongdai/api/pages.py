@@ -1,15 +1,18 @@
-"""The API described: its OpenAPI document, and Swagger UI to read and try it, served from here."""
+"""Pages about the API: its OpenAPI document, and Swagger UI to read and try it, served from here."""
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from litestar import MediaType, Response, get
-from litestar.response import Redirect
-from litestar.types import ASGIApp
+import msgspec
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp
 
 from tongdai import errors
-from tongdai.api import answers, context, operations
+from tongdai.api import openapi, responses
+from tongdai.api.operations import PUBLIC, Operation, operation
+from tongdai.api.requests import Request
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -30,34 +33,41 @@ _FILES = {
 }
 
 
-@get("/", status_code=307)
-async def landing() -> Redirect:
-    """To what people want to see first."""
-    return Redirect("/schema", status_code=307)
+class OfFile(msgspec.Struct, frozen=True):
+    name: str
 
 
-@get("/schema", media_type=MediaType.HTML)
-async def schema() -> str:
+@operation("GET", "/", may=PUBLIC, gives={})
+async def landing() -> ASGIApp:
+    """Redirects to the readable page."""
+    return RedirectResponse("/schema", status_code=307)
+
+
+@operation("GET", "/schema", may=PUBLIC, gives={})
+async def schema() -> ASGIApp:
     """The readable page."""
-    return _PAGE
+    return HTMLResponse(_PAGE)
 
 
-@get("/schema/openapi.json")
-async def openapi(request: context.Ask) -> ASGIApp:
-    """OpenAPI 3.1."""
-    return answers.json(operations.document(request.app, context.of(request).deps.base_url))
-
-
-@get("/schema/{name:str}")
-async def schema_file(request: context.Ask) -> Response[bytes]:
+@operation("GET", "/schema/{name}", may=PUBLIC, gives={})
+async def schema_file(path: OfFile) -> ASGIApp:
     """Swagger UI's own files."""
-    file, media_type = _FILES.get(request.path_params["name"], ("", ""))
+    file, media_type = _FILES.get(path.name, ("", ""))
     if not file:
         raise errors.NotFound
-    return Response(
-        _bundled(file),
-        headers={"Content-Type": media_type, "Cache-Control": "public, max-age=86400"},
-    )
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return Response(_bundled(file), headers=headers, media_type=media_type)
+
+
+def operations(described: Iterable[Operation]) -> tuple[Operation, ...]:
+    """The pages about these operations. None of them is in the OpenAPI document."""
+
+    @operation("GET", "/schema/openapi.json", may=PUBLIC, gives={})
+    async def document(request: Request) -> ASGIApp:
+        """OpenAPI 3.1."""
+        return responses.json(openapi.document(described, request.context.deps.base_url))
+
+    return (landing, schema, document, schema_file)
 
 
 @cache
@@ -69,6 +79,3 @@ def _bundled(name: str) -> bytes:
     if spec is None or spec.origin is None:
         raise errors.NotFound
     return (Path(spec.origin).parent / name).read_bytes()
-
-
-HANDLERS = [landing, schema, openapi, schema_file]

@@ -1,29 +1,27 @@
-"""On whose behalf a request is made: by its token, without a query where the user was seen
-before.
-"""
+"""Principals: the user, or the operator of the installation, that a request is made for."""
 
 import time
 from functools import cached_property
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from litestar.types import Scope
-
-from tongdai import errors
-from tongdai.api.tokens import Tokens
-from tongdai.store import users
+from tongdai import errors, messages
+from tongdai.api.tokens import Claims, Tokens
+from tongdai.permissions import Permission
+from tongdai.store import db, operators, users
 from tongdai.store.tenants import Tenants
 
 _MANY = 10_000
-_LOOK_AGAIN_S = 60  # a second net below the notifications
+_LOOK_AGAIN_S = 60  # should a notification have been lost all the same
 
 
 class Principal:
-    """A user who may act now, and its domain."""
+    """A user of a domain who may act now, and what its level and its API key's scopes permit."""
 
     def __init__(self, user: users.Principal, expires: float) -> None:
         self.user, self.expires = user, expires
-        self.domain_uuid: UUID = user.domain_uuid
+        self.key = self.domain_uuid = user.domain_uuid
+        self.permissions: frozenset[Permission] = user.permissions
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -31,26 +29,36 @@ class Principal:
         return ZoneInfo(self.user.time_zone)
 
 
+class Operator:
+    """An operator of the installation who may act now. It belongs to no domain."""
+
+    def __init__(self, operator: operators.Operator) -> None:
+        self.operator = operator
+        self.key = operator.operator_uuid
+
+
 class Principals:
-    """Reads the `Authorization` header. Remembers users while it hears of every change; else it
-    asks each time.
+    """Finds the principal of a token. Remembers users while it hears of every change of them; else
+    it asks the database each time, as it always does for operators.
     """
 
-    def __init__(self, tenants: Tenants, tokens: Tokens) -> None:
-        self._tenants, self._tokens = tenants, tokens
+    def __init__(self, database: db.Database, tenants: Tenants, tokens: Tokens) -> None:
+        self._database, self._tenants, self._tokens = database, tenants, tokens
         self._known: dict[str, Principal] = {}
         self._is_hearing = False
         self._changes = 0
 
-    async def of(self, scope: Scope) -> Principal:
-        """Who asks. Raises errors.NotAuthenticated for no token, a bad, old or revoked one, a
+    async def of(self, token: str) -> Principal | Operator:
+        """The principal. Raises errors.NotAuthenticated for a bad, old or revoked token, or a
         disabled account.
         """
-        token = _bearer(scope)
         known = self._known.get(token)
         if known is not None and known.expires > time.time():
             return known
-        return await self._look_up(token)
+        claims = self._tokens.read(token)
+        if claims.dom is None:
+            return await self._operator(claims)
+        return await self._user(token, claims, claims.dom)
 
     def forget(self, domain_uuid: str) -> None:
         """To be called with each payload of the `directory` channel: something changed in that
@@ -61,28 +69,38 @@ class Principals:
         self._known = {token: one for token, one in self._known.items() if one.domain_uuid != uuid}
 
     def listening(self) -> None:
-        """From now on `forget` is called for every change."""
+        """To be called when notifications begin, and when they are back after `lost`: from now on
+        `forget` is called for every change.
+        """
         self._is_hearing = True
+        self._forget_all()
 
     def lost(self) -> None:
-        """To be called when notifications stop, and again when they are back: nothing is
-        remembered in between.
-        """
-        self._is_hearing = not self._is_hearing
+        """To be called when notifications stop: nobody is remembered until `listening`."""
+        self._is_hearing = False
+        self._forget_all()
+
+    def _forget_all(self) -> None:
         self._changes += 1
         self._known = {}
 
-    async def _look_up(self, token: str) -> Principal:
-        changes, claims = self._changes, self._tokens.read(token)
+    async def _operator(self, claims: Claims) -> Operator:
         try:
-            async with self._tenants.connection(claims.dom) as tx:
-                user = await users.principal(tx, claims.dom, claims.sub)
+            async with self._tenants.pulse.beating(), self._database.connection() as tx:
+                found = await operators.by_uuid(tx, claims.sub)
         except errors.NotFound as reason:
-            raise errors.NotAuthenticated("The account is gone.") from reason
-        if not user.enabled:
-            raise errors.NotAuthenticated("The account is disabled.")
-        if claims.key != user.api_key_version:
-            raise errors.NotAuthenticated("The API key of the token was rotated.")
+            raise errors.NotAuthenticated(messages.ACCOUNT_GONE) from reason
+        _check(claims, is_enabled=found.enabled, version=found.api_key_version)
+        return Operator(found)
+
+    async def _user(self, token: str, claims: Claims, domain_uuid: UUID) -> Principal:
+        changes = self._changes
+        try:
+            async with self._tenants.connection(domain_uuid) as tx:
+                user = await users.principal(tx, domain_uuid, claims.sub)
+        except errors.NotFound as reason:
+            raise errors.NotAuthenticated(messages.ACCOUNT_GONE) from reason
+        _check(claims, is_enabled=user.enabled, version=user.api_key_version)
         principal = Principal(user, min(claims.exp, time.time() + _LOOK_AGAIN_S))
         if self._is_hearing and changes == self._changes:
             self._remember(token, principal)
@@ -94,12 +112,9 @@ class Principals:
         self._known[token] = principal
 
 
-def _bearer(scope: Scope) -> str:
-    """The token of `Authorization: Bearer` (RFC 6750 §2.1)."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer" and (token := token.strip()):
-                return token
-            break
-    raise errors.NotAuthenticated
+def _check(claims: Claims, *, is_enabled: bool, version: int) -> None:
+    """Raises errors.NotAuthenticated for a disabled account, or a token of an earlier API key."""
+    if not is_enabled:
+        raise errors.NotAuthenticated(messages.ACCOUNT_DISABLED)
+    if claims.key != version:
+        raise errors.NotAuthenticated(messages.KEY_ROTATED)

@@ -1,4 +1,5 @@
-"""Errors as HTTP answers: one shape, the right status, in the language of the one who asks.
+"""Errors as HTTP responses: one shape, the right status, in the language that the client asks
+for.
 
     {"status": "fail", "error": "STABLE_CODE", "message": "...", "field": "only where one is to
     blame"}
@@ -8,15 +9,16 @@ docs/errors.md lists the codes.
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 import structlog
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-from tongdai import errors
-from tongdai.api import answers, vietnamese
+from tongdai import errors, messages
+from tongdai.api import responses
+from tongdai.messages import Text
 
 _log = structlog.get_logger("tongdai.api")
 
@@ -30,6 +32,8 @@ class BadRequest(errors.TongdaiError):
 
 
 class MethodNotAllowed(errors.TongdaiError):
+    """`why` names the methods that the path knows, as in `Allow`."""
+
     code, status = "METHOD_NOT_ALLOWED", 405
     texts: ClassVar = {
         "en": "This path does not know that method.",
@@ -64,63 +68,39 @@ _BY_STATUS: dict[int, type[errors.TongdaiError]] = {
     415: UnsupportedMediaType,
 }
 _NEEDED = (
-    (re.compile(r"Expected `str\b[^`]*`, got"), "a text is needed"),
-    (re.compile(r"Expected `int\b[^`]*`, got"), "a whole number is needed"),
-    (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), "a UUID is needed"),
-    (re.compile(r"Expected `int` >= (\d+)"), r"at least \1"),
-    (re.compile(r"Expected `int` <= (\d+)"), r"at most \1"),
-    (re.compile(r"Invalid enum value"), "not one of the known values"),
+    (re.compile(r"Expected `str\b[^`]*`, got"), messages.TEXT_NEEDED),
+    (re.compile(r"Expected `int\b[^`]*`, got"), messages.INTEGER_NEEDED),
+    (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), messages.UUID_NEEDED),
+    (re.compile(r"Expected `int` >= (?P<least>\d+)"), messages.AT_LEAST),
+    (re.compile(r"Expected `int` <= (?P<most>\d+)"), messages.AT_MOST),
+    (re.compile(r"Invalid enum value"), messages.NOT_A_CHOICE),
 )
 
 
-def answer(request: Request[Any, Any, Any], reason: Exception) -> Response[dict[str, object]]:
-    """What whoever asked is told of any error: everything of ours, nothing of the machinery's."""
+def response(reason: Exception, language: str, path: str, **more: object) -> Response:
+    """Any error as a response, with `more` keys in its JSON. What is no error of ours is logged
+    and says nothing of itself.
+    """
     error = _of(reason)
     if error.status == 500:
-        _log.error("request failed", path=request.scope["path"], exc_info=reason)
-    headers = _headers(error, reason)
-    return Response(
-        told(error, _language(request)),
-        status_code=error.status,
-        headers=headers,
-        media_type="application/json",
+        _log.error("request failed", path=path, exc_info=reason)
+    return responses.json(
+        body(error, language) | more, status=error.status, headers=_headers(error)
     )
 
 
-def refuse(
-    request: Request[Any, Any, Any], error: errors.TongdaiError, **more: object
-) -> answers.Answer:
-    """The error as an answer to the request, with `more` keys in its JSON."""
-    return answers.json(
-        told(error, _language(request)) | more, status=error.status, headers=_headers(error, error)
-    )
-
-
-def told(error: errors.TongdaiError, language: str) -> dict[str, object]:
+def body(error: errors.TongdaiError, language: str) -> dict[str, object]:
     """The JSON of an error."""
-    text = message(error, language)
-    said: dict[str, object] = {"status": "fail", "error": error.code, "message": text}
-    return said | ({"field": error.field} if error.field else {})
-
-
-def reason(request: Request[Any, Any, Any], english: str) -> str:
-    """The reason, in the language of the one who asks."""
-    return vietnamese.reason(english) if _language(request) == "vi" else english
-
-
-def _language(request: Request[Any, Any, Any]) -> str:
-    return language_of(request.headers.get("accept-language", ""))
-
-
-def message(error: errors.TongdaiError, language: str) -> str:
-    """The error's text, with its reason in that language where we have it."""
-    if language == "vi" and error.why:
-        error = type(error)(vietnamese.reason(error.why), field=error.field)
-    return error.text(language)
+    told: dict[str, object] = {
+        "status": "fail",
+        "error": error.code,
+        "message": error.text(language),
+    }
+    return told | ({"field": error.field} if error.field else {})
 
 
 def by_code(code: str) -> type[errors.TongdaiError]:
-    """The error of a stable code; the general refusal of a call for a code that we do not know."""
+    """The error of a stable code; errors.CallRefused for an unknown code."""
     return next((kind for kind in kinds() if kind.code == code), errors.CallRefused)
 
 
@@ -136,8 +116,6 @@ def _of(reason: Exception) -> errors.TongdaiError:
     match reason:
         case errors.TongdaiError():
             return reason
-        case msgspec.ValidationError():
-            return invalid(reason)
         case HTTPException():
             return _BY_STATUS.get(
                 reason.status_code, BadRequest if reason.status_code < 500 else errors.TongdaiError
@@ -152,31 +130,31 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
     """
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
-        return errors.Invalid("is required", field=missing[1])
+        return errors.Invalid(messages.REQUIRED, field=missing[1])
     if at := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
         return errors.Invalid(_needed(at[1]), field=at[2])
     return errors.Invalid(_needed(text), field="body")
 
 
-def _needed(refusal: str) -> str:
-    """What would have been taken."""
+def _needed(refusal: str) -> Text | str:
+    """What msgspec would have taken."""
     if refusal.endswith("got `null`"):
-        return "is required"
+        return messages.REQUIRED
     for pattern, needed in _NEEDED:
         if found := pattern.match(refusal):
-            return found.expand(needed)
+            return needed(**found.groupdict())
     return refusal
 
 
-def _headers(error: errors.TongdaiError, reason: Exception) -> dict[str, str]:
-    """What the status needs besides (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
-    headers = dict(answers.NO_STORE)
+def _headers(error: errors.TongdaiError) -> dict[str, str]:
+    """Headers that go with the status (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
+    headers = dict(responses.NO_STORE)
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (
             ', error="invalid_token"' if error.why else ""
         )
-    if error.status == 405 and isinstance(reason, HTTPException):
-        headers |= reason.headers or {}
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.why
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.why}"
     if error.status in (429, 503):
@@ -185,16 +163,16 @@ def _headers(error: errors.TongdaiError, reason: Exception) -> dict[str, str]:
 
 
 def language_of(accept: str) -> str:
-    """What `Accept-Language` likes better of "vi" and "en" (RFC 9110 §12.5.4); "en" where it likes
-    neither.
+    """The one of "vi" and "en" that `Accept-Language` prefers (RFC 9110 §12.5.4); "en" where it
+    names neither.
     """
-    likes = {"en": 0.0, "vi": 0.0}
+    preferred = {"en": 0.0, "vi": 0.0}
     for choice in accept.lower().split(","):
         tag, _, quality = choice.partition(";")
         name = tag.strip().partition("-")[0]
-        if name in likes:
-            likes[name] = max(likes[name], _quality(quality))
-    return "vi" if likes["vi"] > likes["en"] else "en"
+        if name in preferred:
+            preferred[name] = max(preferred[name], _quality(quality))
+    return "vi" if preferred["vi"] > preferred["en"] else "en"
 
 
 def _quality(text: str) -> float:

@@ -1,19 +1,25 @@
-"""Recordings by their public URL, whose token alone is the right to hear them. Nothing of a
+"""Recordings by their public URL, whose token alone is the right to hear them. No text of a
 request becomes a path.
+
+Ranges are read here and not by Starlette's FileResponse, which answers several ranges by multipart
+and malformed ones by 400: players get one range, or the whole (RFC 9110 §14.2 allows both).
 """
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, BinaryIO
 
-from litestar import delete, route
-from litestar.types import ASGIApp, Receive, Scope, Send
-from msgspec import Struct
+from msgspec import Meta, Struct
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tongdai import errors
-from tongdai.api import answers, context, operations, problems
+from tongdai import errors, messages
+from tongdai.api import problems, responses
+from tongdai.api.context import Context
+from tongdai.api.operations import PUBLIC, operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
 from tongdai.pbx import cdr
 from tongdai.store import cdrs, recordings
 
@@ -28,87 +34,88 @@ _HEADERS = {
 }
 _RETRY_S = "2"
 
-_says: dict[str, Any] = operations.says(
+
+class OfRecording(Struct, frozen=True):
+    token: Annotated[
+        str, Meta(description="The last part of a recording_url, with or without .wav.")
+    ]
+
+
+class RangeHeader(Struct, frozen=True, rename={"range": "Range"}):
+    range: Annotated[str, Meta(description="One range of bytes.", examples=["bytes=0-1023"])] = ""
+
+
+@operation(
+    "GET",
+    "/recordings/{token}",
+    may=PUBLIC,
     tag="Recordings",
     gives={
         200: ("The whole file.", "audio/wav"),
         206: ("The range that was asked for.", "audio/wav"),
         202: ("Still being written: try again after `Retry-After` seconds.", None),
     },
-    parameters=(
-        operations.Parameter(
-            "token", "The last part of a recording_url, with or without .wav.", place="path"
-        ),
-        operations.Parameter("Range", "One range of bytes.", "bytes=0-1023", place="header"),
-    ),
     fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable),
-    is_public=True,
 )
-
-
-@route("/recordings/{token:str}", http_method=["GET", "HEAD"], status_code=200, opt=_says)
-async def recording(request: context.Ask) -> ASGIApp:
+async def recording(request: Request, path: OfRecording, headers: RangeHeader) -> ASGIApp:
     """Play a recording.
 
     WAV, both sides. Needs no token but the one in its URL.
     """
-    here, address = context.of(request), context.address(request)
-    here.wrong_recordings.check(address)
+    context, address = request.context, request.address
+    context.wrong_recordings.check(address)
     try:
-        record = await _record(here, request.path_params["token"])
+        record = await _record(context, path.token)
     except errors.NotFound:
-        here.wrong_recordings.count(address)
+        context.wrong_recordings.count(address)
         raise
     match record.recording_status:
         case "pending":
-            return answers.json(
+            return responses.json(
                 {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
             )
         case "ready" if file := await asyncio.to_thread(
-            _open, here.deps.recordings, record.recording_file or ""
+            _open, context.deps.recordings, record.recording_file or ""
         ):
-            return _file(request, record, *file)
+            # If-Range names an ETag, and we give none (RFC 9110 §13.1.5)
+            wanted = "" if request.has_header(b"if-range") else headers.range
+            return _file(wanted, record, *file)
         case "deleted":
-            raise errors.Gone("The recording was deleted.")
+            raise errors.Gone(messages.RECORDING_DELETED)
         case _:
-            raise errors.Gone("The recording was lost.")
+            raise errors.Gone(messages.RECORDING_LOST)
 
 
 class DeletedRecording(Struct, frozen=True):
     deleted: bool
 
 
-_delete: dict[str, Any] = operations.says(
+@operation(
+    "DELETE",
+    "/recordings/{token}",
+    may="recording:delete",
     tag="Recordings",
     gives={200: ("It is deleted.", DeletedRecording)},
-    parameters=(operations.Parameter("token", "The last part of a recording_url.", place="path"),),
-    fails=(errors.NotFound, errors.Forbidden, errors.Conflict),
+    fails=(errors.NotFound, errors.Conflict),
 )
-
-
-@delete("/recordings/{token:str}", status_code=200, opt=_delete)
-async def delete_recording(request: context.Ask) -> ASGIApp:
+async def delete_recording(request: Request, principal: Principal, path: OfRecording) -> ASGIApp:
     """Delete a recording.
 
-    For admins, of their own domain. From now on its URL answers 410, and no CDR points to it; the
-    file itself goes within an hour.
+    From now on its URL answers 410, and no CDR points to it; the file itself goes within an hour.
     """
-    here, principal = context.of(request), await context.principal(request)
-    if principal.user.level != "admin":
-        raise errors.Forbidden
-    token = _TOKEN.fullmatch(request.path_params["token"])
+    token = _TOKEN.fullmatch(path.token)
     if token is None:
         raise errors.NotFound
-    async with here.tenants.transaction(principal.domain_uuid) as tx:
+    async with request.context.tenants.transaction(principal.domain_uuid) as tx:
         await recordings.delete(tx, principal.domain_uuid, token[1])
-    return answers.json(DeletedRecording(deleted=True))
+    return responses.json(DeletedRecording(deleted=True))
 
 
-async def _record(here: context.Context, text: str) -> cdr.Cdr:
+async def _record(context: Context, text: str) -> cdr.Cdr:
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise errors.NotFound
-    async with here.pulse.beating(), here.deps.database.connection() as tx:
+    async with context.pulse.beating(), context.deps.database.connection() as tx:
         return await cdrs.by_recording_token(tx, token[1])
 
 
@@ -120,21 +127,18 @@ def _open(folder: Path, name: str) -> tuple[BinaryIO, int] | None:
     return path.open("rb"), path.stat().st_size
 
 
-def _file(request: context.Ask, record: cdr.Cdr, file: BinaryIO, size: int) -> ASGIApp:
-    """The file, or the range of it that the request asks for. Raises
-    problems.RangeNotSatisfiable.
-    """
+def _file(wanted: str, record: cdr.Cdr, file: BinaryIO, size: int) -> ASGIApp:
+    """The file, or the range of it that is wanted. Raises problems.RangeNotSatisfiable."""
     headers = _HEADERS | {
         "Content-Type": "audio/wav",
         "Content-Disposition": f'inline; filename="{record.recording_token}.wav"',
     }
     try:
-        span = _span(request.headers.get("range", ""), size)
+        span = _span(wanted, size)
     except problems.RangeNotSatisfiable:
         file.close()
         raise
-    # it names an ETag, and we give none (RFC 9110 §13.1.5)
-    if span is None or "if-range" in request.headers:
+    if span is None:
         return Stream(file, 0, size, 200, headers)
     first, last = span
     return Stream(
@@ -194,4 +198,4 @@ class Stream:
             yield piece
 
 
-HANDLERS = [recording, delete_recording]
+OPERATIONS = (recording, delete_recording)

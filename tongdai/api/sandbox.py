@@ -1,20 +1,23 @@
 """The sandbox: a simulated customer calls a hotline."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import post
-from litestar.types import ASGIApp
 from msgspec import Meta, Struct
+from starlette.types import ASGIApp
 
-from tongdai import errors
-from tongdai.api import answers, context, inputs, operations
+from tongdai import errors, messages
+from tongdai.api import responses
+from tongdai.api.context import Context
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
 from tongdai.pbx import numbers
 from tongdai.store import directory
 
 
 class Inbound(Struct, frozen=True):
-    """Who is to call whom."""
+    """The customer that is to call, and the hotline."""
 
     hotline: Annotated[
         str,
@@ -46,34 +49,30 @@ class Calling(Struct, frozen=True):
     to_number: Annotated[str, Meta(examples=["19001919"])]
 
 
-_says: dict[str, Any] = operations.says(
+@operation(
+    "POST",
+    "/v1/sandbox/inbound",
+    may="sandbox:call",
     tag="Sandbox",
-    takes=Inbound,
     gives={200: ("The customer calls.", Calling)},
-    fails=(errors.Invalid, errors.Forbidden, errors.NotFound),
+    fails=(errors.Invalid, errors.NotFound),
 )
-
-
-@post("/v1/sandbox/inbound", status_code=200, opt=_says)
-async def sandbox_inbound(request: context.Ask) -> ASGIApp:
+async def sandbox_inbound(request: Request, principal: Principal, body: Inbound) -> ASGIApp:
     """Have a simulated customer call a hotline.
 
-    For admins, and only where the sandbox is on; elsewhere this is 404.
+    Only where the sandbox is on; elsewhere this is 404.
     """
-    here, principal = context.of(request), await context.principal(request)
-    if (sandbox := here.deps.sandbox) is None:
+    context = request.context
+    if (sandbox := context.deps.sandbox) is None:
         raise errors.NotFound
-    if principal.user.level != "admin":
-        raise errors.Forbidden
-    given = await inputs.struct(request, Inbound)
-    hotline = await _hotline(here, principal.domain_uuid, given.hotline.strip())
-    customer = await sandbox.inbound(hotline, given.customer.strip() or "answers", given.talk_s)
-    return answers.json(Calling("success", customer, hotline))
+    hotline = await _hotline(context, principal.domain_uuid, body.hotline.strip())
+    customer = await sandbox.inbound(hotline, body.customer.strip() or "answers", body.talk_s)
+    return responses.json(Calling("success", customer, hotline))
 
 
-async def _hotline(here: context.Context, domain_uuid: UUID, number: str) -> str:
+async def _hotline(context: Context, domain_uuid: UUID, number: str) -> str:
     """The domain's own hotline that is meant, as it is written. Raises errors.Invalid."""
-    async with here.tenants.connection(domain_uuid) as tx:
+    async with context.tenants.connection(domain_uuid) as tx:
         found = await directory.load(tx, domain_uuid)
     hotline = (
         found.hotline(numbers.phone(number, field="hotline"))
@@ -81,8 +80,8 @@ async def _hotline(here: context.Context, domain_uuid: UUID, number: str) -> str
         else found.default_hotline()
     )
     if hotline is None:
-        raise errors.Invalid("the domain has no such hotline", field="hotline")
+        raise errors.Invalid(messages.NO_SUCH_HOTLINE, field="hotline")
     return hotline.number
 
 
-HANDLERS = [sandbox_inbound]
+OPERATIONS = (sandbox_inbound,)

@@ -1,4 +1,4 @@
-"""scroll_id: where a list goes on, as a signed text that only its own domain can use and that
+"""scroll_id: the place where a list goes on, as a signed text that only its own domain can use and that
 never expires.
 """
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.seal import Seal
 from tongdai.store import cdr_search
 
@@ -17,7 +17,7 @@ _SIGNATURE = 16  # bytes of keyed BLAKE2b (RFC 7693 §2.9): a third of HMAC's ti
 
 
 class Scroll(msgspec.Struct, frozen=True, array_like=True):
-    """What is listed, how much at a time, and after which record it goes on."""
+    """The filter of a list, how many records at a time, and after which record it goes on."""
 
     wanted: cdr_search.Filter
     limit: int
@@ -46,8 +46,8 @@ class Scrolls:
             if hmac.compare_digest(signature, self._sign(domain_uuid, body)):
                 return msgspec.msgpack.decode(body, type=Scroll)
         except (ValueError, msgspec.DecodeError) as reason:  # also those of another version
-            raise errors.Invalid("not a scroll_id of ours", field="scroll_id") from reason
-        raise errors.Invalid("not a scroll_id of ours", field="scroll_id")
+            raise errors.Invalid(messages.NOT_OUR_SCROLL, field="scroll_id") from reason
+        raise errors.Invalid(messages.NOT_OUR_SCROLL, field="scroll_id")
 
     def _sign(self, domain_uuid: UUID, body: bytes) -> bytes:
         return blake2b(domain_uuid.bytes + body, key=self._key, digest_size=_SIGNATURE).digest()

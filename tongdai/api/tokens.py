@@ -11,18 +11,20 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.seal import Seal
 
 _ALGORITHM = "HS256"  # pinned: what the header of a token asks for is not heeded
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Who a token speaks for, by which version of its API key, until when (Unix time)."""
+    """The user, or operator, that a token speaks for, by which version of its API key, and when it
+    expires (Unix time).
+    """
 
     iss: str
-    sub: UUID  # user
-    dom: UUID  # domain
+    sub: UUID  # user or operator
+    dom: UUID | None  # domain; None for an operator of the installation
     iat: int
     exp: int
     key: int = 1  # in tokens from before keys had versions
@@ -41,9 +43,11 @@ class Tokens:
             "kid": sha256(b"kid" + secret).hexdigest()[:16],
         }
 
-    def issue(self, domain_uuid: UUID, user_uuid: UUID, api_key_version: int) -> tuple[str, int]:
-        """A token for the user while it has that API key, and the Unix time at which it
-        expires.
+    def issue(
+        self, domain_uuid: UUID | None, user_uuid: UUID, api_key_version: int
+    ) -> tuple[str, int]:
+        """A token for the user of the domain (None: for an operator) while it has that API key,
+        and the Unix time at which it expires.
         """
         now = int(time.time())
         claims = Claims(
@@ -54,16 +58,16 @@ class Tokens:
         ), claims.exp
 
     def read(self, token: str) -> Claims:
-        """What a token of ours says. Raises errors.NotAuthenticated when it is not ours, or has
+        """The claims of a token of ours. Raises errors.NotAuthenticated when it is not ours, or has
         expired.
         """
         try:
             decoded = jwt.decode(token, self._key, [_ALGORITHM])
             claims = msgspec.convert(decoded.claims, Claims)
         except (JoseError, ValueError, msgspec.ValidationError) as reason:
-            raise errors.NotAuthenticated("The token is not valid.") from reason
+            raise errors.NotAuthenticated(messages.TOKEN_INVALID) from reason
         if claims.iss != self._issuer or decoded.header.get("kid") != self._header["kid"]:
-            raise errors.NotAuthenticated("The token is not valid.")
+            raise errors.NotAuthenticated(messages.TOKEN_INVALID)
         if claims.exp <= time.time():
-            raise errors.NotAuthenticated("The token has expired.")
+            raise errors.NotAuthenticated(messages.TOKEN_EXPIRED)
         return claims

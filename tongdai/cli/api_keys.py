@@ -1,35 +1,70 @@
 """tongdai api-key: what API clients get their tokens with."""
 
+from typing import Annotated
+
 import typer
 
+from tongdai.admin import api_keys as admin
 from tongdai.cli import options, session, terminal
-from tongdai.cli.users import Who, parts
-from tongdai.store import users
+from tongdai.cli.users import IsOperator, Who, operator_name, parts
+from tongdai.permissions import PERMISSIONS
+from tongdai.store import api_keys, operators
 
 app = typer.Typer(
     no_args_is_help=True, help="API keys: what API clients get their tokens with, one a user."
 )
 
+SCOPES = typer.Option(
+    "--scopes",
+    help=f"Comma-separated, of {', '.join(PERMISSIONS)}; all: all that the user may.",
+    show_default=False,
+)
+
 
 @app.command()
-def show(who: Who, *, as_json: options.Json = False) -> None:
-    """Show a user's API key.
+def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
+    """Show a user's API key, as JSON with its scopes; none: it may do all that the user may.
 
     Example: tongdai api-key show admin@sales.example.vn
     """
+    seal = session.seal()
+    if operator:
+        name = operator_name(who)
+        return _print(session.run(lambda tx: operators.api_key(tx, seal, name)), as_json=as_json)
     username, domain = parts(who)
-    _print(session.call(domain, users.api_key, session.seal(), username), as_json=as_json)
+    found = session.call(domain, api_keys.get, seal, username)
+    if as_json:
+        return terminal.json(found)
+    return terminal.say(found.api_key)
 
 
 @app.command()
-def rotate(who: Who, *, as_json: options.Json = False) -> None:
+def rotate(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
     """Give a user a new API key, and show it; the old one, and tokens made with it, are refused
     from now on.
 
     Example: tongdai api-key rotate admin@sales.example.vn
     """
+    seal = session.seal()
+    if operator:
+        name = operator_name(who)
+        key = session.run(lambda tx: operators.rotate_api_key(tx, seal, name))
+    else:
+        username, domain = parts(who)
+        key = session.call(domain, api_keys.rotate, seal, username)
+    _print(key, as_json=as_json)
+
+
+@app.command()
+def restrict(who: Who, *, scopes: Annotated[str, SCOPES]) -> None:
+    """Restrict a user's API key, and tokens made with it, to some of what the user may do.
+
+    Example: tongdai api-key restrict crm@sales.example.vn --scopes cdr:read,call:create
+    """
     username, domain = parts(who)
-    _print(session.call(domain, users.rotate_api_key, session.seal(), username), as_json=as_json)
+    chosen = None if scopes == "all" else options.listed(scopes)
+    session.call(domain, admin.restrict, username, chosen)
+    terminal.say(f"The API key of {who} may do: {scopes}.")
 
 
 def _print(key: str, *, as_json: bool) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tongdai import settings
+from tongdai.admin import domains as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
 from tongdai.store import db, domains
@@ -44,15 +44,15 @@ MINUTES_PER_DAY = typer.Option(min=0, help="Minutes that calls out may talk a da
 def create(
     name: Name,
     *,
-    time_zone: Annotated[str, TIME_ZONE] = "Asia/Ho_Chi_Minh",
-    country_code: Annotated[str, COUNTRY_CODE] = "84",
-    call_id_mode: Annotated[directory.CallIdMode, CALL_ID_MODE] = "leg",
-    recording: Annotated[bool, RECORDING] = True,
-    recording_days: Annotated[int, RECORDING_DAYS] = 0,
-    max_calls: Annotated[int, MAX_CALLS] = 100,
+    time_zone: Annotated[str, TIME_ZONE] = domains.NEW.time_zone,
+    country_code: Annotated[str, COUNTRY_CODE] = domains.NEW.country_code,
+    call_id_mode: Annotated[directory.CallIdMode, CALL_ID_MODE] = domains.NEW.call_id_mode,
+    recording: Annotated[bool, RECORDING] = domains.NEW.recording,
+    recording_days: Annotated[int, RECORDING_DAYS] = domains.NEW.recording_days or 0,
+    max_calls: Annotated[int, MAX_CALLS] = domains.NEW.max_calls,
     destinations: Annotated[str, DESTINATIONS] = "",
-    calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = 120,
-    minutes_per_day: Annotated[int, MINUTES_PER_DAY] = 0,
+    calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = domains.NEW.calls_per_minute or 0,
+    minutes_per_day: Annotated[int, MINUTES_PER_DAY] = domains.NEW.minutes_per_day or 0,
     node: Annotated[str | None, NODE] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -142,11 +142,7 @@ def update(
     changes |= {limit: number or None for limit, number in limits.items()}
 
     async def work(tx: db.Tx) -> directory.Domain:
-        changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
-        await domains.update(tx, changed)
-        if unfreeze:
-            await domains.freeze(tx, changed.domain_uuid, None)
-        return await domains.get(tx, changed.domain_uuid)
+        return await admin.update(tx, name, changes, lift_freeze=unfreeze)
 
     terminal.one(session.run(work), as_json=as_json)
 

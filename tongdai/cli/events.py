@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 import typer
 
-from tongdai import __version__, errors, ids, settings
+from tongdai import __version__, errors, messages, settings
+from tongdai.admin import subscriptions as admin
 from tongdai.cli import options, session, terminal
-from tongdai.pbx import events, samples
 from tongdai.store import deliveries, delivery_log, outbox, subscriptions
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
@@ -191,32 +191,19 @@ def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
 
 
 async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:
-    name = next((name for name in events.NAMES if name == one.event_name), None)
-    if name is None and one.event_name != events.DISABLED:
-        raise errors.Invalid(f"there is no event {one.event_name!r}", field="event")
-    at = datetime.now(UTC)
-    event: events.Event | events.Notice = (
-        samples.sample(one.domain_uuid, domain, name, ids.new())
-        if name
-        else samples.notice(one.domain_uuid, domain, one.subscription_uuid, one.callback_url, at)
-    )
+    event = admin.sample(one, domain)
     async with Client(_guard(), __version__) as client:
         return await Trial(client).send(one, event.event_uuid, outbox.encoded(event))
 
 
 def _guard() -> Guard:
-    known = settings.load()
-    return Guard(
-        [
-            *settings.networks(known.callback_allow),
-            *(("127.0.0.0/8", "::1/128") if known.sandbox else ()),
-        ]
-    )
+    return Guard(settings.callback_networks(settings.load()))
 
 
 def _one_of(choices: tuple[Any, ...], text: str) -> Any:
     if text not in choices:
-        raise errors.Invalid(f"one of {', '.join(filter(None, choices))} is needed", field="state")
+        known = ", ".join(filter(None, choices))
+        raise errors.Invalid(messages.ONE_OF(choices=known), field="state")
     return text
 
 

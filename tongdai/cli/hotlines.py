@@ -1,14 +1,12 @@
 """tongdai hotline: public numbers."""
 
 from typing import Annotated
-from uuid import UUID
 
-import msgspec
 import typer
 
+from tongdai.admin import hotlines as admin
 from tongdai.cli import options, session, terminal
-from tongdai.pbx.directory import Hotline
-from tongdai.store import db, hotlines, trunks
+from tongdai.store import hotlines
 
 app = typer.Typer(no_args_is_help=True, help="Hotlines: the public numbers of a domain.")
 
@@ -21,11 +19,11 @@ Number = Annotated[
     ),
 ]
 TRUNK = typer.Option(
-    help="What carries it: a trunk of the domain, or a shared one; name or uuid.",
+    help="The trunk that carries it: one of the domain, or a shared one; name or uuid.",
     show_default=False,
 )
 DESTINATION = typer.Option(
-    help='Where its calls go: an extension, ring group or queue; "" refuses them.',
+    help='The destination of its calls: an extension, ring group or queue; "" refuses them.',
     show_default=False,
 )
 DEFAULT = typer.Option(
@@ -50,19 +48,16 @@ def create(
     --destination 600 --default
     """
 
-    async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
-        trunk_uuid = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
-        return await hotlines.insert(
-            tx,
-            domain_uuid,
-            number,
-            trunk_uuid,
-            name=name,
-            destination=destination,
-            is_default=default,
-        )
-
-    terminal.one(session.call(domain, work), as_json=as_json)
+    made = session.call(
+        domain,
+        admin.create,
+        number,
+        trunk=trunk,
+        name=name,
+        destination=destination,
+        is_default=default,
+    )
+    terminal.one(made, as_json=as_json)
 
 
 @app.command("list")
@@ -97,15 +92,8 @@ def update(
     changes = options.given(
         name=name, destination=destination, is_default=default, enabled=enabled
     )
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> Hotline:
-        if trunk is not None:
-            changes["trunk_uuid"] = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
-        changed = msgspec.structs.replace(await hotlines.get(tx, domain_uuid, number), **changes)
-        await hotlines.update(tx, domain_uuid, changed)
-        return changed
-
-    terminal.one(session.call(domain, work), as_json=as_json)
+    changed = session.call(domain, admin.update, number, changes, trunk=trunk)
+    terminal.one(changed, as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,9 @@ Domain = Annotated[
         "--domain", "-d", envvar="TONGDAI_DOMAIN", help="The domain's name.", show_default=False
     ),
 ]
+ANY_DOMAIN = typer.Option(
+    "--domain", "-d", envvar="TONGDAI_DOMAIN", help="The domain's name.", show_default=False
+)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 NAME = typer.Option(help="For people, in any script.", show_default=False)
 ENABLED = typer.Option(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tongdai.admin import queues as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import Queue
 from tongdai.store import queues
@@ -12,6 +13,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Queues: callers wait in order, with music, for agents."
 )
 
+NEW = Queue("")  # with the defaults of a queue
 Number = Annotated[str, typer.Argument(metavar="QUEUE", help="2 to 8 digits.", show_default=False)]
 AGENTS = typer.Option(
     help="Extensions, comma-separated; the longest idle is offered first.", show_default=False
@@ -30,12 +32,12 @@ def create(
     domain: options.Domain,
     agents: Annotated[str, AGENTS] = "",
     name: Annotated[str, options.NAME] = "",
-    ring_timeout: Annotated[int, RING_TIMEOUT] = 15,
-    rest: Annotated[int, REST] = 5,
-    wrap_up: Annotated[int, WRAP_UP] = 0,
-    timeout: Annotated[int, TIMEOUT] = 300,
+    ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
+    rest: Annotated[int, REST] = NEW.rest_s,
+    wrap_up: Annotated[int, WRAP_UP] = NEW.wrap_up_s,
+    timeout: Annotated[int, TIMEOUT] = NEW.timeout_s,
     overflow: Annotated[str, options.OVERFLOW] = "",
-    music: Annotated[str, MUSIC] = "default",
+    music: Annotated[str, MUSIC] = NEW.music,
     as_json: options.Json = False,
 ) -> None:
     """Make a queue.
@@ -110,9 +112,8 @@ def update(
         overflow=overflow,
         music=music,
     )
-    terminal.one(
-        session.change(domain, queues.get, queues.update, number, changes), as_json=as_json
-    )
+    changed = session.call(domain, admin.update, number, changes)
+    terminal.one(changed, as_json=as_json)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from tongdai.admin import ring_groups as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import RingGroup, Strategy
 from tongdai.store import ring_groups
@@ -12,10 +13,11 @@ app = typer.Typer(
     no_args_is_help=True, help="Ring groups: extensions that ring together or in turn."
 )
 
+NEW = RingGroup("")  # with the defaults of a ring group
 Number = Annotated[
     str, typer.Argument(metavar="RING-GROUP", help="2 to 8 digits.", show_default=False)
 ]
-STRATEGY = typer.Option(help="Who rings: all, one after the other, or in turn.")
+STRATEGY = typer.Option(help="ring_all; sequential: one after the other; round_robin: in turn.")
 MEMBERS = typer.Option(help="Extensions, in order, comma-separated.", show_default=False)
 RING_TIMEOUT = typer.Option(help="Seconds that a member rings before the next one does, 3 to 300.")
 TIMEOUT = typer.Option(help="Seconds until the group gives up, 3 to 3600.")
@@ -28,9 +30,9 @@ def create(
     domain: options.Domain,
     members: Annotated[str, MEMBERS] = "",
     name: Annotated[str, options.NAME] = "",
-    strategy: Annotated[Strategy, STRATEGY] = "ring_all",
-    ring_timeout: Annotated[int, RING_TIMEOUT] = 20,
-    timeout: Annotated[int, TIMEOUT] = 60,
+    strategy: Annotated[Strategy, STRATEGY] = NEW.strategy,
+    ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
+    timeout: Annotated[int, TIMEOUT] = NEW.timeout_s,
     overflow: Annotated[str, options.OVERFLOW] = "",
     as_json: options.Json = False,
 ) -> None:
@@ -91,10 +93,8 @@ def update(
         timeout_s=timeout,
         overflow=overflow,
     )
-    terminal.one(
-        session.change(domain, ring_groups.get, ring_groups.update, number, changes),
-        as_json=as_json,
-    )
+    changed = session.call(domain, admin.update, number, changes)
+    terminal.one(changed, as_json=as_json)
 
 
 @app.command()

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
-
-import msgspec
 
 from tongdai import seal as seals
 from tongdai import settings
@@ -14,7 +12,6 @@ from tongdai.store import db, domains, server
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 def dsn() -> str:
@@ -52,24 +49,6 @@ def call(
 
     async def work(tx: db.Tx) -> Result:
         return await verb(tx, (await domains.by_name(tx, domain)).domain_uuid, *args, **kwargs)
-
-    return run(work)
-
-
-def change(
-    domain: str,
-    get: Callable[[db.Tx, UUID, str], Awaitable[Struct]],
-    update: Callable[[db.Tx, UUID, Struct], Awaitable[None]],
-    key: str,
-    changes: dict[str, Any],
-) -> Struct:
-    """The thing of that key in the domain, with the changes made. Raises as `call` does."""
-
-    async def work(tx: db.Tx) -> Struct:
-        domain_uuid = (await domains.by_name(tx, domain)).domain_uuid
-        changed = msgspec.structs.replace(await get(tx, domain_uuid, key), **changes)
-        await update(tx, domain_uuid, changed)
-        return changed
 
     return run(work)
 

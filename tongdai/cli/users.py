@@ -1,23 +1,31 @@
-"""tongdai user: who may use the API."""
+"""tongdai user: accounts of the API."""
 
-import secrets
 from typing import Annotated
-from uuid import UUID
 
-import msgspec
 import typer
 
+from tongdai.admin import users as admin
 from tongdai.cli import options, session, terminal
-from tongdai.store import db, users
+from tongdai.permissions import Level
+from tongdai.store import operators, users
 
 app = typer.Typer(
-    no_args_is_help=True, help="Users: who may use the API. They log in as user@domain."
+    no_args_is_help=True, help="Users: accounts of the API. They log in as user@domain."
 )
 
 Who = Annotated[
-    str, typer.Argument(metavar="USER@DOMAIN", help="As it logs in.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="USER@DOMAIN", help="As it logs in; an operator without @.", show_default=False
+    ),
 ]
-LEVEL = typer.Option(help="What it may do.")
+IsOperator = Annotated[
+    bool,
+    typer.Option("--operator", help="An operator of the installation, who belongs to no domain."),
+]
+LEVEL = typer.Option(
+    help="admin: everything in the domain. supervisor, agent: records, events, click-to-call."
+)
 
 
 def parts(who: str) -> tuple[str, str]:
@@ -28,44 +36,69 @@ def parts(who: str) -> tuple[str, str]:
     return username, domain
 
 
+def operator_name(who: str) -> str:
+    """The name of an operator. Raises typer.BadParameter for user@domain."""
+    if "@" in who:
+        raise typer.BadParameter("an operator belongs to no domain: give a name without @")
+    return who
+
+
 @app.command()
 def create(
     who: Who,
     *,
     password: Annotated[str | None, options.PASSWORD] = None,
-    level: Annotated[users.Level, LEVEL] = "admin",
+    level: Annotated[Level, LEVEL] = admin.LEVEL,
+    operator: IsOperator = False,
     as_json: options.Json = False,
 ) -> None:
     """Make a user, and show its password and API key.
 
     Example: tongdai user create admin@sales.example.vn
+
+    Example: tongdai user create root --operator
     """
-    username, domain = parts(who)
-    chosen = options.secret(password) or secrets.token_urlsafe(12)
-    account = session.call(domain, users.insert, session.seal(), username, chosen, level=level)
-    terminal.one(account, as_json=as_json, password=chosen)
+    given = options.secret(password)
+    if operator:
+        name, seal = operator_name(who), session.seal()
+        made, chosen = session.run(
+            lambda tx: admin.create_operator(tx, seal, name, password=given)
+        )
+        terminal.one(made, as_json=as_json, password=chosen)
+    else:
+        username, domain = parts(who)
+        account, chosen = session.call(
+            domain, admin.create, session.seal(), username, password=given, level=level
+        )
+        terminal.one(account, as_json=as_json, password=chosen)
     terminal.once("password")
 
 
 @app.command("list")
-def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
-    """Show a domain's users."""
-    terminal.many(
-        session.call(domain, users.list),
-        "username",
-        "level",
-        "enabled",
-        "created_at",
-        "user_uuid",
-        as_json=as_json,
-    )
+def list_(
+    *,
+    domain: Annotated[str, options.ANY_DOMAIN] = "",
+    operator: IsOperator = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show a domain's users; with --operator the installation's operators."""
+    if operator:
+        shown = "username", "enabled", "created_at", "operator_uuid"
+        return terminal.many(session.run(operators.list), *shown, as_json=as_json)
+    if not domain:
+        raise typer.BadParameter("give --domain, or --operator")
+    columns = "username", "level", "enabled", "created_at", "user_uuid"
+    return terminal.many(session.call(domain, users.list), *columns, as_json=as_json)
 
 
 @app.command()
-def show(who: Who, *, as_json: options.Json = False) -> None:
+def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
     """Show a user. For its API key see: tongdai api-key show."""
+    if operator:
+        name = operator_name(who)
+        return terminal.one(session.run(lambda tx: operators.get(tx, name)), as_json=as_json)
     username, domain = parts(who)
-    terminal.one(session.call(domain, users.get, username), as_json=as_json)
+    return terminal.one(session.call(domain, users.get, username), as_json=as_json)
 
 
 @app.command()
@@ -75,29 +108,36 @@ def update(
     password: Annotated[
         str | None, typer.Option(help='A new one; "-" reads it from standard input.')
     ] = None,
-    level: Annotated[users.Level | None, LEVEL] = None,
+    level: Annotated[Level | None, LEVEL] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
+    operator: IsOperator = False,
     as_json: options.Json = False,
 ) -> None:
     """Change a user; what is not given stays. Disabled users are refused at once.
 
     Example: tongdai user update admin@sales.example.vn --password - < password.txt
     """
+    chosen = options.secret(password)
+    if operator:
+        name, changes = operator_name(who), options.given(enabled=enabled)
+        if level is not None:
+            raise typer.BadParameter("an operator has no level")
+        changed = session.run(lambda tx: admin.update_operator(tx, name, changes, chosen))
+        return terminal.one(changed, as_json=as_json)
     username, domain = parts(who)
     changes = options.given(level=level, enabled=enabled)
-    chosen = options.secret(password)
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> users.User:
-        changed = msgspec.structs.replace(await users.get(tx, domain_uuid, username), **changes)
-        await users.update(tx, domain_uuid, changed, chosen)
-        return changed
-
-    terminal.one(session.call(domain, work), as_json=as_json)
+    return terminal.one(
+        session.call(domain, admin.update, username, changes, chosen), as_json=as_json
+    )
 
 
 @app.command()
-def delete(who: Who) -> None:
+def delete(who: Who, *, operator: IsOperator = False) -> None:
     """Delete a user, with its API key."""
-    username, domain = parts(who)
-    session.call(domain, users.delete, username)
-    terminal.say(f"Deleted user {who}.")
+    if operator:
+        name = operator_name(who)
+        session.run(lambda tx: operators.delete(tx, name))
+    else:
+        username, domain = parts(who)
+        session.call(domain, users.delete, username)
+    terminal.say(f"Deleted {'operator' if operator else 'user'} {who}.")

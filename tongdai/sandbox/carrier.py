@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.asterisk import node, packages
 from tongdai.pbx import numbers
 from tongdai.sandbox import actors
@@ -53,9 +53,9 @@ class Carrier:
                 ) as answer,
             ):
                 if answer.status != 200:
-                    raise errors.Unavailable(f"the sandbox refused: {await answer.text()}")
+                    raise errors.Unavailable(messages.SANDBOX_REFUSED(why=await answer.text()))
         except (aiohttp.ClientError, TimeoutError) as reason:
-            raise errors.Unavailable(f"the sandbox does not answer: {reason}") from reason
+            raise errors.Unavailable(messages.SANDBOX_SILENT(why=reason)) from reason
         return number
 
     async def wait(self) -> None:
@@ -114,4 +114,4 @@ def caller(who: str) -> tuple[str, int]:
         return numbers.phone(who, field="customer"), actors.CUSTOMERS["answers"].tone
     except errors.InvalidPhone as reason:
         known = ", ".join(actors.CUSTOMERS)
-        raise errors.Invalid(f"a telephone number or one of {known}", field="customer") from reason
+        raise errors.Invalid(messages.NO_SUCH_CUSTOMER(known=known), field="customer") from reason

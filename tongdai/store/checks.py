@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx.endpoint import DEVICE
 
 _NUMBER = re.compile(r"[0-9]{2,8}")
@@ -24,6 +24,8 @@ _AUTH_USERNAME = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+# RFC 9110 §5.5 field values in ASCII, without space at the ends; no receiver needs a longer one
+_HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -139,6 +141,13 @@ def word(text: str, field: str) -> str:
     """A name that a machine uses, such as a class of hold music."""
     if not _WORD.fullmatch(text):
         raise errors.Invalid("1 to 32 letters, digits, _ and -", field=field)
+    return text
+
+
+def header_value(text: str, field: str) -> str:
+    """The value of an HTTP header."""
+    if not _HEADER.fullmatch(text):
+        raise errors.Invalid(messages.HEADER_CHARACTERS, field=field)
     return text
 
 

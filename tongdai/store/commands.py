@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors, ids
+from tongdai import errors, ids, messages
 from tongdai.pbx import commands
 from tongdai.store import db
 from tongdai.store.tenants import Tenants
@@ -75,7 +75,7 @@ async def _earlier(
     if row is None:
         return None
     if row["body"] != body:
-        raise errors.Conflict("used before for another request", field="Idempotency-Key")
+        raise errors.Conflict(messages.KEY_USED, field="Idempotency-Key")
     known = _decoded(row["outcome"]) if row["outcome"] else None
     if known and known.error in _DOWN and known.call_id is None:
         await tx.execute(

@@ -4,11 +4,12 @@ name.
 
 import asyncpg
 
-from tongdai import errors
+from tongdai import errors, messages
 
 _CONFLICTS = {
     "domains_name_key": ("name", "a domain of this name exists already"),
     "users_domain_uuid_username_key": ("username", "a user of this name exists already"),
+    "operators_username_key": ("username", "an operator of this name exists already"),
     "users_api_key_digest_key": ("api_key", "this API key is taken"),
     "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
     "devices_pkey": ("device", "the extension has a device of this name already"),
@@ -39,11 +40,9 @@ def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.Tongdai
         return errors.NotFound()
     if isinstance(reason, asyncpg.CheckViolationError):
         field = constraint.removeprefix(f"{table}_").removesuffix("_check")
-        return errors.Invalid("out of range, or not one of the known values", field=field)
+        return errors.Invalid(messages.NOT_IN_RANGE, field=field)
     if isinstance(reason, asyncpg.NotNullViolationError):
-        return errors.Invalid("is needed", field=reason.column_name or "")
+        return errors.Invalid(messages.NEEDED, field=reason.column_name or "")
     if isinstance(reason, asyncpg.ForeignKeyViolationError):
-        return errors.Conflict(
-            "what it refers to is gone, or something still refers to it", field=table
-        )
-    return errors.Conflict("exists already", field=table)
+        return errors.Conflict(messages.REFERENCE_GONE, field=table)
+    return errors.Conflict(messages.EXISTS, field=table)

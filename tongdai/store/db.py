@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import asyncpg
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import constraints
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ class Database:
         except (TimeoutError, asyncio.CancelledError) as reason:
             tx.terminate()  # a statement may still be running on it
             if isinstance(reason, TimeoutError):
-                raise errors.Unavailable("The database does not answer.") from reason
+                raise errors.Unavailable(messages.DATABASE_SILENT) from reason
             raise
         except asyncpg.InternalClientError as reason:
             # its server has said good-bye, and the driver does not know yet that it is closed
             tx.terminate()
-            raise errors.Unavailable("The database went away.") from reason
+            raise errors.Unavailable(messages.DATABASE_LOST) from reason
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
             if (refused := _refused(reason, is_closed=tx.is_closed())) is None:
                 raise
@@ -121,27 +121,34 @@ class Database:
             await tx.execute("SELECT 1", timeout=_CONNECT_S)
 
     async def listen(
-        self, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]
+        self,
+        callbacks: Mapping[str, Callable[[str], None]],
+        lost: Callable[[], None],
+        back: Callable[[], None] | None = None,
     ) -> None:
         """Each notification on a channel calls its callback with the payload, until `close`.
 
-        `lost` is called when the connection breaks and again when a new one listens: whatever was
-        learnt may be stale.
+        `lost` is called when the connection breaks, `back` (else `lost` again) when a new one
+        listens: what was learnt before may be stale.
         """
         tx = await self._listening(callbacks)
-        task = asyncio.create_task(self._keep_listening(tx, callbacks, lost))
+        task = asyncio.create_task(self._keep_listening(tx, callbacks, lost, back or lost))
         self._listeners.add(task)
         task.add_done_callback(self._listeners.discard)
 
     async def _keep_listening(
-        self, tx: Tx, callbacks: Mapping[str, Callable[[str], None]], lost: Callable[[], None]
+        self,
+        tx: Tx,
+        callbacks: Mapping[str, Callable[[str], None]],
+        lost: Callable[[], None],
+        back: Callable[[], None],
     ) -> None:
         try:
             while True:
                 await _until_broken(tx)
                 lost()
                 tx = await self._listening_again(callbacks)
-                lost()
+                back()
         finally:
             tx.terminate()
 
@@ -198,7 +205,7 @@ class Database:
             if waiter.done() and not waiter.cancelled():  # handed over in the moment we gave up
                 self._give(waiter.result())
             if isinstance(reason, TimeoutError):
-                raise errors.Unavailable("The database has no free connection.") from None
+                raise errors.Unavailable(messages.DATABASE_BUSY) from None
             raise
 
     def _give(self, tx: Tx | None) -> None:
@@ -258,9 +265,9 @@ async def connect(
             },
         )
     except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as reason:
-        raise errors.Unavailable("The database cannot be reached.") from reason
+        raise errors.Unavailable(messages.DATABASE_AWAY) from reason
     except (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError) as reason:
-        raise errors.Unavailable("The database went away.") from reason
+        raise errors.Unavailable(messages.DATABASE_LOST) from reason
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
         raise errors.SetupError(f"PostgreSQL refuses the connection: {reason}") from reason
 
@@ -296,15 +303,15 @@ def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | Non
     if isinstance(reason, asyncpg.IntegrityConstraintViolationError):
         return constraints.refusal(reason)
     if isinstance(reason, asyncpg.CharacterNotInRepertoireError):
-        return errors.Invalid("holds a character that cannot be stored", field="text")
+        return errors.Invalid(messages.NOT_STORABLE, field="text")
     if isinstance(reason, asyncpg.TransactionRollbackError):
-        return errors.Unavailable("Somebody else changed the same thing; try again.")
+        return errors.Unavailable(messages.TRY_AGAIN)
     if isinstance(reason, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return errors.SetupError(
             f"The database is not of this version ({reason}): run tongdai migrate."
         )
     if is_closed or isinstance(reason, _AWAY):
-        return errors.Unavailable("The database went away.")
+        return errors.Unavailable(messages.DATABASE_LOST)
     return None
 
 

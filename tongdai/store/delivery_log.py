@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import db, deliveries
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
@@ -262,7 +262,7 @@ async def _begin(
     if enabled is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
     if not enabled and callback_url is None:
-        raise errors.Conflict("the subscription is disabled: enable it first", field="id")
+        raise errors.Conflict(messages.SUBSCRIPTION_DISABLED, field="id")
     await tx.execute(
         """
         INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, callback_url, created_at)

@@ -8,21 +8,24 @@ from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.store import checks, db
 
+NEW = directory.Domain(UUID(int=0), "")
+"""What a domain is like where nothing else is said."""
+
 
 async def insert(
     tx: db.Tx,
     name: str,
     *,
-    time_zone: str = "Asia/Ho_Chi_Minh",
-    country_code: str = "84",
-    call_id_mode: directory.CallIdMode = "leg",
-    recording: bool = True,
-    recording_days: int | None = None,
-    max_calls: int = 100,
-    destinations: Sequence[str] = (),
-    calls_per_minute: int | None = 120,
-    minutes_per_day: int | None = None,
-    enabled: bool = True,
+    time_zone: str = NEW.time_zone,
+    country_code: str = NEW.country_code,
+    call_id_mode: directory.CallIdMode = NEW.call_id_mode,
+    recording: bool = NEW.recording,
+    recording_days: int | None = NEW.recording_days,
+    max_calls: int = NEW.max_calls,
+    destinations: Sequence[str] = NEW.destinations,
+    calls_per_minute: int | None = NEW.calls_per_minute,
+    minutes_per_day: int | None = NEW.minutes_per_day,
+    enabled: bool = NEW.enabled,
     node: str = directory.NODE,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the

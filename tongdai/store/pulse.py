@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import structlog
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import db
 
 _BEAT_S = 0.2  # between an answer and the next question
@@ -106,4 +106,4 @@ class Pulse:
 
 
 def _hangs() -> errors.Unavailable:
-    return errors.Unavailable("The database does not answer.")
+    return errors.Unavailable(messages.DATABASE_SILENT)

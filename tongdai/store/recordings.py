@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import db
 
 
@@ -37,7 +37,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
     if status is None:
         raise errors.NotFound
     if status == "pending":
-        raise errors.Conflict("is still being written", field="recording")
+        raise errors.Conflict(messages.STILL_WRITTEN, field="recording")
 
 
 async def expire(tx: db.Tx) -> int:

@@ -1,27 +1,16 @@
-"""Users: who may use the API, by password or by API key."""
+"""Users: accounts of a domain, which use the API by password or by API key."""
 
-import asyncio
-import secrets
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
-import argon2
 import asyncpg
 import msgspec
 
-from tongdai import errors, ids
+from tongdai import errors, ids, permissions
+from tongdai.permissions import Level, Permission
 from tongdai.seal import Seal
-from tongdai.store import checks, db
-
-Level = Literal["admin", "user"]
-
-# OWASP Password Storage: argon2id, m = 19 MiB, t = 2, p = 1
-_hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# Of a random password that nobody kept: an unknown user costs the same time as a wrong password.
-_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$hN5q2JyMwnWn1fw4Cz6X3w$/vPGYgododk6ZZkC7Pt667aAT8K27IjWjty6bwewLyg"
+from tongdai.store import api_keys, checks, db, passwords
 
 
 class User(msgspec.Struct, frozen=True):
@@ -36,7 +25,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What a login shows."""
+    """A user of a domain, as a login shows it."""
 
     user_uuid: UUID
     domain_uuid: UUID
@@ -48,7 +37,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """On whose behalf a request is made."""
+    """The user that a request is made for, and its domain."""
 
     user_uuid: UUID
     domain_uuid: UUID
@@ -60,6 +49,12 @@ class Principal(msgspec.Struct, frozen=True):
     domain_name: str
     time_zone: str
     country_code: str
+    api_key_scopes: tuple[Permission, ...] | None = None  # None: all that the level allows
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """What the user may do with its API key."""
+        return permissions.granted(self.level, self.api_key_scopes)
 
     @property
     def enabled(self) -> bool:
@@ -82,7 +77,7 @@ async def insert(
     """
     checks.username(username)
     account = Account(
-        ids.new(), domain_uuid, username, _new_api_key(), enabled, level, api_key_version=1
+        ids.new(), domain_uuid, username, api_keys.new(), enabled, level, api_key_version=1
     )
     await tx.execute(
         """
@@ -93,7 +88,7 @@ async def insert(
         domain_uuid,
         account.user_uuid,
         username,
-        await _hash(checks.password(password)),
+        await passwords.hashed(password),
         level,
         enabled,
         seal.digest(account.api_key),
@@ -124,7 +119,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
         user.user_uuid,
         user.level,
         user.enabled,
-        None if password is None else await _hash(checks.password(password)),
+        None if password is None else await passwords.hashed(password),
     )
     if not done:
         raise errors.NotFound(f"no such user: {user.username}")
@@ -140,42 +135,10 @@ async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
         raise errors.NotFound(f"no such user: {username}")
 
 
-async def api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
-    """The user's API key. Raises errors.NotFound."""
-    sealed = await tx.fetchval(
-        "SELECT api_key_sealed FROM users WHERE domain_uuid = $1 AND username = $2",
-        domain_uuid,
-        username,
-    )
-    if sealed is None:
-        raise errors.NotFound(f"no such user: {username}")
-    return seal.open(sealed)
-
-
-async def rotate_api_key(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
-    """The user's new API key; the old one, and tokens made with it, are of no more use. Raises
-    errors.NotFound.
-    """
-    key = _new_api_key()
-    done = await tx.fetchval(
-        """
-        UPDATE users SET api_key_digest = $3, api_key_sealed = $4, api_key_version = api_key_version + 1
-        WHERE domain_uuid = $1 AND username = $2 RETURNING true
-        """,
-        domain_uuid,
-        username,
-        seal.digest(key),
-        seal.seal(key),
-    )
-    if not done:
-        raise errors.NotFound(f"no such user: {username}")
-    return key
-
-
 async def login(
     database: db.Database, seal: Seal, username: str, domain_name: str, password: str
 ) -> Account:
-    """Whose name and password these are, in whatever case the name is written.
+    """The user of that name and password, in whatever case the name is written.
 
     No connection is held while the password is hashed. Raises errors.WrongCredentials, the same
     and after the same time for a wrong password, a user or domain that is unknown and one that is
@@ -190,36 +153,41 @@ async def login(
             username.replace("\0", "?"),  # PostgreSQL takes no NUL, and no user has one
             domain_name.replace("\0", "?"),
         )
-    is_right = await asyncio.to_thread(
-        _matches, row["password_hash"] if row else _NOBODY, password
-    )
+    is_right = await passwords.matches(row["password_hash"] if row else None, password)
     if row is None or not is_right:
         raise errors.WrongCredentials
     return _account(row, seal)
 
 
-async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
-    """Whose API key this is. Raises errors.WrongCredentials, also for a user or domain that is
-    disabled.
+async def find_by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account | None:
+    """The user that has this API key, or None. Raises errors.WrongCredentials for a user or domain
+    that is disabled.
     """
     row = await tx.fetchrow(
         """
-        SELECT users.*, domains.enabled AS domain_enabled FROM users JOIN domains USING (domain_uuid)
+        SELECT users.*, domains.enabled AS domain_enabled
+        FROM users JOIN domains USING (domain_uuid)
         WHERE api_key_digest = $1
         """,
         seal.digest(api_key),
     )
-    if row is None:
+    return None if row is None else _account(row, seal)
+
+
+async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
+    """As `find_by_api_key`. Raises errors.WrongCredentials where there is none, too."""
+    if (found := await find_by_api_key(tx, seal, api_key)) is None:
         raise errors.WrongCredentials
-    return _account(row, seal)
+    return found
 
 
 async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
     """The user and its domain, enabled or not. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT user_uuid, domain_uuid, username, level, api_key_version, users.enabled AS user_enabled,
-               domains.enabled AS domain_enabled, domains.name AS domain_name, time_zone, country_code
+        SELECT user_uuid, domain_uuid, username, level, api_key_version, api_key_scopes,
+               users.enabled AS user_enabled, domains.enabled AS domain_enabled,
+               domains.name AS domain_name, time_zone, country_code
         FROM users JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1 AND user_uuid = $2
         """,
@@ -251,26 +219,3 @@ def _account(row: asyncpg.Record, seal: Seal) -> Account:
         row["level"],
         row["api_key_version"],
     )
-
-
-def _new_api_key() -> str:
-    """122 random bits in the shape of a UUID, as the reference shows API keys."""
-    return str(UUID(bytes=secrets.token_bytes(16), version=4))
-
-
-async def _hash(password: str) -> str:
-    return await asyncio.to_thread(_hasher.hash, _normal(password))
-
-
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, _normal(password))
-    except argon2.exceptions.VerificationError:
-        return False
-
-
-def _normal(password: str) -> str:
-    """Keyboards differ in how they compose the same Vietnamese letter (NIST SP 800-63B
-    §3.1.1.2).
-    """
-    return unicodedata.normalize("NFC", password)

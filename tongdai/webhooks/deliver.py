@@ -21,8 +21,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from tongdai import errors
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries
-from tongdai.webhooks import guard, retry, sign
+from tongdai.store import checks, db, deliveries
+from tongdai.webhooks import retry, sign
 from tongdai.webhooks.client import Client
 
 LEASE_S = 25.0
@@ -386,7 +386,7 @@ class Dispatcher:
             )
             if delivery.callback_apikey_sealed:
                 headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
-                guard.acceptable_apikey(headers["Authorization"])
+                checks.header_value(headers["Authorization"], "callback_apikey")
         except errors.Invalid as reason:
             return retry.Answer(
                 error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True

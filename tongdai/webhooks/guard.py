@@ -15,7 +15,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import yarl
 from aiohttp import AddrInfoType
 
-from tongdai import errors
+from tongdai import errors, messages
+from tongdai.messages import Text
 
 _DENIED4 = [
     ip_network(cidr)
@@ -63,8 +64,6 @@ _NAME = re.compile(
     r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?"
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-# RFC 9110 5.5 field values in ASCII, without space at the ends; no receiver needs a longer one
-_HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
 
 
 class Refused(PermissionError):
@@ -98,38 +97,35 @@ class Guard:
         forbidden address.
         """
         if len(url) > _URL_LENGTH:
-            raise errors.Invalid(f"at most {_URL_LENGTH} characters", field=field)
+            raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=_URL_LENGTH), field=field)
         if (parsed := _parsed(url)) is None:
-            raise errors.Invalid("not a URL", field=field)
+            raise errors.Invalid(messages.NOT_A_URL, field=field)
         if why := self._why_not(parsed):
             raise errors.Invalid(why, field=field)
         return parsed
 
-    def _why_not(self, url: yarl.URL) -> str:
-        """What is wrong with the URL, or ""."""
+    def _why_not(self, url: yarl.URL) -> Text | None:
+        """The reason to refuse the URL, or None."""
         if url.scheme not in ("http", "https"):
-            return "must begin with http:// or https://"
+            return messages.NOT_HTTP
         if "@" in url.raw_authority:
-            return "must not hold a user or a password; use callback_apikey"
+            return messages.USER_IN_URL
         if not _is_sane(url.port):
-            return "no callbacks to this port"
+            return messages.PORT_REFUSED
         return self._why_no_host(url.raw_host or "")
 
-    def _why_no_host(self, host: str) -> str:
+    def _why_no_host(self, host: str) -> Text | None:
         if ":" in host:
-            return (
-                ""
-                if "%" not in host and self._permits_literal(host)
-                else "no callbacks to this address"
-            )
+            is_permitted = "%" not in host and self._permits_literal(host)
+            return None if is_permitted else messages.ADDRESS_REFUSED
         # never a name: 2130706433, 0x7f.1 and 127.1 all are 127.0.0.1 to getaddrinfo
         if _is_number(host):
-            return "" if self._permits_literal(host) else "no callbacks to this address"
+            return None if self._permits_literal(host) else messages.ADDRESS_REFUSED
         if not _NAME.fullmatch(host):
-            return "not a host name"
+            return messages.NOT_A_HOST
         if host.rstrip(".").rpartition(".")[2] == "localhost" and not self.permits("127.0.0.1"):
-            return "no callbacks to this address"
-        return ""
+            return messages.ADDRESS_REFUSED
+        return None
 
     def _permits_literal(self, host: str) -> bool:
         try:
@@ -147,14 +143,6 @@ def _parsed(text: str) -> yarl.URL | None:
     except ValueError:
         return None
     return url if url.raw_host and url.port is not None else None
-
-
-def acceptable_apikey(apikey: str, field: str = "callback_apikey") -> None:
-    """The API key can travel as a header. Raises errors.Invalid."""
-    if not _HEADER.fullmatch(apikey):
-        raise errors.Invalid(
-            "up to 1,024 printable ASCII characters, no space at the ends", field=field
-        )
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 
 PREFIX = "whsec_"
 _SIZES = range(24, 65)  # bytes; Standard Webhooks, "Signature scheme"
@@ -23,7 +23,7 @@ def key(secret: str) -> bytes:
     except ValueError:
         signing = b""
     if not secret.startswith(PREFIX) or len(signing) not in _SIZES:
-        raise errors.Invalid("expected whsec_ and the base64 of 24 to 64 bytes", field="secret")
+        raise errors.Invalid(messages.WEBHOOK_SECRET, field="secret")
     return signing
 
 

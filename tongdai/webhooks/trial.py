@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
-from tongdai.store import deliveries, subscriptions
-from tongdai.webhooks import guard, sign
+from tongdai.store import checks, deliveries, subscriptions
+from tongdai.webhooks import sign
 from tongdai.webhooks.client import Client
 
 
@@ -29,7 +29,7 @@ class Trial:
         ]
         headers = sign.headers(event_uuid, int(at), body, keys)
         if subscription.callback_apikey:
-            guard.acceptable_apikey(subscription.callback_apikey)
+            checks.header_value(subscription.callback_apikey, "callback_apikey")
             headers["Authorization"] = subscription.callback_apikey
         answer = await self._client.post(subscription.callback_url, headers, body)
         return deliveries.Attempt(

@@ -14,7 +14,7 @@ from tongdai.cli.doctor.finding import Finding, fail, ok, warn
 from tongdai.pbx.directory import Directory
 from tongdai.sandbox import demo
 from tongdai.settings import Settings
-from tongdai.store import db, directory, domains, migrate, server, tenants, users
+from tongdai.store import api_keys, db, directory, domains, migrate, server, tenants, users
 
 ANSWER_S = 3.0
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
@@ -192,7 +192,7 @@ async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
         seal = session.seal()
         for domain_uuid in domain_uuids:
             for user in await users.list(tx, domain_uuid):
-                await users.api_key(tx, domain_uuid, seal, user.username)
+                await api_keys.get(tx, domain_uuid, seal, user.username)
                 return ok("secrets", "the master key opens them")
     except errors.SetupError as reason:
         return fail(

@@ -1,13 +1,11 @@
-"""One log line and one measurement for every request, whatever becomes of it."""
+"""The access log: one line and one measurement for every request, whatever its response."""
 
 import time
 from functools import cache
-from typing import Any
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SECONDS = Histogram(
     "tongdai_http_seconds",
@@ -18,13 +16,16 @@ _SECONDS = Histogram(
 _METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 
-def observed(app: ASGIApp) -> ASGIApp:
-    """The application, watched. Logging is set up before."""
-    log = structlog.get_logger("tongdai.http").bind()
+class AccessLog:
+    """ASGI middleware. Logging is configured before it is made."""
 
-    async def watch(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
-            return await app(scope, receive, send)
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._log = app, structlog.get_logger("tongdai.http").bind()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The request is served, then logged and measured."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
         status, began = 500, time.perf_counter()
 
         async def note(message: Message) -> None:
@@ -34,15 +35,13 @@ def observed(app: ASGIApp) -> ASGIApp:
             await send(message)
 
         try:
-            await app(scope, receive, note)
+            await self._app(scope, receive, note)
         finally:
-            _tell(log, scope, status, time.perf_counter() - began)
-
-    return watch
+            _write(self._log, scope, status, time.perf_counter() - began)
 
 
-def _tell(
-    log: structlog.typing.FilteringBoundLogger, scope: Any, status: int, seconds: float
+def _write(
+    log: structlog.typing.FilteringBoundLogger, scope: Scope, status: int, seconds: float
 ) -> None:
     method = scope["method"] if scope["method"] in _METHODS else "other"
     _of_route(method, scope.get("path_template") or "none", status).observe(seconds)
@@ -58,16 +57,14 @@ def _tell(
 
 @cache
 def _of_route(method: str, route: str, status: int) -> Histogram:
-    """The measurement of a route by its template: never by a path, of which there are without
-    number.
-    """
+    """The measurement of a route, by its template and never by its path: there are endless paths."""
     return _SECONDS.labels(method, route, status)
 
 
 def _printable(path: str) -> str:
     """At most 200 characters and none that could begin another line or colour a terminal.
 
-    A recording's token is a secret, and not shown.
+    A recording's token is a secret, and is not shown.
     """
     if path.startswith("/recordings/"):
         return "/recordings/..."

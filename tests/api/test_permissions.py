@@ -1,0 +1,227 @@
+"""Permissions: every operation of the declaration for every level, every scope, an operator and
+nobody. An operation without a row here fails.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.conftest import PASSWORD, Client, Tenant
+from tests.until import until
+from tongdai import ids, permissions
+from tongdai.api import OPERATIONS, openapi
+from tongdai.api.operations import PUBLIC
+from tongdai.permissions import Level, Permission
+from tongdai.seal import Seal
+from tongdai.store import api_keys, db, operators, users
+
+EVERYBODY = ("admin", "supervisor", "agent")
+ADMIN = ("admin",)
+
+# (method, path): the permission, and the levels that have it, written down once more
+MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("get", "/v1/event"): ("event:read", EVERYBODY),
+    ("post", "/v1/event"): ("event:write", EVERYBODY),
+    ("get", "/v1/event/feed"): ("event:read", EVERYBODY),
+    ("get", "/v1/event/owed"): ("event:read", EVERYBODY),
+    ("post", "/v1/event/trigger"): ("event:trigger", ADMIN),
+    ("get", "/v1/event/{id}"): ("event:read", EVERYBODY),
+    ("delete", "/v1/event/{id}"): ("event:write", EVERYBODY),
+    ("get", "/v1/event/{id}/deliveries"): ("event:read", EVERYBODY),
+    ("get", "/v1/event/{id}/deliveries/{webhook_id}"): ("event:read", EVERYBODY),
+    ("post", "/v1/event/{id}/disable"): ("event:write", EVERYBODY),
+    ("post", "/v1/event/{id}/enable"): ("event:write", EVERYBODY),
+    ("post", "/v1/event/{id}/resend"): ("event:write", EVERYBODY),
+    ("post", "/v1/event/{id}/rotate_secret"): ("event:write", EVERYBODY),
+    ("post", "/v1/event/{id}/test"): ("event:write", EVERYBODY),
+    ("get", "/v1/cdr"): ("cdr:read", EVERYBODY),
+    ("get", "/v1/cdr/{id}"): ("cdr:read", EVERYBODY),
+    ("get", "/v1/click2call"): ("call:create", EVERYBODY),
+    ("post", "/v1/click2call"): ("call:create", EVERYBODY),
+    ("get", "/v1/click2call/async"): ("call:create", EVERYBODY),
+    ("post", "/v1/click2call/async"): ("call:create", EVERYBODY),
+    ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
+    ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
+}
+OPEN = {
+    ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/recordings/{token}"),
+    ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+}  # fmt: skip
+
+
+class Asker(NamedTuple):
+    """A client, and the permissions that it should have."""
+
+    client: Client
+    may: frozenset[str]
+
+
+def test_every_operation_has_a_row() -> None:
+    declared = {(one.method, one.path): one.operation.may for one in openapi.entries(OPERATIONS)}
+
+    assert {key for key, may in declared.items() if may == PUBLIC} == OPEN
+    assert {key: may for key, may in declared.items() if may != PUBLIC} == {
+        key: permission for key, (permission, _) in MATRIX.items()
+    }
+
+
+def test_every_permission_is_asked_for_somewhere() -> None:
+    assert {permission for permission, _ in MATRIX.values()} == set(permissions.PERMISSIONS)
+
+
+async def with_key(anybody: Client, api_key: str) -> Client:
+    granted = await anybody.post("/v1/auth/token", {"api_key": api_key})
+    return Client(anybody._session, granted.json["data"]["token"])
+
+
+async def user(
+    tenant: Tenant,
+    database: db.Database,
+    seal: Seal,
+    *,
+    level: Level,
+    scopes: tuple[Permission, ...] | None = None,
+) -> Client:
+    """A new user of the tenant's domain, logged in by its API key."""
+    name, domain_uuid = f"u{ids.new().hex}", tenant.domain.domain_uuid
+    async with database.transaction() as tx:
+        account = await users.insert(tx, domain_uuid, seal, name, PASSWORD, level=level)
+        await api_keys.set_scopes(tx, domain_uuid, name, scopes)
+    return await with_key(tenant.client, account.api_key)
+
+
+async def asks_everything(client: Client) -> dict[tuple[str, str], Any]:
+    """The error of each operation with harmless parameters; "" where it was let in."""
+    found = {}
+    for method, path in MATRIX:
+        real = path
+        for name in ("{id}", "{webhook_id}", "{token}"):
+            real = real.replace(name, str(ids.new()))
+        reply = await client.ask(method.upper(), real, expect=None)
+        found[method, path] = reply.json.get("error", "") if reply.status in (401, 403) else ""
+    return found
+
+
+@pytest.mark.parametrize("level", permissions.LEVELS)
+async def test_a_level_is_let_in_where_the_matrix_says_so(
+    tenant: Tenant, database: db.Database, seal: Seal, level: Level
+) -> None:
+    found = await asks_everything(await user(tenant, database, seal, level=level))
+
+    assert found == {
+        key: "" if level in levels else "FORBIDDEN" for key, (_, levels) in MATRIX.items()
+    }
+
+
+@pytest.mark.parametrize("level", permissions.LEVELS)
+@pytest.mark.parametrize("scope", permissions.PERMISSIONS)
+async def test_a_scope_lets_in_where_it_is_asked_for_and_the_level_has_it(
+    tenant: Tenant, database: db.Database, seal: Seal, level: Level, scope: Permission
+) -> None:
+    client = await user(tenant, database, seal, level=level, scopes=(scope,))
+    found = await asks_everything(client)
+
+    assert found == {
+        key: "" if permission == scope and level in levels else "FORBIDDEN"
+        for key, (permission, levels) in MATRIX.items()
+    }
+
+
+async def test_a_key_without_any_scope_is_let_in_nowhere(
+    tenant: Tenant, database: db.Database, seal: Seal
+) -> None:
+    found = await asks_everything(await user(tenant, database, seal, level="admin", scopes=()))
+
+    assert set(found.values()) == {"FORBIDDEN"}
+
+
+async def test_nobody_is_let_in(anybody: Client) -> None:
+    assert set((await asks_everything(anybody)).values()) == {"UNAUTHORIZED"}
+
+
+async def test_a_change_of_scopes_holds_for_tokens_that_are_out(
+    tenant: Tenant, database: db.Database
+) -> None:
+    await tenant.client.get("/v1/cdr")
+    async with database.transaction() as tx:
+        await api_keys.set_scopes(tx, tenant.domain.domain_uuid, "foo", ("event:read",))
+
+    async def is_refused() -> bool:
+        return (await tenant.client.get("/v1/cdr", expect=None)).status == 403
+
+    await until(is_refused)
+    await tenant.client.get("/v1/event")
+
+
+async def test_a_refusal_names_the_permission_in_both_languages(
+    tenant: Tenant, database: db.Database, seal: Seal
+) -> None:
+    agent = await user(tenant, database, seal, level="agent")
+    for language in ("en", "vi"):
+        refused = await agent.post(
+            "/v1/event/trigger", {}, headers={"Accept-Language": language}, expect=403
+        )
+        assert "event:trigger" in refused.json["message"]
+
+
+# --- operators
+
+
+async def operator(database: db.Database, seal: Seal) -> operators.Account:
+    async with database.transaction() as tx:
+        return await operators.insert(tx, seal, f"o{ids.new().hex}", PASSWORD)
+
+
+async def test_an_operator_logs_in_without_a_domain(
+    anybody: Client, database: db.Database, seal: Seal
+) -> None:
+    made = await operator(database, seal)
+    given = {"username": made.username.upper(), "password": PASSWORD}
+    account = (await anybody.post("/v1/auth", given)).json["data"]
+
+    assert account == {
+        "user_uuid": str(made.operator_uuid),
+        "domain_uuid": None,
+        "username": made.username,
+        "api_key": made.api_key,
+        "user_enabled": "true",
+        "level": "operator",
+    }
+    await anybody.post("/v1/auth", given | {"password": "wrong password"}, expect=401)
+
+
+async def test_an_operator_is_let_into_no_domain(
+    anybody: Client, database: db.Database, seal: Seal, tenant: Tenant
+) -> None:
+    client = await with_key(anybody, (await operator(database, seal)).api_key)
+
+    assert set((await asks_everything(client)).values()) == {"FORBIDDEN"}
+
+
+async def test_an_operator_that_is_disabled_rotated_or_deleted_is_nobody(
+    anybody: Client, database: db.Database, seal: Seal
+) -> None:
+    made = await operator(database, seal)
+    client = await with_key(anybody, made.api_key)
+    await client.get("/v1/cdr", expect=403)
+    async with database.transaction() as tx:
+        rotated = await operators.rotate_api_key(tx, seal, made.username)
+    await client.get("/v1/cdr", expect=401)
+    client = await with_key(anybody, rotated)
+    async with database.transaction() as tx:
+        await operators.delete(tx, made.username)
+    await client.get("/v1/cdr", expect=401)
+    await anybody.post("/v1/auth/token", {"api_key": rotated}, expect=401)
+
+
+# --- the document
+
+
+async def test_the_document_says_which_permission_each_operation_needs(anybody: Client) -> None:
+    document = (await anybody.get("/schema/openapi.json")).json
+    for (method, path), (permission, levels) in MATRIX.items():
+        told = document["paths"][path][method]
+        assert told["x-permission"] == permission
+        assert told["security"] == [{"token": [permission]}]
+        assert f"`{permission}`: {', '.join(levels)}." in told["description"]
+        assert "403" in told["responses"]

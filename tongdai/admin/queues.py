@@ -1,0 +1,16 @@
+"""Queues: changed."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx.directory import Queue
+from tongdai.store import db, queues
+
+
+async def update(tx: db.Tx, domain_uuid: UUID, number: str, changes: dict[str, Any]) -> Queue:
+    """The queue with the changes made. Raises as queues.update does."""
+    changed = msgspec.structs.replace(await queues.get(tx, domain_uuid, number), **changes)
+    await queues.update(tx, domain_uuid, changed)
+    return changed

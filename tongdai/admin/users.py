@@ -1,0 +1,66 @@
+"""Users of a domain, and operators of the installation."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tongdai.permissions import Level
+from tongdai.seal import Seal
+from tongdai.store import db, operators, passwords, users
+
+LEVEL: Level = "admin"
+"""The level of a user that is made without one."""
+
+
+async def create(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    seal: Seal,
+    username: str,
+    *,
+    password: str | None = None,
+    level: Level = LEVEL,
+) -> tuple[users.Account, str]:
+    """The new user, and its password: the given one, or one that is made now. Raises as
+    users.insert does.
+    """
+    password = password or passwords.generated()
+    account = await users.insert(tx, domain_uuid, seal, username, password, level=level)
+    return account, password
+
+
+async def update(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    username: str,
+    changes: dict[str, Any],
+    password: str | None = None,
+) -> users.User:
+    """The user with the changes made, and the new password unless None. Raises as users.update
+    does.
+    """
+    changed = msgspec.structs.replace(await users.get(tx, domain_uuid, username), **changes)
+    await users.update(tx, domain_uuid, changed, password)
+    return changed
+
+
+async def create_operator(
+    tx: db.Tx, seal: Seal, username: str, *, password: str | None = None
+) -> tuple[operators.Account, str]:
+    """The new operator, and its password: the given one, or one that is made now. Raises as
+    operators.insert does.
+    """
+    password = password or passwords.generated()
+    return await operators.insert(tx, seal, username, password), password
+
+
+async def update_operator(
+    tx: db.Tx, username: str, changes: dict[str, Any], password: str | None = None
+) -> operators.Operator:
+    """The operator with the changes made, and the new password unless None. Raises as
+    operators.update does.
+    """
+    changed = msgspec.structs.replace(await operators.get(tx, username), **changes)
+    await operators.update(tx, changed, password)
+    return changed

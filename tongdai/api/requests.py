@@ -1,0 +1,83 @@
+"""One HTTP request, as the handlers of operations get it."""
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import Receive, Scope
+
+from tongdai import errors
+from tongdai.api import limits, problems
+
+if TYPE_CHECKING:
+    from tongdai.api.context import Context
+
+MAX_BODY = 64 * 1024  # bytes
+
+
+class Request:
+    """One request, and the context of the application that serves it."""
+
+    __slots__ = ("context", "receive", "scope")
+
+    def __init__(self, context: "Context", scope: Scope, receive: Receive) -> None:
+        self.context, self.scope, self.receive = context, scope, receive
+
+    @property
+    def path_parameters(self) -> dict[str, Any]:
+        """The texts that the path's {names} stand for."""
+        found: dict[str, Any] = self.scope.get("path_params", {})
+        return found
+
+    @property
+    def address(self) -> str:
+        """The client's address; of IPv6 its network."""
+        return limits.client_key(self.scope["client"][0]) if self.scope.get("client") else ""
+
+    @property
+    def language(self) -> str:
+        """ "vi" or "en", by `Accept-Language`."""
+        return problems.language_of(self.header(b"accept-language"))
+
+    def header(self, name: bytes) -> str:
+        """The first header of that name, which is given in lower case; "" where there is none."""
+        for known, value in self.scope["headers"]:
+            if known == name:
+                return str(value, "latin-1")
+        return ""
+
+    def has_header(self, name: bytes) -> bool:
+        """Whether the client sent such a header."""
+        return any(known == name for known, _ in self.scope["headers"])
+
+    def has_body(self) -> bool:
+        """Whether the head announces a body (RFC 9112 §6.3)."""
+        length = self.header(b"content-length") or "0"
+        return length != "0" or self.has_header(b"transfer-encoding")
+
+    async def body(self) -> bytes:
+        """The whole body. Raises problems.TooLarge beyond MAX_BODY bytes, and problems.BadRequest
+        when the client leaves before its end.
+        """
+        length = self.header(b"content-length")
+        if length.isascii() and length.isdigit() and int(length[:9]) > MAX_BODY:
+            raise problems.TooLarge
+        body = b""
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise problems.BadRequest
+            piece: bytes = message.get("body", b"")
+            body += piece
+            if len(body) > MAX_BODY:
+                raise problems.TooLarge
+            if not message.get("more_body", False):
+                return body
+
+
+def bearer(request: Request) -> str:
+    """The token of `Authorization: Bearer` (RFC 6750 §2.1). Raises errors.NotAuthenticated where
+    there is none.
+    """
+    scheme, _, token = request.header(b"authorization").partition(" ")
+    if scheme.lower() == "bearer" and (token := token.strip()):
+        return token
+    raise errors.NotAuthenticated

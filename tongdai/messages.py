@@ -1,0 +1,186 @@
+"""The reasons that errors give, in English and Vietnamese. A reason's key is its name here.
+
+`{name}` stands for a value that is put in when the reason is given: `AT_MOST(most=5)`.
+"""
+
+import msgspec
+
+
+class Text(msgspec.Struct, frozen=True):
+    """One reason in both languages. Where `is_whole`, it takes the place of the error's own text
+    and may name `{field}`.
+    """
+
+    en: str
+    vi: str
+    is_whole: bool = False
+
+    def __call__(self, **values: object) -> "Text":
+        """The reason with its values put in."""
+        return Text(self.en.format(**values), self.vi.format(**values), self.is_whole)
+
+    def __str__(self) -> str:
+        """The English."""
+        return self.en
+
+    def of(self, language: str) -> str:
+        """The text in "vi"; English for any other language."""
+        return self.vi if language == "vi" else self.en
+
+
+# --- a value that is missing or of the wrong kind
+
+REQUIRED = Text("{field}: is required", "Thiếu tham số {field}", is_whole=True)
+NEEDED = Text("is needed", "bắt buộc phải có")
+TEXT_NEEDED = Text("a text is needed", "phải là một chuỗi ký tự")
+INTEGER_NEEDED = Text("a whole number is needed", "phải là số nguyên")
+INTEGER_RANGE = Text(
+    "a number from {first} to {last} is needed", "phải là số từ {first} đến {last}"
+)
+UUID_NEEDED = Text("a UUID is needed", "phải là một UUID")
+SECONDS_NEEDED = Text("whole seconds are needed", "phải là số giây nguyên")
+DIGITS_NEEDED = Text("digits are needed", "phải là các chữ số")
+BOOLEAN_NEEDED = Text("true or false is needed", "phải là true hoặc false")
+ONE_OF = Text("one of {choices} is needed", "phải là một trong: {choices}")
+DATE_NEEDED = Text(
+    "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed",
+    "phải có dạng YYYY-MM-DD hoặc YYYY-MM-DD HH:MM:SS",
+)
+FILE_NEEDED = Text("a file name or URL is needed", "phải là tên file hoặc URL")
+OBJECT_NEEDED = Text("a JSON object is needed", "phải là một JSON object")
+SEQ_NEEDED = Text("a seq is needed: a whole number", "phải là một seq: một số nguyên")
+NOT_A_CHOICE = Text("not one of the known values", "không nằm trong các giá trị cho phép")
+NOT_IN_RANGE = Text(
+    "out of range, or not one of the known values",
+    "ngoài phạm vi, hoặc không nằm trong các giá trị cho phép",
+)
+RESEND_WHAT = Text("webhook_id, state or since is needed", "phải có webhook_id, state hoặc since")
+
+# --- limits of a value
+
+AT_MOST_TIMES = Text("at most {most} times", "tối đa {most} lần")
+AT_MOST_CHARACTERS = Text("at most {most} characters", "tối đa {most} ký tự")
+AT_MOST = Text("at most {most}", "tối đa là {most}")
+AT_LEAST = Text("at least {least}", "tối thiểu là {least}")
+NAME_LENGTH = Text("1 to 64 characters", "từ 1 đến 64 ký tự")
+KEY_CHARACTERS = Text(
+    "1 to 255 visible ASCII characters are needed", "phải là 1 đến 255 ký tự ASCII in được"
+)
+HEADER_CHARACTERS = Text(
+    "up to 1,024 printable ASCII characters, no space at the ends",
+    "tối đa 1.024 ký tự ASCII in được, không có dấu cách ở hai đầu",
+)
+WEBHOOK_SECRET = Text(
+    "expected whsec_ and the base64 of 24 to 64 bytes",
+    "phải là whsec_ và base64 của 24 đến 64 byte",
+)
+NO_CONTROL = Text("no control characters", "không được có ký tự điều khiển")
+NO_NUL = Text("no NUL characters", "không được có ký tự NUL")
+NOT_STORABLE = Text("holds a character that cannot be stored", "có ký tự không lưu được")
+NOT_IN_NAMES = Text(
+    'none of < > " \\ ; may be in it', 'không được có ký tự nào trong số < > " \\ ;'
+)
+ONLY_ANSWER = Text("only answer is known", "chỉ có thể là answer")
+
+# --- a value that does not fit what is there
+
+NEWEST_SEQ = Text("the newest event has seq {seq}", "sự kiện mới nhất có seq {seq}")
+NOT_OUR_SCROLL = Text("not a scroll_id of ours", "không phải scroll_id do hệ thống này cấp")
+NOT_OUR_HOTLINE = Text("not a hotline of this domain", "không phải đầu số của domain này")
+NO_SUCH_HOTLINE = Text("the domain has no such hotline", "domain không có đầu số này")
+NO_SUCH_CUSTOMER = Text(
+    "a telephone number or one of {known}", "phải là số điện thoại hoặc một trong: {known}"
+)
+NO_SUCH_EVENT = Text("there is no event {name!r}", "không có sự kiện {name!r}")
+NEVER_POSTED = Text(
+    "There is no event {name!r}: it will never be posted.",
+    "Không có sự kiện {name!r}: sẽ không bao giờ được gửi.",
+)
+KEY_USED = Text("used before for another request", "đã dùng cho một yêu cầu khác")
+STILL_WRITTEN = Text("is still being written", "đang được ghi, chưa xong")
+EXISTS = Text("exists already", "đã tồn tại")
+REFERENCE_GONE = Text(
+    "what it refers to is gone, or something still refers to it",
+    "đối tượng liên quan không còn tồn tại hoặc đang được dùng",
+)
+IN_USE = Text("is in use", "đang được dùng")
+SUBSCRIPTION_DISABLED = Text(
+    "the subscription is disabled: enable it first", "subscription đang bị tắt: hãy bật lại trước"
+)
+
+# --- callback URLs
+
+NOT_A_URL = Text("not a URL", "không phải là URL")
+NOT_A_HOST = Text("not a host name", "không phải là tên máy")
+NOT_HTTP = Text("must begin with http:// or https://", "phải bắt đầu bằng http:// hoặc https://")
+USER_IN_URL = Text(
+    "must not hold a user or a password; use callback_apikey",
+    "không được chứa tài khoản hay mật khẩu; hãy dùng callback_apikey",
+)
+PORT_REFUSED = Text("no callbacks to this port", "không được gửi tới cổng này")
+ADDRESS_REFUSED = Text("no callbacks to this address", "không được gửi tới địa chỉ này")
+
+# --- who asks
+
+TOKEN_INVALID = Text("The token is not valid.", "Token không hợp lệ.")
+TOKEN_EXPIRED = Text("The token has expired.", "Token đã hết hạn.")
+ACCOUNT_GONE = Text("The account is gone.", "Tài khoản không còn nữa.")
+ACCOUNT_DISABLED = Text("The account is disabled.", "Tài khoản đã bị khoá.")
+KEY_ROTATED = Text(
+    "The API key of the token was rotated.", "API key đã lấy token này không còn hiệu lực."
+)
+PERMISSION_NEEDED = Text("It needs the permission {permission}.", "Cần có quyền {permission}.")
+DOMAIN_NEEDED = Text(
+    "An operator belongs to no domain: log in as a user of one.",
+    "Tài khoản vận hành không thuộc domain nào: hãy dùng tài khoản của một domain.",
+)
+
+# --- requests that cannot be read
+
+NO_HTTP = Text(
+    "It is no HTTP that we know. In a URL, what is not ASCII must be percent-encoded.",
+    "Không phải HTTP hợp lệ. Trong URL, ký tự ngoài ASCII phải được mã hoá phần trăm.",
+)
+NO_JSON = Text("The body is not JSON.", "Nội dung không phải là JSON.")
+
+# --- recordings, calls and parts that are away
+
+RECORDING_DELETED = Text("The recording was deleted.", "Bản ghi âm đã bị xoá.")
+RECORDING_LOST = Text("The recording was lost.", "Bản ghi âm đã bị mất.")
+PHONE_UNREACHABLE = Text(
+    "The switch could not reach the extension's phone.",
+    "Tổng đài không kết nối được tới điện thoại của máy nhánh.",
+)
+CALL_NOT_RECORDED = Text(
+    "The call could not be recorded in time.", "Không ghi nhận được cuộc gọi kịp thời."
+)
+CALLS_A_MINUTE = Text("calls a minute", "số cuộc gọi mỗi phút")
+MINUTES_A_DAY = Text("minutes a day", "số phút mỗi ngày")
+TRUNK_CALLS = Text("calls by the trunk", "số cuộc gọi của trunk")
+NOTHING_SENT = Text("Nothing is sent from here.", "Máy chủ này không gửi webhook.")
+TRY_AGAIN = Text(
+    "Somebody else changed the same thing; try again.",
+    "Có người khác vừa thay đổi cùng dữ liệu; hãy thử lại.",
+)
+DATABASE_SILENT = Text("The database does not answer.", "Cơ sở dữ liệu không trả lời.")
+DATABASE_LOST = Text("The database went away.", "Mất kết nối tới cơ sở dữ liệu.")
+DATABASE_BUSY = Text(
+    "The database has no free connection.", "Cơ sở dữ liệu không còn kết nối trống."
+)
+DATABASE_AWAY = Text("The database cannot be reached.", "Không kết nối được tới cơ sở dữ liệu.")
+SANDBOX_SILENT = Text("the sandbox does not answer: {why}", "sandbox không trả lời: {why}")
+SANDBOX_REFUSED = Text("the sandbox refused: {why}", "sandbox từ chối: {why}")
+
+CATALOGUE = {name: value for name, value in globals().items() if isinstance(value, Text)}
+"""Every reason by its key."""
+_KEYS = {text: key for key, text in CATALOGUE.items()}
+
+
+def key(text: Text | str) -> str:
+    """The reason's key, by which `by_key` finds it in another process; plain text as it is."""
+    return _KEYS.get(text, text.en) if isinstance(text, Text) else text
+
+
+def by_key(key: str) -> Text | str:
+    """The reason of that key; any other text as it is."""
+    return CATALOGUE.get(key, key)

@@ -1,0 +1,78 @@
+"""API keys: each user of a domain has one, with scopes."""
+
+import secrets
+from uuid import UUID
+
+import msgspec
+
+from tongdai import errors
+from tongdai.permissions import Permission
+from tongdai.seal import Seal
+from tongdai.store import db
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A user's API key. `scopes` None: it may do all that the user may."""
+
+    api_key: str
+    scopes: tuple[Permission, ...] | None
+
+
+def new() -> str:
+    """122 random bits in the shape of a UUID, as the reference shows API keys."""
+    return str(UUID(bytes=secrets.token_bytes(16), version=4))
+
+
+async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> ApiKey:
+    """The user's API key. Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        """
+        SELECT api_key_sealed, api_key_scopes FROM users WHERE domain_uuid = $1 AND username = $2
+        """,
+        domain_uuid,
+        username,
+    )
+    if row is None:
+        raise errors.NotFound(f"no such user: {username}")
+    scopes = row["api_key_scopes"]
+    return ApiKey(seal.open(row["api_key_sealed"]), None if scopes is None else tuple(scopes))
+
+
+async def rotate(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
+    """The user's new API key, of the same scopes; the old one, and tokens made with it, are of no
+    more use. Raises errors.NotFound.
+    """
+    key = new()
+    done = await tx.fetchval(
+        """
+        UPDATE users SET api_key_digest = $3, api_key_sealed = $4,
+                         api_key_version = api_key_version + 1
+        WHERE domain_uuid = $1 AND username = $2 RETURNING true
+        """,
+        domain_uuid,
+        username,
+        seal.digest(key),
+        seal.seal(key),
+    )
+    if not done:
+        raise errors.NotFound(f"no such user: {username}")
+    return key
+
+
+async def set_scopes(
+    tx: db.Tx, domain_uuid: UUID, username: str, scopes: tuple[Permission, ...] | None
+) -> None:
+    """The user's API key, and tokens made with it, may do that much of what the user may. Raises
+    errors.NotFound.
+    """
+    done = await tx.fetchval(
+        """
+        UPDATE users SET api_key_scopes = $3 WHERE domain_uuid = $1 AND username = $2
+        RETURNING true
+        """,
+        domain_uuid,
+        username,
+        scopes,
+    )
+    if not done:
+        raise errors.NotFound(f"no such user: {username}")

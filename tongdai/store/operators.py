@@ -1,0 +1,164 @@
+"""Operators: accounts that run the installation. They belong to no domain, and their table is out
+of reach of the role `tongdai_tenant`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from tongdai import errors, ids
+from tongdai.seal import Seal
+from tongdai.store import api_keys, checks, db, passwords
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """An operator, without secrets."""
+
+    operator_uuid: UUID
+    username: str
+    enabled: bool
+    created_at: datetime
+    api_key_version: int  # 1, 2, 3, ...: one more with each rotation
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An operator, with its API key."""
+
+    operator_uuid: UUID
+    username: str
+    api_key: str
+    enabled: bool
+    api_key_version: int
+
+
+async def insert(tx: db.Tx, seal: Seal, username: str, password: str) -> Account:
+    """The new operator, with a new API key. Raises errors.Conflict when the name is taken,
+    errors.Invalid.
+    """
+    account = Account(
+        ids.new(), checks.username(username), api_keys.new(), enabled=True, api_key_version=1
+    )
+    await tx.execute(
+        """
+        INSERT INTO operators (
+          operator_uuid, username, password_hash, enabled, api_key_digest, api_key_sealed)
+        VALUES ($1, $2, $3, true, $4, $5)
+        """,
+        account.operator_uuid,
+        username,
+        await passwords.hashed(password),
+        seal.digest(account.api_key),
+        seal.seal(account.api_key),
+    )
+    return account
+
+
+async def get(tx: db.Tx, username: str) -> Operator:
+    """The operator. Raises errors.NotFound."""
+    row = await tx.fetchrow("SELECT * FROM operators WHERE username = $1", username)
+    return db.struct(row, Operator, f"no such operator: {username}")
+
+
+async def by_uuid(tx: db.Tx, operator_uuid: UUID) -> Operator:
+    """The operator, enabled or not. Raises errors.NotFound."""
+    row = await tx.fetchrow("SELECT * FROM operators WHERE operator_uuid = $1", operator_uuid)
+    return db.struct(row, Operator)
+
+
+async def update(tx: db.Tx, operator: Operator, password: str | None = None) -> None:
+    """Whether the operator is enabled is as given; its password too, unless None. Raises
+    errors.NotFound, errors.Invalid.
+    """
+    done = await tx.fetchval(
+        """
+        UPDATE operators SET enabled = $2, password_hash = coalesce($3, password_hash)
+        WHERE operator_uuid = $1 RETURNING true
+        """,
+        operator.operator_uuid,
+        operator.enabled,
+        None if password is None else await passwords.hashed(password),
+    )
+    if not done:
+        raise errors.NotFound(f"no such operator: {operator.username}")
+
+
+async def delete(tx: db.Tx, username: str) -> None:
+    """The operator is gone, with its API key. Raises errors.NotFound."""
+    if not await tx.fetchval("DELETE FROM operators WHERE username = $1 RETURNING true", username):
+        raise errors.NotFound(f"no such operator: {username}")
+
+
+async def login(database: db.Database, seal: Seal, username: str, password: str) -> Account:
+    """The operator of that name and password, as `users.login` does it. Raises
+    errors.WrongCredentials.
+    """
+    async with database.connection() as tx:
+        row = await tx.fetchrow(
+            "SELECT * FROM operators WHERE username = lower($1)", username.replace("\0", "?")
+        )
+    is_right = await passwords.matches(row["password_hash"] if row else None, password)
+    if row is None or not is_right:
+        raise errors.WrongCredentials
+    return _account(row, seal)
+
+
+async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
+    """The operator that has this API key. Raises errors.WrongCredentials, also for one that is
+    disabled.
+    """
+    row = await tx.fetchrow(
+        "SELECT * FROM operators WHERE api_key_digest = $1", seal.digest(api_key)
+    )
+    if row is None:
+        raise errors.WrongCredentials
+    return _account(row, seal)
+
+
+async def api_key(tx: db.Tx, seal: Seal, username: str) -> str:
+    """The operator's API key. Raises errors.NotFound."""
+    sealed = await tx.fetchval(
+        "SELECT api_key_sealed FROM operators WHERE username = $1", username
+    )
+    if sealed is None:
+        raise errors.NotFound(f"no such operator: {username}")
+    return seal.open(sealed)
+
+
+async def rotate_api_key(tx: db.Tx, seal: Seal, username: str) -> str:
+    """The operator's new API key; the old one, and tokens made with it, are of no more use. Raises
+    errors.NotFound.
+    """
+    key = api_keys.new()
+    done = await tx.fetchval(
+        """
+        UPDATE operators SET api_key_digest = $2, api_key_sealed = $3,
+                             api_key_version = api_key_version + 1
+        WHERE username = $1 RETURNING true
+        """,
+        username,
+        seal.digest(key),
+        seal.seal(key),
+    )
+    if not done:
+        raise errors.NotFound(f"no such operator: {username}")
+    return key
+
+
+async def list(tx: db.Tx) -> Sequence[Operator]:
+    """All operators, by name."""
+    return db.structs(await tx.fetch("SELECT * FROM operators ORDER BY username"), Operator)
+
+
+def _account(row: asyncpg.Record, seal: Seal) -> Account:
+    if not row["enabled"]:
+        raise errors.WrongCredentials
+    return Account(
+        row["operator_uuid"],
+        row["username"],
+        seal.open(row["api_key_sealed"]),
+        row["enabled"],
+        row["api_key_version"],
+    )
