@@ -59,7 +59,7 @@ async def dispatched(dsn: str) -> AsyncIterator[db.Database]:
 
 @pytest.fixture(scope="session")
 async def tenants(database: db.Database) -> AsyncIterator[Tenants]:
-    """The same database, behind the wall between domains."""
+    """The same database, with row-level security."""
     tenants = Tenants(database.dsn)
     await tenants.open()
     yield tenants

@@ -376,3 +376,16 @@ async def test_times_are_those_of_the_domain(
         berlin.client, "start_date=2021-02-17&end_date=2021-02-17"
     )
     assert await listed(berlin.client, "start_date=2021-02-18") == []
+
+
+async def test_the_head_alone(tenant: Tenant, database: db.Database) -> None:
+    one = record(tenant.domain.domain_uuid)
+    await write(database, one)
+    for path in ("/v1/cdr", "/v1/cdr?limit=1", f"/v1/cdr/{one.cdr_uuid}"):
+        whole, head = await tenant.client.get(path), await tenant.client.ask("HEAD", path)
+        assert head.body == b""
+        assert head.headers["Content-Length"] == str(len(whole.body))
+
+
+async def test_a_slash_at_the_end_of_the_path_is_none(client: Client) -> None:
+    assert (await client.get("/v1/cdr/")).json == (await client.get("/v1/cdr")).json

@@ -557,7 +557,7 @@ async def test_a_sample_of_no_event_is_refused(tenant: Tenant) -> None:
 async def test_samples_are_for_admins(database: db.Database, tenant: Tenant) -> None:
     async with database.connection() as tx:
         await tx.execute(
-            "UPDATE users SET level = 'user' WHERE domain_uuid = $1", tenant.domain.domain_uuid
+            "UPDATE users SET level = 'agent' WHERE domain_uuid = $1", tenant.domain.domain_uuid
         )
 
     async def refused() -> bool:

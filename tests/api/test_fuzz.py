@@ -30,8 +30,6 @@ PHASES = "examples,coverage,fuzzing" + (",stateful" if SECONDS else "")
 UNFIT = (
     # what the document allows may be refused with its 422: a hotline that is another's
     "positive_data_acceptance",
-    # of a path with several handlers Litestar's OPTIONS names the first one's methods
-    "allow_header_conformance",
 )
 
 

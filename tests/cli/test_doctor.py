@@ -64,7 +64,7 @@ def test_a_running_instance_is_well(running: dict[str, str], ready: Any) -> None
         "rtp",
     ):
         assert examined.states(check) == ["ok"], check
-    for check in ("api", "switch", "database", "wall", "secrets"):
+    for check in ("api", "switch", "database", "isolation", "secrets"):
         assert examined.states(check) == ["ok"], check
     assert examined.found("http") == f"{running['TONGDAI_HTTP']} is ours"
     assert examined.found("sip") == f"{running['TONGDAI_SIP']} is ours"
@@ -290,8 +290,8 @@ async def test_a_gap_in_the_wall_between_domains_is_told(empty: dict[str, str]) 
     await tx.execute("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY")
     await tx.close()
     examined = await asyncio.to_thread(Examined, empty)
-    assert examined.failed == {"wall"}
-    assert "cdrs has no row security" in examined.found("wall")
+    assert examined.failed == {"isolation"}
+    assert "cdrs has no row security" in examined.found("isolation")
 
 
 def test_a_demo_left_behind_is_told(empty: dict[str, str]) -> None:

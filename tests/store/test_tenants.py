@@ -1,6 +1,4 @@
-"""The second wall between tenants, on PostgreSQL itself: what a connection of one domain can see
-and do.
-"""
+"""Row-level security on PostgreSQL itself: what a connection of one domain can see and do."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -111,6 +109,7 @@ async def test_nothing_is_written_into_another_domain(
         "SELECT digest_md5 FROM devices",
         "SELECT password_sealed FROM trunks",
         "SELECT * FROM nodes",
+        "SELECT username FROM operators",
         "SELECT * FROM migrations",
         "UPDATE domains SET max_calls = 1000",
         "UPDATE cdrs SET billsec = 0",
@@ -136,20 +135,44 @@ async def test_what_the_api_does_not_need_it_may_not(
         await tx.close()
 
 
-async def test_every_table_that_holds_domains_is_behind_the_wall(database: db.Database) -> None:
+async def test_no_table_of_domains_lacks_its_policy(database: db.Database) -> None:
     """A table that fails this lacks what migration 0007 does for the others."""
     async with database.connection() as tx:
-        assert await tenants.gaps(tx) == []
+        assert await tenants.missing_policies(tx) == []
+
+
+async def test_every_column_is_granted_to_the_role_or_withheld_by_name(
+    database: db.Database,
+) -> None:
+    """A new column that fails this needs GRANT SELECT in its migration, or its name in
+    tenants.WITHHELD: else the one odd operation that reads all columns answers 500.
+    """
+    async with database.connection() as tx:
+        rows = await tx.fetch(
+            """
+            SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+            WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+              AND NOT relispartition AND attnum > 0 AND NOT attisdropped
+              AND has_any_column_privilege($1, pg_class.oid, 'SELECT')
+              AND NOT has_column_privilege($1, pg_class.oid, attnum, 'SELECT')
+            """,
+            tenants.ROLE,
+        )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["relname"], set()).add(row["attname"])
+    assert found == tenants.WITHHELD
 
 
 @pytest.mark.parametrize(
-    ("statement", "gap"),
+    ("statement", "missing"),
     [
         ("CREATE TABLE things (domain_uuid uuid)", "things has no row security"),
         ("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY", "cdrs has no row security"),
         ("DROP POLICY tenant ON cdrs", "cdrs shows more than one domain"),
         ("CREATE POLICY more ON cdrs USING (true)", "cdrs shows more than one domain"),
         ("GRANT SELECT ON nodes TO tongdai_tenant", "tongdai_tenant reaches nodes"),
+        ("GRANT SELECT ON operators TO tongdai_tenant", "tongdai_tenant reaches operators"),
         (
             "CREATE VIEW v AS SELECT * FROM cdrs; GRANT SELECT ON v TO tongdai_tenant",
             "tongdai_tenant reaches v",
@@ -157,11 +180,13 @@ async def test_every_table_that_holds_domains_is_behind_the_wall(database: db.Da
         (PARTITION, "tongdai_tenant reaches p1"),
     ],
 )
-async def test_a_gap_is_found(database: db.Database, statement: str, gap: str) -> None:
+async def test_a_missing_policy_is_found(
+    database: db.Database, statement: str, missing: str
+) -> None:
     with pytest.raises(ZeroDivisionError):
         async with database.transaction() as tx:
             await tx.execute(statement)
-            assert gap in await tenants.gaps(tx)
+            assert missing in await tenants.missing_policies(tx)
             raise ZeroDivisionError  # undo it
 
 
@@ -206,7 +231,7 @@ async def test_an_owner_who_may_make_roles_needs_nobody(
     await _stands(dsn)
 
 
-async def test_without_the_wall_nothing_opens(fresh: tuple[str, db.Tx]) -> None:
+async def test_without_row_security_nothing_opens(fresh: tuple[str, db.Tx]) -> None:
     dsn, admin = fresh
     with pytest.raises(errors.SetupError, match="tongdai_tenant"):
         await Tenants(dsn).open()

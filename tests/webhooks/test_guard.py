@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tongdai import errors
 from tongdai.store import checks
+from tongdai.webhooks import guard
 from tongdai.webhooks.guard import Guard
 
 HERE = Path(__file__).parent

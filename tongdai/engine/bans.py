@@ -3,7 +3,6 @@ security log.
 """
 
 import asyncio
-from collections import defaultdict, deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tongdai import errors
 from tongdai.asterisk import security
 from tongdai.asterisk.security import Attempt
 from tongdai.store import bans, db
+from tongdai.windows import SlidingWindow
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class Bans:
     def __init__(self, database: db.Database, path: Path, most: int) -> None:
         self._database, self._path, self._most = database, path, most
         self._place = security.Place()
-        self._failed: defaultdict[str, deque[datetime]] = defaultdict(deque)
+        self._failed = SlidingWindow[str](WINDOW.total_seconds())
         self._proved: dict[str, datetime] = {}
 
     async def run(self) -> None:
@@ -66,32 +66,24 @@ class Bans:
             self._proved[attempt.address] = attempt.at
         elif attempt.at > now - WINDOW:
             _FAILED.inc()
-            self._failed[attempt.address].append(attempt.at)
+            self._failed.add(attempt.address, attempt.at.timestamp())
 
     def due(self, now: datetime) -> list[str]:
         """Addresses to ban; what is too old to count is forgotten."""
         self._proved = {address: at for address, at in self._proved.items() if at > now - TRUST}
-        for address, failed in [*self._failed.items()]:
-            while failed and failed[0] <= now - WINDOW:
-                failed.popleft()
-            if not failed:
-                del self._failed[address]
-        return [
-            address
-            for address, failed in self._failed.items()
-            if self._is_too_often(address, len(failed))
-        ]
+        counted = {one: self._failed.count(one, now.timestamp()) for one in self._failed.keys()}
+        return [one for one, failed in counted.items() if self._is_too_often(one, failed)]
 
     def _is_too_often(self, address: str, failed: int) -> bool:
         most = self._most * (TRUSTED if address in self._proved else 1)
-        return bool(self._most) and failed >= most
+        return bool(self._most and failed) and failed >= most
 
     async def _ban(self, address: str, now: datetime) -> None:
-        failed = len(self._failed[address])
+        failed = self._failed.count(address, now.timestamp())
         why = f"{failed} wrong passwords within a minute"
         async with self._database.connection() as tx:
             is_banned = await bans.insert(tx, address, why, now + BAN)
-        del self._failed[address]
+        self._failed.clear(address)
         if is_banned:
             _BANNED.inc()
             log.warning("sip.banned", address=address, why=why, until=(now + BAN).isoformat())

@@ -3,7 +3,6 @@ was tried. Derived from the live calls, and the day's minutes from the records.
 """
 
 import contextlib
-from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from tongdai.pbx import brakes
 from tongdai.pbx.call import Call, Stage
 from tongdai.pbx.directory import Domain
 from tongdai.store import cdrs, db, domains, extensions
+from tongdai.windows import SlidingWindow
 
 log = structlog.get_logger()
 
@@ -38,9 +38,9 @@ class Outgoing:
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
-        self._started: defaultdict[UUID, deque[datetime]] = defaultdict(deque)
+        self._started = SlidingWindow[UUID](brakes.WINDOW.total_seconds())
         # barred destinations that were tried
-        self._tried: defaultdict[Who, deque[datetime]] = defaultdict(deque)
+        self._tried = SlidingWindow[Who](brakes.WINDOW.total_seconds())
         self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
         for why in brakes.Stop:
             _STOPPED.labels(why)
@@ -55,7 +55,7 @@ class Outgoing:
             talked_s = over + sum(
                 call.billsec(now) for call in calls if call.direction == "outbound"
             )
-        return brakes.Usage(_recent(self._started[domain.domain_uuid], now), talked_s)
+        return brakes.Usage(self._started.count(domain.domain_uuid, now.timestamp()), talked_s)
 
     async def _over(self, domain: Domain, now: datetime) -> int:
         today = brakes.day(domain, now)
@@ -74,7 +74,7 @@ class Outgoing:
             before.attempt != call.attempt and before.merged == call.merged
         )
         if call.out_by and is_dialled:
-            self._started[call.domain_uuid].append(at)
+            self._started.add(call.domain_uuid, at.timestamp())
         is_over = (
             call.stage is Stage.ENDED and before is not None and before.stage is not Stage.ENDED
         )
@@ -104,12 +104,11 @@ class Outgoing:
 
     def _is_too_often(self, who: Who, most: int) -> bool:
         """Whether it is time to act; once, not again for every later try."""
-        now = datetime.now(UTC)
-        tried = self._tried[who]
-        tried.append(now)
-        if _recent(tried, now) < most:
+        now = datetime.now(UTC).timestamp()
+        self._tried.add(who, now)
+        if self._tried.count(who, now) < most:
             return False
-        tried.clear()
+        self._tried.clear(who)
         return True
 
     async def _freeze(self, domain: Domain, extension: str, number: str) -> None:
@@ -129,10 +128,3 @@ class Outgoing:
                     await extensions.freeze(tx, domain.domain_uuid, extension, until, why)
                 else:
                     await domains.freeze(tx, domain.domain_uuid, until, why)
-
-
-def _recent(moments: deque[datetime], now: datetime) -> int:
-    """How many there are within the window; those before it are forgotten."""
-    while moments and moments[0] <= now - brakes.WINDOW:
-        moments.popleft()
-    return len(moments)

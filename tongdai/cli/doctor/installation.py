@@ -154,19 +154,22 @@ async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Find
     await database.open()
     try:
         async with database.connection() as tx:
-            return [_wall(await tenants.gaps(tx)), *await _tenants(known, tx, endpoints)]
+            return [
+                _isolation(await tenants.missing_policies(tx)),
+                *await _tenants(known, tx, endpoints),
+            ]
     finally:
         await database.close()
 
 
-def _wall(gaps: Sequence[str]) -> Finding:
-    if gaps:
+def _isolation(missing: Sequence[str]) -> Finding:
+    if missing:
         mend = (
             "As the database's administrator undo what made them; docs/security.md tells what "
             "must be so."
         )
-        return fail("wall", f"the wall between domains has gaps: {'; '.join(gaps)}", mend)
-    return ok("wall", "PostgreSQL keeps domains apart")
+        return fail("isolation", f"tenants are not isolated: {'; '.join(missing)}", mend)
+    return ok("isolation", "PostgreSQL keeps domains apart")
 
 
 async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Finding]:

@@ -1,8 +1,7 @@
-"""The second wall holds alone: every statement of every operation, asked on behalf of another
+"""Row-level security holds alone: every statement of every operation, asked on behalf of another
 domain, finds nothing.
 
-That is what would happen if the first wall had a hole, so that an operation asked for another
-domain's things.
+That is what would happen if a statement forgot the domain that it asks for.
 """
 
 import re
@@ -26,14 +25,14 @@ from tongdai.store.pulse import Pulse
 from tongdai.store.tenants import Tenants
 
 READ = {"users", "domains", "cdrs", "cdr_ids", "cdr_days", "subscriptions", "commands", "hotlines"}
-# a recording is heard by who has its URL, also in a proof of more
+# whoever has a recording's URL may hear it
 PUBLIC = "FROM cdrs WHERE recording_token = $1"
 VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
 
 
-class Burglar:
-    """A connection, or a statement of one, whose every question is asked by a stranger first.
-    `found`: by its owner.
+class Intruding:
+    """A connection, or a statement of one, whose every statement runs for a stranger first. `found`
+    names the tables in which its owner finds something.
     """
 
     def __init__(self, real: Any, stranger: Any, found: set[str], sql: str = "") -> None:
@@ -54,8 +53,8 @@ class Burglar:
 
         return ask
 
-    async def prepare(self, sql: str, **options: Any) -> "Burglar":
-        return Burglar(
+    async def prepare(self, sql: str, **options: Any) -> "Intruding":
+        return Intruding(
             await self._real.prepare(sql, **options),
             await self._stranger.prepare(sql, **options),
             self._found,
@@ -86,9 +85,9 @@ def is_nothing(result: Any) -> bool:
     return result in (None, 0, False, "") or str(result).endswith(" 0")
 
 
-class Burgled(Tenants):
-    """The tenants' connections, each with a stranger at the door: of a domain that is there, and
-    not the asker's.
+class Intruded(Tenants):
+    """The tenants' connections, each beside one of a stranger: a domain that exists, and is
+    not the client's.
     """
 
     def __init__(self, real: Tenants, stranger: UUID) -> None:
@@ -101,7 +100,7 @@ class Burgled(Tenants):
             self._real.connection(domain_uuid) as tx,
             self._real.connection(self._stranger) as stranger,
         ):
-            yield Burglar(tx, stranger, self.found)
+            yield Intruding(tx, stranger, self.found)
 
     @asynccontextmanager
     async def transaction(self, domain_uuid: UUID) -> AsyncIterator[Any]:
@@ -109,7 +108,7 @@ class Burgled(Tenants):
             self._real.transaction(domain_uuid) as tx,
             self._real.connection(self._stranger) as stranger,
         ):
-            yield Burglar(tx, stranger, self.found)
+            yield Intruding(tx, stranger, self.found)
 
 
 class Overheard(db.Database):
@@ -133,7 +132,7 @@ class Overheard(db.Database):
 
 
 class Open(Tenants):
-    """No wall: the owner's connections."""
+    """No row-level security: the owner's connections."""
 
     def __init__(self, database: db.Database) -> None:
         self._database, self.pulse = database, Pulse(database.dsn)
@@ -153,14 +152,14 @@ async def overheard(database: db.Database) -> AsyncIterator[Overheard]:
 
 
 @pytest.fixture
-def burgled(tenants: Tenants, domain: Domain) -> Burgled:
-    return Burgled(tenants, domain.domain_uuid)
+def intruded(tenants: Tenants, domain: Domain) -> Intruded:
+    return Intruded(tenants, domain.domain_uuid)
 
 
 async def test_no_statement_of_any_operation_shows_a_stranger_anything(
-    database: db.Database, burgled: Burgled, overheard: Overheard, seal: Seal, deps: api.Deps
+    database: db.Database, intruded: Intruded, overheard: Overheard, seal: Seal, deps: api.Deps
 ) -> None:
-    async for url in serve(msgspec.structs.replace(deps, tenants=burgled, database=overheard)):
+    async for url in serve(msgspec.structs.replace(deps, tenants=intruded, database=overheard)):
         async with aiohttp.ClientSession(url) as session:
             document = await (await session.get("/schema/openapi.json")).json()
             for (method, path), proof in ROWS.items():
@@ -172,16 +171,16 @@ async def test_no_statement_of_any_operation_shows_a_stranger_anything(
                 await proof(own, other, database)
                 if document["paths"][path][method]["security"]:
                     past = [sql for sql in overheard.asked if PUBLIC not in sql]
-                    assert past == [], f"{method} {path} asks past the wall"
+                    assert past == [], f"{method} {path} asks around row-level security"
 
-    assert burgled.found >= READ, "what was looked for is what is there to be found"
+    assert intruded.found >= READ, "what was looked for is what is there to be found"
 
 
-async def test_without_the_wall_the_stranger_sees_something(
+async def test_without_row_security_the_stranger_sees_something(
     database: db.Database, seal: Seal, deps: api.Deps, domain: Domain
 ) -> None:
-    burgled = Burgled(Open(database), domain.domain_uuid)
-    async for url in serve(msgspec.structs.replace(deps, tenants=burgled)):
+    intruded = Intruded(Open(database), domain.domain_uuid)
+    async for url in serve(msgspec.structs.replace(deps, tenants=intruded)):
         async with aiohttp.ClientSession(url) as session:
             tenant = await move_in(database, seal, session)
             await tenant.client.get("/v1/event", expect=500)

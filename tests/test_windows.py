@@ -1,0 +1,45 @@
+"""Sliding windows, beside a plain list of moments."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tongdai import windows
+from tongdai.windows import SlidingWindow
+
+STEPS = st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 30), st.booleans()), max_size=40)
+
+
+@given(STEPS)
+def test_what_counts_is_what_happened_within_the_window(
+    steps: list[tuple[str, float, bool]],
+) -> None:
+    window, happened, now = SlidingWindow[str](60), list[tuple[str, float]](), 0.0
+    for key, pause, is_taken_back in steps:
+        now += pause
+        window.add(key, now)
+        if is_taken_back:
+            window.take_back(key)
+        else:
+            happened.append((key, now))
+        recent = [at for one, at in happened if one == key and at > now - 60]
+        assert window.count(key, now) == len(recent)
+        for limit in (1, 3):
+            wait_s = window.falls_below(key, limit, now)
+            assert (wait_s > 0) == (len(recent) >= limit)
+            assert sum(at > now + wait_s + 1e-9 - 60 for at in recent) < limit
+
+
+def test_what_is_cleared_counts_no_more() -> None:
+    window = SlidingWindow[str](60)
+    window.add("a", 1.0)
+    window.clear("a")
+
+    assert (window.count("a", 1.0), window.keys()) == (0, [])
+
+
+def test_keys_whose_time_is_over_are_forgotten() -> None:
+    window = SlidingWindow[int](60)
+    for key in range(3 * windows._MANY):
+        window.add(key, key * 0.01)
+
+    assert len(window.keys()) <= windows._MANY + 6001
