@@ -19,7 +19,17 @@ from typer.testing import CliRunner
 from tongdai.cli import COMMANDS, app, loaded
 from tongdai.pbx.directory import NODE
 from tongdai.seal import Seal
-from tongdai.store import bans, db, devices, domains, extensions, migrate, server, users
+from tongdai.store import (
+    bans,
+    db,
+    devices,
+    domains,
+    extensions,
+    migrate,
+    operators,
+    server,
+    users,
+)
 
 SECRET = "a master key of thirty-two characters or more"
 _names = itertools.count(1)
@@ -195,6 +205,58 @@ async def test_a_user_is_changed_and_deleted(
     assert (await in_thread(cli.json, "user", "update", who, "--disable"))["enabled"] is False
     assert await in_thread(cli, "user", "delete", who) == f"Deleted user {who}.\n"
     assert await in_thread(cli.json, "user", "list") == []
+
+
+async def test_an_operator_is_made_listed_changed_and_deleted(
+    cli: Cli, database: db.Database, sealed: Seal
+) -> None:
+    who = f"root-{cli.domain}"
+    shown = await in_thread(cli.json, "user", "create", who, "--operator")
+    account = await operators.login(database, sealed, who, shown["password"])
+    assert account.api_key == shown["api_key"]
+    assert who in [
+        one["username"] for one in await in_thread(cli.json, "user", "list", "--operator")
+    ]
+    assert who not in await in_thread(cli, "user", "list")
+    assert await in_thread(cli, "api-key", "show", who, "--operator") == account.api_key + "\n"
+    rotated = (await in_thread(cli.json, "api-key", "rotate", who, "--operator"))["api_key"]
+    assert rotated != account.api_key
+
+    changed = await in_thread(cli.json, "user", "update", who, "--operator", "--disable")
+    assert changed == await in_thread(cli.json, "user", "show", who, "--operator")
+    assert changed["enabled"] is False
+    assert "no level" in await in_thread(
+        cli, "user", "update", who, "--operator", "--level", "agent", code=2
+    )
+    assert (
+        await in_thread(cli, "user", "delete", who, "--operator") == f"Deleted operator {who}.\n"
+    )
+    assert "no such operator" in await in_thread(
+        cli.refuses, "user", "show", who, "--operator", code=3
+    )
+
+
+def test_an_operator_is_named_without_a_domain(cli: Cli) -> None:
+    assert "name without @" in cli("user", "create", f"a@{cli.domain}", "--operator", code=2)
+
+
+async def test_an_api_key_is_restricted_to_scopes_and_freed_again(cli: Cli) -> None:
+    who = f"crm@{cli.domain}"
+    await in_thread(cli, "user", "create", who)
+    assert (await in_thread(cli.json, "api-key", "show", who))["scopes"] is None
+
+    await in_thread(cli, "api-key", "restrict", who, "--scopes", "call:create, cdr:read")
+    shown = await in_thread(cli.json, "api-key", "show", who)
+    assert shown["scopes"] == ["cdr:read", "call:create"]
+    await in_thread(cli, "api-key", "rotate", who)
+    assert (await in_thread(cli.json, "api-key", "show", who))["scopes"] == shown["scopes"]
+
+    for wrong in ("cdr:write", "cdr:read,all", ""):
+        assert "scopes: one of cdr:read" in await in_thread(
+            cli.refuses, "api-key", "restrict", who, "--scopes", wrong
+        )
+    await in_thread(cli, "api-key", "restrict", who, "--scopes", "all")
+    assert (await in_thread(cli.json, "api-key", "show", who))["scopes"] is None
 
 
 @pytest.mark.parametrize("who", ["admin", "@x.vn", "admin@"])

@@ -5,14 +5,13 @@ see `tongdai.store.commands`.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
+from tongdai import errors
 from tongdai.api import (
     auth,
     cdrs,
@@ -37,56 +36,51 @@ from tongdai.api.server import Server
 __all__ = ["OPERATIONS", "Deps", "Feeds", "Protocol", "Sandbox", "Server", "create"]
 
 OPERATIONS: tuple[operations.Operation, ...] = (
+    *cdrs.OPERATIONS,
+    *click2call.OPERATIONS,
     *auth.OPERATIONS,
     *feed.OPERATIONS,
     *owed.OPERATIONS,
     *events.OPERATIONS,
     *deliveries.OPERATIONS,
-    *cdrs.OPERATIONS,
-    *click2call.OPERATIONS,
     *recordings.OPERATIONS,
     *sandbox.OPERATIONS,
     *health.OPERATIONS,
 )
-"""Every operation. Where two paths fit a request the first one serves it: /v1/event/feed stands
-before /v1/event/{id}."""
+"""Every operation. Routes are tried in this order, so what is asked most stands first, and
+/v1/event/feed before /v1/event/{id}."""
 _EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range")
 
 
-def create(deps: Deps) -> Starlette:
-    """The application. Between its start-up and shutdown it hears of changes and outcomes from the
-    database.
+def create(deps: Deps) -> ASGIApp:
+    """The ASGI application. Between its start-up and shutdown it hears of changes and outcomes
+    from the database.
     """
     context = Context(deps)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         await context.listen()
         yield
         await context.close()
 
     declared = (*OPERATIONS, *pages.operations(OPERATIONS))
-    app = Starlette(
-        routes=operations.routes(context, declared),
-        middleware=[
-            Middleware(AccessLog),
-            Middleware(TrailingSlashes),
-            # any header may come along: the token is one, and no cookie counts
-            Middleware(
-                CORSMiddleware,
-                allow_origins=deps.cors_origins,
-                allow_methods=sorted({method for one in declared for method in one.methods}),
-                allow_headers=["*"],
-                allow_credentials=False,
-                expose_headers=_EXPOSED,
-                max_age=86_400,
-            ),
-        ],
-        exception_handlers={HTTPException: _refuse},
+    router = Router(
+        operations.routes(context, declared),
+        default=_not_found,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False
-    return app
+    cors = CORSMiddleware(
+        router,
+        allow_origins=deps.cors_origins,
+        allow_methods=sorted({method for one in declared for method in one.methods}),
+        allow_headers=["*"],  # whatever a page adds; the token is one of them
+        allow_credentials=False,  # no cookie counts
+        expose_headers=_EXPOSED,
+        max_age=86_400,
+    )
+    return AccessLog(TrailingSlashes(cors))
 
 
 class TrailingSlashes:
@@ -102,7 +96,10 @@ class TrailingSlashes:
         await self._app(scope, receive, send)
 
 
-async def _refuse(request: Request, reason: Exception) -> Response:
-    """The response to a request that no route serves."""
-    language = problems.language_of(request.headers.get("accept-language", ""))
-    return problems.response(reason, language, request.scope["path"])
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a request that no route serves; a WebSocket is closed."""
+    if scope["type"] != "http":
+        return await WebSocketClose()(scope, receive, send)
+    language = problems.language_of(Headers(scope=scope).get("accept-language", ""))
+    refusal = problems.response(errors.NotFound(), language, scope["path"])
+    return await refusal(scope, receive, send)

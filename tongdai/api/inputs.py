@@ -27,6 +27,7 @@ class Fields:
         self._values: dict[str, list[str]] = {}
         for name, value in pairs:
             self._values.setdefault(name, []).append(value.strip())
+        self.names = self._values.keys()
 
     def all(self, name: str) -> list[str]:
         """Every value of the name that is not empty, in order. Raises errors.Invalid for what no

@@ -24,6 +24,16 @@ it out. Unknown query parameters are ignored. Local times are `YYYY-MM-DD HH:MM:
 _EVERYWHERE = (errors.Unavailable, errors.TooManyRequests)
 _OF_TOKENS = (errors.NotAuthenticated, errors.Forbidden)
 _OF_BODIES = (problems.BadRequest, problems.TooLarge, problems.UnsupportedMediaType)
+TAGS = (
+    "Authentication",
+    "Events",
+    "CDRs",
+    "Click-to-call",
+    "Recordings",
+    "Sandbox",
+    "Health",
+)
+"""The parts of the document, in its order."""
 _METHODS = ("get", "post", "put", "patch", "delete")  # as they are listed
 _PLACES = {"path": "path", "query": "query", "fields": "query", "headers": "header"}
 
@@ -54,10 +64,9 @@ def entries(declared: Iterable[Operation]) -> list[Entry]:
         for path in one.paths
         for method in one.methods
     ]
-    tags = list(dict.fromkeys(one.operation.tag for one in found))
     return sorted(
         found,
-        key=lambda one: (tags.index(one.operation.tag), one.path, _METHODS.index(one.method)),
+        key=lambda one: (TAGS.index(one.operation.tag), one.path, _METHODS.index(one.method)),
     )
 
 

@@ -51,13 +51,13 @@ def of(kind: type[msgspec.Struct]) -> tuple[Parameter, ...]:
 
 def read(kind: type[Struct], fields: Fields) -> Struct:
     """The struct of a query string or a form. Raises errors.Invalid naming the parameter."""
-    found: dict[str, Any] = {}
-    for parameter in of(kind):
-        value = _value(parameter, fields)
-        if value is not None:
-            found[parameter.field] = value
-        elif parameter.is_required:
-            raise errors.Invalid(messages.REQUIRED, field=parameter.name)
+    known, found = _by_name(kind), dict[str, Any]()
+    for name in fields.names:
+        if name in known and (value := _value(known[name], fields)) is not None:
+            found[known[name].field] = value
+    for name, field in _required(kind):
+        if field not in found:
+            raise errors.Invalid(messages.REQUIRED, field=name)
     return kind(**found)
 
 
@@ -77,6 +77,17 @@ def read_path(kind: type[Struct], texts: Mapping[str, str]) -> Struct:
         return kind(**{one.field: one.read(texts[one.name], one.name) for one in of(kind)})
     except errors.Invalid as reason:
         raise errors.NotFound from reason
+
+
+@cache
+def _by_name(kind: type[msgspec.Struct]) -> dict[str, Parameter]:
+    return {parameter.name: parameter for parameter in of(kind)}
+
+
+@cache
+def _required(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """Name and field of the parameters that must be given."""
+    return tuple((one.name, one.field) for one in of(kind) if one.is_required)
 
 
 def _value(parameter: Parameter, fields: Fields) -> Any:

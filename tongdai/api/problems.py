@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import msgspec
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tongdai import errors, messages
@@ -59,14 +58,6 @@ class UnsupportedMediaType(errors.TongdaiError):
     }
 
 
-_BY_STATUS: dict[int, type[errors.TongdaiError]] = {
-    401: errors.NotAuthenticated,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    405: MethodNotAllowed,
-    413: TooLarge,
-    415: UnsupportedMediaType,
-}
 _NEEDED = (
     (re.compile(r"Expected `str\b[^`]*`, got"), messages.TEXT_NEEDED),
     (re.compile(r"Expected `int\b[^`]*`, got"), messages.INTEGER_NEEDED),
@@ -81,7 +72,7 @@ def response(reason: Exception, language: str, path: str, **more: object) -> Res
     """Any error as a response, with `more` keys in its JSON. What is no error of ours is logged
     and says nothing of itself.
     """
-    error = _of(reason)
+    error = reason if isinstance(reason, errors.TongdaiError) else errors.TongdaiError()
     if error.status == 500:
         _log.error("request failed", path=path, exc_info=reason)
     return responses.json(
@@ -110,18 +101,6 @@ def kinds() -> Iterator[type[errors.TongdaiError]]:
     for kind in found:
         found += kind.__subclasses__()
     return iter(found)
-
-
-def _of(reason: Exception) -> errors.TongdaiError:
-    match reason:
-        case errors.TongdaiError():
-            return reason
-        case HTTPException():
-            return _BY_STATUS.get(
-                reason.status_code, BadRequest if reason.status_code < 500 else errors.TongdaiError
-            )()
-        case _:
-            return errors.TongdaiError()
 
 
 def invalid(reason: msgspec.ValidationError) -> errors.Invalid:

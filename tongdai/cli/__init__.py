@@ -1,4 +1,4 @@
-"""The command line: one file a noun. Parses, calls and shows; decides nothing.
+"""The command line: one file for each noun. Parses, calls and shows; decides nothing.
 
 A command's module is imported when that command is asked for: what `up` needs takes seconds that
 `domain list` has not.
@@ -56,7 +56,7 @@ COMMANDS = {
         "Look at this set-up, and tell what is wrong with it and how to mend it.",
     ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
-    "user": ("users:app", "Users: who may use the API. They log in as user@domain."),
+    "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),
     "api-key": ("api_keys:app", "API keys: what API clients get their tokens with, one a user."),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
