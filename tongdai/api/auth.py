@@ -27,7 +27,7 @@ class Credentials(Struct, frozen=True):
 
 
 class ApiKey(Struct, frozen=True):
-    """What a program logs in with."""
+    """An API key, with which a program logs in."""
 
     api_key: Annotated[
         str,

@@ -115,7 +115,7 @@ class Resent(Struct, frozen=True):
 
 
 class Tested(Struct, frozen=True):
-    """What the endpoint said to a sample."""
+    """The endpoint's answer to a sample."""
 
     taken: Annotated[bool, Meta(description="Whether it was a 2xx.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[204])]

@@ -1,4 +1,4 @@
-"""The event feed: a domain's events in their order, by page, by long poll, or as a stream of
+"""The event feed: the events of a domain in order, by page, by long poll, or as a stream of
 server-sent events.
 """
 
@@ -82,7 +82,7 @@ def _header_seq(text: str, _: str) -> int:
 
 
 class FeedQuery(Struct, frozen=True):
-    """Where to go on, how far, and by which events."""
+    """The place to go on from, and how many events of which names."""
 
     after: Annotated[
         int | None,
@@ -308,8 +308,8 @@ async def _awaited(  # noqa: PLR0917 - all of the request
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """What the work gives; None when the client hangs up before, or we stop. Raises what the work
-    raises.
+    """The result of the work; None when the client hangs up before, or we stop. Raises as the work
+    does.
     """
     working = asyncio.create_task(work)
     ends = [

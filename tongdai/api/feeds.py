@@ -1,8 +1,8 @@
-"""Who waits for the next events of a domain: woken when some were published, together, without a
-connection each.
+"""Listeners to the events of a domain: all are woken together when some were published, and none
+holds a database connection.
 
-In the process that publishes, by `wake`. For what others publish one statement, four times a
-second while anybody waits, asks for all domains at once.
+The process that publishes calls `wake`. For events of other processes one statement asks for all
+domains at once, four times a second while there are listeners.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from tongdai.store import db, feed
 from tongdai.store.tenants import Tenants
 
 HEARTBEAT_S = 15.0
-"""How long a listener waits at a time: proxies cut what is silent for a minute."""
+"""The longest silence on a stream: proxies cut connections that are silent for a minute."""
 _POLL_S = 0.25
-_LEISURE = 10  # polling takes a tenth of the time at most
+_DUTY = 10  # polling takes a tenth of the time at most
 _PAUSE_S = 1.0  # after the database was away
-_RETRY_S = 5  # for those who were refused
+_RETRY_S = 5  # for listeners that were refused
 
 _log = structlog.get_logger()
 _listeners = Gauge(
@@ -31,9 +31,7 @@ _listeners = Gauge(
 
 
 class Topic:
-    """One domain that somebody listens to. What is being read of it is read once for all who want
-    the same.
-    """
+    """One domain that has listeners. A page that several of them want is read once."""
 
     def __init__(self, tenants: Tenants, domain_uuid: UUID) -> None:
         self._tenants, self._domain_uuid = tenants, domain_uuid
@@ -42,9 +40,9 @@ class Topic:
         self.listeners = 0
         self.last_seq = -1
 
-    def tell(self) -> None:
-        """Whoever waits for the present `news` is woken, and what is being read now is for nobody
-        who comes later.
+    def publish(self) -> None:
+        """Wakes the listeners that wait for the present `news`. Later ones get no page that was being
+        read before.
         """
         self.news.set()
         self.news, self._reading = asyncio.Event(), {}
@@ -57,7 +55,7 @@ class Topic:
         if (reading := self._reading.get(key)) is None:
             reading = self._reading[key] = asyncio.create_task(self._read(*key))
             reading.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(reading)  # who leaves takes nobody's answer away
+        return await asyncio.shield(reading)  # a listener that leaves cancels no other's page
 
     async def _read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
         async with self._tenants.connection(self._domain_uuid) as tx:
@@ -69,13 +67,11 @@ class Topic:
         if self._reading.get(key) is done:
             del self._reading[key]
         if not done.cancelled():
-            done.exception()  # whoever still waits has it
+            done.exception()  # listeners that still wait have it
 
 
 class Feeds:
-    """The listeners of this process; at most `most` a domain. The database tells which domains
-    have news.
-    """
+    """The listeners of this process; at most `most` for each domain."""
 
     def __init__(
         self,
@@ -96,15 +92,15 @@ class Feeds:
         """Events of these domains were published. To be called after the commit."""
         for domain_uuid in domains:
             if topic := self._topics.get(domain_uuid):
-                topic.tell()
+                topic.publish()
 
     def close(self) -> None:
-        """Nobody waits any longer: streams and long polls end."""
+        """Streams and long polls end."""
         self.closing.set()
 
     @contextmanager
     def listening(self, domain_uuid: UUID) -> Iterator[Topic]:
-        """One more listens to the domain. Raises errors.TooManyRequests where too many do."""
+        """One more listener of the domain. Raises errors.TooManyRequests where there are too many."""
         topic = self._topics.setdefault(domain_uuid, Topic(self._tenants, domain_uuid))
         if topic.listeners >= self._most:
             raise errors.TooManyRequests(retry_after_s=_RETRY_S)
@@ -131,7 +127,7 @@ class Feeds:
                 await asyncio.sleep(_PAUSE_S)
             if not self._topics:
                 self._anybody.clear()
-            await asyncio.sleep(max(self._poll_s, _LEISURE * (loop.time() - began)))
+            await asyncio.sleep(max(self._poll_s, _DUTY * (loop.time() - began)))
 
     async def _look(self) -> None:
         async with self._database.connection() as tx:
@@ -140,4 +136,4 @@ class Feeds:
             topic = self._topics.get(domain_uuid)
             if topic and topic.last_seq != last_seq:
                 topic.last_seq = last_seq
-                topic.tell()
+                topic.publish()

@@ -83,7 +83,7 @@ async def _database(context: Context) -> None:
 
 
 async def _checked(check: Callable[[], Awaitable[object]]) -> str:
-    """What is missing, in a line; "ok" where nothing is."""
+    """One line that says what is missing, or "ok"."""
     try:
         async with asyncio.timeout(_CHECK_S):
             await check()

@@ -52,7 +52,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     is_limited: bool  # counts against the rate of the client's address
 
     async def response(self, request: Request) -> ASGIApp:
-        """What the handler answers, once the principal may ask for it. Raises
+        """The handler's response, once the principal is known to have the permission. Raises
         errors.TongdaiError.
         """
         given: dict[str, Any] = {"request": request} if "request" in self.wants else {}
@@ -134,7 +134,7 @@ class Endpoint:
         self._allow = ", ".join([*self._operations, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Whatever is raised becomes a response, unless one has begun."""
+        """Serves the request. Every error becomes a response, unless one has begun."""
         scope["path_template"] = self._template
         request, has_begun = Request(self._context, scope, receive), False
 

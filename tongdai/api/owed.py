@@ -1,4 +1,4 @@
-"""What is owed: events and records that have yet to come, of calls and of deliveries."""
+"""Outstanding events and records, of calls and of deliveries."""
 
 from typing import Annotated
 from uuid import UUID
@@ -23,17 +23,17 @@ class Live(Struct, frozen=True):
 
 
 class Debt(Struct, frozen=True):
-    """A call that is over."""
+    """A call that is over, and what it has yet to publish."""
 
     conversation_id: UUID
     owes: Annotated[
-        list[str], Meta(description="Events that have yet to be told.", examples=[["cdr"]])
+        list[str], Meta(description="Events that have yet to be published.", examples=[["cdr"]])
     ]
     age_s: Annotated[int, Meta(description="Seconds since it was over.")]
 
 
 class Debts(Struct, frozen=True):
-    """Calls that are over, and not accounted for: for a moment, while a recording is closed."""
+    """Calls that are over, and incomplete: for a moment, while a recording is closed."""
 
     count: int
     oldest_s: int
@@ -41,7 +41,7 @@ class Debts(Struct, frozen=True):
 
 
 class DeliveriesOwed(Struct, frozen=True):
-    """Events that have happened, and have yet to be taken by a callback URL."""
+    """Events that no callback URL has taken yet."""
 
     due: int
     oldest_s: Annotated[
@@ -50,7 +50,7 @@ class DeliveriesOwed(Struct, frozen=True):
 
 
 class Owed(Struct, frozen=True):
-    """What the domain will yet be told."""
+    """Outstanding events and records of the domain."""
 
     calls: Live
     debts: Debts
@@ -65,11 +65,11 @@ class Owed(Struct, frozen=True):
     gives={200: ("What is owed now.", Owed)},
 )
 async def owed_events(request: Request, principal: Principal) -> ASGIApp:
-    """What is owed.
+    """Show what is outstanding.
 
-    Every call that began owes its events and its record. While it goes on that is as it should be;
-    once it is over it is a debt, which is settled within seconds. Deliveries are owed until a
-    callback URL has taken them.
+    Every call has its events and its record outstanding until it is over. Where some are still
+    outstanding afterwards the call is listed as a debt, and is completed within seconds. A
+    delivery is outstanding until a callback URL has taken it.
     """
     async with request.context.tenants.transaction(principal.domain_uuid) as tx:
         found = await owed.of(tx, principal.domain_uuid)

@@ -91,7 +91,7 @@ def _required(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
 
 
 def _value(parameter: Parameter, fields: Fields) -> Any:
-    """What was given for the parameter; None: nothing."""
+    """The value given for the parameter; None: there is none."""
     name = parameter.name
     if parameter.is_many:
         texts = fields.all(name)

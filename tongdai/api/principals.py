@@ -76,7 +76,7 @@ class Principals:
         self._forget_all()
 
     def lost(self) -> None:
-        """To be called when notifications stop: nobody is remembered until `listening`."""
+        """To be called when notifications stop: no user is remembered until `listening`."""
         self._is_hearing = False
         self._forget_all()
 

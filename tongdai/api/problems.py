@@ -116,7 +116,7 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
 
 
 def _needed(refusal: str) -> Text | str:
-    """What msgspec would have taken."""
+    """The reason that msgspec gives, in our words."""
     if refusal.endswith("got `null`"):
         return messages.REQUIRED
     for pattern, needed in _NEEDED:

@@ -25,15 +25,15 @@ def dsn() -> str:
 
 
 def seal() -> Seal:
-    """What secrets are sealed with here. Raises errors.SetupError: a new master key would open
-    nothing.
+    """The master key of this installation. Raises errors.SetupError where there is none: a new one
+    would open nothing.
     """
     known = settings.load()
     return seals.load(known.secret, known.data / "secret")
 
 
 def run(work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
-    """What the work returns, once its transaction is committed. Raises errors.TongdaiError."""
+    """The result of the work, once its transaction is committed. Raises errors.TongdaiError."""
     return asyncio.run(_run(dsn(), work))
 
 

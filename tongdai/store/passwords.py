@@ -1,4 +1,4 @@
-"""Passwords of people: kept as argon2id, compared at the same cost whoever tries."""
+"""Passwords of people: kept as argon2id, compared at the same cost for users that are not there."""
 
 import asyncio
 import secrets

@@ -53,7 +53,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """What the user may do with its API key."""
+        """The permissions that the user has with its API key."""
         return permissions.granted(self.level, self.api_key_scopes)
 
     @property
