@@ -284,7 +284,7 @@ def test_another_master_key_is_told(empty: dict[str, str]) -> None:
     assert examined.failed == {"secrets"}
 
 
-async def test_a_gap_in_the_wall_between_domains_is_told(empty: dict[str, str]) -> None:
+async def test_a_missing_policy_is_told(empty: dict[str, str]) -> None:
     await migrate.apply(empty["TONGDAI_DSN"])
     tx = await db.connect(empty["TONGDAI_DSN"])
     await tx.execute("ALTER TABLE cdrs DISABLE ROW LEVEL SECURITY")

@@ -1,14 +1,13 @@
 """tongdai extension device: what registers as an extension."""
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
-import msgspec
 import typer
 
+from tongdai.admin import devices as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx.endpoint import Endpoint
-from tongdai.store import db, devices
+from tongdai.store import devices
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,21 +82,19 @@ def update(
     Example: tongdai extension device update 101 default --kind browser -d sales.example.vn
     """
     changes = options.given(kind=kind, max_contacts=max_contacts)
-    given = options.secret(password)
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[devices.Device, dict[str, Any]]:
-        known = await devices.get(tx, domain_uuid, extension, name)
-        changed = msgspec.structs.replace(known, **changes)
-        await devices.update(tx, domain_uuid, extension, changed)
-        if not new_password and given is None:
-            return changed, {}
-        chosen = await devices.set_password(tx, domain_uuid, extension, name, given)
-        return changed, {"password": chosen}
-
-    changed, shown = session.call(domain, work)
-    terminal.one(changed, as_json=as_json, **shown)
-    if shown:
-        terminal.once("password")
+    changed, chosen = session.call(
+        domain,
+        admin.update,
+        extension,
+        name,
+        changes,
+        password=options.secret(password),
+        new_password=new_password,
+    )
+    if chosen is None:
+        return terminal.one(changed, as_json=as_json)
+    terminal.one(changed, as_json=as_json, password=chosen)
+    return terminal.once("password")
 
 
 @app.command()

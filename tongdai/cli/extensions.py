@@ -1,22 +1,21 @@
 """tongdai extension: internal numbers and the passwords of their default devices."""
 
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated, Literal
 
-import msgspec
 import typer
 
+from tongdai.admin import extensions as admin
 from tongdai.cli import devices as devices_commands
 from tongdai.cli import options, session, terminal
-from tongdai.pbx import endpoint
 from tongdai.pbx.directory import Extension
-from tongdai.store import db, devices, extensions
+from tongdai.store import devices, extensions
 
 app = typer.Typer(
     no_args_is_help=True, help="Extensions: internal numbers, which phones register as."
 )
 app.add_typer(devices_commands.app, name="device")
 
+NEW = Extension("")  # with the defaults of an extension
 Number = Annotated[
     str, typer.Argument(metavar="EXTENSION", help="2 to 8 digits.", show_default=False)
 ]
@@ -41,8 +40,8 @@ def create(
     password: Annotated[str | None, options.PASSWORD] = None,
     recording: Annotated[Recording, RECORDING] = "domain",
     hotline: Annotated[str, HOTLINE] = "",
-    max_calls: Annotated[int, MAX_CALLS] = 2,
-    ring_timeout: Annotated[int, RING_TIMEOUT] = 30,
+    max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
+    ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
     kind: Annotated[devices.Kind, KIND] = "sip",
     as_json: options.Json = False,
 ) -> None:
@@ -116,26 +115,19 @@ def update(
         changes["recording"] = _RECORDING[recording]
     if hotline is not None:
         changes["hotline"] = hotline or None
-    given = options.secret(password)
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> tuple[Extension, dict[str, Any]]:
-        changed = msgspec.structs.replace(
-            await extensions.get(tx, domain_uuid, extension), **changes
-        )
-        await extensions.update(tx, domain_uuid, changed)
-        if unfreeze:
-            await extensions.freeze(tx, domain_uuid, extension, None)
-            changed = await extensions.get(tx, domain_uuid, extension)
-        if not new_password and given is None:
-            return changed, {}
-        device = endpoint.DEFAULT
-        chosen = await devices.set_password(tx, domain_uuid, extension, device, given)
-        return changed, {"password": chosen}
-
-    changed, shown = session.call(domain, work)
-    terminal.one(changed, as_json=as_json, **shown)
-    if shown:
-        terminal.once("password")
+    changed, chosen = session.call(
+        domain,
+        admin.update,
+        extension,
+        changes,
+        password=options.secret(password),
+        new_password=new_password,
+        lift_freeze=unfreeze,
+    )
+    if chosen is None:
+        return terminal.one(changed, as_json=as_json)
+    terminal.one(changed, as_json=as_json, password=chosen)
+    return terminal.once("password")
 
 
 @app.command()

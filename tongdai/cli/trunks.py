@@ -1,17 +1,17 @@
 """tongdai trunk: SIP links to carriers."""
 
 from typing import Annotated
-from uuid import UUID
 
-import msgspec
 import typer
 
+from tongdai.admin import trunks as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
-from tongdai.store import db, trunks
+from tongdai.store import trunks
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
 
+NEW = trunks.Trunk(name="", auth="ip", host="")  # with the defaults of a trunk
 Name = Annotated[
     str, typer.Argument(metavar="TRUNK", help="Its name in the domain.", show_default=False)
 ]
@@ -53,17 +53,17 @@ def create(
     *,
     domain: options.Domain,
     host: Annotated[str, HOST],
-    auth: Annotated[directory.TrunkAuth, AUTH] = "ip",
-    transport: Annotated[trunks.Transport, TRANSPORT] = "udp",
+    auth: Annotated[directory.TrunkAuth, AUTH] = NEW.auth,
+    transport: Annotated[trunks.Transport, TRANSPORT] = NEW.transport,
     addresses: Annotated[str, ADDRESSES] = "",
     username: Annotated[str, USERNAME] = "",
     auth_username: Annotated[str | None, AUTH_USERNAME] = None,
     password: Annotated[str, PASSWORD] = "",
     from_user: Annotated[str, FROM_USER] = "",
     from_domain: Annotated[str, FROM_DOMAIN] = "",
-    number_format: Annotated[directory.NumberFormat, NUMBER_FORMAT] = "national",
+    number_format: Annotated[directory.NumberFormat, NUMBER_FORMAT] = NEW.number_format,
     shared: Annotated[bool, SHARED] = False,
-    max_calls: Annotated[int, MAX_CALLS] = 100,
+    max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
     as_json: options.Json = False,
 ) -> None:
     """Make a trunk.
@@ -74,23 +74,27 @@ def create(
     Example: tongdai trunk create vnpt -d sales.example.vn --host sip.vnpt.vn --auth digest
     --username u1 --password -
     """
-    made = trunks.Trunk(
+    given = trunks.Trunk(
         name=name,
         auth=auth,
         host=host,
         transport=transport,
         addresses=options.listed(addresses) or (),
         username=username,
-        auth_username=(username if auth == "digest" else "")
-        if auth_username is None
-        else auth_username,
         from_user=from_user,
         from_domain=from_domain,
         number_format=number_format,
         shared=shared,
         max_calls=max_calls,
     )
-    session.call(domain, trunks.insert, session.seal(), made, options.secret(password) or "")
+    made = session.call(
+        domain,
+        admin.create,
+        session.seal(),
+        given,
+        auth_username=auth_username,
+        password=options.secret(password) or "",
+    )
     terminal.one(made, as_json=as_json)
 
 
@@ -158,24 +162,14 @@ def update(
         max_calls=max_calls,
         enabled=enabled,
     )
-    seal, secret = session.seal(), options.secret(password)
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> trunks.Trunk:
-        changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
-        await trunks.update(tx, domain_uuid, seal, changed, secret)
-        return changed
-
-    terminal.one(session.call(domain, work), as_json=as_json)
+    changed = session.call(
+        domain, admin.update, session.seal(), name, changes, options.secret(password)
+    )
+    terminal.one(changed, as_json=as_json)
 
 
 @app.command()
 def delete(name: Name, *, domain: options.Domain) -> None:
     """Delete a trunk that no hotline uses."""
-
-    async def work(tx: db.Tx, domain_uuid: UUID) -> None:
-        await trunks.delete(
-            tx, domain_uuid, (await trunks.by_name(tx, domain_uuid, name)).trunk_uuid
-        )
-
-    session.call(domain, work)
+    session.call(domain, admin.delete, name)
     terminal.say(f"Deleted trunk {name}.")

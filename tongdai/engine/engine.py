@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.asterisk.switch import Switch, channels
 from tongdai.engine import outage
 from tongdai.engine.acting import Actor
@@ -232,7 +232,8 @@ class Engine:
                         phones += await self.switch.phones(endpoint)
                 context = await self.context(directory)
         except errors.TongdaiError as reason:
-            outcome = Outcome(error=reason.code, why=reason.why, field=reason.field)
+            why = messages.key(reason.reason)
+            outcome = Outcome(error=reason.code, why=why, field=reason.field)
             return Declined(_answer(asked, outcome))
         return beginning.click_to_call(asked, phones, new_token(), context)
 
@@ -263,9 +264,9 @@ class Engine:
             async with self._pulse.beating(), asyncio.timeout(self._late_s):
                 await asyncio.shield(committing)
         except errors.Unavailable as reason:
-            outcome = Outcome(error=reason.code, why=reason.why)
+            outcome = Outcome(error=reason.code, why=messages.key(reason.reason))
         except TimeoutError:
-            why = "The call could not be recorded in time."
+            why = messages.key(messages.CALL_NOT_RECORDED)
             outcome = Outcome(error=errors.SwitchDown.code, why=why)
         except asyncio.CancelledError:
             committing.cancel()

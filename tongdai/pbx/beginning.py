@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import numbers, outcomes, routing
 from tongdai.pbx.actions import Contact, Dial, Originate
 from tongdai.pbx.call import Call, Direction, Leg, Stage
@@ -185,7 +185,7 @@ def _extension_refuses(
     if extension is None or not extension.enabled:
         return Outcome(error=errors.InvalidExtension.code, field="ext")
     if command.hotline and directory.hotline(command.hotline) is None:
-        why = "not a hotline of this domain"
+        why = messages.key(messages.NOT_OUR_HOTLINE)
         return Outcome(error=errors.Invalid.code, why=why, field="hotline")
     if context.talks.get(command.ext, 0) >= extension.max_calls:
         return Outcome(error=errors.UserBusy.code)

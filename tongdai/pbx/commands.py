@@ -24,8 +24,8 @@ class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """`error` is "" for success, else the code of an errors.TongdaiError; `call_id` None when no
-    call was placed, for certain.
+    """`error` is "" for success, else the code of an errors.TongdaiError; `why` a key of
+    tongdai.messages, or a text; `call_id` None when no call was placed, for certain.
     """
 
     call_id: UUID | None = None

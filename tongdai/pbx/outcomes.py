@@ -1,6 +1,6 @@
 """The outcome of a command, as far as a call decides it. Pure."""
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import brakes, causes
 from tongdai.pbx.actions import Originate
 from tongdai.pbx.call import Call, Stage
@@ -17,9 +17,9 @@ from tongdai.pbx.signals import (
 )
 
 _LIMITS = {
-    brakes.Stop.RATE: "calls a minute",
-    brakes.Stop.MINUTES: "minutes a day",
-    brakes.Stop.TRUNK: "calls by the trunk",
+    brakes.Stop.RATE: messages.key(messages.CALLS_A_MINUTE),
+    brakes.Stop.MINUTES: messages.key(messages.MINUTES_A_DAY),
+    brakes.Stop.TRUNK: messages.key(messages.TRUNK_CALLS),
 }
 _NOT_ANSWERED = {
     "USER_BUSY": errors.UserBusy.code,
@@ -61,9 +61,9 @@ def _of_ended(call: Call, signal: Signal) -> Outcome:
     has_rung = any(leg.told for leg in call.legs)
     if isinstance(signal, Refused) and isinstance(signal.action, Originate) and not has_rung:
         if signal.status == NOT_ASKED:
-            why = "The call could not be recorded in time."
+            why = messages.key(messages.CALL_NOT_RECORDED)
             return Outcome(error=errors.SwitchDown.code, why=why)
-        why = "The switch could not reach the extension's phone."
+        why = messages.key(messages.PHONE_UNREACHABLE)
         return Outcome(error=errors.CallRefused.code, why=why)
     if any(leg.answered_at for leg in call.legs if leg.role == "caller"):
         return Outcome(call_id=call.call_uuid)

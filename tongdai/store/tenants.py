@@ -19,9 +19,18 @@ ROLE = "tongdai_tenant"
 migrations."""
 WITHHELD = {
     "calls": {"node", "state"},
-    "extensions": {"digest_md5", "digest_sha256", "kind", "frozen_why", "created_at"},
+    "devices": {"digest_md5", "digest_sha256"},
+    "extensions": {"kind", "frozen_why", "created_at"},
     "trunks": {
-        *("password_sealed", "username", "login", "auth", "host", "transport", "addresses"),
+        *(
+            "password_sealed",
+            "username",
+            "auth_username",
+            "auth",
+            "host",
+            "transport",
+            "addresses",
+        ),
         *("from_user", "from_domain", "shared", "created_at"),
     },
     "users": {"password_hash", "api_key_digest", "api_key_sealed", "created_at"},

@@ -1,0 +1,35 @@
+"""Extensions, with the password of their default device."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx import endpoint
+from tongdai.pbx.directory import Extension
+from tongdai.store import db, devices, extensions
+
+
+async def update(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    extension: str,
+    changes: dict[str, Any],
+    *,
+    password: str | None = None,
+    new_password: bool = False,
+    lift_freeze: bool = False,
+) -> tuple[Extension, str | None]:
+    """The extension with the changes made, and the new SIP password of its default device: the
+    given one, a random one with `new_password`, else None, and the old one stays. With
+    `lift_freeze` it may call outside again. Raises as extensions.update does.
+    """
+    known = await extensions.get(tx, domain_uuid, extension)
+    await extensions.update(tx, domain_uuid, msgspec.structs.replace(known, **changes))
+    if lift_freeze:
+        await extensions.freeze(tx, domain_uuid, extension, None)
+    changed = await extensions.get(tx, domain_uuid, extension)
+    if not new_password and password is None:
+        return changed, None
+    device = endpoint.DEFAULT
+    return changed, await devices.set_password(tx, domain_uuid, extension, device, password)
