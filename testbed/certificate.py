@@ -1,4 +1,4 @@
-"""A certificate that nobody signed, for the tests' own TLS."""
+"""A self-signed certificate for TLS on loopback."""
 
 import ipaddress
 import ssl
@@ -39,5 +39,5 @@ def write(folder: Path) -> dict[str, str]:
 
 
 def trust(settings: dict[str, str]) -> ssl.SSLContext:
-    """Who believes that certificate, and no other."""
+    """A TLS context that trusts this certificate alone."""
     return ssl.create_default_context(cafile=settings["sip_tls_cert"])

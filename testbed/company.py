@@ -14,7 +14,7 @@ import msgspec
 
 from testbed import phones, ports
 from testbed.instance import Instance
-from testbed.phones import ALICE_HZ, Carrier, Phone, Place, Transport
+from testbed.phones import ALICE_HZ, Carrier, Phone, SippSetup, Transport
 from testbed.until import until
 from tongdai.pbx import directory
 from tongdai.pbx.endpoint import DEFAULT, Endpoint
@@ -46,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """The HTTP API as a client with a token sees it."""
+    """A client of the HTTP API, with a token."""
 
     def __init__(self, base_url: str, token: str = "") -> None:
         self._base_url, self._token = base_url, token
@@ -118,7 +118,7 @@ class Api:
 
 
 async def log_in(base_url: str, username: str, password: str) -> Api:
-    """As the reference has it: the account, its API key, a token."""
+    """A client whose token came the documented way: from the account by its API key."""
     anyone = Api(base_url)
     account = await anyone.post("/v1/auth", username=username, password=password)
     assert account.status == 200, account
@@ -128,12 +128,12 @@ async def log_in(base_url: str, username: str, password: str) -> Api:
 
 
 class Office:
-    """Where companies are made: a running instance, seen by its operator."""
+    """A running instance as its operator sees it. Companies are made here."""
 
     def __init__(
-        self, instance: Instance, database: db.Database, seal: Seal, place: Place
+        self, instance: Instance, database: db.Database, seal: Seal, sipp: SippSetup
     ) -> None:
-        self.instance, self.database, self.seal, self.place = instance, database, seal, place
+        self.instance, self.database, self.seal, self.sipp = instance, database, seal, sipp
         self._made = 0
 
     async def company(self) -> "Company":
@@ -160,8 +160,8 @@ class Office:
         return f"{ports.network()}.{self._made // 250}.{self._made % 250 + 1}"
 
     def stranger(self, address: str = "127.9.9.9") -> AbstractAsyncContextManager[Carrier]:
-        """Somebody whose address no trunk has."""
-        return phones.carrier(self.place, address, ports.phone_port(address))
+        """A carrier at an address that no trunk has."""
+        return phones.carrier(self.sipp, address, ports.phone_port(address))
 
     async def reopen(self) -> None:
         """The database was started again."""
@@ -244,7 +244,7 @@ class Company:
     ) -> AbstractAsyncContextManager[Phone]:
         """A phone of that extension, registered."""
         return phones.phone(
-            self._office.place,
+            self._office.sipp,
             self.name,
             extension,
             password,
@@ -258,7 +258,7 @@ class Company:
     ) -> AbstractAsyncContextManager[Carrier]:
         """The carrier behind the company's trunk."""
         return phones.carrier(
-            self._office.place,
+            self._office.sipp,
             self.address,
             self._port,
             username=username,
@@ -361,12 +361,12 @@ class Company:
 
 
 @asynccontextmanager
-async def operated(instance: Instance, place: Place) -> AsyncIterator[Office]:
+async def operated(instance: Instance, sipp: SippSetup) -> AsyncIterator[Office]:
     """The operator's seat of a running instance."""
     database = db.Database(server.dsn_of(instance.data / "postgres"))
     await database.open()
     seal = Seal((instance.data / "secret").read_text().strip().encode())
-    office = Office(instance, database, seal, place)
+    office = Office(instance, database, seal, sipp)
     try:
         yield office
     finally:
@@ -374,7 +374,7 @@ async def operated(instance: Instance, place: Place) -> AsyncIterator[Office]:
 
 
 async def together(*work: Any) -> list[Any]:
-    """All of it at once; the first failure is the whole's."""
+    """The results of all coroutines, run at once. The first failure ends all."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one) for one in work]
     return [task.result() for task in tasks]

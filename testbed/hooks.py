@@ -1,5 +1,5 @@
-"""A CRM's webhook: a real HTTP receiver, subscribed through the API, that expects events one after
-the other.
+"""A CRM's webhook: a real HTTP receiver, subscribed through the API. A test names the events that
+it expects, one after the other.
 """
 
 from typing import Any

@@ -21,8 +21,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 class Instance:
-    """`ready` is its ready.json. Addresses stay the same from start to start. `settings` are more
-    of tongdai's.
+    """`ready` is its ready.json. Addresses stay the same from start to start. `calls` is how many
+    calls its audio ports are enough for. `settings` are more of tongdai's settings.
     """
 
     def __init__(self, folder: Path, *, sandbox: bool, calls: int = 25, **settings: str) -> None:
@@ -52,12 +52,12 @@ class Instance:
         self._process: asyncio.subprocess.Process | None = None
 
     def set(self, **settings: str) -> None:
-        """The next start has these."""
+        """The next start has these settings."""
         self.settings |= settings
         self.environ |= {f"TONGDAI_{name.upper()}": value for name, value in settings.items()}
 
     async def start(self) -> None:
-        """It is ready, as ready.json tells."""
+        """Returns when ready.json says that it is ready."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tongdai", "up"),
@@ -74,20 +74,20 @@ class Instance:
         self.ready = msgspec.json.decode(file.read_bytes())
 
     async def interrupt(self) -> int:
-        """Ctrl-C. Its exit status."""
+        """Sends SIGINT, as Ctrl-C does. Returns the exit status."""
         assert self._process
         self._process.send_signal(signal.SIGINT)
         async with asyncio.timeout(40):
             return await self._process.wait()
 
     async def kill(self) -> None:
-        """kill -9: it can do nothing about it."""
+        """Sends SIGKILL, and returns when it is gone."""
         assert self._process
         self._process.kill()
         await self._process.wait()
 
     async def end(self) -> None:
-        """Whatever a test left of it is gone."""
+        """Everything of it has ended, also what a test left running."""
         if self._process and not self._is_over:
             with contextlib.suppress(TimeoutError):
                 await self.interrupt()
@@ -97,9 +97,7 @@ class Instance:
         ports.give_back(self._audio)
 
     def processes(self) -> dict[int, str]:
-        """Command lines of all that runs for it, whoever started it: PostgreSQL, Asterisk,
-        itself.
-        """
+        """Command lines, by process id, of all that runs for it: itself, PostgreSQL, Asterisk."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -130,7 +128,7 @@ class Instance:
         return self._process is not None and self._process.returncode is not None
 
     def _is_told(self, file: Path) -> bool:
-        """ready.json is of this start: after kill -9 there may be one of the last."""
+        """Whether ready.json is of this start: after SIGKILL there may be an older one."""
         with contextlib.suppress(OSError, msgspec.DecodeError):
             return bool(msgspec.json.decode(file.read_bytes())["pid"] == self.pid)
         return False

@@ -1,5 +1,4 @@
-"""Phones and carriers as people know them: they register, are called, ring, answer, hang up. SIPp
-does the SIP.
+"""Phones and carriers that register, are called, ring, answer and hang up. SIPp does the SIP.
 
 async with company.phone("101") as alice, company.carrier() as carrier:
     customer = await carrier.calls(hotline, who="0909000111")
@@ -33,8 +32,8 @@ _names = itertools.count(1)
 Transport = Literal["udp", "tcp"]
 
 
-class Place(msgspec.Struct, frozen=True):
-    """What it takes to run SIPp: its command, a folder for its files, and the switch's
+class SippSetup(msgspec.Struct, frozen=True):
+    """All that a SIPp process needs: its command, a folder for its files, and the switch's
     host:port.
     """
 
@@ -44,7 +43,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Talk:
-    """One party's side of a call. What it does returns when the other side has taken it."""
+    """One party's side of a call. A method returns when the other side has confirmed it."""
 
     def __init__(self, line: Sipp, call_id: str, voice: Voice, *, is_caller: bool) -> None:
         self._line, self.sip_call_id, self.voice = line, call_id, voice
@@ -56,7 +55,7 @@ class Talk:
         await self._command("ring", "rung")
 
     async def progress(self) -> None:
-        """Early media: 183 with SDP, and the voice sounds before any answer."""
+        """Early media: 183 with SDP; the voice sounds before the call is answered."""
         await self._command("progress", "progressed", str(self.voice.port))
         self._speak()
 
@@ -70,12 +69,12 @@ class Talk:
         await self._told("rejected")
 
     async def challenge(self) -> None:
-        """Answers 401; the caller proves who it is, or this fails."""
+        """Responds 401. The caller authenticates, or this fails."""
         self._say("challenge")
         await self._told("proved")
 
     async def cancelled(self) -> None:
-        """The caller gave up, or another phone was first."""
+        """The caller abandoned the call, or another phone answered first."""
         await self._told("cancelled")
 
     # --- calling
@@ -99,9 +98,7 @@ class Talk:
         return self.status
 
     async def cancel(self) -> None:
-        """It rings, and the caller gives up. Told so while it is about to ring, SIPp would give up
-        the call itself.
-        """
+        """The caller abandons the call while it rings. SIPp cannot do so before it rings."""
         told = self._line.told[self.sip_call_id]
         await until(lambda: {"ringing", "progress", "aborted"} & set(told), PATIENCE_S)
         self._say("cancel")
@@ -124,13 +121,13 @@ class Talk:
         await self._command("media", "media", "sendrecv")
 
     async def refer(self, to: str) -> None:
-        """REFER with that Refer-To value ("<sip:102@domain>") was accepted; `notified` tells how
-        it went.
+        """REFER with that Refer-To value ("<sip:102@domain>") was accepted. `notified` waits for
+        the result.
         """
         await self._command("refer", "referred", to)
 
     async def notified(self, status: int) -> None:
-        """The switch told that the transfer came to that status (message/sipfrag of a NOTIFY)."""
+        """The switch reported that status of the transfer (message/sipfrag of a NOTIFY)."""
 
         def told() -> bool:
             return any(f"SIP/2.0 {status} " in message.text for message in self.received("NOTIFY"))
@@ -142,7 +139,7 @@ class Talk:
         await self.voice.hears(other.voice.hertz if isinstance(other, Talk) else other)
 
     async def hears_music(self) -> None:
-        """Of the hold music's own notes, one after the other."""
+        """Two notes of the hold music came in, one after the other."""
         heard: set[float] = set()
         notes = sorted({note for chord in music.CHORDS for note in chord})
 
@@ -175,9 +172,7 @@ class Talk:
 
     @property
     def invite(self) -> Message:
-        """The last INVITE that began it: before an answer there may be one without and one with a
-        proof.
-        """
+        """The last INVITE that began it; the first one may have had no credentials."""
         return [message for message in self.messages if message.start.startswith("INVITE ")][-1]
 
     @property
@@ -198,10 +193,10 @@ class Talk:
             if not message.is_sent and message.start.startswith(f"{method} ")
         ]
 
-    # --- small change
+    # --- internal
 
     async def end(self) -> None:
-        """However it stands, it ends."""
+        """The call ends, whatever its state."""
         told = self._line.told[self.sip_call_id]
         if {"over", "cancelled", "refused", "rejected", "aborted"}.isdisjoint(told):
             if "answered" in told:
@@ -231,7 +226,7 @@ class Talk:
         )
 
     def _speak(self) -> None:
-        """To where the other side's last SDP wants it."""
+        """The voice goes to the address of the other side's last SDP."""
         wants = [
             message.audio for message in self.messages if not message.is_sent and message.audio
         ]
@@ -240,17 +235,22 @@ class Talk:
 
 
 class Caller:
-    """What phones and carriers have in common: they are called and call. Their talks end with
+    """The common part of phones and carriers: they are called, and call. Their calls end with
     them.
     """
 
     def __init__(
-        self, place: Place, stack: AsyncExitStack, address: str, hertz: int, transport: Transport
+        self,
+        place: SippSetup,
+        stack: AsyncExitStack,
+        address: str,
+        hertz: int,
+        transport: Transport,
     ) -> None:
         self._place, self._stack = place, stack
         self.address, self.hertz, self.transport = address, hertz, transport
         self.line: Sipp
-        self._taken = 0  # calls that the test has taken notice of
+        self._taken = 0  # calls that `called` has returned
         self._talks: list[Talk] = []
 
     async def called(self) -> Talk:
@@ -267,7 +267,7 @@ class Caller:
 
     @property
     def untaken(self) -> int:
-        """How many calls came in that the test has not taken notice of."""
+        """How many calls came in that the test has not taken with `called` or `rings`."""
         return len(self.line.calls) - self._taken
 
     async def end(self) -> None:
@@ -322,7 +322,7 @@ class Phone(Caller):
     password: str
 
     async def register(self, expires_s: int = 300) -> bool:
-        """Whether the registrar took it."""
+        """Whether the registrar accepted it."""
         told = self.line.told[self.line.own]
         before = len(told)
         self.line.say(self.line.own, "register", str(expires_s))
@@ -330,7 +330,7 @@ class Phone(Caller):
         return told[-1] == "registered"
 
     async def calls(self, number: str, *, who: str = "", headers: str = "") -> Talk:
-        """It dials. `who`: the value of From, where it is to be another than its own."""
+        """The phone dials. `who`: a value of From other than its own."""
         address = f"sip:{number}@{self.domain}"
         return await self._call(
             self.extension,
@@ -343,7 +343,7 @@ class Phone(Caller):
 
 
 class Carrier(Caller):
-    """A carrier at an address of its own, which is how the switch knows it."""
+    """A carrier. The switch knows it by its address."""
 
     port: int
 
@@ -357,17 +357,17 @@ class Carrier(Caller):
         who: str = "0909000111",
         *,
         target: str = "",
-        login: tuple[str, str] | None = None,
+        credentials: tuple[str, str] | None = None,
     ) -> Talk:
         """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's.
-        `login`: user name and password by which the carrier proves itself when it is asked to.
+        `credentials`: user name and password for when the switch challenges it.
         """
         to = f"sip:{hotline}@{self._place.switch}"
-        proof = ("-au", login[0], "-ap", login[1]) if login else ()
-        return await self._call(who, f"<sip:{who}@{self.address}>", to, target or to, *proof)
+        options = ("-au", credentials[0], "-ap", credentials[1]) if credentials else ()
+        return await self._call(who, f"<sip:{who}@{self.address}>", to, target or to, *options)
 
     async def member(self) -> Message:
-        """The REGISTER of somebody who proved who it is."""
+        """The REGISTER of a user that authenticated."""
 
         def registered() -> list[Message]:
             if not any("member" in told for told in self.line.told.values()):
@@ -383,7 +383,7 @@ class Carrier(Caller):
 
 
 async def talk(one: Talk, other: Talk, seconds: float = 0.6) -> None:
-    """They hear each other, and go on for a while: until so much more audio has come to each."""
+    """They hear each other, and talk on until so many more seconds of audio came to each."""
     await one.hears(other)
     await other.hears(one)
     ends = [(each.voice, each.voice.packets + int(seconds / 0.02)) for each in (one, other)]
@@ -392,7 +392,7 @@ async def talk(one: Talk, other: Talk, seconds: float = 0.6) -> None:
 
 @asynccontextmanager
 async def phone(
-    place: Place,
+    place: SippSetup,
     domain: str,
     extension: str,
     password: str,
@@ -401,7 +401,7 @@ async def phone(
     hertz: int = ALICE_HZ,
     registers: bool = True,
 ) -> AsyncIterator[Phone]:
-    """A phone that has registered, unless it is not to."""
+    """A phone; it has registered if `registers`."""
     async with AsyncExitStack() as stack:
         made = Phone(place, stack, f"{ports.network()}.255.1", hertz, transport)
         made.extension, made.domain, made.password = extension, domain, password
@@ -427,7 +427,7 @@ async def phone(
 
 @asynccontextmanager
 async def carrier(
-    place: Place,
+    place: SippSetup,
     address: str,
     port: int,
     *,
@@ -435,8 +435,8 @@ async def carrier(
     password: str = "",
     transport: Transport = "udp",
 ) -> AsyncIterator[Carrier]:
-    """A carrier that listens; with a user name it lets that user register, and believes its
-    proofs.
+    """A carrier that listens. With a user name it accepts registrations of that user, and its
+    credentials.
     """
     async with AsyncExitStack() as stack:
         made = Carrier(place, stack, address, CUSTOMER_HZ, transport)

@@ -23,8 +23,8 @@ class Proxy:
         self.port = 0
 
     def hang(self) -> None:
-        """Nothing passes any more, and nobody is told. New connections are accepted, and nothing
-        comes of them.
+        """Nothing passes any more, without FIN or RST. New connections are accepted, and get no
+        answer.
         """
         self._flows.clear()
 

@@ -1,6 +1,4 @@
-"""A phone as small as can be: it registers, and tells to the microsecond when it is asked to ring.
-Blocking.
-"""
+"""A minimal phone: it registers, and measures when an INVITE comes. Blocking."""
 
 import hashlib
 import re

@@ -1,7 +1,7 @@
-"""SIPp processes, and the line to each: what happens is told, what to do is said (SIPp's 3PCC
-commands over TCP).
+"""SIPp processes, and a control connection to each (SIPp's 3PCC commands over TCP): the process
+reports what happened, and gets told what to do next.
 
-So a scenario holds the SIP, and a test says when. Every SIP message of a process stands in its
+So a scenario contains the SIP, and a test decides when. Every SIP message of a process is in its
 message log.
 """
 
@@ -49,15 +49,15 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def audio(self) -> tuple[str, int] | None:
-        """Where its SDP wants audio."""
+        """The address and port in its SDP; None without audio."""
         host = re.search(r"^c=IN IP4 (\S+)", self.text, re.MULTILINE)
         port = re.search(r"^m=audio ([1-9]\d*)", self.text, re.MULTILINE)
         return (host[1], int(port[1])) if host and port else None
 
 
 class Sipp:
-    """`calls` are the Call-IDs of calls that came in, in order; `told` is what was told of each
-    call.
+    """`calls` are the Call-IDs of calls that came in, in order; `told` is what the process
+    reported of each call.
     """
 
     def __init__(self, log: Path) -> None:
@@ -110,8 +110,8 @@ class Sipp:
 async def running(
     command: Sequence[str], folder: Path, name: str, *options: str
 ) -> AsyncIterator[Sipp]:
-    """A SIPp process with its line; it is gone afterwards. Logs are NAME.errors, NAME.messages and
-    NAME.screen.
+    """A SIPp process with its control connection, ended afterwards. Logs are NAME.errors,
+    NAME.messages and NAME.screen.
     """
     sipp = Sipp(folder / f"{name}.messages")
     lines: set[asyncio.StreamWriter] = set()
@@ -158,7 +158,7 @@ async def running(
 
 
 def write_scenarios(folder: Path) -> None:
-    """The scenarios are there, each with talking.xml where it says so."""
+    """The scenarios are in the folder, with talking.xml put in where they have <talking/>."""
     talking = (SCENARIOS / "talking.xml").read_text()
     for source in SCENARIOS.glob("*.xml"):
         (folder / source.name).write_text(source.read_text().replace("<talking/>", talking))

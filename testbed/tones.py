@@ -1,5 +1,5 @@
-"""Tones: made, carried as G.711 A-law, and found again by frequency analysis. What sounds proves
-who is on the line.
+"""Tones: made, carried as G.711 A-law, and found again by frequency analysis. Each party has a
+frequency of its own, so that audio tells which parties are connected.
 """
 
 import io
@@ -36,7 +36,7 @@ def strength(samples: Sequence[int], hertz: float) -> float:
 
 
 def longest(samples: Sequence[int], hertz: float, at_least: float = 1_000.0) -> float:
-    """For how many seconds in total the tone sounds, looked at in windows of 100 ms."""
+    """Seconds in total during which the tone sounds, measured in windows of 100 ms."""
     window = RATE_HZ // 10
     heard = [
         strength(samples[at : at + window], hertz) > at_least

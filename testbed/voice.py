@@ -16,7 +16,7 @@ KEYS = "0123456789*#ABCD"
 
 
 class Voice(asyncio.DatagramProtocol):
-    """Silent until `talks_to` names the other side's address."""
+    """Sends nothing until `talks_to` gives the other side's address."""
 
     def __init__(self, hertz: int) -> None:
         self.hertz = hertz
@@ -59,7 +59,7 @@ class Voice(asyncio.DatagramProtocol):
         self._keys.extend(digits)
 
     async def hears(self, hertz: float) -> None:
-        """That tone is, by far, what comes in. Fails after a while."""
+        """Returns when that tone comes in, loud. Raises AssertionError after 15 seconds."""
         await until(lambda: self._strength(hertz) > 2_000, 15)
 
     @property
@@ -82,7 +82,7 @@ class Voice(asyncio.DatagramProtocol):
             self._hear_digit(struct.unpack("!I", data[4:8])[0], data[12])
 
     def _hear_digit(self, time: int, key: int) -> None:
-        """A key is told of in several packets with the same time."""
+        """One key press comes in several packets with the same RTP time."""
         if time != self._last_digit:
             self._last_digit = time
             self.digits += KEYS[key]

@@ -1,4 +1,6 @@
-"""SIP by hand, where SIPp has no word for it: over UDP, TCP, TLS and WebSocket, with digest."""
+"""SIP messages written by hand, where SIPp cannot: over UDP, TCP, TLS and WebSocket, with digest
+authentication.
+"""
 
 import asyncio
 import hashlib
@@ -16,7 +18,7 @@ _calls = itertools.count(1)
 
 
 class Wire(Protocol):
-    """A way to the switch. `address` is the own host:port, `via` the transport's name in Via."""
+    """A transport to the switch. `address` is our host:port, `via` the transport's name in Via."""
 
     address: str
     via: str
@@ -81,7 +83,7 @@ class _Socket:
 
 @asynccontextmanager
 async def udp(switch: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
-    """From a port of the address."""
+    """A UDP socket at any port of the address."""
     host, port = switch.split(":")
     transport, wire = await asyncio.get_running_loop().create_datagram_endpoint(
         _Udp, local_addr=(address, 0), remote_addr=(host, int(port))
@@ -96,7 +98,7 @@ async def udp(switch: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
 async def tcp(
     switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | None = None
 ) -> AsyncIterator[Wire]:
-    """From a port of the address; by TLS to whoever the context trusts."""
+    """A TCP connection from any port of the address; TLS where a context is given."""
     host, port = switch.split(":")
     reader, writer = await asyncio.open_connection(
         host, int(port), ssl=trust, local_addr=(address, 0)
@@ -109,7 +111,7 @@ async def tcp(
 
 @asynccontextmanager
 async def websocket(url: str) -> AsyncIterator[Wire]:
-    """As a browser does (RFC 7118)."""
+    """A SIP WebSocket, as browsers use it (RFC 7118)."""
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(url, protocols=("sip",)) as socket,
@@ -127,9 +129,9 @@ def request(
     to: str = "",
     cseq: int = 1,
     call: str = "",
-    proof: str = "",
+    credentials: str = "",
 ) -> bytes:
-    """Of user@host: a REGISTER, or anything else to sip:`to`."""
+    """A request of user@host: a REGISTER, or any method to sip:`to`."""
     target = f"sip:{to}" if to else f"sip:{host}"
     lines = [
         f"{method} {target} SIP/2.0",
@@ -140,14 +142,14 @@ def request(
         f"Call-ID: {call}",
         f"CSeq: {cseq} {method}",
         f"Contact: <sip:{user}@{wire.address};transport={wire.via.lower()}>",
-        *([f"Authorization: {proof}"] if proof else []),
+        *([f"Authorization: {credentials}"] if credentials else []),
         "Content-Length: 0",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 async def ask(wire: Wire, message: bytes) -> str:
-    """The first answer to it that is not provisional."""
+    """The first final response to it."""
     await wire.send(message)
     async with asyncio.timeout(ANSWER_S):
         while True:
@@ -156,18 +158,21 @@ async def ask(wire: Wire, message: bytes) -> str:
                 return answer
 
 
-async def proved(
+async def authenticated(
     wire: Wire, method: str, user: str, host: str, password: str, *, login: str = "", to: str = ""
 ) -> list[str]:
-    """The answers to the request without, and then with a proof."""
+    """The responses to the request without credentials, and then with them."""
     call = f"{next(_calls):06d}"
     challenge = await ask(wire, request(wire, method, user, host, to=to, call=call))
     if status(challenge) != 401:
         return [challenge]
-    proof = digest(challenge, method, f"sip:{to or host}", login or user, password)
+    credentials = digest(challenge, method, f"sip:{to or host}", login or user, password)
     return [
         challenge,
-        await ask(wire, request(wire, method, user, host, to=to, call=call, cseq=2, proof=proof)),
+        await ask(
+            wire,
+            request(wire, method, user, host, to=to, call=call, cseq=2, credentials=credentials),
+        ),
     ]
 
 
@@ -181,7 +186,7 @@ async def called(wire: Wire) -> str:
 
 
 async def reply(wire: Wire, request: str, status: str) -> None:
-    """Such as "486 Busy Here"."""
+    """Sends a response to the request; `status` is such as "486 Busy Here"."""
     kept = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq): .*", request)
     to = re.search(r"(?im)^To: .*", request)
     assert to

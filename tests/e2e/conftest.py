@@ -14,7 +14,7 @@ from testbed import certificate, ports, sipp
 from testbed.company import Company, Office, operated
 from testbed.hooks import Hook
 from testbed.instance import Instance
-from testbed.phones import Place
+from testbed.phones import SippSetup
 from testbed.receivers import receiving
 from testbed.until import until
 from tongdai.asterisk import packages
@@ -51,7 +51,7 @@ async def sipp_command() -> list[str]:
 async def office(pbx: Instance, sipp_command: list[str]) -> AsyncIterator[Office]:
     """The operator's seat."""
     with tempfile.TemporaryDirectory(prefix="tongdai-sipp-") as folder:
-        async with operated(pbx, Place(sipp_command, Path(folder), pbx.sip)) as made:
+        async with operated(pbx, SippSetup(sipp_command, Path(folder), pbx.sip)) as made:
             yield made
 
 
@@ -59,7 +59,7 @@ async def office(pbx: Instance, sipp_command: list[str]) -> AsyncIterator[Office
 def sipp_folder(office: Office, tmp_path: Path) -> Path:
     """Each test's SIPp keeps its logs apart."""
     sipp.write_scenarios(tmp_path)
-    office.place = Place(office.place.command, tmp_path, office.place.switch)
+    office.sipp = SippSetup(office.sipp.command, tmp_path, office.sipp.switch)
     return tmp_path
 
 

@@ -13,7 +13,7 @@ from testbed import ports, tones
 from testbed.company import HOTLINE, PASSWORD, Api, Company, Office, log_in, operated
 from testbed.hooks import Hook
 from testbed.instance import Instance
-from testbed.phones import BOB_HZ, Place, talk
+from testbed.phones import BOB_HZ, SippSetup, talk
 from testbed.receivers import receiving
 from testbed.until import until
 
@@ -173,7 +173,7 @@ async def test_two_run_side_by_side(
         assert other.ready.keys() == {"base_url", "sip", "pid"}, (
             "without the sandbox there is no demo company"
         )
-        place = Place(office.place.command, tmp_path, other.sip)
+        place = SippSetup(office.sipp.command, tmp_path, other.sip)
         async with operated(other, place) as their_office:
             theirs = await their_office.company()
             assert theirs.name == "company1.example.vn", "each has domains of its own"

@@ -31,7 +31,7 @@ async def alice(office: Office, demo: Api) -> AsyncIterator[Phone]:
     ready = office.instance.ready
     given = ready["extensions"][0]
     async with phones.phone(
-        office.place, ready["domain"], given["extension"], given["password"]
+        office.sipp, ready["domain"], given["extension"], given["password"]
     ) as phone:
         yield phone
 

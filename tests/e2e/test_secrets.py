@@ -152,7 +152,7 @@ async def a_call(company: Company, office: Office, password: str) -> None:
     await company.point_hotline("104")
     await office.knows(f"104@{company.name}")
     async with (
-        phones.phone(office.place, company.name, "104", password) as phone,
+        phones.phone(office.sipp, company.name, "104", password) as phone,
         company.carrier() as carrier,
     ):
         customer = await carrier.calls(HOTLINE)
@@ -175,7 +175,10 @@ async def everything(office: Office) -> str:
     """All rows of all tables, as a dump would write them."""
     async with office.database.connection() as tx:
         tables = await tx.fetch(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            """
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+            """
         )
         return "\n".join(
             [

@@ -42,7 +42,7 @@ async def test_an_extension_looks_as_one_that_there_is_not(
     async with wire.udp(office.instance.sip, near(company, 8)) as line:
         seen = []
         for extension in (KNOWN, UNKNOWN):
-            answers = await wire.proved(line, method, extension, where, "a-wrong-password")
+            answers = await wire.authenticated(line, method, extension, where, "a-wrong-password")
             assert [wire.status(answer) for answer in answers] == [401, 401]
             seen.append([plain(answer, extension) for answer in answers])
         assert seen[0] == seen[1]
@@ -68,11 +68,13 @@ async def test_who_guesses_is_not_listened_to_until_the_operator_says_so(
             return found
 
         for guess in range(MOST):
-            await wire.proved(line, "REGISTER", "102", company.name, f"guess-{guess}")
+            await wire.authenticated(line, "REGISTER", "102", company.name, f"guess-{guess}")
         await until(heard(403), 15)
         assert address in await banned()
         assert (
-            wire.status((await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1])
+            wire.status(
+                (await wire.authenticated(line, "REGISTER", "102", company.name, PASSWORD))[-1]
+            )
             == 403
         )
         async with wire.tcp(office.instance.sip, address) as other:
@@ -97,7 +99,9 @@ async def test_good_phones_and_trunks_speak_for_their_addresses(
         for address in (alice.address, company.address):
             async with wire.udp(office.instance.sip, address) as line:
                 for guess in range(MOST + 5):
-                    await wire.proved(line, "REGISTER", "102", company.name, f"guess-{guess}")
+                    await wire.authenticated(
+                        line, "REGISTER", "102", company.name, f"guess-{guess}"
+                    )
         await until(lambda: company.address in said(office), 15)
         async with office.database.connection() as tx:
             assert {ban.address for ban in await bans.list(tx)}.isdisjoint(
@@ -106,7 +110,7 @@ async def test_good_phones_and_trunks_speak_for_their_addresses(
         async with wire.udp(office.instance.sip, alice.address) as line:
             assert (
                 wire.status(
-                    (await wire.proved(line, "REGISTER", "102", company.name, PASSWORD))[-1]
+                    (await wire.authenticated(line, "REGISTER", "102", company.name, PASSWORD))[-1]
                 )
                 == 200
             )

@@ -31,11 +31,11 @@ async def test_a_phone_registers_and_is_called(
     company: Company, office: Office, connect: Connect
 ) -> None:
     async with connect(office) as line, company.phone("102") as bob:
-        challenge, refusal = await wire.proved(
+        challenge, refusal = await wire.authenticated(
             line, "REGISTER", "101", company.name, "a-wrong-password"
         )
         assert (wire.status(challenge), wire.status(refusal)) == (401, 401)
-        _, accepted = await wire.proved(line, "REGISTER", "101", company.name, PASSWORD)
+        _, accepted = await wire.authenticated(line, "REGISTER", "101", company.name, PASSWORD)
         assert wire.status(accepted) == 200, accepted
         assert "Contact: <sip:101@" in accepted
 

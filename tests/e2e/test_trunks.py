@@ -56,7 +56,9 @@ async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(
     )
     await office.knows(f"{login}@Tongdai")
     async with company.phone("101") as alice, office.stranger() as exchange:
-        customer = await exchange.calls(HOTLINE, "0909000222", login=(login, "trunk-password"))
+        customer = await exchange.calls(
+            HOTLINE, "0909000222", credentials=(login, "trunk-password")
+        )
         ring = await alice.rings()
         assert ring.invite.header("From").startswith("<sip:0909000222@")
         await ring.answer()
@@ -73,7 +75,7 @@ async def test_a_trunk_that_calls_from_anywhere_proves_who_it_is(
             ("branch-8", "trunk-password"),
             ("101", "trunk-password"),
         ):
-            customer = await exchange.calls(HOTLINE, login=wrong)
+            customer = await exchange.calls(HOTLINE, credentials=wrong)
             assert await customer.refused() == 401
         assert alice.untaken == 0
 
