@@ -1,6 +1,6 @@
-"""python -m chaos [controller|... ...]: the scenarios named, or all, one after the other.
+"""python -m chaos [controller|... ...]: runs the scenarios named, or all, one after the other.
 
-Each prints its figures; the exit status is 1 when a promise was broken.
+Each prints its figures. The exit status is 1 when a promise was broken.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
 
 
 async def one(name: str) -> list[Figure]:
-    """A scenario's figures; a failure is one that tells why."""
+    """A scenario's figures. If the scenario fails, one figure says why."""
     print(
         f"\n== {name}: {(sys.modules[f'chaos.{name}'].__doc__ or '').partition(chr(10))[0]}",
         flush=True,
@@ -46,7 +46,7 @@ async def one(name: str) -> list[Figure]:
 
 
 async def several(names: list[str]) -> int:
-    """The exit status. SIGTERM ends it as Ctrl-C does: everything that was started is ended."""
+    """The exit status. SIGTERM ends it as Ctrl-C does: every process it started is ended."""
     if running := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     found = [figure for name in names for figure in await one(name)]

@@ -1,7 +1,7 @@
-"""kill -9 of Asterisk ends its calls, and each of them is recorded as it was.
+"""Asterisk is killed (SIGKILL). Its calls end, and each is recorded with its real duration.
 
-Calls talk and nothing else happens, so that nothing in the journal tells when they ended; then
-Asterisk is killed.
+The calls only talk, so that no entry of the CEL log tells when they ended; then Asterisk is
+killed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ RECORDED_S, CALLABLE_S = 10.0, 5.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it. `quiet_s`: the longest time that nothing happens before the kill."""
+    """The load. `quiet_s`: the longest time without any event before the kill."""
 
     kills: int = 20
     live: int = 50
@@ -26,8 +26,8 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """Seconds of one kill: until Asterisk answered again; from then on until calls were recorded,
-    and one was put through.
+    """Seconds after one kill: until Asterisk answered again; from then on until all calls were
+    recorded, and until a new call was put through.
     """
 
     back: float
@@ -76,8 +76,8 @@ async def _kill(on: stand.Stand, size: Size) -> Outcome:
 
 
 async def _called(on: stand.Stand) -> float:
-    """Seconds until a call comes through to a phone. Before the switch has heard of trunks again,
-    it refuses them.
+    """Seconds until a call reaches a phone. The switch refuses calls until it knows its trunks
+    again.
     """
     began = time.monotonic()
     async with on.calls(5, 0.5) as callers:

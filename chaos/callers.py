@@ -1,5 +1,5 @@
-"""SIPp as a carrier whose customers call and as the phones that answer, each writing down what it
-sees (reconciliation.py).
+"""SIPp as a carrier whose customers call, and as the phones that answer. Each logs what it sees,
+for reconciliation.py.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ BREATH = '<nop><action><exec rtp_stream="breath.alaw,1,8"/></action></nop>'
 
 
 class Callers:
-    """A SIPp that calls, `rate` times a second, until `stop` or `count` calls; `folder` has its
-    account.
+    """A SIPp that places `rate` calls a second, until `stop` or until `count` calls. Its log is in
+    `folder`.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, account: Path) -> None:
@@ -58,11 +58,11 @@ class Callers:
 
     @property
     def up(self) -> int:
-        """How many talk now."""
+        """How many calls are up now."""
         return self._count("answered") - self._count("ended") - self._count("dropped")
 
     async def talking(self, calls: int, within_s: float = 60.0) -> None:
-        """Returns when so many talk."""
+        """Returns when so many calls are up."""
         await until(lambda: self.up >= calls, within_s)
 
     async def answering(self, more: int, within_s: float = 60.0) -> None:
@@ -71,7 +71,7 @@ class Callers:
         await until(lambda: self.answered >= wanted, within_s)
 
     async def stop(self, within_s: float = 60.0) -> None:
-        """No new calls; returns when those under way are over."""
+        """No new calls. Returns when the calls under way are over."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGUSR1)
         async with asyncio.timeout(within_s):
@@ -99,8 +99,8 @@ async def calling(  # noqa: PLR0917 -- what kind of calls
     *,
     is_loud: bool,
 ) -> AsyncIterator[Callers]:
-    """Customers call these numbers in turn; each talks `talk_s`. Whatever is left of it at the end
-    is killed.
+    """Customers call these numbers in turn, and each talks `talk_s`. SIPp is killed at the end,
+    with the calls that are left.
     """
     name = f"caller-{time.time_ns()}"
     _write(folder, "caller", talk_s, is_loud=is_loud)
@@ -167,7 +167,7 @@ async def _sipp(
 
 
 def _write(folder: Path, scenario: str, talk_s: float, *, is_loud: bool) -> None:
-    """The scenario, ready to run, and what it says."""
+    """The scenario and the audio that it plays are in the folder."""
     refusals = "\n".join(
         f'<recv response="{status}" optional="true" next="1">'
         f'<action><log message="refused [call_id] [timestamp]"/></action></recv>'

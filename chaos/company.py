@@ -1,5 +1,5 @@
-"""The company whose calls a scenario disturbs: extensions that answer, each with a hotline of its
-own, behind one trunk; and a subscriber to its events.
+"""The company whose calls a scenario disturbs: extensions that answer, each with a hotline, one
+trunk, and a subscriber to its events.
 """
 
 import time
@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from chaos import reconciliation
+from chaos import observations
 from chaos.callers import CARRIER, PHONE
 from testbed.registration import Phone
 from tongdai.pbx.directory import Extension
@@ -57,8 +57,8 @@ async def insert(database: db.Database, seal: Seal, size: int, *, recording: boo
 
 
 async def subscribe(database: db.Database, seal: Seal, folder: Path, url: str) -> None:
-    """To each event that calls have, at one URL, so that their order can be seen. The secrets of
-    the signatures are in the folder, for receiver.py.
+    """One URL is subscribed to each event that calls have, so that their order can be checked. The
+    secrets that sign are in the folder, for receiver.py.
     """
     async with database.transaction() as tx:
         domain_uuid = await tx.fetchval("SELECT domain_uuid FROM domains WHERE name = $1", DOMAIN)
@@ -71,7 +71,7 @@ async def subscribe(database: db.Database, seal: Seal, folder: Path, url: str) -
                 callback_url=url,
                 callback_apikey="Bearer x",
             )
-            for name in reconciliation.Injected().subscribed
+            for name in observations.Injected().subscribed
         ]
     (folder / "secrets").write_text("\n".join(one.secret for one in made))
 
@@ -88,7 +88,7 @@ async def log_in(http: str) -> str:
 
 
 def register(port: int, switch: str, passwords: dict[str, str]) -> None:
-    """All extensions are registered at this port of PHONE; the switch (host:port) may have to
+    """All extensions are registered from this port of PHONE. The switch (host:port) may have to
     learn of them first. Blocks.
     """
     host, _, switch_port = switch.rpartition(":")

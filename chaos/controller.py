@@ -1,4 +1,4 @@
-"""kill -9 of tongdai is nothing that callers notice, and nothing is lost by it.
+"""tongdai is killed (SIGKILL): callers notice nothing, and no record or event is lost.
 
 While customers call and talk, `tongdai up` is killed at random moments and started again.
 """
@@ -16,7 +16,7 @@ API_S, READY_S = 3.0, 5.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it. `pause_s`: the longest time between a start and the next kill."""
+    """The load. `pause_s`: the longest time between a start and the next kill."""
 
     kills: int = 50
     rate: float = 5.0

@@ -1,9 +1,9 @@
-"""A full disk stops no call: what cannot be written is missed, told within half a minute, and goes
-on afterwards.
+"""A full disk stops no call. What cannot be written is missing, metrics say so within half a
+minute, and writing goes on when there is space again.
 
-The journal's volume fills up, then those of recordings, each a small one of its own (a tmpfs:
-root). Without root, and in short: the folders are taken away, so that nothing can be written
-there.
+The volume of the CEL log is filled, then those of recordings, each a small one of its own (a
+tmpfs, which takes root). Without root, and in the short form, the folders are moved away instead,
+so that nothing can be written to them.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FULL = 0.05
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it: how long each stays full."""
+    """The load. `full_s`: how long each volume stays full."""
 
     full_s: float = 60.0
     rate: float = 5.0
@@ -36,7 +36,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A way to make it impossible to write there, and to make it possible again."""
+    """A way to prevent writes to a folder, and to allow them again."""
 
     begin: Callable[[Path], None]
     end: Callable[[Path], None]
@@ -61,7 +61,7 @@ async def run(on: stand.Stand, size: Size, fault: Fault, *, is_full: bool) -> li
 async def _without(
     on: stand.Stand, what: str, folders: list[Path], size: Size, fault: Fault, *, is_full: bool
 ) -> list[Figure]:
-    """So long nothing can be written to these folders; then the journal goes on."""
+    """Nothing can be written to these folders for `full_s`. Then the CEL log goes on."""
     written = on.instance.data / "asterisk" / "log" / "cel-custom" / "journal.jsonl"
     began, since = time.monotonic(), time.time()
     for folder in folders:
@@ -92,7 +92,7 @@ async def _without(
 
 
 async def _told(on: stand.Stand, what: str, *, is_full: bool) -> float:
-    """Seconds until a metric says that it is full; where nothing is, there is nothing to tell."""
+    """Seconds until a metric says that the volume is full; 0 where only the folder was moved."""
     began = time.monotonic()
     if is_full:
         await until(lambda: _below(on, FREE.format(what), FULL), 60)
@@ -112,14 +112,14 @@ async def _below(on: stand.Stand, metric: str, value: float) -> bool:
 
 
 def fill(folder: Path) -> None:
-    """Not a byte is free."""
+    """No byte is free on the folder's volume."""
     with (folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
 
 
 def take_away(folder: Path) -> None:
-    """Whatever is written there fails: it is no folder any more."""
+    """Every write to the folder fails, as it is no folder any more."""
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}.away"))
     folder.touch()
@@ -136,7 +136,7 @@ NO_FOLDER = Fault(take_away, give_back)
 
 
 def mount(data: Path) -> None:
-    """Each on a volume of its own."""
+    """Each folder is a volume of its own."""
     for name, size in VOLUMES.items():
         (data / name).mkdir(parents=True)
         command = [
@@ -152,7 +152,7 @@ def mount(data: Path) -> None:
 
 
 async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
-    """In a mount namespace of its own, in a process of its own: its mounts go with it."""
+    """Runs in a mount namespace, in a process of its own: its mounts end with it."""
     if os.geteuid() != 0:
         return [Figure("full volumes", "not run: needs root, for mounts of its own")]
     given = msgspec.json.encode(size).decode()
@@ -182,7 +182,7 @@ async def main(size: Size = Size()) -> list[Figure]:  # noqa: B008 -- frozen
 
 
 async def inside(size: Size) -> None:
-    """What it found is the last line of what it says."""
+    """Runs the scenario. The result is the last line of the output."""
     async with stand.private(recording=True, prepare=mount) as on:
         figures = await run(on, size, FULL_VOLUME, is_full=True)
     print(msgspec.json.encode(figures).decode())

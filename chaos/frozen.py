@@ -1,5 +1,5 @@
-"""A controller that is frozen (SIGSTOP) does not hurt SIP: nobody is ignored or refused, and all
-is told afterwards.
+"""tongdai is frozen (SIGSTOP): SIP goes on, no request is ignored or refused, and every call is
+published afterwards.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ SETTLED_S = 30.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it."""
+    """The load."""
 
     frozen_s: float = 60.0
     rate: float = 10.0

@@ -1,7 +1,8 @@
-"""The link to Asterisk is cut off, closed, or half open: it is found out, made anew, and no talk
-is hurt.
+"""The link to Asterisk is cut off, closed, or half open. tongdai notices and connects again, and
+no call is hurt.
 
-Through a proxy before ARI. Half open: nothing passes, and neither side is told.
+The fault is injected by a proxy before ARI. Half open means that nothing passes, and neither side
+gets FIN or RST.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import time
 
 import msgspec
 
-from chaos import reconciliation, stand
+from chaos import observations, stand
 from chaos.callers import Callers
 from chaos.report import Figure, at_most, none
 
@@ -18,9 +19,7 @@ RELINKED_S, NOTICED_S, SILENT_S, SETTLED_S = 3.0, 6.0, 3.0, 30.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it: how often the link is cut off or closed, how often and how long it is half
-    open.
-    """
+    """The load: how often the link is cut off or closed, how often and how long half open."""
 
     cuts: int = 40
     half_open: int = 2
@@ -64,7 +63,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
 
 
 async def _relinked(on: stand.Given, callers: Callers, n: int) -> float:
-    """Seconds until a call comes through that began after the link was lost."""
+    """Seconds until a call goes through that began after the link was lost."""
     began, away = time.monotonic(), time.time()
     on.to_asterisk.close() if n % 2 else on.to_asterisk.reset()
     while await on.ask("/readyz") == 200 and time.monotonic() < began + 0.4:
@@ -79,7 +78,9 @@ async def _relinked(on: stand.Given, callers: Callers, n: int) -> float:
 async def _half_open(
     on: stand.Given, callers: Callers, seconds: float, gaps: list[tuple[float, float]]
 ) -> float:
-    """Seconds until it says so. Then everything passes again, and calls come through."""
+    """Seconds until tongdai reports that the link is lost. Then everything passes again, and calls
+    go through.
+    """
     began, away = time.monotonic(), time.time()
     on.to_asterisk.hang()
     while await on.ask("/readyz") == 200:
@@ -97,10 +98,10 @@ async def _half_open(
 
 
 def _silent(on: stand.Given, gaps: list[tuple[float, float]]) -> list[str]:
-    """Calls that began while the link was half open and were neither put through nor refused
+    """Calls that began while the link was half open, and were neither put through nor refused
     soon.
     """
-    calls = reconciliation.read(on.run).calls
+    calls = observations.read(on.run).calls
     return [
         call.call_id
         for call in calls

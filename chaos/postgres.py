@@ -1,8 +1,8 @@
-"""PostgreSQL dies, stays away, or hangs: calls go on, the API says so at once, and nothing is
-lost.
+"""PostgreSQL crashes, stays away, or hangs: calls go on, the API reports it at once, and nothing
+is lost.
 
 While customers call, it is stopped as by a crash many times; then once for long; then a proxy
-before it swallows what is said. Callers who come meanwhile wait until it is back.
+before it stops forwarding. Callers who come meanwhile wait until it is back.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ PATHS = (
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it. `away_s`: how long it stays away, and how long it hangs."""
+    """The load. `away_s`: how long it stays away, and how long it hangs."""
 
     stops: int = 20
     away_s: float = 60.0
@@ -37,8 +37,8 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Api(msgspec.Struct):
-    """What the API said meanwhile: seconds until the first were refused, and the slowest later;
-    what was no refusal.
+    """The API's responses meanwhile: seconds until the first refusal, the slowest later one, and
+    the responses that were no refusal.
     """
 
     first: float = 0.0
@@ -48,7 +48,7 @@ class Api(msgspec.Struct):
     odd: list[int] = []
 
     async def ask(self, on: stand.Stand) -> None:
-        """For one thing of each kind, all at once."""
+        """Requests one object of each kind, all at once."""
         began = time.monotonic()
         said = await asyncio.gather(*(on.ask(path, within_s=15) for path in PATHS))
         took = time.monotonic() - began
@@ -118,7 +118,7 @@ async def _away(
     lose: Callable[[], Awaitable[None]],
     regain: Callable[[], Awaitable[None]],
 ) -> Api:
-    """It is away for so long; meanwhile the API is asked again and again."""
+    """PostgreSQL is away for so long. Meanwhile the API is asked again and again."""
     await lose()
     until, api = time.monotonic() + away_s, Api()
     while time.monotonic() < until:

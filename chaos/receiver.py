@@ -1,21 +1,23 @@
-"""A subscriber of events, as a process of its own that survives what is killed here: it notes
-every POST.
+"""A subscriber of events in a process of its own, which survives the kills. It logs every POST.
 
     python -m chaos.receiver FOLDER
 
-Its port stands in FOLDER/receiver.port; the secrets that may sign are the lines of FOLDER/secrets;
-what came is in FOLDER/deliveries.jsonl; what recordings it heard of sounded like, in
+FOLDER/receiver.port has its port; FOLDER/secrets has the secrets that may sign, one a line.
+Deliveries are logged to FOLDER/deliveries.jsonl, and the recordings that they name to
 FOLDER/played.jsonl.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import io
+import subprocess
 import sys
 import time
 import wave
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,14 +25,15 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from chaos.reconciliation import Delivery, Played
+from chaos.observations import Delivery, Played
+from testbed.until import until
 from tongdai.pbx import events
 from tongdai.webhooks import sign
 
 
 class Receiver:
-    """Answers 204 once the recording that an event tells of has been heard and, after it, the
-    delivery noted: whoever finds a delivery in the notes finds what it sounded like too.
+    """Fetches the recording that an event names, logs it, then logs the delivery and responds 204.
+    So a delivery in the log has its recording in the log too.
     """
 
     def __init__(self, folder: Path, notes: BinaryIO, played: BinaryIO) -> None:
@@ -59,7 +62,7 @@ def _write(notes: BinaryIO, note: msgspec.Struct) -> None:
 
 
 async def _heard(url: str) -> tuple[int, float]:
-    """The status, and seconds of audio; 0 for no answer."""
+    """The HTTP status, and seconds of audio; status 0 for no response."""
     limit = aiohttp.ClientTimeout(total=5)
     try:
         async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as answer:
@@ -72,7 +75,7 @@ async def _heard(url: str) -> tuple[int, float]:
 
 
 def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """By that secret, just now (Standard Webhooks)."""
+    """Whether that secret signed it, less than five minutes ago (Standard Webhooks)."""
     stamp = headers.get("webhook-timestamp", "0")
     if abs(time.time() - int(stamp)) > 300:
         return False
@@ -83,7 +86,7 @@ def _is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
 
 
 async def receive(folder: Path) -> None:
-    """Until our parent closes standard input."""
+    """Serves until the parent closes standard input."""
     loop = asyncio.get_running_loop()
     with (
         (folder / "deliveries.jsonl").open("ab") as notes,
@@ -94,6 +97,22 @@ async def receive(folder: Path) -> None:
         )
         (folder / "receiver.port").write_text(str(server.sockets[0].getsockname()[1]))
         await loop.run_in_executor(None, sys.stdin.read)
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[int]:
+    """The port of a subscriber in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chaos.receiver", str(folder)), stdin=subprocess.PIPE
+    )
+    try:
+        port = folder / "receiver.port"
+        await until(lambda: port.exists() and port.read_text(), 20)
+        yield int(port.read_text())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 if __name__ == "__main__":

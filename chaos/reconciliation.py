@@ -3,34 +3,24 @@ disagree.
 
     python -m chaos.reconciliation FOLDER
 
-A run's folder holds
-
-  *.calls           SIPp's account (callers.py), one line for each moment of a call:
-                    what happened, Call-ID, date, time, Unix seconds
-  cdrs.jsonl        records of the database, each with every id that it is found by
-  events.jsonl      the log of events
-  deliveries.jsonl  what the receiver got (receiver.py)
-  played.jsonl      what the recordings were whose URLs it got
-  injected.json     which faults were injected, and which events were subscribed
-
 The exit status is 1 when they disagree.
 """
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
+from chaos import observations
+from chaos.observations import Call, Delivery, Event, Injected, Observations, Record
 from chaos.report import Figure, table
 
 BILLSEC_S = 2.0  # how far a record may be from the truth
 RECORDED_S = 2.5  # how far a recording may be: Asterisk writes two seconds at a time
 SHOWN = 5  # ids of each kind of fault
-Kind = TypeVar("Kind")
 
 DISCREPANCIES = {
     "lost": "calls that nobody answered or refused",
@@ -51,83 +41,6 @@ DISCREPANCIES = {
     "short": f"recordings more than {RECORDED_S:g} s off the talk",
     "out_of_order": "events that came before an earlier one of their call",
 }
-
-
-class Call(msgspec.Struct):
-    """A call as one side saw it; times in Unix seconds, 0 for what never happened."""
-
-    call_id: str
-    offered: float = 0.0
-    refused: float = 0.0
-    answered: float = 0.0
-    dropped: float = 0.0
-    ended: float = 0.0  # hung up by its caller, or dropped
-
-
-class Record(msgspec.Struct, frozen=True):
-    """A CDR. `ids` are all that it is found by, SIP Call-IDs among them."""
-
-    cdr_uuid: UUID
-    ids: tuple[str, ...]
-    status: str
-    billsec: int
-    direction: int = 2
-
-
-class Event(msgspec.Struct, frozen=True):
-    """An event of the log. `hash` is of its body, SHA-256, hex."""
-
-    id: UUID
-    call: UUID
-    name: str
-    seq: int
-    hash: str
-
-
-class Delivery(msgspec.Struct, frozen=True):
-    """A POST that arrived whole."""
-
-    id: str
-    hash: str
-    at: float
-    is_signed: bool
-
-
-class Played(msgspec.Struct, frozen=True):
-    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio. `at` in
-    Unix seconds.
-    """
-
-    call: UUID
-    at: float
-    status: int
-    seconds: float
-    billsec: int
-
-
-class Injected(msgspec.Struct, frozen=True):
-    """The faults that were injected, in Unix seconds. `kills`: when Asterisk was killed, and every
-    call that was up ended. `outages`: from when to when new calls could be refused.
-    `recording_outages`: from when to when recordings were out of reach. `subscribed` are the
-    events that the receiver subscribed to.
-    """
-
-    subscribed: tuple[str, ...] = ("ringing", "answered", "hangup", "cdr")
-    kills: tuple[float, ...] = ()
-    outages: tuple[tuple[float, float], ...] = ()
-    recording_outages: tuple[tuple[float, float], ...] = ()
-
-
-class Observations(msgspec.Struct, frozen=True):
-    """All that was seen of a run. `calls` are as callers saw them, `phones` as phones did."""
-
-    injected: Injected
-    calls: Sequence[Call]
-    phones: Sequence[Call]
-    records: Sequence[Record]
-    events: Sequence[Event]
-    deliveries: Sequence[Delivery]
-    played: Sequence[Played] = ()
 
 
 class Reconciliation(msgspec.Struct):
@@ -343,65 +256,8 @@ def _recordings(seen: Observations, faults: dict[str, list[str]]) -> None:
             faults["short"].append(f"{played.call} ({played.seconds:.1f} of {played.billsec} s)")
 
 
-# --- files
-
-
-def read(folder: Path) -> Observations:
-    """The observations in a run's folder. A last line that a crash cut off is left out."""
-    injected = folder / "injected.json"
-    callers, phones = (
-        calls_of(sorted(folder.glob(f"{side}*.calls"))) for side in ("caller", "phone")
-    )
-    return Observations(
-        msgspec.json.decode(injected.read_bytes(), type=Injected)
-        if injected.exists()
-        else Injected(),
-        callers,
-        phones,
-        _lines(folder / "cdrs.jsonl", Record),
-        _lines(folder / "events.jsonl", Event),
-        _lines(folder / "deliveries.jsonl", Delivery),
-        _lines(folder / "played.jsonl", Played),
-    )
-
-
-def calls_of(accounts: Iterable[Path]) -> list[Call]:
-    """SIPp's accounts as calls, in the order they were offered."""
-    calls: dict[str, Call] = {}
-    for account in accounts:
-        for line in account.read_text(errors="replace").splitlines():
-            match line.split():
-                case [what, call_id, _, _, at]:
-                    _happened(calls.setdefault(call_id, Call(call_id)), what, float(at))
-    return sorted(calls.values(), key=lambda call: call.offered)
-
-
-def _happened(call: Call, what: str, at: float) -> None:
-    match what:
-        case "offered":
-            call.offered = at
-        case "refused":
-            call.refused = at
-        case "answered":
-            call.answered = at
-        case "dropped":
-            call.dropped = call.ended = at
-        case "ended":
-            call.ended = at
-
-
-def _lines(path: Path, kind: type[Kind]) -> list[Kind]:
-    if not path.exists():
-        return []
-    return [
-        msgspec.json.decode(line, type=kind)
-        for line in path.read_bytes().split(b"\n")[:-1]
-        if line
-    ]
-
-
 def main(folder: Path) -> int:
-    found = reconcile(read(folder))
+    found = reconcile(observations.read(folder))
     table(str(folder), found.figures(all_kinds=True))
     return 0 if found.is_clean else 1
 

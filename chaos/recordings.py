@@ -1,7 +1,7 @@
-"""Recordings under way when tongdai or Asterisk is killed are whole, and play when the cdr event
-comes.
+"""tongdai or Asterisk is killed while calls are recorded: the recordings are complete, and play
+when the cdr event comes.
 
-Asterisk writes two seconds at a time: what it had not written when it was killed is lost.
+Asterisk writes two seconds at a time; what it had not written when it was killed is lost.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from chaos.report import Figure
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it: kills of each, calls that are recorded meanwhile."""
+    """The load: kills of each, and the calls that are recorded meanwhile."""
 
     controllers: int = 3
     asterisks: int = 3
@@ -41,7 +41,7 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
 
 
 async def _without_controller(on: stand.Stand, size: Size) -> None:
-    """It is killed in the middle of the calls, and is back after some have ended."""
+    """tongdai is killed in the middle of the calls, and started after some have ended."""
     async with on.calls(size.live, size.talk_s, size.live) as callers:
         await callers.talking(size.live)
         await asyncio.sleep(size.talk_s / 2)

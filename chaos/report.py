@@ -1,4 +1,4 @@
-"""What a scenario found, as figures; in Markdown, as docs/reliability.md holds them."""
+"""The figures of a scenario, printed as Markdown for docs/reliability.md."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from bench import report
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One line of the outcome. `limit` is "" where nothing is promised. `is_timed`: it depends on
-    the machine.
+    """One line of the result. `limit` is "" where nothing is promised. `is_timed`: it depends on
+    the speed of the machine.
     """
 
     what: str
@@ -20,14 +20,16 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def at_most(what: str, seen: float, limit: float, unit: str = "s") -> Figure:
-    """A measure that must not be more."""
+    """A measured value that must not exceed the limit."""
     return Figure(
         what, f"{seen:.1f} {unit}", f"≤ {limit:g} {unit}", is_kept=seen <= limit, is_timed=True
     )
 
 
 def none(what: str, found: Sequence[object], *, is_timed: bool = False) -> Figure:
-    """What must not occur; the first few that did. `is_timed`: a slow machine makes it occur."""
+    """Things that must not occur, with the first few that did. `is_timed`: they may occur on a
+    slow machine.
+    """
     shown = ", ".join(map(str, found[:3]))
     return Figure(
         what, f"{len(found)}: {shown}" if found else "0", "0", is_kept=not found, is_timed=is_timed
@@ -35,7 +37,7 @@ def none(what: str, found: Sequence[object], *, is_timed: bool = False) -> Figur
 
 
 def table(title: str, figures: Sequence[Figure]) -> None:
-    """Prints it."""
+    """Prints the figures."""
     rows = [
         (
             figure.what,

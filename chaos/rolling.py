@@ -1,7 +1,7 @@
-"""Two instances are stopped (SIGTERM) and started by turns: no request fails and no call is hurt.
+"""Two instances are stopped (SIGTERM) and started in turn: no request fails, and no call is hurt.
 
-Both serve every role on one database and one switch; clients that are turned away by one ask the
-other, as a load balancer does for them.
+Both serve every role on one database and one switch. Clients that one instance refuses ask the
+other, as a load balancer does.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ DRAIN_S = 10.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much of it. `requests`: a second."""
+    """The load. `requests`: per second."""
 
     stops: int = 20
     requests: float = 50.0
@@ -35,7 +35,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Half:
-    """One of the two: `tongdai serve`."""
+    """One of the two instances: `tongdai serve`."""
 
     def __init__(self, on: stand.Given, http: str) -> None:
         self.http = http
@@ -44,7 +44,7 @@ class Half:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """It answers."""
+        """Returns when it answers."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tongdai", "serve"),
@@ -59,7 +59,7 @@ class Half:
                 await asyncio.sleep(stand.POLL_S)
 
     async def stop(self) -> float:
-        """Seconds until it has ended by itself."""
+        """Seconds until it ended by itself."""
         assert self._process
         began = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
@@ -83,7 +83,7 @@ class Half:
 
 
 class Clients:
-    """They ask one, then the other if that does not serve them."""
+    """HTTP clients that ask one instance, then the other if the first did not serve them."""
 
     def __init__(self, halves: tuple[Half, Half], token: str) -> None:
         self._turns = itertools.cycle([halves, halves[::-1]])
@@ -93,7 +93,7 @@ class Clients:
 
     @asynccontextmanager
     async def asking(self, rate: float) -> AsyncIterator[None]:
-        """So many requests a second, meanwhile."""
+        """Sends so many requests a second meanwhile."""
         async with aiohttp.ClientSession(
             headers=self._headers, timeout=aiohttp.ClientTimeout(total=10)
         ) as session:
@@ -161,7 +161,7 @@ async def run(on: stand.Given, size: Size) -> list[Figure]:
 
 
 async def _restarted(on: stand.Given, halves: tuple[Half, Half], one: Half) -> float:
-    """Seconds that it took to end. Then it runs again, and one of the two steers the switch."""
+    """Seconds until it had ended. Then it runs again, and one of the two controls the switch."""
     away = time.time()
     took = await one.stop()
     await one.start()

@@ -1,8 +1,8 @@
-"""What the scenarios stand on: `tongdai up` with a company, phones that answer, a subscriber, and
+"""The system under test: `tongdai up` with a company, phones that answer, and a subscriber; and
 what all of them saw.
 
-Two kinds. *Private*: PostgreSQL and Asterisk are tongdai's own, as `tongdai up` starts them.
-*Given*: they are ours, and tongdai reaches them through proxies that can fail in their own ways.
+Two kinds. *Private*: PostgreSQL and Asterisk are started by `tongdai up`. *Given*: the scenario
+starts them, and tongdai reaches them through proxies that can fail in several ways.
 """
 
 import asyncio
@@ -10,8 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiohttp
 import msgspec
 
-from chaos import callers, company, observing, reconciliation
+from chaos import callers, company, observations, receiver, reconciliation
 from chaos.callers import PHONE, Callers
 from testbed import ports
 from testbed.instance import Instance
@@ -39,14 +37,14 @@ POLL_S = 0.02
 
 
 class Stand:
-    """One instance and those around it. `injected` grows with what is done to it."""
+    """One system under test. `injected` grows with each fault."""
 
     def __init__(self, folder: Path, instance: Instance) -> None:
         self.folder, self.instance = folder, instance
         self.run = folder  # where the accounts of the run under way are
         self.numbers: list[str] = []
         self.phone_port = 0
-        self.injected = reconciliation.Injected()
+        self.injected = observations.Injected()
         self.is_right = True  # whatever was reconciled
         self.is_loud = False  # whether those who call speak all the time
         self.token = ""
@@ -68,14 +66,14 @@ class Stand:
             yield made
 
     def had_outage(self, since: float) -> None:
-        """From then until now new calls could be refused. Unix seconds."""
+        """Notes that new calls could be refused from then (Unix seconds) until now."""
         self.injected = msgspec.structs.replace(
             self.injected, outages=(*self.injected.outages, (since - 0.1, time.time()))
         )
 
     def had_recording_outage(self, since: float, more_s: float) -> None:
-        """From then until now recordings were out of reach, or cut short; they are told of for so
-        long after.
+        """Notes that recordings were out of reach, or cut short, from then (Unix seconds) until
+        now; their events may come `more_s` later.
         """
         self.injected = msgspec.structs.replace(
             self.injected,
@@ -83,7 +81,7 @@ class Stand:
         )
 
     async def kill_asterisk(self) -> None:
-        """kill -9: it is gone, and every call that was up has ended."""
+        """Sends SIGKILL. Asterisk is gone, and every call that was up has ended."""
         running = process.Process(self.asterisk_pid)
         self._command = Path(f"/proc/{running.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
         os.kill(running.pid, signal.SIGKILL)
@@ -94,7 +92,7 @@ class Stand:
         self._killed_at = datetime.now(UTC)
 
     async def revive_asterisk(self) -> None:
-        """It runs again, as the next start of tongdai would find it, and answers."""
+        """Asterisk runs again, as the next start of tongdai would find it, and answers."""
         folder = self.instance.data / "asterisk"
         self._revived = process.launch(self._command, folder, folder / "log" / "console")
         state = msgspec.json.decode((folder / "node.json").read_bytes())
@@ -104,7 +102,7 @@ class Stand:
     async def recorded(self, within_s: float) -> float:
         """Seconds until no call that was live when Asterisk was killed is live in the database."""
         began = time.monotonic()
-        async with observing.opened(self.dsn) as database:
+        async with observations.opened(self.dsn) as database:
 
             async def is_recorded() -> bool:
                 async with database.connection() as tx:
@@ -140,13 +138,11 @@ class Stand:
         return 0
 
     async def answers(self, within_s: float) -> float:
-        """When (time.monotonic) the API answered a question of the company's with data."""
+        """The time (time.monotonic) when the API answered the company with data."""
         return await self._until_200("/v1/cdr?limit=1", within_s)
 
     async def is_ready(self, within_s: float) -> float:
-        """When (time.monotonic) it was ready: database, switch, and what had happened
-        meanwhile.
-        """
+        """The time (time.monotonic) when /readyz was 200: database, switch, and recovery."""
         return await self._until_200("/readyz", within_s)
 
     async def _until_200(self, path: str, within_s: float) -> float:
@@ -160,7 +156,7 @@ class Stand:
 
     @property
     def memory(self) -> float:
-        """Megabytes of tongdai itself."""
+        """Megabytes that tongdai itself uses."""
         status = Path(f"/proc/{self.instance.pid}/status").read_text()
         return (
             int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
@@ -186,7 +182,7 @@ class Stand:
         The reconciliation finds what is not there within that time.
         """
         began = time.monotonic()
-        async with observing.opened(self.dsn) as database:
+        async with observations.opened(self.dsn) as database:
             while (
                 not await self._is_quiet(database, repeats=repeats)
                 and time.monotonic() < began + within_s
@@ -195,7 +191,7 @@ class Stand:
         return time.monotonic() - began
 
     async def _is_quiet(self, database: db.Database, *, repeats: bool) -> bool:
-        seen = reconciliation.read(self.run)
+        seen = observations.read(self.run)
         answered = {call.call_id for call in seen.calls if call.answered}
         async with database.connection() as tx:
             if await tx.fetchval("SELECT count(*) FROM calls"):
@@ -208,15 +204,15 @@ class Stand:
             }
         return answered <= recorded and told <= {delivery.id for delivery in seen.deliveries}
 
-    def played(self) -> Sequence[reconciliation.Played]:
-        """The recordings that the subscriber has heard so far."""
-        return reconciliation.read(self.run).played
+    def played(self) -> Sequence[observations.Played]:
+        """The recordings that the subscriber has fetched so far."""
+        return observations.read(self.run).played
 
     async def reconciled(self) -> reconciliation.Reconciliation:
         """What was seen of the run so far, reconciled."""
-        await observing.write(self.dsn, self.run)
+        await observations.write(self.dsn, self.run)
         (self.run / "injected.json").write_bytes(msgspec.json.encode(self.injected))
-        found = reconciliation.reconcile(reconciliation.read(self.run))
+        found = reconciliation.reconcile(observations.read(self.run))
         self.is_right = self.is_right and found.is_clean
         return found
 
@@ -224,7 +220,7 @@ class Stand:
 
     @property
     def dsn(self) -> str:
-        """Of the database itself, whatever stands between it and tongdai."""
+        """Of the database itself, whatever proxy stands between it and tongdai."""
         return server.dsn_of(self.instance.data / "postgres")
 
     @property
@@ -233,7 +229,7 @@ class Stand:
         return int(known["pid"])
 
     async def ari(self, path: str) -> Any:
-        """What the switch itself answers to a GET; None for no answer, or no such thing."""
+        """The switch's own answer to a GET; None for no answer or 404."""
         known = msgspec.json.decode((self.instance.data / "switch.json").read_bytes())
         url = urlsplit(known["asterisk_url"])
         login = aiohttp.encode_basic_auth(unquote(url.username or ""), unquote(url.password or ""))
@@ -247,10 +243,10 @@ class Stand:
         return None
 
     async def found(self, size: int, *, recording: bool, sink: int) -> None:
-        """A company of `size` extensions is there, registered; its events go to `sink`."""
+        """A company of `size` extensions is registered; its events go to port `sink`."""
         self.is_loud = recording
         seal = Seal((self.instance.data / "secret").read_text().strip().encode())
-        async with observing.opened(self.dsn) as database:
+        async with observations.opened(self.dsn) as database:
             made = await company.insert(database, seal, size, recording=recording)
             url = f"http://127.0.0.1:{sink}/hook"
             await company.subscribe(database, seal, self.folder, url)
@@ -264,22 +260,6 @@ class Stand:
 
 
 @asynccontextmanager
-async def receiving(folder: Path) -> AsyncIterator[int]:
-    """The port of a subscriber, in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chaos.receiver", str(folder)), stdin=subprocess.PIPE
-    )
-    try:
-        port = folder / "receiver.port"
-        await until(lambda: port.exists() and port.read_text(), 20)
-        yield int(port.read_text())
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-@asynccontextmanager
 async def private(
     size: int = 10,
     *,
@@ -287,9 +267,9 @@ async def private(
     prepare: Callable[[Path], None] = lambda _: None,
     **settings: str,
 ) -> AsyncIterator[Stand]:
-    """`tongdai up` with all of its own, a company of `size` extensions, and their phones;
-    `prepare` gets the data folder before. All of it is gone afterwards, but for what was seen
-    of a run that went wrong, and its logs.
+    """`tongdai up` that starts PostgreSQL and Asterisk itself, a company of `size` extensions, and
+    their phones. `prepare` gets the data folder before. All is removed afterwards, except for logs
+    and observations of a run that went wrong.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     own = {"callback_allow": "127.0.0.0/8", "ari": ports.server(), **settings}
@@ -303,14 +283,14 @@ async def private(
 
 
 class Given(Stand):
-    """PostgreSQL and Asterisk are ours; tongdai reaches them through proxies."""
+    """PostgreSQL and Asterisk are started here, and tongdai reaches them through proxies."""
 
     postgres: server.Server
     to_postgres: Proxy
     to_asterisk: Proxy
 
     async def stop_postgres(self) -> None:
-        """An immediate shutdown, as a crash is."""
+        """An immediate shutdown, like a crash."""
         os.kill(self.postgres.pid, signal.SIGQUIT)
         await self.postgres.wait()
 
@@ -327,8 +307,8 @@ class Given(Stand):
 
     @asynccontextmanager
     async def people(self, size: int = 10) -> AsyncIterator[None]:
-        """The company, its phones and its subscriber are there, where tongdai was started by
-        somebody else.
+        """The company, its phones and its subscriber are there, for a tongdai that the scenario
+        started.
         """
         async with AsyncExitStack() as stack:
             await _people(stack, self, size, recording=False)
@@ -339,8 +319,8 @@ class Given(Stand):
 async def given(
     size: int = 10, *, recording: bool = False, is_up: bool = True
 ) -> AsyncIterator[Given]:
-    """`tongdai up` on a PostgreSQL and an Asterisk of ours; without `is_up` they are there, and
-    tongdai is not.
+    """`tongdai up` on a PostgreSQL and an Asterisk that are started here. Without `is_up` those
+    two run, and tongdai does not.
     """
     folder = Path(tempfile.mkdtemp(prefix="tongdai-chaos-"))
     stand = Given(folder, Instance(folder, sandbox=False, calls=150))
@@ -382,7 +362,7 @@ async def _start_services(stack: AsyncExitStack, stand: Given) -> dict[str, str]
 
 
 async def _people(stack: AsyncExitStack, stand: Stand, size: int, *, recording: bool) -> None:
-    sink = await stack.enter_async_context(receiving(stand.folder))
+    sink = await stack.enter_async_context(receiver.running(stand.folder))
     await stand.found(size, recording=recording, sink=sink)
     await stack.enter_async_context(
         callers.phones(stand.folder, stand.phone_port, is_loud=recording)
@@ -391,7 +371,7 @@ async def _people(stack: AsyncExitStack, stand: Stand, size: int, *, recording: 
 
 @asynccontextmanager
 async def kept_if_wrong(stand: Stand) -> AsyncIterator[None]:
-    """The folder goes; of a run that went wrong, what may tell why stays."""
+    """The folder is removed, except for logs and observations of a run that went wrong."""
     is_right = False
     try:
         yield

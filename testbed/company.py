@@ -65,7 +65,7 @@ class Api:
         body: object = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """`path` may be a whole URL; then no token goes along."""
+        """The response. `path` may be a whole URL; then no token is sent."""
         own = (
             {}
             if "://" in path
@@ -110,7 +110,7 @@ class Api:
             yield answer
 
     async def cdr(self, id: object) -> dict[str, Any]:
-        """The record; it must be there."""
+        """The record, which must exist."""
         answer = await self.get(f"/v1/cdr/{id}")
         assert answer.status == 200, answer
         found: dict[str, Any] = answer.json
@@ -118,7 +118,7 @@ class Api:
 
 
 async def log_in(base_url: str, username: str, password: str) -> Api:
-    """A client whose token came the documented way: from the account by its API key."""
+    """A client with a token got the documented way: user name and password, API key, token."""
     anyone = Api(base_url)
     account = await anyone.post("/v1/auth", username=username, password=password)
     assert account.status == 200, account
@@ -156,7 +156,7 @@ class Office:
         return made
 
     def _address(self) -> str:
-        """One that no other carrier on this machine has."""
+        """An address that no other carrier on this machine has."""
         return f"{ports.network()}.{self._made // 250}.{self._made % 250 + 1}"
 
     def stranger(self, address: str = "127.9.9.9") -> AbstractAsyncContextManager[Carrier]:
@@ -164,21 +164,21 @@ class Office:
         return phones.carrier(self.sipp, address, ports.phone_port(address))
 
     async def reopen(self) -> None:
-        """The database was started again."""
+        """Connects again, after the database was restarted."""
         await self.database.close()
         self.database = db.Database(server.dsn_of(self.instance.data / "postgres"))
         await self.database.open()
 
     @property
     def switch_url(self) -> str:
-        """Of the switch's HTTP server, with the login to its ARI."""
+        """URL of the switch's ARI, with user name and password."""
         known: dict[str, str] = msgspec.json.decode(
             (self.instance.data / "switch.json").read_bytes()
         )
         return known["asterisk_url"]
 
     async def knows(self, endpoint: str) -> None:
-        """The switch has been told of that phone ("101@domain") or trunk (its UUID)."""
+        """Returns when the switch has that phone ("101@domain") or trunk (its UUID)."""
         await until(lambda: self._ask_switch(f"endpoints/PJSIP/{endpoint}"), 15)
 
     async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
@@ -354,7 +354,7 @@ class Company:
             await extensions.freeze(tx, self.uuid, number, until, "for a test")
 
     async def change(self, **changes: Any) -> None:
-        """Of the domain itself."""
+        """Changes properties of the domain."""
         self.domain = msgspec.structs.replace(self.domain, **changes)
         async with self._office.database.transaction() as tx:
             await domains.update(tx, self.domain)
@@ -362,7 +362,7 @@ class Company:
 
 @asynccontextmanager
 async def operated(instance: Instance, sipp: SippSetup) -> AsyncIterator[Office]:
-    """The operator's seat of a running instance."""
+    """The operator of a running instance."""
     database = db.Database(server.dsn_of(instance.data / "postgres"))
     await database.open()
     seal = Seal((instance.data / "secret").read_text().strip().encode())

@@ -16,7 +16,7 @@ PATIENCE_S = 15.0
 
 
 class Hook:
-    """`received` are the requests, `secrets` what signs each event's deliveries, by event name."""
+    """`received` are the requests; `secrets` are the signing secrets by event name."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -32,7 +32,7 @@ class Hook:
             self.secrets[name] = answer.json["data"]["secret"]
 
     async def expect(self, state: str, **fields: object) -> dict[str, Any]:
-        """The next event: it is this one, and has these fields."""
+        """The next event. It must be this one, and have these fields."""
         await until(lambda: len(self.received) > self._seen, PATIENCE_S)
         event = self.events[self._seen]
         self._seen += 1
@@ -41,7 +41,7 @@ class Hook:
         return event
 
     async def expect_in_any_order(self, *states: str) -> list[dict[str, Any]]:
-        """The next events, sorted by state: these."""
+        """The next events, sorted by state. They must be these."""
         await until(lambda: len(self.received) >= self._seen + len(states), PATIENCE_S)
         found = self.events[self._seen : self._seen + len(states)]
         self._seen += len(states)
@@ -49,7 +49,7 @@ class Hook:
         return sorted(found, key=lambda event: str(event["state"]))
 
     async def over(self, *, missed: bool = False, **fields: object) -> dict[str, Any]:
-        """A call's last events come, in order, all with these fields. The cdr event."""
+        """The cdr event. A call's last events must come, in order, with these fields."""
         await self.expect("hangup", **fields)
         if missed:
             await self.expect("missed", **fields)
@@ -65,5 +65,5 @@ class Hook:
 
     @property
     def unexpected(self) -> list[str]:
-        """States of events that came without having been expected."""
+        """States of events that came and that the test did not expect."""
         return [str(event["state"]) for event in self.events[self._seen :]]

@@ -29,8 +29,8 @@ Script = Callable[[Received], Answer | Awaitable[Answer]]
 
 
 class Receiver:
-    """Answers as `answer` says and remembers what came: `requests` when they are complete,
-    `busiest` at a time.
+    """Responds as `answer` says. `requests` are those that came, `busiest` is how many were open
+    at a time.
     """
 
     def __init__(self, answer: Script) -> None:
@@ -90,7 +90,7 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 class Socket:
-    """A raw listener: how often somebody connected, and how many bytes came."""
+    """A raw listener that counts connections."""
 
     def __init__(self) -> None:
         self.port = self.connections = self.bytes = 0
@@ -102,7 +102,7 @@ class Socket:
 
 
 async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Reads, and never answers."""
+    """Reads, and never responds."""
     while await reader.read(65536):
         pass
 

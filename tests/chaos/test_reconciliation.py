@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from chaos import reconciliation
-from chaos.reconciliation import Call, Delivery, Event, Injected, Observations, Played, Record
+from chaos import observations, reconciliation
+from chaos.observations import Call, Delivery, Event, Injected, Observations, Played, Record
 from tongdai import ids
 
 NAMES = ("ringing", "answered", "hangup", "cdr")
@@ -169,7 +169,7 @@ def test_a_call_that_was_over_before_a_kill_is_none_of_its() -> None:
 def test_the_observations_of_a_folder_are_read_and_judged(tmp_path: Path) -> None:
     seen = good()
     write(tmp_path, seen)
-    assert msgspec.to_builtins(reconciliation.read(tmp_path)) == msgspec.to_builtins(seen)
+    assert msgspec.to_builtins(observations.read(tmp_path)) == msgspec.to_builtins(seen)
     assert _judged(tmp_path) == 0
     with (tmp_path / "deliveries.jsonl").open("ab") as notes:
         notes.write(b'{"id":"torn by a kil')
