@@ -150,7 +150,7 @@ class Talk:
                 heard.add(loudest)
             return len(heard) >= 2
 
-        await until(two_notes, PATIENCE_S)
+        await until(two_notes, PATIENCE_S, 0.1)  # it takes milliseconds of CPU
 
     @property
     def replaces(self) -> str:

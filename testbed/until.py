@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def until(condition: Callable[[], Any | Awaitable[Any]], timeout_s: float = 10.0) -> Any:
-    """The first true value of the condition (a function or coroutine function), asked again and
-    again.
+async def until(
+    condition: Callable[[], Any | Awaitable[Any]], timeout_s: float = 10.0, every_s: float = 0.01
+) -> Any:
+    """The first true value of the condition (a function or coroutine function), asked every
+    `every_s`.
 
     Raises AssertionError with its last value after the time-out.
     """
@@ -22,4 +24,4 @@ async def until(condition: Callable[[], Any | Awaitable[Any]], timeout_s: float 
         assert asyncio.get_running_loop().time() < deadline, (
             f"still {value!r} after {timeout_s} seconds"
         )
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(every_s)

@@ -6,7 +6,7 @@ import pytest
 
 from testbed import leftovers
 
-E2E = Path(__file__).parent / "e2e"
+HERE = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,14 +35,20 @@ class _Leftovers:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`. Tests of one file run in one worker, as they share fixtures; each
-    e2e test runs wherever there is time, and all of those first: they wait a lot.
+    """For `--dist loadgroup`: tests of one file run in one worker, as they share fixtures; an e2e
+    test runs in any worker that is free. What waits for other processes comes first.
     """
-    items.sort(key=lambda item: not _is_e2e(item))
+    items.sort(key=_turn)
     for item in items:
         if not _is_e2e(item):
             item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.name}"))
 
 
+def _turn(item: pytest.Item) -> int:
+    if _is_e2e(item):
+        return 0
+    return 1 if item.path.parent == HERE else 2
+
+
 def _is_e2e(item: pytest.Item) -> bool:
-    return E2E in item.path.parents
+    return HERE / "e2e" in item.path.parents

@@ -32,13 +32,16 @@ def test_another():
 
 
 def start(folder: Path, *, hangs: bool) -> "subprocess.Popen[str]":
-    """A run of its own, in two workers."""
+    """A run of its own, with a worker."""
     (folder / "test_it.py").write_text(SUITE.format(hangs=hangs))
     own = {name: value for name, value in os.environ.items() if name != leftovers.NAME}
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "tests.runs", "-n", "2", "test_it.py"],
+        [
+            *(sys.executable, "-m", "pytest"),
+            *("-p", "tests.runs", "-p", "xdist", "-n", "1", "test_it.py"),
+        ],
         cwd=folder,
-        env={**own, "PYTHONPATH": str(REPOSITORY)},
+        env={**own, "PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
