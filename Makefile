@@ -17,7 +17,7 @@ run: setup ## everything, on this machine: PostgreSQL, Asterisk, a demo domain, 
 
 test: ## all tests, on real PostgreSQL and Asterisk. ARGS="-k transfer" picks some
 	@bin/setup dev
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(ARGS)
 
 check: ## lint, format, types, direction of imports, dangerous code, vulnerable packages
 	@bin/setup dev

@@ -22,6 +22,7 @@ import msgspec
 
 from tongdai.store import db
 
+FETCH_S = 5.0  # the subscriber waits so long for a recording
 Kind = TypeVar("Kind")
 
 

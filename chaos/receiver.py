@@ -25,7 +25,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from chaos.observations import Delivery, Played
+from chaos.observations import FETCH_S, Delivery, Played
 from testbed.until import until
 from tongdai.pbx import events
 from tongdai.webhooks import sign
@@ -63,7 +63,7 @@ def _write(notes: BinaryIO, note: msgspec.Struct) -> None:
 
 async def _heard(url: str) -> tuple[int, float]:
     """The HTTP status, and seconds of audio; status 0 for no response."""
-    limit = aiohttp.ClientTimeout(total=5)
+    limit = aiohttp.ClientTimeout(total=FETCH_S)
     try:
         async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as answer:
             with wave.open(io.BytesIO(await answer.read())) as audio:

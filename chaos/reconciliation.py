@@ -15,7 +15,16 @@ from uuid import UUID
 import msgspec
 
 from chaos import observations
-from chaos.observations import Call, Delivery, Event, Injected, Observations, Record
+from chaos.observations import (
+    FETCH_S,
+    Call,
+    Delivery,
+    Event,
+    Injected,
+    Observations,
+    Played,
+    Record,
+)
 from chaos.report import Figure, table
 
 BILLSEC_S = 2.0  # how far a record may be from the truth
@@ -250,10 +259,17 @@ def _recordings(seen: Observations, faults: dict[str, list[str]]) -> None:
     for played in seen.played:
         if any(since <= played.at <= to for since, to in seen.injected.recording_outages):
             continue
+        if played.status == 0 and _is_fetched_in_outage(played, seen.injected):
+            continue
         if played.status != 200:
             faults["unplayable"].append(f"{played.call} ({played.status})")
         elif abs(played.seconds - played.billsec) > RECORDED_S:
             faults["short"].append(f"{played.call} ({played.seconds:.1f} of {played.billsec} s)")
+
+
+def _is_fetched_in_outage(played: Played, injected: Injected) -> bool:
+    """Whether the server of the recording may have been killed between event and download."""
+    return any(since <= played.at + FETCH_S and played.at <= to for since, to in injected.outages)
 
 
 def main(folder: Path) -> int:

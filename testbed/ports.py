@@ -19,7 +19,7 @@ from pathlib import Path
 LOCKS = Path(tempfile.gettempdir()) / f"tongdai-testbed-{os.getuid()}"
 AUDIO = range(10_000, 20_000)
 SERVERS = range(30_000, 32_700)
-PHONES = range(8_000, 9_900)
+PHONES = range(2_000, 4_900)
 BLOCK = 100  # audio ports are claimed by the hundred
 NETWORKS = range(20, 120)
 

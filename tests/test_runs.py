@@ -1,6 +1,7 @@
 """A run of the suite leaves no process behind: it fails and says which, and ends them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,14 +33,16 @@ def test_another():
 
 
 def start(folder: Path, *, hangs: bool) -> "subprocess.Popen[str]":
-    """A run of its own, with a worker."""
     (folder / "test_it.py").write_text(SUITE.format(hangs=hangs))
+    return run_pytest(folder, "-n", "1")
+
+
+def run_pytest(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    """A run of its own, of the tests in the folder."""
     own = {name: value for name, value in os.environ.items() if name != leftovers.NAME}
+    plugins = ("-p", "tests.runs", "-p", "xdist")
     return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "pytest"),
-            *("-p", "tests.runs", "-p", "xdist", "-n", "1", "test_it.py"),
-        ],
+        [sys.executable, "-m", "pytest", *plugins, *options],
         cwd=folder,
         env={**own, "PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.PIPE,
@@ -47,6 +50,20 @@ def start(folder: Path, *, hangs: bool) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+def test_the_tests_of_a_file_share_a_worker(tmp_path: Path) -> None:
+    """`_split_scope` is private to xdist: an upgrade may change it."""
+    tests = "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(10))
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text(tests)
+    run = run_pytest(tmp_path, "-n", "2", "-v")
+    said, _ = run.communicate(timeout=60)
+    workers = {
+        name: set(re.findall(rf"\[(gw\d)\] .* PASSED {name}", said))
+        for name in ("test_one.py", "test_two.py")
+    }
+    assert all(len(found) == 1 for found in workers.values()), said
 
 
 def is_gone(pid: int) -> bool:

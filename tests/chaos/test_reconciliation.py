@@ -159,6 +159,19 @@ def test_a_recording_that_was_out_of_reach_could_not_play() -> None:
     ).is_clean
 
 
+def test_a_server_that_was_killed_sends_no_recording() -> None:
+    seen = good()
+    unanswered = replace(seen, played=[replace(seen.played[0], status=0)])
+    assert reconciliation.reconcile(unanswered).faults["unplayable"]
+    assert reconciliation.reconcile(
+        replace(unanswered, injected=replace(seen.injected, outages=((1026.0, 1060.0),)))
+    ).is_clean
+    refused = FAULTS["unplayable"](seen)
+    assert reconciliation.reconcile(
+        replace(refused, injected=replace(seen.injected, outages=((1026.0, 1060.0),)))
+    ).faults["unplayable"]
+
+
 def test_a_call_that_was_over_before_a_kill_is_none_of_its() -> None:
     seen = good()
     assert reconciliation.reconcile(
