@@ -1,3 +1,3 @@
-"""Benchmarks: ours beside a peer or a limit, in the same run on the same machine. `make bench`
+"""Benchmarks: tongdai beside a peer or a limit, in the same run on the same machine. `make bench`
 runs them all.
 """

@@ -1,8 +1,8 @@
-"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: those named,
-or all, one after the other.
+"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: runs those
+named, or all, one after the other.
 
-Options are the parameters of the benchmarks' main(), whole numbers, and go to those that have
-them.
+Options are the parameters of the benchmarks' main(), whole numbers. Each benchmark gets those that
+it has.
 """
 
 import inspect
@@ -21,7 +21,7 @@ ALL: dict[str, Callable[..., None]] = {
 
 
 def asked(arguments: list[str]) -> tuple[list[str], dict[str, int]]:
-    """Names, and options by their names."""
+    """The names of benchmarks, and the options by name."""
     names, options = [], {}
     rest = iter(arguments)
     for argument in rest:

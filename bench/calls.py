@@ -31,7 +31,7 @@ CALM_S = 3.0  # after a step that failed: what it left is torn down
 
 
 class Step(msgspec.Struct, frozen=True):
-    """How one rate went. `cpu`: milliseconds a call, by part."""
+    """The result of one rate. `cpu`: milliseconds a call, by part."""
 
     rate: int
     offered: int
@@ -59,10 +59,10 @@ Try = Callable[[int], Awaitable[Step]]
 
 
 async def highest(attempt: Try) -> Step:
-    """The step with the highest rate that passes, else the one with the lowest that does not.
+    """The step with the highest rate that passes; if none passes, the step with the lowest rate.
 
-    Doubled or halved until one passes and one does not; then halfway between them. A rate that
-    fails is tried once more: the machine may be shared.
+    The rate is doubled or halved until one passes and one does not, then bisected. A rate that
+    fails is tried once more, as the machine may be shared.
     """
     until = time.monotonic() + LIMIT_S
     best, failed, rate = None, 0, FIRST
@@ -129,8 +129,8 @@ def _told(  # noqa: PLR0917 -- what a step was and what came of it
 
 
 async def _settled(rig: Rig, wanted: int) -> int:
-    """Answered records, once there are as many as wanted and no delivery is owed, or time is
-    up.
+    """Answered records, once there are as many as wanted and no delivery is outstanding, or time
+    is up.
     """
     until = time.monotonic() + SETTLED_S
     while True:
@@ -141,7 +141,7 @@ async def _settled(rig: Rig, wanted: int) -> int:
 
 
 async def _idle(rig: Rig) -> None:
-    """Nothing of a step before is left to do."""
+    """Nothing of the step before is left to do."""
     async with asyncio.timeout(120), rig.database.connection() as tx:
         while await tx.fetchval("SELECT count(*) FROM calls") or await _owed(rig):  # noqa: ASYNC110 -- a database tells nobody
             await asyncio.sleep(0.2)
@@ -162,7 +162,7 @@ async def _owed(rig: Rig) -> int:
 
 
 async def contest(seconds: int, rate: int) -> None:
-    """The whole of it, and its table."""
+    """Runs all, and prints the table."""
 
     async def found_by(attempt: Try) -> Step:
         return await (_tried(attempt, rate) if rate else highest(attempt))

@@ -41,7 +41,7 @@ class Http:
         self._socket.sendall(f"{method} {target} HTTP/1.1\r\n{self._head}".encode())
 
     def answer(self) -> bytes:
-        """The answer to what was sent, which must be 200."""
+        """The response to what was sent, which must be 200."""
         answer = b""
         while b"\r\n\r\n" not in answer:
             answer += self._socket.recv(65_536)
@@ -73,7 +73,7 @@ def measure(phone: Phone, http: Http, method: str, target: str) -> float:
 def contest(
     rig: Rig, at: company.Company, token: str, phone: Phone, calls: int
 ) -> dict[str, list[float]]:
-    """Sorted seconds of both, in turns."""
+    """Sorted seconds of both, measured in turn."""
     address = urlsplit(rig.asterisk.url)
     login = base64.b64encode(f"{rig.asterisk.user}:{rig.asterisk.password}".encode()).decode()
     extensions = list(at.passwords)

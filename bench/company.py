@@ -1,4 +1,4 @@
-"""The customers of the benchmarks: domains with extensions, hotlines on one shared trunk, and
+"""The tenants of the benchmarks: domains with extensions, hotlines on one shared trunk, and
 webhooks.
 """
 
@@ -17,9 +17,7 @@ FIRST_HOTLINE, FIRST_EXTENSION = 2471000000, 101
 
 
 class Company(msgspec.Struct, frozen=True):
-    """A domain and what it takes to be called, or to ask. `passwords` are SIP passwords by
-    extension.
-    """
+    """A domain with its API key. `passwords` are SIP passwords by extension."""
 
     domain: Domain
     api_key: str

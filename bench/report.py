@@ -1,10 +1,10 @@
-"""Figures as tables, in Markdown: what is printed is what docs/benchmarks.md holds."""
+"""Figures as tables in Markdown, as in docs/benchmarks.md."""
 
 from collections.abc import Sequence
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints it, columns aligned."""
+    """Prints a table, columns aligned."""
     widths = [max(len(row[n]) for row in (header, *rows)) for n in range(len(header))]
     print(f"\n### {title}\n")
     for row in (header, ["-" * width for width in widths], *rows):
@@ -17,7 +17,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Of sorted values; 0 of none."""
+    """The quantile of sorted values; 0 of none."""
     return values[min(int(len(values) * share), len(values) - 1)] if values else 0.0
 
 

@@ -1,5 +1,5 @@
-"""What the benchmarks stand on: a PostgreSQL, an Asterisk and a tongdai of their own, SIPp, and
-CPU time.
+"""The system under test: a PostgreSQL, an Asterisk and a tongdai of their own; SIPp, and CPU
+times.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ contact = sip:phone@{PHONE}:@{{phone}}
 
 
 class Rig(msgspec.Struct):
-    """What runs, and what it costs: `cpu` of each part."""
+    """The parts that run; `cpu` is what each has used."""
 
     folder: Path
     postgres: server.Server
@@ -149,7 +149,7 @@ class Rig(msgspec.Struct):
                 await asyncio.sleep(0.05)
 
     async def token(self, api_key: str) -> str:
-        """An access token, by the way of the reference."""
+        """An access token, got the documented way."""
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{self.base_url}/v1/auth/token", json={"api_key": api_key}) as answer,
@@ -183,7 +183,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 def _spec(folder: Path, sip: int, phone: int) -> node.Spec:
-    """tongdai's own Asterisk, and the peer's few lines in it."""
+    """tongdai's own Asterisk configuration, with a few lines for the peer."""
     shutil.copytree(node.PBX, conf := folder / "conf")
     for name, more in (("extensions.conf", PLAIN_DIALPLAN), ("pjsip.conf", PLAIN_PJSIP)):
         with (conf / name).open("a") as file:
@@ -208,13 +208,13 @@ LAYOUT: dict[str, int] = {}
 
 
 def pinned(part: str, *command: str) -> list[str]:
-    """The command, kept on its part's core."""
+    """The command, pinned to its part's core."""
     return ["taskset", "-c", str(LAYOUT[part]), *command] if part in LAYOUT else list(command)
 
 
 @contextlib.contextmanager
 def cores(part: str) -> Iterator[None]:
-    """What is started in here is kept on its part's core."""
+    """Processes started meanwhile are pinned to the part's core."""
     before = os.sched_getaffinity(0)
     if part in LAYOUT:
         os.sched_setaffinity(0, {LAYOUT[part]})
@@ -246,7 +246,7 @@ def _family(pid: int) -> list[int]:
 
 
 class Sipp(msgspec.Struct, frozen=True):
-    """What a SIPp that called has to tell: calls, and sorted seconds from INVITE to 200 OK."""
+    """The result of a SIPp that called: calls, and sorted seconds from INVITE to 200 OK."""
 
     successful: int
     failed: int
@@ -288,8 +288,8 @@ async def phones(rig: Rig) -> AsyncIterator[None]:
 
 
 async def call(rig: Rig, address: str, numbers: Sequence[str], *, rate: int, seconds: int) -> Sipp:
-    """A carrier at that address offers `rate` calls a second to these numbers in turn; how they
-    went.
+    """A carrier at that address offers `rate` calls a second to these numbers in turn. Returns the
+    result.
     """
     folder = Path(tempfile.mkdtemp(dir=rig.folder, prefix="sipp-"))
     (folder / "breath.alaw").write_bytes(b"\xd5" * 160)  # 20 ms of silence

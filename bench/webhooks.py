@@ -44,8 +44,8 @@ ROUNDS = 3
 
 
 class Receiver(asyncio.Protocol):
-    """Answers each POST with 204 and notes when its event came; HEAD returns and forgets the
-    notes.
+    """Responds 204 to each POST and notes when its event came. HEAD returns the notes and clears
+    them.
     """
 
     came: ClassVar[list[bytes]] = []
@@ -84,7 +84,7 @@ def _header(head: bytes, name: bytes) -> bytes:
 
 
 class BlackHole(asyncio.Protocol):
-    """Accepts, and never answers."""
+    """Accepts connections, and never responds."""
 
 
 async def receive() -> None:
@@ -111,8 +111,8 @@ async def receiver() -> AsyncIterator[tuple[int, int]]:
 
 
 async def arrivals(port: int) -> dict[UUID, float]:
-    """When each event came first (time.monotonic, shared by the processes of a machine), since the
-    last question.
+    """When each event came first (time.monotonic, the same for all processes of a machine), since
+    the last call.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"HEAD / HTTP/1.1\r\n\r\n")
@@ -191,8 +191,8 @@ async def owed(database: db.Database) -> int:
 
 
 async def bare(port: int, count: int) -> tuple[float, float]:
-    """Posts a second of 64 tasks that only sign and post, and microseconds of CPU each; nothing is
-    stored.
+    """Posts a second of 64 tasks that only sign and post, and microseconds of CPU for each.
+    Nothing is stored.
     """
     bodies = iter(
         [
@@ -223,8 +223,8 @@ async def bare(port: int, count: int) -> tuple[float, float]:
 async def ours(
     database: db.Database, client: Client, of: list[directory.Domain], count: int
 ) -> tuple[float, float]:
-    """Deliveries a second, preloaded, until the last outcome is stored; and microseconds of our
-    CPU each.
+    """Deliveries a second of preloaded events until the last outcome is stored, and microseconds
+    of our CPU for each.
     """
     batch: list[events.Event] = []
     for call in calls(of, count // 4):
@@ -255,9 +255,7 @@ async def latencies(
     rate: int,
     seconds: int,
 ) -> tuple[list[float], float]:
-    """Seconds from commit to receiver, sorted, and the share that came, at `rate` events a
-    second.
-    """
+    """Sorted seconds from commit to arrival, and the share that came, at `rate` events a second."""
     await arrivals(port)
     dispatcher = Dispatcher(database, SEAL, client)
     running = asyncio.create_task(dispatcher.run())
@@ -281,7 +279,7 @@ async def latencies(
 async def isolated(
     database: db.Database, client: Client, good: int, bad: int, *, rate: int, seconds: int
 ) -> tuple[list[float], float]:
-    """As `latencies`, where one domain of ten has an endpoint that hangs; the share is of the
+    """As `latencies`, where one domain of ten has an endpoint that hangs. The share is of the
     others' events.
     """
     of = await subscribed(database, 9, good, "isolated") + await subscribed(
