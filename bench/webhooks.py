@@ -255,7 +255,7 @@ async def latencies(
     rate: int,
     seconds: int,
 ) -> tuple[list[float], float]:
-    """Sorted seconds from commit to arrival, and the share that came, at `rate` events a second."""
+    """Sorted seconds from commit to arrival, and the part that came, at `rate` events a second."""
     await arrivals(port)
     dispatcher = Dispatcher(database, SEAL, client)
     running = asyncio.create_task(dispatcher.run())

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from tests.api.conftest import Client, Tenant
-from tongdai import errors, ids, messages
+from tongdai import errors, messages
 from tongdai.api import problems
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -108,9 +109,9 @@ async def test_reasons_are_translated_too(anybody: Client, tenant: Tenant) -> No
         ("/v1/sandbox/inbound", {"talk_s": "5"}, "talk_s: a whole number is needed"),
         ("/v1/sandbox/inbound", {"talk_s": 0}, "talk_s: at least 1"),
         ("/v1/sandbox/inbound", {"talk_s": 3601}, "talk_s: at most 3600"),
-        (f"/v1/event/{ids.new()}/resend", {"webhook_id": "x"}, "webhook_id: a UUID is needed"),
-        (f"/v1/event/{ids.new()}/resend", {"webhook_id": 1}, "webhook_id: a UUID is needed"),
-        (f"/v1/event/{ids.new()}/resend", {"state": "x"}, "state: not one of the known values"),
+        (f"/v1/event/{UUID(int=1)}/resend", {"webhook_id": "x"}, "webhook_id: a UUID is needed"),
+        (f"/v1/event/{UUID(int=1)}/resend", {"webhook_id": 1}, "webhook_id: a UUID is needed"),
+        (f"/v1/event/{UUID(int=1)}/resend", {"state": "x"}, "state: not one of the known values"),
     ],
 )
 async def test_a_wrong_type_is_told_in_words(

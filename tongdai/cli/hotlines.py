@@ -47,7 +47,6 @@ def create(
     Example: tongdai hotline create 02873001234 --domain sales.example.vn --trunk viettel
     --destination 600 --default
     """
-
     made = session.call(
         domain,
         admin.create,
