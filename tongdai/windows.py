@@ -50,6 +50,6 @@ class SlidingWindow(Generic[Key]):
         """Nothing of the key counts any more."""
         self._moments.pop(key, None)
 
-    def keys(self) -> list[Key]:
+    def counted(self) -> list[Key]:
         """The keys that something has happened to, perhaps not within the window."""
         return [*self._moments]

@@ -51,7 +51,7 @@ async def test_a_browser_is_offered_webrtc_and_a_phone_is_not(
     company: Company, office: Office
 ) -> None:
     async with websocket(office) as line, company.phone("102") as bob:
-        _, accepted = await wire.proved(line, "REGISTER", "101", company.name, PASSWORD)
+        _, accepted = await wire.authenticated(line, "REGISTER", "101", company.name, PASSWORD)
         assert wire.status(accepted) == 200, accepted
         for kind, profile in (("sip", "RTP/AVP"), ("browser", "UDP/TLS/RTP/SAVPF")):
             await company.change_device("101", kind=kind)

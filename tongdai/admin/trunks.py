@@ -34,6 +34,7 @@ async def update(
     seal: Seal,
     name: str,
     changes: dict[str, Any],
+    *,
     password: str | None = None,
 ) -> trunks.Trunk:
     """The trunk of that name with the changes made, and the new password unless None. Raises as

@@ -34,7 +34,7 @@ class Request:
 
     @property
     def language(self) -> str:
-        """ "vi" or "en", by `Accept-Language`."""
+        """The language of `Accept-Language`: "vi" or "en"."""
         return problems.language_of(self.header(b"accept-language"))
 
     def header(self, name: bytes) -> str:

@@ -71,7 +71,7 @@ class Bans:
     def due(self, now: datetime) -> list[str]:
         """Addresses to ban; what is too old to count is forgotten."""
         self._proved = {address: at for address, at in self._proved.items() if at > now - TRUST}
-        counted = {one: self._failed.count(one, now.timestamp()) for one in self._failed.keys()}
+        counted = {one: self._failed.count(one, now.timestamp()) for one in self._failed.counted()}
         return [one for one, failed in counted.items() if self._is_too_often(one, failed)]
 
     def _is_too_often(self, address: str, failed: int) -> bool:
