@@ -34,7 +34,7 @@ def test_what_is_cleared_counts_no_more() -> None:
     window.add("a", 1.0)
     window.clear("a")
 
-    assert (window.count("a", 1.0), window.keys()) == (0, [])
+    assert (window.count("a", 1.0), window.counted()) == (0, [])
 
 
 def test_keys_whose_time_is_over_are_forgotten() -> None:
@@ -42,4 +42,4 @@ def test_keys_whose_time_is_over_are_forgotten() -> None:
     for key in range(3 * windows._MANY):
         window.add(key, key * 0.01)
 
-    assert len(window.keys()) <= windows._MANY + 6001
+    assert len(window.counted()) <= windows._MANY + 6001

@@ -162,9 +162,8 @@ def update(
         max_calls=max_calls,
         enabled=enabled,
     )
-    changed = session.call(
-        domain, admin.update, session.seal(), name, changes, options.secret(password)
-    )
+    new = options.secret(password)
+    changed = session.call(domain, admin.update, session.seal(), name, changes, password=new)
     terminal.one(changed, as_json=as_json)
 
 
