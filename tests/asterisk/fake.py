@@ -111,6 +111,7 @@ class FakeAsterisk:
         self.started_at = self.now
         self.version = "22.10.1~dfsg+~cs6.17.60671434"
         self.objects: dict[tuple[str, str], dict[str, str]] = {}
+        self.variables: dict[str, str] = {}
         self.channels: dict[str, Json] = {}
         self.contacts: dict[str, str] = {}
         self.asked: list[Request] = []
@@ -184,6 +185,7 @@ class FakeAsterisk:
         """It crashed and is up again: it knows nothing any more."""
         await self.lose_link()
         self.started_at, self.objects, self.channels = self.now, {}, {}
+        self.variables = {}
 
     # --- calls that happen in it
 
@@ -456,6 +458,11 @@ class FakeAsterisk:
                 name,
             ]:
                 return self._provision(method, (kind, name), asked.body)
+            case "GET" | "POST" as how, ["asterisk", "variable"]:
+                if how == "POST":
+                    self.variables[asked.query["variable"]] = asked.query["value"]
+                    return 204, None
+                return 200, {"value": self.variables.get(asked.query["variable"], "")}
             case "GET", ["endpoints", "PJSIP"]:
                 names = [name for kind, name in self.objects if kind == "endpoint"]
                 return 200, [{"technology": "PJSIP", "resource": name} for name in names]

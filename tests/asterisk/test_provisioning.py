@@ -291,6 +291,16 @@ def test_what_is_gone_goes_before_what_it_uses() -> None:
     assert kinds == ["registration", "identify", "endpoint", "aor", "auth"]
 
 
+def test_the_checksum_is_of_the_objects_in_any_order() -> None:
+    one, other = objects([PHONE], [], {}), objects([OTHER], [], {})
+    both = provisioning.checksum(one | other)
+    assert both == provisioning.checksum(other | one)
+    added = provisioning.checksum(one) + provisioning.checksum(other)
+    assert both == added % provisioning.CHECKSUMS
+    changed = objects([replace(PHONE, digest_md5="0" * 32), OTHER], [], {})
+    assert both not in (provisioning.checksum(changed), provisioning.checksum(one))
+
+
 def test_a_trunk_that_no_longer_registers() -> None:
     before = of(carrier("registration", username="we", password="pw"))
     after = of(carrier("ip"))

@@ -123,14 +123,17 @@ async def test_what_is_said_before_it_listens(
     await controller.switch.linked.wait()
     await asterisk.expect("POST events/user/echo")
     said = [asked.what for asked in asterisk.asked]
-    assert said[:10] == [
+    assert said[:13] == [
         "PUT applications/tongdai/eventFilter",
         "GET asterisk/info",
+        "GET asterisk/variable",
         "GET endpoints/PJSIP",
+        "POST asterisk/variable",
         f"PUT {CONFIG}/auth/101@a.vn",
         f"GET {CONFIG}/aor/101@a.vn",
         f"PUT {CONFIG}/aor/101@a.vn",
         f"PUT {CONFIG}/endpoint/101@a.vn",
+        "POST asterisk/variable",
         "POST applications/tongdai/subscription",
         "GET channels",
         "POST events/user/echo",
@@ -391,8 +394,10 @@ async def test_a_change_touches_its_own_objects_alone(
     assert asterisk.objects == objects("101", "102") | changed
     said = [asked.what.removeprefix("PUT ").removeprefix("DELETE ") for asked in asterisk.asked]
     assert said[before:] == [
+        "POST asterisk/variable",
         f"{CONFIG}/auth/102@a.vn",
         *(f"{CONFIG}/{kind}/103@a.vn" for kind in ("endpoint", "aor", "auth")),
+        "POST asterisk/variable",
     ]
 
 
@@ -407,6 +412,36 @@ async def test_a_change_while_the_link_was_away_is_told_with_the_next(
     await controller.switch.provision_changes(objects("103"), objects("102").keys())
     controller.may_listen.set()
     await until(lambda: asterisk.objects == objects("101", "103") or None)
+
+
+async def test_a_new_controller_recognises_that_all_is_there(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(objects("101", "102"))
+    await asterisk.hear()
+    await controller.switch.provision_changes(objects("103"), objects("102").keys())
+    await controller.end()
+    before = len(asterisk.asked)
+    second = Controller(asterisk)
+    await second.switch.provision(objects("101", "103"))
+    await until(lambda: second.switch.is_up)
+    assert [asked for asked in asterisk.asked[before:] if CONFIG in asked.what] == []
+    await second.switch.provision_changes(objects("104"), [])
+    assert asterisk.objects == objects("101", "103", "104"), "and goes on from there"
+    await second.end()
+
+
+@pytest.mark.parametrize("value", ["", "1234"])
+async def test_a_new_controller_pushes_all_where_it_does_not_know(
+    asterisk: FakeAsterisk, controller: Controller, value: str
+) -> None:
+    """The one before it died while it pushed, or wanted something else."""
+    asterisk.objects |= objects("101")
+    asterisk.variables["TD_OBJECTS"] = value
+    await controller.switch.provision(objects("101", "102"))
+    await asterisk.hear()
+    assert asterisk.objects == objects("101", "102")
+    assert asterisk.count(f"PUT {CONFIG}/auth/.*") == 2
 
 
 async def test_devices_and_trunks_of_before_are_swept(

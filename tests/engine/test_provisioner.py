@@ -50,7 +50,7 @@ async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncItera
     async with AsyncExitStack() as stack:
         asterisk = await stack.enter_async_context(fake.running(folder / "journal.jsonl"))
         controller = Controller(database, asterisk, folder)
-        provisioning = Provisioner(database, seal, controller.engine, [])
+        provisioning = Provisioner(database, seal, controller.engine, [], gather_s=0.0)
         await listener.open()
         stack.push_async_callback(listener.close)
         await listener.listen(
@@ -68,11 +68,6 @@ async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncItera
         yield Node(asterisk, controller)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provisioner, "GATHER_S", 0.0)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ are no longer wanted.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TypeAlias
 
 import msgspec
@@ -23,6 +24,7 @@ Key: TypeAlias = tuple[str, str]
 
 KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 """In the order in which Asterisk must get them."""
+CHECKSUMS = 2**256
 REALM = "Tongdai"
 """Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf,
 default_realm). No domain has this name: domains are in lower case."""
@@ -178,6 +180,14 @@ def changes(now: Mapping[Key, Fields], wanted: Objects) -> tuple[Objects, set[Ke
     """The objects to push, and those to delete."""
     pushed = {key: fields for key, fields in wanted.items() if now.get(key) != fields}
     return pushed, now.keys() - wanted.keys()
+
+
+def checksum(objects: Mapping[Key, Fields]) -> int:
+    """Sums the objects up: two sets of objects with the same sum are the same. The sum of two
+    sets without common keys is the sum of their sums (modulo CHECKSUMS).
+    """
+    summands = (sha256(msgspec.json.encode(item)).digest() for item in objects.items())
+    return sum(int.from_bytes(each) for each in summands) % CHECKSUMS
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:

@@ -5,7 +5,6 @@ Everything is read, in a thread, at the start, and whenever notifications may ha
 """
 
 import asyncio
-import secrets
 from collections.abc import Iterable
 
 import structlog
@@ -25,7 +24,7 @@ FEW = 50  # changed parts that are read on the event loop; more are read in a th
 
 
 class Provisioner:
-    """`addresses` and `main` as of `Inventory`."""
+    """`addresses` and `main` as of `Inventory`. Changes gather for `gather_s` seconds."""
 
     def __init__(
         self,
@@ -34,9 +33,14 @@ class Provisioner:
         engine: Engine,
         addresses: Iterable[str],
         main: str = "",
+        *,
+        gather_s: float = GATHER_S,
     ) -> None:
         self._database, self._seal, self._engine = database, seal, engine
-        self._inventory = Inventory(addresses, main, secrets.token_hex(16))
+        # the same at each start, so that a switch that holds all objects is recognised
+        unknown_digest = seal.key("unknown endpoints").hex()[:32]
+        self._inventory = Inventory(addresses, main, unknown_digest)
+        self._gather_s = gather_s
         self._changed: set[Part] = set()
         self._is_lost = False  # anything may have changed
         self._awake = asyncio.Event()
@@ -74,7 +78,7 @@ class Provisioner:
         """Until cancelled."""
         while True:
             await self._awake.wait()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(self._gather_s)
             self._awake.clear()
             changed, self._changed = self._changed, set()
             is_lost, self._is_lost = self._is_lost, False
