@@ -184,12 +184,11 @@ class Office:
     async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
         """The switch has been told whether that endpoint is a browser."""
         path = f"asterisk/config/dynamic/res_pjsip/endpoint/{endpoint}"
-        shown = f'"attribute":"webrtc","value":"{"true" if is_browser else "false"}"'
 
         async def known() -> bool:
-            return shown in (await self._ask_switch(path) or "").replace(": ", ":").replace(
-                ", ", ","
-            )
+            shown = msgspec.json.decode(await self._ask_switch(path) or "[]")
+            values = {each["attribute"]: each["value"] for each in shown}
+            return (values.get("webrtc") in ("yes", "true")) == is_browser
 
         await until(known, 15)
 
