@@ -860,7 +860,10 @@ def test_the_help_needs_nothing_of_what_up_needs() -> None:
     """People ask for it, and scripts run small commands in a loop: what is heavy is imported by
     those who use it.
     """
-    code = "import sys; from tongdai.cli import app; app(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    code = (
+        "import sys; from tongdai.cli import app; app(['--help'], standalone_mode=False); "
+        "print(sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "ring-group" in done.stdout

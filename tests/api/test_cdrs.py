@@ -17,9 +17,21 @@ from tongdai.seal import Seal
 from tongdai.store import cdrs, db
 
 DOCUMENTED = {
-    "id", "sip_call_id", "cause", "duration", "direction", "recording_url", "extension", "from_number", "to_number",
-    "receive_dest", "time_started", "time_answered", "time_ended", "status",
-}  # fmt: skip
+    "id",
+    "sip_call_id",
+    "cause",
+    "duration",
+    "direction",
+    "recording_url",
+    "extension",
+    "from_number",
+    "to_number",
+    "receive_dest",
+    "time_started",
+    "time_answered",
+    "time_ended",
+    "status",
+}
 
 
 async def write(database: db.Database, *records: cdr.Cdr) -> None:
@@ -32,18 +44,63 @@ async def calls(database: db.Database, tenant: Tenant) -> Sequence[cdr.Cdr]:
     """Six calls, newest first."""
     domain = tenant.domain.domain_uuid
     records = [
-        record(domain, "2021-02-20 08:00:00", direction=2, extension="102", from_number="0911222333",
-               from_canonical="84911222333", to_number="102", to_canonical="102", status="ANSWERED", duration=60),
-        record(domain, "2021-02-19 23:59:59", direction=1, extension="101", from_number="101", from_canonical="101",
-               to_number="103", to_canonical="103", status="CANCEL", cause="ORIGINATOR_CANCEL", time_answered=None),
-        record(domain, "2021-02-19 00:00:00", status="NO-ANSWERED", cause="NO_ANSWER", time_answered=None),
-        record(domain, "2021-02-18 17:20:58", status="BUSY", cause="USER_BUSY", duration=7, billsec=0,
-               time_answered=None),
-        record(domain, "2021-02-18 17:20:57", extension="103", recording_status="ready",
-               recording_token=str(ids.new())),
-        record(domain, "2021-02-17 17:30:35", recording_status="ready", recording_token=str(ids.new()),
-               recording_file="a.wav", customer_id="C-1"),
-    ]  # fmt: skip
+        record(
+            domain,
+            "2021-02-20 08:00:00",
+            direction=2,
+            extension="102",
+            from_number="0911222333",
+            from_canonical="84911222333",
+            to_number="102",
+            to_canonical="102",
+            status="ANSWERED",
+            duration=60,
+        ),
+        record(
+            domain,
+            "2021-02-19 23:59:59",
+            direction=1,
+            extension="101",
+            from_number="101",
+            from_canonical="101",
+            to_number="103",
+            to_canonical="103",
+            status="CANCEL",
+            cause="ORIGINATOR_CANCEL",
+            time_answered=None,
+        ),
+        record(
+            domain,
+            "2021-02-19 00:00:00",
+            status="NO-ANSWERED",
+            cause="NO_ANSWER",
+            time_answered=None,
+        ),
+        record(
+            domain,
+            "2021-02-18 17:20:58",
+            status="BUSY",
+            cause="USER_BUSY",
+            duration=7,
+            billsec=0,
+            time_answered=None,
+        ),
+        record(
+            domain,
+            "2021-02-18 17:20:57",
+            extension="103",
+            recording_status="ready",
+            recording_token=str(ids.new()),
+        ),
+        record(
+            domain,
+            "2021-02-17 17:30:35",
+            recording_status="ready",
+            recording_token=str(ids.new()),
+            recording_file="a.wav",
+            customer_id="C-1",
+        ),
+    ]
     await write(database, *records)
     return records
 
@@ -87,8 +144,11 @@ async def test_what_did_not_happen_is_an_empty_text(
     answer = (await client.get(f"/v1/cdr/{calls[3].cdr_uuid}")).json
 
     assert (
-        answer["time_answered"], answer["recording_url"], answer["status"], answer["duration"]
-    ) == ("", "", "BUSY", 7)  # fmt: skip
+        answer["time_answered"],
+        answer["recording_url"],
+        answer["status"],
+        answer["duration"],
+    ) == ("", "", "BUSY", 7)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +225,8 @@ FILTERS = {
     "direction=3": [2, 3, 4, 5],
     "direction=Inbound": [0],
     "direction=local&direction=2": [0, 1],
-    "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7&start_date=2021-02-18": [
-        3
-    ],
+    "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7"
+    "&start_date=2021-02-18": [3],
     "extension=&status=&page_size=7&unknown=1": [0, 1, 2, 3, 4, 5],
 }
 

@@ -318,7 +318,9 @@ async def test_an_engine_in_this_process_is_asked_directly(
 async def test_what_must_be_remembered_is_written_down(
     deps: api.Deps, client: Client, engine: Engine, tenant: Tenant
 ) -> None:
-    """With a key, the same request must not call again; and a engine that stands by may lead elsewhere."""
+    """With a key, the same request must not call again; and a engine that stands by may lead
+    elsewhere.
+    """
     runner = Runner(Outcome(error="USER_BUSY"))
     async for url in serve(msgspec.structs.replace(deps, commands=runner)):
         async with aiohttp.ClientSession(url) as session:

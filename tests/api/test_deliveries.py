@@ -89,7 +89,9 @@ async def test_the_log_tells_of_each_delivery_and_each_attempt(
 ) -> None:
     taken, lost, due = await publish(database, tenant, 3)
     async with database.connection() as tx:
-        later = "UPDATE deliveries SET due_at = now() + interval '1 h' WHERE seq = 3 AND domain_uuid = $1"
+        later = """
+        UPDATE deliveries SET due_at = now() + interval '1 h' WHERE seq = 3 AND domain_uuid = $1
+        """
         await tx.execute(later, tenant.domain.domain_uuid)
     await settle(database, tenant, 200, 0)
 
@@ -100,8 +102,10 @@ async def test_the_log_tells_of_each_delivery_and_each_attempt(
     one = (await tenant.client.get(f"/v1/event/{hook['id']}/deliveries/{lost}")).json
 
     assert [(told["webhook_id"], told["state"]) for told in page["data"] + rest["data"]] == [
-        (due, "due"), (lost, "failed"), (taken, "delivered"),
-    ]  # fmt: skip
+        (due, "due"),
+        (lost, "failed"),
+        (taken, "delivered"),
+    ]
     assert rest["next"] is None
     assert [told["next_attempt_at"] is None for told in page["data"]] == [False, True]
     assert one["data"] == page["data"][1]
@@ -112,9 +116,16 @@ async def test_the_log_tells_of_each_delivery_and_each_attempt(
     assert one["body"]["state"] == "hangup"
 
 
-@pytest.mark.parametrize(("query", "count"), [
-    ("state=failed", 1), ("state=delivered", 1), ("state=due", 0), ("since=2026-01-01", 2), ("until=2026-01-01", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("state=failed", 1),
+        ("state=delivered", 1),
+        ("state=due", 0),
+        ("since=2026-01-01", 2),
+        ("until=2026-01-01", 0),
+    ],
+)
 async def test_the_list_is_narrowed(
     database: db.Database, tenant: Tenant, hook: dict[str, Any], query: str, count: int
 ) -> None:
@@ -127,10 +138,16 @@ async def test_the_list_is_narrowed(
     )
 
 
-@pytest.mark.parametrize(("query", "field"), [
-    ("state=lost", "state"), ("since=yesterday", "since"), ("until=x", "until"), ("limit=0", "limit"),
-    ("before=x", "before"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("state=lost", "state"),
+        ("since=yesterday", "since"),
+        ("until=x", "until"),
+        ("limit=0", "limit"),
+        ("before=x", "before"),
+    ],
+)
 async def test_what_is_wrong_with_a_question_is_named(
     tenant: Tenant, hook: dict[str, Any], query: str, field: str
 ) -> None:
@@ -195,15 +212,18 @@ async def test_one_is_sent_to_another_url_if_asked(
     assert [made["url"] for made in told["attempts"]] == [None, elsewhere]
 
 
-@pytest.mark.parametrize(("wish", "status", "field"), [
-    ({}, 422, "state"),
-    ({"until": "2026-11-20"}, 422, "state"),
-    ({"state": "due"}, 422, "state"),
-    ({"since": "soon"}, 422, "since"),
-    ({"webhook_id": "x"}, 422, "webhook_id"),
-    ({"state": "failed", "url": "ftp://crm.example.vn/"}, 422, "url"),
-    ({"state": "failed", "url": ""}, 422, "url"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wish", "status", "field"),
+    [
+        ({}, 422, "state"),
+        ({"until": "2026-11-20"}, 422, "state"),
+        ({"state": "due"}, 422, "state"),
+        ({"since": "soon"}, 422, "since"),
+        ({"webhook_id": "x"}, 422, "webhook_id"),
+        ({"state": "failed", "url": "ftp://crm.example.vn/"}, 422, "url"),
+        ({"state": "failed", "url": ""}, 422, "url"),
+    ],
+)
 async def test_what_is_wrong_with_a_wish_is_named(
     tenant: Tenant, hook: dict[str, Any], wish: dict[str, str], status: int, field: str
 ) -> None:
@@ -253,15 +273,18 @@ async def test_a_new_secret_and_the_one_before_both_sign_for_a_day(
         await publish(database, tenant)
         await until(lambda: len(receiver.requests) == 1)
         async with database.connection() as tx:
-            over = "UPDATE subscriptions SET previous_secret_until = now() WHERE subscription_uuid = $1"
+            over = """
+            UPDATE subscriptions SET previous_secret_until = now() WHERE subscription_uuid = $1
+            """
             await tx.execute(over, hook["id"])
         await publish(database, tenant)
         await until(lambda: len(receiver.requests) == 2)
 
     both, later = receiver.requests
     assert both.headers["webhook-signature"].split(" ") == [
-        signed(both, rotated["secret"]), signed(both, hook["secret"])
-    ]  # fmt: skip
+        signed(both, rotated["secret"]),
+        signed(both, hook["secret"]),
+    ]
     assert later.headers["webhook-signature"] == signed(later, rotated["secret"])
 
 

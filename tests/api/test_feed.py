@@ -63,8 +63,10 @@ async def test_every_event_is_there_in_order_as_webhooks_deliver_it(
     assert outbox.encoded(made[0]) in answer.body
     assert all(entry["created_at"].endswith("Z") for entry in answer.json["data"])
     assert {name: answer.json[name] for name in ("next", "first_seq", "last_seq")} == {
-        "next": 4, "first_seq": 1, "last_seq": 4,
-    }  # fmt: skip
+        "next": 4,
+        "first_seq": 1,
+        "last_seq": 4,
+    }
 
 
 async def test_one_loop_reads_all(database: db.Database, tenant: Tenant) -> None:
@@ -151,8 +153,11 @@ async def test_what_is_no_longer_kept_is_said_so(database: db.Database, tenant: 
             await tenant.client.get(FEED, params={"after": 2}, headers=headers, expect=410)
         ).json
         assert {name: gone[name] for name in ("status", "error", "first_seq", "last_seq")} == {
-            "status": "fail", "error": "EVENTS_GONE", "first_seq": 4, "last_seq": 5,
-        }  # fmt: skip
+            "status": "fail",
+            "error": "EVENTS_GONE",
+            "first_seq": 4,
+            "last_seq": 5,
+        }
     assert seqs((await tenant.client.get(FEED, params={"after": 3})).json) == [4, 5]
     assert seqs((await tenant.client.get(FEED)).json) == [4, 5]
 
@@ -160,11 +165,19 @@ async def test_what_is_no_longer_kept_is_said_so(database: db.Database, tenant: 
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("after=-1", "after"), ("after=x", "after"), ("after=1.5", "after"), ("after=9223372036854775807", "after"),
-        ("after=1", "after"), ("limit=0", "limit"), ("limit=1001", "limit"), ("wait=0.5", "wait"), ("wait=61", "wait"),
-        ("event=create", "event"), ("event=ringing,x", "event"),
+        ("after=-1", "after"),
+        ("after=x", "after"),
+        ("after=1.5", "after"),
+        ("after=9223372036854775807", "after"),
+        ("after=1", "after"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("wait=0.5", "wait"),
+        ("wait=61", "wait"),
+        ("event=create", "event"),
+        ("event=ringing,x", "event"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_wrong_is_named(client: Client, query: str, field: str) -> None:
     assert field == (await client.get(f"{FEED}?{query}", expect=422)).json["field"]
     assert field == (await client.get(f"{FEED}?{query}", headers=STREAM, expect=422)).json["field"]

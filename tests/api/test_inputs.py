@@ -29,11 +29,19 @@ from tongdai.store import cdr_search, users
 SEAL = Seal(bytes(range(32)))
 PRINCIPAL = Principal(
     users.Principal(
-        ids.new(), ids.new(), "foo", "admin", api_key_version=1,
-        user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone="Asia/Ho_Chi_Minh", country_code="84",
+        ids.new(),
+        ids.new(),
+        "foo",
+        "admin",
+        api_key_version=1,
+        user_enabled=True,
+        domain_enabled=True,
+        domain_name="x.vn",
+        time_zone="Asia/Ho_Chi_Minh",
+        country_code="84",
     ),
     expires=0,
-)  # fmt: skip
+)
 SPICY = st.text(st.sampled_from('0189+ .-()"<>\\;\r\n\0@/&=%aé\u2028\u0085\ud800１٠'), max_size=80)
 ANY = st.one_of(st.text(max_size=80), SPICY, st.from_regex(r"\+?[0-9 .()-]{0,25}", fullmatch=True))
 
@@ -59,8 +67,18 @@ def wanted_by(asked: inputs.Fields, principal: Principal) -> cdr_search.Filter:
     return filters.of(parameters.read(cdrs.CdrQuery, asked), principal)
 
 
-CALL = ("ext", "phone", "src_cid_name", "src_cid_number", "dest_cid_name", "dest_cid_number", "auto_answer", "hotline",
-        "customer_id", "wait")  # fmt: skip
+CALL = (
+    "ext",
+    "phone",
+    "src_cid_name",
+    "src_cid_number",
+    "dest_cid_name",
+    "dest_cid_number",
+    "auto_answer",
+    "hotline",
+    "customer_id",
+    "wait",
+)
 PHONE = re.compile(r"(\+?[0-9]{3,18})?", re.ASCII)
 NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff<>"\\;]{0,64}')
 
@@ -122,9 +140,17 @@ def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
 )
 def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
     user = users.Principal(
-        ids.new(), ids.new(), "foo", "admin", api_key_version=1,
-        user_enabled=True, domain_enabled=True, domain_name="x.vn", time_zone=zone, country_code="84",
-    )  # fmt: skip
+        ids.new(),
+        ids.new(),
+        "foo",
+        "admin",
+        api_key_version=1,
+        user_enabled=True,
+        domain_enabled=True,
+        domain_name="x.vn",
+        time_zone=zone,
+        country_code="84",
+    )
     asked = fields({"start_date": str(moment), "end_date": str(moment)})
     wanted = wanted_by(asked, Principal(user, expires=0))
 
@@ -153,9 +179,11 @@ def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
 
 @settings(max_examples=200)
 @given(
-    st.datetimes(timezones=st.just(ZoneInfo("UTC"))), st.uuids(), st.integers(1, 500),
+    st.datetimes(timezones=st.just(ZoneInfo("UTC"))),
+    st.uuids(),
+    st.integers(1, 500),
     st.lists(st.text(max_size=20), max_size=5),
-)  # fmt: skip
+)
 def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: list[str]) -> None:
     scroll = Scroll(
         cdr_search.Filter(since=moment, extensions=tuple(texts)),
@@ -292,9 +320,13 @@ def test_a_token_says_who_by_which_key_and_until_when() -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("abcd.mp3", "abcd"), ("abcd", "abcd"), ("a.b.wav", "a.b"), ("/x/y/abcd.wav", "abcd"),
-        ("http://r.example/recordings/abcd", "abcd"), ("https://r.example/recordings/abcd.wav?x=1#y", "abcd"),
+        ("abcd.mp3", "abcd"),
+        ("abcd", "abcd"),
+        ("a.b.wav", "a.b"),
+        ("/x/y/abcd.wav", "abcd"),
+        ("http://r.example/recordings/abcd", "abcd"),
+        ("https://r.example/recordings/abcd.wav?x=1#y", "abcd"),
     ],
-)  # fmt: skip
+)
 def test_the_name_of_a_recording_is_what_all_its_writings_share(text: str, name: str) -> None:
     assert filters.recording_name(text) == name

@@ -28,9 +28,15 @@ def test_every_route_is_documented(document: Any) -> None:
 async def test_it_is_openapi_3_1_with_all_of_the_reference(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     for method, path in (
-        ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/v1/event"), ("post", "/v1/event"),
-        ("delete", "/v1/event/{id}"), ("get", "/v1/cdr"), ("get", "/v1/cdr/{id}"), ("get", "/v1/click2call"),
-    ):  # fmt: skip
+        ("post", "/v1/auth"),
+        ("post", "/v1/auth/token"),
+        ("get", "/v1/event"),
+        ("post", "/v1/event"),
+        ("delete", "/v1/event/{id}"),
+        ("get", "/v1/cdr"),
+        ("get", "/v1/cdr/{id}"),
+        ("get", "/v1/click2call"),
+    ):
         operation = document["paths"][path][method]
         assert operation["summary"]
         assert "200" in operation["responses"]
@@ -97,9 +103,13 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
         if not operation["security"]
     }
     assert public == {
-        ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/recordings/{token}"),
-        ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
-    }  # fmt: skip
+        ("post", "/v1/auth"),
+        ("post", "/v1/auth/token"),
+        ("get", "/recordings/{token}"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+    }
     for path, methods in document["paths"].items():
         for method in set(methods) - {
             method for method, public_path in public if public_path == path

@@ -246,11 +246,23 @@ async def test_every_miss_is_the_same(anybody: Client, shelf: Shelf) -> None:
     misses = {
         (await anybody.get(f"/recordings/{name}", expect=404)).body
         for name in (
-            str(call.cdr_uuid), str(call.call_id), str(ids.new()), token[:-1], token + "x", token.upper(),
-            token + ".mp3", token + ".wav.wav", "x", "%00", "..%2f..%2fetc%2fpasswd", "....%2f%2fsecret",
-            f"..%2f{token}", "%ff%fe", f"2021%2f{token[-12:]}-call.wav",
+            str(call.cdr_uuid),
+            str(call.call_id),
+            str(ids.new()),
+            token[:-1],
+            token + "x",
+            token.upper(),
+            token + ".mp3",
+            token + ".wav.wav",
+            "x",
+            "%00",
+            "..%2f..%2fetc%2fpasswd",
+            "....%2f%2fsecret",
+            f"..%2f{token}",
+            "%ff%fe",
+            f"2021%2f{token[-12:]}-call.wav",
         )
-    }  # fmt: skip
+    }
 
     assert misses == {b'{"status":"fail","error":"NOT_FOUND","message":"Not found."}'}
 

@@ -31,8 +31,8 @@ VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
 
 
 class Intruding:
-    """A connection, or a statement of one, whose every statement runs for a stranger first. `found`
-    names the tables in which its owner finds something.
+    """A connection, or a statement of one, whose every statement runs for a stranger first.
+    `found` names the tables in which its owner finds something.
     """
 
     def __init__(self, real: Any, stranger: Any, found: set[str], sql: str = "") -> None:

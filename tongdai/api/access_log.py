@@ -57,7 +57,9 @@ def _write(
 
 @cache
 def _of_route(method: str, route: str, status: int) -> Histogram:
-    """The measurement of a route, by its template and never by its path: there are endless paths."""
+    """The measurement of a route, by its template and never by its path: there are endless
+    paths.
+    """
     return _SECONDS.labels(method, route, status)
 
 

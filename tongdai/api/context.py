@@ -56,8 +56,8 @@ class Trial(Protocol):
     async def send(
         self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
     ) -> deliveries.Attempt:
-        """The outcome of one POST. Raises errors.Invalid when the subscription's own values cannot be
-        sent.
+        """The outcome of one POST. Raises errors.Invalid when the subscription's own values cannot
+        be sent.
         """
 
 

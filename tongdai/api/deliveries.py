@@ -32,7 +32,8 @@ class Delivery(Struct, frozen=True):
     state: Annotated[
         deliveries.State,
         Meta(
-            description="due: it will be sent. failed: it was given up. Else it was answered with 2xx."
+            description="due: it will be sent. failed: it was given up. "
+            "Else it was answered with 2xx."
         ),
     ]
     next_attempt_at: Annotated[datetime | None, Meta(description="Of those that are due.")]
@@ -85,8 +86,8 @@ class Resend(Struct, frozen=True):
     state: Annotated[
         delivery_log.Choice | None,
         Meta(
-            description="failed; delivered; or unsent: events from before the subscription, or while it was disabled. "
-            "None: all three, and then since is needed."
+            description="failed; delivered; or unsent: events from before the subscription, "
+            "or while it was disabled. None: all three, and then since is needed."
         ),
     ] = None
     since: Annotated[
@@ -109,7 +110,8 @@ class Resent(Struct, frozen=True):
     next: Annotated[
         datetime | None,
         Meta(
-            description=f"Where there were more than {delivery_log.MOST}: the `since` to go on with."
+            description=f"Where there were more than {delivery_log.MOST}: "
+            "the `since` to go on with."
         ),
     ]
 

@@ -68,7 +68,8 @@ class Subscription(Struct, frozen=True):
     secret: Annotated[
         str | UnsetType,
         Meta(
-            description="Signs deliveries (Standard Webhooks): whsec_ and base64. Shown only when it is made."
+            description="Signs deliveries (Standard Webhooks): whsec_ and base64. "
+            "Shown only when it is made."
         ),
     ] = UNSET
 

@@ -347,7 +347,8 @@ async def _send(send: Send, text: str) -> None:
 
 
 def _line(entry: feed.Entry) -> str:
-    return f"id: {entry.seq}\nevent: {entry.name}\nwebhook-id: {entry.event_uuid}\ndata: {entry.body}\n\n"
+    head = f"id: {entry.seq}\nevent: {entry.name}\nwebhook-id: {entry.event_uuid}\n"
+    return f"{head}data: {entry.body}\n\n"
 
 
 def _event(entry: feed.Entry) -> FeedEvent:

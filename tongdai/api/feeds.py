@@ -41,8 +41,8 @@ class Topic:
         self.last_seq = -1
 
     def publish(self) -> None:
-        """Wakes the listeners that wait for the present `news`. Later ones get no page that was being
-        read before.
+        """Wakes the listeners that wait for the present `news`. Later ones get no page that was
+        being read before.
         """
         self.news.set()
         self.news, self._reading = asyncio.Event(), {}
@@ -100,7 +100,9 @@ class Feeds:
 
     @contextmanager
     def listening(self, domain_uuid: UUID) -> Iterator[Topic]:
-        """One more listener of the domain. Raises errors.TooManyRequests where there are too many."""
+        """One more listener of the domain. Raises errors.TooManyRequests where there are too
+        many.
+        """
         topic = self._topics.setdefault(domain_uuid, Topic(self._tenants, domain_uuid))
         if topic.listeners >= self._most:
             raise errors.TooManyRequests(retry_after_s=_RETRY_S)

@@ -26,7 +26,9 @@ class Limit:
         self._sweep_at = _MANY
 
     def take(self, key: Hashable) -> None:
-        """One more request of the key. Raises errors.TooManyRequests, and then it does not count."""
+        """One more request of the key. Raises errors.TooManyRequests, and then it does not
+        count.
+        """
         if not self._interval_s:
             return
         now = self._clock()
@@ -40,8 +42,8 @@ class Limit:
 
 
 def client_key(address: str) -> str:
-    """The address that requests are counted by: itself, or the /64 of IPv6, of which one client has
-    all.
+    """The address that requests are counted by: itself, or the /64 of IPv6, of which one client
+    has all.
     """
     if ":" not in address:
         return address

@@ -13,13 +13,15 @@ from tongdai.api import parameters, problems
 from tongdai.api.operations import PUBLIC, Operation, template
 
 _ABOUT = """
-The integration API of the **tongdai** PBX: log in, get a token, subscribe to call events, read call detail records
-(CDRs) and recordings, make a phone ring by click-to-call.
+The integration API of the **tongdai** PBX: log in, get a token, subscribe to call events, read
+call detail records (CDRs) and recordings, make a phone ring by click-to-call.
 
-Every request but login, token and recordings carries `Authorization: Bearer {token}`. Each operation names the
-permission that it needs (`x-permission`): the user's level must grant it, and the scopes of its API key must not leave
-it out. Unknown query parameters are ignored. Local times are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors are
-`{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of `Accept-Language` (`vi` or `en`).
+Every request but login, token and recordings carries `Authorization: Bearer {token}`. Each
+operation names the permission that it needs (`x-permission`): the user's level must grant it, and
+the scopes of its API key must not leave it out. Unknown query parameters are ignored. Local times
+are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors are
+`{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of
+`Accept-Language` (`vi` or `en`).
 """
 _EVERYWHERE = (errors.Unavailable, errors.TooManyRequests)
 _OF_TOKENS = (errors.NotAuthenticated, errors.Forbidden)

@@ -1,4 +1,6 @@
-"""Pages about the API: its OpenAPI document, and Swagger UI to read and try it, served from here."""
+"""Pages about the API: its OpenAPI document, and Swagger UI to read and try it, served from
+here.
+"""
 
 from collections.abc import Iterable
 from functools import cache
@@ -23,7 +25,9 @@ _PAGE = """<!doctype html>
 <div id="swagger-ui"></div>
 <script src="/schema/swagger-ui.js"></script>
 <script>
-SwaggerUIBundle({url: "/schema/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true});
+SwaggerUIBundle({
+  url: "/schema/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true
+});
 </script>
 </html>
 """

@@ -1,5 +1,5 @@
-"""scroll_id: the place where a list goes on, as a signed text that only its own domain can use and that
-never expires.
+"""scroll_id: the place where a list goes on, as a signed text that only its own domain can use and
+that never expires.
 """
 
 import base64

@@ -58,8 +58,8 @@ class Tokens:
         ), claims.exp
 
     def read(self, token: str) -> Claims:
-        """The claims of a token of ours. Raises errors.NotAuthenticated when it is not ours, or has
-        expired.
+        """The claims of a token of ours. Raises errors.NotAuthenticated when it is not ours, or
+        has expired.
         """
         try:
             decoded = jwt.decode(token, self._key, [_ALGORITHM])

@@ -109,7 +109,10 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
 async def freeze(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
     """Until then nobody of the domain calls outside; None lifts it. Raises errors.NotFound."""
     done = await tx.fetchval(
-        "UPDATE domains SET frozen_until = $2, frozen_why = $3 WHERE domain_uuid = $1 RETURNING true",
+        """
+        UPDATE domains SET frozen_until = $2, frozen_why = $3 WHERE domain_uuid = $1
+        RETURNING true
+        """,
         domain_uuid,
         until,
         why,
@@ -140,7 +143,10 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
 async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
     """Which of these are no domains, or no more. For the installation: it crosses tenants."""
     rows = await tx.fetch(
-        "SELECT domain_uuid FROM unnest($1::uuid[]) AS asked (domain_uuid) EXCEPT SELECT domain_uuid FROM domains",
+        """
+        SELECT domain_uuid FROM unnest($1::uuid[]) AS asked (domain_uuid)
+        EXCEPT SELECT domain_uuid FROM domains
+        """,
         domain_uuids,
     )
     return {row["domain_uuid"] for row in rows}
@@ -149,7 +155,8 @@ async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
 async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:
     if await tx.fetchval(
         """
-        SELECT EXISTS (SELECT FROM hotlines WHERE domain_uuid = $1) OR EXISTS (SELECT FROM cdrs WHERE domain_uuid = $1)
+        SELECT EXISTS (SELECT FROM hotlines WHERE domain_uuid = $1)
+            OR EXISTS (SELECT FROM cdrs WHERE domain_uuid = $1)
         """,
         domain_uuid,
     ):
@@ -164,7 +171,8 @@ async def _recount(tx: db.Tx, domain_uuid: UUID) -> None:
     await tx.execute(
         """
         INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
-        SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status, count(*)
+        SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status,
+               count(*)
         FROM cdrs JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1
         GROUP BY domain_uuid, day, direction, status

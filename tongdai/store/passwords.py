@@ -1,4 +1,6 @@
-"""Passwords of people: kept as argon2id, compared at the same cost for users that are not there."""
+"""Passwords of people: kept as argon2id, compared at the same cost for users that are not
+there.
+"""
 
 import asyncio
 import secrets
@@ -12,7 +14,10 @@ from tongdai.store import checks
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Of a random password that is kept nowhere: an unknown user costs the same time as a wrong
 # password.
-_UNKNOWN = "$argon2id$v=19$m=19456,t=2,p=1$hN5q2JyMwnWn1fw4Cz6X3w$/vPGYgododk6ZZkC7Pt667aAT8K27IjWjty6bwewLyg"
+_UNKNOWN = (
+    "$argon2id$v=19$m=19456,t=2,p=1$hN5q2JyMwnWn1fw4Cz6X3w"
+    "$/vPGYgododk6ZZkC7Pt667aAT8K27IjWjty6bwewLyg"
+)
 
 
 def generated() -> str:

@@ -15,8 +15,8 @@ from tongdai.store import db
 from tongdai.store.pulse import Pulse
 
 ROLE = "tongdai_tenant"
-"""May do what the API needs, on rows of the domain that the setting `tongdai.domain` names; see the
-migrations."""
+"""May do what the API needs, on rows of the domain that the setting `tongdai.domain` names; see
+the migrations."""
 WITHHELD = {
     "calls": {"node", "state"},
     "devices": {"digest_md5", "digest_sha256"},
@@ -35,8 +35,8 @@ WITHHELD = {
     },
     "users": {"password_hash", "api_key_digest", "api_key_sealed", "created_at"},
 }
-"""Columns that the role may not read, of tables that it reads: secrets, and what the API needs not.
-A migration that adds a column grants it, or names it here; a test tells the missing one."""
+"""Columns that the role may not read, of tables that it reads: secrets, and what the API does not
+need. A migration that adds a column grants it, or names it here; a test tells the missing one."""
 
 
 class Tenants:
@@ -53,8 +53,8 @@ class Tenants:
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
     async def open(self) -> None:
-        """All connections stand. Raises errors.Unavailable, and errors.SetupError where a policy is
-        missing.
+        """All connections stand. Raises errors.Unavailable, and errors.SetupError where a policy
+        is missing.
         """
         await self._database.open()
         async with self._database.connection() as tx:

@@ -82,7 +82,8 @@ async def insert(
     await tx.execute(
         """
         INSERT INTO users (
-          domain_uuid, user_uuid, username, password_hash, level, enabled, api_key_digest, api_key_sealed)
+          domain_uuid, user_uuid, username, password_hash, level, enabled, api_key_digest,
+          api_key_sealed)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         domain_uuid,
@@ -147,7 +148,8 @@ async def login(
     async with database.connection() as tx:
         row = await tx.fetchrow(
             """
-            SELECT users.*, domains.enabled AS domain_enabled FROM users JOIN domains USING (domain_uuid)
+            SELECT users.*, domains.enabled AS domain_enabled
+            FROM users JOIN domains USING (domain_uuid)
             WHERE username = lower($1) AND domains.name = lower($2)
             """,
             username.replace("\0", "?"),  # PostgreSQL takes no NUL, and no user has one
