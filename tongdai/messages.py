@@ -108,6 +108,117 @@ SUBSCRIPTION_DISABLED = Text(
     "the subscription is disabled: enable it first", "subscription đang bị tắt: hãy bật lại trước"
 )
 
+# --- configuration
+
+NAME_CHARACTERS = Text(
+    'no control characters and none of " < > ; \\ ` $ [ ] | or curly brackets',
+    'không được có ký tự điều khiển, dấu ngoặc nhọn, hay ký tự nào trong số " < > ; \\ ` $ [ ] |',
+)
+DOMAIN_NAME = Text(
+    "a DNS name in lower case is needed, such as sales.example.vn",
+    "phải là tên DNS viết thường, ví dụ sales.example.vn",
+)
+NO_SUCH_TIME_ZONE = Text(
+    "no such time zone: {name!r}; try Asia/Ho_Chi_Minh",
+    "không có múi giờ {name!r}; ví dụ: Asia/Ho_Chi_Minh",
+)
+COUNTRY_CODE = Text(
+    "one to three digits without +, such as 84", "từ một đến ba chữ số, không có +, ví dụ 84"
+)
+INTERNAL_NUMBER = Text("2 to 8 digits are needed", "phải là 2 đến 8 chữ số")
+DEVICE_NAME = Text(
+    "lower-case letters, digits and -, beginning with a letter, at most 31",
+    "chữ thường, chữ số và -, bắt đầu bằng chữ, tối đa 31 ký tự",
+)
+NODE_NAME = Text(
+    "lower-case letters, digits and -, at most 63", "chữ thường, chữ số và -, tối đa 63 ký tự"
+)
+USERNAME = Text(
+    "1 to 64 of a-z 0-9 . _ + - are needed, without the domain",
+    "phải là 1 đến 64 ký tự a-z 0-9 . _ + -, không kèm domain",
+)
+PASSWORD_LENGTH = Text("8 to 256 characters are needed", "phải có 8 đến 256 ký tự")
+SIP_PASSWORD = Text(
+    "{shortest} to 128 visible ASCII characters, no space and none of \" ' ; \\",
+    "{shortest} đến 128 ký tự ASCII in được, không có dấu cách và \" ' ; \\",
+)
+SIP_USER = Text(
+    "at most 128 letters, digits and . _ + ~ * @ -", "tối đa 128 chữ, chữ số và . _ + ~ * @ -"
+)
+SIP_AUTH_USERNAME = Text(
+    "at most 63 letters, digits and . _ + ~ * -", "tối đa 63 chữ, chữ số và . _ + ~ * -"
+)
+WORD = Text("1 to 32 letters, digits, _ and -", "1 đến 32 chữ, chữ số, _ và -")
+HOST = Text(
+    "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080",
+    "phải là tên máy hoặc địa chỉ, ví dụ sip.carrier.vn hoặc 203.0.113.7:5080",
+)
+TWICE = Text("a number stands there twice", "có một số bị lặp lại")
+PREFIXES = Text(
+    "prefixes such as +44, + (all countries) or 1900 are needed",
+    "phải là các đầu số như +44, + (mọi nước) hoặc 1900",
+)
+NETWORKS = Text(
+    "IP addresses or networks are needed: {why}", "phải là địa chỉ IP hoặc dải mạng: {why}"
+)
+IP_ADDRESS = Text("an IP address is needed", "phải là một địa chỉ IP")
+IN_USE_BY = Text("in use by {users}", "đang được dùng bởi {users}")
+NO_SUCH = Text("no such {kind}: {numbers}", "không có {kind}: {numbers}")
+NO_HOTLINE_HERE = Text("no such hotline in this domain", "domain không có đầu số này")
+SHOWN_BY = Text(
+    "shown by extension {extensions}", "đang là số hiển thị của máy nhánh {extensions}"
+)
+LEADS_BACK = Text("leads back to this {kind}", "quay lại chính nó ({kind})")
+DEFAULT_DEVICE = Text(
+    "every extension has its default device", "máy nhánh nào cũng phải có thiết bị mặc định"
+)
+CALLS_LIVE = Text("{count} calls are live", "đang có {count} cuộc gọi")
+COUNTRY_IN_USE = Text(
+    "hotlines or calls are stored under the old one",
+    "đã có đầu số hoặc cuộc gọi được lưu theo mã cũ",
+)
+SEVERAL_TRUNKS = Text(
+    "several shared trunks have this name; give the trunk's uuid",
+    "có nhiều trunk dùng chung tên này; hãy cho uuid của trunk",
+)
+NO_TRUNK = Text("no such trunk", "không có trunk này")
+TRUNK_BORROWED = Text(
+    "other domains' hotlines use this trunk", "đầu số của domain khác đang dùng trunk này"
+)
+TRUNK_PASSWORD = Text(
+    "{shortest} characters are needed, or a trunk that has no auth username",
+    "phải có {shortest} ký tự, hoặc trunk không có auth username",
+)
+NEEDED_BY_AUTH = Text("is needed for a trunk by {auth}", "cần cho trunk kiểu {auth}")
+NEEDED_BY_AUTH_USERNAME = Text(
+    "is needed for a trunk with an auth username", "cần cho trunk có auth username"
+)
+DOMAIN_EXISTS = Text("a domain of this name exists already", "đã có domain tên này")
+USER_EXISTS = Text("a user of this name exists already", "đã có tài khoản tên này")
+OPERATOR_EXISTS = Text(
+    "an operator of this name exists already", "đã có tài khoản vận hành tên này"
+)
+KEY_EXISTS = Text("this API key is taken", "API key này đã được dùng")
+NUMBER_EXISTS = Text(
+    "this number is an extension, a ring group or a queue already",
+    "số này đã là máy nhánh, nhóm đổ chuông hoặc hàng đợi",
+)
+DEVICE_EXISTS = Text(
+    "the extension has a device of this name already", "máy nhánh đã có thiết bị tên này"
+)
+TRUNK_EXISTS = Text("a trunk of this name exists already", "đã có trunk tên này")
+AUTH_USERNAME_EXISTS = Text(
+    "another trunk calls by this name already: give another --auth-username",
+    "một trunk khác đã dùng tên này: hãy chọn --auth-username khác",
+)
+HOTLINE_EXISTS = Text("this hotline exists already", "đầu số này đã có")
+HOTLINE_ELSEWHERE = Text(
+    "another domain has this hotline on the same trunk",
+    "một domain khác đã có đầu số này trên cùng trunk",
+)
+DEFAULT_EXISTS = Text("another hotline is the default", "đầu số khác đang là mặc định")
+TRUNK_IN_USE = Text("hotlines use this trunk", "đang có đầu số dùng trunk này")
+
 # --- callback URLs
 
 NOT_A_URL = Text("not a URL", "không phải là URL")

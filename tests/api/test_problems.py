@@ -206,7 +206,7 @@ def test_a_reason_of_no_catalogue_is_its_own_key() -> None:
     assert messages.key(messages.AT_MOST(most=5)) == "at most 5"
 
 
-ROOMS = ("api", "admin", "engine", "webhooks", "sandbox", "pbx")
+ROOMS = ("api", "admin", "engine", "webhooks", "sandbox", "store", "pbx")
 
 
 @pytest.mark.parametrize("room", ROOMS)

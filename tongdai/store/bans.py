@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import db
 
 
@@ -47,7 +47,7 @@ async def lift(tx: db.Tx, address: str) -> None:
     try:
         found = ip_address(address)
     except ValueError as reason:
-        raise errors.Invalid("an IP address is needed", field="address") from reason
+        raise errors.Invalid(messages.IP_ADDRESS, field="address") from reason
     if not await tx.fetchval(
         "UPDATE bans SET lifted_at = now() WHERE address = $1 AND lifted_at IS NULL RETURNING "
         "true",

@@ -36,16 +36,14 @@ def name(text: str, field: str = "name", *, needed: bool = False) -> str:
     would read as more.
     """
     if needed and not text.strip():
-        raise errors.Invalid("is needed", field=field)
+        raise errors.Invalid(messages.NEEDED, field=field)
     if len(text) > _NAME:
-        raise errors.Invalid(f"at most {_NAME} characters", field=field)
+        raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=_NAME), field=field)
     if any(
         char in _NOT_IN_NAMES or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
         for char in text
     ):
-        raise errors.Invalid(
-            'no control characters and none of " < > ; \\ ` $ { } [ ] |', field=field
-        )
+        raise errors.Invalid(messages.NAME_CHARACTERS, field=field)
     return text
 
 
@@ -54,62 +52,56 @@ def domain_name(text: str, field: str = "name") -> str:
     if not _DOMAIN.fullmatch(text) or not all(
         _LABEL.fullmatch(label) for label in text.split(".")
     ):
-        raise errors.Invalid(
-            "a DNS name in lower case is needed, such as sales.example.vn", field=field
-        )
+        raise errors.Invalid(messages.DOMAIN_NAME, field=field)
     return text
 
 
 def time_zone(text: str, field: str = "time_zone") -> str:
     """A zone of the IANA database."""
     if text not in zoneinfo.available_timezones():
-        raise errors.Invalid(f"no such time zone: {text!r}; try Asia/Ho_Chi_Minh", field=field)
+        raise errors.Invalid(messages.NO_SUCH_TIME_ZONE(name=text), field=field)
     return text
 
 
 def country_code(text: str, field: str = "country_code") -> str:
     """One to three digits, without +."""
     if not re.fullmatch("[1-9][0-9]{0,2}", text):
-        raise errors.Invalid("one to three digits without +, such as 84", field=field)
+        raise errors.Invalid(messages.COUNTRY_CODE, field=field)
     return text
 
 
 def number(text: str, field: str = "number") -> str:
     """A number inside a domain, to be made."""
     if not _NUMBER.fullmatch(text):
-        raise errors.Invalid("2 to 8 digits are needed", field=field)
+        raise errors.Invalid(messages.INTERNAL_NUMBER, field=field)
     return text
 
 
 def device(text: str, field: str = "device") -> str:
     """A device's name within its extension: it becomes part of its SIP address."""
     if not DEVICE.fullmatch(text):
-        raise errors.Invalid(
-            "lower-case letters, digits and -, beginning with a letter, at most 31", field=field
-        )
+        raise errors.Invalid(messages.DEVICE_NAME, field=field)
     return text
 
 
 def node(text: str, field: str = "node") -> str:
     """A node's name."""
     if not _NODE.fullmatch(text):
-        raise errors.Invalid("lower-case letters, digits and -, at most 63", field=field)
+        raise errors.Invalid(messages.NODE_NAME, field=field)
     return text
 
 
 def username(text: str, field: str = "username") -> str:
     """A login name without its domain."""
     if not _USERNAME.fullmatch(text):
-        raise errors.Invalid(
-            "1 to 64 of a-z 0-9 . _ + - are needed, without the domain", field=field
-        )
+        raise errors.Invalid(messages.USERNAME, field=field)
     return text
 
 
 def password(text: str, field: str = "password") -> str:
     """A user's password."""
     if not 8 <= len(text) <= 256:
-        raise errors.Invalid("8 to 256 characters are needed", field=field)
+        raise errors.Invalid(messages.PASSWORD_LENGTH, field=field)
     return text
 
 
@@ -117,7 +109,7 @@ def sip_secret(text: str, field: str = "password", shortest: int = 8) -> str:
     """A SIP password."""
     if len(text) < shortest or not _SIP_SECRET.fullmatch(text):
         raise errors.Invalid(
-            f"{shortest} to 128 visible ASCII characters, no space and none of \" ' ; \\",
+            messages.SIP_PASSWORD(shortest=shortest),
             field=field,
         )
     return text
@@ -126,21 +118,21 @@ def sip_secret(text: str, field: str = "password", shortest: int = 8) -> str:
 def sip_user(text: str, field: str) -> str:
     """A SIP user name, or ""."""
     if not _SIP_USER.fullmatch(text):
-        raise errors.Invalid("at most 128 letters, digits and . _ + ~ * @ -", field=field)
+        raise errors.Invalid(messages.SIP_USER, field=field)
     return text
 
 
 def auth_username(text: str, field: str = "auth_username") -> str:
     """A name that a trunk proves itself by, or ""."""
     if not _AUTH_USERNAME.fullmatch(text):
-        raise errors.Invalid("at most 63 letters, digits and . _ + ~ * -", field=field)
+        raise errors.Invalid(messages.SIP_AUTH_USERNAME, field=field)
     return text
 
 
 def word(text: str, field: str) -> str:
     """A name that a machine uses, such as a class of hold music."""
     if not _WORD.fullmatch(text):
-        raise errors.Invalid("1 to 32 letters, digits, _ and -", field=field)
+        raise errors.Invalid(messages.WORD, field=field)
     return text
 
 
@@ -159,7 +151,7 @@ def host(text: str, field: str = "host") -> str:
     is_port = not colon or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)
     if not is_port or not _is_host(name_or_address):
         raise errors.Invalid(
-            "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080",
+            messages.HOST,
             field=field,
         )
     return text
@@ -173,7 +165,7 @@ def host_or_none(text: str, field: str) -> str:
 def distinct(numbers: Sequence[str], field: str) -> None:
     """None twice."""
     if len(set(numbers)) < len(numbers):
-        raise errors.Invalid("a number stands there twice", field=field)
+        raise errors.Invalid(messages.TWICE, field=field)
 
 
 def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str, ...]:
@@ -182,9 +174,7 @@ def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str
     """
     found = tuple(dict.fromkeys(texts))
     if not all(_DESTINATION.fullmatch(text) for text in found):
-        raise errors.Invalid(
-            "prefixes such as +44, + (all countries) or 1900 are needed", field=field
-        )
+        raise errors.Invalid(messages.PREFIXES, field=field)
     return found
 
 
@@ -193,9 +183,7 @@ def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:
     try:
         return tuple(_network(text) for text in texts)
     except ValueError as reason:
-        raise errors.Invalid(
-            f"IP addresses or networks are needed: {reason}", field=field
-        ) from reason
+        raise errors.Invalid(messages.NETWORKS(why=reason), field=field) from reason
 
 
 def _network(text: str) -> str:

@@ -7,24 +7,24 @@ import asyncpg
 from tongdai import errors, messages
 
 _CONFLICTS = {
-    "domains_name_key": ("name", "a domain of this name exists already"),
-    "users_domain_uuid_username_key": ("username", "a user of this name exists already"),
-    "operators_username_key": ("username", "an operator of this name exists already"),
-    "users_api_key_digest_key": ("api_key", "this API key is taken"),
-    "dialables_pkey": ("number", "this number is an extension, a ring group or a queue already"),
-    "devices_pkey": ("device", "the extension has a device of this name already"),
-    "trunks_domain_uuid_name_key": ("name", "a trunk of this name exists already"),
+    "domains_name_key": ("name", messages.DOMAIN_EXISTS),
+    "users_domain_uuid_username_key": ("username", messages.USER_EXISTS),
+    "operators_username_key": ("username", messages.OPERATOR_EXISTS),
+    "users_api_key_digest_key": ("api_key", messages.KEY_EXISTS),
+    "dialables_pkey": ("number", messages.NUMBER_EXISTS),
+    "devices_pkey": ("device", messages.DEVICE_EXISTS),
+    "trunks_domain_uuid_name_key": ("name", messages.TRUNK_EXISTS),
     "trunks_one_auth_username": (
         "auth_username",
-        "another trunk calls by this name already: give another --auth-username",
+        messages.AUTH_USERNAME_EXISTS,
     ),
-    "hotlines_pkey": ("number", "this hotline exists already"),
+    "hotlines_pkey": ("number", messages.HOTLINE_EXISTS),
     "hotlines_trunk_uuid_canonical_key": (
         "number",
-        "another domain has this hotline on the same trunk",
+        messages.HOTLINE_ELSEWHERE,
     ),
-    "hotlines_one_default": ("is_default", "another hotline is the default"),
-    "hotlines_trunk_uuid_fkey": ("trunk", "hotlines use this trunk"),
+    "hotlines_one_default": ("is_default", messages.DEFAULT_EXISTS),
+    "hotlines_trunk_uuid_fkey": ("trunk", messages.TRUNK_IN_USE),
 }
 
 

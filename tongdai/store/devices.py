@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import endpoint
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.store import checks, db, domains
@@ -138,7 +138,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Non
     which every extension has.
     """
     if name == endpoint.DEFAULT:
-        raise errors.Conflict("every extension has its default device", field="device")
+        raise errors.Conflict(messages.DEFAULT_DEVICE, field="device")
     if not await tx.fetchval(
         """
         DELETE FROM devices WHERE domain_uuid = $1 AND extension = $2 AND name = $3

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.store import checks, db
 
 Kind = Literal["extension", "ring_group", "queue"]
@@ -42,7 +42,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
     if not held:
         raise errors.NotFound(f"no such {_WORDS[kind]}: {number}")
     if users := await _users(tx, domain_uuid, number):
-        raise errors.Conflict("in use by " + ", ".join(users), field="number")
+        raise errors.Conflict(messages.IN_USE_BY(users=", ".join(users)), field="number")
     await tx.execute(
         "DELETE FROM dialables WHERE domain_uuid = $1 AND number = $2", domain_uuid, number
     )
@@ -67,7 +67,7 @@ async def require(
     )
     if missing := [number for number in wanted if number not in {row["number"] for row in rows}]:
         what = _WORDS[kind] if kind else "extension, ring group or queue"
-        raise errors.Invalid(f"no such {what}: {', '.join(missing)}", field=field)
+        raise errors.Invalid(messages.NO_SUCH(kind=what, numbers=", ".join(missing)), field=field)
 
 
 async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tongdai import errors, ids
+from tongdai import errors, ids, messages
 from tongdai.pbx import directory
 from tongdai.store import checks, db
 
@@ -130,7 +130,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     # no new calls
     await tx.fetchval("SELECT true FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain_uuid)
     if live := await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", domain_uuid):
-        raise errors.Conflict(f"{live} calls are live", field="domain")
+        raise errors.Conflict(messages.CALLS_LIVE(count=live), field="domain")
     if not await tx.fetchval(
         "DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid
     ):
@@ -160,9 +160,7 @@ async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:
         """,
         domain_uuid,
     ):
-        raise errors.Conflict(
-            "hotlines or calls are stored under the old one", field="country_code"
-        )
+        raise errors.Conflict(messages.COUNTRY_IN_USE, field="country_code")
 
 
 async def _recount(tx: db.Tx, domain_uuid: UUID) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
 from tongdai.store import checks, db, devices, dialables, domains
 
@@ -138,4 +138,4 @@ async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
         numbers.canonical(extension.hotline, domain.country_code),
     )
     if not held:
-        raise errors.Invalid("no such hotline in this domain", field="hotline")
+        raise errors.Invalid(messages.NO_HOTLINE_HERE, field="hotline")

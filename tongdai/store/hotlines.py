@@ -5,7 +5,7 @@ them.
 from collections.abc import Sequence
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
 from tongdai.store import checks, db, dialables, domains, trunks
 
@@ -108,7 +108,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
     if users := [
         row["extension"] for row in rows if numbers.canonical(row["hotline"], code) == canonical
     ]:
-        raise errors.Conflict(f"shown by extension {', '.join(users)}", field="number")
+        raise errors.Conflict(messages.SHOWN_BY(extensions=", ".join(users)), field="number")
 
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:

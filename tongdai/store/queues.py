@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import directory
 from tongdai.store import checks, db, dialables
 
@@ -92,5 +92,5 @@ async def _check(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     checks.distinct(queue.agents, "agents")
     await dialables.require(tx, domain_uuid, queue.agents, "agents", "extension")
     if queue.overflow == queue.number:
-        raise errors.Invalid("leads back to this queue", field="overflow")
+        raise errors.Invalid(messages.LEADS_BACK(kind="queue"), field="overflow")
     await dialables.require(tx, domain_uuid, filter(None, [queue.overflow]), "overflow")

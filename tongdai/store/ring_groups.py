@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import directory
 from tongdai.store import checks, db, dialables
 
@@ -111,5 +111,5 @@ async def _check(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
     checks.distinct(group.members, "members")
     await dialables.require(tx, domain_uuid, group.members, "members", "extension")
     if group.overflow == group.number:
-        raise errors.Invalid("leads back to this ring group", field="overflow")
+        raise errors.Invalid(messages.LEADS_BACK(kind="ring group"), field="overflow")
     await dialables.require(tx, domain_uuid, filter(None, [group.overflow]), "overflow")

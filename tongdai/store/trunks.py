@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors, ids
+from tongdai import errors, ids, messages
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import checks, db
@@ -117,12 +117,9 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     )
     found = db.structs([row for row in rows if row["own"]] or rows, Trunk)
     if len(found) != 1:
-        why = (
-            "several shared trunks have this name; give the trunk's uuid"
-            if found
-            else "no such trunk"
+        raise errors.Invalid(
+            messages.SEVERAL_TRUNKS if found else messages.NO_TRUNK, field="trunk"
         )
-        raise errors.Invalid(why, field="trunk")
     return found[0]
 
 
@@ -187,7 +184,7 @@ async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
         domain_uuid,
         trunk_uuid,
     ):
-        raise errors.Invalid("no such trunk", field="trunk")
+        raise errors.Invalid(messages.NO_TRUNK, field="trunk")
 
 
 _PROVISIONED = """
@@ -243,7 +240,7 @@ async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
         domain_uuid,
         trunk_uuid,
     ):
-        raise errors.Conflict("other domains' hotlines use this trunk", field="shared")
+        raise errors.Conflict(messages.TRUNK_BORROWED, field="shared")
 
 
 def _fit(trunk: Trunk, password: str) -> str:
@@ -252,7 +249,7 @@ def _fit(trunk: Trunk, password: str) -> str:
     """
     if trunk.auth_username and len(password) < _SHORTEST:
         raise errors.Invalid(
-            f"{_SHORTEST} characters are needed, or a trunk that has no auth username",
+            messages.TRUNK_PASSWORD(shortest=_SHORTEST),
             field="password",
         )
     return checks.sip_secret(password, shortest=1)
@@ -266,10 +263,10 @@ def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
     checks.sip_user(trunk.from_user, "from_user")
     checks.host_or_none(trunk.from_domain, "from_domain")
     if trunk.auth != "ip" and not trunk.username:
-        raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="username")
+        raise errors.Invalid(messages.NEEDED_BY_AUTH(auth=trunk.auth), field="username")
     if trunk.auth != "ip" and not has_password:
-        raise errors.Invalid(f"is needed for a trunk by {trunk.auth}", field="password")
+        raise errors.Invalid(messages.NEEDED_BY_AUTH(auth=trunk.auth), field="password")
     checks.auth_username(trunk.auth_username)
     if trunk.auth_username and not has_password:
-        raise errors.Invalid("is needed for a trunk with an auth username", field="password")
+        raise errors.Invalid(messages.NEEDED_BY_AUTH_USERNAME, field="password")
     return msgspec.structs.replace(trunk, addresses=checks.networks(trunk.addresses))
