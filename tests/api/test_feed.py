@@ -444,6 +444,20 @@ async def test_a_stream_ends_with_its_account(
         await until(lambda: listener.is_over)
 
 
+async def test_streams_and_long_polls_end_when_the_api_key_loses_the_permission(
+    database: db.Database, deps: api.Deps, tenant: Tenant
+) -> None:
+    async with impatient(deps, tenant) as (own, client), listening(client) as listener:
+        waiting = asyncio.create_task(client.get(FEED, params={"wait": 60}, expect=403))
+        await until(lambda: sum(topic.listeners for topic in own._topics.values()) == 2)
+        async with database.transaction() as tx:
+            await api_keys.set_scopes(tx, tenant.domain.domain_uuid, "foo", ("cdr:read",))
+        await until(lambda: listener.is_over)
+        await publish(database, tenant, "ringing")
+        assert "event:read" in (await waiting).json["message"]
+        assert listener.events == []
+
+
 async def test_streams_and_long_polls_tell_nothing_more_when_the_api_key_is_rotated(
     database: db.Database, deps: api.Deps, tenant: Tenant, seal: Seal
 ) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tongdai import errors, ids, messages
 from tongdai.api import problems, responses
 from tongdai.api.feeds import Topic
-from tongdai.api.operations import operation
+from tongdai.api.operations import operation, permitted
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request, bearer
 from tongdai.pbx import events, samples
@@ -266,17 +266,17 @@ class Stream:
     async def _is_allowed(self) -> bool:
         try:
             await _check(self._request)
-        except errors.NotAuthenticated:
+        except (errors.NotAuthenticated, errors.Forbidden):
             return False
         return True
 
 
 async def _check(request: Request) -> None:
-    """Returns while the token is good, and while the database cannot say otherwise. Raises
-    errors.NotAuthenticated.
+    """Returns while the token is good and still permits it, and while the database cannot say
+    otherwise. Raises errors.NotAuthenticated, errors.Forbidden.
     """
     with suppress(errors.Unavailable):
-        await request.context.principals.of(bearer(request))
+        permitted(await request.context.principals.of(bearer(request)), "event:read")
 
 
 async def _awaited(  # noqa: PLR0917 - all of the request

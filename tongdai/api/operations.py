@@ -65,17 +65,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return await self.handler(**given)
 
     async def _principal(self, request: Request, permission: Permission) -> Principal:
-        """The one place where permissions are checked. Raises errors.NotAuthenticated,
-        errors.Forbidden, errors.TooManyRequests.
-        """
-        context = request.context
-        principal = await context.principals.of(bearer(request))
-        context.by_domain.take(principal.key)
-        if isinstance(principal, Operator):
-            raise errors.Forbidden(messages.DOMAIN_NEEDED)
-        if permission not in principal.permissions:
-            raise errors.Forbidden(messages.PERMISSION_NEEDED(permission=permission))
-        return principal
+        """Raises errors.NotAuthenticated, errors.Forbidden, errors.TooManyRequests."""
+        principal = await request.context.principals.of(bearer(request))
+        request.context.by_domain.take(principal.key)
+        return permitted(principal, permission)
 
 
 def operation(
@@ -105,6 +98,17 @@ def operation(
         )
 
     return declare
+
+
+def permitted(principal: Principal | Operator, permission: Permission) -> Principal:
+    """The principal, which has the permission: the one place where that is checked. Raises
+    errors.Forbidden.
+    """
+    if isinstance(principal, Operator):
+        raise errors.Forbidden(messages.DOMAIN_NEEDED)
+    if permission not in principal.permissions:
+        raise errors.Forbidden(messages.PERMISSION_NEEDED(permission=permission))
+    return principal
 
 
 def routes(context: Context, declared: Iterable[Operation]) -> list[Route]:
