@@ -74,7 +74,8 @@ def audit(locks: Sequence[Path], *options: str) -> tuple[str, bool]:
 def verdict(packages: Sequence[Package]) -> tuple[str, bool]:
     """Of packages that were asked for."""
     bad = [
-        f"{one.name} {one.version}: {found.id}, mended in {', '.join(found.fix_versions) or 'no version yet'}"
+        f"{one.name} {one.version}: {found.id}, "
+        f"mended in {', '.join(found.fix_versions) or 'no version yet'}"
         for one in packages
         for found in one.vulns
     ]

@@ -13,8 +13,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 BEFORE = """\
 # Commands
 
-`bin/tongdai COMMAND`, from any folder; settings come from the environment ([settings.md](settings.md)). Commands that
-show something print a table for people, or JSON with `--json`. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not
+`bin/tongdai COMMAND`, from any folder; settings come from the environment \
+([settings.md](settings.md)). Commands that
+show something print a table for people, or JSON with `--json`. Exit codes: 0 done, 1 refused, \
+2 wrong usage, 3 not
 found, 4 not possible now (database away, wrong set-up).
 
 This page is made by `python -m tests.commands_page`.

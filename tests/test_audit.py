@@ -13,7 +13,8 @@ import pytest
 from tests import audit
 
 HASH = "0" * 64
-VULNERABLE = {"id": "PYSEC-2019-217", "affected": [{"package": {"name": "jinja2", "ecosystem": "PyPI"}, "ranges": [
+VULNERABLE = {"id": "PYSEC-2019-217", "affected": [{
+    "package": {"name": "jinja2", "ecosystem": "PyPI"}, "ranges": [
     {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.10.1"}]}]}]}  # fmt: skip
 
 

@@ -13,7 +13,8 @@ def said(**event: object) -> str:
 
 def test_an_event_is_one_line() -> None:
     assert re.fullmatch(
-        r"\d{4}-\d\d-\d\dT[\d:.]+ \[info     \] call\.moved {21}domain=a\.vn legs=2 events=\['cdr'\]",
+        r"\d{4}-\d\d-\d\dT[\d:.]+ \[info     \] call\.moved {21}"
+        r"domain=a\.vn legs=2 events=\['cdr'\]",
         said(domain="a.vn", legs=2, events=["cdr"]),
     )
 

@@ -11,7 +11,8 @@ from tongdai import process
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "child-of-stubborn"])
+sleep = [sys.executable, "-c", "import time; time.sleep(600)", "child-of-stubborn"]
+child = subprocess.Popen(sleep)
 print(child.pid, flush=True)
 time.sleep(600)
 """
