@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
@@ -26,7 +27,7 @@ from uuid import UUID
 import aiohttp
 import uvloop
 
-from tongdai import ids
+from tongdai import dialects, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, outbox, server, subscriptions
@@ -157,19 +158,20 @@ def calls(of: Sequence[directory.Domain], count: int) -> Iterator[list[events.Ev
                 ids.new(),
                 domain.domain_uuid,
                 call,
-                events.Body(
+                name,
+                events.CallFacts(
+                    domain=domain.name,
                     call_id=call,
                     sip_call_id=call.hex,
-                    domain=domain.name,
+                    conversation_id=call,
                     direction="outbound",
                     from_number="101",
                     to_number="0899888999",
                     hotline="19001919",
-                    state=name,
+                    time_started=datetime.now(UTC),
                     duration=10,
                     billsec=5,
                     recording_url=f"http://recording.example.vn/{call}",
-                    conversation_id=call,
                 ),
             )
             for name in NAMES
@@ -207,7 +209,7 @@ async def bare(port: int, count: int) -> tuple[float, float]:
 
         async def work() -> None:
             for event in bodies:
-                body = outbox.encoded(event)
+                body = dialects.event_of("v1", event)
                 headers = sign.headers(event.event_uuid, int(time.time()), body, [key])
                 headers |= {"Authorization": "Bearer token", "Content-Type": "application/json"}
                 async with web.post(

@@ -20,6 +20,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import dialects
 from tongdai.store import db
 
 FETCH_S = 5.0  # the subscriber waits so long for a recording
@@ -129,7 +130,11 @@ async def _records(tx: db.Tx) -> list[Record]:
     rows = await tx.fetch(
         """
         SELECT cdr_uuid, status, billsec, direction, sip_call_id, (
-          SELECT array_agg(id) FROM cdr_ids WHERE cdr_ids.cdr_uuid = cdrs.cdr_uuid) AS ids
+          SELECT array_agg(id::text) FROM cdr_ids WHERE cdr_ids.cdr_uuid = cdrs.cdr_uuid
+        ) || (
+          SELECT array_agg(known.sip_call_id) FROM cdr_sip_call_ids AS known
+          WHERE known.cdr_uuid = cdrs.cdr_uuid
+        ) AS ids
         FROM cdrs
         """
     )
@@ -146,14 +151,16 @@ async def _records(tx: db.Tx) -> list[Record]:
 
 
 async def _events(tx: db.Tx) -> list[Event]:
-    rows = await tx.fetch("SELECT event_uuid, call_uuid, name, seq, body FROM events ORDER BY seq")
+    rows = await tx.fetch(
+        "SELECT event_uuid, call_uuid, name, seq, facts FROM events ORDER BY seq"
+    )
     return [
         Event(
             row["event_uuid"],
             row["call_uuid"],
             row["name"],
             row["seq"],
-            hashlib.sha256(row["body"].encode()).hexdigest(),
+            hashlib.sha256(dialects.event("v1", row["name"], row["facts"])).hexdigest(),
         )
         for row in rows
     ]

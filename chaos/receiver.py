@@ -27,7 +27,7 @@ from aiohttp import web
 
 from chaos.observations import FETCH_S, Delivery, Played
 from testbed.until import until
-from tongdai.pbx import events
+from tongdai.dialects import v1
 from tongdai.webhooks import sign
 
 
@@ -47,7 +47,7 @@ class Receiver:
             _is_signed(request.headers, body, secret)
             for secret in self._secrets.read_text().split()
         )
-        told = msgspec.json.decode(body, type=events.Body)
+        told = msgspec.json.decode(body, type=v1.CallEvent)
         if told.recording_url:
             status, seconds = await _heard(told.recording_url)
             _write(self._played, Played(told.conversation_id, at, status, seconds, told.billsec))

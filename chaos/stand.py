@@ -198,7 +198,8 @@ class Stand:
                 return False
             if repeats and await deliveries.count_owed(tx):
                 return False
-            recorded = {row["id"] for row in await tx.fetch("SELECT id FROM cdr_ids")}
+            names = await tx.fetch("SELECT sip_call_id FROM cdr_sip_call_ids")
+            recorded = {row["sip_call_id"] for row in names}
             told = {
                 str(row["event_uuid"]) for row in await tx.fetch("SELECT event_uuid FROM events")
             }

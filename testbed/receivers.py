@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from tongdai.pbx import events
+from tongdai.dialects import v1
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -20,8 +20,8 @@ class Received(msgspec.Struct, frozen=True):
     body: bytes
 
     @property
-    def event(self) -> events.Body:
-        return msgspec.json.decode(self.body, type=events.Body)
+    def event(self) -> v1.CallEvent:
+        return msgspec.json.decode(self.body, type=v1.CallEvent)
 
 
 Answer = web.Response | int

@@ -17,7 +17,7 @@ VIETNAM = timezone(timedelta(hours=7))
 def record(domain_uuid: UUID, started: str = "2021-02-17 17:30:35", **changes: Any) -> cdr.Cdr:
     """An answered outbound call of 11 seconds; `started` is local time in Vietnam."""
     start = datetime.fromisoformat(started).replace(tzinfo=VIETNAM)
-    call = ids.new()
+    call = ids.new(start)
     fields: dict[str, Any] = {
         "domain_uuid": domain_uuid,
         "cdr_uuid": call,

@@ -23,6 +23,7 @@ from tests.until import until
 from tongdai import settings
 from tongdai.api import problems
 from tongdai.cli import config
+from tongdai.dialects import v1
 from tongdai.pbx import cdr, events
 from tongdai.webhooks import sign
 
@@ -62,11 +63,11 @@ def test_every_event_is_explained() -> None:
     assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == list(events.NAMES)
     table = page.partition("| Key | Meaning |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
-        events.Body.__struct_fields__
+        v1.CallEvent.__struct_fields__
     )
     example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
-    assert list(json.loads(example)) == list(events.Body.__struct_fields__)
-    assert msgspec.json.decode(example, type=events.Body).state == "cdr"
+    assert list(json.loads(example)) == list(v1.CallEvent.__struct_fields__)
+    assert msgspec.json.decode(example, type=v1.CallEvent).state == "cdr"
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
@@ -156,7 +157,7 @@ async def test_the_receiver_of_the_guide_takes_what_is_genuine_once(
     assert [_posted(url, good, body), _posted(url, good, body)] == [204, 204]
     process.kill()
     said, _ = process.communicate()
-    assert said.count("cdr 982d33eb-cafe-835f-ad09-ae9e087f2d31 0900000001 -> 201 http://") == 1
+    assert said.count("cdr 019adb1c-9c3e-7a41-ad09-ae9e087f2d31 0900000001 -> 201 http://") == 1
 
 
 def _posted(url: str, headers: dict[str, str], body: bytes) -> int:

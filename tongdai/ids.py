@@ -1,19 +1,66 @@
-"""Identifiers: time-sortable UUIDs, and ids that can be computed again after a crash."""
+"""Identifiers that hold the time: UUIDs version 7, new ones and ids that can be computed again.
+
+The first 48 bits of such an id are Unix milliseconds (RFC 9562 §5.7), so ids sort by time, and
+the id alone names the month in which its row is kept. The dialplan makes ids of calls in the same
+form (extensions.conf).
+"""
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from uuid import UUID, uuid5
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+# 9999-01-01: from there on Python's calendar has no room for the end of a month
+_END_MS = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
 
-def new() -> UUID:
-    """A UUID version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits."""
-    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+def new(at: datetime | None = None) -> UUID:
+    """A UUID version 7 of now, or of that moment: 74 bits of it are random."""
+    ms = time.time_ns() // 1_000_000 if at is None else _ms(at)
+    return _version_7(ms, os.urandom(10))
 
 
 def derived(parent: UUID, name: str) -> UUID:
-    """The same UUID for the same (parent, name), for ever (RFC 9562 §5.5): repeats become
-    harmless.
+    """The same UUID for the same (parent, name), for ever: repeats become harmless.
+
+    It holds the time of its parent. Of a parent without a time it is a version 5 (RFC 9562 §5.5).
     """
-    return uuid5(parent, name)
+    if time_of(parent) is None:
+        return uuid5(parent, name)
+    return _version_7(parent.int >> 80, sha256(parent.bytes + name.encode()).digest())
+
+
+def time_of(uuid: UUID) -> datetime | None:
+    """The moment that the id holds, UTC, whole milliseconds; None for an id without a time."""
+    ms = uuid.int >> 80
+    return _EPOCH + ms * _MS if uuid.version == 7 and ms < _END_MS else None
+
+
+def month(uuid: UUID) -> tuple[UUID, UUID] | None:
+    """The bounds of the calendar month (UTC) of the id, for `first <= id < end`; None for an id
+    without a time.
+    """
+    if (at := time_of(uuid)) is None:
+        return None
+    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = (first + timedelta(days=31)).replace(day=1)
+    return lowest(first), lowest(end)
+
+
+def lowest(at: datetime) -> UUID:
+    """No id of that moment or a later one sorts before this, and each of an earlier one does."""
+    return UUID(int=_ms(at) << 80)
+
+
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // _MS
+
+
+def _version_7(ms: int, chance: bytes) -> UUID:
+    """`chance` is 10 bytes or more; 6 bits of them give way to version and variant."""
+    value = ms << 80 | int.from_bytes(chance[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

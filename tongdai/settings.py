@@ -151,7 +151,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_days: Annotated[
         int,
         _says(
-            "How long events are kept for the feed, in days; 7 or more. What is still owed to a "
+            "How long events are kept for the feed, in days; 7 or more. What is still due to a "
             "webhook is kept longer."
         ),
     ] = 30

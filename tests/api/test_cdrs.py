@@ -168,11 +168,16 @@ async def test_a_record_points_to_no_recording_that_will_not_be(
 async def test_it_is_found_by_any_of_its_ids(
     client: Client, tenant: Tenant, database: db.Database
 ) -> None:
-    leg, call_id = str(ids.new()), "a/b%c?d@10.0.0.1:5060"
-    one = record(tenant.domain.domain_uuid, sip_call_id=call_id, other_ids=(leg, "leg-2@phone"))
+    leg, call_id = ids.new(), "a/b%c?d@10.0.0.1:5060"
+    one = record(
+        tenant.domain.domain_uuid,
+        sip_call_id=call_id,
+        other_ids=(leg,),
+        other_sip_call_ids=("leg-2@phone",),
+    )
     await write(database, one)
 
-    for name in (str(one.cdr_uuid), str(one.call_id), call_id, leg, "leg-2@phone"):
+    for name in (str(one.cdr_uuid), str(one.call_id), call_id, str(leg), "leg-2@phone"):
         for tail in ("", "/"):
             assert (
                 str(one.cdr_uuid)

@@ -21,6 +21,7 @@ from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.api import feeds
 from tongdai.api.tokens import Tokens
+from tongdai.dialects import v1
 from tongdai.pbx import events
 from tongdai.seal import Seal
 from tongdai.store import api_keys, db, feed, outbox, users
@@ -60,7 +61,7 @@ async def test_every_event_is_there_in_order_as_webhooks_deliver_it(
         "cdr",
     ]
     assert seqs(answer.json) == [1, 2, 3, 4]
-    assert outbox.encoded(made[0]) in answer.body
+    assert samples.body(made[0]) in answer.body
     assert all(entry["created_at"].endswith("Z") for entry in answer.json["data"])
     assert {name: answer.json[name] for name in ("next", "first_seq", "last_seq")} == {
         "next": 4,
@@ -118,18 +119,15 @@ async def test_only_events_of_a_name(
 
 
 async def test_notices_are_in_the_feed_too(database: db.Database, tenant: Tenant) -> None:
-    body = events.EndpointDisabled(
-        events.DISABLED,
-        tenant.domain.name,
-        ids.new(),
-        "cdr",
-        "http://crm.example.vn/",
-        "Gone.",
-        datetime.now(UTC),
+    facts = events.SubscriptionFacts(
+        domain=tenant.domain.name,
+        subscription_uuid=ids.new(),
+        event_name="cdr",
+        callback_url="http://crm.example.vn/",
+        disabled_reason="Gone.",
+        disabled_at=datetime.now(UTC),
     )
-    notice = events.Notice(
-        ids.new(), tenant.domain.domain_uuid, body.event_domain_uuid, body, body.disabled_at
-    )
+    notice = events.disabled(tenant.domain.domain_uuid, facts)
     await publish(database, tenant, "ringing")
     async with database.transaction() as tx:
         await outbox.publish_many(tx, [notice])
@@ -271,7 +269,7 @@ async def test_a_stream_has_what_comes_from_now_on(database: db.Database, tenant
                 "id": "2",
                 "event": "answered",
                 "webhook-id": str(made.event_uuid),
-                "data": outbox.encoded(made).decode(),
+                "data": samples.body(made).decode(),
             }
         ]
 
@@ -564,7 +562,7 @@ async def test_a_sample_is_published_as_a_test(
 
     told = (await tenant.client.post("/v1/event/trigger", {"event": name})).json
 
-    body = msgspec.convert(told["body"], events.Body)
+    body = msgspec.convert(told["body"], v1.CallEvent)
     assert (told["seq"], told["event"], body.state, body.customer_id) == (1, name, name, "test")
     assert (body.domain, body.sip_call_id) == (tenant.domain.name, f"test-{body.call_id}")
     assert (await tenant.client.get(FEED)).json["data"] == [told]

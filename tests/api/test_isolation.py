@@ -110,18 +110,24 @@ async def list_events(own: House, other: House, database: db.Database) -> None:
     assert own.tenant.domain.name == listed[0]["domain_name"]
 
 
-@row("get", "/v1/event/owed")
-async def owed_events(own: House, other: House, database: db.Database) -> None:
+@row("get", "/v1/event/outstanding")
+async def outstanding_events(own: House, other: House, database: db.Database) -> None:
     owing = call(other.tenant.domain)
     over = call(other.tenant.domain, stage=Stage.ENDED)
     async with database.transaction() as tx:
         await calls.save_many(tx, f"node of {own.tenant.domain.name}", [owing, over])
-    mine = (await own.tenant.client.get("/v1/event/owed")).json
-    theirs = (await other.tenant.client.get("/v1/event/owed")).json
+    mine = (await own.tenant.client.get("/v1/event/outstanding")).json
+    theirs = (await other.tenant.client.get("/v1/event/outstanding")).json
 
-    assert (mine["calls"]["count"], mine["debts"]["count"], mine["debts"]["oldest"]) == (0, 0, [])
-    assert (theirs["calls"]["count"], theirs["debts"]["count"]) == (1, 1)
-    assert [debt["conversation_id"] for debt in theirs["debts"]["oldest"]] == [str(over.call_uuid)]
+    assert (
+        mine["calls"]["count"],
+        mine["ended_calls"]["count"],
+        mine["ended_calls"]["oldest"],
+    ) == (0, 0, [])
+    assert (theirs["calls"]["count"], theirs["ended_calls"]["count"]) == (1, 1)
+    assert [call["conversation_id"] for call in theirs["ended_calls"]["oldest"]] == [
+        str(over.call_uuid)
+    ]
 
 
 @row("post", "/v1/event")

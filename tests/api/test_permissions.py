@@ -23,7 +23,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/event"): ("event:read", EVERYBODY),
     ("post", "/v1/event"): ("event:write", EVERYBODY),
     ("get", "/v1/event/feed"): ("event:read", EVERYBODY),
-    ("get", "/v1/event/owed"): ("event:read", EVERYBODY),
+    ("get", "/v1/event/outstanding"): ("event:read", EVERYBODY),
     ("post", "/v1/event/trigger"): ("event:trigger", ADMIN),
     ("get", "/v1/event/{id}"): ("event:read", EVERYBODY),
     ("delete", "/v1/event/{id}"): ("event:write", EVERYBODY),

@@ -24,7 +24,10 @@ from tongdai.store import db
 from tongdai.store.pulse import Pulse
 from tongdai.store.tenants import Tenants
 
-READ = {"users", "domains", "cdrs", "cdr_ids", "cdr_days", "subscriptions", "commands", "hotlines"}
+READ = {
+    *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days"),
+    *("users", "domains", "subscriptions", "commands", "hotlines"),
+}
 # whoever has a recording's URL may hear it
 PUBLIC = "FROM cdrs WHERE recording_token = $1"
 VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}

@@ -1,12 +1,17 @@
 """The records of real calls are found by ids, filters, pages and scrolls."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from testbed.company import HOTLINE, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import talk
 from testbed.until import until
+from tongdai import ids
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 async def test_the_record_is_there_within_a_second_of_hangup(company: Company, hook: Hook) -> None:
@@ -28,6 +33,33 @@ async def test_the_record_is_there_within_a_second_of_hangup(company: Company, h
     assert (await company.api.cdr(call_id))["status"] == "ANSWERED"
     await hook.expect("cdr")
     assert (await company.api.cdr(call_id))["recording_status"] == "ready"
+
+
+async def test_the_ids_of_a_call_and_its_legs_hold_the_time_when_it_began(
+    company: Company, hook: Hook
+) -> None:
+    """They are made by the dialplan, for phones and trunks, and by us."""
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
+        missed = await carrier.calls(HOTLINE)
+        await (await alice.called()).reject(486)
+        await missed.refused()
+        heard = [await hook.expect("ringing"), await hook.over(missed=True)]
+        local = await bob.calls("101")
+        await (await alice.rings()).reject(603)
+        await local.refused()
+        heard += [await hook.expect("ringing"), await hook.over()]
+
+    for body in heard:
+        record = await company.api.cdr(body["conversation_id"])
+        began = datetime.fromisoformat(record["time_started"]).replace(tzinfo=HANOI)
+        for name in (body["call_id"], body["conversation_id"], record["call_id"]):
+            made = ids.time_of(uuid.UUID(name))
+            assert made, name
+            assert -timedelta(seconds=1) < made - began < timedelta(seconds=2)
 
 
 async def test_another_company_finds_nothing_of_it(

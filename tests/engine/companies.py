@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import dialects
 from tongdai.pbx.directory import Domain, Extension, Queue, RingGroup
 from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks
@@ -58,9 +59,10 @@ class Company:
         """The bodies of all events, in order."""
         async with self.database.connection() as tx:
             rows = await tx.fetch(
-                "SELECT body FROM events WHERE domain_uuid = $1 ORDER BY seq", self.uuid
+                "SELECT name, facts FROM events WHERE domain_uuid = $1 ORDER BY seq", self.uuid
             )
-        return [msgspec.json.decode(row["body"]) for row in rows]
+        bodies = [dialects.event("v1", row["name"], row["facts"]) for row in rows]
+        return [msgspec.json.decode(body) for body in bodies]
 
     async def told(self) -> list[str]:
         """The events' names, each with the extension it speaks of."""

@@ -187,7 +187,7 @@ async def test_a_step_that_cannot_be_written_spoils_no_other(
             )
         )
         await tx.execute(
-            "ALTER TABLE events ADD CONSTRAINT poison CHECK (body NOT LIKE '%09095%')"
+            "ALTER TABLE events ADD CONSTRAINT poison CHECK (facts::text NOT LIKE '%09095%')"
         )
     try:
         for customer in good:

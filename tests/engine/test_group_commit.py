@@ -51,7 +51,7 @@ def a_step(company: Company, *told: events.EventName, **changes: Any) -> Step:
     call = a_call(a_leg("101", leg_uuid=ids.new()), domain=company.domain)
     return Step(
         call,
-        events=tuple(events.tell(call, call.legs[1], name, call.started_at) for name in told),
+        events=tuple(events.of_call(call, call.legs[1], name, call.started_at) for name in told),
         **changes,
     )
 
@@ -172,7 +172,7 @@ async def test_of_several_steps_of_a_call_at_once_the_last_counts(
     first = a_step(company, "ringing")
     talking = replace(first.call, stage=Stage.TALKING)
     second = Step(
-        talking, events=(events.tell(talking, talking.legs[1], "answered", talking.started_at),)
+        talking, events=(events.of_call(talking, talking.legs[1], "answered", talking.started_at),)
     )
     third = Step(replace(talking, stage=Stage.ENDED), cdr=a_record(first), done=True)
     await asyncio.gather(*(group_commit.commit(step) for step in (a_step(company), first, second)))

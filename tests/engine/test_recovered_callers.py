@@ -125,7 +125,7 @@ async def test_a_customer_sent_on_while_we_were_dead(
     controller = await controllers.start()
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert (cdr["status"], cdr["hangup_by"], cdr["reconstructed"]) == ("ANSWERED", "caller", True)
     assert cdr["billsec"] in (60, 61)
     told = ["hangup 101", "ringing 102", "answered 102", "hangup 102", "cdr 101"]
     assert await company.told() == ["ringing 101", "answered 101", *told]
@@ -157,7 +157,7 @@ async def test_a_transfer_that_we_decided_about_is_not_made_again(
     await asterisk.ends(customer)
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "callee", False)
+    assert (cdr["status"], cdr["hangup_by"], cdr["reconstructed"]) == ("ANSWERED", "callee", False)
     assert (await company.told())[-2:] == ["hangup 102", "cdr 101"]
     assert asterisk.count(f"POST channels/{customer}/continue") == asked
 

@@ -64,7 +64,7 @@ async def test_a_call_that_came_and_went_while_we_were_dead(
     await until(lambda: company.was_told("cdr 101"))
     await second.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert (cdr["status"], cdr["hangup_by"], cdr["reconstructed"]) == ("ANSWERED", "caller", True)
     assert (cdr["direction"], cdr["from_number"], cdr["to_number"], cdr["extension"]) == (
         2,
         CUSTOMER,
@@ -157,7 +157,7 @@ async def test_a_call_of_which_the_beginning_could_not_be_written(
     await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
     await until(lambda: company.was_told("cdr 101"))
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["cause"], cdr["settled"]) == (
+    assert (cdr["status"], cdr["cause"], cdr["reconstructed"]) == (
         "CONGESTION",
         "NORMAL_TEMPORARY_FAILURE",
         True,
@@ -241,7 +241,7 @@ async def test_a_call_whose_end_was_not_told(
     await until(lambda: company.was_told("cdr 101"))
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["settled"]) == ("ANSWERED", True)
+    assert (cdr["status"], cdr["reconstructed"]) == ("ANSWERED", True)
     assert await company.told() == ANSWERED
 
 
@@ -283,7 +283,7 @@ async def test_a_record_that_was_refused_is_written_again(
     await until(lambda: company.was_told("cdr 101"))
     await controller.has_nothing_left(company)
     cdr = await company.cdr()
-    assert (cdr["status"], cdr["hangup_by"], cdr["settled"]) == ("ANSWERED", "caller", True)
+    assert (cdr["status"], cdr["hangup_by"], cdr["reconstructed"]) == ("ANSWERED", "caller", True)
     assert await company.told() == ANSWERED
 
 

@@ -97,7 +97,7 @@ def _change(before: Call | None, signal: str, outcome: Step) -> Change:
         signal=signal,
         after=outcome.call.stage,
         actions=tuple(type(action).__name__ for action in outcome.actions),
-        events=tuple(event.body.state for event in outcome.events),
+        events=tuple(event.name for event in outcome.events),
         is_noted=outcome.call != before,
     )
 

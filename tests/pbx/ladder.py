@@ -38,7 +38,7 @@ from tongdai.pbx.actions import (
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
 from tongdai.pbx.commands import Answer, ClickToCall
-from tongdai.pbx.events import Event
+from tongdai.pbx.events import AT_THE_END, CallFacts, Event
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Declined, Step, step
 
@@ -285,11 +285,12 @@ def _answer(answer: Answer) -> str:
 
 
 def _event(call: Call, event: Event) -> str:
-    body = event.body
-    text = f"{body.state} {_name(call, body.call_id)} {body.from_number}>{body.to_number}"
-    if body.state in ("hangup", "missed", "cdr"):
-        text += f" {body.duration}/{body.billsec}"
-    return text + " rec" * bool(body.recording_url)
+    facts = event.facts
+    assert isinstance(facts, CallFacts)
+    text = f"{event.name} {_name(call, facts.call_id)} {facts.from_number}>{facts.to_number}"
+    if event.name in AT_THE_END:
+        text += f" {facts.duration}/{facts.billsec}"
+    return text + " rec" * bool(facts.recording_url)
 
 
 def _record(call: Call, cdr: Cdr) -> str:

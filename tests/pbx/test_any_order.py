@@ -13,7 +13,7 @@ from tests.pbx import company, ladder
 from tongdai.pbx.actions import Dial
 from tongdai.pbx.call import Call
 from tongdai.pbx.cdr import Cdr
-from tongdai.pbx.events import Body
+from tongdai.pbx.events import CallFacts
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Step
 
@@ -159,13 +159,18 @@ def _check(steps: list[Step], mode: str) -> None:
     if not steps:
         return
     assert steps[-1].done
-    told = [event.body for step in steps for event in step.events]
+    told = [
+        (event.name, event.facts)
+        for step in steps
+        for event in step.events
+        if isinstance(event.facts, CallFacts)
+    ]
     _check_events(told, steps[-1].call, mode)
     records = [step.cdr for step in steps if step.cdr]
     assert [step.cdr is not None for step in steps if step.done] == [True]
     for record in records:
         _check_record(record)
-    (last,) = [body for body in told if body.state == "cdr"]
+    (last,) = [facts for name, facts in told if name == "cdr"]
     record = records[-1]
     assert (last.call_id, last.sip_call_id) == (record.call_id, record.sip_call_id)
     assert last.duration == record.duration
@@ -177,9 +182,9 @@ def _check(steps: list[Step], mode: str) -> None:
     )
 
 
-def _check_events(told: list[Body], call: Call, mode: str) -> None:
-    counts = Counter((body.call_id, body.state) for body in told)
-    ringing = {body.call_id for body in told if body.state == "ringing"}
+def _check_events(told: list[tuple[str, CallFacts]], call: Call, mode: str) -> None:
+    counts = Counter((facts.call_id, name) for name, facts in told)
+    ringing = {facts.call_id for name, facts in told if name == "ringing"}
     for (call_id, state), count in counts.items():
         most = (
             len({leg.leg_uuid for leg in call.told_legs})
@@ -190,9 +195,9 @@ def _check_events(told: list[Body], call: Call, mode: str) -> None:
     for call_id in {call_id for call_id, state in counts if state == "answered"}:
         assert call_id in ringing
         assert counts[call_id, "hangup"] == 1
-    for call_id in {body.call_id for body in told}:
-        _check_order([body.state for body in told if body.call_id == call_id], mode)
-    assert all(0 <= body.billsec <= body.duration for body in told)
+    for call_id in {facts.call_id for _, facts in told}:
+        _check_order([name for name, facts in told if facts.call_id == call_id], mode)
+    assert all(0 <= facts.billsec <= facts.duration for _, facts in told)
 
 
 def _check_order(states: list[str], mode: str) -> None:
@@ -210,4 +215,5 @@ def _check_record(record: Cdr) -> None:
     assert 0 <= record.billsec <= record.duration
     assert (record.status == "ANSWERED") == (record.time_answered is not None)
     assert record.hangup_by in ("caller", "callee", "system")
-    assert all(UUID(id) for id in record.other_ids if not id.startswith("sip-"))
+    assert all(isinstance(uuid, UUID) for uuid in record.other_ids)
+    assert all(text.startswith("sip-") for text in record.other_sip_call_ids)

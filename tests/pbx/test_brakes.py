@@ -190,7 +190,7 @@ def test_what_is_stopped_is_an_outbound_call_that_failed(stop: Stop, cause: int)
     assert step.stop is stop
     assert step.call.direction == "outbound"
     assert step.actions == (HangUp("c", cause),)
-    assert [event.body.state for event in step.events] == ["ringing"]
+    assert [event.name for event in step.events] == ["ringing"]
 
 
 def test_every_stop_has_an_ending() -> None:

@@ -1,13 +1,15 @@
 """Call detail records on a real PostgreSQL."""
 
+from typing import cast
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from testbed.samples import record
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
-from tongdai.store import cdrs, db
+from tongdai.store import cdr_search, cdrs, db
 
 
 async def days(database: db.Database, domain: directory.Domain) -> list[tuple[str, int, str, int]]:
@@ -38,6 +40,40 @@ async def test_a_record_comes_back_as_it_was_written(
     async with database.connection() as tx:
         row = await tx.fetchrow("SELECT * FROM cdrs WHERE cdr_uuid = $1", written.cdr_uuid)
     assert written == db.struct(row, cdr.Cdr)
+
+
+async def test_each_field_stands_in_the_column_of_its_name(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    """Every text field says its own name: two that change places, anywhere, are seen."""
+    texts = {
+        field.name: field.name
+        for field in msgspec.structs.fields(cdr.Cdr)
+        if field.type in (str, str | None)
+    }
+    written = record(domain.domain_uuid, **texts)
+    await write(database, written)
+
+    async with database.connection() as tx:
+        row = await tx.fetchrow("SELECT * FROM cdrs WHERE cdr_uuid = $1", written.cdr_uuid)
+        found = await cdr_search.get(tx, domain.domain_uuid, str(written.cdr_uuid))
+    assert len(texts) > 10
+    assert row
+    assert {name: row[name] for name in texts} == texts
+    assert found == written
+
+
+async def test_the_order_of_the_structs_fields_is_of_no_account(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    written = record(domain.domain_uuid, recording_token=str(ids.new()))
+    fields = msgspec.structs.asdict(written)
+    turned = msgspec.defstruct("Turned", [(name, type(fields[name])) for name in reversed(fields)])
+    await write(database, cast("cdr.Cdr", turned(**fields)))
+
+    async with database.connection() as tx:
+        found = await cdr_search.get(tx, domain.domain_uuid, str(written.cdr_uuid))
+    assert found == written
 
 
 async def test_writing_twice_changes_and_counts_nothing(
@@ -87,7 +123,7 @@ async def test_a_monstrous_call_id_stands_in_nobodys_way(
     database: db.Database, domain: directory.Domain
 ) -> None:
     monster = "".join(str(ids.new()) for _ in range(100))
-    written = record(domain.domain_uuid, sip_call_id=monster, other_ids=(monster[::-1],))
+    written = record(domain.domain_uuid, sip_call_id=monster, other_sip_call_ids=(monster[::-1],))
 
     assert {written.cdr_uuid} == await write(database, written)
 

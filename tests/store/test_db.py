@@ -237,7 +237,11 @@ async def test_a_schema_of_another_version_is_an_error_of_the_set_up(
             errors.Conflict,
             "name",
         ),
-        ("INSERT INTO cdr_ids VALUES ($1, 'x', $1)", errors.Conflict, "cdr_ids"),
+        (
+            "INSERT INTO queues (domain_uuid, number) VALUES ($1, '999')",
+            errors.Conflict,
+            "queues",
+        ),
         (
             "INSERT INTO cdr_days VALUES (gen_random_uuid(), now(), 1, $1::text, 1)",
             errors.NotFound,

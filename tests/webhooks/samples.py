@@ -1,9 +1,9 @@
 """Events, subscriptions and domains for tests of delivery."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tongdai import ids
+from tongdai import dialects, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
 from tongdai.store import db, domains, outbox
@@ -22,21 +22,23 @@ def event(
 ) -> events.Event:
     """An event of a new call, or of the given one."""
     call_uuid = call_uuid or ids.new()
-    body = events.Body(
+    facts = events.CallFacts(
+        domain=domain.name,
         call_id=call_uuid,
         sip_call_id=call_uuid.hex,
-        domain=domain.name,
+        conversation_id=call_uuid,
         direction="inbound",
         from_number="0899888999",
         to_number="101",
         hotline="19001919",
-        state=name,
-        duration=0,
-        billsec=0,
-        recording_url="",
-        conversation_id=call_uuid,
+        time_started=ids.time_of(call_uuid) or datetime.now(UTC),
     )
-    return events.Event(ids.derived(call_uuid, name), domain.domain_uuid, call_uuid, body)
+    return events.Event(ids.derived(call_uuid, name), domain.domain_uuid, call_uuid, name, facts)
+
+
+def body(event: events.Event) -> bytes:
+    """What subscribers get of it."""
+    return dialects.event_of("v1", event)
 
 
 async def subscribe(

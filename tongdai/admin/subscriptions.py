@@ -7,9 +7,7 @@ from tongdai.pbx import events, samples
 from tongdai.store import subscriptions
 
 
-def sample(
-    subscription: subscriptions.Subscription, domain_name: str
-) -> events.Event | events.Notice:
+def sample(subscription: subscriptions.Subscription, domain_name: str) -> events.Event:
     """An event of the subscription's name, as it would be made now. Raises errors.Invalid where
     there is no such event.
     """

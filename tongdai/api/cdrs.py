@@ -12,6 +12,8 @@ from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.api.scrolls import Scroll
+from tongdai.dialects import View, v1
+from tongdai.pbx import cdr
 from tongdai.store import cdr_search
 
 _LIMIT, _MAX_LIMIT, _MAX_PAGE = 10, 500, 1_000_000_000
@@ -20,7 +22,7 @@ _LIMIT, _MAX_LIMIT, _MAX_PAGE = 10, 500, 1_000_000_000
 class Page(Struct, frozen=True):
     """One page, and how many records there are in all."""
 
-    data: list[cdr_search.CallRecord]
+    data: list[v1.CallRecord]
     limit: int
     page: int
     total: int
@@ -29,7 +31,7 @@ class Page(Struct, frozen=True):
 class ScrollPage(Struct, frozen=True):
     """Some records, and where the list goes on: "" at its end."""
 
-    data: list[cdr_search.CallRecord]
+    data: list[v1.CallRecord]
     scroll_id: str
 
 
@@ -108,7 +110,7 @@ class OfCdr(Struct, frozen=True):
     "/v1/cdr/{id:path}",
     may="cdr:read",
     tag="CDRs",
-    gives={200: ("The record.", cdr_search.CallRecord)},
+    gives={200: ("The record.", v1.CallRecord)},
     fails=(errors.NotFound,),
 )
 async def get_cdr(request: Request, principal: Principal, path: OfCdr) -> ASGIApp:
@@ -120,28 +122,27 @@ async def get_cdr(request: Request, principal: Principal, path: OfCdr) -> ASGIAp
     if "\0" in path.id:
         raise errors.NotFound
     async with request.context.tenants.connection(principal.domain_uuid) as tx:
-        view = _view(request.context, principal)
-        return responses.encoded(await cdr_search.get(tx, view, path.id))
+        found = await cdr_search.get(tx, principal.domain_uuid, path.id)
+    return responses.json(v1.record(found, _view(request.context, principal)))
 
 
-def _view(context: Context, principal: Principal) -> cdr_search.View:
-    return cdr_search.View(principal.domain_uuid, principal.zone, context.recordings_url)
+def _view(context: Context, principal: Principal) -> View:
+    return View(principal.zone, context.recordings_url)
 
 
 async def _page(
     context: Context, principal: Principal, wanted: cdr_search.Filter, limit: int, page: int
 ) -> ASGIApp:
-    view, offset = _view(context, principal), (page - 1) * limit
-    async with context.tenants.connection(principal.domain_uuid) as tx:
-        total = await cdr_search.total(tx, view, wanted)
-        found = (
-            await cdr_search.page(tx, view, wanted, limit=limit, offset=offset)
-            if offset < total
-            else b""
-        )
-    return responses.encoded(
-        b'{"data":[%b],"limit":%d,"page":%d,"total":%d}' % (found, limit, page, total)
-    )
+    domain_uuid, zone, offset = principal.domain_uuid, principal.zone, (page - 1) * limit
+    found: list[cdr.Cdr] = []
+    async with context.tenants.connection(domain_uuid) as tx:
+        total = await cdr_search.total(tx, domain_uuid, zone, wanted)
+        if offset < total:
+            found = await cdr_search.page(
+                tx, domain_uuid, zone, wanted, limit=limit, offset=offset
+            )
+    view = _view(context, principal)
+    return responses.json(Page([v1.record(each, view) for each in found], limit, page, total))
 
 
 async def _scroll(
@@ -151,16 +152,13 @@ async def _scroll(
     limit: int,
     after: cdr_search.Position | None,
 ) -> ASGIApp:
-    async with context.tenants.connection(principal.domain_uuid) as tx:
-        part = await cdr_search.scroll(
-            tx, _view(context, principal), wanted, limit=limit, after=after
-        )
-    place = part.after and context.scrolls.write(
-        principal.domain_uuid, Scroll(wanted, limit, part.after)
+    domain_uuid, view = principal.domain_uuid, _view(context, principal)
+    async with context.tenants.connection(domain_uuid) as tx:
+        part = await cdr_search.scroll(tx, domain_uuid, wanted, limit=limit, after=after)
+    scroll_id = (
+        context.scrolls.write(domain_uuid, Scroll(wanted, limit, part.after)) if part.after else ""
     )
-    return responses.encoded(
-        b'{"data":[%b],"scroll_id":"%b"}' % (part.records, (place or "").encode())
-    )
+    return responses.json(ScrollPage([v1.record(each, view) for each in part.records], scroll_id))
 
 
 OPERATIONS = (list_cdrs, get_cdr)

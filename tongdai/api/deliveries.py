@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
-from tongdai import errors, messages
+from tongdai import dialects, errors, messages
 from tongdai.admin import subscriptions as admin
 from tongdai.api import filters, responses
 from tongdai.api.context import Context
@@ -16,7 +16,7 @@ from tongdai.api.events import OfSubscription
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
-from tongdai.store import deliveries, delivery_log, outbox, subscriptions
+from tongdai.store import deliveries, delivery_log, subscriptions
 
 _LIMIT, _MAX_LIMIT = 50, 500
 _LARGEST = 2**63 - 1
@@ -205,14 +205,15 @@ async def get_delivery(request: Request, principal: Principal, path: OfDelivery)
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
         found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
-        entry, body, attempts = await delivery_log.get(
+        entry, facts, attempts = await delivery_log.get(
             tx, principal.domain_uuid, found.subscription_uuid, path.webhook_id
         )
     made = [
         Attempt(one.at, one.status, one.latency_ms, one.error, one.callback_url)
         for one in attempts
     ]
-    return responses.json(DeliveryDetail(_delivery(entry), made, msgspec.Raw(body.encode())))
+    body = dialects.event(found.dialect, entry.event_name, facts)
+    return responses.json(DeliveryDetail(_delivery(entry), made, msgspec.Raw(body)))
 
 
 @operation(
@@ -265,7 +266,7 @@ async def test_event(request: Request, principal: Principal, path: OfSubscriptio
     event = admin.sample(found, principal.user.domain_name)
     if context.deps.trial is None:
         raise errors.Unavailable(messages.NOTHING_SENT)
-    body = outbox.encoded(event)
+    body = dialects.event_of(found.dialect, event)
     made = await context.deps.trial.send(found, event.event_uuid, body)
     is_taken = 200 <= made.status < 300
     return responses.json(

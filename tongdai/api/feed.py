@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tongdai import errors, ids, messages
+from tongdai import dialects, errors, ids, messages
 from tongdai.api import problems, responses
 from tongdai.api.feeds import Topic
 from tongdai.api.operations import operation, permitted
@@ -51,7 +51,7 @@ class FeedEvent(Struct, frozen=True):
     ]
     event: Annotated[str, Meta(description="Its name.", examples=["hangup"])]
     created_at: Annotated[datetime, Meta(description="When it was published, UTC.")]
-    body: Annotated[msgspec.Raw, Meta(description="What webhooks deliver, to the byte.")]
+    body: Annotated[msgspec.Raw, Meta(description="What webhooks deliver.")]
 
 
 class FeedPage(Struct, frozen=True):
@@ -348,13 +348,18 @@ async def _send(send: Send, text: str) -> None:
 
 def _line(entry: feed.Entry) -> str:
     head = f"id: {entry.seq}\nevent: {entry.name}\nwebhook-id: {entry.event_uuid}\n"
-    return f"{head}data: {entry.body}\n\n"
+    return f"{head}data: {_body(entry).decode()}\n\n"
 
 
 def _event(entry: feed.Entry) -> FeedEvent:
     return FeedEvent(
-        entry.seq, entry.event_uuid, entry.name, entry.created_at, msgspec.Raw(entry.body.encode())
+        entry.seq, entry.event_uuid, entry.name, entry.created_at, msgspec.Raw(_body(entry))
     )
+
+
+def _body(entry: feed.Entry) -> bytes:
+    """The feed speaks the dialect of its URL."""
+    return dialects.event("v1", entry.name, entry.facts)
 
 
 def _one_of(names: tuple[Name, ...], text: str, field: str) -> Name:

@@ -40,12 +40,9 @@ COMMANDS = {
         ),
     ),
     "migrate": ("schema:migrate", "Bring the database's schema up to this version."),
-    "owed": (
-        "owed:owed",
-        (
-            "Show what is owed to each domain: by live calls, by calls that are over (debts), and "
-            "deliveries that are due."
-        ),
+    "outstanding": (
+        "outstanding:outstanding",
+        "Show what is outstanding in each domain: live calls, ended calls, and due deliveries.",
     ),
     "config": (
         "config:config",

@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 import typer
 
-from tongdai import __version__, errors, messages, settings
+from tongdai import __version__, dialects, errors, messages, settings
 from tongdai.admin import subscriptions as admin
 from tongdai.cli import options, session, terminal
-from tongdai.store import deliveries, delivery_log, outbox, subscriptions
+from tongdai.store import deliveries, delivery_log, subscriptions
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
 from tongdai.webhooks.trial import Trial
@@ -193,7 +193,9 @@ def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
 async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:
     event = admin.sample(one, domain)
     async with Client(_guard(), __version__) as client:
-        return await Trial(client).send(one, event.event_uuid, outbox.encoded(event))
+        return await Trial(client).send(
+            one, event.event_uuid, dialects.event_of(one.dialect, event)
+        )
 
 
 def _guard() -> Guard:

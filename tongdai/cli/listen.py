@@ -163,7 +163,7 @@ def _json(heard: Heard, receipt: forwarding.Receipt | None) -> str:
 
 
 def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
-    """One line for people: 16:20:03  #42 ringing   inbound 0900000001 -> 201  call 982d33eb...  ->
+    """One line for people: 16:20:03  #42 ringing   inbound 0900000001 -> 201  call 019adb1c...  ->
     204 in 12 ms
     """
     body = msgspec.json.decode(heard.data)

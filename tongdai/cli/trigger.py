@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated
 
+import msgspec
 import typer
 
-from tongdai import errors, ids
+from tongdai import dialects, errors, ids
 from tongdai.cli import forwarding, options, remote, terminal
 from tongdai.pbx import events, samples
-from tongdai.store import outbox
 
 DOMAIN = "test.example.vn"
 
@@ -47,14 +47,15 @@ async def _forward(
 ) -> None:
     """Raises typer.Exit when it is not taken."""
     event = samples.sample(ids.new(), DOMAIN, name, ids.new())
+    body = dialects.event_of(dialects.DEFAULT, event)
     async with forwarding.forwarding(url, secret, apikey) as forwarder:
-        receipt = await forwarder.post(event.event_uuid, outbox.encoded(event))
+        receipt = await forwarder.post(event.event_uuid, body)
     if as_json:
         terminal.json(
             {
                 "webhook_id": event.event_uuid,
                 "event": name,
-                "body": event.body,
+                "body": msgspec.Raw(body),
                 "forwarded": receipt,
             }
         )

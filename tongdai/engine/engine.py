@@ -294,7 +294,7 @@ class Engine:
             domain=step.call.domain,
             signal=type(signal).__name__,
             stage=f"{before.stage if before else 'new'}>{step.call.stage}",
-            events=[event.body.state for event in step.events],
+            events=[event.name for event in step.events],
         )
 
     # --- act

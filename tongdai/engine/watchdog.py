@@ -19,10 +19,10 @@ from tongdai.engine import reconcile
 from tongdai.engine.engine import Engine
 from tongdai.engine.mailbox import Reconcile
 from tongdai.engine.node_config import NodeConfig
-from tongdai.pbx import owed
+from tongdai.pbx import outstanding
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.call import LONGEST_S, Call, Stage
-from tongdai.pbx.owed import Debt
+from tongdai.pbx.outstanding import Fault
 from tongdai.pbx.signals import Unattended
 from tongdai.store import calls, cdrs, db
 
@@ -40,18 +40,18 @@ class Timing(msgspec.Struct, frozen=True):
     look_s: float = 1.0
     audit_s: float = 10.0
     grace_s: float = 3.0
-    finishing_s: float = owed.FINISHING_S
-    longest_s: float = LONGEST_S + owed.LATE_S
+    finishing_s: float = outstanding.FINISHING_S
+    longest_s: float = LONGEST_S + outstanding.LATE_S
 
 
 DEFAULT = Timing()
 
 
 COUNT = Gauge(
-    "tongdai_owed_calls",
+    "tongdai_outstanding_calls",
     "Calls that were over, or stuck, and not accounted for at the last audit.",
 )
-OLDEST_S = Gauge("tongdai_owed_oldest_seconds", "How long the oldest of them had been so.")
+OLDEST_S = Gauge("tongdai_outstanding_oldest_seconds", "How long the oldest of them had been so.")
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ class Watchdog:
                         audited_at = now
                         await self.audit()
                 except errors.Unavailable as reason:
-                    log.warning("owed.waiting", why=str(reason))
+                    log.warning("outstanding.waiting", why=str(reason))
 
     async def look(self) -> None:
         """No call of the CEL log is left that had to be known by now and is not. Raises
@@ -159,7 +159,7 @@ class Watchdog:
         """
         for call_uuid, arrival in missed.items():
             log.warning(
-                "owed.settled",
+                "outstanding.reconstructed",
                 call_id=str(call_uuid),
                 why="unrecorded",
                 at=arrival.signal.at.isoformat(),
@@ -190,7 +190,7 @@ class Watchdog:
         """
         snapshot = await self._engine.switch.snapshot()
         now = datetime.now(UTC)
-        found = self._debts(snapshot, now)
+        found = self._faulty(snapshot, now)
         settled = {
             call_uuid: why
             for call_uuid, (call, why) in found.items()
@@ -202,33 +202,38 @@ class Watchdog:
         for call_uuid, why in settled.items():
             await self._settle(self._suspects.pop(call_uuid), why, snapshot, now)
 
-    def _debts(self, snapshot: Snapshot, now: datetime) -> dict[UUID, tuple[Call, Debt]]:
+    def _faulty(self, snapshot: Snapshot, now: datetime) -> dict[UUID, tuple[Call, Fault]]:
         found = {}
         running = {channel.id for channels in snapshot.channels.values() for channel in channels}
         for call_uuid, mailbox in self._engine.mailboxes.items():
             if (
                 (call := mailbox.call)
                 and mailbox.is_idle
-                and (why := self._debt(call, running, now))
+                and (why := self._fault(call, running, now))
             ):
                 found[call_uuid] = (call, why)
         return found
 
-    def _debt(self, call: Call, running: set[str], now: datetime) -> Debt | None:
+    def _fault(self, call: Call, running: set[str], now: datetime) -> Fault | None:
         timing = self._timing
-        return owed.debt(
+        return outstanding.fault(
             call, running, now, finishing_s=timing.finishing_s, longest_s=timing.longest_s
         )
 
-    async def _settle(self, call: Call, why: Debt, snapshot: Snapshot, now: datetime) -> None:
-        log.warning("owed.settled", call_id=str(call.call_uuid), domain=call.domain, why=why.value)
-        if why is Debt.STUCK:
+    async def _settle(self, call: Call, why: Fault, snapshot: Snapshot, now: datetime) -> None:
+        log.warning(
+            "outstanding.reconstructed",
+            call_id=str(call.call_uuid),
+            domain=call.domain,
+            why=why.value,
+        )
+        if why is Fault.STUCK:
             for leg in call.live_legs:
                 await self._engine.switch.act(call.call_uuid, HangUp(leg.channel, EXPIRED))
             return
         async with self._database.connection() as tx:
-            await calls.owe(tx, call, owed.owes(call), now)
-        if why is Debt.UNFINISHED:
+            await calls.note_outstanding(tx, call, outstanding.events(call), now)
+        if why is Fault.UNFINISHED:
             committed = await self._reopen(call)
             if committed is None or committed.stage is Stage.ENDED:
                 return

@@ -1,4 +1,4 @@
-"""Call detail records: how a call ended, in the reference's words."""
+"""Call detail records: the facts of a call that has ended, in the reference's words."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx import numbers
-from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.call import Call
 from tongdai.pbx.causes import STATUSES, Ending, Status
 
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "RecordingStatus", "Status", "of"]
@@ -45,8 +45,10 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     recording_status: RecordingStatus = "none"
     recording_token: str | None = None
     recording_file: str | None = None
-    settled: bool = False
-    other_ids: tuple[str, ...] = ()  # leg ids and SIP Call-IDs by which it is found too
+    reconstructed: bool = False  # from the CEL log, afterwards
+    # by which it is found too: ids of other legs and of consultations that became part of it
+    other_ids: tuple[UUID, ...] = ()
+    other_sip_call_ids: tuple[str, ...] = ()  # of other legs
 
 
 def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
@@ -56,12 +58,13 @@ def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
     told = call.told_leg
     shown = call.shown or call.hotline if call.direction == "outbound" else ""
     from_number = shown or call.caller_number
+    sip_call_id = (told or call.legs[0]).sip_call_id
     ended_at = call.ended_at or call.started_at
     return Cdr(
         domain_uuid=call.domain_uuid,
         cdr_uuid=call.call_uuid,
         call_id=call.told_id(told),
-        sip_call_id=told.sip_call_id if told else call.legs[0].sip_call_id,
+        sip_call_id=sip_call_id,
         direction=DIRECTIONS[call.direction],
         status=ending.status,
         cause=ending.cause,
@@ -81,15 +84,18 @@ def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
         hangup_by=call.hangup_by,
         recording_status=recording_status,
         recording_token=None if recording_status == "none" else call.recording_token,
-        settled=call.settled,
+        reconstructed=call.settled,
         other_ids=_other_ids(call),
+        other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
     )
 
 
-def _other_ids(call: Call) -> tuple[str, ...]:
-    """Everything else somebody may hold of this call: leg ids, merged calls' ids, SIP Call-IDs."""
-    legs: list[Leg] = [*call.legs]
-    ids = {str(leg.leg_uuid) for leg in legs if leg.leg_uuid} | {
-        leg.sip_call_id for leg in legs if leg.sip_call_id
-    }
-    return tuple(sorted((ids | {str(merged) for merged in call.merged}) - {str(call.call_uuid)}))
+def _other_ids(call: Call) -> tuple[UUID, ...]:
+    """The ids of its legs and of the calls that became part of it."""
+    legs = {leg.leg_uuid for leg in call.legs if leg.leg_uuid}
+    return tuple(sorted((legs | set(call.merged)) - {call.call_uuid}))
+
+
+def _other_sip_call_ids(call: Call, of_the_record: str) -> tuple[str, ...]:
+    """The SIP Call-IDs of its legs, but for the record's own."""
+    return tuple(sorted({leg.sip_call_id for leg in call.legs} - {"", of_the_record}))

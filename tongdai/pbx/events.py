@@ -1,115 +1,127 @@
-"""What subscribers are told: the catalogue of events and the JSON of each (the reference, "Event
-Hook Data").
+"""The catalogue of events, and the facts that each of them holds.
+
+What a client reads of an event is made of these facts by a dialect (`tongdai.dialects`).
 """
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from tongdai import ids
-from tongdai.pbx.call import Call, Leg, seconds
+from tongdai.pbx.call import Call, Direction, Leg, seconds
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
 """Of calls."""
+AT_THE_END: frozenset[EventName] = frozenset(("hangup", "cdr", "missed"))
+"""Those of a call, or of a leg's talk, that has ended: they hold its durations."""
 DISABLED: Literal["endpoint.disabled"] = "endpoint.disabled"
 ALL: tuple[str, ...] = (*NAMES, DISABLED)
 """All that can be subscribed to."""
 
 
-class Body(msgspec.Struct, frozen=True):
-    """The JSON that is delivered. `duration` and `billsec` are whole seconds, 0 before the end of
-    the call.
+class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="call"):
+    """What was so of a call, and of one leg of it, when the event happened.
+
+    `call_id` is the leg's id by the domain's call_id_mode. `duration` and `billsec` are whole
+    seconds, 0 before the end. Moments are UTC. `recording_url` is kept as it was published: a
+    delivery that is sent again must have the same bytes, wherever the API is reached by then.
     """
 
+    domain: str
     call_id: UUID
     sip_call_id: str
-    domain: str
-    direction: str  # inbound, outbound, local
+    conversation_id: UUID
+    direction: Direction
     from_number: str
     to_number: str
     hotline: str
-    state: EventName
-    duration: int
-    billsec: int
-    recording_url: str
-    conversation_id: UUID
+    extension: str = ""
+    receive_dest: str = ""  # the ring group or queue
     customer_id: str = ""
+    time_started: datetime
+    time_answered: datetime | None = None
+    time_ended: datetime | None = None  # of the leg, where other legs talk on
+    duration: int = 0
+    billsec: int = 0
+    recording_url: str = ""
 
 
-class EndpointDisabled(msgspec.Struct, frozen=True):
-    """The JSON of the notice that a subscription was disabled, which is no call's."""
+class SubscriptionFacts(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="subscription"
+):
+    """A subscription that was disabled, why, and when (UTC)."""
 
-    state: Literal["endpoint.disabled"]
     domain: str
-    event_domain_uuid: UUID  # the subscription
+    subscription_uuid: UUID
     event_name: str
     callback_url: str
     disabled_reason: str
-    disabled_at: datetime  # UTC
+    disabled_at: datetime
+
+
+Facts: TypeAlias = CallFacts | SubscriptionFacts
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One thing to tell, once: `event_uuid` can be computed again, so telling it twice is
-    harmless.
+    """Something that happened, to be published once. `event_uuid` can be computed again, so
+    publishing it twice is harmless.
     """
 
     event_uuid: UUID
     domain_uuid: UUID
-    call_uuid: UUID  # the conversation: the order key
-    body: Body
-    since: datetime = LONG_AGO  # it has not been published before: the beginning of its call
+    order_key: UUID  # the conversation or the subscription: events of one key stay in order
+    name: str
+    facts: Facts
+    since: datetime = LONG_AGO  # it was not published before this moment
 
 
-class Notice(msgspec.Struct, frozen=True):
-    """As an event, of a subscription."""
-
-    event_uuid: UUID
-    domain_uuid: UUID
-    call_uuid: UUID  # the subscription: the order key
-    body: EndpointDisabled
-    since: datetime  # it cannot have been published before
-
-
-def tell(
+def of_call(
     call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = ""
 ) -> Event:
-    """What subscribers hear of a leg, or of a call that no extension ever rang for (leg None).
+    """An event of a leg, or of a call that no extension ever rang for (leg None).
 
     The reference: from_number is the extension on outbound calls, to_number on inbound ones.
     """
-    ended = name in ("hangup", "cdr", "missed")
-    body = Body(
+    has_ended = name in AT_THE_END
+    facts = CallFacts(
+        domain=call.domain,
         call_id=call.told_id(leg),
         sip_call_id=leg.sip_call_id if leg else call.legs[0].sip_call_id,
-        domain=call.domain,
+        conversation_id=call.call_uuid,
         direction=call.direction,
         from_number=_from(call, leg),
         to_number=_to(call, leg),
         hotline=call.hotline,
-        state=name,
-        duration=call.duration(at) if ended else 0,
-        billsec=_billsec(call, leg, at) if ended else 0,
-        recording_url=recording_url,
-        conversation_id=call.call_uuid,
+        extension=call.extension,
+        receive_dest=call.receive_dest,
         customer_id=call.customer_id,
+        time_started=call.started_at,
+        time_answered=call.answered_at,
+        time_ended=at if has_ended else None,
+        duration=call.duration(at) if has_ended else 0,
+        billsec=_billsec(call, leg, at) if has_ended else 0,
+        recording_url=recording_url,
     )
     return Event(
         event_uuid=ids.derived(call.call_uuid, f"{name}:{leg.leg_uuid if leg else ''}"),
         domain_uuid=call.domain_uuid,
-        call_uuid=call.call_uuid,
-        body=body,
+        order_key=call.call_uuid,
+        name=name,
+        facts=facts,
         since=call.started_at,
     )
 
 
-def disabled(domain_uuid: UUID, body: EndpointDisabled) -> Notice:
-    """What subscribers hear of a subscription that was disabled."""
-    event_uuid = ids.derived(body.event_domain_uuid, f"disabled:{body.disabled_at.isoformat()}")
-    return Notice(event_uuid, domain_uuid, body.event_domain_uuid, body, body.disabled_at)
+def disabled(domain_uuid: UUID, facts: SubscriptionFacts) -> Event:
+    """The event that a subscription was disabled."""
+    event_uuid = ids.derived(facts.subscription_uuid, f"disabled:{facts.disabled_at.isoformat()}")
+    return Event(
+        event_uuid, domain_uuid, facts.subscription_uuid, DISABLED, facts, facts.disabled_at
+    )
 
 
 def _from(call: Call, leg: Leg | None) -> str:

@@ -1,6 +1,6 @@
-"""Events of calls that never were, of the right shape, for those who try their subscribers out."""
+"""Events of calls that never were, of the right shape: for clients who try their receivers."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tongdai import ids
@@ -8,46 +8,49 @@ from tongdai.pbx import events
 
 MARK = "test"
 """The `customer_id` of every sample; its `sip_call_id` begins with it too."""
+_RINGS_S, _TALKS_S = 3, 9
 
 
 def notice(
     domain_uuid: UUID, domain_name: str, subscription_uuid: UUID, callback_url: str, at: datetime
-) -> events.Notice:
-    """That the subscription was disabled, which it was not."""
-    body = events.EndpointDisabled(
-        state=events.DISABLED,
+) -> events.Event:
+    """The event that the subscription was disabled, which it was not."""
+    facts = events.SubscriptionFacts(
         domain=domain_name,
-        event_domain_uuid=subscription_uuid,
+        subscription_uuid=subscription_uuid,
         event_name=events.DISABLED,
         callback_url=callback_url,
         disabled_reason="This is a test.",
         disabled_at=at,
     )
-    return events.disabled(domain_uuid, body)
+    return events.disabled(domain_uuid, facts)
 
 
 def sample(
     domain_uuid: UUID, domain_name: str, name: events.EventName, call_uuid: UUID
 ) -> events.Event:
-    """That event of an inbound call, as a simulated customer of the sandbox would make it;
-    answered, unless missed.
+    """That event of an inbound call to a hotline; answered, unless it is `missed`.
 
-    There is no such call: its ids are in no CDR.
+    There is no such call: its ids are in no CDR. It began when its id was made.
     """
-    ended, talked = name in ("hangup", "cdr", "missed"), name in ("hangup", "cdr")
-    body = events.Body(
+    began = ids.time_of(call_uuid) or datetime.now(UTC)
+    answered = began + timedelta(seconds=_RINGS_S)
+    has_ended, has_talked = name in events.AT_THE_END, name in ("hangup", "cdr")
+    facts = events.CallFacts(
+        domain=domain_name,
         call_id=call_uuid,
         sip_call_id=f"{MARK}-{call_uuid}",
-        domain=domain_name,
+        conversation_id=call_uuid,
         direction="inbound",
         from_number="0900000001",
         to_number="201",
         hotline="19001919",
-        state=name,
-        duration=12 if ended else 0,
-        billsec=9 if talked else 0,
-        recording_url="",
-        conversation_id=call_uuid,
+        extension="201",
         customer_id=MARK,
+        time_started=began,
+        time_answered=answered if has_talked or name == "answered" else None,
+        time_ended=began + timedelta(seconds=_RINGS_S + _TALKS_S) if has_ended else None,
+        duration=_RINGS_S + _TALKS_S if has_ended else 0,
+        billsec=_TALKS_S if has_talked else 0,
     )
-    return events.Event(ids.derived(call_uuid, name), domain_uuid, call_uuid, body)
+    return events.Event(ids.derived(call_uuid, name), domain_uuid, call_uuid, name, facts)

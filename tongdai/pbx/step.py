@@ -539,9 +539,9 @@ def _end(call: Call, at: datetime) -> Step:
     call = replace(call, stage=Stage.ENDED, ended_at=at, ending=ending, hangup_by=by, offered="")
     told: tuple[Event, ...] = ()
     if not any("hangup" in leg.told for leg in call.legs):
-        told = (events.tell(call, call.told_leg, "hangup", at),)
+        told = (events.of_call(call, call.told_leg, "hangup", at),)
     if call.direction == "inbound" and not call.answered_at:
-        told = (*told, events.tell(call, call.told_leg, "missed", at))
+        told = (*told, events.of_call(call, call.told_leg, "missed", at))
     if call.record and call.answered_at:
         return Step(
             call, (FinishRecording(call.call_uuid),), told, cdr.of(call, ending, "pending")
@@ -613,7 +613,7 @@ def _recorded(call: Call, signal: RecordingFinished, context: RoutingContext) ->
 
 
 def _cdr_event(call: Call, recording_url: str) -> Event:
-    return events.tell(
+    return events.of_call(
         call, call.told_leg, "cdr", call.ended_at or call.started_at, recording_url=recording_url
     )
 
@@ -650,7 +650,7 @@ def tell(
         else each
         for each in call.legs
     )
-    return replace(call, legs=legs), (events.tell(call, current, name, at),)
+    return replace(call, legs=legs), (events.of_call(call, current, name, at),)
 
 
 def with_events(step: Step, events: tuple[Event, ...]) -> Step:

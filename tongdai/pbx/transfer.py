@@ -74,4 +74,4 @@ def _over(consultation: Call, signal: AttendedTransferred) -> tuple[Event, ...]:
     """
     if consultation.call_id_mode == "leg" or not any(leg.told for leg in consultation.legs):
         return ()
-    return (events.tell(consultation, consultation.told_leg, "hangup", signal.at),)
+    return (events.of_call(consultation, consultation.told_leg, "hangup", signal.at),)

@@ -32,8 +32,10 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: boo
         FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
           AS t (domain_uuid, call_uuid, state, started_at, over_at)
         CROSS JOIN set_config(
-          'synchronous_commit', CASE WHEN $7 THEN current_setting('synchronous_commit') ELSE 'off' END, true)
-        ON CONFLICT (domain_uuid, call_uuid) DO UPDATE SET state = excluded.state, over_at = excluded.over_at
+          'synchronous_commit',
+          CASE WHEN $7 THEN current_setting('synchronous_commit') ELSE 'off' END, true)
+        ON CONFLICT (domain_uuid, call_uuid)
+          DO UPDATE SET state = excluded.state, over_at = excluded.over_at
         """,
         [call.domain_uuid for call in calls],
         [call.call_uuid for call in calls],
@@ -72,14 +74,19 @@ async def find(tx: db.Tx, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
     return _DECODE(state) if state else None
 
 
-async def owe(tx: db.Tx, call: Call, owes: Sequence[str], since: datetime) -> None:
-    """The call is over and owes these events, until it is saved again or deleted."""
+async def note_outstanding(tx: db.Tx, call: Call, events: Sequence[str], since: datetime) -> None:
+    """The call has ended and has yet to publish these events, until it is saved again or
+    deleted.
+    """
     await tx.execute(
-        "UPDATE calls SET over_at = coalesce(over_at, $3), owes = $4 WHERE domain_uuid = $1 AND call_uuid = $2",
+        """
+        UPDATE calls SET over_at = coalesce(over_at, $3), outstanding = $4
+        WHERE domain_uuid = $1 AND call_uuid = $2
+        """,
         call.domain_uuid,
         call.call_uuid,
         since,
-        [*owes],
+        [*events],
     )
 
 
@@ -90,7 +97,8 @@ async def last_talks(tx: db.Tx) -> dict[tuple[UUID, str], datetime]:
     rows = await tx.fetch(
         """
         SELECT domain_uuid, extension, max(time_ended) AS ended FROM cdrs
-        WHERE time_started > now() - interval '1 day' AND time_answered IS NOT NULL AND extension <> ''
+        WHERE time_started > now() - interval '1 day' AND time_answered IS NOT NULL
+          AND extension <> ''
         GROUP BY domain_uuid, extension
         """
     )

@@ -1,5 +1,5 @@
-"""Call detail records as they are shown: one by any of its ids, and lists of them, newest first,
-by cursor or by page.
+"""Finding call detail records: one by any of its ids, and lists of them, newest first, by cursor
+or by page.
 
 Whatever the domain's size, a page costs about the same: cursors continue an index, totals and far
 pages come from the counts by day (`cdr_days`) where the filter allows it.
@@ -7,75 +7,21 @@ pages come from the counts by day (`cdr_days`) where the filter allows it.
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
-from msgspec import Meta
+from msgspec.structs import replace
 
-from tongdai import errors
+from tongdai import ids
 from tongdai.pbx import cdr
-from tongdai.store import db
+from tongdai.store import cdrs, db
 
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 28, tzinfo=UTC)
 _FIRST_ID = UUID(int=0)
 _FAR = 2_000  # records to pass over; from here on finding the day first is quicker than OFFSET
-
-
-class CallRecord(msgspec.Struct, frozen=True):
-    """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are
-    whole seconds.
-    """
-
-    id: UUID
-    sip_call_id: Annotated[
-        str, Meta(description="The SIP Call-ID of the extension's leg where there is one.")
-    ]
-    cause: Annotated[
-        str, Meta(description="The name of the Q.850 cause.", examples=["NORMAL_CLEARING"])
-    ]
-    duration: Annotated[int, Meta(description="Seconds from start to end.", examples=[11])]
-    direction: Annotated[int, Meta(description="1 local, 2 inbound, 3 outbound.", examples=[3])]
-    recording_url: Annotated[
-        str, Meta(description='Plays without a token; "" when there is no recording.')
-    ]
-    extension: Annotated[
-        str, Meta(description="Which received or made the call.", examples=["101"])
-    ]
-    from_number: Annotated[str, Meta(examples=["19001919"])]
-    to_number: Annotated[str, Meta(examples=["0899888999"])]
-    receive_dest: Annotated[
-        str, Meta(description="The ring group or queue that the extension answered for.")
-    ]
-    time_started: Annotated[str, Meta(examples=["2021-02-17 17:30:35"])]
-    time_answered: Annotated[str, Meta(examples=["2021-02-17 17:30:43"])]
-    time_ended: Annotated[str, Meta(examples=["2021-02-17 17:30:46"])]
-    status: Annotated[cdr.Status, Meta(examples=["ANSWERED"])]
-    billsec: Annotated[int, Meta(description="Seconds from answer to end.", examples=[3])]
-    hotline: Annotated[
-        str,
-        Meta(description="The domain's number that was called or shown.", examples=["19001919"]),
-    ]
-    conversation_id: Annotated[UUID, Meta(description="The same as id; events carry it too.")]
-    call_id: Annotated[
-        UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")
-    ]
-    customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
-    recording_status: cdr.RecordingStatus
-    hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
-
-
-class View(msgspec.Struct, frozen=True):
-    """How a domain sees its records. `recordings` is the URL, up to its last slash, before a
-    recording's token.
-    """
-
-    domain_uuid: UUID
-    zone: ZoneInfo
-    recordings: str
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,81 +57,103 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some records of a list, as the JSON of CallRecords with commas between; and where it goes
-    on, None at its end.
-    """
+    """Some records of a list, and where it goes on: None at its end."""
 
-    records: bytes
+    records: list[cdr.Cdr]
     after: Position | None
 
 
-async def get(tx: db.Tx, view: View, name: str) -> bytes:
-    """The JSON of a CallRecord: the record whose own id it is; else the newest with a leg of that
-    id or SIP Call-ID.
+async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
+    """The record whose own id it is; else the newest with a leg of that id or SIP Call-ID.
+
+    An id that holds no time (`ids.time_of`) is no id of ours, but may be a SIP Call-ID.
 
     Raises errors.NotFound.
     """
-    text = await tx.fetchval(
+    uuid = _uuid(name)
+    if uuid and ids.time_of(uuid) and (row := await _by_id(tx, domain_uuid, uuid)):
+        return db.struct(row, cdr.Cdr)
+    return db.struct(await _by_sip_call_id(tx, domain_uuid, name), cdr.Cdr)
+
+
+async def _by_id(tx: db.Tx, domain_uuid: UUID, uuid: UUID) -> asyncpg.Record | None:
+    return await tx.fetchrow(
         """
-        SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END FROM cdrs
+        SELECT * FROM cdrs
         WHERE domain_uuid = $1 AND cdr_uuid = coalesce(
-          (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $4),
+          (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $2),
           (SELECT cdr_uuid FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
-           WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $3
+           WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $2
            ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1))
         """,
-        view.domain_uuid,
-        view.zone.key,
-        name,
-        _uuid(name),
+        domain_uuid,
+        uuid,
     )
-    if text is None:
-        raise errors.NotFound
-    return _with_urls(view, text)
+
+
+async def _by_sip_call_id(tx: db.Tx, domain_uuid: UUID, text: str) -> asyncpg.Record | None:
+    return await tx.fetchrow(
+        """
+        SELECT cdrs.* FROM cdr_sip_call_ids AS known JOIN cdrs USING (domain_uuid, cdr_uuid)
+        WHERE known.domain_uuid = $1 AND hash = hashtextextended($2, 0) AND known.sip_call_id = $2
+        ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1
+        """,
+        domain_uuid,
+        text,
+    )
 
 
 async def scroll(
-    tx: db.Tx, view: View, wanted: Filter, *, limit: int, after: Position | None = None
+    tx: db.Tx, domain_uuid: UUID, wanted: Filter, *, limit: int, after: Position | None = None
 ) -> Part:
     """The newest `limit` records, or the next after that place."""
     top = Position(wanted.until, _FIRST_ID)
     top = top if after is None or after.time_started >= wanted.until else after
     if wanted.is_only_time:
-        return await _newest(tx, view, wanted, limit, top)
-    keys = await _keys(tx, view.domain_uuid, wanted, limit=limit + 1, top=top)
-    return await _with_keys(tx, view, keys, limit)
+        rows = await _newest(tx, domain_uuid, wanted, limit, top)
+    else:
+        keys = await _keys(tx, domain_uuid, wanted, limit=limit + 1, top=top)
+        rows = await _with_keys(tx, domain_uuid, keys)
+    records = _records(rows[:limit])
+    last = records[-1] if len(rows) > limit else None
+    return Part(records, Position(last.time_started, last.cdr_uuid) if last else None)
 
 
-async def page(tx: db.Tx, view: View, wanted: Filter, *, limit: int, offset: int) -> bytes:
-    """The records from the `offset`-th newest on, as JSON with commas between."""
+async def page(
+    tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter, *, limit: int, offset: int
+) -> list[cdr.Cdr]:
+    """The records from the `offset`-th newest on; `zone` is the domain's."""
     if offset == 0:
-        return (await scroll(tx, view, wanted, limit=limit)).records
+        return (await scroll(tx, domain_uuid, wanted, limit=limit)).records
     until = wanted.until
     if offset >= _FAR and wanted.counted_by_day:
-        until, offset = await _jump(tx, view, wanted, offset)
+        until, offset = await _jump(tx, domain_uuid, zone, wanted, offset)
     top = Position(until, _FIRST_ID)
-    keys = await _keys(tx, view.domain_uuid, wanted, limit=limit, top=top, offset=offset)
-    return (await _with_keys(tx, view, keys, limit)).records
+    keys = await _keys(tx, domain_uuid, wanted, limit=limit, top=top, offset=offset)
+    return _records(await _with_keys(tx, domain_uuid, keys))
 
 
-async def total(tx: db.Tx, view: View, wanted: Filter) -> int:
-    """How many records there are, exactly."""
+async def total(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter) -> int:
+    """How many records there are, exactly; `zone` is the domain's, whose days are counted."""
     if not wanted.counted_by_day:
-        return await _count(tx, view.domain_uuid, wanted)
-    older, days, newer = _split(wanted, view.zone)
+        return await _count(tx, domain_uuid, wanted)
+    older, days, newer = _split(wanted, zone)
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
         SELECT (SELECT coalesce(sum(calls), 0)::bigint FROM cdr_days
                 WHERE domain_uuid = $1 AND day >= $2 AND day < $3
-                  AND ($8::text[] IS NULL OR status = ANY($8)) AND ($9::smallint[] IS NULL OR direction = ANY($9)))
+                  AND ($8::text[] IS NULL OR status = ANY($8))
+                  AND ($9::smallint[] IS NULL OR direction = ANY($9)))
              + (SELECT count(*) FROM cdrs
                 WHERE domain_uuid = $1 AND (time_started >= $4 AND time_started < $5)
-                  AND ($8::text[] IS NULL OR status = ANY($8)) AND ($9::smallint[] IS NULL OR direction = ANY($9)))
+                  AND ($8::text[] IS NULL OR status = ANY($8))
+                  AND ($9::smallint[] IS NULL OR direction = ANY($9)))
              + (SELECT count(*) FROM cdrs
                 WHERE domain_uuid = $1 AND (time_started >= $6 AND time_started < $7)
-                  AND ($8::text[] IS NULL OR status = ANY($8)) AND ($9::smallint[] IS NULL OR direction = ANY($9)))
+                  AND ($8::text[] IS NULL OR status = ANY($8))
+                  AND ($9::smallint[] IS NULL OR direction = ANY($9)))
         """,
-        view.domain_uuid,
+        domain_uuid,
         *days,
         *older,
         *newer,
@@ -195,64 +163,42 @@ async def total(tx: db.Tx, view: View, wanted: Filter) -> int:
 
 
 _NEWEST = """
-    SELECT array_to_string((array_agg(shown))[:$3], ',') AS shown, count(*) > $3 AS goes_on,
-           (array_agg(time_started))[$3] AS time_started, (array_agg(cdr_uuid))[$3] AS cdr_uuid
-    FROM (
-      SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END AS shown, time_started, cdr_uuid
-      FROM cdrs
-      WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($4, $5) AND time_started >= $6
-      ORDER BY time_started DESC, cdr_uuid DESC LIMIT $3 + 1) AS newest
+    SELECT * FROM cdrs
+    WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($2, $3) AND time_started >= $4
+    ORDER BY time_started DESC, cdr_uuid DESC LIMIT $5
 """
 # One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the
 # double cost.
-_NEWEST_FEW, _FEW = _NEWEST.replace("LIMIT $3 + 1", "LIMIT 11"), 10
+_FEW = 10
+_NEWEST_FEW = _NEWEST.replace("LIMIT $5", "LIMIT 11")
 
 
-async def _newest(tx: db.Tx, view: View, wanted: Filter, limit: int, top: Position) -> Part:
-    row = await tx.fetchrow(
-        _NEWEST_FEW if limit <= _FEW else _NEWEST,
-        view.domain_uuid,
-        view.zone.key,
-        limit,
-        top.time_started,
-        top.cdr_uuid,
-        wanted.since,
-    )
-    return _part(view, row)
+async def _newest(
+    tx: db.Tx, domain_uuid: UUID, wanted: Filter, limit: int, top: Position
+) -> Sequence[asyncpg.Record]:
+    """The rows after that place, newest first: `limit`, and one more or none."""
+    place = (domain_uuid, top.time_started, top.cdr_uuid, wanted.since)
+    if limit <= _FEW:
+        return (await tx.fetch(_NEWEST_FEW, *place))[: limit + 1]
+    return await tx.fetch(_NEWEST, *place, limit + 1)
 
 
-async def _with_keys(tx: db.Tx, view: View, keys: Sequence[UUID], limit: int) -> Part:
-    row = await tx.fetchrow(
+async def _with_keys(
+    tx: db.Tx, domain_uuid: UUID, keys: Sequence[UUID]
+) -> Sequence[asyncpg.Record]:
+    return await tx.fetch(
         """
-        SELECT array_to_string((array_agg(shown))[:$3], ',') AS shown, count(*) > $3 AS goes_on,
-               (array_agg(time_started))[$3] AS time_started, (array_agg(cdr_uuid))[$3] AS cdr_uuid
-        FROM (
-          SELECT CASE WHEN shown_zone = $2 THEN shown ELSE cdr_shown(cdrs, $2) END AS shown, time_started, cdr_uuid
-          FROM cdrs
-          WHERE domain_uuid = $1 AND cdr_uuid = ANY($4)
-          ORDER BY time_started DESC, cdr_uuid DESC) AS those
+        SELECT * FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = ANY($2)
+        ORDER BY time_started DESC, cdr_uuid DESC
         """,
-        view.domain_uuid,
-        view.zone.key,
-        limit,
+        domain_uuid,
         keys,
     )
-    return _part(view, row)
 
 
-def _part(view: View, row: asyncpg.Record | None) -> Part:
-    if row is None or row["shown"] is None:
-        return Part(b"", None)
-    after = Position(row["time_started"], row["cdr_uuid"]) if row["goes_on"] else None
-    return Part(_with_urls(view, row["shown"]), after)
-
-
-def _with_urls(view: View, shown: str) -> bytes:
-    """The text with whole recording URLs. No value can hold what is looked for: a quote in a value
-    is escaped.
-    """
-    url = msgspec.json.encode(view.recordings)[1:-1].removesuffix(b"/")
-    return shown.encode().replace(b'"recording_url":"/', b'"recording_url":"%b/' % url)
+def _records(rows: Sequence[asyncpg.Record]) -> list[cdr.Cdr]:
+    """The rows as records, by the names of their columns."""
+    return [cdr.Cdr(**{name: row[name] for name in cdrs.STORED}) for row in rows]
 
 
 async def _keys(
@@ -263,7 +209,8 @@ async def _keys(
         """
         SELECT cdr_uuid FROM cdrs
         WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($9, $10) AND time_started >= $2
-          AND ($3::text[] IS NULL OR status = ANY($3)) AND ($4::smallint[] IS NULL OR direction = ANY($4))
+          AND ($3::text[] IS NULL OR status = ANY($3))
+          AND ($4::smallint[] IS NULL OR direction = ANY($4))
           AND ($5::integer[] IS NULL OR duration = ANY($5))
           AND ($6::text[] IS NULL OR extension = ANY($6)
                OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
@@ -298,7 +245,8 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
         """
         SELECT count(*) FROM cdrs
         WHERE domain_uuid = $1 AND time_started < $9 AND time_started >= $2
-          AND ($3::text[] IS NULL OR status = ANY($3)) AND ($4::smallint[] IS NULL OR direction = ANY($4))
+          AND ($3::text[] IS NULL OR status = ANY($3))
+          AND ($4::smallint[] IS NULL OR direction = ANY($4))
           AND ($5::integer[] IS NULL OR duration = ANY($5))
           AND ($6::text[] IS NULL OR extension = ANY($6)
                OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
@@ -322,26 +270,31 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
     )
 
 
-async def _jump(tx: db.Tx, view: View, wanted: Filter, offset: int) -> tuple[datetime, int]:
-    """The same place as `offset` from the newest, told from nearer by: a moment and the offset
-    from there.
+async def _jump(
+    tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter, offset: int
+) -> tuple[datetime, int]:
+    """The same place as `offset` from the newest, from nearer by: a moment and the offset from
+    there.
     """
-    older, (first, end), newer = _split(wanted, view.zone)
-    passed = await total(tx, view, msgspec.structs.replace(wanted, since=newer[0], until=newer[1]))
+    older, (first, end), newer = _split(wanted, zone)
+    newest = replace(wanted, since=newer[0], until=newer[1])
+    passed = await total(tx, domain_uuid, zone, newest)
     if offset < passed or first >= end:
         return wanted.until, offset
     row = await tx.fetchrow(
         """
         WITH days AS (
-          SELECT day, sum(calls)::bigint AS calls, (sum(sum(calls)) OVER (ORDER BY day DESC))::bigint AS running
+          SELECT day, sum(calls)::bigint AS calls,
+                 (sum(sum(calls)) OVER (ORDER BY day DESC))::bigint AS running
           FROM cdr_days
           WHERE domain_uuid = $1 AND day >= $2 AND day < $3
-            AND ($4::text[] IS NULL OR status = ANY($4)) AND ($5::smallint[] IS NULL OR direction = ANY($5))
+            AND ($4::text[] IS NULL OR status = ANY($4))
+            AND ($5::smallint[] IS NULL OR direction = ANY($5))
           GROUP BY day
         )
         SELECT day, running - calls AS newer FROM days WHERE running > $6 ORDER BY day DESC LIMIT 1
         """,
-        view.domain_uuid,
+        domain_uuid,
         first,
         end,
         wanted.statuses or None,
@@ -349,9 +302,9 @@ async def _jump(tx: db.Tx, view: View, wanted: Filter, offset: int) -> tuple[dat
         offset - passed,
     )
     if row is None:  # in the older part-day
-        passed = await total(tx, view, msgspec.structs.replace(wanted, since=older[1]))
+        passed = await total(tx, domain_uuid, zone, replace(wanted, since=older[1]))
         return older[1], offset - passed
-    return _midnight(row["day"] + timedelta(days=1), view.zone), offset - passed - row["newer"]
+    return _midnight(row["day"] + timedelta(days=1), zone), offset - passed - row["newer"]
 
 
 Span = tuple[datetime, datetime]  # from the first moment to before the second

@@ -1,7 +1,8 @@
 """Call detail records: written once, with the call's end. `cdr_search` finds and lists them.
 
-`cdr_days` counts them by local day of the domain's time zone, in the transaction that writes them,
-so that totals of large domains need no counting.
+A record is kept as facts, a column for each field of `pbx.cdr.Cdr`, by its name. `cdr_days` counts
+records by local day of the domain's time zone, in the transaction that writes them, so that totals
+of large domains need no counting.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,47 @@ from tongdai import errors
 from tongdai.pbx import cdr
 from tongdai.store import db
 
-# characters; phones choose Call-IDs, and an index entry of 2,704 bytes would fail the transaction
+# characters; phones choose Call-IDs, and what is longer only takes space
 _LONGEST_ID = 512
+
+STORED = tuple(
+    name
+    for name in cdr.Cdr.__struct_fields__
+    if name not in ("other_ids", "other_sip_call_ids")  # rows of their own
+)
+"""The columns of `cdrs`: fields of the struct, each by its name, in whatever order."""
+
+_INSERT = """
+    WITH written AS (
+      INSERT INTO cdrs ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::cdrs, $1)
+      ON CONFLICT (domain_uuid, cdr_uuid) DO NOTHING
+      RETURNING domain_uuid, cdr_uuid, time_started, direction, status
+    ), named AS (
+      INSERT INTO cdr_ids (domain_uuid, id, cdr_uuid)
+      SELECT domain_uuid, leg.id, cdr_uuid
+      FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS leg (domain_uuid, cdr_uuid, id)
+      JOIN written USING (domain_uuid, cdr_uuid)
+      ON CONFLICT DO NOTHING  -- a record that was given twice
+    ), named_by_phones AS (
+      INSERT INTO cdr_sip_call_ids (domain_uuid, cdr_uuid, sip_call_id)
+      SELECT DISTINCT domain_uuid, cdr_uuid, sip.call_id
+      FROM unnest($5::uuid[], $6::uuid[], $7::text[]) AS sip (domain_uuid, cdr_uuid, call_id)
+      JOIN written USING (domain_uuid, cdr_uuid)
+    ), counted AS (
+      INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
+      SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status,
+             count(*)
+      FROM written JOIN (
+        SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($8)
+        FOR KEY SHARE  -- not while domains.update recounts the days in another time zone
+      ) AS zone USING (domain_uuid)
+      GROUP BY domain_uuid, day, direction, status
+      ORDER BY domain_uuid, day, direction, status  -- transactions lock counts in one order
+      ON CONFLICT (domain_uuid, day, direction, status)
+        DO UPDATE SET calls = cdr_days.calls + excluded.calls
+    )
+    SELECT cdr_uuid FROM written
+""".format(columns=", ".join(STORED))  # noqa: S608 names of the struct's fields
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
@@ -26,56 +66,30 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     """
     if not records:
         return set()
-    columns = zip(*(msgspec.structs.astuple(record)[:-1] for record in records), strict=True)
-    names = [
-        (record.domain_uuid, record.cdr_uuid, name)
+    legs = [
+        (record.domain_uuid, record.cdr_uuid, uuid)
         for record in records
-        for name in {str(record.call_id), record.sip_call_id, *record.other_ids}
-        - {"", str(record.cdr_uuid)}
-        if len(name) <= _LONGEST_ID
+        for uuid in {record.call_id, *record.other_ids} - {record.cdr_uuid}
+    ]
+    sip = [
+        (record.domain_uuid, record.cdr_uuid, text)
+        for record in records
+        for text in {record.sip_call_id, *record.other_sip_call_ids} - {""}
+        if len(text) <= _LONGEST_ID
     ]
     rows = await tx.fetch(
-        """
-        WITH given AS (
-          SELECT * FROM unnest(  -- in the order of pbx.cdr.Cdr
-            $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-            $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::integer[], $20::integer[], $21::text[],
-            $22::text[], $23::text[], $24::text[], $25::boolean[])
-        ), written AS (
-          INSERT INTO cdrs (
-            domain_uuid, cdr_uuid, call_id, sip_call_id, direction, status, cause, extension, from_number,
-            to_number, from_canonical, to_canonical, hotline, receive_dest, customer_id, time_started,
-            time_answered, time_ended, duration, billsec, hangup_by, recording_status, recording_token,
-            recording_file, settled)
-          SELECT * FROM given
-          ON CONFLICT (domain_uuid, cdr_uuid) DO NOTHING
-          RETURNING domain_uuid, cdr_uuid, time_started, direction, status
-        ), named AS (
-          INSERT INTO cdr_ids (domain_uuid, id, cdr_uuid)
-          SELECT domain_uuid, name.id, cdr_uuid
-          FROM unnest($26::uuid[], $27::uuid[], $28::text[]) AS name (domain_uuid, cdr_uuid, id)
-          JOIN written USING (domain_uuid, cdr_uuid)
-          ON CONFLICT DO NOTHING  -- a record that was given twice
-        ), counted AS (
-          INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
-          SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status, count(*)
-          FROM written JOIN (
-            SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($1)
-            FOR KEY SHARE  -- not while domains.update recounts the days in another time zone
-          ) AS zone USING (domain_uuid)
-          GROUP BY domain_uuid, day, direction, status
-          ORDER BY domain_uuid, day, direction, status  -- transactions lock the counts in one order
-          ON CONFLICT (domain_uuid, day, direction, status) DO UPDATE SET calls = cdr_days.calls + excluded.calls
-        )
-        SELECT cdr_uuid FROM written
-        """,
-        *map(list, columns),
-        [domain_uuid for domain_uuid, _, _ in names],
-        [cdr_uuid for _, cdr_uuid, _ in names],
-        [name for _, _, name in names],
+        _INSERT,
+        msgspec.json.encode(records).decode(),
+        *_columns(legs),
+        *_columns(sip),
+        list({record.domain_uuid for record in records}),
     )
     return {row["cdr_uuid"] for row in rows}
+
+
+def _columns(rows: Sequence[tuple[UUID, UUID, UUID | str]]) -> tuple[list[UUID | str], ...]:
+    """The three columns of the rows."""
+    return tuple([row[n] for row in rows] for n in range(3))
 
 
 async def recorded_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
@@ -116,14 +130,18 @@ async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
     """
     rows = await tx.fetch(
         """
-        SELECT call_uuid FROM unnest($1::uuid[], $2::uuid[]) AS t (domain_uuid, call_uuid)
-        WHERE EXISTS (SELECT FROM cdrs WHERE cdrs.domain_uuid = t.domain_uuid AND cdr_uuid = call_uuid)
-        OR EXISTS (SELECT FROM cdr_ids WHERE cdr_ids.domain_uuid = t.domain_uuid AND id = call_uuid::text)
+        SELECT asked.id FROM unnest($1::uuid[], $2::uuid[]) AS asked (domain_uuid, id)
+        WHERE EXISTS (
+          SELECT FROM cdrs WHERE cdrs.domain_uuid = asked.domain_uuid AND cdr_uuid = asked.id
+        ) OR EXISTS (
+          SELECT FROM cdr_ids
+          WHERE cdr_ids.domain_uuid = asked.domain_uuid AND cdr_ids.id = asked.id
+        )
         """,
         [domain_uuid for domain_uuid, _ in keys],
         [call_uuid for _, call_uuid in keys],
     )
-    return {row["call_uuid"] for row in rows}
+    return {row["id"] for row in rows}
 
 
 async def recorded(

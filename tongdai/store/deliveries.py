@@ -66,7 +66,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     endpoint: UUID
     event_uuid: UUID
-    body: str  # the JSON
+    event_name: str
+    facts: str  # of the event, as JSON
+    dialect: str  # the subscription's
     callback_url: str
     # not the subscription's own URL: how it goes there says nothing about the subscription
     is_elsewhere: bool
@@ -221,14 +223,14 @@ async def claim(
           UPDATE deliveries SET leased_until = now() + $5 WHERE ctid = ANY (ARRAY(SELECT ctid FROM chosen))
           RETURNING deliveries.*
         )
-        SELECT leased.domain_uuid, leased.subscription_uuid, leased.seq, leased.endpoint, event_uuid, body,
+        SELECT leased.domain_uuid, leased.subscription_uuid, leased.seq, leased.endpoint, event_uuid, event.event_name, facts, dialect,
                COALESCE(leased.callback_url, subscription.callback_url) AS callback_url,
                leased.callback_url IS NOT NULL AS is_elsewhere, callback_apikey_sealed, secret_sealed,
                CASE WHEN previous_secret_until > now() THEN previous_secret_sealed END AS previous_secret_sealed,
                enabled OR leased.callback_url IS NOT NULL AS is_enabled, failing_since IS NOT NULL AS is_failing,
                attempts, leased.created_at, leased_until
         FROM leased CROSS JOIN LATERAL (
-          SELECT event_uuid, body FROM events
+          SELECT event_uuid, name AS event_name, facts FROM events
           WHERE events.domain_uuid = leased.domain_uuid AND events.seq = leased.seq
             AND events.created_at = leased.created_at LIMIT 1
         ) AS event CROSS JOIN LATERAL (
@@ -395,14 +397,13 @@ async def _judge_subscriptions(
     return db.structs((row for row in rows if row["is_new"]), Disabled)
 
 
-def _notice(one: Disabled) -> events.Notice:
-    body = events.EndpointDisabled(
-        state=events.DISABLED,
+def _notice(one: Disabled) -> events.Event:
+    facts = events.SubscriptionFacts(
         domain=one.domain,
-        event_domain_uuid=one.subscription_uuid,
+        subscription_uuid=one.subscription_uuid,
         event_name=one.event_name,
         callback_url=one.callback_url,
         disabled_reason=one.disabled_reason,
         disabled_at=one.disabled_at,
     )
-    return events.disabled(one.domain_uuid, body)
+    return events.disabled(one.domain_uuid, facts)

@@ -141,11 +141,11 @@ async def page(
 async def get(
     tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, event_uuid: UUID
 ) -> tuple[Entry, str, list[Attempt]]:
-    """The delivery of that event, its body as it is sent, and its attempts, oldest first. Raises
-    errors.NotFound.
+    """The delivery of that event, the event's facts as JSON, and its attempts, oldest first.
+    Raises errors.NotFound.
     """
     event = await tx.fetchrow(
-        "SELECT seq, created_at, body FROM events WHERE domain_uuid = $1 AND event_uuid = $2",
+        "SELECT seq, created_at, facts FROM events WHERE domain_uuid = $1 AND event_uuid = $2",
         domain_uuid,
         event_uuid,
     )
@@ -166,7 +166,7 @@ async def get(
         subscription_uuid,
         event["seq"],
     )
-    return entries[0], event["body"], db.structs(rows, Attempt)
+    return entries[0], event["facts"], db.structs(rows, Attempt)
 
 
 async def resend_one(

@@ -18,14 +18,14 @@ WINDOW = 10_000
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One event as it was published; `body` is the JSON that subscribers get, `event_uuid` their
+    """One event as it was published; `facts` is the JSON of pbx.events.Facts, `event_uuid` the
     webhook-id.
     """
 
     seq: int
     event_uuid: UUID
     name: str
-    body: str
+    facts: str
     created_at: datetime
 
 
@@ -54,7 +54,8 @@ async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
         """
         SELECT COALESCE(oldest.seq, event_seq + 1) AS first_seq, event_seq AS last_seq
         FROM domains LEFT JOIN LATERAL (
-          SELECT seq FROM events WHERE events.domain_uuid = domains.domain_uuid ORDER BY seq LIMIT 1
+          SELECT seq FROM events WHERE events.domain_uuid = domains.domain_uuid
+          ORDER BY seq LIMIT 1
         ) AS oldest ON true
         WHERE domain_uuid = $1
         """,
@@ -77,7 +78,7 @@ async def read(
           SELECT true FROM events WHERE domain_uuid = $1 AND seq = $2 + 1 LIMIT 1
         ) IS NULL AS is_gone
         FROM domains LEFT JOIN LATERAL (
-          SELECT seq, event_uuid, name, body, created_at FROM events
+          SELECT seq, event_uuid, name, facts, created_at FROM events
           WHERE events.domain_uuid = domains.domain_uuid AND seq > $2 AND seq <= $2 + $5
             AND (cardinality($4::text[]) = 0 OR name = ANY($4))
           ORDER BY seq LIMIT $3
@@ -102,7 +103,7 @@ async def of_event(tx: db.Tx, domain_uuid: UUID, event_uuid: UUID) -> Entry:
     """Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT seq, event_uuid, name, body, created_at FROM events
+        SELECT seq, event_uuid, name, facts, created_at FROM events
         WHERE domain_uuid = $1 AND event_uuid = $2 AND created_at > now() - interval '1 day'
         """,
         domain_uuid,

@@ -1,5 +1,5 @@
-"""The outbox: events, and one delivery of each for every subscription, in the transaction that
-made them true.
+"""The outbox: the facts of events, and one delivery of each for every subscription, in the
+transaction that made them true.
 """
 
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from tongdai.pbx import events as catalogue
+from tongdai.pbx.events import Event
 from tongdai.store import db
 
 _SLACK = timedelta(days=1)  # clocks of machines differ
 
 
-async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.Notice]) -> int:
+async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
     """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for
     every enabled subscription of its name. Returns how many are new: one published before (same
     event_uuid) changes nothing.
@@ -25,19 +25,23 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.N
     if not events:
         return 0
     await tx.execute(
-        "SELECT FROM domains WHERE domain_uuid = ANY($1) ORDER BY domain_uuid FOR NO KEY UPDATE",
+        """
+        SELECT FROM domains WHERE domain_uuid = ANY($1) ORDER BY domain_uuid FOR NO KEY UPDATE
+        """,
         list({event.domain_uuid for event in events}),
     )
     published: int = await tx.fetchval(
         """
         WITH given AS (
           SELECT DISTINCT ON (domain_uuid, event_uuid) *
-          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])
-            WITH ORDINALITY AS t (domain_uuid, event_uuid, call_uuid, name, body, position)
+          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::json[])
+            WITH ORDINALITY AS t (domain_uuid, event_uuid, call_uuid, name, facts, position)
           ORDER BY domain_uuid, event_uuid, position
         ), fresh AS (
-          SELECT given.*, row_number() OVER (PARTITION BY domain_uuid ORDER BY position) AS n FROM given
-          WHERE (  -- not NOT EXISTS: planned as a join, it may read whole days where statistics are old
+          SELECT given.*, row_number() OVER (PARTITION BY domain_uuid ORDER BY position) AS n
+          FROM given
+          -- Not NOT EXISTS: planned as a join, it may read whole days where statistics are old.
+          WHERE (
             SELECT true FROM events
             WHERE events.event_uuid = given.event_uuid AND events.domain_uuid = given.domain_uuid
               AND events.created_at >= $6
@@ -47,15 +51,18 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.N
           UPDATE domains SET event_seq = event_seq + added.n
           FROM (SELECT domain_uuid, count(*) AS n FROM fresh GROUP BY domain_uuid) AS added
           WHERE domains.domain_uuid = added.domain_uuid
-          -- Not now(), when the transaction began: days must end where seq says so, or a day's end would leave gaps.
-          RETURNING domains.domain_uuid, event_seq - added.n AS last_seq, clock_timestamp() AS created_at
+          -- Not now(), when the transaction began: days must end where seq says so, or a day's end
+          -- would leave gaps.
+          RETURNING domains.domain_uuid, event_seq - added.n AS last_seq,
+                    clock_timestamp() AS created_at
         ), published AS (
-          INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body, created_at)
-          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, body, created_at
+          INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, facts, created_at)
+          SELECT domain_uuid, last_seq + n, event_uuid, call_uuid, name, facts, created_at
           FROM fresh JOIN advanced USING (domain_uuid)
           RETURNING domain_uuid, seq, call_uuid, name, created_at
         ), due AS (
-          INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, created_at)
+          INSERT INTO deliveries (
+            domain_uuid, subscription_uuid, seq, call_uuid, endpoint, created_at)
           SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint, published.created_at
           FROM published JOIN subscriptions USING (domain_uuid)
           WHERE subscriptions.event_name = published.name AND subscriptions.enabled
@@ -64,25 +71,23 @@ async def publish_many(tx: db.Tx, events: Sequence[catalogue.Event | catalogue.N
         """,
         [event.domain_uuid for event in events],
         [event.event_uuid for event in events],
-        [event.call_uuid for event in events],
-        [event.body.state for event in events],
-        [encoded(event).decode() for event in events],
+        [event.order_key for event in events],
+        [event.name for event in events],
+        [msgspec.json.encode(event.facts).decode() for event in events],
         min(event.since for event in events) - _SLACK,
     )
     return published
 
 
 async def needed_since(tx: db.Tx) -> datetime | None:
-    """From when on events are still owed to somebody, or may be published again; None: nothing is
-    owed.
+    """From when on events are to be kept: those that are due to a subscription, or may be
+    published again; None: there are none.
     """
     since: datetime | None = await tx.fetchval(
-        "SELECT least((SELECT min(created_at) FROM deliveries), (SELECT min(started_at) FROM calls) - $1::interval)",
+        """
+        SELECT least((SELECT min(created_at) FROM deliveries),
+                     (SELECT min(started_at) FROM calls) - $1::interval)
+        """,
         _SLACK,
     )
     return since
-
-
-def encoded(event: catalogue.Event | catalogue.Notice) -> bytes:
-    """The JSON as it is delivered and signed."""
-    return msgspec.json.encode(event.body)

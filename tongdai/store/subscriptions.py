@@ -36,6 +36,7 @@ class Subscription(msgspec.Struct, frozen=True):
     # until then deliveries are signed by the secret before, too
     previous_secret_until: datetime | None = None
     previous_secret: str = ""  # "" when that is over
+    dialect: str = "v1"  # of the bodies that it gets (tongdai.dialects)
 
 
 async def insert(
@@ -168,6 +169,7 @@ def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
         row["failing_since"],
         until if is_replaced else None,
         seal.open(row["previous_secret_sealed"]) if is_replaced else "",
+        row["dialect"],
     )
 
 

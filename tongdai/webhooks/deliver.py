@@ -19,7 +19,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
-from tongdai import errors
+from tongdai import dialects, errors
 from tongdai.seal import Seal
 from tongdai.store import checks, db, deliveries
 from tongdai.webhooks import retry, sign
@@ -378,8 +378,8 @@ class Dispatcher:
 
     async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
         """How the POST went, or why it could not be made."""
-        body = delivery.body.encode()
         try:
+            body = dialects.event(delivery.dialect, delivery.event_name, delivery.facts)
             secrets = filter(None, (delivery.secret_sealed, delivery.previous_secret_sealed))
             headers = sign.headers(
                 delivery.event_uuid, timestamp, body, [self._key(secret) for secret in secrets]
@@ -387,6 +387,8 @@ class Dispatcher:
             if delivery.callback_apikey_sealed:
                 headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
                 checks.header_value(headers["Authorization"], "callback_apikey")
+        except dialects.Unknown:  # a dispatcher of that version delivers it at a later attempt
+            return retry.Answer(error="the event was published by a newer version")
         except errors.Invalid as reason:
             return retry.Answer(
                 error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True

@@ -8,10 +8,10 @@ import pytest
 
 from tests.store.deliveries.rounds import HOUR, URL, claim, outcome, settle
 from tests.webhooks import samples
-from tongdai import ids
+from tongdai import dialects, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, outbox, subscriptions
+from tongdai.store import db, deliveries, subscriptions
 from tongdai.store.deliveries import Outcome
 
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
@@ -48,7 +48,12 @@ async def test_a_claim_gives_all_that_is_needed_to_send(
         1,
         event.event_uuid,
     )
-    assert (delivery.callback_url, delivery.body) == (URL, outbox.encoded(event).decode())
+    assert (delivery.callback_url, delivery.event_name, delivery.dialect) == (
+        URL,
+        event.name,
+        "v1",
+    )
+    assert dialects.event("v1", delivery.event_name, delivery.facts) == samples.body(event)
     assert seal.open(delivery.callback_apikey_sealed or b"") == "foo"
     assert seal.open(delivery.secret_sealed) == samples.SECRET
     assert (delivery.is_enabled, delivery.is_failing, delivery.attempts) == (True, False, 0)
@@ -250,10 +255,10 @@ async def test_a_failed_attempt_is_due_again_after_its_delay(
     assert await claim(database, domain) == []
     await samples.pass_time(database, 2)
     [again] = await claim(database, domain)
-    assert (again.attempts, again.event_uuid, again.body) == (
+    assert (again.attempts, again.event_uuid, again.facts) == (
         1,
         delivery.event_uuid,
-        delivery.body,
+        delivery.facts,
     )
 
 
@@ -434,7 +439,8 @@ async def test_what_waits_costs_nothing(
     async with database.transaction() as tx:
         await tx.execute(
             """
-            INSERT INTO events SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'ringing', '{}'
+            INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, facts)
+            SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'ringing', '{}'
             FROM generate_series(1, 20000) AS n
             """,
             domain.domain_uuid,

@@ -8,10 +8,10 @@ import pytest
 
 from tests.store.deliveries.rounds import URL
 from tests.webhooks import samples
-from tongdai import errors, ids
+from tongdai import dialects, errors, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, delivery_log, outbox, subscriptions
+from tongdai.store import db, deliveries, delivery_log, subscriptions
 from tongdai.store.delivery_log import Entry, Filter
 
 ELSEWHERE = "http://new.example.vn/hook"
@@ -139,7 +139,7 @@ async def test_the_list_is_narrowed_by_time(
     assert [entry.seq for entry in found] == [3, 2]
 
 
-async def test_one_delivery_is_told_with_its_attempts_and_its_body(
+async def test_one_delivery_is_read_with_its_attempts_and_the_events_facts(
     database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
 ) -> None:
     other = await samples.subscribe(database, seal, domain, "hangup", URL)
@@ -149,7 +149,7 @@ async def test_one_delivery_is_told_with_its_attempts_and_its_body(
     await answer(database, domain, 200)
 
     async with database.connection() as tx:
-        entry, body, made = await delivery_log.get(
+        entry, facts, made = await delivery_log.get(
             tx, domain.domain_uuid, subscription, event.event_uuid
         )
         for wrong in (
@@ -160,7 +160,8 @@ async def test_one_delivery_is_told_with_its_attempts_and_its_body(
             with pytest.raises(errors.NotFound):
                 await delivery_log.get(tx, domain.domain_uuid, *wrong)
 
-    assert (entry.state, body) == ("delivered", outbox.encoded(event).decode())
+    assert entry.state == "delivered"
+    assert dialects.event("v1", entry.event_name, facts) == samples.body(event)
     assert [(one.status, one.callback_url) for one in made] == [(503, None), (200, None)]
 
 
@@ -174,9 +175,9 @@ async def test_one_is_sent_again_with_the_same_id_and_body(
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid)
     [again] = await answer(database, domain, 200)
 
-    assert (again.event_uuid, again.body, again.callback_url) == (
+    assert (again.event_uuid, again.facts, again.callback_url) == (
         first.event_uuid,
-        first.body,
+        first.facts,
         URL,
     )
     [entry] = await listed(database, domain, subscription)

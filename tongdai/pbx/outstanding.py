@@ -1,4 +1,4 @@
-"""What is owed of calls: every call that began owes its events and its record, until all of it is
+"""What a call has yet to publish: its events and its record are outstanding until all of it is
 committed.
 """
 
@@ -12,36 +12,36 @@ FINISHING_S = 120  # how long a recording may take to be closed and kept
 LATE_S = 300  # how much longer than the longest talk a call may stand, before we end it
 
 
-class Debt(StrEnum):
-    GONE = "gone"  # the switch has channels of it no more, and told us nothing
-    UNFINISHED = "unfinished"  # it is over, and its last event has not been told
+class Fault(StrEnum):
+    GONE = "gone"  # the switch no longer has its channels, and did not say so
+    UNFINISHED = "unfinished"  # it has ended, and its last event is not published
     STUCK = "stuck"  # it lasts longer than any call may
 
 
-def debt(
+def fault(
     call: Call,
     running: Collection[str],
     now: datetime,
     *,
     finishing_s: float = FINISHING_S,
     longest_s: float = LONGEST_S + LATE_S,
-) -> Debt | None:
+) -> Fault | None:
     """What is wrong with a call, when these channels run on the switch; None for one that takes
     its course.
     """
     if call.stage is Stage.ENDED:
         is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=finishing_s)
-        return Debt.UNFINISHED if is_late else None
+        return Fault.UNFINISHED if is_late else None
     if any(leg.channel not in running for leg in call.live_legs) or not call.live_legs:
-        return Debt.GONE
+        return Fault.GONE
     since = max(leg.connected_at or leg.started_at for leg in call.live_legs)
     if now > max(since, call.returned_at or since) + timedelta(seconds=longest_s):
-        return Debt.STUCK
+        return Fault.STUCK
     return None
 
 
-def owes(call: Call) -> tuple[str, ...]:
-    """The events that an ended call has yet to tell, in order."""
+def events(call: Call) -> tuple[str, ...]:
+    """The names of the events that an ended call has yet to publish, in order."""
     if call.stage is Stage.ENDED:
         return ("cdr",)
     is_missed = call.direction == "inbound" and not call.answered_at

@@ -1,0 +1,58 @@
+"""Dialects: the JSON that clients read, rendered from facts.
+
+A dialect is a module here with an `event` and a `record`; it is added to DIALECTS, and that is
+all. Rendering is pure and depends on nothing but its arguments: the same facts give the same
+bytes, today and after a restart, so what is sent again has the same signature.
+"""
+
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+import msgspec
+
+from tongdai.dialects import v1
+from tongdai.dialects.view import View
+from tongdai.pbx import events
+from tongdai.pbx.cdr import Cdr
+
+__all__ = ["DEFAULT", "DIALECTS", "Dialect", "Renderer", "Unknown", "View", "event", "event_of"]
+
+Dialect = Literal["v1"]
+DEFAULT: Dialect = "v1"
+
+
+class Renderer(Protocol):
+    """What each dialect's module has."""
+
+    def event(self, name: str, facts: events.Facts) -> msgspec.Struct:
+        """The body of the event, its keys in the order in which clients read them."""
+        ...
+
+    def record(self, record: Cdr, view: View) -> msgspec.Struct:
+        """The call detail record, as the domain sees it."""
+        ...
+
+
+class Unknown(Exception):
+    """No such dialect, or facts of a kind that this version does not know."""
+
+
+DIALECTS: MappingProxyType[str, Renderer] = MappingProxyType({"v1": v1})
+_encode = msgspec.json.Encoder().encode
+_facts = msgspec.json.Decoder(events.Facts).decode
+
+
+def event(dialect: str, name: str, facts: str) -> bytes:
+    """The body of an event as it is delivered and signed; `facts` is their JSON as it is stored.
+
+    Raises Unknown for what a newer version wrote and this one cannot render.
+    """
+    try:
+        return _encode(DIALECTS[dialect].event(name, _facts(facts)))
+    except (KeyError, msgspec.ValidationError) as reason:
+        raise Unknown(str(reason)) from reason
+
+
+def event_of(dialect: str, event: events.Event) -> bytes:
+    """The same, of an event that was not stored."""
+    return _encode(DIALECTS[dialect].event(event.name, event.facts))

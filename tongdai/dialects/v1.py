@@ -1,0 +1,144 @@
+"""Version 1: the keys of the reference in its order, and then ours."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from tongdai.dialects.view import View
+from tongdai.pbx import cdr, events
+from tongdai.pbx.call import Direction
+
+
+class CallEvent(msgspec.Struct, frozen=True):
+    """The body of a call's event. `duration` and `billsec` are whole seconds, 0 before the end of
+    the call.
+    """
+
+    call_id: UUID
+    sip_call_id: str
+    domain: str
+    direction: Direction
+    from_number: str
+    to_number: str
+    hotline: str
+    state: str  # the event's name
+    duration: int
+    billsec: int
+    recording_url: str
+    conversation_id: UUID
+    customer_id: str = ""
+
+
+class EndpointDisabled(msgspec.Struct, frozen=True):
+    """The body of the event that a subscription was disabled."""
+
+    state: Literal["endpoint.disabled"]
+    domain: str
+    event_domain_uuid: UUID  # the subscription
+    event_name: str
+    callback_url: str
+    disabled_reason: str
+    disabled_at: datetime  # UTC
+
+
+class CallRecord(msgspec.Struct, frozen=True):
+    """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are
+    whole seconds.
+    """
+
+    id: UUID
+    sip_call_id: Annotated[
+        str, Meta(description="The SIP Call-ID of the extension's leg where there is one.")
+    ]
+    cause: Annotated[
+        str, Meta(description="The name of the Q.850 cause.", examples=["NORMAL_CLEARING"])
+    ]
+    duration: Annotated[int, Meta(description="Seconds from start to end.", examples=[11])]
+    direction: Annotated[int, Meta(description="1 local, 2 inbound, 3 outbound.", examples=[3])]
+    recording_url: Annotated[
+        str, Meta(description='Plays without a token; "" when there is no recording.')
+    ]
+    extension: Annotated[
+        str, Meta(description="Which received or made the call.", examples=["101"])
+    ]
+    from_number: Annotated[str, Meta(examples=["19001919"])]
+    to_number: Annotated[str, Meta(examples=["0899888999"])]
+    receive_dest: Annotated[
+        str, Meta(description="The ring group or queue that the extension answered for.")
+    ]
+    time_started: Annotated[str, Meta(examples=["2021-02-17 17:30:35"])]
+    time_answered: Annotated[str, Meta(examples=["2021-02-17 17:30:43"])]
+    time_ended: Annotated[str, Meta(examples=["2021-02-17 17:30:46"])]
+    status: Annotated[cdr.Status, Meta(examples=["ANSWERED"])]
+    billsec: Annotated[int, Meta(description="Seconds from answer to end.", examples=[3])]
+    hotline: Annotated[
+        str,
+        Meta(description="The domain's number that was called or shown.", examples=["19001919"]),
+    ]
+    conversation_id: Annotated[UUID, Meta(description="The same as id; events carry it too.")]
+    call_id: Annotated[
+        UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")
+    ]
+    customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
+    recording_status: cdr.RecordingStatus
+    hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
+
+
+def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
+    """The body of the event."""
+    if isinstance(facts, events.SubscriptionFacts):
+        return EndpointDisabled(
+            state=events.DISABLED,
+            domain=facts.domain,
+            event_domain_uuid=facts.subscription_uuid,
+            event_name=facts.event_name,
+            callback_url=facts.callback_url,
+            disabled_reason=facts.disabled_reason,
+            disabled_at=facts.disabled_at,
+        )
+    return CallEvent(
+        call_id=facts.call_id,
+        sip_call_id=facts.sip_call_id,
+        domain=facts.domain,
+        direction=facts.direction,
+        from_number=facts.from_number,
+        to_number=facts.to_number,
+        hotline=facts.hotline,
+        state=name,
+        duration=facts.duration,
+        billsec=facts.billsec,
+        recording_url=facts.recording_url,
+        conversation_id=facts.conversation_id,
+        customer_id=facts.customer_id,
+    )
+
+
+def record(record: cdr.Cdr, view: View) -> CallRecord:
+    """The record as the domain sees it."""
+    is_playable = record.recording_status in ("ready", "pending")
+    return CallRecord(
+        id=record.cdr_uuid,
+        sip_call_id=record.sip_call_id,
+        cause=record.cause,
+        duration=record.duration,
+        direction=record.direction,
+        recording_url=f"{view.recordings}{record.recording_token}" if is_playable else "",
+        extension=record.extension,
+        from_number=record.from_number,
+        to_number=record.to_number,
+        receive_dest=record.receive_dest,
+        time_started=view.local(record.time_started),
+        time_answered=view.local(record.time_answered),
+        time_ended=view.local(record.time_ended),
+        status=record.status,
+        billsec=record.billsec,
+        hotline=record.hotline,
+        conversation_id=record.cdr_uuid,
+        call_id=record.call_id,
+        customer_id=record.customer_id,
+        recording_status=record.recording_status,
+        hangup_by=record.hangup_by,
+    )
