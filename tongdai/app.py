@@ -243,7 +243,7 @@ async def _engine(
     settings, database = opened.settings, opened.database
     config = _node_config(opened)
     engine = Engine(database, config, opened.tenants.pulse, published)
-    commands = CommandRunner(database, engine, config.node)
+    commands = CommandRunner(database, engine)
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
         services.ANY,

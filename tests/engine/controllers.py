@@ -59,7 +59,7 @@ class Controller:
         self.published: list[UUID] = []
         self.pulse = Pulse(database.dsn)
         self.engine = Engine(database, self.config, self.pulse, self.published.extend, **limits)
-        self.commands = CommandRunner(database, self.engine, self.config.node, repeat_s)
+        self.commands = CommandRunner(database, self.engine, repeat_s)
         self.recovery = Recovery(database, self.engine, self.config, timing, watching)
         self._tasks: list[asyncio.Task[None]] = []
 

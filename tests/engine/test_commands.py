@@ -218,7 +218,7 @@ async def test_commands_are_taken_once_whoever_takes_them(
 ) -> None:
     await company.change_extension("101", max_calls=100)
     controller.engine.directories.forget(str(company.uuid))
-    other = CommandRunner(company.database, controller.engine, controller.config.node)
+    other = CommandRunner(company.database, controller.engine)
     running = asyncio.create_task(other.run())
     different = [ClickToCall(ext="101", phone=f"08998889{number:02}") for number in range(20)]
     async with company.database.transaction() as tx:

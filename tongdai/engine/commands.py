@@ -22,7 +22,6 @@ log = structlog.get_logger()
 
 POLL_S = 1.0  # for a notification that was lost
 REPEAT_S = 3.0
-STOP_S = 5.0
 
 Key: TypeAlias = tuple[UUID, ClickToCall]
 
@@ -37,10 +36,8 @@ class CommandRunner:
     repeat requests, people click twice.
     """
 
-    def __init__(
-        self, database: db.Database, engine: Engine, node: str, repeat_s: float = REPEAT_S
-    ) -> None:
-        self._database, self._engine, self._node = database, engine, node
+    def __init__(self, database: db.Database, engine: Engine, repeat_s: float = REPEAT_S) -> None:
+        self._database, self._engine = database, engine
         self._repeat_s = repeat_s
         self._asked = asyncio.Event()
         self._recent: dict[Key, _Asked] = {}
@@ -66,7 +63,7 @@ class CommandRunner:
         self._asked.set()
 
     async def run(self) -> None:
-        """Until cancelled; commands under way then have a moment to end."""
+        """Until cancelled."""
         self._is_running = True
         try:
             while True:
@@ -87,7 +84,7 @@ class CommandRunner:
             return
         try:
             async with self._database.connection() as tx:
-                taken = await commands.take(tx, self._node)
+                taken = await commands.take(tx, self._engine.node)
         except errors.Unavailable as reason:
             log.warning("commands.waiting", why=str(reason))
             return

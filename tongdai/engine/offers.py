@@ -1,5 +1,5 @@
-"""Queues: callers who wait are offered to agents who are free. Whom to offer whom is decided in
-`pbx.queueing`.
+"""Queues: callers who wait are offered to agents who are free; `pbx.queueing` decides which caller
+to which agent.
 """
 
 import asyncio
