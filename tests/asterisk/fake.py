@@ -18,13 +18,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
 from tests.until import until
+from tongdai import ids
 from tongdai.asterisk.reconnect import Address
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -37,7 +38,7 @@ _OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Ast
 )
 
 # the calls' ids that Asterisk's dialplan makes
-_THEIRS = re.compile(r"[0-9a-f]{12}8[0-9a-f]{3}a[0-9a-f]{15}")
+_THEIRS = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}a[0-9a-f]{15}")
 
 _SHOWN = {"yes": "true", "no": "false"}  # what was told, as it is shown
 
@@ -82,9 +83,7 @@ def recording(
 
 def _fresh() -> Callable[[re.Match[str]], str]:
     """For each id another one of the same kind."""
-    fresh: defaultdict[str, str] = defaultdict(
-        lambda: re.sub(r"(.{12}).(...).", r"\g<1>8\g<2>a", uuid4().hex)
-    )
+    fresh: defaultdict[str, str] = defaultdict(lambda: ids.new().hex)
     return lambda found: fresh[found[0]]
 
 
@@ -217,7 +216,7 @@ class FakeAsterisk:
         return str(channel["id"])
 
     def _begins(self, endpoint: str, dialled: str, caller: str, call: str = "") -> Json:
-        channel = self._channel(endpoint, call or uuid4().hex, caller, "Ring")
+        channel = self._channel(endpoint, call or ids.new().hex, caller, "Ring")
         parts = (dialled, caller, channel["protocol_id"])
         told = ".".join(base64.b64encode(part.encode()).decode() for part in parts)
         self._write("USER_DEFINED", channel, {"extra": told}, userdeftype="ARRIVED")

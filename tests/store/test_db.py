@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -238,16 +239,21 @@ async def test_a_schema_of_another_version_is_an_error_of_the_set_up(
             "name",
         ),
         (
-            "INSERT INTO queues (domain_uuid, number) VALUES ($1, '999')",
+            "INSERT INTO ring_groups (domain_uuid, number, name, strategy, members, ring_timeout_s,"
+            " timeout_s, overflow) VALUES ($1, '999', '', 'ring_all', '{}', 20, 60, '')",
             errors.Conflict,
-            "queues",
+            "ring_groups",
         ),
         (
             "INSERT INTO cdr_days VALUES (gen_random_uuid(), now(), 1, $1::text, 1)",
             errors.NotFound,
             "",
         ),
-        ("INSERT INTO domains VALUES ($1, 'other.example.vn')", errors.Conflict, "domains"),
+        (
+            "INSERT INTO domains SELECT * FROM domains WHERE domain_uuid = $1",
+            errors.Conflict,
+            "domains",
+        ),
     ],
 )
 async def test_refusals_name_the_field(
@@ -258,9 +264,10 @@ async def test_refusals_name_the_field(
     field: str,
 ) -> None:
     async with database.transaction() as tx:
-        await tx.execute(
-            "INSERT INTO domains VALUES (gen_random_uuid(), 'taken.example.vn') ON CONFLICT DO NOTHING"
-        )
+        with suppress(errors.NotFound):
+            taken = await domains.by_name(tx, "taken.example.vn")
+            await domains.delete(tx, taken.domain_uuid)
+        await domains.insert(tx, "taken.example.vn")
     with pytest.raises(error) as refused:
         async with database.transaction() as tx:
             await tx.execute(

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from tests import databases
 from tests.webhooks import samples
-from tongdai import ids
 from tongdai.engine import housekeeping
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
@@ -290,10 +289,7 @@ async def test_events_of_an_older_version_are_kept_as_they_are(before: str, seal
         assert [msgspec.json.decode(entry.facts)["n"] for entry in page.entries] == [1, 2]
         [delivery] = await deliveries.claim(tx, [OLD], {}, room=8, lease_s=60)
         assert delivery.seq == 3
-        gone = ids.new()
-        await tx.execute(
-            "INSERT INTO domains (domain_uuid, name) VALUES ($1, 'new.example.vn')", gone
-        )
+        await domains.insert(tx, "new.example.vn")
     async with database.transaction() as tx:
         await domains.delete(tx, OLD)
     async with database.connection() as tx:

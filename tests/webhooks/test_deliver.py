@@ -323,6 +323,36 @@ async def test_secrets_of_another_master_key_fail_alone(
     assert receiver.states() == []
 
 
+async def test_a_dialect_of_a_newer_version_waits_for_a_dispatcher_of_it(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    event = samples.event(domain, "ringing")
+
+    async def speak(dialect: str) -> None:
+        async with database.connection() as tx:
+            await tx.execute(
+                "UPDATE subscriptions SET dialect = $2 WHERE domain_uuid = $1",
+                domain.domain_uuid,
+                dialect,
+            )
+
+    await speak("v9")
+    async with dispatching(database) as dispatcher:
+        await samples.publish(database, event)
+        await tried(database, 0)
+        await speak("v1")
+        await samples.pass_time(database, 100)
+        dispatcher.wake()
+        await settled(database, "delivered")
+
+    assert await samples.attempts(database) == [
+        (1, 0, "the event was published by a newer version"),
+        (2, 200, ""),
+    ]
+    assert [request.body for request in receiver.requests] == [samples.body(event)]
+
+
 async def test_a_subscription_that_is_deleted_meanwhile_disturbs_nobody(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:

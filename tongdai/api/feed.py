@@ -51,7 +51,9 @@ class FeedEvent(Struct, frozen=True):
     ]
     event: Annotated[str, Meta(description="Its name.", examples=["hangup"])]
     created_at: Annotated[datetime, Meta(description="When it was published, UTC.")]
-    body: Annotated[msgspec.Raw, Meta(description="What webhooks deliver.")]
+    body: Annotated[
+        msgspec.Raw, Meta(description="What webhooks of this dialect deliver, to the byte.")
+    ]
 
 
 class FeedPage(Struct, frozen=True):
