@@ -22,8 +22,11 @@ REPOSITORY = Path(__file__).parents[1]
 
 class Instance:
     """`ready` is its ready.json. Addresses stay the same from start to start. `calls` is how many
-    calls its audio ports are enough for. `settings` are more of tongdai's settings.
+    calls its audio ports are enough for. `settings` are more of tongdai's settings; `module` is
+    what Python runs.
     """
+
+    module = "tongdai"
 
     def __init__(self, folder: Path, *, sandbox: bool, calls: int = 25, **settings: str) -> None:
         self.data = folder / "data"
@@ -60,7 +63,7 @@ class Instance:
         """Returns when ready.json says that it is ready."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "tongdai", "up"),
+                *(sys.executable, "-m", self.module, "up"),
                 cwd=REPOSITORY,
                 env=self.environ,
                 stdin=asyncio.subprocess.DEVNULL,

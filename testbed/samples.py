@@ -8,7 +8,7 @@ import msgspec
 
 from tongdai import ids
 from tongdai.pbx import cdr
-from tongdai.pbx.call import Call, Leg, Stage
+from tongdai.pbx.call import Call, Ended, Leg, Talking
 from tongdai.pbx.directory import Domain
 
 VIETNAM = timezone(timedelta(hours=7))
@@ -65,7 +65,7 @@ def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> 
         country_code="84",
         call_id_mode="leg",
         direction="inbound",
-        stage=Stage.TALKING,
+        course=Talking(),
         started_at=start,
         answered_at=start,
         channel="1",
@@ -73,7 +73,6 @@ def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> 
         dialled="19001919",
         legs=legs,
     )
-    over = (
-        {"ended_at": start + timedelta(seconds=50)} if changes.get("stage") is Stage.ENDED else {}
-    )
+    is_over = isinstance(changes.get("course"), Ended)
+    over = {"ended_at": start + timedelta(seconds=50)} if is_over else {}
     return msgspec.structs.replace(call, **over | changes)

@@ -21,7 +21,8 @@ from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.pbx import directory
-from tongdai.pbx.call import Stage
+from tongdai.pbx.call import Ended
+from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
 from tongdai.seal import Seal
@@ -113,7 +114,7 @@ async def list_events(own: House, other: House, database: db.Database) -> None:
 @row("get", "/v1/event/outstanding")
 async def outstanding_events(own: House, other: House, database: db.Database) -> None:
     owing = call(other.tenant.domain)
-    over = call(other.tenant.domain, stage=Stage.ENDED)
+    over = call(other.tenant.domain, course=Ended(release=ANSWERED))
     async with database.transaction() as tx:
         await calls.save_many(tx, f"node of {own.tenant.domain.name}", [owing, over])
     mine = (await own.tenant.client.get("/v1/event/outstanding")).json

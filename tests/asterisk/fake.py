@@ -180,11 +180,17 @@ class FakeAsterisk:
         if self._transport is not None:
             self._transport.abort()
 
-    async def restart(self) -> None:
-        """It crashed and is up again: it knows nothing any more."""
-        await self.lose_link()
+    async def restart(self, *, noticed_late: bool = False) -> None:
+        """It crashed and is up again: it knows nothing any more. `noticed_late`: the end of the
+        link is seen only after that.
+        """
+        if not noticed_late:
+            await self.lose_link()
         self.started_at, self.objects, self.channels = self.now, {}, {}
         self.variables = {}
+        if noticed_late:
+            await until(lambda: self.now > self.started_at)
+            await self.lose_link()
 
     # --- calls that happen in it
 
@@ -337,14 +343,16 @@ class FakeAsterisk:
         }
         self._write("ATTENDEDTRANSFER", self.channels[by], extra)
 
-    def pass_unheard(self, recording: Recording) -> None:
-        """It happened while nobody listened: only the journal tells."""
+    def pass_unheard(self, recording: Recording, names: dict[str, str] | None = None) -> None:
+        """It happened while nobody listened: only the journal tells. `names`: as `play` gave."""
         for entry in recording.journal:
-            self._append(entry)
+            self._append(_renamed(entry, names or {}))
 
-    async def play(self, recording: Recording, quiet: Callable[[], Awaitable[object]]) -> None:
+    async def play(
+        self, recording: Recording, quiet: Callable[[], Awaitable[object]]
+    ) -> dict[str, str]:
         """It goes as recorded: events come, and where we asked something we must ask the same
-        again.
+        again. The ids that we chose this time, by those of the recording.
 
         `quiet` returns when all that was sent has been taken in; where time passed in the
         recording it is waited for.
@@ -359,13 +367,14 @@ class FakeAsterisk:
                 await quiet()
             last = frame["timestamp"]
             while journal and float(journal[0]["eventtime"]) < _moment(last):
-                self._append(journal.pop(0))
+                self._append(_renamed(journal.pop(0), names))
             await self.send(_renamed(frame, names))
         for entry in journal:
-            self._append(entry)
+            self._append(_renamed(entry, names))
         await quiet()
         assert self._played.empty(), "we asked for more than in the recording"
         self._played = None
+        return names
 
     async def _is_asked(self, frame: Json, names: dict[str, str]) -> None:
         assert self._played is not None

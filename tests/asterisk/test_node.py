@@ -15,7 +15,7 @@ import pytest
 
 from testbed import ports
 from tongdai import errors, process
-from tongdai.asterisk import journal as journals
+from tongdai.asterisk import cel_log as journals
 from tongdai.asterisk import music, node, packages
 from tongdai.engine import housekeeping
 
@@ -241,7 +241,7 @@ async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(
             INVITE % {b"from": b"101", b"port": phone.getsockname()[1]}, (host, int(port))
         )
         written = await journal(running, until="ANSWER")
-        place = journals.Place(running.journal.stat().st_ino, 0)
+        place = journals.Offset(running.journal.stat().st_ino, 0)
         housekeeping.rotate(running.journal, 1 << 20)
         assert running.journal.exists(), "it was not long"
         housekeeping.rotate(running.journal, 10)

@@ -115,3 +115,20 @@ async def found(database: db.Database, domain: Domain, seal: Seal) -> Company:
             tx, domain.domain_uuid, HOTLINE, trunk.trunk_uuid, destination="101", is_default=True
         )
     return Company(database, domain, trunk.trunk_uuid)
+
+
+async def prepare(name: str, company: Company) -> None:
+    """The company is set up as the one of that recording (tests/e2e/record.py)."""
+    match name:
+        case "ring_group":
+            await company.add_ring_group("600", "101", "102")
+        case "ring_group_rang_out":
+            await company.add_ring_group("600", "101", "102", timeout_s=3)
+        case "ring_group_in_turn_rang_out":
+            in_turn = {"strategy": "sequential", "ring_timeout_s": 3}
+            await company.add_ring_group("600", "101", "102", **in_turn)
+        case "queue":
+            await company.add_queue("700", "101")
+        case "queue_timed_out":
+            times = {"ring_timeout_s": 3, "timeout_s": 4, "rest_s": 60}
+            await company.add_queue("700", "101", **times)

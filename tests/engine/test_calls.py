@@ -9,7 +9,7 @@ import pytest
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.asterisk.test_recording import part, sound
-from tests.engine.companies import CUSTOMER, HOTLINE, Company
+from tests.engine.companies import CUSTOMER, HOTLINE, Company, prepare
 from tests.engine.controllers import URL, Controller
 from tests.until import until
 from tongdai.pbx.call import Stage
@@ -50,6 +50,38 @@ CALLS = {
     "queue": (
         ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
         ("inbound", "ANSWERED", "NORMAL_CLEARING", "101", "caller"),
+    ),
+    "inbound_rejected": (
+        ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
+        ("inbound", "BUSY", "CALL_REJECTED", "101", "system"),
+    ),
+    "inbound_unavailable": (
+        ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
+        ("inbound", "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", "101", "system"),
+    ),
+    "ring_group_rang_out": (
+        ["ringing 101", "ringing 102", "hangup 101", "missed 101", "cdr 101"],
+        ("inbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
+    ),
+    "ring_group_in_turn_rang_out": (
+        ["ringing 101", "ringing 102", "hangup 101", "missed 101", "cdr 101"],
+        ("inbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
+    ),
+    "queue_timed_out": (
+        ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
+        ("inbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
+    ),
+    "outbound_busy": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("outbound", "BUSY", "USER_BUSY", "101", "system"),
+    ),
+    "outbound_no_answer": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("outbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
+    ),
+    "outbound_unreachable": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("outbound", "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", "101", "system"),
     ),
     "outbound_answered": (
         ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
@@ -107,14 +139,6 @@ PARTIES = {
 }
 
 
-async def prepare(name: str, company: Company) -> None:
-    """The company is set up as the one that was recorded."""
-    if name == "ring_group":
-        await company.add_ring_group("600", "101", "102")
-    if name == "queue":
-        await company.add_queue("700", "101")
-
-
 def begin_to_end(recording: Recording) -> tuple[int, int]:
     """Seconds from the beginning, and from the first answer if any, until a party hung up or the
     last one went.
@@ -151,7 +175,8 @@ async def test_a_real_call_becomes_its_events_and_its_record(
     )
     assert (cdr["from_number"], cdr["to_number"]) == PARTIES[direction]
     assert cdr["hotline"] == ("" if direction == "local" else HOTLINE)
-    assert cdr["receive_dest"] == {"ring_group": "600", "queue": "700"}.get(name, "")
+    group, queue = name.startswith("ring_group"), name.startswith("queue")
+    assert cdr["receive_dest"] == ("600" if group else "700" if queue else "")
     assert (cdr["duration"], cdr["billsec"]) == begin_to_end(recording)
     assert bodies["cdr"]["call_id"] == str(cdr["call_id"])
     assert {body["conversation_id"] for body in await company.events()} >= {str(cdr["cdr_uuid"])}

@@ -474,6 +474,14 @@ REAL = {
         ["ringing 101", "answered 101", "hangup 101", "cdr 101"],
         ("ANSWERED", "NORMAL_CLEARING", "callee"),
     ),
+    "click_to_call_rang_out": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("INVALID", "NO_ANSWER", "system"),
+    ),
+    "click_to_call_no_answer": (
+        ["ringing 101", "hangup 101", "cdr 101"],
+        ("NO-ANSWERED", "NO_ANSWER", "system"),
+    ),
     "click_to_call_rejected": (
         ["ringing 101", "hangup 101", "cdr 101"],
         ("INVALID", "CALL_REJECTED", "caller"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import pytest
 import structlog
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
-from tongdai.pbx.signals import AgentOffered
+from tongdai.pbx.signals import AgentOffered, LegRinging
 from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, queues, ring_groups, server
 
@@ -435,3 +436,21 @@ async def test_an_agent_offered_to_a_caller_who_has_just_gone_is_free_again(
 def _offered(controller: Controller, company: Company, channel: str) -> AgentOffered:
     controller.engine.offers.open.add((company.uuid, "101"))
     return AgentOffered(channel, datetime.now(UTC), "101")
+
+
+async def test_a_signal_that_means_nothing_is_counted(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    def counted() -> float:
+        labels = {"signal": "LegRinging", "course": "ringing"}
+        metric = "tongdai_unexpected_signals_total"
+        return prometheus_client.REGISTRY.get_sample_value(metric, labels) or 0.0
+
+    before = counted()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    call = asterisk.call_of(customer)
+    controller.engine.signal(call, LegRinging("no channel of its", datetime.now(UTC)))
+    await until(lambda: counted() == before + 1)
+    await asterisk.hangs_up(customer)
+    await controller.has_nothing_left(company)

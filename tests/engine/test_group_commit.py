@@ -17,7 +17,8 @@ from tests.until import until
 from tongdai import errors, ids
 from tongdai.engine.group_commit import GroupCommit
 from tongdai.pbx import events
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended, Stage, Talking
+from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.step import Step
 from tongdai.store import calls, db
@@ -84,7 +85,7 @@ async def test_a_step_without_events_tells_nobody(
 ) -> None:
     step = a_step(company)
     await group_commit.commit(step)
-    await group_commit.commit(replace(step, call=replace(step.call, stage=Stage.TALKING)))
+    await group_commit.commit(replace(step, call=replace(step.call, course=Talking())))
     assert [call.stage for call in await live(company)] == [Stage.TALKING]
     assert committed == []
 
@@ -170,11 +171,11 @@ async def test_of_several_steps_of_a_call_at_once_the_last_counts(
     group_commit: GroupCommit, company: Company
 ) -> None:
     first = a_step(company, "ringing")
-    talking = replace(first.call, stage=Stage.TALKING)
+    talking = replace(first.call, course=Talking())
     second = Step(
         talking, events=(events.of_call(talking, talking.legs[1], "answered", talking.started_at),)
     )
-    third = Step(replace(talking, stage=Stage.ENDED), cdr=a_record(first), done=True)
+    third = Step(replace(talking, course=Ended(release=ANSWERED)), cdr=a_record(first), done=True)
     await asyncio.gather(*(group_commit.commit(step) for step in (a_step(company), first, second)))
     assert talking in await live(company)
     await asyncio.gather(*(group_commit.commit(step) for step in (a_step(company), second, third)))

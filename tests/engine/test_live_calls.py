@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from tongdai import ids
 from tongdai.engine.live_calls import LiveCalls
-from tongdai.pbx.call import Call, Leg, Stage
+from tongdai.pbx.call import Call, Course, Ended, Leg, Ringing, Waiting
+from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+RINGS = Ringing()
 DOMAIN = Domain(ids.new(), "a.vn")
 EXTENSIONS = {number: Extension(number) for number in ("101", "102", "103")}
 
@@ -25,9 +27,7 @@ def a_leg(number: str, **changes: Any) -> Leg:
     return Leg(channel=f"channel of {number}", number=number, **(fields | changes))
 
 
-def a_call(
-    *legs: Leg, stage: Stage = Stage.RINGING, domain: Domain = DOMAIN, **changes: Any
-) -> Call:
+def a_call(*legs: Leg, course: Course = RINGS, domain: Domain = DOMAIN, **changes: Any) -> Call:
     fields: dict[str, Any] = {
         "call_uuid": ids.new(),
         "domain_uuid": domain.domain_uuid,
@@ -35,7 +35,7 @@ def a_call(
         "country_code": "84",
         "call_id_mode": "leg",
         "direction": "inbound",
-        "stage": stage,
+        "course": course,
         "started_at": NOW,
         "channel": "the caller's",
         "caller_number": "0909000111",
@@ -46,7 +46,15 @@ def a_call(
 
 
 def waiting(queue: str, since_s: int) -> Call:
-    return a_call(stage=Stage.WAITING, queue=queue, queued_at=NOW + timedelta(seconds=since_s))
+    return a_call(course=in_queue(queue, NOW + timedelta(seconds=since_s)))
+
+
+def in_queue(queue: str, since: datetime) -> Waiting:
+    return Waiting(queue=queue, since=since, until=since + timedelta(minutes=5))
+
+
+def offered_to(agent: str) -> Call:
+    return a_call(course=Ringing(then=in_queue("700", NOW), agent=agent))
 
 
 def live(*calls: Call) -> LiveCalls:
@@ -97,8 +105,8 @@ def test_who_hung_up_is_not_busy_any_more() -> None:
 def test_a_call_that_ended_is_forgotten() -> None:
     call = a_call(a_leg("101"))
     calls = live(call)
-    calls.update(replace(call, stage=Stage.ENDED), NOW)
-    calls.update(replace(call, stage=Stage.ENDED), NOW)
+    calls.update(replace(call, course=Ended(release=ANSWERED)), NOW)
+    calls.update(replace(call, course=Ended(release=ANSWERED)), NOW)
     assert calls.context(with_queues(), NOW).talks.get("101", 0) == 0
     assert len(calls) == 0
 
@@ -148,14 +156,14 @@ def test_who_talks_or_is_disabled_is_not_offered() -> None:
 
 def test_who_is_being_offered_a_call_is_busy() -> None:
     directory = with_queues(Queue("700", agents=("101",)))
-    calls = live(a_call(queue="700", offered="101"), waiting("700", 0))
+    calls = live(offered_to("101"), waiting("700", 0))
     assert offers(calls, directory) == []
 
 
 def test_who_let_it_ring_rests_and_is_looked_at_again() -> None:
-    offered = a_call(queue="700", offered="101")
+    offered = offered_to("101")
     calls = live(offered)
-    caller = replace(offered, stage=Stage.WAITING, offered="", queued_at=NOW)
+    caller = replace(offered, course=in_queue("700", NOW))
     calls.update(caller, NOW)
     directory = with_queues(Queue("700", agents=("101",), rest_s=5))
     assert calls.offers(directory, NOW) == ([], NOW + timedelta(seconds=5))
@@ -163,7 +171,7 @@ def test_who_let_it_ring_rests_and_is_looked_at_again() -> None:
 
 
 def test_who_talked_wraps_up_first() -> None:
-    talked = a_call(a_leg("101", connected_at=NOW, ended_at=NOW), stage=Stage.ENDED)
+    talked = a_call(a_leg("101", connected_at=NOW, ended_at=NOW), course=Ended(release=ANSWERED))
     caller = waiting("700", 0)
     calls = live(talked, caller)
     directory = with_queues(Queue("700", agents=("101",), wrap_up_s=30))

@@ -2,9 +2,11 @@
 been there.
 """
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import pytest
@@ -13,15 +15,18 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.asterisk.test_recording import part, sound
 from tests.engine import companies
-from tests.engine.companies import HOTLINE, Company
-from tests.engine.controllers import Controllers
+from tests.engine.companies import CUSTOMER, HOTLINE, Company
+from tests.engine.controllers import Controller, Controllers
 from tests.until import until
-from tongdai.asterisk import journal
+from tongdai.asterisk import cel_log
+from tongdai.asterisk.switch import Snapshot
 from tongdai.engine import recovery
+from tongdai.pbx.commands import ClickToCall
 from tongdai.seal import Seal
 from tongdai.store import db, domains, nodes
 
 Offices: TypeAlias = Callable[[], Awaitable[Company]]
+Quiet: TypeAlias = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture
@@ -51,8 +56,9 @@ def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
     at = datetime.fromisoformat(recording.frames[index]["timestamp"]).timestamp()
     heard = [entry for entry in recording.journal if float(entry["eventtime"]) < at]
     unheard = recording.journal[len(heard) :]
-    return Recording("", recording.frames[:index], heard), Recording(
-        "", recording.frames[index:], unheard
+    told = recording.told
+    return Recording(told, recording.frames[:index], heard), Recording(
+        told, recording.frames[index:], unheard
     )
 
 
@@ -62,8 +68,23 @@ def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
     [
         "inbound_answered",
         "inbound_cancelled",
+        "inbound_rang_out",
+        "inbound_busy",
+        "inbound_rejected",
+        "inbound_unavailable",
+        "inbound_unregistered",
         "ring_group",
+        "ring_group_rang_out",
+        "ring_group_in_turn_rang_out",
+        "queue_timed_out",
         "outbound_answered",
+        "outbound_busy",
+        "outbound_no_answer",
+        "outbound_refused",
+        "outbound_unreachable",
+        "click_to_call_rang_out",
+        "click_to_call_rejected",
+        "click_to_call_no_answer",
         "blind_transfer",
         "attended_transfer",
         "semi_attended_transfer",
@@ -80,39 +101,70 @@ async def test_wherever_we_die_the_record_is_the_same(
     outcomes = []
     for index in places_to_die(name):
         company = await offices()
-        if name == "ring_group":
-            await company.add_ring_group("600", "101", "102")
+        await companies.prepare(name, company)
         controller = await controllers.start()
-        began = asterisk.now - timedelta(minutes=1)
-        recording = fake.recording(name, company.name, company.trunk, began=began)
+        recording = fake.recording(name, company.name, company.trunk, began=began(name, asterisk))
         if index < len(frames):
             heard, unheard = cut(recording, index)
-            await asterisk.play(heard, controller.quiet if is_settled else nothing)
+            quiet = controller.quiet if is_settled else nothing
+            names = await play(controller, company, heard, quiet)
             await controllers.kill()
-            asterisk.pass_unheard(unheard)
+            asterisk.pass_unheard(unheard, names)
             controller = await controllers.start()
         else:
-            await asterisk.play(recording, controller.quiet)
+            await play(controller, company, recording, controller.quiet)
+        await until(partial(is_over, company))
         await controller.has_nothing_left(company)
         await controllers.kill()
         outcomes.append((_matters(await company.cdr()), sorted(await company.told())))
     assert outcomes == [outcomes[-1]] * len(outcomes)
 
 
+async def is_over(company: Company) -> bool:
+    return any(told.startswith("cdr ") for told in await company.told())
+
+
+def began(name: str, asterisk: FakeAsterisk) -> datetime:
+    """So that it is over by now; a queue's time-out is waited for by the clock."""
+    if name == "queue_timed_out":
+        return asterisk.now
+    first, *_, last = (
+        datetime.fromisoformat(event["timestamp"]) for event in fake.recording(name).events
+    )
+    return asterisk.now - (last - first) - timedelta(seconds=1)  # `recording` counts in those
+
+
+async def play(
+    controller: Controller, company: Company, recording: Recording, quiet: Quiet
+) -> dict[str, str]:
+    """It happens; a click-to-call is asked for. The ids that we chose this time, by those of the
+    recording.
+    """
+    if not recording.told.startswith("Click-to-call"):
+        return await controller.asterisk.play(recording, quiet)
+    playing = asyncio.create_task(controller.asterisk.play(recording, quiet))
+    command = ClickToCall(ext="101", phone=CUSTOMER)
+    asked = asyncio.create_task(controller.commands.outcome(company.uuid, command))
+    names = await playing
+    assert (await asked).error == ""
+    return names
+
+
 def places_to_die(name: str) -> list[int]:
-    """Before which frames; not between a transfer and what we must ask then, and last after
-    all.
+    """Before which frames, and last after all; not between a transfer and what we must ask then,
+    and not before a soft hang-up request, which is no signal.
     """
     recording = fake.recording(name)
     frames = recording.frames
     dialled = max(
         index
         for index, frame in enumerate(frames)
-        if frame.get("request", "").endswith("/continue")
+        if frame.get("request", "").endswith(("/continue", "-ext"))
+        and not frame["request"].startswith("DELETE")
     )
     places = []
     for index in range(dialled + 1, len(frames)):
-        if "request" not in frames[index]:
+        if "request" not in frames[index] and not frames[index].get("soft"):
             heard, _ = cut(recording, index)
             is_transferred = any(
                 entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.journal
@@ -236,6 +288,56 @@ async def test_calls_of_an_asterisk_that_crashed_ended_when_its_link_did(
     assert 599 <= cdr["billsec"] <= 610
 
 
+async def test_calls_of_an_asterisk_that_was_back_before_we_missed_the_link(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    """A busy engine sees the end of the link after the restart: that is no later than it."""
+    asterisk.ahead = -timedelta(seconds=600)
+    controller = await controllers.start()
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    await asterisk.rings(customer, company.phone("101"), answers=True)
+    await until(lambda: company.was_told("answered 101"))
+    asterisk.ahead = timedelta()
+    await asterisk.restart(noticed_late=True)
+    await until(lambda: company.was_told("cdr 101"))
+    await controller.has_nothing_left(company)
+    cdr = await company.cdr()
+    assert cdr["status"] == "ANSWERED"
+    assert 599 <= cdr["billsec"] <= 610
+
+
+RESTARTED = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def ago(seconds: float) -> datetime:
+    return RESTARTED - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("entries", "heard", "lost", "gone"),
+    [
+        ([], [], None, 0),  # nothing is known
+        ([5], [], None, 5),  # we were dead: the log alone tells
+        ([5, -1], [], None, 5),  # what the new one wrote is no sign of the old one
+        ([5], [1.5], 0.2, 0.2),
+        ([5], [1.5], -0.3, 0),  # noticed late
+        ([5], [90], 60, 5),  # the link was lost a minute before it died
+        ([5], [90, 2], 60, 2),  # and a later link was not up yet when it died
+        ([5], [2, -1], 60, 2),
+    ],
+)
+def test_the_last_sign_of_life(
+    entries: list[float], heard: list[float], lost: float | None, gone: float
+) -> None:
+    written = [
+        cel_log.Entry("ANSWER", ago(seconds).timestamp(), "1", "PJSIP/101") for seconds in entries
+    ]
+    lost_at = None if lost is None else ago(lost)
+    snapshot = Snapshot(RESTARTED, {}, lost_at, tuple(map(ago, heard)))
+    assert recovery._gone_at(written, snapshot) == ago(gone)
+
+
 async def test_calls_of_an_asterisk_that_crashed_while_we_were_dead_ended_with_its_last_entry(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
@@ -290,7 +392,7 @@ async def test_the_journal_before_our_first_start_is_not_ours(
     async with database.connection() as tx:
         kept = await nodes.find(tx, controller.config.node)
     assert kept
-    assert journal.Place(kept.journal_inode, kept.journal_offset) == journal.end(asterisk.journal)
+    assert cel_log.Offset(kept.journal_inode, kept.journal_offset) == cel_log.end(asterisk.journal)
 
 
 async def test_the_place_is_kept_behind_the_end_and_moves_on(
@@ -300,12 +402,12 @@ async def test_the_place_is_kept_behind_the_end_and_moves_on(
 ) -> None:
     controller = await controllers.start(recovery.Timing(keep_s=0.0, lag_s=0.2, tail_s=0.01))
     asterisk.pass_unheard(fake.recording("inbound_answered"))
-    end = journal.end(asterisk.journal)
+    end = cel_log.end(asterisk.journal)
 
     async def kept() -> bool:
         async with database.connection() as tx:
             node = await nodes.find(tx, controller.config.node)
-        return node is not None and journal.Place(node.journal_inode, node.journal_offset) == end
+        return node is not None and cel_log.Offset(node.journal_inode, node.journal_offset) == end
 
     await until(kept)
     assert controller.recovery._read == end

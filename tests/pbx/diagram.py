@@ -14,31 +14,35 @@ import msgspec
 from tests.pbx import ladder
 from tongdai.pbx import signals
 from tongdai.pbx.call import Call, Stage, due
+from tongdai.pbx.call_flow import step
 from tongdai.pbx.routing import RoutingContext
-from tongdai.pbx.step import Step, step
+from tongdai.pbx.step import Step
 
 PAGE = Path(__file__).parents[2] / "docs" / "call-flow.md"
 
 _INTRODUCTION = """\
 # How calls go
 
-Drawn from `tongdai/pbx` by running it: every call of `tests/pbx/ladders`, at every moment of its life, met every
-signal. Do not edit it: `python -m tests.pbx.diagram` draws it anew, and a test fails when it is old.
+Drawn from `tongdai/pbx` by running it: every call of `tests/pbx/ladders`, at every moment of its
+life, met every signal. Do not edit it: `python -m tests.pbx.diagram` draws it anew, and a test
+fails when it is old.
 
-A call is always at one of five stages. A *signal* is what the switch, a queue or a timer tells of it; the code then
-says which stage comes next, what the switch must do (*actions*) and what subscribers are told (*events*). The flows
-themselves, line by line, are in [`tests/pbx/ladders`](../tests/pbx/ladders).
+A call always has one of six courses (`pbx.call.Course`). A *signal* is what the switch, a queue or
+a timer reports of it; the code then says which course comes next, what the switch must do
+(*actions*) and what is published to subscribers (*events*). The flows themselves, line by line,
+are in [`tests/pbx/ladders`](../tests/pbx/ladders).
 
 - **calling**: click-to-call, the extension's own phones ring
-- **ringing**: somebody is being called
+- **ringing**: parties are being called
 - **waiting**: in a queue, with music
 - **talking**: two parties are connected; the switch alone keeps them so
+- **leaving**: the caller, or transferee, is being released or has left; channels are left
 - **ended**: no channel is left; at most the recording is still being finished
 """
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing that a signal made of a call at a stage. `before` None where the call began."""
+    """One thing that a signal made of a call in a course. `before` None: the call began."""
 
     before: Stage | None
     signal: str
@@ -109,7 +113,7 @@ def _order(change: Change) -> tuple[int, str, int, str]:
 
 
 def _drawing(changes: list[Change]) -> str:
-    """The moves from stage to stage, in Mermaid."""
+    """The moves from course to course, in Mermaid."""
     edges: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for change in changes:
         if change.before != change.after:
@@ -121,7 +125,7 @@ def _drawing(changes: list[Change]) -> str:
 
 
 def _table(changes: list[Change]) -> str:
-    """What each signal may come to at each stage. What is not in it changes nothing."""
+    """The results of each signal in each course. Signals without a row change nothing."""
     cells: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:
         if change.is_noted or change.actions or change.events:
@@ -132,9 +136,13 @@ def _table(changes: list[Change]) -> str:
         f" {_list(event for change in found for event in change.events)} |"
         for (before, signal), found in cells.items()
     ]
+    about = (
+        "What each signal may come to. A signal that is not listed in a course changes nothing;"
+        " if it means nothing there, it is counted (`tongdai_unexpected_signals_total`).\n"
+    )
     head = [
-        "What each signal may come to. One that is not listed at a stage is a straggler there and changes nothing.\n",
-        "| at | signal | then | actions | events |",
+        about,
+        "| in | signal | then | actions | events |",
         "| --- | --- | --- | --- | --- |",
     ]
     return "\n".join([*head, *lines, ""])

@@ -1,15 +1,19 @@
 """Call flows as text: what happens, and what comes of it. `ladders/*.txt` are read, played through
 `pbx`, compared.
 
-    A customer calls the hotline; extension 101 answers.      what it is about given group 600
-    members=101,102                           how the company differs from company.COMPANY
-    0.1 LegDialed 101 | ringing | | ringing call 0899>101     seconds, signal | stage | actions |
-    events record ANSWERED NORMAL_CLEARING ...                       the record that the line above
-    wrote
+    A customer calls the hotline; extension 101 answers.
+    given group 600 members=101,102
+    0.1 LegDialed 101 | ringing | | ringing call 0899>101
+    record ANSWERED NORMAL_CLEARING ...
 
-Channels are named by who is behind them: customer, carrier, 101, and 101b or 101-1 for a second
+First what the flow is about; "given" says how the company differs from company.COMPANY. A rung is
+seconds and signal | stage | actions | events; "unexpected" after the stage when the signal means
+nothing. A record is what the rung above it wrote.
+
+Channels are named by their parties: customer, carrier, 101, and 101b or 101-1 for a second
 phone. Events are named by the leg whose id they carry; "call" is the conversation's own. Durations
-are duration/billsec. "#2" before a signal means the second call of the ladder.
+are duration/billsec. "#2" before a signal means the second call of the ladder. "log" after
+LegHungUp means that the CEL log tells it, with the DIALSTATUS that follows.
 """
 
 import re
@@ -23,7 +27,7 @@ import msgspec
 
 from tests.pbx import company
 from tongdai import ids
-from tongdai.pbx import beginning, signals, transfer
+from tongdai.pbx import setup, signals, transfer
 from tongdai.pbx.actions import (
     Action,
     Dial,
@@ -36,11 +40,12 @@ from tongdai.pbx.actions import (
     Wait,
 )
 from tongdai.pbx.call import Call
+from tongdai.pbx.call_flow import step
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
 from tongdai.pbx.commands import Answer, ClickToCall
 from tongdai.pbx.events import AT_THE_END, CallFacts, Event
 from tongdai.pbx.routing import RoutingContext
-from tongdai.pbx.step import Declined, Step, step
+from tongdai.pbx.step import Declined, Step
 
 FOLDER = Path(__file__).parent / "ladders"
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
@@ -142,7 +147,7 @@ def begin(rung: Rung, context: RoutingContext) -> Played:
         caller_number=caller if rest else "",
         sip_call_id=f"sip-{caller if is_phone else 'customer'}",
     )
-    return Played(rung, None, arrived, beginning.arrive(arrived, "token", context))
+    return Played(rung, None, arrived, setup.arrive(arrived, "token", context))
 
 
 def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | Declined:
@@ -155,7 +160,7 @@ def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | De
     call_uuid, domain_uuid = _call_uuid(rung.call), context.directory.domain.domain_uuid
     clicked = signals.CommandAsked(call_uuid, ext, rung.at, domain_uuid, command)
     contacts = [f"PJSIP/{_endpoint(ext)}/sip:{number}@192.0.2.7" for number in range(phones)]
-    return beginning.click_to_call(clicked, contacts, "token", context)
+    return setup.click_to_call(clicked, contacts, "token", context)
 
 
 def go_on(rung: Rung, call: Call, calls: dict[str, Call], context: RoutingContext) -> Played:
@@ -186,6 +191,10 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
     match kind, words:
         case "LegDialed", (channel,):
             made = signals.LegDialed(channel, at, _endpoint(channel), f"sip-{channel}")
+        case "LegHungUp", (channel, cause, "log", *dialstatus):
+            made = signals.LegHungUp(
+                channel, at, int(cause), reconstructed=True, dialstatus="".join(dialstatus)
+            )
         case "LegHungUp", (channel, cause, *sip):
             made = signals.LegHungUp(channel, at, int(cause), int(sip[0]) if sip else 0)
         case "DialEnded", (channel, dialstatus):
@@ -245,7 +254,7 @@ def _endpoint(channel: str) -> str:
 
 
 def _lines(rung: Rung, step: Step) -> list[str]:
-    stage = f"{step.call.stage} done" if step.done else str(step.call.stage)
+    stage = str(step.call.stage) + " done" * step.done + " unexpected" * step.unexpected
     actions = "; ".join(map(_action, step.actions))
     told = [_event(step.call, event) for event in step.events]
     events = "; ".join([*told, *map(_answer, step.answers)])

@@ -147,6 +147,8 @@ def _go_on(steps: list[Step], said: str, context: RoutingContext) -> None:
         return
     outcome = ladder.go_on(ladder.rung(said), before.call, {}, context).outcome
     assert isinstance(outcome, Step)
+    if outcome.unexpected:
+        assert outcome == Step(before.call, unexpected=True)
     for action in outcome.actions:
         if isinstance(action, Dial):
             leg = outcome.call.leg(action.channel)
@@ -187,7 +189,7 @@ def _check_events(told: list[tuple[str, CallFacts]], call: Call, mode: str) -> N
     ringing = {facts.call_id for name, facts in told if name == "ringing"}
     for (call_id, state), count in counts.items():
         most = (
-            len({leg.leg_uuid for leg in call.told_legs})
+            len({leg.leg_uuid for leg in call.published_legs})
             if (mode, state) == ("conversation", "ringing")
             else 1
         )

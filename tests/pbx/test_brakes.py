@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tests.pbx import company
 from tests.pbx.company import CARRIER, COMPANY
 from tongdai import ids
-from tongdai.pbx import beginning, brakes, routing
+from tongdai.pbx import brakes, routing, setup
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.brakes import Stop, Usage
 from tongdai.pbx.commands import ClickToCall, Outcome
@@ -53,7 +53,7 @@ def dials(number: str, context: RoutingContext, extension: str = "101") -> Step:
     arrived = Arrived(
         ids.new(), "c", NOON, "phone", f"{extension}@example.vn", number, extension, "sip"
     )
-    return beginning.arrive(arrived, "token", context)
+    return setup.arrive(arrived, "token", context)
 
 
 # --- where to
@@ -133,14 +133,14 @@ def test_a_trunk_carries_as_many_calls_as_it_may_both_ways() -> None:
     assert stopped(CUSTOMER, full) is Stop.TRUNK
     assert stopped(CUSTOMER, replace(full, by_trunk={str(CARRIER): 1})) is None
     arrived = Arrived(ids.new(), "c", NOON, "trunk", str(CARRIER), "19001919", CUSTOMER, "sip")
-    assert beginning.arrive(arrived, "token", full).actions == (HangUp("c", 34),), (
+    assert setup.arrive(arrived, "token", full).actions == (HangUp("c", 34),), (
         "503: the carrier may try elsewhere"
     )
 
 
 def test_a_call_counts_by_the_trunks_of_its_parties() -> None:
     inbound = Arrived(ids.new(), "c", NOON, "trunk", str(CARRIER), "19001919", CUSTOMER, "sip")
-    assert beginning.arrive(inbound, "token", context()).call.trunks == (str(CARRIER),)
+    assert setup.arrive(inbound, "token", context()).call.trunks == (str(CARRIER),)
     outbound = dials(CUSTOMER, context()).call
     assert outbound.trunks == (str(CARRIER),), "from the moment it is decided"
     assert dials("102", context()).call.trunks == ()
@@ -201,12 +201,12 @@ def test_every_stop_has_an_ending() -> None:
 def test_click_to_call_meets_the_same_limits() -> None:
     command = ClickToCall(ext="101", phone="+12025550123")
     asked = CommandAsked(ids.new(), "c", NOON, COMPANY.domain.domain_uuid, command)
-    declined = beginning.click_to_call(asked, ["PJSIP/101"], "token", context())
+    declined = setup.click_to_call(asked, ["PJSIP/101"], "token", context())
     assert isinstance(declined, Declined)
     assert declined.stop is Stop.CLOSED
     assert declined.answer.outcome == Outcome(error="DESTINATION_CLOSED", field="phone")
     opened = context(destinations=("+1",))
-    assert isinstance(beginning.click_to_call(asked, ["PJSIP/101"], "token", opened), Step)
+    assert isinstance(setup.click_to_call(asked, ["PJSIP/101"], "token", opened), Step)
 
 
 @given(

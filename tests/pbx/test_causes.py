@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tongdai.pbx import causes
-from tongdai.pbx.causes import Ending
+from tongdai.pbx.causes import ReleaseCause
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_every_cause_has_a_documented_status(cause: int, sip_status: int, rang: 
 
 
 @pytest.mark.parametrize(
-    ("endings", "told"),
+    ("releases", "expected"),
     [
-        ([causes.BUSY, causes.RANG_OUT], causes.RANG_OUT),
+        ([causes.BUSY, causes.NO_ANSWER], causes.NO_ANSWER),
         ([causes.ABSENT, causes.BUSY], causes.BUSY),
         ([causes.FAILED, causes.ABSENT], causes.ABSENT),
         ([causes.UNALLOCATED, causes.FAILED], causes.FAILED),
@@ -56,6 +56,8 @@ def test_every_cause_has_a_documented_status(cause: int, sip_status: int, rang: 
         ([], causes.ABSENT),
     ],
 )
-def test_the_most_telling_of_several(endings: list[Ending], told: Ending) -> None:
-    assert causes.most_telling(endings) == told
-    assert causes.most_telling(endings[::-1]) == told
+def test_the_most_significant_of_several(
+    releases: list[ReleaseCause], expected: ReleaseCause
+) -> None:
+    assert causes.most_significant(releases) == expected
+    assert causes.most_significant(releases[::-1]) == expected

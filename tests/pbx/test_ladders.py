@@ -8,7 +8,8 @@ import pytest
 from tests.pbx import ladder
 from tests.pbx.ladder import Ladder
 from tongdai.pbx.call import Call
-from tongdai.pbx.step import Step, step
+from tongdai.pbx.call_flow import step
+from tongdai.pbx.step import Step
 
 LADDERS = ladder.read_all()
 each = pytest.mark.parametrize("flow", LADDERS, ids=[flow.name for flow in LADDERS])

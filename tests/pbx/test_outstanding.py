@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from testbed.samples import call
 from tongdai import ids
 from tongdai.pbx import outstanding
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended
+from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.outstanding import Fault
 
@@ -58,11 +59,11 @@ def test_who_was_sent_on_may_talk_as_long_again() -> None:
 
 @pytest.mark.parametrize(("seconds", "why"), [(50, None), (170, None), (171, Fault.UNFINISHED)])
 def test_a_recording_may_take_two_minutes_to_be_kept(seconds: int, why: Fault | None) -> None:
-    assert outstanding.fault(ago(seconds, stage=Stage.ENDED), set(), NOW) == why
+    assert outstanding.fault(ago(seconds, course=Ended(release=ANSWERED)), set(), NOW) == why
 
 
 def test_what_is_still_to_be_told() -> None:
-    assert outstanding.events(ago(60, stage=Stage.ENDED)) == ("cdr",)
+    assert outstanding.events(ago(60, course=Ended(release=ANSWERED))) == ("cdr",)
     assert outstanding.events(ago(60)) == ("hangup", "cdr")
     assert outstanding.events(ago(60, answered_at=None)) == ("hangup", "missed", "cdr")
     assert outstanding.events(ago(60, answered_at=None, direction="local")) == ("hangup", "cdr")

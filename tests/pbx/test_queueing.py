@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from tongdai.pbx import queueing
 from tongdai.pbx.directory import Queue
-from tongdai.pbx.queueing import Agent, Waiting
+from tongdai.pbx.queueing import Agent, Caller
 
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
 QUEUE = Queue("700", agents=("101", "102", "103"), rest_s=5, wrap_up_s=10)
-CALLER = Waiting("a", NOON)
+CALLER = Caller("a", NOON)
 
 
 def ago(seconds: float) -> datetime:
@@ -19,7 +19,7 @@ def ago(seconds: float) -> datetime:
 
 
 def offered(
-    agents: dict[str, Agent], *waiting: Waiting, queue: Queue = QUEUE
+    agents: dict[str, Agent], *waiting: Caller, queue: Queue = QUEUE
 ) -> list[tuple[str, str]]:
     return [
         (caller.call, agent)
@@ -38,7 +38,7 @@ def test_the_longest_idle_first() -> None:
 
 def test_who_never_talked_before_all_others_and_in_the_order_of_the_queue() -> None:
     agents = {"103": Agent(), "102": Agent(), "101": Agent(talked_until=ago(9_000))}
-    callers = (Waiting("a", ago(3)), Waiting("b", ago(2)), Waiting("c", ago(1)))
+    callers = (Caller("a", ago(3)), Caller("b", ago(2)), Caller("c", ago(1)))
     assert offered(agents, *callers) == [("a", "102"), ("b", "103"), ("c", "101")]
 
 
@@ -48,7 +48,7 @@ def test_who_let_it_ring_is_asked_after_those_who_did_not() -> None:
 
 
 def test_first_come_first_served() -> None:
-    early, late = Waiting("b", ago(9)), Waiting("a", ago(1))
+    early, late = Caller("b", ago(9)), Caller("a", ago(1))
     assert offered({"101": Agent()}, late, early) == [("b", "101")]
     assert offered({"101": Agent(), "102": Agent()}, late, early) == [("b", "101"), ("a", "102")]
 
@@ -98,14 +98,14 @@ floors = st.dictionaries(
     st.builds(Agent, talks=st.integers(0, 2), talked_until=moments, ignored_at=moments),
 )
 lines = st.lists(
-    st.builds(Waiting, st.sampled_from("abcde"), st.integers(0, 30).map(ago)),
+    st.builds(Caller, st.sampled_from("abcde"), st.integers(0, 30).map(ago)),
     unique_by=lambda it: it.call,
 )
 
 
 @given(floors, lines)
 def test_each_caller_and_each_agent_once_and_nobody_waits_while_one_is_free(
-    agents: dict[str, Agent], waiting: list[Waiting]
+    agents: dict[str, Agent], waiting: list[Caller]
 ) -> None:
     found = queueing.offers(QUEUE, waiting, agents, NOON)
     assert (

@@ -21,7 +21,7 @@ def rung(destination: Destination | None) -> list[list[str]]:
     """The extensions of each round."""
     assert isinstance(destination, Ring)
     return [
-        [party.endpoint.partition("@")[0] for party in each.parties] for each in destination.rounds
+        [party.endpoint.partition("@")[0] for party in each.parties] for each in destination.steps
     ]
 
 
@@ -32,7 +32,7 @@ def test_an_extension_rings_for_as_long_as_it_wants() -> None:
     found = routing.inside("101", having("extension 101 ring_timeout_s=12"))
     assert rung(found) == [["101"]]
     assert isinstance(found, Ring)
-    assert (found.timeout_s, found.rounds[0].timeout_s, found.overflow, found.receive_dest) == (
+    assert (found.timeout_s, found.steps[0].timeout_s, found.overflow, found.receive_dest) == (
         12,
         12,
         "",
@@ -54,9 +54,9 @@ def test_what_is_no_number_of_the_domain(number: str) -> None:
         ("extension 101 max_calls=1", None),
     ],
 )
-def test_an_extension_that_cannot_be_rung(given: str, ending: causes.Ending | None) -> None:
+def test_an_extension_that_cannot_be_rung(given: str, ending: causes.ReleaseCause | None) -> None:
     found = routing.inside("101", having(given))
-    assert (found.ending if isinstance(found, Refuse) else None) == ending
+    assert (found.release if isinstance(found, Refuse) else None) == ending
 
 
 def test_an_extension_with_one_line() -> None:
@@ -102,10 +102,10 @@ def test_only_a_round_robin_rotates() -> None:
         (["group 600 members=105"], causes.ABSENT),  # only the caller himself
     ],
 )
-def test_a_group_with_nobody_to_ring(texts: list[str], ending: causes.Ending) -> None:
+def test_a_group_with_nobody_to_ring(texts: list[str], ending: causes.ReleaseCause) -> None:
     found = routing.inside("600", having(*texts), "105")
     assert isinstance(found, Ring)
-    assert (found.rounds, found.ending, found.receive_dest) == ((), ending, "600")
+    assert (found.steps, found.release, found.receive_dest) == ((), ending, "600")
 
 
 def test_a_queue() -> None:
@@ -124,7 +124,7 @@ def test_a_queue() -> None:
 def test_a_queue_without_agents_is_no_place_to_wait(texts: list[str]) -> None:
     found = routing.inside("700", having(*texts, "queue 700 overflow=102"))
     assert isinstance(found, Ring)
-    assert (found.rounds, found.overflow, found.receive_dest, found.ending) == (
+    assert (found.steps, found.overflow, found.receive_dest, found.release) == (
         (),
         "102",
         "700",

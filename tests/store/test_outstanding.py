@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from testbed.samples import call
 from tests.webhooks import samples
 from tongdai import ids
-from tongdai.pbx.call import Stage
+from tongdai.pbx.call import Ended
+from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.directory import Domain
 from tongdai.seal import Seal
 from tongdai.store import calls, db, outstanding
@@ -24,7 +25,10 @@ async def test_calls_that_go_on_and_calls_that_are_over(
     database: db.Database, domain: Domain
 ) -> None:
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    live, finishing = call(domain, hour_ago), call(domain, hour_ago, stage=Stage.ENDED)
+    live, finishing = (
+        call(domain, hour_ago),
+        call(domain, hour_ago, course=Ended(release=ANSWERED)),
+    )
     gone = call(domain)
     async with database.transaction() as tx:
         await calls.save_many(tx, domain.name, [live, finishing, gone])

@@ -7,6 +7,7 @@ What the events mean is in `translate`; when to connect again (the back-off) is 
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -52,6 +53,7 @@ class Link:
     ) -> None:
         self._session, self._socket = session, socket
         self.request_s, self._backlog = request_s, backlog
+        self.last_frame_at = datetime.now(UTC)
         self._numbers = itertools.count(1)
         self._asked: dict[str, asyncio.Future[Response]] = {}
         self._events: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
@@ -96,6 +98,7 @@ class Link:
         """
         try:
             async for message in self._socket:
+                self.last_frame_at = datetime.now(UTC)
                 if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                     continue
                 self._handle(

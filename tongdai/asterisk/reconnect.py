@@ -6,6 +6,7 @@ controller a node.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -16,6 +17,8 @@ from tongdai import errors
 from tongdai.asterisk import ari
 
 log = structlog.get_logger()
+
+LINKS = 8  # whose last signs of life are remembered
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -60,6 +63,8 @@ class Connection:
         self._gave_up_at = -timing.late_s  # when an attempt to connect was given up, unanswered
         self.heard_at = 0.0  # when the last echo came (event loop's time)
         self.lost_at: datetime | None = None  # when the last link was lost; None before that
+        # when the last links last carried anything
+        self.last_frames_at: deque[datetime] = deque(maxlen=LINKS)
         self.linked = asyncio.Event()
 
     @property
@@ -91,6 +96,7 @@ class Connection:
                     self.lost_at = datetime.now(UTC)
                 self.linked.clear()
                 if self._link:
+                    self.last_frames_at.append(self._link.last_frame_at)
                     await self._link.close()
                     self._link = None
             back_off_s = self._timing.back_off_s

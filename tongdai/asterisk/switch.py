@@ -33,12 +33,14 @@ BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 
 class Snapshot(msgspec.Struct, frozen=True):
     """The channels of each call that Asterisk has now, and since when it has been up. `lost_at`:
-    when the link before this one was lost; None for the first.
+    when we noticed that the link before this one was lost; None for the first. `last_frames_at`:
+    when the links before this one last carried anything.
     """
 
     started_at: datetime
     channels: dict[UUID, tuple[events.Channel, ...]]
     lost_at: datetime | None = None
+    last_frames_at: tuple[datetime, ...] = ()
 
 
 OnLink = Callable[[Snapshot], Awaitable[None]]
@@ -121,7 +123,8 @@ class Switch:
         for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
             if call_uuid := translate.call_id(channel):
                 channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
-        return Snapshot(started_at, channels, self._connection.lost_at)
+        frames_at = tuple(self._connection.last_frames_at)
+        return Snapshot(started_at, channels, self._connection.lost_at, frames_at)
 
     def _heard(self, name: str, data: bytes) -> None:
         try:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from uuid import UUID
 
-from tongdai.asterisk import journal
+from tongdai.asterisk import cel_log
 from tongdai.engine.live_calls import LiveCalls
 from tongdai.engine.mailbox import HandOver, Reconcile
 from tongdai.engine.mailboxes import Mailboxes
 from tongdai.pbx import transfer
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.signals import AttendedTransferred
 from tongdai.pbx.step import Step
 
@@ -24,7 +24,7 @@ class AttendedTransfers:
         self._asked: dict[UUID, HandOver] = {}  # by consultation
 
     def happened(
-        self, told: journal.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
+        self, told: cel_log.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
     ) -> None:
         """The CEL log tells of a transfer: the calls of both channels become one. `owners`: the
         calls of channels that we may not have heard of yet.
@@ -47,7 +47,7 @@ class AttendedTransfers:
         """
         hand_over = self._asked.pop(signal.other)
         consultation = await hand_over.offered()
-        if consultation is None or call.stage is Stage.ENDED:
+        if consultation is None or isinstance(call.course, Ended):
             hand_over.leave()
             return Step(call)
         other = self._mailboxes.take(consultation.call_uuid)

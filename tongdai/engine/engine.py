@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import prometheus_client
 import structlog
 
 from tongdai import errors, messages
@@ -32,11 +33,10 @@ from tongdai.engine.offers import Offers
 from tongdai.engine.outage import Outage
 from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
-from tongdai.pbx import beginning, causes
-from tongdai.pbx import step as steps
+from tongdai.pbx import call_flow, causes, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.brakes import Stop
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended, is_worth_a_commit
 from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import RoutingContext
@@ -56,6 +56,12 @@ from tongdai.store import calls, commands, db
 from tongdai.store.pulse import Pulse
 
 log = structlog.get_logger()
+
+_UNEXPECTED = prometheus_client.Counter(
+    "tongdai_unexpected_signals_total",
+    "Signals that meant nothing in the course that their call had.",
+    ("signal", "course"),
+)
 
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
@@ -108,7 +114,7 @@ class Engine:
             self.live_calls.update(call, now)
             self.outgoing.update(None, call, call.started_at)
             self.mailboxes.open(call)
-            if call.stage is Stage.ENDED:
+            if isinstance(call.course, Ended):
                 self.recordings.finish(call)
 
     async def close(self) -> None:
@@ -163,6 +169,8 @@ class Engine:
         if isinstance(made, Declined):
             await self._decline(signal, made)
             return True
+        if made.unexpected:
+            _UNEXPECTED.labels(type(signal).__name__, made.call.stage).inc()
         mailbox.call = made.call
         self.live_calls.update(made.call, signal.at)
         self.outgoing.update(before, made.call, signal.at)
@@ -212,12 +220,12 @@ class Engine:
             directory = await self.directories.of(signal)
             if not directory.domain.enabled:
                 raise errors.NotFound
-            return beginning.arrive(signal, new_token(), await self.context(directory))
+            return setup.arrive(signal, new_token(), await self.context(directory))
         if isinstance(signal, AttendedTransferred):
             return await self.transfers.merge(call, signal)
         try:
             directory = await self.directories.get(call.domain_uuid)
-            return steps.step(call, signal, await self.context(directory))
+            return call_flow.step(call, signal, await self.context(directory))
         finally:
             if isinstance(signal, AgentOffered):
                 self.offers.handled(call.domain_uuid, signal)
@@ -235,7 +243,7 @@ class Engine:
             why = messages.key(reason.reason)
             outcome = Outcome(error=reason.code, why=why, field=reason.field)
             return Declined(_answer(asked, outcome))
-        return beginning.click_to_call(asked, phones, new_token(), context)
+        return setup.click_to_call(asked, phones, new_token(), context)
 
     async def context(self, directory: Directory) -> RoutingContext:
         """What a decision may look at now. Raises errors.Unavailable."""
@@ -250,7 +258,7 @@ class Engine:
         """Whether the step stands in the database, and its actions may follow."""
         if isinstance(signal, CommandAsked):
             return await self._commit_in_time(step, signal)
-        if _is_worth_a_commit(before, step):
+        if _must_be_committed(before, step):
             await self.group_commit.commit(step, is_urgent=_is_waited_for(step))
             self._log(before, step, signal)
         return True
@@ -357,16 +365,10 @@ def _is_waited_for(step: Step) -> bool:
     return has_actions or any(answer.command_uuid for answer in step.answers)
 
 
-def _is_worth_a_commit(before: Call | None, step: Step) -> bool:
-    """What a restart could not find out again: the beginning, what was told, whom we dialled, a
-    change of stage, the record, an outcome.
+def _must_be_committed(before: Call | None, step: Step) -> bool:
+    """Whether a crash now would lose what the step made: the beginning, events, the record, an
+    outcome, or what `pbx.call` marks as committed.
     """
     if before is None or step.events or step.cdr or step.done or step.answers:
         return True
-    return (before.stage, before.merged, before.queue, before.attempt, len(before.legs)) != (
-        step.call.stage,
-        step.call.merged,
-        step.call.queue,
-        step.call.attempt,
-        len(step.call.legs),
-    )
+    return is_worth_a_commit(before, step.call)

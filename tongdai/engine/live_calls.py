@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongdai.pbx import queueing
 from tongdai.pbx.brakes import Usage
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended, Talking, Waiting
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import RoutingContext
 
@@ -37,10 +37,10 @@ class LiveCalls:
         """The call stands as given now."""
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
-        is_over = call.stage is Stage.ENDED
+        is_over = isinstance(call.course, Ended)
         self._count(call.domain_uuid, before, None if is_over else call)
         self._note_agents(before, call, at)
-        if call.stage is Stage.WAITING:
+        if isinstance(call.course, Waiting):
             self._waiting[call.domain_uuid].add(call.call_uuid)
         else:
             self._waiting[call.domain_uuid].discard(call.call_uuid)
@@ -111,8 +111,9 @@ class LiveCalls:
                 if (known := directory.extensions.get(name)) and known.enabled
             }
             callers = [
-                queueing.Waiting(key, call.queued_at or call.started_at)
+                queueing.Caller(key, call.course.since)
                 for key, call in waiting.items()
+                if isinstance(call.course, Waiting)
             ]
             for caller, agent in queueing.offers(queue, callers, agents, now):
                 found.append((waiting[caller.call], agent))
@@ -145,8 +146,8 @@ class LiveCalls:
         for leg in call.legs:
             if leg.is_extension and leg.connected_at and leg.ended_at:
                 self._talked_until[call.domain_uuid, leg.number] = leg.ended_at
-        if before and before.offered and not call.offered and call.stage is not Stage.TALKING:
-            self._ignored_at[call.domain_uuid, before.offered] = at
+        if before and before.agent and not call.agent and not isinstance(call.course, Talking):
+            self._ignored_at[call.domain_uuid, before.agent] = at
 
 
 def _add(counts: Counter[str], name: str, step: int) -> None:
@@ -157,4 +158,4 @@ def _add(counts: Counter[str], name: str, step: int) -> None:
 
 
 def _waits_in(call: Call, queue: str) -> bool:
-    return call.stage is Stage.WAITING and call.queue == queue
+    return isinstance(call.course, Waiting) and call.course.queue == queue

@@ -13,7 +13,7 @@ import structlog
 
 from tongdai import errors
 from tongdai.pbx import brakes
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.directory import Domain
 from tongdai.store import cdrs, db, domains, extensions
 from tongdai.windows import SlidingWindow
@@ -73,10 +73,12 @@ class Outgoing:
         is_dialled = before is None or (
             before.attempt != call.attempt and before.merged == call.merged
         )
-        if call.out_by and is_dialled:
+        if call.egress_trunk and is_dialled:
             self._started.add(call.domain_uuid, at.timestamp())
         is_over = (
-            call.stage is Stage.ENDED and before is not None and before.stage is not Stage.ENDED
+            isinstance(call.course, Ended)
+            and before is not None
+            and not isinstance(before.course, Ended)
         )
         if (
             is_over

@@ -23,7 +23,7 @@ def gone(call: Call, snapshot: Snapshot, at: datetime) -> list[Signal]:
     """Legs that Asterisk has no more; they ended then."""
     channels = running(call, snapshot)
     return [
-        LegHungUp(leg.channel, max(at, leg.started_at), causes.FAILED.q850, settled=True)
+        LegHungUp(leg.channel, max(at, leg.started_at), causes.FAILED.q850, reconstructed=True)
         for leg in call.live_legs
         if leg.channel not in channels
     ]

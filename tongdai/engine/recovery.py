@@ -10,7 +10,7 @@ lost link and a restart of Asterisk go the same way; a signal that comes twice c
  5. It adopts parties that stand in Stasis and are of no call that we know.
  6. It offers waiting callers to agents.
  7. Only then the signals of the new link are taken (`reconnect.py`, linked).
- 8. RESUME_S later a party that still stands in Stasis is decided again: we died before we acted.
+ 8. A moment later a party that still stands in Stasis is decided again (`resuming.py`).
  9. From then on `watchdog.py` looks for calls that the CEL log has and we missed.
 """
 
@@ -22,19 +22,19 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
 from tongdai import errors
-from tongdai.asterisk import events, journal, translate
+from tongdai.asterisk import cel_log, events, translate
 from tongdai.asterisk.switch import Snapshot
 from tongdai.engine import reconcile, watchdog
 from tongdai.engine.engine import Engine
 from tongdai.engine.mailbox import Reconcile
 from tongdai.engine.node_config import NodeConfig
+from tongdai.engine.resuming import Resumer
 from tongdai.engine.watchdog import Watchdog
 from tongdai.pbx import causes
 from tongdai.pbx.actions import HangUp
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.signals import Arrived, Signal
 from tongdai.store import db, nodes
 
@@ -68,19 +68,20 @@ class Recovery:
     ) -> None:
         self._database, self._engine, self._config = database, engine, config
         self._timing = timing
+        self._resumer = Resumer(engine, timing.resume_s)
         self.watchdog = Watchdog(database, engine, config, watching)
-        self._read = journal.Place()
-        self._kept = journal.Place()
-        self._history: deque[tuple[float, journal.Place]] = deque()
+        self._read = cel_log.Offset()
+        self._kept = cel_log.Offset()
+        self._history: deque[tuple[float, cel_log.Offset]] = deque()
 
     async def load(self) -> None:
         """Reading goes on at the kept offset; a CEL log never read before is begun at its end."""
         async with self._database.connection() as tx:
             known = await nodes.find(tx, self._config.node)
         if known:
-            self._kept = journal.Place(known.journal_inode, known.journal_offset)
+            self._kept = cel_log.Offset(known.journal_inode, known.journal_offset)
         else:
-            await self._save(journal.end(self._config.journal))
+            await self._save(cel_log.end(self._config.journal))
         self._read = self._kept
 
     async def run(self) -> None:
@@ -88,25 +89,26 @@ class Recovery:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self.watchdog.run())
+            group.create_task(self._resumer.run())
 
     # --- after a (re)connection
 
     async def reconnected(self, snapshot: Snapshot) -> None:
         """The engine knows all that happened up to now (steps 3 to 6 above)."""
         now = datetime.now(UTC)
-        entries = journal.since(self._config.journal, self._kept)
+        entries = cel_log.since(self._config.journal, self._kept)
         self._replay(entries)
         self._reconcile(snapshot, now, _gone_at(entries, snapshot))
         self._adopt(snapshot, now)
         await self._offer()
         log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
 
-    def _replay(self, entries: list[journal.Entry]) -> None:
+    def _replay(self, entries: list[cel_log.Entry]) -> None:
         owners = {entry.uniqueid: call_uuid for entry in entries if (call_uuid := entry.call_uuid)}
         for entry in entries:
-            for call_uuid, signal in journal.signals(entry):
+            for call_uuid, signal in cel_log.signals(entry):
                 self._engine.signal(call_uuid, signal)
-            if happened := journal.transfer(entry):
+            if happened := cel_log.transfer(entry):
                 self._engine.transfers.happened(happened, owners)
 
     def _reconcile(self, snapshot: Snapshot, now: datetime, gone_at: datetime) -> None:
@@ -117,10 +119,10 @@ class Recovery:
     def _missing(
         self, snapshot: Snapshot, now: datetime, gone_at: datetime, call: Call, *, is_acting: bool
     ) -> list[Signal]:
-        if call.stage is Stage.ENDED:
+        if isinstance(call.course, Ended):
             return []
-        if not is_acting:  # else a party may stand there because our action waits for the link
-            self._resume_later(call, snapshot)
+        # while an action of ours is under way, a party may stand there because it waits for that
+        self._resumer.suspect(call, None if is_acting else snapshot)
         at = gone_at if snapshot.started_at > call.started_at else now
         return reconcile.gone(call, snapshot, at) + reconcile.unheard(call, snapshot, now)
 
@@ -147,40 +149,6 @@ class Recovery:
         for domain_uuid in {box.call.domain_uuid for box in boxes if box.call}:
             await self._engine.offers.look(domain_uuid)
 
-    # --- a moment later
-
-    def _resume_later(self, call: Call, snapshot: Snapshot) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(
-            self._timing.resume_s, self._resume, call.call_uuid, _course(call), snapshot
-        )
-
-    def _resume(self, call_uuid: UUID, course: object, snapshot: Snapshot) -> None:
-        """Parties that stand in Stasis although nothing has been decided of them since are
-        decided again: we died before we could act, or never got the signal.
-        """
-        mailbox = self._engine.mailboxes.get(call_uuid)
-        if mailbox is None or (call := mailbox.call) is None or _course(call) != course:
-            return
-        if not mailbox.is_idle:
-            self._resume_later(call, snapshot)
-            return
-        for channel in reconcile.running(call, snapshot).values():
-            is_waiting = call.stage is Stage.WAITING and channel.state == "Up"
-            leg = call.leg(channel.id)
-            if leg is None or not leg.is_live or is_waiting:
-                continue
-            if meant := translate.standing(channel, datetime.now(UTC)):
-                self._decide_again(call, meant[1])
-
-    def _decide_again(self, call: Call, signal: Signal) -> None:
-        """A call that had just begun begins again."""
-        mailbox = self._engine.mailboxes[call.call_uuid]
-        if isinstance(signal, Arrived):
-            self._engine.live_calls.forget(call)
-            mailbox.call, signal = None, replace(signal, at=call.started_at)
-        mailbox.put(signal)
-
     # --- the CEL log, while the link is up
 
     async def _follow(self) -> None:
@@ -191,10 +159,10 @@ class Recovery:
         kept_at = loop.time()
         while True:
             before = self._read
-            entries, self._read = journal.read(self._config.journal, self._read)
+            entries, self._read = cel_log.read(self._config.journal, self._read)
             self.watchdog.see(entries, before)
             for entry in entries:
-                if happened := journal.transfer(entry):
+                if happened := cel_log.transfer(entry):
                     self._engine.transfers.happened(happened)
             if loop.time() - kept_at > self._timing.keep_s:
                 kept_at = loop.time()
@@ -204,7 +172,7 @@ class Recovery:
 
     def has_read_all(self) -> bool:
         """Whether the CEL log has been read to its end."""
-        return self._read == journal.end(self._config.journal)
+        return self._read == cel_log.end(self._config.journal)
 
     async def _keep(self, now: float) -> None:
         """The next recovery begins at the offset that was the log's end `lag_s` ago."""
@@ -220,20 +188,20 @@ class Recovery:
         except errors.Unavailable as reason:
             log.warning("journal.not_kept", why=str(reason))
 
-    async def _save(self, offset: journal.Place) -> None:
+    async def _save(self, offset: cel_log.Offset) -> None:
         async with self._database.connection() as tx:
             await nodes.save(tx, nodes.Node(self._config.node, None, offset.inode, offset.offset))
         self._kept = offset
 
 
-def _course(call: Call) -> object:
-    """What changes whenever something is decided of a call's way."""
-    return call.stage, call.channel, call.attempt, call.returned_at
-
-
-def _gone_at(entries: list[journal.Entry], snapshot: Snapshot) -> datetime:
-    """The last sign of life of an Asterisk that was restarted: an entry of its CEL log, or the
-    moment when the link was lost.
+def _gone_at(entries: list[cel_log.Entry], snapshot: Snapshot) -> datetime:
+    """The last sign of life of an Asterisk that has been restarted: an entry of its CEL log, the
+    last frame of a link, or the loss of the link. A loss that a busy engine noticed only after the
+    restart was before it.
     """
-    signs = [entry.at for entry in entries] + [snapshot.lost_at or snapshot.started_at]
-    return max((at for at in signs if at < snapshot.started_at), default=snapshot.started_at)
+    restarted_at = snapshot.started_at
+    heard = [*(entry.at for entry in entries), *snapshot.last_frames_at]
+    signs = [at for at in heard if at < restarted_at]
+    if snapshot.lost_at:
+        signs.append(min(snapshot.lost_at, restarted_at))
+    return max(signs, default=restarted_at)

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Gauge
 
-from tongdai.asterisk import journal
+from tongdai.asterisk import cel_log
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class Volumes:
     ) -> None:
         self._volumes, self._path, self._arrivals = volumes, path, arrivals
         self._full: set[str] = set()
-        self._looks: deque[tuple[journal.Place, int]] = deque(maxlen=3)
+        self._looks: deque[tuple[cel_log.Offset, int]] = deque(maxlen=3)
         self._is_silent = False
 
     async def run(self) -> None:
@@ -60,7 +60,7 @@ class Volumes:
         """A call that arrived since the last look was written down since the one before, if
         anything is.
         """
-        self._looks.append((journal.end(self._path), self._arrivals()))
+        self._looks.append((cel_log.end(self._path), self._arrivals()))
         earliest, before, now = (
             self._looks[0],
             self._looks[max(0, len(self._looks) - 2)],

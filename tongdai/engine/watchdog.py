@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Gauge
 
 from tongdai import errors
-from tongdai.asterisk import journal
+from tongdai.asterisk import cel_log
 from tongdai.asterisk.switch import Snapshot
 from tongdai.engine import reconcile
 from tongdai.engine.engine import Engine
@@ -21,7 +21,7 @@ from tongdai.engine.mailbox import Reconcile
 from tongdai.engine.node_config import NodeConfig
 from tongdai.pbx import outstanding
 from tongdai.pbx.actions import HangUp
-from tongdai.pbx.call import LONGEST_S, Call, Stage
+from tongdai.pbx.call import LONGEST_S, Call, Ended
 from tongdai.pbx.outstanding import Fault
 from tongdai.pbx.signals import Unattended
 from tongdai.store import calls, cdrs, db
@@ -60,7 +60,7 @@ class Arrival(msgspec.Struct, frozen=True):
     """
 
     signal: Unattended
-    place: journal.Place
+    place: cel_log.Offset
     seen: float
 
 
@@ -84,11 +84,11 @@ class Watchdog:
         self._linked_at = 0.0
         self._suspects: dict[UUID, Call] = {}
 
-    def see(self, entries: list[journal.Entry], before: journal.Place) -> None:
+    def see(self, entries: list[cel_log.Entry], before: cel_log.Offset) -> None:
         """These were read from there on."""
         now = asyncio.get_running_loop().time()
         for entry in entries:
-            if arrival := journal.arrival(entry):
+            if arrival := cel_log.arrival(entry):
                 self._arrivals.setdefault(arrival.call_uuid, Arrival(arrival, before, now))
             elif self._followed:
                 self._tell([entry], self._followed)
@@ -167,19 +167,19 @@ class Watchdog:
             self._engine.signal(call_uuid, arrival.signal)
         self._followed |= missed.keys()
         first = next(iter(missed.values())).place
-        self._tell(journal.since(self._config.journal, first), missed.keys())
+        self._tell(cel_log.since(self._config.journal, first), missed.keys())
         now = datetime.now(UTC)
         for call_uuid in missed:
             look = Reconcile(now, partial(reconcile.unheard, snapshot=snapshot, now=now))
             self._engine.mailboxes[call_uuid].put(look)
 
-    def _tell(self, entries: list[journal.Entry], calls: AbstractSet[UUID]) -> None:
+    def _tell(self, entries: list[cel_log.Entry], calls: AbstractSet[UUID]) -> None:
         """These calls get the signals of the entries."""
         for entry in entries:
-            for call_uuid, signal in journal.signals(entry):
+            for call_uuid, signal in cel_log.signals(entry):
                 if call_uuid in calls:
                     self._engine.signal(call_uuid, signal)
-            if (happened := journal.transfer(entry)) and entry.call_uuid in calls:
+            if (happened := cel_log.transfer(entry)) and entry.call_uuid in calls:
                 self._engine.transfers.happened(happened)
 
     # --- calls that we know
@@ -235,7 +235,7 @@ class Watchdog:
             await calls.note_outstanding(tx, call, outstanding.events(call), now)
         if why is Fault.UNFINISHED:
             committed = await self._reopen(call)
-            if committed is None or committed.stage is Stage.ENDED:
+            if committed is None or isinstance(committed.course, Ended):
                 return
             call = committed
         self._replay(call, snapshot, now)
@@ -255,16 +255,16 @@ class Watchdog:
         mailbox.call = committed
         self._engine.live_calls.update(committed, datetime.now(UTC))
         mailbox.arm()
-        if committed.stage is Stage.ENDED:
+        if isinstance(committed.course, Ended):
             self._engine.recordings.finish(committed)
         return committed
 
     def _replay(self, call: Call, snapshot: Snapshot, now: datetime) -> None:
         """All that the CEL log has of the call happens again; legs that are gone end now."""
-        began = journal.place_at(
+        began = cel_log.place_at(
             self._config.journal, call.started_at - timedelta(seconds=self._timing.grace_s)
         )
-        self._tell(journal.since(self._config.journal, began), {call.call_uuid, *call.merged})
+        self._tell(cel_log.since(self._config.journal, began), {call.call_uuid, *call.merged})
         for signal in reconcile.gone(call, snapshot, now):
             self._engine.signal(call.call_uuid, signal)
 

@@ -1,107 +1,215 @@
-"""A call as it stands: its stage, its legs, and what it has come to. `pbx.step` says how it
-changes.
+"""A call: its course (where it stands, with what only matters there), its legs, and its result.
+`pbx.step` says how signals change it.
+
+Each field of a struct here says what has to outlive a crash of the engine: `Committed` fields are
+committed whenever they change; `Recovered` fields need no commit of their own, because recovery
+finds them again (in the CEL log, or on the switch). `is_worth_a_commit` reads these marks.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from functools import cache
+from typing import Annotated, Literal, TypeAlias, TypeVar, get_type_hints
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
-from tongdai.pbx.causes import Ending
+from tongdai.pbx.causes import ReleaseCause
 from tongdai.pbx.commands import Asker
 from tongdai.pbx.directory import CallIdMode
-from tongdai.pbx.ringing import Round
+from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
 
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
 LATE_S = 2  # how long a channel's end may come after Dial's own
+FORGOTTEN_S = 310  # click-to-call: the switch itself rings the extension for at most 300 s
 Direction = Literal["inbound", "outbound", "local"]
+
+T = TypeVar("T")
+COMMITTED, RECOVERED = "commit", "recovery"
+Committed: TypeAlias = Annotated[T, Meta(extra={"outlives_by": COMMITTED})]
+"""A change of this field is committed before the next signal is handled: nothing else knows it."""
+Recovered: TypeAlias = Annotated[T, Meta(extra={"outlives_by": RECOVERED})]
+"""A change of this field is committed with the next commit of the call only: after a crash, the
+CEL log or the switch tells it again."""
 
 
 class Stage(StrEnum):
-    CALLING = "calling"  # click-to-call: the extension's own phone rings
-    RINGING = "ringing"  # somebody is being called
-    WAITING = "waiting"  # in a queue, with music
+    """The name of a course, for logs and metrics."""
+
+    CALLING = "calling"
+    RINGING = "ringing"
+    WAITING = "waiting"
     TALKING = "talking"
-    ENDED = "ended"  # no channel is left; at most the recording is still being finished
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
+# --- parties
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """One party. `number` is its extension or telephone number; `leg_uuid` is what events call it,
-    extensions only.
+    """One party. `number` is its extension or telephone number; `leg_uuid` is its id in events,
+    which speak of extensions only.
     """
 
-    channel: str
-    number: str
-    role: Literal["caller", "callee"]
-    is_extension: bool
-    started_at: datetime
-    sip_call_id: str = ""
-    leg_uuid: UUID | None = None
-    attempt: int = 0  # with which of the call's dials it was called
-    trunk: str = ""  # the UUID of the trunk that it came or was called by
-    rang: bool = False
-    answered_at: datetime | None = None  # it picked up
-    connected_at: datetime | None = None  # it was joined with the other party
-    ended_at: datetime | None = None
-    ending: Ending | None = None
-    sip_status: int = 0  # the final response that ended it, 0 if none did
-    told: tuple[str, ...] = ()  # names of the events published of this leg
+    channel: Committed[str]
+    number: Committed[str]
+    role: Committed[Literal["caller", "callee"]]
+    is_extension: Committed[bool]
+    started_at: Committed[datetime]
+    sip_call_id: Recovered[str] = ""  # ARI tells it of every channel
+    leg_uuid: Committed[UUID | None] = None
+    attempt: Committed[int] = 0  # the number of the dial that called it
+    trunk: Committed[str] = ""  # the UUID of the trunk that it came or was called by
+    rang: Committed[bool] = False  # the CEL log does not tell this
+    answered_at: Recovered[datetime | None] = None  # it picked up
+    connected_at: Recovered[datetime | None] = None  # it was joined with the other party
+    ended_at: Recovered[datetime | None] = None
+    release: Recovered[ReleaseCause | None] = None
+    # the final SIP response that ended it, 0 if none did; the CEL log knows only Q.850 causes
+    sip_status: Committed[int] = 0
+    published: Committed[tuple[str, ...]] = ()  # names of the events published of this leg
 
     @property
     def is_live(self) -> bool:
         return self.ended_at is None
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation. `channel` is the party whose way we decide: the caller, or whoever was
-    transferred last.
+# --- courses
+
+
+class Hunt(msgspec.Struct, frozen=True, kw_only=True, tag="hunt"):
+    """The rest of a hunt: the steps that have not rung yet, the end of all ringing, and the
+    number that the call overflows to ("": none).
     """
 
-    call_uuid: UUID
-    domain_uuid: UUID
-    domain: str
-    country_code: str
-    call_id_mode: CallIdMode
-    direction: Direction
-    stage: Stage
-    started_at: datetime
-    channel: str
-    caller_number: str  # who calls: a telephone number (inbound), else an extension
+    steps: Committed[tuple[HuntStep, ...]] = ()
+    until: Committed[datetime | None] = None
+    overflow: Committed[str] = ""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag="waiting"):
+    """The caller waits in a queue, with music. `since` is its place in the queue, kept through
+    unanswered offers.
+    """
+
+    queue: Committed[str]
+    since: Committed[datetime]
+    until: Committed[datetime]
+    overflow: Committed[str] = ""
+
+
+class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
+    """Parties are being called for the controlled leg. `then` is what follows when nobody
+    answers: the rest of the hunt, or waiting in the queue again.
+    """
+
+    then: Committed[Hunt | Waiting] = Hunt()
+    agent: Committed[str] = ""  # the extension that a queue offers the call to
+    egress_trunk: Committed[str] = ""  # the trunk that is being dialled by, if it is one
+    # Dial() is over, and the release of a leg that it rang has yet to come
+    dial_ended: Committed[DialEnded | None] = None
+
+
+class Calling(msgspec.Struct, frozen=True, kw_only=True, tag="calling"):
+    """Click-to-call: the extension's own phones ring. `then` begins when one of them answers."""
+
+    then: Committed[Ringing]
+
+
+class Talking(msgspec.Struct, frozen=True, kw_only=True, tag="talking"):
+    """Two parties are connected; the switch alone keeps them so."""
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="leaving"):
+    """The controlled leg is being released by us (`release` says why), or has left by itself
+    (None); channels are left.
+    """
+
+    release: Committed[ReleaseCause | None] = None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
+    """No channel is left; at most the recording is still being finished."""
+
+    release: Committed[ReleaseCause]
+
+
+Course: TypeAlias = Calling | Ringing | Waiting | Talking | Leaving | Ended
+
+
+# --- the call
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation. `channel` is the controlled leg: the party that we route. It is the
+    caller, or the transferee of the last transfer.
+    """
+
+    call_uuid: Committed[UUID]
+    domain_uuid: Committed[UUID]
+    domain: Committed[str]
+    country_code: Committed[str]
+    call_id_mode: Committed[CallIdMode]
+    direction: Committed[Direction]
+    course: Committed[Course]
+    started_at: Committed[datetime]
+    channel: Committed[str]
+    caller_number: Committed[str]  # a telephone number (inbound), else an extension
     # what was called: a hotline (inbound), a telephone number (outbound), an internal number
-    dialled: str
-    extension: str = ""  # ours: who answered or rang first (inbound), else who calls
-    hotline: str = ""
-    shown: str = ""  # caller id on the outbound leg
-    receive_dest: str = ""  # ring group or queue
-    customer_id: str = ""
-    is_click_to_call: bool = False
-    asker: Asker | None = None  # of the command that made the call, until its outcome is known
-    record: bool = False
-    recording_token: str = ""
-    legs: tuple[Leg, ...] = ()
-    attempt: int = 0  # how often parties have been dialled
-    out_by: str = ""  # the trunk that is being dialled by, if the last dial was outside
-    rounds: tuple[Round, ...] = ()  # still to ring
-    until: datetime | None = None  # when ringing in rounds, or waiting, is over
-    overflow: str = ""
-    overflows: int = 0
-    queue: str = ""
-    queued_at: datetime | None = None
-    offered: str = ""  # the agent who rings now
-    # nobody answered; the last of those rung has yet to say why
-    dial_ended: DialEnded | None = None
-    # when a channel last came back to be routed: told twice, it came once
-    returned_at: datetime | None = None
-    failures: tuple[Ending, ...] = ()
-    ending: Ending | None = None  # decided by us
-    answered_at: datetime | None = None
-    ended_at: datetime | None = None
-    hangup_by: str = ""
-    settled: bool = False  # told of by the journal, afterwards
-    merged: tuple[UUID, ...] = ()  # consultations that an attended transfer made part of this call
+    dialled: Committed[str]
+    # ours: the one that answered or rang first (inbound), else the one that calls
+    extension: Committed[str] = ""
+    hotline: Committed[str] = ""
+    presented_number: Committed[str] = ""  # caller id on the outbound leg
+    receive_dest: Committed[str] = ""  # ring group or queue
+    customer_id: Committed[str] = ""
+    is_click_to_call: Committed[bool] = False
+    # of the command that made the call, until its outcome is known
+    asker: Committed[Asker | None] = None
+    record: Committed[bool] = False
+    recording_token: Committed[str] = ""
+    legs: Committed[tuple[Leg, ...]] = ()
+    attempt: Committed[int] = 0  # how often parties have been dialled
+    overflows: Committed[int] = 0
+    failures: Committed[tuple[ReleaseCause, ...]] = ()  # of parties dialled in vain, each once
+    # when a channel last came back to be routed: a signal that says so again changes nothing
+    returned_at: Committed[datetime | None] = None
+    answered_at: Recovered[datetime | None] = None
+    ended_at: Recovered[datetime | None] = None
+    hangup_by: Recovered[str] = ""
+    # made or completed from the CEL log afterwards
+    reconstructed: Recovered[bool] = False
+    # consultations that an attended transfer made part of this call
+    merged: Committed[tuple[UUID, ...]] = ()
+
+    @property
+    def stage(self) -> Stage:
+        return _STAGES[type(self.course)]
+
+    @property
+    def release(self) -> ReleaseCause | None:
+        """Why the call ends, as far as that is decided."""
+        return self.course.release if isinstance(self.course, Leaving | Ended) else None
+
+    @property
+    def agent(self) -> str:
+        """The extension that a queue offers the call to now, or ""."""
+        return self.course.agent if isinstance(self.course, Ringing) else ""
+
+    @property
+    def caller(self) -> Leg:
+        """The leg that began the call; of a click-to-call, the phone that answered, before that
+        the first one called.
+        """
+        return self.legs[0]
+
+    @property
+    def controlled(self) -> Leg | None:
+        """The leg of `channel`."""
+        return self.leg(self.channel)
 
     def leg(self, channel: str) -> Leg | None:
         return next((leg for leg in self.legs if leg.channel == channel), None)
@@ -112,38 +220,54 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def extensions(self) -> frozenset[str]:
-        """Ours who are in it now, or are just being offered it."""
+        """Ours that are in the call now, or are just being offered it."""
         return frozenset(
-            {leg.number for leg in self.live_legs if leg.is_extension} | {self.offered} - {""}
+            {leg.number for leg in self.live_legs if leg.is_extension} | {self.agent} - {""}
         )
 
     @property
-    def trunks(self) -> tuple[str, ...]:
-        """By which trunks its parties talk, or are just being called; a trunk as often as it
-        carries one.
-        """
-        carried = tuple(leg.trunk for leg in self.legs if leg.trunk and leg.is_live)
-        if not self.out_by or self.stage not in (Stage.CALLING, Stage.RINGING):
-            return carried
-        has_leg = any(leg.trunk and leg.attempt == self.attempt for leg in self.legs)
-        return carried if has_leg else (*carried, self.out_by)
+    def egress_trunk(self) -> str:
+        """The trunk that the last dial went out by, "" if it went to extensions."""
+        if isinstance(self.course, Calling):
+            return self.course.then.egress_trunk
+        if isinstance(self.course, Ringing):
+            return self.course.egress_trunk
+        return next((leg.trunk for leg in self.dialled_legs if leg.trunk), "")
 
     @property
-    def told_legs(self) -> tuple[Leg, ...]:
+    def trunks(self) -> tuple[str, ...]:
+        """The trunks that its parties talk or are being called by; a trunk as often as it carries
+        one.
+        """
+        carried = tuple(leg.trunk for leg in self.live_legs if leg.trunk)
+        is_dialling = isinstance(self.course, Calling | Ringing) and self.egress_trunk
+        if not is_dialling or any(leg.trunk for leg in self.dialled_legs):
+            return carried
+        return (*carried, self.egress_trunk)
+
+    @property
+    def dialled_legs(self) -> tuple[Leg, ...]:
+        """The legs that the last dial called."""
+        return tuple(
+            leg for leg in self.legs if leg.role == "callee" and leg.attempt == self.attempt
+        )
+
+    @property
+    def published_legs(self) -> tuple[Leg, ...]:
         """The legs that events speak of: our extensions', in the order they were called."""
         return tuple(leg for leg in self.legs if leg.leg_uuid)
 
     @property
-    def told_leg(self) -> Leg | None:
-        """The one that stands for the whole call: the first that talked, else the first."""
-        connected = [leg for leg in self.told_legs if leg.connected_at]
+    def published_leg(self) -> Leg | None:
+        """The leg that stands for the whole call: the first that talked, else the first."""
+        connected = [leg for leg in self.published_legs if leg.connected_at]
         return min(
             connected,
             key=lambda leg: leg.connected_at or self.started_at,
-            default=next(iter(self.told_legs), None),
+            default=next(iter(self.published_legs), None),
         )
 
-    def told_id(self, leg: Leg | None) -> UUID:
+    def published_id(self, leg: Leg | None) -> UUID:
         """The call_id that events and records give for a leg, by the domain's call_id_mode."""
         own = leg.leg_uuid if leg and self.call_id_mode == "leg" else None
         return own or self.call_uuid
@@ -157,17 +281,27 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return seconds(max(self.answered_at, self.started_at), at) if self.answered_at else 0
 
 
+_STAGES: dict[type[Course], Stage] = {
+    Calling: Stage.CALLING,
+    Ringing: Stage.RINGING,
+    Waiting: Stage.WAITING,
+    Talking: Stage.TALKING,
+    Leaving: Stage.LEAVING,
+    Ended: Stage.ENDED,
+}
+
+
 def due(call: Call) -> datetime | None:
-    """When the call wants a TimerFired; None when only signals move it."""
-    if call.stage is Stage.WAITING:
-        return call.until
-    if call.dial_ended:
-        return call.dial_ended.at + timedelta(seconds=LATE_S)
-    if call.stage is Stage.CALLING:
-        # The switch's own limit on ringing, 300 seconds at most, comes first; this is for a switch
-        # that forgot.
-        return call.started_at + timedelta(seconds=310)
-    return None
+    """The moment that the call wants a TimerFired at; None when only signals move it."""
+    match call.course:
+        case Waiting(until=until):
+            return until
+        case Ringing(dial_ended=DialEnded(at=at)):
+            return at + timedelta(seconds=LATE_S)
+        case Calling():
+            return call.started_at + timedelta(seconds=FORGOTTEN_S)
+        case _:
+            return None
 
 
 def seconds(start: datetime, end: datetime) -> int:
@@ -175,3 +309,54 @@ def seconds(start: datetime, end: datetime) -> int:
     is 11.
     """
     return max(0, int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()))
+
+
+# --- what outlives a crash
+
+
+def is_worth_a_commit(before: Call, after: Call) -> bool:
+    """Whether a crash now would lose something for good: a `Committed` field has changed, of the
+    call, its course or a leg.
+    """
+    return _differs(before, after)
+
+
+def _differs(before: object, after: object) -> bool:
+    if before is after:
+        return False
+    if type(before) is not type(after):
+        return True
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return len(before) != len(after) or any(map(_differs, before, after))
+    kind: type = type(before)
+    if (names := committed_fields(kind)) is None:
+        return before != after
+    return any(_differs(getattr(before, name), getattr(after, name)) for name in names)
+
+
+@cache
+def committed_fields(kind: type) -> tuple[str, ...] | None:
+    """The names of the struct's `Committed` fields; None for a type that marks no field, which is
+    compared as a whole.
+    """
+    marks = marks_of(kind)
+    if not any(marks.values()):
+        return None
+    return tuple(name for name, mark in marks.items() if mark != RECOVERED)
+
+
+def marks_of(kind: type) -> dict[str, str]:
+    """What each field of a struct is marked as: COMMITTED, RECOVERED, or "" for no mark."""
+    if not issubclass(kind, msgspec.Struct):
+        return {}
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: next(iter(_marks(hints[name])), "") for name in kind.__struct_fields__}
+
+
+def _marks(hint: object) -> list[str]:
+    metadata = getattr(hint, "__metadata__", ())
+    return [
+        each.extra["outlives_by"]
+        for each in metadata
+        if isinstance(each, Meta) and each.extra and "outlives_by" in each.extra
+    ]

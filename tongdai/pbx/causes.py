@@ -50,7 +50,7 @@ CAUSES: dict[int, tuple[str, Status]] = {
 }
 
 
-class Ending(msgspec.Struct, frozen=True):
+class ReleaseCause(msgspec.Struct, frozen=True):
     """How a call, or an attempt to reach one party, ended. `q850` is what the caller's side is
     told.
     """
@@ -60,26 +60,31 @@ class Ending(msgspec.Struct, frozen=True):
     q850: int = 16
 
 
-ANSWERED = Ending("ANSWERED", "NORMAL_CLEARING")
-CANCELLED = Ending("CANCEL", "ORIGINATOR_CANCEL", 16)
-RANG_OUT = Ending("NO-ANSWERED", "NO_ANSWER", 19)
-ABSENT = Ending("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 20)
-BUSY = Ending("BUSY", "USER_BUSY", 17)
-UNALLOCATED = Ending("INVALID", "UNALLOCATED_NUMBER", 1)
-BARRED = Ending("INVALID", "OUTGOING_CALL_BARRED", 52)
-NO_ROUTE = Ending("INVALID", "NO_ROUTE_DESTINATION", 3)
-CONGESTED = Ending("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
-OVERLOADED = Ending("CONGESTION", "SWITCH_CONGESTION", 42)
+ANSWERED = ReleaseCause("ANSWERED", "NORMAL_CLEARING")
+CANCELLED = ReleaseCause("CANCEL", "ORIGINATOR_CANCEL", 16)
+NO_ANSWER = ReleaseCause("NO-ANSWERED", "NO_ANSWER", 19)
+ABSENT = ReleaseCause("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 20)
+BUSY = ReleaseCause("BUSY", "USER_BUSY", 17)
+UNALLOCATED = ReleaseCause("INVALID", "UNALLOCATED_NUMBER", 1)
+BARRED = ReleaseCause("INVALID", "OUTGOING_CALL_BARRED", 52)
+CONGESTED = ReleaseCause("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
+OVERLOADED = ReleaseCause("CONGESTION", "SWITCH_CONGESTION", 42)
 # Q.850: what those hear who rang in vain (RFC 3326 §2, "Call completed elsewhere")
 ANSWERED_ELSEWHERE = 26
-FAILED = Ending("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
+FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 
 # The most telling first: what a caller would want to hear of several parties that were all not
 # reached.
-_TELLING: tuple[Status, ...] = ("NO-ANSWERED", "BUSY", "NOT-AVAILABLE", "CONGESTION", "INVALID")
+_BY_SIGNIFICANCE: tuple[Status, ...] = (
+    "NO-ANSWERED",
+    "BUSY",
+    "NOT-AVAILABLE",
+    "CONGESTION",
+    "INVALID",
+)
 
 
-def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
+def failure(cause: int, sip_status: int, *, rang: bool) -> ReleaseCause:
     """How a party that did not answer ended, from its Q.850 cause and final SIP response (RFC 3398
     §8.2.6).
 
@@ -88,17 +93,17 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> Ending:
     if sip_status == 480 and not rang:
         return ABSENT
     if cause == 0 and sip_status == 0:  # our own limit ended it
-        return RANG_OUT if rang else ABSENT
+        return NO_ANSWER if rang else ABSENT
     # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
     if sip_status in (603, 607, 608):
-        return Ending("BUSY", "CALL_REJECTED", 21)
+        return ReleaseCause("BUSY", "CALL_REJECTED", 21)
     name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))
-    return Ending(status, name, cause if cause in CAUSES else 31)
+    return ReleaseCause(status, name, cause if cause in CAUSES else 31)
 
 
-def most_telling(endings: list[Ending]) -> Ending:
+def most_significant(releases: list[ReleaseCause]) -> ReleaseCause:
     """The one of several failures that a call is recorded by; absent when nobody could even be
     tried.
     """
-    known = [ending for ending in endings if ending.status in _TELLING]
-    return min(known, key=lambda ending: _TELLING.index(ending.status), default=ABSENT)
+    known = [release for release in releases if release.status in _BY_SIGNIFICANCE]
+    return min(known, key=lambda release: _BY_SIGNIFICANCE.index(release.status), default=ABSENT)

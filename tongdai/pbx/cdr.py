@@ -8,7 +8,7 @@ import msgspec
 
 from tongdai.pbx import numbers
 from tongdai.pbx.call import Call
-from tongdai.pbx.causes import STATUSES, Ending, Status
+from tongdai.pbx.causes import STATUSES, ReleaseCause, Status
 
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "RecordingStatus", "Status", "of"]
 
@@ -51,23 +51,23 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
 
 
-def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
-    """The record of an ended call. Outbound calls are from the hotline shown; inbound ones to the
-    hotline called.
+def of(call: Call, release: ReleaseCause, recording_status: RecordingStatus) -> Cdr:
+    """The record of an ended call. Outbound calls are from the hotline presented; inbound ones to
+    the hotline called.
     """
-    told = call.told_leg
-    shown = call.shown or call.hotline if call.direction == "outbound" else ""
-    from_number = shown or call.caller_number
-    sip_call_id = (told or call.legs[0]).sip_call_id
+    leg = call.published_leg
+    presented = call.presented_number or call.hotline if call.direction == "outbound" else ""
+    from_number = presented or call.caller_number
+    sip_call_id = (leg or call.caller).sip_call_id
     ended_at = call.ended_at or call.started_at
     return Cdr(
         domain_uuid=call.domain_uuid,
         cdr_uuid=call.call_uuid,
-        call_id=call.told_id(told),
+        call_id=call.published_id(leg),
         sip_call_id=sip_call_id,
         direction=DIRECTIONS[call.direction],
-        status=ending.status,
-        cause=ending.cause,
+        status=release.status,
+        cause=release.cause,
         extension=call.extension,
         from_number=from_number,
         to_number=call.dialled,
@@ -84,7 +84,7 @@ def of(call: Call, ending: Ending, recording_status: RecordingStatus) -> Cdr:
         hangup_by=call.hangup_by,
         recording_status=recording_status,
         recording_token=None if recording_status == "none" else call.recording_token,
-        reconstructed=call.settled,
+        reconstructed=call.reconstructed,
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
     )

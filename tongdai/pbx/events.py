@@ -89,8 +89,8 @@ def of_call(
     has_ended = name in AT_THE_END
     facts = CallFacts(
         domain=call.domain,
-        call_id=call.told_id(leg),
-        sip_call_id=leg.sip_call_id if leg else call.legs[0].sip_call_id,
+        call_id=call.published_id(leg),
+        sip_call_id=(leg or call.caller).sip_call_id,
         conversation_id=call.call_uuid,
         direction=call.direction,
         from_number=_from(call, leg),

@@ -3,7 +3,7 @@
 from tongdai import errors, messages
 from tongdai.pbx import brakes, causes
 from tongdai.pbx.actions import Originate
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Calling, Ended
 from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.routing import Refuse
 from tongdai.pbx.signals import (
@@ -41,9 +41,9 @@ def due(call: Call, signal: Signal) -> Answer | None:
 
 
 def _outcome(call: Call, signal: Signal, wait_answer: bool) -> Outcome | None:  # noqa: FBT001
-    if call.stage is Stage.ENDED:
+    if isinstance(call.course, Ended):
         return _of_ended(call, signal)
-    if call.stage is not Stage.CALLING:
+    if not isinstance(call.course, Calling):
         return Outcome(call_id=call.call_uuid)
     if wait_answer:
         return None
@@ -58,7 +58,7 @@ def _outcome(call: Call, signal: Signal, wait_answer: bool) -> Outcome | None:  
 
 def _of_ended(call: Call, signal: Signal) -> Outcome:
     """`call_id` is None where no phone can have rung."""
-    has_rung = any(leg.told for leg in call.legs)
+    has_rung = any(leg.published for leg in call.legs)
     if isinstance(signal, Refused) and isinstance(signal.action, Originate) and not has_rung:
         if signal.status == NOT_ASKED:
             why = messages.key(messages.CALL_NOT_RECORDED)
@@ -67,11 +67,11 @@ def _of_ended(call: Call, signal: Signal) -> Outcome:
         return Outcome(error=errors.CallRefused.code, why=why)
     if any(leg.answered_at for leg in call.legs if leg.role == "caller"):
         return Outcome(call_id=call.call_uuid)
-    if call.settled:  # nobody knows whether it rang: the engine, or Asterisk, died meanwhile
+    if call.reconstructed:  # the engine, or Asterisk, died meanwhile: it may have rung
         return Outcome(call_id=call.call_uuid, error=errors.SwitchDown.code)
-    ending = call.ending or causes.RANG_OUT
-    code = _NOT_ANSWERED.get(ending.cause, errors.UserNotAnswering.code)
-    return Outcome(call_id=call.call_uuid, error=code, why=ending.cause)
+    release = call.release or causes.NO_ANSWER
+    code = _NOT_ANSWERED.get(release.cause, errors.UserNotAnswering.code)
+    return Outcome(call_id=call.call_uuid, error=code, why=release.cause)
 
 
 def _is_live(call: Call, channel: str) -> bool:
@@ -88,9 +88,9 @@ def refused(destination: Refuse) -> Outcome:
             return Outcome(error=errors.CallsFrozen.code)
         case brakes.Stop.RATE | brakes.Stop.MINUTES | brakes.Stop.TRUNK:
             return Outcome(error=errors.CallLimit.code, why=_LIMITS[destination.stop])
-        case None if destination.ending == causes.BARRED:
+        case None if destination.release == causes.BARRED:
             return Outcome(error=errors.NoHotline.code)
-        case None if destination.ending == causes.UNALLOCATED:
+        case None if destination.release == causes.UNALLOCATED:
             return Outcome(error=errors.InvalidPhone.code, field="phone")
         case _:
-            return Outcome(error=errors.CallRefused.code, why=destination.ending.cause)
+            return Outcome(error=errors.CallRefused.code, why=destination.release.cause)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tongdai.pbx.call import LONGEST_S, Call, Stage
+from tongdai.pbx.call import LONGEST_S, Call, Ended
 
 FINISHING_S = 120  # how long a recording may take to be closed and kept
 LATE_S = 300  # how much longer than the longest talk a call may stand, before we end it
@@ -29,7 +29,7 @@ def fault(
     """What is wrong with a call, when these channels run on the switch; None for one that takes
     its course.
     """
-    if call.stage is Stage.ENDED:
+    if isinstance(call.course, Ended):
         is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=finishing_s)
         return Fault.UNFINISHED if is_late else None
     if any(leg.channel not in running for leg in call.live_legs) or not call.live_legs:
@@ -42,7 +42,7 @@ def fault(
 
 def events(call: Call) -> tuple[str, ...]:
     """The names of the events that an ended call has yet to publish, in order."""
-    if call.stage is Stage.ENDED:
+    if isinstance(call.course, Ended):
         return ("cdr",)
     is_missed = call.direction == "inbound" and not call.answered_at
     return ("hangup", "missed", "cdr") if is_missed else ("hangup", "cdr")

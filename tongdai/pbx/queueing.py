@@ -7,20 +7,22 @@ import msgspec
 
 from tongdai.pbx.directory import Queue
 
-# at least, after an offer in vain: an agent whose phone is away would be asked again and again
+# the least no-answer delay: an agent whose phone is not registered would be offered every call
 REST_S = 1
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """A caller in the queue; the position is by `since`, kept through unanswered offers."""
+class Caller(msgspec.Struct, frozen=True):
+    """A caller that waits in the queue, in the order of `since`, which unanswered offers do not
+    change.
+    """
 
     call: str
     since: datetime
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """What an extension has been doing: live legs, the end of its last talk, and of its last
-    unanswered offer.
+    """An agent's state: its live legs, the end of its last talk, and of its last unanswered
+    offer.
     """
 
     talks: int = 0
@@ -29,13 +31,13 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 def offers(
-    queue: Queue, waiting: Sequence[Waiting], agents: Mapping[str, Agent], now: datetime
-) -> list[tuple[Waiting, str]]:
-    """Pairs of caller and agent: first come first served, to the agent idle for longest. An agent
-    gets one call.
+    queue: Queue, waiting: Sequence[Caller], agents: Mapping[str, Agent], now: datetime
+) -> list[tuple[Caller, str]]:
+    """Pairs of caller and agent: the caller that came first gets the agent that has been idle for
+    longest. An agent gets one call.
 
-    `agents` are those of the queue who may be rung at all; idle for ever first, the queue's own
-    order between equals.
+    `agents` are those of the queue that may be rung at all. Agents that have not talked yet come
+    first; between equals, the order of the queue decides.
     """
     free = [name for name in _present(queue, agents) if _is_free(queue, agents[name], now)]
     free.sort(key=lambda name: _last_asked(agents[name]))
@@ -45,8 +47,8 @@ def offers(
 
 
 def next_look(queue: Queue, agents: Mapping[str, Agent], now: datetime) -> datetime | None:
-    """When an agent who is only resting or wrapping up becomes free; None when no clock will free
-    one.
+    """The moment when the first agent's no-answer delay or wrap-up is over; None if no agent waits
+    for either.
     """
     moments = [
         _free_at(queue, agents[name]) for name in _present(queue, agents) if not agents[name].talks

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from tongdai.pbx import brakes, causes, numbers, ringing
+from tongdai.pbx import brakes, causes, hunting, numbers
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
 
@@ -33,17 +33,17 @@ class RoutingContext(msgspec.Struct, frozen=True):
 
 
 class Ring(msgspec.Struct, frozen=True):
-    """Rounds of ringing, one after the other; then `overflow`, when there is one.
+    """Hunt steps, one after the other; then `overflow`, when there is one.
 
-    `ending` is what became of a call when there is nobody to ring.
+    `release` is the cause of a call's end when there is nobody to ring.
     """
 
-    rounds: tuple[ringing.Round, ...]
+    steps: tuple[hunting.HuntStep, ...]
     timeout_s: int
     receive_dest: str = ""
     overflow: str = ""
     rotate: str = ""
-    ending: causes.Ending = causes.ABSENT
+    release: causes.ReleaseCause = causes.ABSENT
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class CallOut(msgspec.Struct, frozen=True):
 class Refuse(msgspec.Struct, frozen=True):
     """`stop`: which of the limits on calls out it was, if any."""
 
-    ending: causes.Ending
+    release: causes.ReleaseCause
     stop: brakes.Stop | None = None
 
 
@@ -139,7 +139,7 @@ def _extension(extension: Extension, context: RoutingContext) -> Destination:
         return Refuse(causes.BUSY)
     parties = tuple(map(Party, context.directory.endpoints(extension.extension)))
     return Ring(
-        rounds=(ringing.Round(parties, extension.ring_timeout_s),),
+        steps=(hunting.HuntStep(parties, extension.ring_timeout_s),),
         timeout_s=extension.ring_timeout_s,
     )
 
@@ -147,18 +147,18 @@ def _extension(extension: Extension, context: RoutingContext) -> Destination:
 def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
     """Nobody rings himself by calling his own group."""
     others = [member for member in group.members if member != caller]
-    rounds = ringing.rounds(
+    steps = hunting.steps(
         group,
         lambda member: member != caller and _reachable(member, context),
         context.directory.endpoints,
     )
     return Ring(
-        rounds=rounds,
+        steps=steps,
         timeout_s=group.timeout_s,
         receive_dest=group.number,
         overflow=group.overflow,
         rotate=group.number if group.strategy == "round_robin" else "",
-        ending=causes.BUSY
+        release=causes.BUSY
         if any(_is_enabled(member, context) for member in others)
         else causes.ABSENT,
     )

@@ -1,5 +1,5 @@
-"""What happened to a call, in our words. Each carries when (`at`, aware) and the channel it
-happened to.
+"""Signals: what happened to a call, in our words. Each has its moment (`at`, aware) and its
+channel.
 """
 
 from datetime import datetime
@@ -30,8 +30,8 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class Unattended(Arrived, frozen=True):
-    """The journal has a call that nobody here decided about: the switch rang, by itself, whom it
-    knew, or nobody.
+    """The CEL log has a call that we did not route: the switch followed the fallback plan by
+    itself.
     """
 
 
@@ -64,19 +64,21 @@ class HangupAsked(msgspec.Struct, frozen=True):
 
 class LegHungUp(msgspec.Struct, frozen=True):
     """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0
-    if none; `settled` when this was found out afterwards, from the journal.
+    if none. `reconstructed`: found out afterwards, from the CEL log or by comparing; the log also
+    gives the `dialstatus` of the channel's last Dial(), "" if it dialled nobody.
     """
 
     channel: str
     at: datetime
     cause: int
     sip_status: int = 0
-    settled: bool = False
+    reconstructed: bool = False
+    dialstatus: str = ""
 
 
 class DialEnded(msgspec.Struct, frozen=True):
-    """Nobody answered what the channel was dialling, and it is in our hands again (Dial's
-    DIALSTATUS).
+    """Nobody answered what the channel was dialling, and it is back in Stasis. `dialstatus` is
+    Dial()'s DIALSTATUS, `cause` Q.850.
     """
 
     channel: str
@@ -86,7 +88,7 @@ class DialEnded(msgspec.Struct, frozen=True):
 
 
 class BlindTransferred(msgspec.Struct, frozen=True):
-    """The channel's peer sent it on to `dialled` (REFER, RFC 3515); it waits to be routed."""
+    """The channel's peer transferred it to `dialled` (REFER, RFC 3515); it waits to be routed."""
 
     channel: str
     at: datetime
@@ -94,14 +96,14 @@ class BlindTransferred(msgspec.Struct, frozen=True):
 
 
 class UnattendedTransfer(BlindTransferred, frozen=True):
-    """The journal tells of a blind transfer; unless we decided about it, the switch rang by itself
-    whom it knew.
+    """The CEL log tells of a blind transfer; unless we routed it, the switch followed the fallback
+    plan by itself.
     """
 
 
 class AttendedTransferred(msgspec.Struct, frozen=True):
-    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, its legs
-    are ours now.
+    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, and its
+    legs belong to this call now.
     """
 
     channel: str
@@ -110,7 +112,7 @@ class AttendedTransferred(msgspec.Struct, frozen=True):
 
 
 class AgentOffered(msgspec.Struct, frozen=True):
-    """The queue's turn: this waiting call may ring this agent."""
+    """The queue offers this waiting call to this agent."""
 
     channel: str
     at: datetime
@@ -118,7 +120,7 @@ class AgentOffered(msgspec.Struct, frozen=True):
 
 
 class TimerFired(msgspec.Struct, frozen=True):
-    """The moment that `call.due` named has come."""
+    """The moment of `call.due` has come."""
 
     channel: str
     at: datetime

@@ -4,18 +4,17 @@ from msgspec.structs import replace
 
 from tongdai.pbx import events
 from tongdai.pbx.actions import Record
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Leaving, Ringing, Talking, Waiting
 from tongdai.pbx.events import Event
 from tongdai.pbx.signals import AttendedTransferred
 from tongdai.pbx.step import Step
 
 
 def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Step:
-    """The call with the consultation's parties as its own (RFC 5589 §7). Who transferred hangs up:
-    that is no end.
+    """The call with the consultation's parties as its own (RFC 5589 §7). The transferer hangs up,
+    which does not end the call.
 
-    Where the consultation had not been answered yet, what it was about to do goes on for the party
-    handed over.
+    If the consultation had not been answered yet, its course goes on for the transferee.
     """
     joined = _joined(call, consultation, signal)
     return Step(joined, _recording(call, consultation), _over(consultation, signal))
@@ -39,29 +38,20 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
         record=call.record or consultation.record,
     )
     if consultation.answered_at:
-        return replace(merged, stage=Stage.TALKING, answered_at=call.answered_at or signal.at)
-    if consultation.stage not in (Stage.RINGING, Stage.WAITING):
+        return replace(merged, course=Talking(), answered_at=call.answered_at or signal.at)
+    if not isinstance(consultation.course, Ringing | Waiting | Leaving):
         return merged
     return replace(
         merged,
-        stage=consultation.stage,
-        out_by=consultation.out_by,
-        queue=consultation.queue,
-        queued_at=consultation.queued_at,
-        offered=consultation.offered,
-        rounds=consultation.rounds,
-        until=consultation.until,
-        overflow=consultation.overflow,
+        course=consultation.course,
         overflows=consultation.overflows,
         receive_dest=consultation.receive_dest or call.receive_dest,
-        dial_ended=consultation.dial_ended,
     )
 
 
 def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
-    """The recording goes on where the new party is: Asterisk's hook on the party handed over does
-    not hear the new one while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's
-    last.
+    """The recording goes on at the new party: Asterisk's hook on the transferee does not hear the
+    new one while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
     """
     transferers = {leg.number for leg in call.legs if leg.connected_at and leg.is_extension}
     targets = [leg for leg in consultation.live_legs if leg.number not in transferers]
@@ -69,9 +59,9 @@ def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
 
 
 def _over(consultation: Call, signal: AttendedTransferred) -> tuple[Event, ...]:
-    """Where legs have no ids of their own, nothing more is told under the consultation's: it is
-    over.
+    """In call_id_mode "conversation" the consultation's id is over: nothing more is published
+    with it.
     """
-    if consultation.call_id_mode == "leg" or not any(leg.told for leg in consultation.legs):
+    if consultation.call_id_mode == "leg" or not any(leg.published for leg in consultation.legs):
         return ()
-    return (events.of_call(consultation, consultation.told_leg, "hangup", signal.at),)
+    return (events.of_call(consultation, consultation.published_leg, "hangup", signal.at),)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx.call import Call, Stage
+from tongdai.pbx.call import Call, Ended
 from tongdai.store import db
 
 Key: TypeAlias = tuple[UUID, UUID]
@@ -41,7 +41,7 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: boo
         [call.call_uuid for call in calls],
         [_ENCODE(call) for call in calls],
         [call.started_at for call in calls],
-        [call.ended_at if call.stage is Stage.ENDED else None for call in calls],
+        [call.ended_at if isinstance(call.course, Ended) else None for call in calls],
         node,
         on_disk,
     )

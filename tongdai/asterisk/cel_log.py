@@ -1,5 +1,5 @@
-"""Asterisk's own account of what happened (CEL, one JSON object a line): written also while nobody
-listens to ARI.
+"""The CEL log (channel event logging), read into signals: one JSON object a line, which Asterisk
+also writes while no engine listens to ARI.
 """
 
 import base64
@@ -32,15 +32,18 @@ CHUNK = 1 << 20  # bytes read at once
 NEAR = 1 << 16  # bytes that are rather read than halved
 BEGINNING = b'{"eventtype"'  # of a line (cel_custom.conf)
 LAST = 253_402_300_799  # the end of the year 9999, and of what datetime knows
-_OURS = re.compile("[0-9a-f]{32}")  # an operator's own dialplan may account otherwise
+_OURS = re.compile("[0-9a-f]{32}")  # the operator's own dialplan may use other account codes
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """What an entry tells besides, by its type."""
+    """The fields of `eventextra`, which depend on the type of the entry. A HANGUP has the
+    `dialstatus` of the last Dial() that the channel made, "" if it made none.
+    """
 
     extra: str = ""
     hangupcause: int = 0
     hangupsource: str = ""
+    dialstatus: str = ""
     app: str = ""
     extension: str = ""
     channel2_uniqueid: str = ""
@@ -49,8 +52,8 @@ class Extra(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A line of the journal. `eventtime` is in Unix seconds, `accountcode` our id of the call,
-    `eventextra` JSON; `userdeftype` is what extensions.conf calls an entry of its own.
+    """A line of the CEL log. `eventtime` is in Unix seconds, `accountcode` our id of the call,
+    `eventextra` JSON; `userdeftype` is the type of a user-defined entry (extensions.conf).
     """
 
     eventtype: str
@@ -71,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def endpoint(self) -> str:
-        """Whose channel it is: "101@domain", or a trunk's UUID."""
+        """The endpoint of the channel: "101@domain", or a trunk's UUID."""
         return self.channame.partition("/")[2].rpartition("-")[0]
 
     @property
@@ -83,24 +86,24 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """An attended transfer: the channel that was handed over, and the one it was handed to."""
+    """An attended transfer: the channels of the transferee and of the transfer target."""
 
     at: datetime
     transferee: str
     target: str
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where reading goes on: the file, and bytes into it."""
+class Offset(msgspec.Struct, frozen=True):
+    """A position in the CEL log: the file, and bytes into it."""
 
     inode: int = 0
     offset: int = 0
 
 
-def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
-    """Whole lines from the place on, at most CHUNK bytes; none at the end. A journal that was
-    rotated (renamed beside the new one) is read to its end first; of one that is gone, or was cut
-    short, nothing more is known.
+def read(path: Path, place: Offset) -> tuple[list[Entry], Offset]:
+    """The entries of whole lines from the offset on, at most CHUNK bytes of them, and the offset
+    after them; none at the end. A log that was rotated (renamed beside the new one) is read to its
+    end first; a log that is gone, or was truncated, gives nothing more.
     """
     for file in (*_rotated(path, place), path):
         entries, found = _read(file, place)
@@ -109,8 +112,8 @@ def read(path: Path, place: Place) -> tuple[list[Entry], Place]:
     return [], place
 
 
-def _rotated(path: Path, place: Place) -> list[Path]:
-    """The file of the place, when it is no longer the journal."""
+def _rotated(path: Path, place: Offset) -> list[Path]:
+    """The file of the offset, when it has been rotated."""
     if place.inode in (0, end(path).inode):
         return []
     try:
@@ -120,7 +123,7 @@ def _rotated(path: Path, place: Place) -> list[Path]:
     return [Path(file) for file in beside if file.inode() == place.inode]
 
 
-def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
+def _read(path: Path, place: Offset) -> tuple[list[Entry], Offset]:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -131,17 +134,17 @@ def _read(path: Path, place: Place) -> tuple[list[Entry], Place]:
             )
             file.seek(offset)
             data = file.read(CHUNK)
-    except OSError:  # not there, or not readable now: engine.volumes tells of it
+    except OSError:  # missing, or not readable now: engine.volumes reports it
         return [], place
     whole = data[: data.rfind(b"\n") + 1]
     if not whole and len(data) == CHUNK:  # no line is so long: a crash left it
         whole = data
     entries = [entry for line in whole.splitlines() if (entry := _entry(line))]
-    return entries, Place(status.st_ino, offset + len(whole))
+    return entries, Offset(status.st_ino, offset + len(whole))
 
 
-def since(path: Path, place: Place) -> list[Entry]:
-    """All that was written from the place on until now, attributed."""
+def since(path: Path, place: Offset) -> list[Entry]:
+    """All entries from the offset on until now, attributed."""
     entries: list[Entry] = []
     while True:
         more, found = read(path, place)
@@ -151,10 +154,10 @@ def since(path: Path, place: Place) -> list[Entry]:
         place = found
 
 
-def place_at(path: Path, moment: datetime) -> Place:
-    """From where on everything stands that was written at that moment or later; found by halving,
-    as lines are in order. A moment before the journal begins is in the one before it (NAME.1), or
-    is its beginning.
+def place_at(path: Path, moment: datetime) -> Offset:
+    """An offset after which all entries of that moment and later are; found by bisection, as lines
+    are in order. For a moment before the log begins, it is in the log before it (NAME.1), or the
+    beginning of this one.
     """
     for file in (path, before := path.with_name(f"{path.name}.1")):
         if (found := _place_at(file, moment)).offset:
@@ -162,7 +165,7 @@ def place_at(path: Path, moment: datetime) -> Place:
     return found if before.exists() else _place_at(path, moment)
 
 
-def _place_at(path: Path, moment: datetime) -> Place:
+def _place_at(path: Path, moment: datetime) -> Offset:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -179,21 +182,23 @@ def _place_at(path: Path, moment: datetime) -> Place:
             file.seek(first)
             skipped = len(file.readline()) if first else 0
     except FileNotFoundError:
-        return Place()
-    return Place(status.st_ino, first + skipped)
+        return Offset()
+    return Offset(status.st_ino, first + skipped)
 
 
-def end(path: Path) -> Place:
-    """The end of the journal as it is now."""
+def end(path: Path) -> Offset:
+    """The end of the CEL log as it is now."""
     try:
         status = path.stat()
     except OSError:
-        return Place()
-    return Place(status.st_ino, status.st_size)
+        return Offset()
+    return Offset(status.st_ino, status.st_size)
 
 
 def _entry(line: bytes) -> Entry | None:
-    """None for a line torn by a crash; what was written next may stand behind what was torn."""
+    """The entry of a line; None if a crash cut it short. The next entry may follow on the same
+    line.
+    """
     try:
         return _ENTRY.decode(line[max(0, line.rfind(BEGINNING)) :])
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -201,8 +206,8 @@ def _entry(line: bytes) -> Entry | None:
 
 
 def attributed(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries, each with its channel's call: Asterisk tells of a channel's beginning before it
-    knows the call.
+    """The entries, each with the id of its call: Asterisk logs the start of a channel before the
+    channel has one.
     """
     entries = list(entries)
     calls = {entry.uniqueid: entry.accountcode for entry in entries if entry.accountcode}
@@ -213,7 +218,7 @@ def attributed(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
-    """What an attributed entry would have been as signals, had we listened."""
+    """The signals that ARI would have given for an attributed entry, and the id of the call."""
     call_uuid, channel, at = entry.call_uuid, entry.uniqueid, entry.at
     if call_uuid is None:
         return []
@@ -224,7 +229,15 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
             return [(call_uuid, LegAnswered(channel, at))]
         case "HANGUP":
             extra = entry.extra
-            gone: list[Signal] = [LegHungUp(channel, at, extra.hangupcause, settled=True)]
+            gone: list[Signal] = [
+                LegHungUp(
+                    channel,
+                    at,
+                    extra.hangupcause,
+                    reconstructed=True,
+                    dialstatus=extra.dialstatus,
+                )
+            ]
             asked: list[Signal] = (
                 [HangupAsked(channel, at)] if extra.hangupsource == entry.channame else []
             )
@@ -242,8 +255,8 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
 
 
 def arrival(entry: Entry) -> Unattended | None:
-    """The call that an entry tells the beginning of, as if nobody had decided about it; or
-    None.
+    """The call whose arrival the entry tells, as if it had not been routed; None for other
+    entries.
     """
     if entry.userdeftype != "ARRIVED" or entry.call_uuid is None:
         return None
@@ -257,8 +270,8 @@ def arrival(entry: Entry) -> Unattended | None:
 
 
 def _decoded(text: str) -> str:
-    """What a caller wrote, as it may be kept: without what is not UTF-8, or a database cannot
-    hold.
+    """Text that a caller wrote, without what is not UTF-8 and without NUL: PostgreSQL can store
+    neither.
     """
     with contextlib.suppress(binascii.Error):
         return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
@@ -266,7 +279,7 @@ def _decoded(text: str) -> str:
 
 
 def transfer(entry: Entry) -> Transfer | None:
-    """The attended transfer that an entry tells of, or None."""
+    """The attended transfer that the entry tells, or None."""
     if entry.eventtype != "ATTENDEDTRANSFER":
         return None
     extra = entry.extra

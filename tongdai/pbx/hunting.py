@@ -1,4 +1,4 @@
-"""Ring strategies: who rings together, and in which order."""
+"""Hunting: the order in which the members of a ring group ring, by its strategy."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -9,20 +9,21 @@ from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import RingGroup
 
 
-class Round(msgspec.Struct, frozen=True):
+class HuntStep(msgspec.Struct, frozen=True):
     """Parties that ring together for at most `timeout_s` seconds."""
 
     parties: tuple[Party, ...]
     timeout_s: int
 
 
-def rounds(
+def steps(
     group: RingGroup,
     reachable: Callable[[str], bool],
     endpoints: Callable[[str], tuple[str, ...]],
-) -> tuple[Round, ...]:
-    """The group's rounds. Ring-all is one round; the others ring one member a round, once each.
-    `endpoints` gives the endpoints of a member's devices, which ring together.
+) -> tuple[HuntStep, ...]:
+    """The hunt steps of the group. Simultaneous hunting (ring_all) is one step; linear and
+    circular hunting (sequential, round_robin) ring one member a step, each once. `endpoints` gives
+    the endpoints of a member's devices, which ring together.
     """
     members = tuple(dict.fromkeys(group.members))
     if group.strategy == "round_robin" and members:
@@ -30,5 +31,5 @@ def rounds(
         members = members[start:] + members[:start]
     rung = [tuple(map(Party, endpoints(member))) for member in members if reachable(member)]
     if group.strategy == "ring_all":
-        return (Round(tuple(chain.from_iterable(rung)), group.timeout_s),) if rung else ()
-    return tuple(Round(parties, group.ring_timeout_s) for parties in rung)
+        return (HuntStep(tuple(chain.from_iterable(rung)), group.timeout_s),) if rung else ()
+    return tuple(HuntStep(parties, group.ring_timeout_s) for parties in rung)

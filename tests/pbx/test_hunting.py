@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tongdai.pbx import ringing
+from tongdai.pbx import hunting
 from tongdai.pbx.directory import RingGroup
 
 MEMBERS = ("101", "102", "103")
@@ -17,8 +17,8 @@ def endpoints(member: str) -> tuple[str, ...]:
 
 def rung(group: RingGroup, *away: str) -> list[tuple[list[str], int]]:
     """Who rings in which round, and for how long, when these cannot be reached."""
-    rounds = ringing.rounds(group, lambda member: member not in away, endpoints)
-    return [([party.endpoint for party in each.parties], each.timeout_s) for each in rounds]
+    steps = hunting.steps(group, lambda member: member not in away, endpoints)
+    return [([party.endpoint for party in each.parties], each.timeout_s) for each in steps]
 
 
 def test_all_ring_together_for_the_time_of_the_group() -> None:

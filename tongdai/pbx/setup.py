@@ -1,4 +1,4 @@
-"""How calls begin: one arrives from a phone or a trunk, or the API asked for one."""
+"""Call setup: a call arrives from a phone or a trunk, or the API asked for one."""
 
 from collections.abc import Sequence
 
@@ -7,21 +7,22 @@ from msgspec.structs import replace
 from tongdai import errors, messages
 from tongdai.pbx import numbers, outcomes, routing
 from tongdai.pbx.actions import Contact, Dial, Originate
-from tongdai.pbx.call import Call, Direction, Leg, Stage
+from tongdai.pbx.call import Call, Calling, Direction, Leg, Ringing
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import Answer, Asker, ClickToCall, Outcome
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.progress import followed, go
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
 from tongdai.pbx.signals import Arrived, CommandAsked, Unattended
-from tongdai.pbx.step import Declined, Step, followed, go, tell, with_events
+from tongdai.pbx.step import Declined, Step, publish, with_events
 
 
 def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> Step:
-    """A call from a phone or a trunk begins; the context is its domain's."""
+    """A call from a phone or a trunk begins; the context is that of its domain."""
     domain = context.directory.domain
     if isinstance(signal, Unattended):
-        # how busy everybody is now says nothing about then
+        # the call was long ago: how busy everybody is now does not matter
         context = RoutingContext(context.directory, context.now)
     caller = Leg(
         channel=signal.channel,
@@ -43,19 +44,19 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     if context.calls >= domain.max_calls and not is_emergency:
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
-        call, ringing = tell(call, call.legs[0], "ringing", signal.at)
+        call, ringing = publish(call, call.caller, "ringing", signal.at)
         return with_events(go(call, destination, context, signal.at), ringing)
     return go(call, destination, context, signal.at)
 
 
 def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
-    """The switch has decided already: there is nothing to do but to tell of it. It may have
+    """The switch has routed the call already: its events are all that is left to do. It may have
     recorded the talk.
     """
-    call = replace(followed(call, destination), record=True, settled=True)
+    call = replace(followed(call, destination), record=True, reconstructed=True)
     if call.direction != "outbound":
         return Step(call)
-    call, ringing = tell(call, call.legs[0], "ringing", signal.at)
+    call, ringing = publish(call, call.caller, "ringing", signal.at)
     return Step(call, events=ringing)
 
 
@@ -64,7 +65,7 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
     hotline = directory.hotline(signal.dialled)
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
-    # whose call it is, though nothing of his may ring
+    # the call is this extension's, even if none of its phones rings
     if hotline and hotline.destination in directory.extensions:
         call = replace(call, extension=hotline.destination)
     trunk = next(
@@ -124,7 +125,7 @@ def _begin(
         country_code=domain.country_code,
         call_id_mode=domain.call_id_mode,
         direction=direction,
-        stage=Stage.RINGING,
+        course=Ringing(),
         started_at=signal.at,
         channel=signal.channel,
         caller_number=caller.number,
@@ -148,9 +149,9 @@ def click_to_call(
     takes them) ring together under one leg id, as long as the extension rings on any call; the
     one that answers dials `phone`.
 
-    Declined when the extension cannot call now, or there is no way to the number. Only a hotline
-    of the domain's is presented outside: any other `dest_cid_number` gives way to the one called
-    by.
+    Declined when the extension cannot call now, or there is no route to the number. Only hotlines
+    of the domain are presented outside: any other `dest_cid_number` is replaced by the hotline
+    that the call goes out by.
     """
     command = asked.command
     if refused := _extension_refuses(command, contacts, context):
@@ -166,15 +167,18 @@ def click_to_call(
         return _declined(asked, outcomes.refused(destination), destination)
     call = _asked_for(asked, destination, len(contacts), context)
     call = replace(
-        call, shown=own or call.hotline, recording_token=recording_token, asker=_asker(asked)
+        call,
+        presented_number=own or call.hotline,
+        recording_token=recording_token,
+        asker=_asker(asked),
     )
     then = go(call, destination, context, asked.at)
     dial = next((action for action in then.actions if isinstance(action, Dial)), None)
-    if dial is None:
-        destination = Refuse(then.call.ending or UNALLOCATED)
+    if dial is None or not isinstance(then.call.course, Ringing):
+        destination = Refuse(then.call.release or UNALLOCATED)
         return _declined(asked, outcomes.refused(destination), destination)
     originate = _originate(call, command, contacts, dial, context)
-    return Step(replace(then.call, stage=Stage.CALLING), (originate,))
+    return Step(replace(then.call, course=Calling(then=then.call.course)), (originate,))
 
 
 def _extension_refuses(
@@ -230,7 +234,6 @@ def _asked_for(
     )
     return replace(
         call,
-        stage=Stage.CALLING,
         legs=legs,
         extension=command.ext,
         customer_id=command.customer_id,

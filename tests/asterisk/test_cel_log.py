@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.asterisk import fake
-from tongdai.asterisk import events, journal, translate
-from tongdai.asterisk.journal import Entry, Place
+from tongdai.asterisk import cel_log, events, translate
+from tongdai.asterisk.cel_log import Entry, Offset
 from tongdai.pbx.signals import HangupAsked, LegHungUp, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
@@ -36,11 +36,11 @@ def line(number: int, **changes: str) -> bytes:
     )
 
 
-def read_all(path: Path, place: Place) -> tuple[list[int], Place]:
+def read_all(path: Path, place: Offset) -> tuple[list[int], Offset]:
     """Numbers of the entries from the place on, as Recovery reads them."""
     numbers: list[int] = []
     while True:
-        entries, found = journal.read(path, place)
+        entries, found = cel_log.read(path, place)
         if not entries and found == place:
             return numbers, place
         numbers += [int(entry.uniqueid) for entry in entries]
@@ -61,31 +61,31 @@ def append(path: Path, data: bytes) -> None:
 
 
 def test_no_journal_yet_is_read_from_its_beginning_later(path: Path) -> None:
-    assert journal.end(path) == Place()
-    assert journal.read(path, Place()) == ([], Place())
+    assert cel_log.end(path) == Offset()
+    assert cel_log.read(path, Offset()) == ([], Offset())
     append(path, line(1))
-    assert read_all(path, Place())[0] == [1]
+    assert read_all(path, Offset())[0] == [1]
 
 
 def test_reading_goes_on_where_it_stopped(path: Path) -> None:
     append(path, line(1) + line(2))
-    numbers, place = read_all(path, Place())
+    numbers, place = read_all(path, Offset())
     assert numbers == [1, 2]
-    assert place == journal.end(path)
+    assert place == cel_log.end(path)
     append(path, line(3))
-    assert read_all(path, place) == ([3], journal.end(path))
+    assert read_all(path, place) == ([3], cel_log.end(path))
 
 
 def test_from_the_end_only_what_is_new_is_read(path: Path) -> None:
     append(path, line(1))
-    place = journal.end(path)
+    place = cel_log.end(path)
     append(path, line(2))
     assert read_all(path, place)[0] == [2]
 
 
 def test_a_line_half_written_is_read_when_it_is_whole(path: Path) -> None:
     append(path, line(1) + line(2)[:30])
-    numbers, place = read_all(path, Place())
+    numbers, place = read_all(path, Offset())
     assert numbers == [1]
     append(path, line(2)[30:])
     assert read_all(path, place)[0] == [2]
@@ -95,7 +95,7 @@ def test_a_line_torn_by_a_crash_costs_itself_alone(path: Path) -> None:
     append(
         path, line(1) + line(2)[:30] + line(3) + b"\0" * 50 + line(4) + b"\xff\xfe\n\n" + line(5)
     )
-    assert read_all(path, Place())[0] == [1, 3, 4, 5]
+    assert read_all(path, Offset())[0] == [1, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -103,48 +103,48 @@ def test_a_line_torn_by_a_crash_costs_itself_alone(path: Path) -> None:
 )
 def test_a_line_that_is_no_entry_is_left_out(path: Path, odd: bytes) -> None:
     append(path, line(1) + odd + line(2))
-    assert read_all(path, Place())[0] == [1, 2]
+    assert read_all(path, Offset())[0] == [1, 2]
 
 
 def test_a_long_journal_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "CHUNK", 1000)
+    monkeypatch.setattr(cel_log, "CHUNK", 1000)
     append(path, b"".join(map(line, range(100))))
-    entries, place = journal.read(path, Place())
+    entries, place = cel_log.read(path, Offset())
     assert 0 < len(entries) < 10
     assert place.offset <= 1000
-    assert read_all(path, Place()) == (list(range(100)), journal.end(path))
+    assert read_all(path, Offset()) == (list(range(100)), cel_log.end(path))
 
 
 def test_what_is_longer_than_any_line_is_passed_over(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "CHUNK", 1000)
+    monkeypatch.setattr(cel_log, "CHUNK", 1000)
     append(path, line(1) + b"\0" * 5000 + b"\n" + line(2))
-    assert read_all(path, Place()) == ([1, 2], journal.end(path))
+    assert read_all(path, Offset()) == ([1, 2], cel_log.end(path))
 
 
 def test_a_rotated_journal_is_read_to_its_end_first(path: Path) -> None:
     append(path, line(1))
-    _, place = read_all(path, Place())
+    _, place = read_all(path, Offset())
     append(path, line(2))
     path.rename(path.with_name("journal.jsonl.1"))
     assert read_all(path, place)[0] == [2]
     append(path, line(3))
-    assert read_all(path, place) == ([2, 3], journal.end(path))
+    assert read_all(path, place) == ([2, 3], cel_log.end(path))
 
 
 def test_a_torn_end_of_a_rotated_journal_does_not_hold_the_new_one_up(path: Path) -> None:
     append(path, line(1))
-    _, place = read_all(path, Place())
+    _, place = read_all(path, Offset())
     append(path, line(2)[:20])
     path.rename(path.with_name("journal.jsonl.1"))
     append(path, line(3))
-    assert read_all(path, place) == ([3], journal.end(path))
+    assert read_all(path, place) == ([3], cel_log.end(path))
 
 
 def test_of_a_journal_that_was_deleted_the_new_one_is_read(path: Path, tmp_path: Path) -> None:
     append(path, line(1))
-    _, place = read_all(path, Place())
+    _, place = read_all(path, Offset())
     path.rename(tmp_path / "elsewhere")  # so that the new one cannot get its inode
     append(path, line(2) + line(3))
     assert read_all(path, place)[0] == [2, 3]
@@ -152,7 +152,7 @@ def test_of_a_journal_that_was_deleted_the_new_one_is_read(path: Path, tmp_path:
 
 def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
     append(path, line(1) + line(2))
-    _, place = read_all(path, Place())
+    _, place = read_all(path, Offset())
     os.truncate(path, 0)
     append(path, line(3))
     assert read_all(path, place)[0] == [3]
@@ -162,11 +162,11 @@ def test_a_journal_that_cannot_be_read_for_a_while_goes_on_where_it_was(tmp_path
     (folder := tmp_path / "cel").mkdir()
     path = folder / "journal.jsonl"
     append(path, line(1))
-    _, place = read_all(path, Place())
+    _, place = read_all(path, Offset())
     folder.rename(away := tmp_path / "away")
     folder.touch()  # a file where the folder was
-    assert journal.read(path, place) == ([], place)
-    assert journal.end(path) == Place()
+    assert cel_log.read(path, place) == ([], place)
+    assert cel_log.end(path) == Offset()
     folder.unlink()
     away.rename(folder)
     append(path, line(2))
@@ -179,7 +179,7 @@ def test_however_it_is_written_and_rotated_every_entry_is_read_once(
 ) -> None:
     """Bytes come in any portions; between lines the journal may be renamed."""
     path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
-    place, read, kept = Place(), [], 0
+    place, read, kept = Offset(), [], 0
     for number in range(21):
         data = line(number)
         for cut in cuts:
@@ -206,10 +206,10 @@ def test_the_journal_says_what_ari_says(name: str) -> None:
     """
     recording = fake.recording(name)
     by_ari = [heard for event in recording.events if (heard := by_event(event))]
-    entries = journal.attributed(
+    entries = cel_log.attributed(
         [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
     )
-    by_journal = [meant for entry in entries for meant in journal.signals(entry)]
+    by_journal = [meant for entry in entries for meant in cel_log.signals(entry)]
     # a party took another's channel: whose it is now, they say differently
     if name == "semi_attended_transfer":
         by_ari, by_journal = (
@@ -245,11 +245,11 @@ def test_an_attended_transfer(name: str, is_answered: bool) -> None:
     recording = fake.recording(name)
     entries = [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
     channels = list(dict.fromkeys(entry.uniqueid for entry in entries))
-    (happened,) = [happened for entry in entries if (happened := journal.transfer(entry))]
+    (happened,) = [happened for entry in entries if (happened := cel_log.transfer(entry))]
     assert happened.transferee == channels[0]
     assert happened.target == channels[3 if is_answered else 2]
     assert all(
-        journal.transfer(entry) is None
+        cel_log.transfer(entry) is None
         for entry in entries
         if entry.eventtype != "ATTENDEDTRANSFER"
     )
@@ -274,26 +274,26 @@ def an() -> An:
 
 
 def test_an_entry_of_no_call_of_ours_means_nothing(an: An) -> None:
-    assert journal.signals(an("HANGUP", accountcode="")) == []
-    assert journal.signals(an("HANGUP", accountcode="somebody's")) == []
-    assert journal.signals(an("BRIDGE_ENTER")) == []
+    assert cel_log.signals(an("HANGUP", accountcode="")) == []
+    assert cel_log.signals(an("HANGUP", accountcode="somebody's")) == []
+    assert cel_log.signals(an("BRIDGE_ENTER")) == []
 
 
 def test_who_hung_up_is_told_before_the_end(an: An) -> None:
     entry = an("HANGUP", hangupcause="16", hangupsource="PJSIP/101@a.vn-1")
-    assert journal.signals(entry) == [
+    assert cel_log.signals(entry) == [
         (CALL, HangupAsked("c1", entry.at)),
-        (CALL, LegHungUp("c1", entry.at, 16, settled=True)),
+        (CALL, LegHungUp("c1", entry.at, 16, reconstructed=True)),
     ]
     entry = an("HANGUP", hangupcause=0, hangupsource="")
-    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, settled=True))]
+    assert cel_log.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, reconstructed=True))]
 
 
 @pytest.mark.parametrize("extra", ["no JSON", "[]", '{"hangupcause": "none"}', '"text"'])
 def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
     entry = msgspec.structs.replace(an("HANGUP"), eventextra=extra)
-    assert journal.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, settled=True))]
-    assert journal.transfer(msgspec.structs.replace(entry, eventtype="ATTENDEDTRANSFER")) is None
+    assert cel_log.signals(entry) == [(CALL, LegHungUp("c1", entry.at, 0, reconstructed=True))]
+    assert cel_log.transfer(msgspec.structs.replace(entry, eventtype="ATTENDEDTRANSFER")) is None
 
 
 FIELDS = ("eventtype", "eventtime", "uniqueid", "channame", "accountcode", "eventextra")
@@ -319,11 +319,11 @@ def test_whatever_stands_in_it_is_read_or_passed_over(
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
     path.write_bytes(b"".join(one + b"\n" for one in [*lines, line(1).strip()]))
-    entries, place = journal.read(path, Place())
+    entries, place = cel_log.read(path, Offset())
 
-    for entry in journal.attributed(entries):
-        journal.signals(entry)
-        journal.transfer(entry)
+    for entry in cel_log.attributed(entries):
+        cel_log.signals(entry)
+        cel_log.transfer(entry)
     assert entries, "the last line is whole"
     assert place.offset == path.stat().st_size
 
@@ -338,14 +338,14 @@ def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
     path.write_bytes(b"".join(text % (1_795_442_000 + number, number) for number in range(lines)))
     for number in (0, lines // 3, lines):
         moment = 1_795_442_000 + number
-        found = journal.since(path, journal.place_at(path, datetime.fromtimestamp(moment, UTC)))
+        found = cel_log.since(path, cel_log.place_at(path, datetime.fromtimestamp(moment, UTC)))
         late = [entry.uniqueid for entry in found if entry.eventtime >= moment]
         assert late == [f"c{each}" for each in range(number, lines)]
-        assert len(found) - len(late) <= journal.NEAR / 80
+        assert len(found) - len(late) <= cel_log.NEAR / 80
 
 
 def test_the_place_of_a_moment_in_no_journal(tmp_path: Path) -> None:
-    assert journal.place_at(tmp_path / "none", datetime.now(UTC)) == journal.Place()
+    assert cel_log.place_at(tmp_path / "none", datetime.now(UTC)) == cel_log.Offset()
 
 
 @pytest.mark.parametrize("lines", [3, 1_500])
@@ -355,6 +355,6 @@ def test_the_place_of_a_moment_before_the_journal_was_rotated(path: Path, lines:
     append(path, b"".join(map(line, range(lines, 2 * lines))))
     for number in (0, lines - 1, lines, 2 * lines - 1):
         moment = datetime.fromtimestamp(1_795_442_152, UTC) + timedelta(microseconds=number)
-        numbers, _ = read_all(path, journal.place_at(path, moment))
+        numbers, _ = read_all(path, cel_log.place_at(path, moment))
         assert numbers[-1] == 2 * lines - 1
         assert number in numbers

@@ -1,0 +1,348 @@
+"""The call flow: what each signal makes of a call in each course, one case a transition.
+
+Rule 1: everything that affects a call's course stands here and in setup, progress, release,
+routing, hunting, queueing and transfer. Rule 2: late and repeated signals are normal; one that
+means nothing in the present course changes nothing, and is counted. Rule 3: the switch rings,
+bridges and tears down two parties by itself, and asks again only when nobody answered. So a call
+ends when its last channel is gone, not when we decide so.
+"""
+
+from msgspec.structs import replace
+
+from tongdai import ids
+from tongdai.pbx import causes, outcomes, progress, release, routing
+from tongdai.pbx.actions import Dial, HangUp, Originate, Wait
+from tongdai.pbx.call import (
+    Call,
+    Calling,
+    Ended,
+    Hunt,
+    Leaving,
+    Leg,
+    Ringing,
+    Talking,
+    Waiting,
+    due,
+)
+from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.events import Event
+from tongdai.pbx.routing import RoutingContext
+from tongdai.pbx.signals import (
+    AgentOffered,
+    BlindTransferred,
+    DialEnded,
+    HangupAsked,
+    LegAnswered,
+    LegDialed,
+    LegHungUp,
+    LegRinging,
+    RecordingFinished,
+    Refused,
+    Signal,
+    TimerFired,
+    Unanswered,
+    UnattendedTransfer,
+)
+from tongdai.pbx.step import Step, ignored, publish, with_events, with_leg
+
+
+def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
+    """What the signal makes of the call, and the outcome of the command that asked for it."""
+    made = _step(call, signal, context)
+    if made.call.asker is None or not (answer := outcomes.due(made.call, signal)):
+        return made
+    answered = replace(made.call, asker=None)
+    return replace(made, call=answered, answers=(answer,), unexpected=False)
+
+
+def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
+    context = replace(context, own=call.extensions)
+    match call.course, signal:
+        case Ended() as ended, RecordingFinished():
+            return release.recorded(call, ended, signal, context)
+        case Ended(), _:
+            return ignored(call)
+        case _, LegDialed():
+            return _dialed(call, signal)
+        case _, LegRinging():
+            return _leg_rings(call, signal)
+        case _, LegAnswered():
+            return _answered(call, signal)
+        case _, HangupAsked():
+            return _hangup_asked(call, signal)
+        case _, LegHungUp():
+            return _hung_up(call, signal, context)
+        case ((Ringing() | Talking() | Leaving()), DialEnded()) if progress.is_back(call, signal):
+            return progress.dial_ended(call, signal, context)
+        case ((Ringing() | Talking() | Leaving()), BlindTransferred()) if _is_transferee(
+            call, signal
+        ):
+            return _blind_transfer(call, signal, context)
+        case Waiting() as waiting, AgentOffered():
+            return progress.offer(call, waiting, signal, context)
+        case Calling(), Unanswered():
+            return Step(call)  # the phone may ring; the asker is told so
+        case Calling(), Refused(action=Originate()):
+            return release.originate_refused(call, signal)
+        case Ringing(), Refused(action=Dial()):
+            return progress.dial_refused(call, signal)
+        case Waiting() as waiting, Refused(action=Wait()):
+            return progress.wait_refused(call, waiting, signal, context)
+        case _, TimerFired() if (moment := due(call)) and signal.at >= moment:
+            return _timer_fired(call, signal, context)
+        case _:
+            return ignored(call)
+
+
+def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Step:
+    match call.course:
+        case Ringing(dial_ended=DialEnded() as ended) as ringing:
+            return progress.not_answered(call, ringing, ended, context)
+        case Waiting(overflow=number):
+            return progress.overflow(call, number, causes.NO_ANSWER, context, signal.at)
+        case Calling():
+            return release.forgotten(call, signal)
+        case _:
+            return ignored(call)
+
+
+# --- legs come
+
+
+def _dialed(call: Call, signal: LegDialed) -> Step:
+    """A party is being called. The second phone of an extension shares the leg id of the first:
+    it is one extension.
+    """
+    if known := call.leg(signal.channel):
+        return _known_dialed(call, known, signal)
+    device = Endpoint.parse(signal.endpoint)
+    leg = Leg(
+        channel=signal.channel,
+        number=device.extension if device else call.dialled,
+        role="callee",
+        is_extension=device is not None,
+        started_at=signal.at,
+        sip_call_id=signal.sip_call_id,
+        attempt=call.attempt,
+        trunk="" if device else signal.endpoint,
+    )
+    if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
+        leg = _with_id(call, leg)
+    call = replace(
+        call,
+        legs=(*call.legs, leg),
+        extension=call.extension or (leg.number if leg.leg_uuid else ""),
+    )
+    return _publish_ringing(call, leg, signal)
+
+
+def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
+    """Click-to-call: the extension's phone has been asked to ring; its SIP Call-ID is known
+    now.
+    """
+    call = with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
+    if call.is_click_to_call and leg.is_live:
+        return _publish_ringing(call, leg, signal)
+    return Step(call)
+
+
+def _with_id(call: Call, leg: Leg) -> Leg:
+    """The leg with the id that events give it: the conversation's own for the first extension,
+    else a derived one.
+    """
+    for sibling in call.published_legs:
+        if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
+            return replace(leg, leg_uuid=sibling.leg_uuid, published=sibling.published)
+    derived = ids.derived(call.call_uuid, leg.channel)
+    return replace(leg, leg_uuid=derived if call.published_legs else call.call_uuid)
+
+
+def _publish_ringing(call: Call, leg: Leg, signal: LegDialed) -> Step:
+    if leg.leg_uuid is None:
+        return Step(call)
+    call, published = publish(call, leg, "ringing", signal.at)
+    return Step(call, events=published)
+
+
+def _leg_rings(call: Call, signal: LegRinging) -> Step:
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return ignored(call)
+    return Step(call if leg.rang else with_leg(call, leg.channel, rang=True))
+
+
+# --- legs answer
+
+
+def _answered(call: Call, signal: LegAnswered) -> Step:
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return ignored(call)
+    if leg.role == "caller":
+        if isinstance(call.course, Calling):
+            return _extension_answered(call, call.course, leg, signal)
+        return Step(call)  # the CEL log tells that the caller's channel was answered too
+    if leg.connected_at:
+        return ignored(call)
+    return _connected(call, leg, signal)
+
+
+def _extension_answered(call: Call, calling: Calling, leg: Leg, signal: LegAnswered) -> Step:
+    """Click-to-call: the extension picked up; the switch is calling the other side already."""
+    losers = tuple(
+        HangUp(other.channel, causes.ANSWERED_ELSEWHERE)
+        for other in call.live_legs
+        if other.channel != leg.channel
+    )
+    leg = replace(leg, answered_at=signal.at, sip_call_id=leg.sip_call_id or signal.sip_call_id)
+    ringing = calling.then
+    if isinstance(hunt := ringing.then, Hunt) and hunt.until:
+        until = hunt.until + (signal.at - call.started_at)
+        ringing = replace(ringing, then=replace(hunt, until=until))
+    call = replace(
+        call,
+        course=ringing,
+        channel=leg.channel,
+        legs=(leg, *(other for other in call.legs if other.channel != leg.channel)),
+    )
+    call, published = publish(call, leg, "ringing", signal.at)
+    return Step(call, losers, published)
+
+
+def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
+    """The leg talks with the controlled one."""
+    call = with_leg(
+        call,
+        signal.channel,
+        answered_at=signal.at,
+        connected_at=signal.at,
+        sip_call_id=leg.sip_call_id or signal.sip_call_id,
+    )
+    call = replace(
+        call,
+        course=Talking(),
+        answered_at=call.answered_at or signal.at,
+        # a caller that abandons may meet an answer on its way
+        ended_at=call.ended_at and max(call.ended_at, signal.at),
+    )
+    is_first = not any(
+        other.connected_at for other in call.published_legs if other.channel != leg.channel
+    )
+    if call.direction == "inbound" and leg.leg_uuid and is_first:
+        call = replace(call, extension=leg.number)
+    mine = call.controlled
+    if mine and mine.is_live and not mine.connected_at:
+        call = with_leg(call, mine.channel, connected_at=signal.at)
+    ours = leg if leg.leg_uuid else mine
+    if ours is None or ours.leg_uuid is None or not ours.is_live:
+        return Step(call)
+    call, rang = publish(
+        call, ours, "ringing", signal.at
+    )  # done already, unless signals were lost
+    call, answered = publish(call, ours, "answered", signal.at)
+    return Step(call, events=(*rang, *answered))
+
+
+# --- legs leave
+
+
+def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
+    """The party that hung up first, of the two that talk; or the caller, who abandons."""
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return ignored(call)
+    if call.hangup_by or not _is_over_without(call, leg):
+        return Step(call)
+    ended_at = release.not_before_answer(call, signal.at)
+    return Step(replace(call, hangup_by=leg.role, ended_at=ended_at))
+
+
+def _is_over_without(call: Call, leg: Leg) -> bool:
+    """Two talk; more only while one transfers, and its leaving ends nothing. Before the talk, only
+    the caller can end the call.
+    """
+    if not isinstance(call.course, Talking):
+        is_only = not isinstance(call.course, Calling) or len(call.live_legs) == 1
+        return leg.channel == call.channel and is_only
+    talking = [
+        each.channel
+        for each in call.live_legs
+        if each.connected_at or each.channel == call.channel
+    ]
+    return leg.channel in talking and len(talking) <= 2
+
+
+def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return ignored(call)
+    if call.ended_at is None and _is_over_without(call, leg):
+        call = replace(call, ended_at=release.not_before_answer(call, signal.at))
+    cause = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
+    call = with_leg(
+        call, leg.channel, ended_at=signal.at, release=cause, sip_status=signal.sip_status
+    )
+    call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
+    if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting):
+        call = _left(call, signal)
+    published: tuple[Event, ...] = ()
+    if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
+        call, published = publish(call, leg, "hangup", call.ended_at or signal.at)
+    if call.live_legs:
+        return with_events(progress.when_all_ended(call, context), published)
+    return with_events(release.end(call, signal.at), published)
+
+
+def _left(call: Call, signal: LegHungUp) -> Call:
+    """The controlled leg is gone before anybody answered: nothing is left to route.
+
+    A dial in vain that we did not hear of is only known from here, by the dialstatus of the CEL
+    log.
+    """
+    if not isinstance(call.course, Ringing) or signal.dialstatus not in progress.IN_VAIN:
+        return replace(call, course=Leaving())
+    cause = progress.why_by_log(call, signal)
+    return replace(
+        call,
+        course=Leaving(release=causes.most_significant([*call.failures, cause])),
+        hangup_by=call.hangup_by or "system",
+    )
+
+
+# --- transfers
+
+
+def _is_transferee(call: Call, signal: BlindTransferred) -> bool:
+    """Whether the transferee waits to be routed. The CEL log tells of old transfers too."""
+    if isinstance(signal, UnattendedTransfer) and call.returned_at:
+        return signal.at > call.returned_at and progress.is_back(call, signal)
+    return progress.is_back(call, signal)
+
+
+def _blind_transfer(call: Call, signal: BlindTransferred, context: RoutingContext) -> Step:
+    """The other party transferred this one. The call keeps its identity; the transferer's hang-up
+    is not the end.
+    """
+    by = [
+        leg
+        for leg in call.legs
+        if leg.is_extension and leg.connected_at and leg.channel != signal.channel
+    ]
+    by.sort(key=lambda leg: leg.connected_at or call.started_at)
+    call = replace(
+        progress.controlled(call, signal),
+        course=Ringing(),
+        presented_number="",
+        failures=(),
+        overflows=0,
+    )
+    destination = routing.from_phone(
+        signal.dialled,
+        context,
+        progress.own_extension(call),
+        by=by[-1].number if by else call.extension,
+    )
+    if isinstance(signal, UnattendedTransfer):
+        call = progress.followed(call, destination)
+        return Step(replace(call, attempt=call.attempt + 1, reconstructed=True))
+    return progress.go(call, destination, context, signal.at)

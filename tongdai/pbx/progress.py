@@ -1,0 +1,285 @@
+"""The way of the controlled leg: to a destination, from one hunt step to the next, into a queue
+and out of it, to the overflow, and to its release when nobody answers.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from tongdai.pbx import causes, routing
+from tongdai.pbx.actions import Dial, HangUp, Party, Rotate, Wait
+from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
+from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
+from tongdai.pbx.signals import AgentOffered, BlindTransferred, DialEnded, LegHungUp, Refused
+from tongdai.pbx.step import Step, ignored
+
+
+def go(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Step:
+    """The controlled leg goes to the destination."""
+    match destination:
+        case Ring(steps=()):
+            call = replace(call, receive_dest=destination.receive_dest)
+            return overflow(call, destination.overflow, destination.release, context, at)
+        case Ring():
+            return _ring(call, destination, context, at)
+        case Enqueue(queue=number):
+            return _enqueue(call, number, context, at)
+        case CallOut(party=party, hotline=hotline):
+            return _dial(
+                replace(call, hotline=call.hotline or hotline.number),
+                Ringing(egress_trunk=party.endpoint),
+                (party,),
+                routing.OUTBOUND_TIMEOUT_S,
+                context,
+                caller_id=call.presented_number or hotline.number,
+            )
+        case Refuse(release=release, stop=stop):
+            return replace(_release(call, release), stop=stop)
+
+
+def followed(call: Call, destination: Destination) -> Call:
+    """The switch takes the controlled leg to the destination by itself; nothing follows."""
+    call = replace(call, course=Ringing())
+    match destination:
+        case Ring(receive_dest=number) | Enqueue(queue=number) if number:
+            return replace(call, receive_dest=number)
+        case _:
+            return call
+
+
+def _ring(call: Call, ring: Ring, context: RoutingContext, at: datetime) -> Step:
+    first, *rest = ring.steps
+    hunt = Hunt(
+        steps=tuple(rest),
+        until=at + timedelta(seconds=ring.timeout_s),
+        overflow=ring.overflow,
+    )
+    call = replace(call, receive_dest=ring.receive_dest or call.receive_dest)
+    timeout_s = min(first.timeout_s, ring.timeout_s)
+    rung = _dial(call, Ringing(then=hunt), first.parties, timeout_s, context)
+    return replace(rung, actions=(*rung.actions, Rotate(ring.rotate))) if ring.rotate else rung
+
+
+def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> Step:
+    queue = context.directory.queues[number]
+    waiting = Waiting(
+        queue=number,
+        since=at,
+        until=at + timedelta(seconds=queue.timeout_s),
+        overflow=queue.overflow,
+    )
+    call = replace(call, course=waiting, receive_dest=number)
+    return Step(call, (Wait(call.channel, queue.music),))
+
+
+def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingContext) -> Step:
+    """The agent's phones ring, with the queue's music for the caller."""
+    queue = context.directory.queues.get(waiting.queue)
+    if queue is None:
+        return overflow(call, waiting.overflow, causes.ABSENT, context, signal.at)
+    return _dial(
+        call,
+        Ringing(then=waiting, agent=signal.extension),
+        tuple(map(Party, context.directory.endpoints(signal.extension))),
+        _left(waiting.until, queue.ring_timeout_s, signal.at),
+        context,
+        music=queue.music,
+    )
+
+
+def _left(until: datetime | None, timeout_s: int, at: datetime) -> int:
+    """Seconds that one step may ring: never longer than the whole hunt, or wait, may take."""
+    left = int((until - at).total_seconds()) if until else timeout_s
+    return max(1, min(timeout_s, left))
+
+
+def _dial(
+    call: Call,
+    course: Ringing,
+    parties: tuple[Party, ...],
+    timeout_s: int,
+    context: RoutingContext,
+    *,
+    caller_id: str = "",
+    music: str = "",
+) -> Step:
+    """The parties ring. They see the number of the controlled leg; outbound, the hotline's."""
+    leg = call.controlled
+    number = caller_id or (leg.number if leg else call.caller_number)
+    rung = [known.extension for party in parties if (known := Endpoint.parse(party.endpoint))]
+    record = context.directory.records(*rung, own_extension(call))
+    call = replace(call, course=course, attempt=call.attempt + 1, record=call.record or record)
+    return Step(
+        call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),)
+    )
+
+
+def own_extension(call: Call) -> str:
+    """The extension that is the controlled leg; "" for a party outside."""
+    leg = call.controlled
+    return leg.number if leg and leg.is_extension else ""
+
+
+def _release(call: Call, release: causes.ReleaseCause) -> Step:
+    """The controlled leg is released, by the most significant of all that went wrong."""
+    release = causes.most_significant([*call.failures, release])
+    call = replace(call, course=Leaving(release=release), hangup_by=call.hangup_by or "system")
+    return Step(call, (HangUp(call.channel, release.q850),))
+
+
+# --- what Asterisk refuses
+
+
+def dial_refused(call: Call, signal: Refused) -> Step:
+    """Asterisk rings nobody for the controlled leg: it is released."""
+    if not _is_controlled(call, signal):
+        return ignored(call)
+    return _release(call, causes.FAILED)
+
+
+def wait_refused(call: Call, waiting: Waiting, signal: Refused, context: RoutingContext) -> Step:
+    """The caller cannot wait in the queue: the overflow, or the release. An old refusal is of
+    another time in a queue.
+    """
+    if signal.at <= waiting.since or not _is_controlled(call, signal):
+        return ignored(call)
+    return overflow(call, waiting.overflow, causes.FAILED, context, signal.at)
+
+
+def _is_controlled(call: Call, signal: Refused) -> bool:
+    leg = call.controlled
+    return signal.channel == call.channel and leg is not None and leg.is_live
+
+
+# --- back from the dialplan
+
+
+def is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
+    """Whether one of our channels waits to be routed. It comes once for each moment, however
+    often that is signalled.
+    """
+    leg = call.leg(signal.channel)
+    return leg is not None and leg.is_live and signal.at != call.returned_at
+
+
+def controlled(call: Call, signal: DialEnded | BlindTransferred) -> Call:
+    """The channel of the signal is the controlled leg from now on. What seemed to end a talk was
+    a transfer; a release that we decided is the reason of the last attempt only.
+    """
+    if isinstance(call.course, Talking) or call.hangup_by == "system":
+        call = replace(call, hangup_by="", ended_at=None)
+    if call.release:
+        call = failed(call, call.release)
+    return replace(call, channel=signal.channel, returned_at=signal.at)
+
+
+def dial_ended(call: Call, signal: DialEnded, context: RoutingContext) -> Step:
+    """Dial() came back to us: nobody answered."""
+    ringing = call.course if isinstance(call.course, Ringing) else Ringing()
+    call = replace(controlled(call, signal), course=replace(ringing, dial_ended=signal))
+    return when_all_ended(call, context)
+
+
+def when_all_ended(call: Call, context: RoutingContext) -> Step:
+    """A dial in vain is decided on when the last leg that it rang has ended: Asterisk may signal
+    that a moment after Dial() is over.
+    """
+    if not isinstance(call.course, Ringing) or call.course.dial_ended is None:
+        return Step(call)
+    if any(leg.is_live and not leg.connected_at for leg in call.dialled_legs):
+        return Step(call)
+    return not_answered(call, call.course, call.course.dial_ended, context)
+
+
+def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: RoutingContext) -> Step:
+    """The parties just rung did not answer: the next hunt step, the queue again, the overflow, or
+    the release.
+    """
+    release = why_not_answered(call, signal.dialstatus)
+    call, then, at = failed(call, release), ringing.then, signal.at
+    is_over = then.until is not None and at >= then.until
+    match then:
+        case Hunt(steps=(first, *rest)) if not is_over:
+            course = Ringing(then=replace(then, steps=tuple(rest)))
+            timeout_s = _left(then.until, first.timeout_s, at)
+            return _dial(call, course, first.parties, timeout_s, context)
+        case Waiting(queue=number) if not is_over and number in context.directory.queues:
+            music = context.directory.queues[number].music
+            return Step(replace(call, course=then), (Wait(call.channel, music),))
+        case _:
+            return overflow(call, then.overflow, release, context, at)
+
+
+def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:
+    """The release cause of the dial just made: from what the phones or carriers said; our own
+    limit on ringing means no answer.
+    """
+    rung = [leg for leg in call.dialled_legs if not leg.connected_at]
+    releases = [leg.release for leg in rung if leg.release]
+    is_timeout = dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung)
+    if is_timeout or not rung or len(releases) < len(rung):
+        return _DIALSTATUS.get(dialstatus, causes.ABSENT)
+    return causes.most_significant(releases)
+
+
+_DIALSTATUS = {
+    "NOANSWER": causes.NO_ANSWER,
+    "BUSY": causes.BUSY,
+    "CONGESTION": causes.FAILED,
+    "CHANUNAVAIL": causes.ABSENT,
+}
+IN_VAIN = frozenset(_DIALSTATUS)
+"""The values of DIALSTATUS that mean that nobody answered, and the caller had not left."""
+
+
+def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
+    """The same, from the CEL log, once the controlled leg is gone. The log has the Q.850 causes of
+    the legs that were rung, but neither their SIP responses nor whether they rang.
+    """
+    rung = [leg for leg in call.dialled_legs if not leg.connected_at]
+    if not rung:
+        return causes.failure(signal.cause, 0, rang=False)
+    return causes.most_significant([_release_by_log(leg, signal) for leg in rung])
+
+
+def _release_by_log(leg: Leg, signal: LegHungUp) -> causes.ReleaseCause:
+    release = leg.release or causes.ABSENT
+    if leg.sip_status:
+        return release
+    if release == causes.ABSENT and signal.dialstatus == "NOANSWER":
+        return causes.NO_ANSWER  # no cause of its own: the limit of Dial()
+    if release == causes.NO_ANSWER and not leg.rang and signal.cause == causes.ABSENT.q850:
+        return causes.ABSENT  # 480 and no ringing: the dialplan has told the caller so
+    return release
+
+
+def failed(call: Call, release: causes.ReleaseCause) -> Call:
+    """The call remembers each kind of failure once: a caller may wait long in a queue whose agents
+    are away.
+    """
+    if release in call.failures:
+        return call
+    return replace(call, failures=(*call.failures, release))
+
+
+def overflow(
+    call: Call,
+    number: str,
+    release: causes.ReleaseCause,
+    context: RoutingContext,
+    at: datetime,
+) -> Step:
+    """The call goes on to the overflow number of a ring group or queue; without one, or after too
+    many, it is released.
+    """
+    destination = routing.inside(number, context, own_extension(call)) if number else None
+    if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
+        return _release(call, release)
+    is_extension = number in context.directory.extensions
+    call = replace(
+        failed(call, release),
+        overflows=call.overflows + 1,
+        extension=call.extension or (number if is_extension else ""),
+    )
+    return go(call, destination, context, at)

@@ -1,0 +1,86 @@
+"""The end of a call: its release cause, its last events, and its record."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from tongdai.pbx import causes, cdr, events
+from tongdai.pbx.actions import FinishRecording, HangUp
+from tongdai.pbx.call import Call, Ended
+from tongdai.pbx.events import Event
+from tongdai.pbx.routing import RoutingContext
+from tongdai.pbx.signals import RecordingFinished, Refused, TimerFired
+from tongdai.pbx.step import Step, ignored, with_leg
+
+
+def end(call: Call, at: datetime) -> Step:
+    """No channel is left. The record is written now; its event waits for the recording."""
+    release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
+    by = call.hangup_by or ("caller" if release == causes.CANCELLED else "system")
+    call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
+    published: tuple[Event, ...] = ()
+    if not any("hangup" in leg.published for leg in call.legs):
+        published = (events.of_call(call, call.published_leg, "hangup", at),)
+    if call.direction == "inbound" and not call.answered_at:
+        published = (*published, events.of_call(call, call.published_leg, "missed", at))
+    if call.record and call.answered_at:
+        record = cdr.of(call, release, "pending")
+        return Step(call, (FinishRecording(call.call_uuid),), published, record)
+    record = cdr.of(call, release, "none")
+    return Step(call, (), (*published, _cdr_event(call, "")), record, done=True)
+
+
+def _release_cause(call: Call) -> causes.ReleaseCause:
+    """As we decided; else by what the caller did; else by why nobody was reached."""
+    if call.answered_at:
+        return causes.ANSWERED
+    if call.is_click_to_call and not call.caller.answered_at:
+        phones = [leg.release for leg in call.legs if leg.role == "caller" and leg.release]
+        return replace(causes.most_significant(phones), status="INVALID")
+    own = call.controlled.release if call.controlled else None
+    if call.hangup_by == "caller" or (
+        call.release is None and own and own.cause == "NORMAL_CLEARING"
+    ):
+        return causes.CANCELLED
+    if call.release:
+        return call.release
+    rung = [leg.release for leg in call.legs if leg.role == "callee" and leg.release]
+    return causes.most_significant([*call.failures, *rung] or ([own] if own else []))
+
+
+def not_before_answer(call: Call, at: datetime) -> datetime:
+    """The moment, or the answer where that is later: signals may overtake each other."""
+    return max(at, call.answered_at or call.started_at)
+
+
+def forgotten(call: Call, signal: TimerFired) -> Step:
+    """Click-to-call: the switch has not told what became of the extension's phones, and is not
+    waited for any longer.
+    """
+    hang_ups = tuple(HangUp(leg.channel, causes.NO_ANSWER.q850) for leg in call.live_legs)
+    for leg in call.live_legs:
+        call = with_leg(call, leg.channel, ended_at=signal.at, release=causes.NO_ANSWER)
+    over = end(call, signal.at)
+    return replace(over, actions=(*hang_ups, *over.actions))
+
+
+def originate_refused(call: Call, signal: Refused) -> Step:
+    """Click-to-call: this phone of the extension cannot be called; others may ring."""
+    leg = call.leg(signal.channel)
+    if leg is None or not leg.is_live:
+        return ignored(call)
+    call = with_leg(call, leg.channel, ended_at=signal.at, release=causes.ABSENT)
+    return Step(call) if call.live_legs else end(call, signal.at)
+
+
+def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: RoutingContext) -> Step:
+    """The recording is finished, or lost: the record says so, and its event is published."""
+    status: cdr.RecordingStatus = "failed" if signal.failed else "ready" if signal.file else "none"
+    url = context.recording_url + call.recording_token if status == "ready" else ""
+    record = replace(cdr.of(call, ended.release, status), recording_file=signal.file or None)
+    return Step(call, (), (_cdr_event(call, url),), record, done=True)
+
+
+def _cdr_event(call: Call, recording_url: str) -> Event:
+    at = call.ended_at or call.started_at
+    return events.of_call(call, call.published_leg, "cdr", at, recording_url=recording_url)
