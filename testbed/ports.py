@@ -22,15 +22,16 @@ SERVERS = range(30_000, 32_700)
 PHONES = range(2_000, 4_900)
 BLOCK = 100  # audio ports are claimed by the hundred
 NETWORKS = range(20, 120)
+ANY = "0.0.0.0"  # noqa: S104 -- looked at, not listened on
 
 _held: dict[str, int] = {}  # names claimed by this process, and the files that lock them
 
 
 def server_port() -> int:
-    """A port of 127.0.0.1, free for UDP and TCP, that no other process of ours gets while we
-    live.
+    """A port that is free on every address, for UDP and TCP, and that no other process of ours
+    gets while we live.
     """
-    return next(port for port in SERVERS if _claim(f"port-{port}") and _is_free("127.0.0.1", port))
+    return next(port for port in SERVERS if _claim(f"port-{port}") and _is_free(ANY, port))
 
 
 def server() -> str:
@@ -44,7 +45,7 @@ def audio(count: int) -> range:
     """
     for first in range(AUDIO.start, AUDIO.stop - count + 1, BLOCK):
         ports = range(first, first + count)
-        if _claim_all(_blocks(ports)) and all(_is_free("127.0.0.1", port) for port in ports):
+        if _claim_all(_blocks(ports)) and all(_is_free(ANY, port) for port in ports):
             return ports
     raise RuntimeError(f"no {count} audio ports are free: {len(list(LOCKS.iterdir()))} locks")
 

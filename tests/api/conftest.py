@@ -130,7 +130,12 @@ def deps(
 async def serve(deps: api.Deps) -> AsyncIterator[str]:
     """The API's URL while it runs."""
     configured = uvicorn.Config(
-        api.create(deps), http=api.Protocol, log_config=None, access_log=False, lifespan="on"
+        api.create(deps),
+        http=api.Protocol,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=3600,  # the loop stands still between tests, the clock does not
     )
     server = api.Server(configured)
     # so asyncio sends at once what is written (TCP_NODELAY)
