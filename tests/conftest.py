@@ -4,10 +4,11 @@ for each test.
 
 import itertools
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests import databases
@@ -24,6 +25,15 @@ settings.register_profile("tongdai", derandomize=True, deadline=None)
 settings.load_profile("tongdai")
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """`logs.configure` is for processes of tongdai's own: here it would keep the stream of one
+    test, and whatever logs later would fail.
+    """
+    yield
+    assert not structlog.get_config()["cache_logger_on_first_use"], "logs were configured"
 
 
 @pytest.fixture(scope="session")
