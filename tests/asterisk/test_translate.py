@@ -181,16 +181,16 @@ MEANT = {
         1a Arrived trunk TRUNK 19001919 0909000111
         1b LegDialed 101@DOMAIN
         1b HangupAsked
-        1b LegHungUp 19 480
         1a DialEnded NOANSWER 19
+        1b LegHungUp 19 480
         1a LegHungUp 20 480
     """,
     "outbound_busy": """
         1a Arrived phone 101@DOMAIN 0909000111 101
         1b LegDialed TRUNK
         1b HangupAsked
-        1a DialEnded BUSY 17
         1b LegHungUp 17 486
+        1a DialEnded BUSY 17
         1a LegHungUp 17 486
     """,
     "outbound_no_answer": """
@@ -198,16 +198,16 @@ MEANT = {
         1b LegDialed TRUNK
         1b LegRinging
         1b HangupAsked
-        1b LegHungUp 19 480
         1a DialEnded NOANSWER 19
+        1b LegHungUp 19 480
         1a LegHungUp 19 480
     """,
     "outbound_unreachable": """
         1a Arrived phone 101@DOMAIN 0909000111 101
         1b LegDialed TRUNK
         1b HangupAsked
-        1b LegHungUp 19 480
         1a DialEnded NOANSWER 19
+        1b LegHungUp 19 480
         1a LegHungUp 20 480
     """,
     "queue_timed_out": """
@@ -236,8 +236,8 @@ MEANT = {
         1c LegDialed 102@DOMAIN
         1b LegRinging
         1c LegRinging
-        1b LegHungUp 0 0
         1a DialEnded NOANSWER 0
+        1b LegHungUp 0 0
         1c LegHungUp 0 0
         1a LegHungUp 19 480
     """,
