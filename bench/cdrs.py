@@ -34,6 +34,7 @@ from tongdai import api, dialects, ids, logs
 from tongdai.api.tokens import Tokens
 from tongdai.dialects import v1
 from tongdai.pbx import cdr
+from tongdai.recording_files import LocalFolder
 from tongdai.seal import Seal
 from tongdai.settings import Settings
 from tongdai.store import cdrs, db, domains, migrate, server, users
@@ -108,7 +109,7 @@ def _render() -> None:
     encode = msgspec.json.Encoder().encode
     rows: list[tuple[str, str, str]] = []
     for count in (10, 500):
-        records = [samples.record(ids.new(), recording_token=str(ids.new())) for _ in range(count)]
+        records = [samples.recorded(ids.new()) for _ in range(count)]
         fields = [msgspec.structs.asdict(record) for record in records]
         rendered = [v1.record(record, view) for record in records]
         texts = [encode(each) for each in rendered]
@@ -149,12 +150,7 @@ async def _fill(dsn: str) -> str:
         account = await users.insert(
             tx, domain.domain_uuid, seal, "admin", "a password of the benchmarks"
         )
-        records = [
-            msgspec.structs.replace(
-                samples.record(domain.domain_uuid), recording_token=str(ids.new())
-            )
-            for _ in range(CALLS)
-        ]
+        records = [samples.recorded(domain.domain_uuid) for _ in range(CALLS)]
         await cdrs.insert_many(tx, records)
         await tx.execute("ANALYZE")
     await database.close()
@@ -176,7 +172,7 @@ def _serve_api(dsn: str, folder: str) -> None:
             tenants=tenants,
             seal=Seal(MASTER),
             base_url=f"http://{HOST}",
-            recordings=Path(folder),
+            recordings=LocalFolder(Path(folder)),
             callback_guard=lambda _: None,
         )
         await _uvicorn(api.create(deps), PORTS["tongdai"])

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai import ids
-from tongdai.pbx import cdr
+from tongdai.pbx import cdr, recording
 from tongdai.pbx.call import Call, Ended, Leg, Talking
 from tongdai.pbx.directory import Domain
 
@@ -42,6 +42,30 @@ def record(domain_uuid: UUID, started: str = "2021-02-17 17:30:35", **changes: A
         "hangup_by": "caller",
     }
     return cdr.Cdr(**fields | changes)
+
+
+def recorded(domain_uuid: UUID, started: str = "2021-02-17 17:30:35", **changes: Any) -> cdr.Cdr:
+    """Such a call, with a ready recording of three seconds, whose file key is "a.wav"; `changes`
+    are of its recording.
+    """
+    made = record(domain_uuid, started)
+    return msgspec.structs.replace(made, recording=recording_of(made, **changes))
+
+
+def recording_of(record: cdr.Cdr, **changes: Any) -> recording.Recording:
+    """The main recording of the record's call."""
+    fields: dict[str, Any] = {
+        "domain_uuid": record.domain_uuid,
+        "cdr_uuid": record.cdr_uuid,
+        "recording_uuid": recording.main_uuid(record.cdr_uuid),
+        "token": str(ids.new()),
+        "status": "ready",
+        "started_at": record.time_answered or record.time_started,
+        "file_key": "a.wav",
+        "duration_s": 3.0,
+        "size": 48_044,
+    }
+    return recording.Recording(**fields | changes)
 
 
 def call(domain: Domain, started_at: datetime | None = None, **changes: Any) -> Call:

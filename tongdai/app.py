@@ -29,6 +29,7 @@ from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
 from tongdai.engine.volumes import Volumes
 from tongdai.pbx.endpoint import Endpoint
+from tongdai.recording_files import LocalFolder
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
@@ -166,7 +167,7 @@ def _deps(
         tenants=opened.tenants,
         seal=opened.seal,
         base_url=settings.base_url,
-        recordings=opened.recordings,
+        recordings=LocalFolder(opened.recordings),
         callback_guard=callbacks.acceptable,
         token_life_s=settings.token_life_s,
         cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
@@ -281,7 +282,7 @@ async def _engine(
         "data": settings.data,
         "journal": config.journal.parent,
         "spool": config.spool,
-        "recordings": config.recordings,
+        "recordings": opened.recordings,
     }
     volumes = Volumes(watched, config.journal, lambda: engine.arrivals)
     switch = lambda: engine.switch.run(recovery.reconnected)  # noqa: E731 -- one of those that run
@@ -308,7 +309,7 @@ def _node_config(opened: Services) -> NodeConfig:
         address=Address(url, unquote(address.username or ""), unquote(address.password or "")),
         journal=Path(settings.asterisk_journal),
         spool=Path(settings.asterisk_spool),
-        recordings=opened.recordings,
+        recordings=LocalFolder(opened.recordings),
         recording_url=f"{settings.base_url}/recordings/",
     )
 

@@ -16,6 +16,7 @@ import uvicorn
 
 from tongdai import api, errors
 from tongdai.pbx import directory
+from tongdai.recording_files import LocalFolder
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries, domains, hotlines, trunks, users
 from tongdai.store.tenants import Tenants
@@ -119,12 +120,18 @@ def deps(
             tenants=tenants,
             seal=seal,
             base_url="http://pbx.example.vn",
-            recordings=Path(folder),
+            recordings=LocalFolder(Path(folder)),
             callback_guard=guard,
             patience_s=0.2,
             sandbox=customers,
             trial=Silent(),
         )
+
+
+def folder_of(deps: api.Deps) -> Path:
+    """The folder in which the API finds recordings."""
+    assert isinstance(deps.recordings, LocalFolder)
+    return deps.recordings.folder
 
 
 async def serve(deps: api.Deps) -> AsyncIterator[str]:

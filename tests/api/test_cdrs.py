@@ -8,8 +8,9 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
-from testbed.samples import record
+from testbed.samples import record, recorded
 from tests.api.conftest import Client, Tenant, move_in
 from tongdai import ids
 from tongdai.pbx import cdr
@@ -85,21 +86,8 @@ async def calls(database: db.Database, tenant: Tenant) -> Sequence[cdr.Cdr]:
             billsec=0,
             time_answered=None,
         ),
-        record(
-            domain,
-            "2021-02-18 17:20:57",
-            extension="103",
-            recording_status="ready",
-            recording_token=str(ids.new()),
-        ),
-        record(
-            domain,
-            "2021-02-17 17:30:35",
-            recording_status="ready",
-            recording_token=str(ids.new()),
-            recording_file="a.wav",
-            customer_id="C-1",
-        ),
+        replace(recorded(domain, "2021-02-18 17:20:57"), extension="103"),
+        replace(recorded(domain, "2021-02-17 17:30:35"), customer_id="C-1"),
     ]
     await write(database, *records)
     return records
@@ -110,6 +98,7 @@ async def test_one_record_is_the_documented_flat_object(
 ) -> None:
     """With the values of the reference's example."""
     one = calls[-1]
+    assert one.recording
     answer = (await client.get(f"/v1/cdr/{one.cdr_uuid}")).json
 
     assert set(answer) >= DOCUMENTED
@@ -119,7 +108,7 @@ async def test_one_record_is_the_documented_flat_object(
         "cause": "NORMAL_CLEARING",
         "duration": 11,
         "direction": 3,
-        "recording_url": f"http://pbx.example.vn/recordings/{one.recording_token}",
+        "recording_url": f"http://pbx.example.vn/recordings/{one.recording.token}",
         "extension": "101",
         "from_number": "19001919",
         "to_number": "0899888999",
@@ -157,9 +146,7 @@ async def test_what_did_not_happen_is_an_empty_text(
 async def test_a_record_points_to_no_recording_that_will_not_be(
     client: Client, tenant: Tenant, database: db.Database, *, status: str, has_url: bool
 ) -> None:
-    one = record(
-        tenant.domain.domain_uuid, recording_status=status, recording_token=str(ids.new())
-    )
+    one = recorded(tenant.domain.domain_uuid, status=status)
     await write(database, one)
 
     assert has_url == bool((await client.get(f"/v1/cdr/{one.cdr_uuid}")).json["recording_url"])
@@ -251,7 +238,8 @@ async def test_filters(client: Client, calls: Sequence[cdr.Cdr], query: str) -> 
 async def test_the_recordingfile_filter_takes_whatever_one_has(
     client: Client, calls: Sequence[cdr.Cdr], form: str
 ) -> None:
-    name = quote(form.format(calls[5].recording_token), safe="")
+    assert calls[5].recording
+    name = quote(form.format(calls[5].recording.token), safe="")
 
     assert [calls[5].cdr_uuid] == await listed(client, f"recordingfile={name}")
     assert await listed(client, "recordingfile=abcd.mp3") == []

@@ -14,9 +14,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from testbed.samples import call, record
-from tests.api.conftest import PASSWORD, Client, Reply, Tenant, give_hotline, move_in
+from testbed.samples import call, record, recording_of
+from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_hotline, move_in
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
@@ -57,14 +58,12 @@ async def neighbour(database: db.Database, seal: Seal, deps: api.Deps, tenant: T
 
 async def furnish(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
     token = str(ids.new())
-    (deps.recordings / f"{token}.wav").write_bytes(b"RIFF")
+    (folder_of(deps) / f"{token}.wav").write_bytes(b"RIFF")
     call = record(
         tenant.domain.domain_uuid,
         sip_call_id=SIP_CALL_ID,
-        recording_status="ready",
-        recording_token=token,
-        recording_file=f"{token}.wav",
     )
+    call = replace(call, recording=recording_of(call, token=token, file_key=f"{token}.wav"))
     async with database.transaction() as tx:
         await extensions.insert(tx, tenant.domain.domain_uuid, directory.Extension("101"))
         await cdrs.insert_many(tx, [call])

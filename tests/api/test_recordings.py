@@ -7,10 +7,10 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from testbed.samples import record
-from tests.api.conftest import Client, Tenant, serve
+from testbed.samples import recorded
+from tests.api.conftest import Client, Tenant, folder_of, serve
 from tongdai import api, ids
-from tongdai.pbx import cdr
+from tongdai.pbx.recording import Recording
 from tongdai.seal import Seal
 from tongdai.store import cdrs, db, recordings, users
 
@@ -25,28 +25,30 @@ class Shelf:
 
     async def put(
         self, status: str = "ready", sound: bytes | None = SOUND, name: str = ""
-    ) -> cdr.Cdr:
-        """A call whose recording is in that state."""
+    ) -> Recording:
+        """The recording of a call, in that state."""
         token = str(ids.new())
         name = name or f"2021/{token[-12:]}-call.wav"
         if sound is not None:
             (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(sound)
-        call = record(
-            self._domain, recording_status=status, recording_token=token, recording_file=name
-        )
+        written = "ready" if status == "deleted" else status
+        call = recorded(self._domain, status=written, token=token, file_key=name)
         async with self._database.transaction() as tx:
             await cdrs.insert_many(tx, [call])
-        return call
+            if status == "deleted":
+                await recordings.delete(tx, self._domain, token)
+        assert call.recording
+        return call.recording
 
 
 @pytest.fixture
 def shelf(database: db.Database, deps: api.Deps, tenant: Tenant) -> Shelf:
-    return Shelf(database, deps.recordings, tenant)
+    return Shelf(database, folder_of(deps), tenant)
 
 
-def path_of(call: cdr.Cdr) -> str:
-    return f"/recordings/{call.recording_token}"
+def path_of(call: Recording) -> str:
+    return f"/recordings/{call.token}"
 
 
 async def test_it_plays_from_the_cdrs_url_without_a_token(
@@ -61,7 +63,7 @@ async def test_it_plays_from_the_cdrs_url_without_a_token(
         expected = {
             "Content-Type": "audio/wav",
             "Content-Length": str(len(SOUND)),
-            "Content-Disposition": f'inline; filename="{call.recording_token}.wav"',
+            "Content-Disposition": f'inline; filename="{call.token}.wav"',
             "Cache-Control": "private, no-store",
             "X-Robots-Tag": "noindex",
             "X-Content-Type-Options": "nosniff",
@@ -156,10 +158,8 @@ async def test_an_admin_deletes_it(
     assert "deleted" in (await anybody.get(path_of(call), expect=410)).json["message"]
     record = (await client.get(f"/v1/cdr/{call.cdr_uuid}")).json
     assert (record["recording_url"], record["recording_status"]) == ("", "deleted")
-    async with database.connection() as tx:
-        assert call.recording_file in {
-            one.recording_file for one in await recordings.left_over(tx)
-        }
+    async with database.transaction() as tx:
+        assert call.file_key in {one.file_key for one in await recordings.left_over(tx)}
 
 
 async def test_who_may_not_deletes_nothing(
@@ -221,7 +221,7 @@ async def test_no_way_of_writing_a_path_gets_anything(
 ) -> None:
     """One answer to them all; as a filter of the CDR list they find nothing, and break nothing."""
     call = await shelf.put()
-    forms = traversals(str(call.recording_token), str(call.recording_file))
+    forms = traversals(call.token, str(call.file_key))
     assert len(forms) > 500
     answers = set()
     for number, form in enumerate(forms):
@@ -232,7 +232,7 @@ async def test_no_way_of_writing_a_path_gets_anything(
         answers.add((answer.status, answer.body))
     assert answers == {(404, b'{"status":"fail","error":"NOT_FOUND","message":"Not found."}')}
 
-    foreign = [form for form in forms if str(call.recording_token) not in form]
+    foreign = [form for form in forms if call.token not in form]
     for form in foreign[::20]:
         found = await client.get(URL(f"/v1/cdr?recordingfile={form}", encoded=True), expect=None)  # type: ignore[arg-type]
         assert found.status in (200, 422)
@@ -242,12 +242,12 @@ async def test_no_way_of_writing_a_path_gets_anything(
 
 async def test_every_miss_is_the_same(anybody: Client, shelf: Shelf) -> None:
     call = await shelf.put()
-    token = str(call.recording_token)
+    token = call.token
     misses = {
         (await anybody.get(f"/recordings/{name}", expect=404)).body
         for name in (
             str(call.cdr_uuid),
-            str(call.call_id),
+            str(call.recording_uuid),
             str(ids.new()),
             token[:-1],
             token + "x",
@@ -282,7 +282,7 @@ async def test_no_file_outside_the_folder_is_ever_sent(
     anybody: Client, shelf: Shelf, deps: api.Deps
 ) -> None:
     """Even if the database says so."""
-    secret = deps.recordings.parent / f"{ids.new()}.txt"
+    secret = folder_of(deps).parent / f"{ids.new()}.txt"
     secret.write_text("secret")
     try:
         for name in (f"../{secret.name}", str(secret), "."):

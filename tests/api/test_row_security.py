@@ -25,11 +25,11 @@ from tongdai.store.pulse import Pulse
 from tongdai.store.tenants import Tenants
 
 READ = {
-    *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days"),
+    *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days", "recordings"),
     *("users", "domains", "subscriptions", "commands", "hotlines"),
 }
 # whoever has a recording's URL may hear it
-PUBLIC = "FROM cdrs WHERE recording_token = $1"
+PUBLIC = "FROM recordings WHERE token = $1"
 VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
 
 

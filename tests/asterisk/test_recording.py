@@ -14,6 +14,7 @@ import pytest
 
 from tests.until import until
 from tongdai.asterisk import recording
+from tongdai.recording_files import LocalFolder
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 OTHER = UUID("01a208b1-69d1-74b1-8f00-82103f3d6d59")
@@ -28,6 +29,13 @@ def spool(tmp_path: Path) -> Path:
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "kept" / "2026" / "call.wav"
+
+
+async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> int:
+    """The recording's parts become the file `target`, in a folder of recordings two levels up."""
+    folder = target.parent.parent
+    key = str(target.relative_to(folder))
+    return await recording.finish(spool, call_uuids, LocalFolder(folder), key)
 
 
 def sound(level: int, frames: int = 800) -> bytes:
@@ -63,7 +71,9 @@ def played(path: Path) -> bytes:
 
 async def test_one_part_is_the_recording(spool: Path, target: Path) -> None:
     part(spool, "1795442305-asterisk-1795442305.0", sound(1))
-    assert await recording.finish(spool, [CALL], target)
+    size = await finish(spool, [CALL], target)
+    assert size == target.stat().st_size
+    assert recording.seconds(size) == 0.1
     assert played(target) == sound(1)
     assert list(spool.iterdir()) == []
     assert list(target.parent.iterdir()) == [target]
@@ -74,7 +84,7 @@ async def test_parts_follow_each_other_as_they_began(spool: Path, target: Path) 
     part(spool, "1795442305-asterisk-1795442305.0", sound(1))
     part(spool, "1795442300-asterisk-1795442300.0", sound(3), call=OTHER)
     (of_nobody := part(spool, "1-1", sound(9), call=UUID(int=7))).touch()
-    assert await recording.finish(spool, [CALL, OTHER], target)
+    assert await finish(spool, [CALL, OTHER], target)
     assert played(target) == sound(1) + sound(2) + sound(3), (
         "those of a merged call after the call's own"
     )
@@ -82,7 +92,7 @@ async def test_parts_follow_each_other_as_they_began(spool: Path, target: Path) 
 
 
 async def test_nothing_there_is_nothing(spool: Path, target: Path) -> None:
-    assert not await recording.finish(spool, [CALL, OTHER], target)
+    assert not await finish(spool, [CALL, OTHER], target)
     assert not target.parent.exists()
 
 
@@ -91,7 +101,7 @@ async def test_a_part_that_was_never_closed_is_repaired(
 ) -> None:
     monkeypatch.setattr(recording, "CLOSING_S", 0.05)
     part(spool, "1-1", sound(1), closed=False)
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(1)
 
 
@@ -102,7 +112,7 @@ async def test_parts_never_closed_are_repaired_and_joined(
     part(spool, "1-1", sound(1), closed=False)
     part(spool, "2-1", sound(2))
     part(spool, "3-1", sound(3, frames=11), closed=False)
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(1) + sound(2) + sound(3, frames=11)
 
 
@@ -114,7 +124,7 @@ async def test_a_part_in_which_nothing_was_said_is_left_out(
     (spool / f"{CALL.hex}-1-1.wav").write_bytes(silence)
     part(spool, "2-1", b"")
     part(spool, "3-1", sound(3))
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(3)
     assert list(spool.iterdir()) == []
 
@@ -124,14 +134,14 @@ async def test_silence_alone_is_no_recording(
 ) -> None:
     monkeypatch.setattr(recording, "CLOSING_S", 0.05)
     part(spool, "1-1", b"")
-    assert not await recording.finish(spool, [CALL], target)
+    assert not await finish(spool, [CALL], target)
     assert not target.exists()
     assert list(spool.iterdir()) == []
 
 
 async def test_a_part_still_being_written_is_waited_for(spool: Path, target: Path) -> None:
     path = part(spool, "1-1", sound(1), closed=False)
-    finishing = asyncio.create_task(recording.finish(spool, [CALL], target))
+    finishing = asyncio.create_task(finish(spool, [CALL], target))
     with path.open("r+b", buffering=0) as file:
         for level in (2, 3, 4):
             file.seek(0, os.SEEK_END)
@@ -153,22 +163,39 @@ async def test_finishing_again_after_a_crash_loses_nothing(spool: Path, target: 
     """The whole was written, and of its parts not all had been removed."""
     first, second = part(spool, "1-1", sound(1)), part(spool, "2-1", sound(2))
     kept = second.read_bytes()
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert not first.exists()
     second.write_bytes(kept)
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(1) + sound(2)
     assert list(spool.iterdir()) == []
+
+
+async def test_after_a_crash_the_file_that_is_whole_stays(spool: Path, target: Path) -> None:
+    """Of two parts the first had been removed: the other alone must not take the whole's place."""
+    part(spool, "1-1", sound(1))
+    second = part(spool, "2-1", sound(2))
+    kept = second.read_bytes()
+    assert await finish(spool, [CALL], target)
+    second.write_bytes(kept)
+    assert await finish(spool, [CALL], target) == target.stat().st_size
+    assert played(target) == sound(1) + sound(2)
+
+
+async def test_finished_before_it_is_found_without_parts(spool: Path, target: Path) -> None:
+    part(spool, "1-1", sound(1))
+    size = await finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target) == size > 0
 
 
 async def test_a_half_written_whole_is_written_anew(spool: Path, target: Path) -> None:
     part(spool, "1-1", sound(1))
     part(spool, "2-1", sound(2))
-    target.parent.mkdir(parents=True)
-    target.with_suffix(".part").write_bytes(b"half of it")
-    assert await recording.finish(spool, [CALL], target)
+    (spool / f"{CALL.hex}-{recording.JOINED}").write_bytes(b"half of it")
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(1) + sound(2)
     assert list(target.parent.iterdir()) == [target]
+    assert list(spool.iterdir()) == []
 
 
 async def test_a_part_that_is_no_sound_is_said_and_kept(
@@ -178,7 +205,7 @@ async def test_a_part_that_is_no_sound_is_said_and_kept(
     part(spool, "1-1", sound(1))
     (spool / f"{CALL.hex}-2-1.wav").write_bytes(b"\0" * 500)
     with pytest.raises(OSError, match="cannot be made"):
-        await recording.finish(spool, [CALL], target)
+        await finish(spool, [CALL], target)
     assert not target.exists()
     assert len(list(spool.iterdir())) == 2
 
@@ -193,9 +220,9 @@ async def test_parts_that_are_no_sound_are_said_and_leave_no_draft(
     for each in torn:
         each.write_bytes(bytes(4096))
     with pytest.raises(OSError, match="cannot be made"):
-        await recording.finish(spool, [CALL], target)
-    assert [*target.parent.iterdir()] == []
-    assert all(each.exists() for each in torn)
+        await finish(spool, [CALL], target)
+    assert not target.exists()
+    assert sorted(spool.iterdir()) == sorted(torn)
 
 
 async def test_what_was_recorded_after_the_cut_does_not_count(spool: Path, target: Path) -> None:
@@ -208,7 +235,7 @@ async def test_what_was_recorded_after_the_cut_does_not_count(spool: Path, targe
     recording.cut(spool, CALL, datetime.fromtimestamp(closed_at, UTC))  # the first cut counts
     os.utime(path, (closed_at, closed_at))
     part(spool, "2-1", sound(3))
-    assert await recording.finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target)
     assert played(target) == sound(1, frames=8000) + sound(3)
     assert list(spool.iterdir()) == []
 
@@ -219,8 +246,3 @@ async def test_of_a_call_that_nobody_answered_nothing_stays(spool: Path) -> None
     others = part(spool, "1-1", sound(1), call=OTHER)
     await recording.discard(spool, CALL)
     assert list(spool.iterdir()) == [others]
-
-
-def test_where_it_is_kept() -> None:
-    started = datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
-    assert recording.place(OTHER, CALL, started) == f"{OTHER}/2026/11/03/{CALL}.wav"

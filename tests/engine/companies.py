@@ -7,6 +7,7 @@ import msgspec
 
 from tongdai import dialects
 from tongdai.pbx.directory import Domain, Extension, Queue, RingGroup
+from tongdai.pbx.recording import Recording
 from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks
 
@@ -78,6 +79,20 @@ class Company:
                 "SELECT * FROM cdrs WHERE domain_uuid = $1 ORDER BY time_started", self.uuid
             )
         return [dict(row) for row in rows]
+
+    async def recordings(self) -> list[Recording]:
+        """All recordings, oldest first."""
+        async with self.database.connection() as tx:
+            rows = await tx.fetch(
+                "SELECT * FROM recordings WHERE domain_uuid = $1 ORDER BY recording_uuid",
+                self.uuid,
+            )
+        return db.structs(rows, Recording)
+
+    async def recording(self) -> Recording:
+        """The one recording."""
+        (recording,) = await self.recordings()
+        return recording
 
     async def cdr(self) -> dict[str, Any]:
         """The one record."""

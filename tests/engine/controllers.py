@@ -18,6 +18,7 @@ from tongdai.engine.commands import REPEAT_S, CommandRunner
 from tongdai.engine.engine import Engine
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.recovery import Recovery
+from tongdai.recording_files import LocalFolder
 from tongdai.store import db
 from tongdai.store.pulse import Pulse
 
@@ -32,7 +33,9 @@ def node_of(folder: Path) -> str:
 
 
 class Controller:
-    """`published` is whose events were committed, once a commit."""
+    """`published` is whose events were committed, once a commit; `kept` the folder of
+    recordings.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,11 @@ class Controller:
             address=asterisk.address,
             journal=asterisk.journal,
             spool=folder / "spool",
-            recordings=folder / "recordings",
+            recordings=LocalFolder(folder / "recordings"),
             recording_url=URL,
             timing=QUICK,
         )
+        self.kept = folder / "recordings"
         self.config.spool.mkdir(exist_ok=True)
         self.published: list[UUID] = []
         self.pulse = Pulse(database.dsn)

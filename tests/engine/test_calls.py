@@ -224,14 +224,15 @@ async def test_a_recorded_call_is_told_of_when_its_recording_can_be_played(
     await asterisk.hangs_up(customer)
     await asterisk.hangs_up(phone)
     await until(lambda: company.was_told("hangup 101"))
-    assert (await company.cdr())["recording_status"] == "pending"
+    assert (await company.recording()).status == "pending"
     assert "cdr 101" not in await company.told()
     mine.write_bytes(content)
     await controller.quiet()
-    cdr, told = await company.cdr(), (await company.events())[-1]
-    assert cdr["recording_status"] == "ready"
-    assert (controller.config.recordings / cdr["recording_file"]).read_bytes() == content
-    assert (told["state"], told["recording_url"]) == ("cdr", URL + cdr["recording_token"])
+    recording, told = await company.recording(), (await company.events())[-1]
+    assert recording.status == "ready"
+    assert (controller.kept / str(recording.file_key)).read_bytes() == content
+    assert (recording.size, recording.duration_s) == (len(content), (len(content) - 44) / 16_000)
+    assert (told["state"], told["recording_url"]) == ("cdr", URL + recording.token)
     assert list(controller.config.spool.iterdir()) == []
     await controller.has_nothing_left(company)
 
@@ -240,7 +241,7 @@ async def test_a_recording_that_cannot_be_kept_is_known_to_be_lost(
     controller: Controller, asterisk: FakeAsterisk, company: Company, errors_said: set[str]
 ) -> None:
     errors_said.add("recording.lost")
-    controller.config.recordings.write_text("a file where the folder should be")
+    controller.kept.write_text("a file where the folder should be")
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     call = asterisk.call_of(customer).hex
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
@@ -249,7 +250,7 @@ async def test_a_recording_that_cannot_be_kept_is_known_to_be_lost(
     await asterisk.hangs_up(customer)
     await asterisk.hangs_up(phone)
     await until(lambda: company.was_told("cdr 101"))
-    assert (await company.cdr())["recording_status"] == "failed"
+    assert (await company.recording()).status == "failed"
     assert kept.exists(), "for whoever mends it"
 
 

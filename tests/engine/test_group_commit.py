@@ -104,14 +104,17 @@ async def test_a_record_is_written_once_and_then_told_of_its_recording(
     group_commit: GroupCommit, company: Company
 ) -> None:
     step = a_step(company)
-    pending = a_record(step, recording_status="pending", recording_token="a token")
+    record = a_record(step)
+    recording = samples.recording_of(record, status="pending", file_key=None)
+    pending = replace(record, recording=recording)
     await group_commit.commit(replace(step, cdr=pending))
     assert len(await live(company)) == 1, "its recording is not finished"
-    ready = replace(pending, recording_status="ready", recording_file="a/file.wav", duration=99)
+    ready = replace(
+        pending, recording=replace(recording, status="ready", file_key="a/file.wav"), duration=99
+    )
     await group_commit.commit(Step(step.call, cdr=ready, done=True))
-    cdr = await company.cdr()
-    assert (cdr["recording_status"], cdr["recording_file"]) == ("ready", "a/file.wav")
-    assert cdr["duration"] == pending.duration
+    assert await company.recording() == ready.recording
+    assert (await company.cdr())["duration"] == pending.duration
     assert await live(company) == []
 
 

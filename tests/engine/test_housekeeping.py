@@ -1,124 +1,73 @@
-"""Recordings go when their domain's time for them is over, and not before."""
+"""Housekeeping: each step by itself, and logs. Recordings: test_retention.py."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
+from structlog.testing import capture_logs
 
-from testbed import samples
-from tongdai import ids
+from tests.until import until
+from tongdai import errors, ids
 from tongdai.engine import housekeeping
-from tongdai.pbx.cdr import Cdr
-from tongdai.pbx.directory import Domain
-from tongdai.store import cdrs, db, domains, recordings
+from tongdai.pbx.commands import ClickToCall
+from tongdai.recording_files import LocalFolder
+from tongdai.store import commands, db, domains
 
 
-async def test_recordings_past_their_time_are_gone_and_the_record_says_so(
-    database: db.Database, domain: Domain, tmp_path: Path
+@pytest.fixture
+async def impatient(database: db.Database) -> AsyncIterator[db.Database]:
+    """The same database, to which a statement of 0.2 s is one that hangs."""
+    impatient = db.Database(database.dsn, size=1, statement_s=0.2)
+    await impatient.open()
+    yield impatient
+    await impatient.close()
+
+
+async def test_a_table_that_is_locked_stops_no_step_but_those_that_need_it(
+    database: db.Database, impatient: db.Database, tmp_path: Path
 ) -> None:
+    """Recordings come before old commands, which go all the same."""
+    await _ask_two_days_ago(database)
+    with capture_logs() as logs:
+        async with database.transaction() as tx:
+            await tx.execute("LOCK TABLE recordings")
+            keeping = asyncio.create_task(
+                housekeeping.run(impatient, LocalFolder(tmp_path), {}, every_s=3600)
+            )
+            await until(lambda: _has_no_command(database))
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+    failed = {line["step"] for line in logs if line["event"] == "housekeeping.failed"}
+    assert "recordings" in failed
+    assert "commands" not in failed
+
+
+async def test_each_step_is_taken_whatever_became_of_those_before() -> None:
+    async def away() -> int:
+        raise errors.Unavailable
+
+    async def stuck() -> int:
+        raise PermissionError
+
+    async def done() -> int:
+        return 3
+
+    steps = {"away": away, "stuck": stuck, "done": done}
+    assert await housekeeping.tidy(steps) == {"done": 3}
+
+
+async def _ask_two_days_ago(database: db.Database) -> None:
     async with database.transaction() as tx:
-        await domains.update(tx, replace(domain, recording_days=30))
-    old = await _recorded(database, domain, tmp_path, days=31)
-    fresh = await _recorded(database, domain, tmp_path, days=29)
+        domain = await domains.insert(tx, f"d{ids.new().hex}.example.vn")
+        command = ClickToCall(ext="101", phone="0899888999")
+        await commands.ask(tx, domain.domain_uuid, command, None)
+        await tx.execute("UPDATE commands SET created_at = now() - interval '2 days'")
 
-    assert await housekeeping.expire_recordings(database, tmp_path) == 1
 
+async def _has_no_command(database: db.Database) -> bool:
     async with database.connection() as tx:
-        assert (await cdrs.by_recording_token(tx, str(old.cdr_uuid))).recording_status == "deleted"
-        assert (await cdrs.by_recording_token(tx, str(fresh.cdr_uuid))).recording_status == "ready"
-    assert [path.stem for path in tmp_path.rglob("*.wav")] == [str(fresh.cdr_uuid)]
-
-
-async def test_a_domain_that_names_no_time_keeps_its_recordings(
-    database: db.Database, domain: Domain, tmp_path: Path
-) -> None:
-    old = await _recorded(database, domain, tmp_path, days=3650)
-
-    assert await housekeeping.expire_recordings(database, tmp_path) == 0
-
-    assert (tmp_path / str(old.recording_file)).exists()
-
-
-async def test_the_file_of_a_deleted_recording_goes_once(
-    database: db.Database, domain: Domain, tmp_path: Path
-) -> None:
-    deleted = await _recorded(database, domain, tmp_path, days=1)
-    kept = await _recorded(database, domain, tmp_path, days=1)
-    async with database.transaction() as tx:
-        await recordings.delete(tx, domain.domain_uuid, str(deleted.recording_token))
-
-    await housekeeping.expire_recordings(database, tmp_path)
-
-    assert [path.stem for path in tmp_path.rglob("*.wav")] == [str(kept.cdr_uuid)]
-    assert await housekeeping.expire_recordings(database, tmp_path) == 0
-
-
-async def test_a_domain_that_goes_while_its_recordings_do_stops_nobody(
-    database: db.Database, domain: Domain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deleted = await _recorded(database, domain, tmp_path, days=1)
-    async with database.transaction() as tx:
-        await recordings.delete(tx, domain.domain_uuid, str(deleted.recording_token))
-        found = await recordings.left_over(tx)
-        await domains.delete(tx, domain.domain_uuid)
-    listed = iter([found])
-    left_over = recordings.left_over
-
-    async def known_before(tx: db.Tx) -> Sequence[recordings.File]:
-        return next(listed, None) or await left_over(tx)
-
-    monkeypatch.setattr(recordings, "left_over", known_before)
-    await housekeeping.expire_recordings(database, tmp_path)
-    assert not list(tmp_path.rglob("*.wav"))
-
-
-async def test_a_domain_that_is_no_more_loses_its_recordings_after_a_while(
-    database: db.Database, domain: Domain, tmp_path: Path
-) -> None:
-    gone, other = tmp_path / str(ids.new()), tmp_path / "lost+found"
-    here = tmp_path / str(domain.domain_uuid)
-    for folder in (gone, here, other):
-        (folder / "2026").mkdir(parents=True)
-        (folder / "2026" / "call.wav").write_bytes(b"RIFF")
-
-    assert await housekeeping.remove_orphans(database, tmp_path, 3600) == 0
-    assert await housekeeping.remove_orphans(database, tmp_path, 3600) == 0
-    assert (gone / "2026" / "call.wav").exists()
-
-    assert await housekeeping.remove_orphans(database, tmp_path, 0) == 1
-    assert sorted(path.parent.parent for path in tmp_path.rglob("*.wav")) == sorted((here, other))
-
-
-async def test_a_domain_that_is_back_keeps_its_recordings(
-    database: db.Database, domain: Domain, tmp_path: Path
-) -> None:
-    here = tmp_path / str(domain.domain_uuid)
-    here.mkdir()
-    (here / housekeeping.MISSED).touch()  # as when another database was asked
-
-    assert await housekeeping.remove_orphans(database, tmp_path, 0) == 0
-    assert list(here.iterdir()) == []
-
-
-async def _recorded(database: db.Database, domain: Domain, folder: Path, *, days: int) -> Cdr:
-    """A call of so many days ago, and its recording's file."""
-    sample = samples.record(domain.domain_uuid, recording_status="ready")
-    started = datetime.now(UTC) - timedelta(days=days)
-    file = f"{sample.cdr_uuid}.wav"
-    record = replace(
-        sample,
-        time_started=started,
-        time_answered=started,
-        time_ended=started,
-        recording_file=file,
-        recording_token=str(sample.cdr_uuid),
-    )
-    (folder / file).write_bytes(b"RIFF")
-    async with database.transaction() as tx:
-        await cdrs.insert_many(tx, [record])
-    return record
+        return not await tx.fetchval("SELECT count(*) FROM commands")
 
 
 def test_a_log_that_grew_long_is_begun_anew(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ async def test_an_ended_call_whose_recording_was_not_finished_is_told_of(
     closed.rename(spoken)
     controller = await controllers.start()
     await controller.has_nothing_left(company)
-    assert (await company.cdr())["recording_status"] == "ready"
+    assert (await company.recording()).status == "ready"
     assert (await company.told())[-1] == "cdr 101"
 
 

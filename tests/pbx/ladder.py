@@ -206,8 +206,14 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
         case "TimerFired", ():
             made = signals.TimerFired(call.channel, at)
         case "RecordingFinished", (file,):
+            is_file = "." in file
             made = signals.RecordingFinished(
-                call.channel, at, file if "." in file else "", failed=file == "lost"
+                call.channel,
+                at,
+                file if is_file else "",
+                failed=file == "lost",
+                size=32_044 if is_file else 0,
+                duration_s=2.0 if is_file else 0.0,
             )
         case "Refused", (action, channel, *status):
             refused = refused_action(action, channel, call)
@@ -311,7 +317,7 @@ def _record(call: Call, cdr: Cdr) -> str:
         "by": cdr.hangup_by,
         "id": _name(call, cdr.call_id),
         "sip": cdr.sip_call_id.removeprefix("sip-"),
-        "rec": cdr.recording_status,
+        "rec": cdr.recording.status if cdr.recording else "none",
     }
     said = " ".join(f"{key}={value}" for key, value in more.items() if value)
     numbers = f"{cdr.from_number}>{cdr.to_number}"

@@ -13,6 +13,7 @@ from tongdai import ids
 from tongdai.pbx.call import seconds
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.events import CallFacts, Event
+from tongdai.pbx.recording import Recording
 from tongdai.pbx.step import Step
 
 ANSWERED = (
@@ -143,10 +144,12 @@ def test_the_customers_id_comes_back() -> None:
 
 def test_the_record() -> None:
     pending, final = records(play(*ANSWERED, given=GROUP))
-    assert pending.recording_status == "pending"
-    assert final == msgspec.structs.replace(
-        pending, recording_status="ready", recording_file="2026/a.wav"
+    assert pending.recording
+    assert pending.recording.status == "pending"
+    kept = msgspec.structs.replace(
+        pending.recording, status="ready", file_key="2026/a.wav", size=32_044, duration_s=2.0
     )
+    assert final == msgspec.structs.replace(pending, recording=kept)
     call_uuid = pending.cdr_uuid
     assert final == Cdr(
         domain_uuid=company.DOMAIN,
@@ -170,9 +173,17 @@ def test_the_record() -> None:
         duration=9,
         billsec=5,
         hangup_by="caller",
-        recording_status="ready",
-        recording_token="token",
-        recording_file="2026/a.wav",
+        recording=Recording(
+            domain_uuid=company.DOMAIN,
+            cdr_uuid=call_uuid,
+            recording_uuid=ids.derived(call_uuid, "recording"),
+            token="token",
+            status="ready",
+            started_at=ladder.NOON + timedelta(seconds=4),
+            file_key="2026/a.wav",
+            duration_s=2.0,
+            size=32_044,
+        ),
         other_ids=(ids.derived(call_uuid, "102"),),
         other_sip_call_ids=("sip-101", "sip-customer"),
     )
@@ -202,21 +213,20 @@ def test_a_record_never_points_to_a_file_that_is_not_there(
     file: str, status: str, kept: str | None, *, is_told: bool
 ) -> None:
     steps = play(*ANSWERED[:-1], f"10.0 RecordingFinished {file}", given=GROUP)
-    last = records(steps)[-1]
-    assert (last.recording_status, last.recording_file) == (status, kept)
-    assert last.recording_token == (None if status == "none" else "token")
+    last = records(steps)[-1].recording
+    assert last
+    assert (last.status, last.file_key, last.token) == (status, kept, "token")
+    assert (last.size, last.duration_s) == ((32_044, 2.0) if kept else (None, None))
     assert bool(told(steps)[-1].facts.recording_url) is is_told
 
 
 def test_who_was_not_answered_has_no_recording() -> None:
     (record,) = records(play("0.0 Arrived trunk 0899888999 19001919", "1.0 LegHungUp customer 16"))
     assert (
-        record.recording_status,
-        record.recording_token,
+        record.recording,
         record.time_answered,
         record.billsec,
     ) == (
-        "none",
         None,
         None,
         0,

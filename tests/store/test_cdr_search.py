@@ -9,8 +9,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
-from testbed.samples import VIETNAM, record
+from testbed.samples import VIETNAM, record, recording_of
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
 from tongdai.store import cdr_search, cdrs, db, domains
@@ -37,7 +38,7 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         chance.choice(("101", "102", "103")),
         chance.choice(("101", "102", "103", "0899888999", "0911")),
     )
-    return record(
+    made = record(
         domain.domain_uuid,
         started.replace(tzinfo=None).isoformat(),
         direction=direction,
@@ -46,8 +47,8 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         extension=extension,
         from_canonical=extension if direction == 1 else "84899888999",
         to_canonical=other,
-        recording_token=chance.choice((None, str(ids.new()))),
     )
+    return replace(made, recording=recording_of(made)) if chance.random() < 0.5 else made
 
 
 async def write(database: db.Database, *records: cdr.Cdr) -> None:
@@ -177,12 +178,13 @@ async def test_pages_and_totals_agree_with_the_whole(
 async def test_a_recording_is_found_by_its_token_or_its_calls_id(
     database: db.Database, domain: directory.Domain, written: list[cdr.Cdr]
 ) -> None:
-    with_one = next(one for one in written if one.recording_token)
-    without = next(one for one in written if not one.recording_token)
+    with_one = next(one for one in written if one.recording)
+    token = with_one.recording.token if with_one.recording else ""
+    without = next(one for one in written if not one.recording)
 
     async with database.connection() as tx:
         for name, expected in (
-            (str(with_one.recording_token), [with_one.cdr_uuid]),
+            (token, [with_one.cdr_uuid]),
             (str(with_one.cdr_uuid), [with_one.cdr_uuid]),
             (str(without.cdr_uuid), []),
         ):

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from testbed.samples import record
+from testbed.samples import record, recorded
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
 from tongdai.store import cdr_search, cdrs, db
@@ -29,17 +29,11 @@ async def write(database: db.Database, *records: cdr.Cdr) -> set[UUID]:
 async def test_a_record_comes_back_as_it_was_written(
     database: db.Database, domain: directory.Domain
 ) -> None:
-    written = record(
-        domain.domain_uuid,
-        recording_status="ready",
-        recording_token=str(ids.new()),
-        recording_file="a.wav",
-    )
+    written = recorded(domain.domain_uuid)
 
     assert {written.cdr_uuid} == await write(database, written)
     async with database.connection() as tx:
-        row = await tx.fetchrow("SELECT * FROM cdrs WHERE cdr_uuid = $1", written.cdr_uuid)
-    assert written == db.struct(row, cdr.Cdr)
+        assert written == await cdr_search.get(tx, domain.domain_uuid, str(written.cdr_uuid))
 
 
 async def test_each_field_stands_in_the_column_of_its_name(
@@ -66,7 +60,7 @@ async def test_each_field_stands_in_the_column_of_its_name(
 async def test_the_order_of_the_structs_fields_is_of_no_account(
     database: db.Database, domain: directory.Domain
 ) -> None:
-    written = record(domain.domain_uuid, recording_token=str(ids.new()))
+    written = recorded(domain.domain_uuid)
     fields = msgspec.structs.asdict(written)
     turned = msgspec.defstruct("Turned", [(name, type(fields[name])) for name in reversed(fields)])
     await write(database, cast("cdr.Cdr", turned(**fields)))
@@ -126,28 +120,3 @@ async def test_a_monstrous_call_id_stands_in_nobodys_way(
     written = record(domain.domain_uuid, sip_call_id=monster, other_sip_call_ids=(monster[::-1],))
 
     assert {written.cdr_uuid} == await write(database, written)
-
-
-async def test_a_recording_becomes_ready_and_is_found_by_its_token(
-    database: db.Database, domain: directory.Domain
-) -> None:
-    written = record(
-        domain.domain_uuid, recording_status="pending", recording_token=str(ids.new())
-    )
-    await write(database, written)
-
-    async with database.transaction() as tx:
-        await cdrs.recorded(tx, domain.domain_uuid, written.cdr_uuid, "ready", "2021/02/a.wav")
-        found = await cdrs.by_recording_token(tx, str(written.recording_token))
-
-    assert (found.recording_status, found.recording_file) == ("ready", "2021/02/a.wav")
-
-
-async def test_an_unknown_recording_is_not_found(
-    database: db.Database, domain: directory.Domain
-) -> None:
-    async with database.connection() as tx:
-        with pytest.raises(errors.NotFound):
-            await cdrs.recorded(tx, domain.domain_uuid, ids.new(), "ready", "a.wav")
-        with pytest.raises(errors.NotFound):
-            await cdrs.by_recording_token(tx, "nothing")

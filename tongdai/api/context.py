@@ -4,7 +4,6 @@ requests.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from tongdai.api.principals import Principals
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.pbx import commands as words
+from tongdai.recording_files import RecordingFiles
 from tongdai.seal import Seal
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
@@ -75,7 +75,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Tenants
     seal: Seal
     base_url: str  # how clients reach us, without a trailing slash
-    recordings: Path  # the folder that a CDR's `recording_file` is under
+    recordings: RecordingFiles
     callback_guard: Callable[[str], object]
     token_life_s: int = 86_400
     patience_s: float = 5.0  # for the engine to take a command and answer it

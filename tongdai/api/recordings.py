@@ -5,11 +5,8 @@ Ranges are read here and not by Starlette's FileResponse, which answers several 
 and malformed ones by 400: players get one range, or the whole (RFC 9110 §14.2 allows both).
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from msgspec import Meta, Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,10 +17,10 @@ from tongdai.api.context import Context
 from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
-from tongdai.pbx import cdr
-from tongdai.store import cdrs, recordings
+from tongdai.pbx.recording import Recording
+from tongdai.recording_files import OpenFile
+from tongdai.store import recordings
 
-_CHUNK = 256 * 1024  # bytes
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.wav)?")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.IGNORECASE)
 _HEADERS = {
@@ -65,21 +62,19 @@ async def recording(request: Request, path: OfRecording, headers: RangeHeader) -
     context, address = request.context, request.address
     context.wrong_recordings.check(address)
     try:
-        record = await _record(context, path.token)
+        found = await _by_token(context, path.token)
     except errors.NotFound:
         context.wrong_recordings.count(address)
         raise
-    match record.recording_status:
+    match found.status:
         case "pending":
             return responses.json(
                 {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
             )
-        case "ready" if file := await asyncio.to_thread(
-            _open, context.deps.recordings, record.recording_file or ""
-        ):
+        case "ready" if file := await context.deps.recordings.open(found.file_key or ""):
             # If-Range names an ETag, and we give none (RFC 9110 §13.1.5)
             wanted = "" if request.has_header(b"if-range") else headers.range
-            return _file(wanted, record, *file)
+            return await _file(wanted, found.token, file)
         case "deleted":
             raise errors.Gone(messages.RECORDING_DELETED)
         case _:
@@ -111,42 +106,34 @@ async def delete_recording(request: Request, principal: Principal, path: OfRecor
     return responses.json(DeletedRecording(deleted=True))
 
 
-async def _record(context: Context, text: str) -> cdr.Cdr:
+async def _by_token(context: Context, text: str) -> Recording:
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise errors.NotFound
     async with context.pulse.beating(), context.deps.database.connection() as tx:
-        return await cdrs.by_recording_token(tx, token[1])
+        return await recordings.by_token(tx, token[1])
 
 
-def _open(folder: Path, name: str) -> tuple[BinaryIO, int] | None:
-    """The file and its length in bytes; None where there is no such file in the folder."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        return None
-    return path.open("rb"), path.stat().st_size
-
-
-def _file(wanted: str, record: cdr.Cdr, file: BinaryIO, size: int) -> ASGIApp:
+async def _file(wanted: str, token: str, file: OpenFile) -> ASGIApp:
     """The file, or the range of it that is wanted. Raises problems.RangeNotSatisfiable."""
     headers = _HEADERS | {
         "Content-Type": "audio/wav",
-        "Content-Disposition": f'inline; filename="{record.recording_token}.wav"',
+        "Content-Disposition": f'inline; filename="{token}.wav"',
     }
     try:
-        span = _span(wanted, size)
+        span = _span(wanted, file.size)
     except problems.RangeNotSatisfiable:
-        file.close()
+        await file.close()
         raise
     if span is None:
-        return Stream(file, 0, size, 200, headers)
+        return Stream(file, 0, file.size, 200, headers)
     first, last = span
     return Stream(
         file,
         first,
         last + 1 - first,
         206,
-        headers | {"Content-Range": f"bytes {first}-{last}/{size}"},
+        headers | {"Content-Range": f"bytes {first}-{last}/{file.size}"},
     )
 
 
@@ -173,7 +160,7 @@ class Stream:
     """An ASGI response: some bytes of a file, a piece at a time."""
 
     def __init__(
-        self, file: BinaryIO, first: int, length: int, status: int, headers: dict[str, str]
+        self, file: OpenFile, first: int, length: int, status: int, headers: dict[str, str]
     ) -> None:
         self._file, self._first, self._length, self._status = file, first, length, status
         named = headers | {"Content-Length": str(length)}
@@ -181,21 +168,19 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
         """Closes the file at the end, whatever happens."""
-        with self._file:
-            await send(
-                {"type": "http.response.start", "status": self._status, "headers": self._headers}
-            )
-            if scope.get("method") != "HEAD":
-                async for piece in self._pieces():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        try:
+            await self._send(send, is_head=scope.get("method") == "HEAD")
+        finally:
+            await self._file.close()
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        self._file.seek(self._first)
-        left = self._length
-        while left > 0 and (piece := await asyncio.to_thread(self._file.read, min(left, _CHUNK))):
-            left -= len(piece)
-            yield piece
+    async def _send(self, send: Send, *, is_head: bool) -> None:
+        await send(
+            {"type": "http.response.start", "status": self._status, "headers": self._headers}
+        )
+        if not is_head:
+            async for piece in self._file.read(self._first, self._length):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 OPERATIONS = (recording, delete_recording)

@@ -1,6 +1,4 @@
-"""From what MixMonitor wrote to one finished WAV file: complete, in its place, or known to be
-lost.
-"""
+"""From the parts that MixMonitor wrote to one finished WAV file, kept in recording_files."""
 
 import asyncio
 import os
@@ -10,25 +8,23 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from tongdai.recording_files import RecordingFiles
+
 HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
 CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
 SILENT_S = 1.0  # and how long to show its first audio
 POLL_S = 0.02
 CUT = ".cut"  # beside a part: the moment (Unix seconds) up to which it counts
+JOINED = "joined.draft"  # among the parts of a call: all of them in one file
 RATE = 16_000  # bytes a second: 8 kHz, 16 bits, mono
 
 
-def place(domain_uuid: UUID, call_uuid: UUID, started_at: datetime) -> str:
-    """Where a recording is kept, under the recordings folder."""
-    return f"{domain_uuid}/{started_at:%Y/%m/%d}/{call_uuid}.wav"
+async def finish(spool: Path, call_uuids: list[UUID], files: RecordingFiles, key: str) -> int:
+    """The parts of a call's recording are one file of that key, and gone from the spool. Its size
+    in bytes; 0 when there was no sound, and no file.
 
-
-async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
-    """The parts of a call's recording are one file at `target`, and gone from the spool. False:
-    nothing was said.
-
-    A part that nobody closed (Asterisk was killed) is repaired; parts follow each other in the
-    order they began. Repeated, also after a crash in the middle, it finds it done or does it.
+    A part that was not closed (Asterisk was killed) is repaired; parts follow each other in the
+    order they began. Repeated, also after a crash in the middle, it finds the file or makes it.
     Raises OSError; then the parts stay.
     """
     parts = [
@@ -38,20 +34,27 @@ async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> bool:
         if part.suffix == ".wav"
     ]
     await asyncio.gather(*(_closed(part) for part in parts if not _is_closed(part)))
-    return await asyncio.to_thread(_join, parts, target)
+    whole = await asyncio.to_thread(_whole, parts)
+    size = await (files.put(whole, key) if whole else files.size(key))
+    if rest := [part for part in parts if part != whole]:
+        await asyncio.to_thread(_remove, rest)
+    return size or 0
+
+
+def seconds(size: int) -> float:
+    """How long a recording of so many bytes plays."""
+    return max(0, size - HEADER) / RATE
 
 
 def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
-    """What the parts have up to this moment is all that counts of them: the recording goes on in
-    another.
-    """
+    """The parts count up to this moment; the recording goes on in another part."""
     for part in _parts(spool, call_uuid):
         if part.suffix == ".wav" and not (mark := part.with_suffix(CUT)).exists():
             mark.write_text(str(at.timestamp()))
 
 
 async def discard(spool: Path, call_uuid: UUID) -> None:
-    """No part is left of a call that nobody answered: what was opened for it held no talk."""
+    """No part is left of a call that was not answered: its parts held no talk."""
     for part in _parts(spool, call_uuid):
         part.unlink(missing_ok=True)
 
@@ -64,10 +67,10 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
 
 
 async def _closed(part: Path) -> None:
-    """Returns when the header tells the file's true size: Asterisk writes it on closing.
+    """Returns when the header says the file's true size: Asterisk writes it on closing.
 
-    A part that has nothing but its header looks the same open and closed: it is soon taken to be
-    silent.
+    A part that has only its header looks the same open and closed. After SILENT_S it is taken to
+    be silent.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -82,45 +85,50 @@ def _is_closed(part: Path) -> bool:
     with part.open("rb", buffering=0) as file:
         header = file.read(HEADER)
         size = os.fstat(file.fileno()).st_size
-    told = int.from_bytes(header[40:], "little")
-    return len(header) == HEADER and told == size - HEADER > 0
+    said = int.from_bytes(header[40:], "little")
+    return len(header) == HEADER and said == size - HEADER > 0
 
 
-def _join(parts: list[Path], target: Path) -> bool:
+def _whole(parts: list[Path]) -> Path | None:
+    """One file with the sound of all parts: the only part itself, or a new file beside them. None
+    when there is no sound.
+    """
     spoken = [part for part in parts if part.stat().st_size > HEADER]
-    if spoken and not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for part in spoken:
-            _shorten(part)
-            _repair(part)
-        _write(spoken, target)
-    for part in parts:
-        part.unlink(missing_ok=True)
-        part.with_suffix(CUT).unlink(missing_ok=True)
-    return bool(spoken)
+    for part in spoken:
+        _shorten(part)
+        _repair(part)
+    return _joined(spoken) if len(spoken) > 1 else next(iter(spoken), None)
 
 
-def _write(spoken: list[Path], target: Path) -> None:
-    """Only what is whole gets the name, also where the folder is on another file system."""
-    if len(spoken) == 1 and spoken[0].stat().st_dev == target.parent.stat().st_dev:
-        spoken[0].rename(target)
-        return
-    draft = target.with_suffix(".part")
+def _joined(spoken: list[Path]) -> Path:
+    """Raises OSError, and leaves no draft, where a part is no WAV file or the draft gets none."""
+    draft = _draft(spoken[0])
     try:
         with wave.open(str(draft), "wb") as whole:
             for part in spoken:
                 _append(part, whole)
-        draft.replace(target)
-    # of a part that is none, or of a draft that has nothing
     except (wave.Error, EOFError) as reason:
-        raise OSError(f"{target.name} cannot be made: {reason}") from reason
-    finally:
         draft.unlink(missing_ok=True)
+        raise OSError(f"{draft.name} cannot be made: {reason}") from reason
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
+
+
+def _remove(parts: list[Path]) -> None:
+    for part in parts:
+        for left in (part, part.with_suffix(CUT), _draft(part)):
+            left.unlink(missing_ok=True)
+
+
+def _draft(part: Path) -> Path:
+    return part.with_name(f"{part.name.partition('-')[0]}-{JOINED}")
 
 
 def _shorten(part: Path) -> None:
-    """To where it was cut, if it was: it went on until it was closed, which is when it was written
-    last.
+    """The part ends where it was cut, if it was. Asterisk went on writing until the last change of
+    the file, when it was closed.
     """
     mark = part.with_suffix(CUT)
     if not mark.exists():
@@ -140,7 +148,7 @@ def _append(part: Path, whole: wave.Wave_write) -> None:
 
 
 def _repair(part: Path) -> None:
-    """The header tells the size that is there."""
+    """The header says the size that the file has."""
     if _is_closed(part):
         return
     data = part.stat().st_size - HEADER

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from tongdai.dialects.view import View
-from tongdai.pbx import cdr, events
+from tongdai.pbx import cdr, events, recording
 from tongdai.pbx.call import Direction
 
 
@@ -83,7 +83,7 @@ class CallRecord(msgspec.Struct, frozen=True):
         UUID, Meta(description="What the cdr event calls it: the id of the leg that was answered.")
     ]
     customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
-    recording_status: cdr.RecordingStatus
+    recording_status: recording.Status
     hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
 
 
@@ -118,14 +118,15 @@ def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
 
 def record(record: cdr.Cdr, view: View) -> CallRecord:
     """The record as the domain sees it."""
-    is_playable = record.recording_status in ("ready", "pending")
+    kept = record.recording
+    token = kept.token if kept and kept.status in ("ready", "pending") else ""
     return CallRecord(
         id=record.cdr_uuid,
         sip_call_id=record.sip_call_id,
         cause=record.cause,
         duration=record.duration,
         direction=record.direction,
-        recording_url=f"{view.recordings}{record.recording_token}" if is_playable else "",
+        recording_url=f"{view.recordings}{token}" if token else "",
         extension=record.extension,
         from_number=record.from_number,
         to_number=record.to_number,
@@ -139,6 +140,6 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
         conversation_id=record.cdr_uuid,
         call_id=record.call_id,
         customer_id=record.customer_id,
-        recording_status=record.recording_status,
+        recording_status=kept.status if kept else "none",
         hangup_by=record.hangup_by,
     )

@@ -21,7 +21,7 @@ from tongdai import errors
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.commands import Answer
 from tongdai.pbx.step import Declined, Step
-from tongdai.store import calls, cdrs, commands, db, outbox
+from tongdai.store import calls, cdrs, commands, db, outbox, recordings
 
 log = structlog.get_logger()
 
@@ -31,7 +31,6 @@ GATHER_S = 0.025  # how long others gather
 RETRY_S = 0.5
 Made: TypeAlias = Step | Declined
 Waiting: TypeAlias = tuple[Made, asyncio.Future[None]]
-FINISHED = ("ready", "failed")  # recordings; the record of such a call was written before
 
 
 class Lane:
@@ -174,12 +173,12 @@ def _call_id(made: Made) -> str:
 
 
 async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
-    """New records are written; those known before get the state of their recording."""
-    finished = [each for each in records.values() if each.recording_status in FINISHED]
-    known = await cdrs.recorded_many(tx, finished)
-    new = [each for each in records.values() if each.cdr_uuid not in known]
-    inserted = await cdrs.insert_many(tx, new)
-    await cdrs.recorded_many(tx, [each for each in new if each.cdr_uuid not in inserted])
+    """New records are written; of those that were written before, the recording is finished."""
+    recorded = [each.recording for each in records.values() if each.recording]
+    known = await recordings.finish_many(
+        tx, [each for each in recorded if each.status != "pending"]
+    )
+    await cdrs.insert_many(tx, [each for each in records.values() if each.cdr_uuid not in known])
 
 
 def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:

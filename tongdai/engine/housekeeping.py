@@ -1,20 +1,19 @@
-"""What is no longer needed goes: recordings deleted, past their time or of no domain; old commands
-and partitions.
-"""
+"""What is no longer needed goes: recordings (retention.py), old partitions, commands and logs."""
 
 import asyncio
 import contextlib
 import os
 import shutil
-import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 import structlog
 
 from tongdai import errors
-from tongdai.store import cdrs, commands, db, deliveries, domains, outbox, partitions, recordings
+from tongdai.engine import retention
+from tongdai.recording_files import RecordingFiles
+from tongdai.store import commands, db, deliveries, outbox, partitions
 
 log = structlog.get_logger()
 
@@ -22,13 +21,11 @@ EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
 JOURNAL, JOURNAL_BYTES = Path("cel-custom", "journal.jsonl"), 256 << 20  # of 50,000 calls or more
-ORPHANS_S = 7 * 86_400.0
-MISSED = ".missed"  # in a domain's folder, made when the domain was first missed
 
 
 async def run(
     database: db.Database,
-    folder: Path,
+    files: RecordingFiles,
     days: Mapping[str, int],
     logs: Path | None = None,
     every_s: float = EVERY_S,
@@ -36,34 +33,52 @@ async def run(
     """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private
     Asterisk's folder.
     """
+    steps = {
+        "logs": partial(tidy_logs, logs),
+        "partitions": partial(keep_partitions, database, days),
+        "expired": partial(retention.expire, database),
+        "recordings": partial(retention.delete_files, database, files),
+        "domains": partial(retention.delete_of_lost_domains, database, files),
+        "commands": partial(_purge_commands, database),
+        "deliveries": partial(_sweep_deliveries, database),
+    }
     while True:
-        try:
-            for path in [logs / name for name in LOGS] if logs else []:
-                await asyncio.to_thread(trim, path)
-            if logs:
-                rotate(logs / JOURNAL)
-            gone = await _tidy(database, folder, days)
-            if any(gone.values()):
-                log.info("housekeeping.done", **gone)
-        except errors.Unavailable as reason:
-            log.warning("housekeeping.waiting", why=str(reason))
-        except OSError as reason:  # what cannot be removed now is tried again
-            log.warning("housekeeping.stuck", why=str(reason))
+        gone = await tidy(steps)
+        if any(gone.values()):
+            log.info("housekeeping.done", **gone)
         await asyncio.sleep(every_s)
 
 
-async def _tidy(database: db.Database, folder: Path, days: Mapping[str, int]) -> dict[str, int]:
-    """How much of each kind has gone."""
-    gone = {
-        "partitions": await keep_partitions(database, days),
-        "recordings": await expire_recordings(database, folder),
-        "domains": await remove_orphans(database, folder),
-    }
+async def tidy(steps: Mapping[str, Callable[[], Awaitable[int]]]) -> dict[str, int]:
+    """How much of each kind has gone. A step that fails, since the database is away or slow or a
+    file cannot be removed, is logged and tried at the next time; the others are not stopped by it.
+    """
+    gone = {}
+    for name, step in steps.items():
+        try:
+            gone[name] = await step()
+        except (errors.Unavailable, OSError) as reason:
+            log.warning("housekeeping.failed", step=name, why=str(reason))
+    return gone
+
+
+async def tidy_logs(logs: Path | None) -> int:
+    """Logs that grew too long begin anew. 0: nothing worth a line in the log."""
+    for path in [logs / name for name in LOGS] if logs else []:
+        await asyncio.to_thread(trim, path)
+    if logs:
+        rotate(logs / JOURNAL)
+    return 0
+
+
+async def _purge_commands(database: db.Database) -> int:
     async with database.connection() as tx:
-        return gone | {
-            "commands": await commands.purge(tx, COMMANDS_S),
-            "deliveries": await deliveries.sweep(tx),
-        }
+        return await commands.purge(tx, COMMANDS_S)
+
+
+async def _sweep_deliveries(database: db.Database) -> int:
+    async with database.connection() as tx:
+        return await deliveries.sweep(tx)
 
 
 def trim(log_file: Path, most: int = LOG_BYTES) -> None:
@@ -97,63 +112,3 @@ async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int
                 for table, kept in days.items()
             ]
         )
-
-
-async def expire_recordings(database: db.Database, folder: Path) -> int:
-    """Recordings past their time are deleted, and the files of all that were, by whomever. How
-    many files.
-
-    First the record, then the file, then its name: a crash between them leaves nothing behind for
-    long.
-    """
-    count = 0
-    async with database.transaction() as tx:
-        await recordings.expire(tx)
-    while True:
-        async with database.connection() as tx:
-            files = await recordings.left_over(tx)
-        for each in files:
-            await asyncio.to_thread((folder / each.recording_file).unlink, missing_ok=True)
-        async with database.transaction() as tx:
-            for each in files:
-                with contextlib.suppress(errors.NotFound):  # its domain was deleted meanwhile
-                    await cdrs.recorded(tx, each.domain_uuid, each.cdr_uuid, "deleted")
-        count += len(files)
-        if not files:
-            return count
-
-
-async def remove_orphans(database: db.Database, folder: Path, grace_s: float = ORPHANS_S) -> int:
-    """Recordings of domains that are no more go `grace_s` seconds after they were first missed.
-    How many folders.
-
-    Not at once: the database may be the wrong one, or its backup be restored; a domain that is
-    back keeps them.
-    """
-    found = await asyncio.to_thread(_of_domains, folder)
-    async with database.connection() as tx:
-        gone = await domains.gone(tx, list(found))
-    return await asyncio.to_thread(_clear, found, gone, time.time() - grace_s)
-
-
-def _of_domains(folder: Path) -> dict[UUID, Path]:
-    """The folder of each domain, which is named by its domain_uuid."""
-    found = {}
-    for path in folder.iterdir() if folder.exists() else ():
-        with contextlib.suppress(ValueError):
-            found[UUID(path.name)] = path
-    return found
-
-
-def _clear(found: Mapping[UUID, Path], gone: set[UUID], missed_before: float) -> int:
-    count = 0
-    for domain_uuid, path in found.items():
-        mark = path / MISSED
-        if domain_uuid not in gone:
-            mark.unlink(missing_ok=True)
-        elif not mark.exists():
-            mark.touch()
-        elif mark.stat().st_mtime <= missed_before:
-            shutil.rmtree(path)
-            count += 1
-    return count

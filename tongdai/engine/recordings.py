@@ -1,4 +1,4 @@
-"""A call's recording, from the files that Asterisk writes to the one that is kept."""
+"""A call's recording, from the parts that Asterisk writes to the file that is kept."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,10 +6,12 @@ from uuid import UUID
 
 import structlog
 
+from tongdai import recording_files
 from tongdai.asterisk import recording
 from tongdai.engine.background import Background
 from tongdai.engine.node_config import NodeConfig
 from tongdai.pbx.call import Call
+from tongdai.pbx.recording import main_uuid
 from tongdai.pbx.signals import RecordingFinished, Signal
 
 log = structlog.get_logger()
@@ -25,18 +27,16 @@ class Recordings:
         self._finishing: set[UUID] = set()
 
     def finish(self, call: Call) -> None:
-        """RecordingFinished will tell what became of the recording; once, however often this is
-        asked meanwhile.
-        """
+        """RecordingFinished follows, once, however often this is asked meanwhile."""
         self._background.start(self._finish(call), "recording")
 
     def cut(self, call: Call) -> None:
-        """What is recorded of the call from now on is another part."""
+        """From now on the call is recorded to another part."""
         for part_of in (call.call_uuid, *call.merged):
             recording.cut(self._config.spool, part_of, datetime.now(UTC))
 
     async def discard(self, call: Call) -> None:
-        """Nothing is kept of the call."""
+        """No part of the call's recording is left."""
         await recording.discard(self._config.spool, call.call_uuid)
 
     async def _finish(self, call: Call) -> None:
@@ -50,12 +50,18 @@ class Recordings:
         self._on_signal(call.call_uuid, finished)
 
     async def _finished(self, call: Call) -> RecordingFinished:
-        file = recording.place(call.domain_uuid, call.call_uuid, call.started_at)
-        target = self._config.recordings / file
+        uuid = main_uuid(call.call_uuid)
+        key = recording_files.key(call.domain_uuid, call.call_uuid, uuid, call.started_at)
+        parts = [call.call_uuid, *call.merged]
         try:
-            parts = [call.call_uuid, *call.merged]
-            found = await recording.finish(self._config.spool, parts, target) or target.exists()
-        except Exception:  # whatever it is: the cdr event must not wait for it for ever
+            size = await recording.finish(self._config.spool, parts, self._config.recordings, key)
+        except Exception:  # of whatever kind: the cdr event must not wait for ever
             log.exception("recording.lost", call_id=str(call.call_uuid))
             return RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
-        return RecordingFinished(call.channel, datetime.now(UTC), file if found else "")
+        return RecordingFinished(
+            call.channel,
+            datetime.now(UTC),
+            key if size else "",
+            size=size,
+            duration_s=recording.seconds(size),
+        )

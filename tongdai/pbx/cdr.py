@@ -1,7 +1,6 @@
 """Call detail records: the facts of a call that has ended, in the reference's words."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -9,11 +8,11 @@ import msgspec
 from tongdai.pbx import numbers
 from tongdai.pbx.call import Call
 from tongdai.pbx.causes import STATUSES, ReleaseCause, Status
+from tongdai.pbx.recording import Recording
 
-__all__ = ["DIRECTIONS", "STATUSES", "Cdr", "RecordingStatus", "Status", "of"]
+__all__ = ["DIRECTIONS", "STATUSES", "Cdr", "Status", "of"]
 
 DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
-RecordingStatus = Literal["none", "pending", "ready", "failed", "deleted"]
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,16 +41,14 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     duration: int
     billsec: int
     hangup_by: str
-    recording_status: RecordingStatus = "none"
-    recording_token: str | None = None
-    recording_file: str | None = None
+    recording: Recording | None = None  # the main one; rows of its own
     reconstructed: bool = False  # from the CEL log, afterwards
     # by which it is found too: ids of other legs and of consultations that became part of it
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
 
 
-def of(call: Call, release: ReleaseCause, recording_status: RecordingStatus) -> Cdr:
+def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
     """The record of an ended call. Outbound calls are from the hotline presented; inbound ones to
     the hotline called.
     """
@@ -82,8 +79,7 @@ def of(call: Call, release: ReleaseCause, recording_status: RecordingStatus) -> 
         duration=call.duration(ended_at),
         billsec=call.billsec(ended_at),
         hangup_by=call.hangup_by,
-        recording_status=recording_status,
-        recording_token=None if recording_status == "none" else call.recording_token,
+        recording=recording,
         reconstructed=call.reconstructed,
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),

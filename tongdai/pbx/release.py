@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, cdr, events
+from tongdai.pbx import causes, cdr, events, recording
 from tongdai.pbx.actions import FinishRecording, HangUp
 from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.events import Event
@@ -24,9 +24,9 @@ def end(call: Call, at: datetime) -> Step:
     if call.direction == "inbound" and not call.answered_at:
         published = (*published, events.of_call(call, call.published_leg, "missed", at))
     if call.record and call.answered_at:
-        record = cdr.of(call, release, "pending")
+        record = cdr.of(call, release, recording.main(call, "pending"))
         return Step(call, (FinishRecording(call.call_uuid),), published, record)
-    record = cdr.of(call, release, "none")
+    record = cdr.of(call, release, None)
     return Step(call, (), (*published, _cdr_event(call, "")), record, done=True)
 
 
@@ -75,9 +75,9 @@ def originate_refused(call: Call, signal: Refused) -> Step:
 
 def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: RoutingContext) -> Step:
     """The recording is finished, or lost: the record says so, and its event is published."""
-    status: cdr.RecordingStatus = "failed" if signal.failed else "ready" if signal.file else "none"
+    status: recording.Status = "failed" if signal.failed else "ready" if signal.file else "none"
     url = context.recording_url + call.recording_token if status == "ready" else ""
-    record = replace(cdr.of(call, ended.release, status), recording_file=signal.file or None)
+    record = cdr.of(call, ended.release, recording.main(call, status, signal))
     return Step(call, (), (_cdr_event(call, url),), record, done=True)
 
 

@@ -127,14 +127,16 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 
 class RecordingFinished(msgspec.Struct, frozen=True):
-    """`file` is the recording's path under the recordings folder, "" when there is none; `failed`
-    when it was lost.
+    """`file` is the key of the recording's file (tongdai.recording_files), "" when there was no
+    sound; `failed` when it was lost. `size` is in bytes.
     """
 
     channel: str
     at: datetime
     file: str
     failed: bool = False
+    size: int = 0
+    duration_s: float = 0.0
 
 
 class CommandAsked(msgspec.Struct, frozen=True):

@@ -14,9 +14,10 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from tongdai import ids
+from tongdai import errors, ids
 from tongdai.pbx import cdr
-from tongdai.store import cdrs, db
+from tongdai.pbx.recording import Recording
+from tongdai.store import cdrs, db, recordings
 
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 28, tzinfo=UTC)
@@ -63,6 +64,17 @@ class Part(msgspec.Struct, frozen=True):
     after: Position | None
 
 
+_COLUMNS = ", ".join(["cdrs.*"] + [f"main.{name} AS main_{name}" for name in recordings.STORED])
+_MAIN = """
+    LEFT JOIN LATERAL (
+      SELECT * FROM recordings
+      WHERE recordings.domain_uuid = cdrs.domain_uuid AND recordings.cdr_uuid = cdrs.cdr_uuid
+      ORDER BY recording_uuid LIMIT 1
+    ) AS main ON true
+"""
+"""The main recording of each record, if there is one."""
+
+
 async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
     """The record whose own id it is; else the newest with a leg of that id or SIP Call-ID.
 
@@ -72,20 +84,22 @@ async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
     """
     uuid = _uuid(name)
     if uuid and ids.time_of(uuid) and (row := await _by_id(tx, domain_uuid, uuid)):
-        return db.struct(row, cdr.Cdr)
-    return db.struct(await _by_sip_call_id(tx, domain_uuid, name), cdr.Cdr)
+        return _record(row)
+    if row := await _by_sip_call_id(tx, domain_uuid, name):
+        return _record(row)
+    raise errors.NotFound
 
 
 async def _by_id(tx: db.Tx, domain_uuid: UUID, uuid: UUID) -> asyncpg.Record | None:
     return await tx.fetchrow(
-        """
-        SELECT * FROM cdrs
-        WHERE domain_uuid = $1 AND cdr_uuid = coalesce(
+        f"""
+        SELECT {_COLUMNS} FROM cdrs {_MAIN}
+        WHERE cdrs.domain_uuid = $1 AND cdrs.cdr_uuid = coalesce(
           (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $2),
           (SELECT cdr_uuid FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
            WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $2
            ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1))
-        """,
+        """,  # noqa: S608 names of columns
         domain_uuid,
         uuid,
     )
@@ -93,11 +107,12 @@ async def _by_id(tx: db.Tx, domain_uuid: UUID, uuid: UUID) -> asyncpg.Record | N
 
 async def _by_sip_call_id(tx: db.Tx, domain_uuid: UUID, text: str) -> asyncpg.Record | None:
     return await tx.fetchrow(
-        """
-        SELECT cdrs.* FROM cdr_sip_call_ids AS known JOIN cdrs USING (domain_uuid, cdr_uuid)
+        f"""
+        SELECT {_COLUMNS} FROM cdr_sip_call_ids AS known JOIN cdrs USING (domain_uuid, cdr_uuid)
+        {_MAIN}
         WHERE known.domain_uuid = $1 AND hash = hashtextextended($2, 0) AND known.sip_call_id = $2
-        ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1
-        """,
+        ORDER BY time_started DESC, cdrs.cdr_uuid DESC LIMIT 1
+        """,  # noqa: S608 names of columns
         domain_uuid,
         text,
     )
@@ -162,11 +177,12 @@ async def total(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter) ->
     )
 
 
-_NEWEST = """
-    SELECT * FROM cdrs
-    WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($2, $3) AND time_started >= $4
-    ORDER BY time_started DESC, cdr_uuid DESC LIMIT $5
-"""
+_NEWEST = f"""
+    SELECT {_COLUMNS} FROM cdrs {_MAIN}
+    WHERE cdrs.domain_uuid = $1 AND (time_started, cdrs.cdr_uuid) < ($2, $3)
+      AND time_started >= $4
+    ORDER BY time_started DESC, cdrs.cdr_uuid DESC LIMIT $5
+"""  # noqa: S608 names of columns
 # One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the
 # double cost.
 _FEW = 10
@@ -187,18 +203,26 @@ async def _with_keys(
     tx: db.Tx, domain_uuid: UUID, keys: Sequence[UUID]
 ) -> Sequence[asyncpg.Record]:
     return await tx.fetch(
-        """
-        SELECT * FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = ANY($2)
-        ORDER BY time_started DESC, cdr_uuid DESC
-        """,
+        f"""
+        SELECT {_COLUMNS} FROM cdrs {_MAIN}
+        WHERE cdrs.domain_uuid = $1 AND cdrs.cdr_uuid = ANY($2)
+        ORDER BY time_started DESC, cdrs.cdr_uuid DESC
+        """,  # noqa: S608 names of columns
         domain_uuid,
         keys,
     )
 
 
 def _records(rows: Sequence[asyncpg.Record]) -> list[cdr.Cdr]:
-    """The rows as records, by the names of their columns."""
-    return [cdr.Cdr(**{name: row[name] for name in cdrs.STORED}) for row in rows]
+    return [_record(row) for row in rows]
+
+
+def _record(row: asyncpg.Record) -> cdr.Cdr:
+    """The row as a record with its main recording, by the names of their columns."""
+    main = None
+    if row["main_recording_uuid"]:
+        main = Recording(**{name: row[f"main_{name}"] for name in recordings.STORED})
+    return cdr.Cdr(**{name: row[name] for name in cdrs.STORED}, recording=main)
 
 
 async def _keys(
@@ -215,8 +239,9 @@ async def _keys(
           AND ($6::text[] IS NULL OR extension = ANY($6)
                OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
           AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7))
-          AND ($8::text[] IS NULL OR recording_token = ANY($8)
-               OR recording_token IS NOT NULL AND cdr_uuid = ANY($11::uuid[]))
+          AND ($8::text[] IS NULL OR cdr_uuid IN (
+            SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
+              AND (token = ANY($8) OR cdr_uuid = ANY($11::uuid[]))))
         ORDER BY time_started DESC, cdr_uuid DESC LIMIT $12 OFFSET $13
         """,
         # unnamed: planned anew for each set of filters, where a shared plan would fit none
@@ -251,8 +276,9 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
           AND ($6::text[] IS NULL OR extension = ANY($6)
                OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
           AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7))
-          AND ($8::text[] IS NULL OR recording_token = ANY($8)
-               OR recording_token IS NOT NULL AND cdr_uuid = ANY($10::uuid[]))
+          AND ($8::text[] IS NULL OR cdr_uuid IN (
+            SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
+              AND (token = ANY($8) OR cdr_uuid = ANY($10::uuid[]))))
         """,
         name="",
     )

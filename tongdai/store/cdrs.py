@@ -1,6 +1,7 @@
 """Call detail records: written once, with the call's end. `cdr_search` finds and lists them.
 
-A record is kept as facts, a column for each field of `pbx.cdr.Cdr`, by its name. `cdr_days` counts
+A record is kept as facts, a column for each field of `pbx.cdr.Cdr`, by its name; its recording is
+a row of `recordings`, written with it. `cdr_days` counts
 records by local day of the domain's time zone, in the transaction that writes them, so that totals
 of large domains need no counting.
 """
@@ -11,9 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import errors
 from tongdai.pbx import cdr
-from tongdai.store import db
+from tongdai.store import db, recordings
 
 # characters; phones choose Call-IDs, and what is longer only takes space
 _LONGEST_ID = 512
@@ -21,7 +21,7 @@ _LONGEST_ID = 512
 STORED = tuple(
     name
     for name in cdr.Cdr.__struct_fields__
-    if name not in ("other_ids", "other_sip_call_ids")  # rows of their own
+    if name not in ("recording", "other_ids", "other_sip_call_ids")  # rows of their own
 )
 """The columns of `cdrs`: fields of the struct, each by its name, in whatever order."""
 
@@ -41,6 +41,8 @@ _INSERT = """
       SELECT DISTINCT domain_uuid, cdr_uuid, sip.call_id
       FROM unnest($5::uuid[], $6::uuid[], $7::text[]) AS sip (domain_uuid, cdr_uuid, call_id)
       JOIN written USING (domain_uuid, cdr_uuid)
+    ), recorded AS (
+      {recordings}
     ), counted AS (
       INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
       SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status,
@@ -55,14 +57,15 @@ _INSERT = """
         DO UPDATE SET calls = cdr_days.calls + excluded.calls
     )
     SELECT cdr_uuid FROM written
-""".format(columns=", ".join(STORED))  # noqa: S608 names of the struct's fields
+""".format(columns=", ".join(STORED), recordings=recordings.upsert("$9"))  # noqa: S608 names of the struct's fields
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
-    """The records, the ids they are found by, and their days' counts are written; the cdr_uuids
-    that were new.
+    """The records, their recordings, the ids they are found by, and their days' counts are
+    written; the cdr_uuids that were new.
 
-    Those written before, by their cdr_uuid, stay as they are: repeating is harmless.
+    Records that were written before stay as they are: repeating is harmless. A recording gets the
+    state that is given, unless it was ready or deleted already.
     """
     if not records:
         return set()
@@ -77,12 +80,16 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         for text in {record.sip_call_id, *record.other_sip_call_ids} - {""}
         if len(text) <= _LONGEST_ID
     ]
+    recorded = {
+        each.recording.recording_uuid: each.recording for each in records if each.recording
+    }
     rows = await tx.fetch(
         _INSERT,
         msgspec.json.encode(records).decode(),
         *_columns(legs),
         *_columns(sip),
         list({record.domain_uuid for record in records}),
+        msgspec.json.encode(list(recorded.values())).decode(),
     )
     return {row["cdr_uuid"] for row in rows}
 
@@ -90,26 +97,6 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
 def _columns(rows: Sequence[tuple[UUID, UUID, UUID | str]]) -> tuple[list[UUID | str], ...]:
     """The three columns of the rows."""
     return tuple([row[n] for row in rows] for n in range(3))
-
-
-async def recorded_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
-    """Those of the records that are written already say how their recordings stand; their
-    cdr_uuids.
-    """
-    if not records:
-        return set()
-    rows = await tx.fetch(
-        """
-        UPDATE cdrs SET recording_status = t.status, recording_file = t.file
-        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS t (d, c, status, file)
-        WHERE domain_uuid = d AND cdr_uuid = c RETURNING cdr_uuid
-        """,
-        [record.domain_uuid for record in records],
-        [record.cdr_uuid for record in records],
-        [record.recording_status for record in records],
-        [record.recording_file for record in records],
-    )
-    return {row["cdr_uuid"] for row in rows}
 
 
 async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
@@ -142,40 +129,3 @@ async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
         [call_uuid for _, call_uuid in keys],
     )
     return {row["id"] for row in rows}
-
-
-async def recorded(
-    tx: db.Tx,
-    domain_uuid: UUID,
-    cdr_uuid: UUID,
-    status: cdr.RecordingStatus,
-    file: str | None = None,
-) -> None:
-    """The record says how its recording stands. `file` is its path under the recordings folder;
-    None for no file.
-
-    Raises errors.NotFound.
-    """
-    done = await tx.fetchval(
-        """
-        UPDATE cdrs SET recording_status = $3, recording_file = $4
-        WHERE domain_uuid = $1 AND cdr_uuid = $2 RETURNING true
-        """,
-        domain_uuid,
-        cdr_uuid,
-        status,
-        file,
-    )
-    if not done:
-        raise errors.NotFound
-
-
-async def by_recording_token(tx: db.Tx, token: str) -> cdr.Cdr:
-    """The record that the public recording URL belongs to, of any domain: the token is the right
-    to it.
-
-    Raises errors.NotFound.
-    """
-    return db.struct(
-        await tx.fetchrow("SELECT * FROM cdrs WHERE recording_token = $1", token), cdr.Cdr
-    )

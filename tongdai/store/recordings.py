@@ -1,35 +1,100 @@
-"""Recordings that are to go: deleted by their domain's admin, or past the time that their domain
-keeps them.
+"""Recordings of calls: their state, and those whose files are to go.
 
-What housekeeping asks crosses tenants: it is the installation's.
+Records write them (cdrs.insert_many). Housekeeping is of the installation: it crosses tenants.
+Each of its statements takes at most BATCH rows, by an index that holds no others, whatever the
+statistics of the table say.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
 from tongdai import errors, messages
+from tongdai.pbx.recording import Recording
 from tongdai.store import db
 
+BATCH = 1_000  # rows a statement; an object store deletes as many files in one request
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_ID = UUID(int=0)
+STORED = Recording.__struct_fields__
+"""The columns of `recordings` that a recording is read from, each by its field's name."""
 
-class File(msgspec.Struct, frozen=True):
-    """A file that is to go; `recording_file` is its path under the recordings folder."""
+UPSERT = """
+    INSERT INTO recordings ({columns})
+    SELECT {columns} FROM json_populate_recordset(NULL::recordings, {rows})
+    ON CONFLICT (domain_uuid, cdr_uuid, recording_uuid) DO UPDATE
+      SET status = excluded.status, file_key = excluded.file_key,
+          duration_s = excluded.duration_s, size = excluded.size
+      WHERE recordings.status IN ('pending', 'failed', 'none')  -- else it is known what it became
+"""
+
+
+class LeftOver(msgspec.Struct, frozen=True):
+    """A recording that was deleted, and whose file is still there."""
 
     domain_uuid: UUID
     cdr_uuid: UUID
-    recording_file: str
+    recording_uuid: UUID
+    file_key: str
+    deleted_at: datetime
+
+
+def upsert(rows: str) -> str:
+    """The statement that writes recordings; `rows` is the parameter with their JSON, such as $1.
+
+    A recording that was written before gets its new state, unless it is ready or deleted.
+    """
+    return UPSERT.format(columns=", ".join(STORED), rows=rows)
+
+
+async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
+    """Those that were written before have their final state; the cdr_uuids of these."""
+    if not recordings:
+        return set()
+    rows = await tx.fetch(
+        """
+        WITH found AS (
+          SELECT place, final.status, final.file_key, final.duration_s, final.size
+          FROM json_populate_recordset(NULL::recordings, $1) AS final CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM recordings  -- LIMIT: not a join with the whole table
+            WHERE domain_uuid = final.domain_uuid AND cdr_uuid = final.cdr_uuid
+              AND recording_uuid = final.recording_uuid AND status = 'pending' LIMIT 1
+          ) AS known
+        )
+        UPDATE recordings SET status = found.status, file_key = found.file_key,
+                              duration_s = found.duration_s, size = found.size
+        FROM found WHERE recordings.ctid = place
+        RETURNING cdr_uuid
+        """,
+        msgspec.json.encode(recordings).decode(),
+    )
+    return {row["cdr_uuid"] for row in rows}
+
+
+async def by_token(tx: db.Tx, token: str) -> Recording:
+    """The recording with the public URL, of any domain: the token is the right to it.
+
+    Raises errors.NotFound.
+    """
+    return db.struct(
+        await tx.fetchrow("SELECT * FROM recordings WHERE token = $1", token), Recording
+    )
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
-    """The domain's recording cannot be heard any more, by anyone; housekeeping removes its file.
+    """The domain's recording cannot be played any more; housekeeping removes its file.
 
     Raises errors.NotFound, and errors.Conflict for one that is still being written.
     """
     status = await tx.fetchval(
         """
-        UPDATE cdrs SET recording_status = CASE recording_status WHEN 'ready' THEN 'deleted' ELSE recording_status END
-        WHERE domain_uuid = $1 AND recording_token = $2 RETURNING recording_status
+        WITH deleted AS (
+          UPDATE recordings SET status = 'deleted', deleted_at = now()
+          WHERE domain_uuid = $1 AND token = $2 AND status = 'ready'
+        )
+        SELECT status FROM recordings WHERE domain_uuid = $1 AND token = $2
         """,
         domain_uuid,
         token,
@@ -40,26 +105,80 @@ async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
         raise errors.Conflict(messages.STILL_WRITTEN, field="recording")
 
 
-async def expire(tx: db.Tx) -> int:
-    """Ready recordings older than their domain's recording_days are deleted. How many."""
-    done = await tx.execute(
-        """
-        UPDATE cdrs SET recording_status = 'deleted' FROM domains
-        WHERE cdrs.domain_uuid = domains.domain_uuid AND recording_status = 'ready' AND recording_days IS NOT NULL
-          AND time_started < now() - recording_days * interval '1 day'
-        """,
-        timeout=600,
-    )
-    return int(done.split()[-1])
+# --- housekeeping
 
 
-async def left_over(tx: db.Tx, limit: int = 500) -> Sequence[File]:
-    """Files of recordings that were deleted."""
+async def retention(tx: db.Tx) -> dict[UUID, int]:
+    """For how many days each domain that deletes recordings keeps them."""
     rows = await tx.fetch(
-        """
-        SELECT domain_uuid, cdr_uuid, recording_file FROM cdrs
-        WHERE recording_status = 'deleted' AND recording_file IS NOT NULL LIMIT $1
-        """,
-        limit,
+        "SELECT domain_uuid, recording_days FROM domains WHERE recording_days IS NOT NULL"
     )
-    return db.structs(rows, File)
+    return {row["domain_uuid"]: row["recording_days"] for row in rows}
+
+
+async def expire(
+    tx: db.Tx, domain_uuid: UUID, days: int, since: datetime = FIRST
+) -> tuple[int, datetime]:
+    """The oldest ready recordings of the domain that began more than so many days ago are deleted:
+    at most BATCH of those that began at `since` or later.
+
+    How many, and from when on to look for more: what was deleted before is not passed over again,
+    which matters while VACUUM has not been there. `tx` is a transaction.
+    """
+    await db.by_index(tx)
+    row = await tx.fetchrow(_EXPIRE, domain_uuid, since, days)
+    return (row["count"], row["last"] or since) if row else (0, since)
+
+
+# The condition on ctid keeps the planner from a join with the whole table.
+_EXPIRE = f"""
+    WITH expired AS (
+      UPDATE recordings SET status = 'deleted', deleted_at = now()
+      WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM recordings
+        WHERE domain_uuid = $1 AND status = 'ready'
+          AND started_at >= $2 AND started_at < now() - make_interval(days => $3)
+        ORDER BY started_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING started_at
+    )
+    SELECT count(*) AS count, max(started_at) AS last FROM expired
+"""  # noqa: S608 a number of ours
+
+
+async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOver]:
+    """Deleted recordings whose file is still there, those deleted first: BATCH of them, the next
+    after that one. `tx` is a transaction.
+    """
+    await db.by_index(tx)
+    rows = await tx.fetch(
+        _LEFT_OVER,
+        after.deleted_at if after else FIRST,
+        after.recording_uuid if after else _FIRST_ID,
+    )
+    return db.structs(rows, LeftOver)
+
+
+_LEFT_OVER = f"""
+    SELECT domain_uuid, cdr_uuid, recording_uuid, file_key, deleted_at FROM recordings
+    WHERE status = 'deleted' AND file_key IS NOT NULL
+      AND (deleted_at, recording_uuid) > ($1, $2)
+    ORDER BY deleted_at, recording_uuid LIMIT {BATCH}
+"""  # noqa: S608 a number of ours
+
+
+async def without_file(tx: db.Tx, recordings: Sequence[LeftOver]) -> None:
+    """The files of these are gone."""
+    await tx.execute(
+        """
+        UPDATE recordings SET file_key = NULL WHERE ctid = ANY(ARRAY(
+          SELECT (
+            SELECT ctid FROM recordings
+            WHERE domain_uuid = d AND cdr_uuid = c AND recording_uuid = r AND status = 'deleted'
+          ) FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS gone (d, c, r)
+        ))
+        """,
+        [each.domain_uuid for each in recordings],
+        [each.cdr_uuid for each in recordings],
+        [each.recording_uuid for each in recordings],
+    )

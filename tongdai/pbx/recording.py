@@ -1,0 +1,56 @@
+"""Recordings: sound that is kept of a call. A call may have several; the first is its main one."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai import ids
+from tongdai.pbx.call import Call
+from tongdai.pbx.signals import RecordingFinished
+
+Status = Literal["none", "pending", "ready", "failed", "deleted"]
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` is the last part of its public URL. `status` "none": there was no sound.
+
+    `file_key` is the name of its file in tongdai.recording_files, None without a file; `size` is
+    in bytes, `duration_s` in seconds, both None until the recording is ready. `started_at` is UTC.
+    """
+
+    domain_uuid: UUID
+    cdr_uuid: UUID
+    recording_uuid: UUID
+    token: str
+    status: Status
+    started_at: datetime
+    file_key: str | None = None
+    duration_s: float | None = None
+    size: int | None = None
+
+
+def main(call: Call, status: Status, kept: RecordingFinished | None = None) -> Recording:
+    """The main recording of a call: the same id and token at every repeat. `kept` is what the file
+    turned out to be.
+    """
+    is_kept = kept is not None and status == "ready"
+    return Recording(
+        domain_uuid=call.domain_uuid,
+        cdr_uuid=call.call_uuid,
+        recording_uuid=main_uuid(call.call_uuid),
+        token=call.recording_token,
+        status=status,
+        started_at=call.answered_at or call.started_at,
+        file_key=kept.file if kept and is_kept else None,
+        duration_s=kept.duration_s if kept and is_kept else None,
+        size=kept.size if kept and is_kept else None,
+    )
+
+
+def main_uuid(call_uuid: UUID) -> UUID:
+    """The id of the call's main recording. It holds the time of the call, so it sorts before ids
+    of recordings that begin later.
+    """
+    return ids.derived(call_uuid, "recording")
