@@ -1,5 +1,5 @@
-"""python -m bench [calls|click2call|cdrs|provisioning|webhooks ...] [--rate 50 ...]: runs those
-named, or all, one after the other.
+"""python -m bench [calls|click2call|cdrs|housekeeping|provisioning|webhooks ...] [--rate 50 ...]:
+runs those named, or all, one after the other.
 
 Options are the parameters of the benchmarks' main(), whole numbers. Each benchmark gets those that
 it has.
@@ -9,12 +9,13 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from bench import calls, cdrs, click2call, provisioning, webhooks
+from bench import calls, cdrs, click2call, housekeeping, provisioning, webhooks
 
 ALL: dict[str, Callable[..., None]] = {
     "calls": calls.main,
     "click2call": click2call.main,
     "cdrs": cdrs.main,
+    "housekeeping": housekeeping.main,
     "provisioning": provisioning.main,
     "webhooks": webhooks.main,
 }
