@@ -348,9 +348,9 @@ class Company:
             str(Endpoint(number, self.name)), is_browser=kind == "browser"
         )
 
-    async def freeze(self, number: str, until: datetime) -> None:
+    async def suspend(self, number: str, until: datetime) -> None:
         async with self._office.database.transaction() as tx:
-            await extensions.freeze(tx, self.uuid, number, until, "for a test")
+            await extensions.suspend(tx, self.uuid, number, until, "for a test")
 
     async def change(self, **changes: Any) -> None:
         """Changes properties of the domain."""

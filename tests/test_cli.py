@@ -111,6 +111,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "enabled": True,
         "time_zone": "Asia/Bangkok",
         "country_code": "66",
+        "region": "",
         "call_id_mode": "leg",
         "recording": False,
         "recording_days": None,
@@ -118,8 +119,8 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "destinations": [],
         "calls_per_minute": 120,
         "minutes_per_day": None,
-        "frozen_until": None,
-        "frozen_why": "",
+        "suspended_until": None,
+        "suspended_why": "",
         "node": "switch-1",
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
@@ -396,8 +397,8 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "hotline": "19001919",
         "max_calls": 3,
         "ring_timeout_s": 40,
-        "frozen_until": None,
-        "frozen_why": "",
+        "suspended_until": None,
+        "suspended_why": "",
         "devices": ["default"],
     }
     assert changed == cli.json("extension", "show", "101") == cli.json("extension", "list")[0]
@@ -417,16 +418,16 @@ def test_an_extension_is_listed_shown_changed_and_deleted(cli: Cli) -> None:
     assert [extension["extension"] for extension in cli.json("extension", "list")] == ["102"]
 
 
-async def test_who_was_frozen_calls_again_when_the_operator_says_so(
+async def test_a_suspended_extension_calls_again_when_the_operator_says_so(
     cli: Cli, database: db.Database
 ) -> None:
     until = datetime(2099, 1, 1, tzinfo=UTC)
     async with database.transaction() as tx:
         domain_uuid = (await domains.by_name(tx, cli.domain)).domain_uuid
-        await domains.freeze(tx, domain_uuid, until, "kept calling +882")
-        await extensions.freeze(tx, domain_uuid, "101", until, "kept calling +881")
+        await domains.suspend(tx, domain_uuid, until, "kept calling +882")
+        await extensions.suspend(tx, domain_uuid, "101", until, "kept calling +881")
     shown = await in_thread(cli.json, "extension", "show", "101")
-    assert (shown["frozen_until"], shown["frozen_why"]) == (
+    assert (shown["suspended_until"], shown["suspended_why"]) == (
         "2099-01-01T00:00:00Z",
         "kept calling +881",
     )
@@ -434,10 +435,10 @@ async def test_who_was_frozen_calls_again_when_the_operator_says_so(
     assert "2099" in await in_thread(cli, "domain", "list")
 
     for noun, key in (("extension", "101"), ("domain", cli.domain)):
-        assert (await in_thread(cli.json, noun, "update", key, "--unfreeze"))[
-            "frozen_until"
+        assert (await in_thread(cli.json, noun, "update", key, "--unsuspend"))[
+            "suspended_until"
         ] is None
-        assert (await in_thread(cli.json, noun, "show", key))["frozen_why"] == ""
+        assert (await in_thread(cli.json, noun, "show", key))["suspended_why"] == ""
 
 
 def test_a_trunk_by_digest_may_call_by_its_user_name(cli: Cli) -> None:

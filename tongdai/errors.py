@@ -17,7 +17,7 @@ TongdaiError
 │   └── SwitchDown
 ├── CallRefused (409)         a call that could not be placed
 │   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls,
-│       DestinationClosed, CallsFrozen, CallLimit
+│       DestinationBarred, CallsSuspended, CallLimit
 └── SetupError                a start-up that cannot go on: one readable line
     └── WrongMasterKey
 """
@@ -200,19 +200,19 @@ class TooManyCalls(CallRefused):
     }
 
 
-class DestinationClosed(CallRefused):
-    code = "DESTINATION_CLOSED"
+class DestinationBarred(CallRefused):
+    code = "DESTINATION_BARRED"
     texts: ClassVar = {
         "en": "The domain does not call numbers of this kind.",
         "vi": "Domain không được phép gọi tới đầu số này.",
     }
 
 
-class CallsFrozen(CallRefused):
-    code = "CALLS_FROZEN"
+class CallsSuspended(CallRefused):
+    code = "CALLS_SUSPENDED"
     texts: ClassVar = {
         "en": (
-            "Calls out are frozen for this extension or domain, after many calls to closed "
+            "Calls out of this extension or domain are suspended, after many calls to barred "
             "numbers."
         ),
         "vi": "Máy nhánh hoặc domain đang bị khoá gọi ra vì nhiều lần gọi số không được phép.",

@@ -123,8 +123,14 @@ NO_SUCH_TIME_ZONE = Text(
     "không có múi giờ {name!r}; ví dụ: Asia/Ho_Chi_Minh",
 )
 COUNTRY_CODE = Text(
-    "one to three digits without +, such as 84", "từ một đến ba chữ số, không có +, ví dụ 84"
+    "the code of a country without + is needed, such as 84",
+    "phải là mã quốc gia, không có +, ví dụ 84",
 )
+REGION = Text(
+    "a country of +{code} in two letters is needed, such as CA of +1",
+    "phải là một nước có mã +{code}, viết bằng hai chữ cái, ví dụ CA của +1",
+)
+EMERGENCY_NUMBER = Text("{number} is an emergency number", "{number} là số khẩn cấp")
 INTERNAL_NUMBER = Text("2 to 8 digits are needed", "phải là 2 đến 8 chữ số")
 DEVICE_NAME = Text(
     "lower-case letters, digits and -, beginning with a letter, at most 31",

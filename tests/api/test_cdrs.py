@@ -93,6 +93,19 @@ async def calls(database: db.Database, tenant: Tenant) -> Sequence[cdr.Cdr]:
     return records
 
 
+async def test_callers_who_withheld_their_number_can_be_looked_for(
+    client: Client, database: db.Database, tenant: Tenant
+) -> None:
+    hidden = record(
+        tenant.domain.domain_uuid, "2021-02-18 12:00:00",
+        from_number="anonymous", from_canonical="anonymous",
+    )  # fmt: skip
+    await write(database, hidden)
+    for text in ("anonymous", "Anonymous"):
+        found = (await client.get(f"/v1/cdr?phone={text}")).json["data"]
+        assert [one["id"] for one in found] == [str(hidden.cdr_uuid)]
+
+
 async def test_one_record_is_the_documented_flat_object(
     client: Client, calls: Sequence[cdr.Cdr]
 ) -> None:
@@ -210,6 +223,10 @@ FILTERS = {
     "phone=%2B84899888999": [2, 3, 4, 5],
     "phone=+84899888999": [2, 3, 4, 5],
     "phone=0899.888.999": [2, 3, 4, 5],
+    "phone=899888999": [2, 3, 4, 5],
+    "phone=tel:%2B84-899-888-999": [2, 3, 4, 5],
+    "phone=%E2%80%AA0899%E2%80%91888/999%E2%80%AC": [2, 3, 4, 5],
+    "phone=anonymous": [],
     "phone=0911222333": [0],
     "phone=0911222333&phone=84899888999": [0, 2, 3, 4, 5],
     "phone=19001919": [2, 3, 4, 5],

@@ -170,7 +170,7 @@ def test_how_calls_leave_while_nobody_decides() -> None:
         hotline="19001919",
         lead="0",
         closed=("",),
-        frozen_until=9,
+        suspended_until=9,
         is_recorded=False,
     )
     assert objects([], [], {}, [way, own, replace(own, extension="102", closed=())]) == {

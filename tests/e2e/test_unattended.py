@@ -195,11 +195,11 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
         ]
 
 
-async def test_brakes_hold_while_the_controller_is_dead(
+async def test_call_barring_holds_while_the_controller_is_dead(
     company: Company, office: Office, pbx: Instance
 ) -> None:
     small, counted = await office.company(), await office.company()
-    await company.freeze("101", datetime.now(UTC) + timedelta(hours=1))
+    await company.suspend("101", datetime.now(UTC) + timedelta(hours=1))
     await company.change_extension("102", max_calls=1)
     await company.change_trunk(max_calls=2)
     await small.change(max_calls=1)

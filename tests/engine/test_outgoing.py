@@ -16,7 +16,7 @@ from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
 from tongdai import errors
-from tongdai.pbx import brakes
+from tongdai.pbx import barring
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Extension
 from tongdai.store import cdrs, db, domains, extensions
@@ -52,54 +52,55 @@ def phones(asterisk: FakeAsterisk, company: Company) -> None:
 
 
 @pytest.mark.usefixtures("phones")
-async def test_who_keeps_trying_closed_numbers_is_frozen_and_thawed(
+async def test_an_extension_that_keeps_trying_barred_numbers_is_suspended(
     controller: Controller, company: Company, database: db.Database, errors_said: set[str]
 ) -> None:
-    errors_said.add("call.frozen")
-    before = told("tongdai_stopped_calls_total", why="closed")
+    errors_said.add("call.suspended")
+    before = told("tongdai_barred_calls_total", reason="destination")
 
-    async def frozen() -> bool:
+    async def suspended() -> bool:
         async with database.connection() as tx:
-            return (await extensions.get(tx, company.uuid, "101")).frozen_until is not None
+            return (await extensions.get(tx, company.uuid, "101")).suspended_until is not None
 
-    for _ in range(brakes.FREEZE_AFTER):
-        assert await click(controller, company, ABROAD) == errors.DestinationClosed.code
-    await until(frozen)
+    for _ in range(barring.SUSPEND_AFTER):
+        assert await click(controller, company, ABROAD) == errors.DestinationBarred.code
+    await until(suspended)
     controller.engine.directories.forget(str(company.uuid))
 
-    assert told("tongdai_stopped_calls_total", why="closed") == before + brakes.FREEZE_AFTER
-    assert await click(controller, company, CUSTOMER) == errors.CallsFrozen.code
+    after = told("tongdai_barred_calls_total", reason="destination")
+    assert after == before + barring.SUSPEND_AFTER
+    assert await click(controller, company, CUSTOMER) == errors.CallsSuspended.code
     assert await click(controller, company, CUSTOMER, "102") == "", "his colleagues call on"
     async with database.connection() as tx:
         known = await extensions.get(tx, company.uuid, "101")
-        assert ABROAD in known.frozen_why
-        assert known.frozen_until
-        assert known.frozen_until <= datetime.now(UTC) + brakes.FREEZE
-        await extensions.freeze(tx, company.uuid, "101", None)
+        assert ABROAD in known.suspended_why
+        assert known.suspended_until
+        assert known.suspended_until <= datetime.now(UTC) + barring.SUSPENSION
+        await extensions.suspend(tx, company.uuid, "101", None)
     controller.engine.directories.forget(str(company.uuid))
     assert await click(controller, company, CUSTOMER) == ""
 
 
-async def test_a_domain_whose_extensions_all_try_is_frozen(
+async def test_a_domain_whose_extensions_all_try_is_suspended(
     asterisk: FakeAsterisk,
     controller: Controller,
     company: Company,
     database: db.Database,
     errors_said: set[str],
 ) -> None:
-    errors_said.add("call.frozen")
+    errors_said.add("call.suspended")
     async with database.transaction() as tx:
         await extensions.insert(tx, company.uuid, Extension("104"))
 
-    async def frozen() -> bool:
+    async def suspended() -> bool:
         async with database.connection() as tx:
-            return (await domains.get(tx, company.uuid)).frozen_until is not None
+            return (await domains.get(tx, company.uuid)).suspended_until is not None
 
-    for number in range(brakes.FREEZE_DOMAIN_AFTER):
+    for number in range(barring.SUSPEND_DOMAIN_AFTER):
         caller = company.phone(f"10{number % 4 + 1}")
         channel = await asterisk.arrives(caller, ABROAD, caller=caller[:3])
         await asterisk.expect(f"DELETE channels/{channel}", reason_code="52")
-    await until(frozen)
+    await until(suspended)
     await controller.has_nothing_left(company)
 
 
@@ -119,7 +120,7 @@ async def test_minutes_a_day_count_the_records_of_the_day(
     controller: Controller, company: Company, database: db.Database
 ) -> None:
     now = datetime.now(UTC)
-    started = brakes.day_began(company.domain, now)
+    started = barring.day_began(company.domain, now)
     async with database.transaction() as tx:
         long_ago = samples.record(company.uuid, billsec=9_999)
         today = samples.record(company.uuid, time_started=started, time_ended=now, billsec=119)

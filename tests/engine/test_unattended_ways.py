@@ -11,7 +11,7 @@ from tongdai.engine.unattended import ways_out
 from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, Trunk
 
 FIRST, SECOND = ids.new(), ids.new()
-FROZEN = datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)
+ENDS = datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)
 
 
 def hotline(number: str, trunk: UUID, **changes: Any) -> Hotline:
@@ -41,7 +41,7 @@ def test_the_domain_and_who_differs_from_it() -> None:
         "0",
     )
     assert (all_.lines, all_.calls, all_.trunk_calls, all_.is_recorded) == (2, 40, 9, True)
-    assert (all_.closed, all_.frozen_until) == (("01900",), 0)
+    assert (all_.closed, all_.suspended_until) == (("01900",), 0)
     assert (own.extension, own.trunk, own.hotline, own.lead) == (
         "101",
         str(SECOND),
@@ -51,12 +51,12 @@ def test_the_domain_and_who_differs_from_it() -> None:
     assert (own.lines, own.calls, own.trunk_calls, own.is_recorded) == (1, 40, 100, False)
 
 
-def test_who_is_frozen() -> None:
-    extensions = {"101": Extension("101", frozen_until=FROZEN)}
+def test_a_suspended_extension() -> None:
+    extensions = {"101": Extension("101", suspended_until=ENDS)}
     (all_, own) = ways_out(replace(KNOWN, extensions=extensions))
-    assert (all_.frozen_until, own.frozen_until) == (0, int(FROZEN.timestamp()) + 1)
-    (all_, own) = ways_out(replace(KNOWN, domain=replace(KNOWN.domain, frozen_until=FROZEN)))
-    assert all_.frozen_until == own.frozen_until == int(FROZEN.timestamp()) + 1
+    assert (all_.suspended_until, own.suspended_until) == (0, int(ENDS.timestamp()) + 1)
+    (all_, own) = ways_out(replace(KNOWN, domain=replace(KNOWN.domain, suspended_until=ENDS)))
+    assert all_.suspended_until == own.suspended_until == int(ENDS.timestamp()) + 1
 
 
 def test_where_minutes_are_counted_everything_is_closed() -> None:

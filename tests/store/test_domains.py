@@ -187,6 +187,44 @@ async def test_the_country_code_stays_once_numbers_are_stored(
     assert refused.value.field == "country_code"
 
 
+async def test_a_domain_goes_to_no_country_whose_emergency_number_is_taken(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, directory.Extension("999"))
+        with pytest.raises(errors.Conflict, match="999") as refused:
+            await domains.update(tx, msgspec.structs.replace(domain, country_code="44"))
+        assert refused.value.field == "country_code"
+        await domains.update(tx, msgspec.structs.replace(domain, country_code="49"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"country_code": "999"}, "country_code"),
+        ({"country_code": "881"}, "country_code"),
+        ({"country_code": "+84"}, "country_code"),
+        ({"region": "CA"}, "region"),
+        ({"region": "vn"}, "region"),
+    ],
+)
+async def test_a_country_that_there_is_not(
+    database: db.Database, domain: directory.Domain, changes: dict[str, str], field: str
+) -> None:
+    async with database.transaction() as tx:
+        with pytest.raises(errors.Invalid) as refused:
+            await domains.update(tx, msgspec.structs.replace(domain, **changes))
+        assert refused.value.field == field
+
+
+async def test_a_region_of_a_shared_country_code(database: db.Database) -> None:
+    async with database.transaction() as tx:
+        made = await domains.insert(tx, "ca.example.vn", country_code="1", region="CA")
+        assert (made.country, made.country_code) == ("CA", "1")
+        await domains.update(tx, msgspec.structs.replace(made, region=""))
+        assert (await domains.get(tx, made.domain_uuid)).country == "1"
+
+
 async def test_a_deleted_domain_takes_everything_along(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:

@@ -1,6 +1,7 @@
 """Extensions on a real PostgreSQL."""
 
 import hashlib
+from collections.abc import Awaitable
 
 import msgspec
 import pytest
@@ -180,6 +181,25 @@ async def test_a_number_is_taken_once_in_a_domain_whatever_by(
             async with database.transaction() as tx:
                 await extensions.insert(tx, domain.domain_uuid, Extension(taken))
         assert refused.value.field == "number"
+
+
+@pytest.mark.parametrize("number", ["112", "113", "114", "115"])
+async def test_an_emergency_number_is_no_internal_number(
+    database: db.Database, domain: directory.Domain, number: str
+) -> None:
+    """Vietnam's; a phone that dials it gets help."""
+
+    async def refused(work: Awaitable[object]) -> None:
+        with pytest.raises(errors.Invalid, match="emergency") as why:
+            await work
+        assert why.value.field == "number"
+
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await refused(extensions.insert(tx, uuid, Extension(number)))
+        await refused(ring_groups.insert(tx, uuid, directory.RingGroup(number)))
+        await refused(queues.insert(tx, uuid, directory.Queue(number)))
+        await extensions.insert(tx, uuid, Extension("911"))
 
 
 async def test_a_deleted_extension_frees_its_number(

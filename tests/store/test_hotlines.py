@@ -110,6 +110,7 @@ async def test_a_new_default_takes_the_place_of_the_old(
     [
         ({"number": ""}, "number"),
         ({"number": "12"}, "number"),
+        ({"number": "113"}, "number"),
         ({"number": "0899;888"}, "number"),
         ({"number": "0899\n888999"}, "number"),
         ({"number": "++84899888999"}, "number"),

@@ -103,7 +103,7 @@ async def test_how_calls_leave(
         )
         await extensions.insert(tx, domain.domain_uuid, directory.Extension("105", max_calls=1))
         await extensions.insert(tx, domain.domain_uuid, directory.Extension("106"))
-        await extensions.freeze(
+        await extensions.suspend(
             tx, domain.domain_uuid, "106", datetime.now(UTC) + timedelta(hours=1)
         )
         (known,) = [

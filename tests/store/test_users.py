@@ -184,7 +184,7 @@ async def test_the_principal_knows_its_domain(
         domain_enabled=True,
         domain_name=domain.name,
         time_zone="Asia/Ho_Chi_Minh",
-        country_code="84",
+        country="84",
     )
     assert principal.enabled
 

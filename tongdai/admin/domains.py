@@ -9,13 +9,13 @@ from tongdai.store import db, domains
 
 
 async def update(
-    tx: db.Tx, name: str, changes: dict[str, Any], *, lift_freeze: bool = False
+    tx: db.Tx, name: str, changes: dict[str, Any], *, unsuspend: bool = False
 ) -> directory.Domain:
-    """The domain of that name with the changes made; with `lift_freeze` it may call outside again.
+    """The domain of that name with the changes made; with `unsuspend` its calls out are no longer suspended.
     Raises as domains.update does.
     """
     changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
     await domains.update(tx, changed)
-    if lift_freeze:
-        await domains.freeze(tx, changed.domain_uuid, None)
+    if unsuspend:
+        await domains.suspend(tx, changed.domain_uuid, None)
     return await domains.get(tx, changed.domain_uuid)

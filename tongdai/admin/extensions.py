@@ -18,16 +18,16 @@ async def update(
     *,
     password: str | None = None,
     new_password: bool = False,
-    lift_freeze: bool = False,
+    unsuspend: bool = False,
 ) -> tuple[Extension, str | None]:
     """The extension with the changes made, and the new SIP password of its default device: the
     given one, a random one with `new_password`, else None, and the old one stays. With
-    `lift_freeze` it may call outside again. Raises as extensions.update does.
+    `unsuspend` its calls out are no longer suspended. Raises as extensions.update does.
     """
     known = await extensions.get(tx, domain_uuid, extension)
     await extensions.update(tx, domain_uuid, msgspec.structs.replace(known, **changes))
-    if lift_freeze:
-        await extensions.freeze(tx, domain_uuid, extension, None)
+    if unsuspend:
+        await extensions.suspend(tx, domain_uuid, extension, None)
     changed = await extensions.get(tx, domain_uuid, extension)
     if not new_password and password is None:
         return changed, None

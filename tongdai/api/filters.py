@@ -104,7 +104,7 @@ class Filters(Struct, frozen=True):
         Meta(
             description="Calls from or to the number, however it is written.",
             examples=["0899888999"],
-            extra={"read": numbers.phone},
+            extra={"read": numbers.party},
         ),
     ] = ()
     direction: Annotated[
@@ -123,8 +123,8 @@ def of(given: Filters, principal: Principal) -> cdr_search.Filter:
     errors.Invalid naming the parameter.
     """
     start, end = given.start_date, given.end_date
-    code = principal.user.country_code
-    phones = (numbers.canonical(phone, code) for phone in given.phone)
+    country = principal.user.country
+    phones = (numbers.canonical(phone, country) for phone in given.phone)
     return cdr_search.Filter(
         since=_since(start, principal.zone) if start else cdr_search.FIRST,
         until=_until(end, principal.zone) if end else cdr_search.LAST,

@@ -127,7 +127,7 @@ class Inside(msgspec.Struct, frozen=True):
 class WayOut(msgspec.Struct, frozen=True):
     """How calls leave a domain while nobody decides; with `extension`, that extension's. What is
     dialled with a leading 0 goes out with `lead` in its place, unless it begins with one of
-    `closed`; "" closes everything but emergencies, and so does `frozen_until` (Unix seconds).
+    `closed`; "" closes everything but emergencies, and so does `suspended_until` (Unix seconds).
     `lines`, `calls`, `trunk_calls`: how many the extension, the domain's phones and the trunk may
     have at the same time.
     """
@@ -138,7 +138,7 @@ class WayOut(msgspec.Struct, frozen=True):
     hotline: str
     lead: str
     closed: tuple[str, ...]
-    frozen_until: int
+    suspended_until: int
     lines: int
     calls: int
     trunk_calls: int
@@ -376,7 +376,7 @@ def _way_out(way: WayOut) -> Objects:
         Dial("", (Party(way.trunk, "0"),), 0, "", record=way.is_recorded)
     ).split(",")
     closed = f"^({'|'.join(way.closed)})" if way.closed else "^$"
-    limits = (way.frozen_until, way.lines, way.calls, way.trunk_calls)
+    limits = (way.suspended_until, way.lines, way.calls, way.trunk_calls)
     told = (way.trunk, translate.shown(way.hotline), options, way.lead, closed, *limits)
     whose = f"out.{way.extension}@{way.domain}" if way.extension else f"out@{way.domain}"
     return {("domain_alias", whose): {"domain": ",".join(map(str, told))}}

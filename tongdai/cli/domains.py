@@ -19,6 +19,10 @@ Name = Annotated[
 ]
 TIME_ZONE = typer.Option(help="Of its local times and days.")
 COUNTRY_CODE = typer.Option(help="Of its national numbers, without +.")
+REGION = typer.Option(
+    help="Its country in two letters, where several share the country code: CA of 1.",
+    show_default=False,
+)
 CALL_ID_MODE = typer.Option(
     help="The call_id that events carry: each leg's own, or the conversation's."
 )
@@ -46,6 +50,7 @@ def create(
     *,
     time_zone: Annotated[str, TIME_ZONE] = domains.NEW.time_zone,
     country_code: Annotated[str, COUNTRY_CODE] = domains.NEW.country_code,
+    region: Annotated[str, REGION] = domains.NEW.region,
     call_id_mode: Annotated[directory.CallIdMode, CALL_ID_MODE] = domains.NEW.call_id_mode,
     recording: Annotated[bool, RECORDING] = domains.NEW.recording,
     recording_days: Annotated[int, RECORDING_DAYS] = domains.NEW.recording_days or 0,
@@ -67,6 +72,7 @@ def create(
             name,
             time_zone=time_zone,
             country_code=country_code,
+            region=region,
             call_id_mode=call_id_mode,
             recording=recording,
             recording_days=recording_days or None,
@@ -90,7 +96,7 @@ def list_(*, as_json: options.Json = False) -> None:
         "country_code",
         "recording",
         "max_calls",
-        "frozen_until",
+        "suspended_until",
         "domain_uuid",
     )
     terminal.many(session.run(domains.list), *columns, as_json=as_json)
@@ -108,6 +114,7 @@ def update(
     *,
     time_zone: Annotated[str | None, TIME_ZONE] = None,
     country_code: Annotated[str | None, COUNTRY_CODE] = None,
+    region: Annotated[str | None, REGION] = None,
     call_id_mode: Annotated[directory.CallIdMode | None, CALL_ID_MODE] = None,
     recording: Annotated[bool | None, RECORDING] = None,
     recording_days: Annotated[int | None, RECORDING_DAYS] = None,
@@ -116,7 +123,7 @@ def update(
     calls_per_minute: Annotated[int | None, CALLS_PER_MINUTE] = None,
     minutes_per_day: Annotated[int | None, MINUTES_PER_DAY] = None,
     node: Annotated[str | None, NODE] = None,
-    unfreeze: Annotated[bool, options.UNFREEZE] = False,
+    unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -127,6 +134,7 @@ def update(
     changes = options.given(
         time_zone=time_zone,
         country_code=country_code,
+        region="" if country_code and region is None else region,
         call_id_mode=call_id_mode,
         recording=recording,
         max_calls=max_calls,
@@ -142,7 +150,7 @@ def update(
     changes |= {limit: number or None for limit, number in limits.items()}
 
     async def work(tx: db.Tx) -> directory.Domain:
-        return await admin.update(tx, name, changes, lift_freeze=unfreeze)
+        return await admin.update(tx, name, changes, unsuspend=unsuspend)
 
     terminal.one(session.run(work), as_json=as_json)
 

@@ -100,7 +100,7 @@ def update(
     hotline: Annotated[str | None, HOTLINE] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
-    unfreeze: Annotated[bool, options.UNFREEZE] = False,
+    unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -122,7 +122,7 @@ def update(
         changes,
         password=options.secret(password),
         new_password=new_password,
-        lift_freeze=unfreeze,
+        unsuspend=unsuspend,
     )
     if chosen is None:
         return terminal.one(changed, as_json=as_json)

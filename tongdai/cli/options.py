@@ -19,8 +19,8 @@ NAME = typer.Option(help="For people, in any script.", show_default=False)
 ENABLED = typer.Option(
     "--enable/--disable", help="What is disabled stays, but is not served.", show_default=False
 )
-UNFREEZE = typer.Option(
-    "--unfreeze", help="It may call outside again, though it kept calling closed numbers."
+UNSUSPEND = typer.Option(
+    "--unsuspend", help="Calls out are no longer suspended, though it kept calling barred numbers."
 )
 OVERFLOW = typer.Option(
     help='Where its calls go then: a number of the domain; "" ends them.', show_default=False

@@ -81,7 +81,7 @@ class Directories:
         async with self._database.connection() as tx:
             owner = await directory.trunk_owner(tx, trunk_uuid)
             own = await directory.load(tx, owner)
-            canonical = numbers.canonical(dialled, own.domain.country_code)
+            canonical = numbers.canonical(dialled, own.domain.country)
             found = await directory.trunk_hotline(tx, trunk_uuid, canonical)
         if found and changes == self._changes:
             self._by_hotline[trunk, dialled] = found

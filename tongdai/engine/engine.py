@@ -35,7 +35,7 @@ from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
 from tongdai.pbx import call_flow, causes, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
-from tongdai.pbx.brakes import Stop
+from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
 from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.directory import Directory
@@ -333,13 +333,17 @@ class Engine:
             with suppress(errors.SwitchDown):
                 await self.switch.act(signal.call_uuid, HangUp(signal.channel, cause))
 
-    def _note_stop(self, domain_uuid: UUID, extension: str, number: str, why: Stop) -> None:
-        self._background.start(self._stopped(domain_uuid, extension, number, why), "stopped")
+    def _note_stop(
+        self, domain_uuid: UUID, extension: str, number: str, reason: BarReason
+    ) -> None:
+        self._background.start(self._stopped(domain_uuid, extension, number, reason), "stopped")
 
-    async def _stopped(self, domain_uuid: UUID, extension: str, number: str, why: Stop) -> None:
+    async def _stopped(
+        self, domain_uuid: UUID, extension: str, number: str, reason: BarReason
+    ) -> None:
         with suppress(errors.Unavailable, errors.NotFound):
             directory = await self.directories.get(domain_uuid)
-            await self.outgoing.stopped(directory.domain, extension, number, why)
+            await self.outgoing.barred(directory.domain, extension, number, reason)
 
 
 def new_token() -> str:

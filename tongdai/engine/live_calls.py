@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tongdai.pbx import queueing
-from tongdai.pbx.brakes import Usage
+from tongdai.pbx.barring import Usage
 from tongdai.pbx.call import Call, Ended, Talking, Waiting
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import RoutingContext

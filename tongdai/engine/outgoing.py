@@ -12,7 +12,7 @@ import prometheus_client
 import structlog
 
 from tongdai import errors
-from tongdai.pbx import brakes
+from tongdai.pbx import barring
 from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.directory import Domain
 from tongdai.store import cdrs, db, domains, extensions
@@ -23,13 +23,15 @@ log = structlog.get_logger()
 Who: TypeAlias = tuple[UUID, str]
 """A domain's extension; "" for the domain as a whole."""
 
-_STOPPED = prometheus_client.Counter(
-    "tongdai_stopped_calls_total",
+_BARRED = prometheus_client.Counter(
+    "tongdai_barred_calls_total",
     "Calls out that were not made, by the limit that they met.",
-    ("why",),
+    ("reason",),
 )
-_FROZEN = prometheus_client.Counter(
-    "tongdai_freezes_total", "How often an extension, or a whole domain, was frozen.", ("what",)
+_SUSPENDED = prometheus_client.Counter(
+    "tongdai_suspensions_total",
+    "How often calls out of an extension, or of a whole domain, were suspended.",
+    ("what",),
 )
 
 
@@ -38,14 +40,14 @@ class Outgoing:
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
-        self._started = SlidingWindow[UUID](brakes.WINDOW.total_seconds())
+        self._started = SlidingWindow[UUID](barring.WINDOW.total_seconds())
         # barred destinations that were tried
-        self._tried = SlidingWindow[Who](brakes.WINDOW.total_seconds())
+        self._tried = SlidingWindow[Who](barring.WINDOW.total_seconds())
         self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
-        for why in brakes.Stop:
-            _STOPPED.labels(why)
+        for reason in barring.BarReason:
+            _BARRED.labels(reason)
 
-    async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> brakes.Usage:
+    async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> barring.Usage:
         """What the domain has used of its limits, its live `calls` included. Raises
         errors.Unavailable.
         """
@@ -55,15 +57,15 @@ class Outgoing:
             talked_s = over + sum(
                 call.billsec(now) for call in calls if call.direction == "outbound"
             )
-        return brakes.Usage(self._started.count(domain.domain_uuid, now.timestamp()), talked_s)
+        return barring.Usage(self._started.count(domain.domain_uuid, now.timestamp()), talked_s)
 
     async def _over(self, domain: Domain, now: datetime) -> int:
-        today = brakes.day(domain, now)
+        today = barring.day(domain, now)
         known = self._talked.get(domain.domain_uuid)
         if known is None or known[0] != today:
             async with self._database.connection() as tx:
                 talked = await cdrs.talked_out(
-                    tx, domain.domain_uuid, brakes.day_began(domain, now)
+                    tx, domain.domain_uuid, barring.day_began(domain, now)
                 )
             known = self._talked[domain.domain_uuid] = (today, talked)
         return known[1]
@@ -90,19 +92,25 @@ class Outgoing:
                 known[1] + call.billsec(call.ended_at or at),
             )
 
-    async def stopped(self, domain: Domain, extension: str, number: str, why: brakes.Stop) -> None:
+    async def barred(
+        self, domain: Domain, extension: str, number: str, reason: barring.BarReason
+    ) -> None:
         """A call out met a limit. An extension, or a domain, that keeps trying barred
         destinations is suspended for a while.
         """
-        _STOPPED.labels(why).inc()
+        _BARRED.labels(reason).inc()
         log.warning(
-            "call.stopped", domain=domain.name, extension=extension, number=number, why=str(why)
+            "call.barred",
+            domain=domain.name,
+            extension=extension,
+            number=number,
+            reason=str(reason),
         )
-        if why is not brakes.Stop.CLOSED:
+        if reason is not barring.BarReason.DESTINATION:
             return
-        for who, most in ((extension, brakes.FREEZE_AFTER), ("", brakes.FREEZE_DOMAIN_AFTER)):
+        for who, most in ((extension, barring.SUSPEND_AFTER), ("", barring.SUSPEND_DOMAIN_AFTER)):
             if self._is_too_often((domain.domain_uuid, who), most):
-                await self._freeze(domain, who, number)
+                await self._suspend(domain, who, number)
 
     def _is_too_often(self, who: Who, most: int) -> bool:
         """Whether it is time to act; once, not again for every later try."""
@@ -113,12 +121,12 @@ class Outgoing:
         self._tried.clear(who)
         return True
 
-    async def _freeze(self, domain: Domain, extension: str, number: str) -> None:
-        until = datetime.now(UTC) + brakes.FREEZE
-        why = f"kept calling numbers that are closed, the last {number}"
-        _FROZEN.labels("extension" if extension else "domain").inc()
+    async def _suspend(self, domain: Domain, extension: str, number: str) -> None:
+        until = datetime.now(UTC) + barring.SUSPENSION
+        why = f"kept calling barred numbers, the last {number}"
+        _SUSPENDED.labels("extension" if extension else "domain").inc()
         log.error(
-            "call.frozen",
+            "call.suspended",
             domain=domain.name,
             extension=extension,
             until=until.isoformat(),
@@ -127,6 +135,6 @@ class Outgoing:
         with contextlib.suppress(errors.Unavailable, errors.NotFound):
             async with self._database.connection() as tx:
                 if extension:
-                    await extensions.freeze(tx, domain.domain_uuid, extension, until, why)
+                    await extensions.suspend(tx, domain.domain_uuid, extension, until, why)
                 else:
-                    await domains.freeze(tx, domain.domain_uuid, until, why)
+                    await domains.suspend(tx, domain.domain_uuid, until, why)

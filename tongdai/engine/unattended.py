@@ -4,7 +4,7 @@ import math
 from itertools import chain
 
 from tongdai.asterisk import provisioning
-from tongdai.pbx import brakes, directory, numbers
+from tongdai.pbx import directory, numbers
 from tongdai.store import db, landings, nodes
 
 
@@ -25,7 +25,7 @@ async def _unattended(tx: db.Tx) -> list[provisioning.Unattended]:
 
 def _landing(landing: landings.Landing) -> provisioning.Landing:
     """By each form in which carriers give the hotline's number, digits only."""
-    national = numbers.national(landing.canonical, landing.domain.country_code)
+    national = numbers.national(landing.canonical, landing.domain.country)
     return provisioning.Landing(
         trunk=str(landing.trunk_uuid),
         numbers=frozenset({landing.canonical, national}),
@@ -37,6 +37,11 @@ def _landing(landing: landings.Landing) -> provisioning.Landing:
 
 def _inside(inside: landings.Inside) -> provisioning.Inside:
     return provisioning.Inside(inside.domain, inside.number, inside.extensions)
+
+
+# What the dialplan may not let out of the numbers that begin with one 0: it knows those of
+# Vietnam; in other countries it lets out emergency calls alone.
+_CLOSED_AT_HOME = {"84": ("01900",)}
 
 
 def ways_out(known: directory.Directory) -> list[provisioning.WayOut]:
@@ -57,8 +62,8 @@ def _way_out(
     if hotline is None:
         return None
     trunk = known.trunks[hotline.trunk_uuid]
-    frozen = [
-        until.timestamp() for until in (domain.frozen_until, extension.frozen_until) if until
+    ends = [
+        until.timestamp() for until in (domain.suspended_until, extension.suspended_until) if until
     ]
     return provisioning.WayOut(
         domain=domain.name,
@@ -66,10 +71,10 @@ def _way_out(
         trunk=str(trunk.trunk_uuid),
         hotline=hotline.number,
         lead=f"+{domain.country_code}" if trunk.number_format == "e164" else "0",
-        closed=brakes.closed_at_home(domain.country_code)
+        closed=_CLOSED_AT_HOME.get(domain.country, ("",))
         if domain.minutes_per_day is None
         else ("",),
-        frozen_until=math.ceil(max(frozen, default=0)),
+        suspended_until=math.ceil(max(ends, default=0)),
         lines=extension.max_calls,
         calls=domain.max_calls,
         trunk_calls=trunk.max_calls,

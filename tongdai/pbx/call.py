@@ -109,6 +109,7 @@ class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
     then: Committed[Hunt | Waiting] = Hunt()
     agent: Committed[str] = ""  # the extension that a queue offers the call to
     egress_trunk: Committed[str] = ""  # the trunk that is being dialled by, if it is one
+    extensions: Committed[tuple[str, ...]] = ()  # the extensions that are being dialled
     # Dial() is over, and the release of a leg that it rang has yet to come
     dial_ended: Committed[DialEnded | None] = None
 
@@ -220,10 +221,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def extensions(self) -> frozenset[str]:
-        """Ours that are in the call now, or are just being offered it."""
-        return frozenset(
-            {leg.number for leg in self.live_legs if leg.is_extension} | {self.agent} - {""}
-        )
+        """Ours that are in the call now, or that it is about to ring: they count from the decision
+        on, so that limits hold for calls that come at once.
+        """
+        here = {leg.number for leg in self.live_legs if leg.is_extension} | {self.agent} - {""}
+        if not isinstance(self.course, Ringing) or self.course.dial_ended:
+            return frozenset(here)
+        rung = {leg.number for leg in self.dialled_legs}
+        return frozenset(here | {*self.course.extensions} - rung)
 
     @property
     def egress_trunk(self) -> str:

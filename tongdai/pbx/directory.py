@@ -4,7 +4,7 @@ house.
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -15,16 +15,17 @@ from tongdai.pbx.endpoint import Endpoint
 CallIdMode = Literal["leg", "conversation"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
 TrunkAuth = Literal["ip", "digest", "registration"]
-NumberFormat = Literal["national", "e164", "plain"]
+NumberFormat: TypeAlias = numbers.NumberFormat
 NODE = "switch-1"
 """The node of an installation that has one."""
 
 
 class Domain(msgspec.Struct, frozen=True):
     """The tenant. `name` is also its SIP domain. Its devices and trunks are on the switch of its
-    `node`, which carries its calls. What it may call outside, beside `max_calls` of
-    any kind at once, is limited by `destinations` (pbx.brakes) and, unless None, calls a minute
-    and minutes a day. Until `frozen_until`, as `frozen_why` tells, it may call nobody outside.
+    `node`, which carries its calls. What it may call outside, beside `max_calls` of any kind at
+    once, is limited by `destinations` (pbx.barring) and, unless None, calls a minute and minutes a
+    day. Its calls out are suspended until `suspended_until`, for the reason in `suspended_why`.
+    `region` (ISO 3166-1 alpha-2) is "" for the main region of the country code.
     """
 
     domain_uuid: UUID
@@ -32,6 +33,7 @@ class Domain(msgspec.Struct, frozen=True):
     enabled: bool = True
     time_zone: str = "Asia/Ho_Chi_Minh"
     country_code: str = "84"
+    region: str = ""
     call_id_mode: CallIdMode = "leg"
     recording: bool = True
     recording_days: int | None = None
@@ -39,16 +41,22 @@ class Domain(msgspec.Struct, frozen=True):
     destinations: tuple[str, ...] = ()
     calls_per_minute: int | None = 120
     minutes_per_day: int | None = None
-    frozen_until: datetime | None = None
-    frozen_why: str = ""
+    suspended_until: datetime | None = None
+    suspended_why: str = ""
     node: str = NODE
+
+    @property
+    def country(self) -> str:
+        """The numbering plan of its numbers, for pbx.numbers."""
+        return self.region or self.country_code
 
 
 class Extension(msgspec.Struct, frozen=True):
     """An internal number with devices behind it, given by their names. `recording` None follows
     the domain, `hotline` None its default.
 
-    Until `frozen_until` it may call nobody outside, as `frozen_why` tells.
+    Its calls out are suspended until
+    `suspended_until`, for the reason in `suspended_why`.
     """
 
     extension: str
@@ -58,8 +66,8 @@ class Extension(msgspec.Struct, frozen=True):
     hotline: str | None = None
     max_calls: int = 2
     ring_timeout_s: int = 30
-    frozen_until: datetime | None = None
-    frozen_why: str = ""
+    suspended_until: datetime | None = None
+    suspended_why: str = ""
     devices: tuple[str, ...] = (endpoint.DEFAULT,)
 
 
@@ -134,7 +142,7 @@ class Directory(msgspec.Struct, frozen=True):
 
     def hotline(self, number: str) -> Hotline | None:
         """The hotline that a written number (national, international or short) means."""
-        return self.hotlines.get(numbers.canonical(number, self.domain.country_code))
+        return self.hotlines.get(numbers.canonical(number, self.domain.country))
 
     def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
         """What an outbound call shows: the extension's own hotline, else the domain's default,
@@ -149,9 +157,12 @@ class Directory(msgspec.Struct, frozen=True):
             and own.enabled
         ):
             return own
-        enabled = [hotline for hotline in self.hotlines.values() if hotline.enabled]
-        chosen = [hotline for hotline in enabled if hotline.is_default] or enabled
-        return min(chosen, key=lambda hotline: hotline.canonical, default=None)
+        return next(iter(self.by_default()), None)
+
+    def by_default(self) -> list[Hotline]:
+        """The hotlines in use: the domain's default first, then by canonical number."""
+        enabled = (hotline for hotline in self.hotlines.values() if hotline.enabled)
+        return sorted(enabled, key=lambda hotline: (not hotline.is_default, hotline.canonical))
 
     def records(self, *extensions: str) -> bool:
         """Whether a talk between these is recorded: not if one says no; if one says yes; else as

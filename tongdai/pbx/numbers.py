@@ -1,32 +1,179 @@
-"""Telephone numbers: what people write, what carriers want, and when two of them are the same."""
+"""Telephone numbers: one parser for all that is written, dialled or signalled.
+
+A `country` is a region (ISO 3166-1 alpha-2: "VN", "CA") or a country code, which means its main
+region ("84" is VN, "1" is US). The numbering plans are in pbx.numbering_plan, which is imported
+when the first number is read.
+"""
 
 import re
-from functools import lru_cache
+import unicodedata
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
+
+import msgspec
 
 from tongdai import errors
 
-_PHONE = re.compile(r"\+?[0-9]{3,18}")
-_DIGITS = re.compile(r"\+?[0-9]+")
-_EXTENSION = re.compile(r"[0-9]{2,8}")
-_PUNCTUATION = str.maketrans("", "", " .-()\u00a0")
-_SHORT = 8  # digits: what is no longer stays as it is (emergency and service numbers, 1900xxxx)
-_SERVICE = {"84": ("1800", "1900")}  # dialled as they are, though longer: 1900545415
+if TYPE_CHECKING:
+    from tongdai.pbx.numbering_plan import Plan
+
+NumberFormat = Literal["national", "e164", "plain"]
+
 ANONYMOUS = "anonymous"  # a caller who does not say who calls (RFC 3323 §4.1)
+
+_PHONE = re.compile(r"\+?[0-9]{2,18}")
+_TWO = 2  # digits that may be an extension and, in some countries, an emergency number
+_EXTENSION = re.compile(r"[0-9]{2,8}")
+_PARAMETERS = re.compile(r"(?:;[A-Za-z][A-Za-z0-9-]*(?:=[^;]*)?)*")
+_CONTEXT = re.compile(r";phone-context=(\+[0-9.()-]+)", re.IGNORECASE)
+# RFC 3966 §5.1.1 visual separators, and what people write besides
+_SEPARATORS = frozenset("-.()/[]~·•−∕⁄∼～\u2022\t")
+_IGNORED = frozenset(("Cf", "Zs", "Pd"))  # format characters, spaces, dashes
+_LONGEST_TEXT = 256  # characters; more is nobody's number
+
+
+class NumberClass(StrEnum):
+    """The kind of service behind a number, by which a destination is barred or permitted."""
+
+    EMERGENCY = "emergency"
+    FIXED = "fixed"
+    MOBILE = "mobile"
+    TOLL_FREE = "toll_free"
+    VOIP = "voip"
+    UAN = "uan"  # a company's number in the whole country (universal access number)
+    VOICEMAIL = "voicemail"
+    SHORT = "short"  # a number of the country that is dialled as it is
+    UNKNOWN = "unknown"  # of no known range; a new one, perhaps
+    PREMIUM = "premium"
+    SHARED_COST = "shared_cost"
+    PERSONAL = "personal"  # follows a person, at a price of its own: +44 70, +878
+    PAGER = "pager"
+    SATELLITE = "satellite"
+    INTERNATIONAL_NETWORK = "international_network"
+    UNASSIGNED = "unassigned"  # a country code that ITU-T has not assigned
+    TOO_LONG = "too_long"  # more digits than any number of its country
+
+
+COSTLY = frozenset(
+    {
+        NumberClass.PREMIUM,
+        NumberClass.SHARED_COST,
+        NumberClass.PERSONAL,
+        NumberClass.PAGER,
+        NumberClass.SATELLITE,
+        NumberClass.INTERNATIONAL_NETWORK,
+        NumberClass.UNASSIGNED,
+        NumberClass.TOO_LONG,
+    }
+)
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A telephone number as seen from a country.
+
+    `country_code` is "" of a number that is dialled within the country as it is (emergency, short
+    and local numbers); `significant` is then that number, else the national significant number
+    (ITU-T E.164).
+    """
+
+    country: str
+    country_code: str
+    significant: str
+
+    @property
+    def e164(self) -> str:
+        """As +84899888999; "" of a number that other countries cannot call."""
+        if not self.country_code or _plan(self.country).is_service(
+            self.country_code, self.significant
+        ):
+            return ""
+        return f"+{self.country_code}{self.significant}"
+
+    @property
+    def canonical(self) -> str:
+        """E.164 digits without +; short and service numbers as they are. It is what is stored
+        and compared.
+        """
+        return self.e164.removeprefix("+") or self.significant
+
+    @property
+    def national(self) -> str:
+        """Digits as people of the country dial it: 0899888999; numbers of other countries with
+        the country's international prefix.
+        """
+        return _national(self)
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it is one of the country's emergency numbers, and nothing more."""
+        return not self.country_code and self.significant in _plan(self.country).emergency
+
+
+@lru_cache(8192)
+def parse(text: str, country: str) -> Number | None:
+    """The number that a text means to somebody in the country; None when it is no number. Two
+    digits are one where they are an emergency number.
+
+    The text may be a tel: URI, a SIP user part (with visual separators, escapes and parameters,
+    RFC 3966, RFC 3261 §19.1.6) or pasted by hand. A number that nobody knows is a number too.
+    """
+    digits = clean(text)
+    if digits is None:
+        return None
+    number = _read(digits, country)
+    return number if len(digits) > _TWO or number.is_emergency else None
+
+
+def _read(digits: str, country: str) -> Number:
+    plan = _plan(country)
+    return Number(plan.region, *plan.read(digits))
+
+
+def clean(text: str) -> str | None:
+    """Optional + and 2 to 18 ASCII digits: the text without what people write around them; None
+    when something else is left. A tel: URI's phone-context that is a number comes before it.
+    """
+    if _PHONE.fullmatch(text):
+        return text
+    if len(text) > _LONGEST_TEXT:
+        return None
+    text = unquote(text.strip()) if "%" in text else text.strip()
+    text = "".join(map(_plain, text))
+    if text[:4].lower() == "tel:":
+        text = text[4:]
+    written, semicolon, rest = text.partition(";")
+    parameters = semicolon + rest
+    if not _PARAMETERS.fullmatch(parameters):
+        return None
+    if (context := _CONTEXT.search(parameters)) and not written.startswith("+"):
+        written = context[1] + written
+    number = "".join(char for char in written if char not in _SEPARATORS)
+    return number if _PHONE.fullmatch(number) else None
+
+
+def _plain(char: str) -> str:
+    """The ASCII form of a character; "" of one that means nothing in a number."""
+    if char.isascii():
+        return "" if char == " " else char
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category in _IGNORED:
+        return ""
+    plain = unicodedata.normalize("NFKC", char)
+    return char if plain.isdigit() else plain  # a superscript two is a footnote
 
 
 def phone(text: str, field: str = "phone") -> str:
-    """The number without the punctuation people write: optional + and 3 to 18 digits. Raises
+    """The digits of a number that can be dialled, with + if it was written. Raises
     errors.InvalidPhone.
     """
-    number = text.translate(_PUNCTUATION)
-    if not is_phone(number):
+    number = clean(text)
+    if number is None:
         raise errors.InvalidPhone(field=field)
     return number
-
-
-def is_phone(number: str) -> bool:
-    """Whether it could be called outside: optional + and 3 to 18 digits."""
-    return _PHONE.fullmatch(number) is not None
 
 
 def extension(text: str, field: str = "ext") -> str:
@@ -36,66 +183,116 @@ def extension(text: str, field: str = "ext") -> str:
     return text
 
 
-@lru_cache(4096)
-def canonical(number: str, country_code: str) -> str:
-    """E.164 digits without "+"; short and service numbers (no trunk prefix, 8 digits or fewer) as
-    they are.
+def party(text: str, field: str = "phone") -> str:
+    """`phone`, or ANONYMOUS for callers who withheld their number. Raises errors.InvalidPhone."""
+    return ANONYMOUS if text.strip().lower() == ANONYMOUS else phone(text, field)
 
-    With country code 84, 0899888999, +84899888999, +840899888999, 84899888999 and 0084899888999
-    are all 84899888999; 19001919 stays, and so does what is no number ("anonymous").
+
+@lru_cache(8192)
+def canonical(text: str, country: str) -> str:
+    """`Number.canonical`; what is no number stays as it is ("anonymous").
+
+    With country 84, 0899888999, +84899888999, +840899888999, 84899888999, 0084899888999 and
+    899888999 are all 84899888999; 19001919 stays.
     """
-    if not _DIGITS.fullmatch(number):
-        return number
-    digits = number.removeprefix("+")
-    if len(digits) > _SHORT:
-        digits = digits.removeprefix("00")
-    if len(digits) > _SHORT and digits.startswith("0"):
-        digits = country_code + digits[1:]
-    if not digits.startswith(country_code):
-        return digits
-    rest = digits.removeprefix(country_code).lstrip("0")  # +84(0)899...
-    if _is_service(rest, country_code):
-        return rest
-    return country_code + rest if len(country_code + rest) > _SHORT else digits
+    number = parse(text, country)
+    return number.canonical if number else text
 
 
-def national(number: str, country_code: str) -> str:
-    """As people of the country write it: 0899888999; numbers of other countries as 00 and E.164
-    digits.
-    """
-    digits = canonical(number, country_code)
-    if is_short(digits, country_code):
-        return digits
-    if digits.startswith(country_code):
-        written = "0" + digits.removeprefix(country_code)
-    else:
-        written = "00" + digits if number.startswith(("+", "00")) else digits
-    return written if canonical(written, country_code) == digits else digits
+def national(text: str, country: str) -> str:
+    """`Number.national`; what is no number stays as it is."""
+    number = parse(text, country)
+    return number.national if number else text
 
 
-def formatted(number: str, number_format: str, country_code: str) -> str:
+def formatted(text: str, number_format: NumberFormat, country: str) -> str:
     """A number as a trunk wants it: "national" 0899..., "e164" +84899..., "plain" as dialled."""
+    number = parse(text, country)
+    if number is None:
+        return text
     if number_format == "plain":
-        return number
-    digits = canonical(number, country_code)
-    if number_format == "e164" and len(digits) > _SHORT and not _is_service(digits, country_code):
-        return "+" + digits
-    return national(number, country_code)
+        return clean(text) or text
+    return (number_format == "e164" and number.e164) or number.national
 
 
-def is_emergency(number: str) -> bool:
-    """Three digits: 113, 114, 115, 112, 911 and their like (ITU-T E.161.1), which everybody may
-    always call.
+def is_emergency(text: str, country: str) -> bool:
+    """Whether it is an emergency number of the country, which everybody may always call."""
+    number = parse(text, country)
+    return number is not None and number.is_emergency
+
+
+def emergency_numbers(country: str) -> frozenset[str]:
+    """All emergency numbers of the country, as dialled: 112, 113, 114 and 115 in Vietnam."""
+    return _plan(country).emergency
+
+
+def plain_prefixes(country: str) -> tuple[tuple[str, int, int], ...]:
+    """What the country's own numbers of no costly class begin with as they are dialled at home,
+    and how many digits they have at least and at most. All that begins so, of so many digits, may
+    be called by everybody.
     """
-    return len(number) == 3 and number.isascii() and number.isdigit()
+    from tongdai.pbx import plain_prefixes as found  # noqa: PLC0415  as in _plan
+
+    return found.of(country)
 
 
-def is_short(digits: str, country_code: str) -> bool:
-    """Whether canonical digits are no E.164 number, but one that is dialled as it is within the
-    country.
+def classify(number: Number) -> NumberClass:
+    """The kind of service behind the number, by which its destination is barred or permitted."""
+    return _classified(number)[0]
+
+
+def region(number: Number) -> str | None:
+    """Where the number belongs to: the country itself for short numbers; None when it is of no
+    country, or of an unknown range of a shared country code.
     """
-    return len(digits) <= _SHORT or _is_service(digits, country_code)
+    return _classified(number)[1]
 
 
-def _is_service(digits: str, country_code: str) -> bool:
-    return digits.startswith(_SERVICE.get(country_code, ())) and len(digits) <= 10
+@lru_cache(8192)
+def _classified(number: Number) -> tuple[NumberClass, str | None]:
+    plan = _plan(number.country)
+    if not number.country_code:
+        return plan.classify_short(number.significant), number.country
+    return plan.classify(number.country_code, number.significant)
+
+
+@lru_cache(8192)
+def _national(number: Number) -> str:
+    if not number.country_code:
+        return number.significant
+    plan = _plan(number.country)
+    ways = plan.dialled(number.country_code, number.significant)
+    fitting = (way for way in ways if _PHONE.fullmatch(way))
+    return next(way for way in fitting if _read(way, number.country) == number)
+
+
+def is_country(country: str) -> bool:
+    """Whether there is a numbering plan of this region or country code."""
+    try:
+        _plan(country)
+    except KeyError:
+        return False
+    return True
+
+
+def country_code(country: str) -> str:
+    """The country code of a region: "84" of VN, "1" of CA. Raises KeyError when there is none."""
+    return _plan(country).country_code
+
+
+def is_one_country(region_: str, other: str) -> bool:
+    """Whether calls from one region to the other stay within a country and its rates."""
+    return _plan(region_).is_one_country(other)
+
+
+def without_national_prefix(dialled: str, country: str) -> str:
+    """What is dialled at home without the prefix of national calls: 900 of 0900 in Germany."""
+    prefix = _plan(country).national_prefix
+    return dialled.removeprefix(prefix) if prefix else dialled
+
+
+@cache
+def _plan(country: str) -> "Plan":
+    from tongdai.pbx import numbering_plan  # noqa: PLC0415  who reads no number need not wait
+
+    return numbering_plan.of(country)

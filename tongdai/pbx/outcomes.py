@@ -1,8 +1,9 @@
 """The outcome of a command, as far as a call decides it. Pure."""
 
 from tongdai import errors, messages
-from tongdai.pbx import brakes, causes
+from tongdai.pbx import causes
 from tongdai.pbx.actions import Originate
+from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Calling, Ended
 from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.routing import Refuse
@@ -17,9 +18,9 @@ from tongdai.pbx.signals import (
 )
 
 _LIMITS = {
-    brakes.Stop.RATE: messages.key(messages.CALLS_A_MINUTE),
-    brakes.Stop.MINUTES: messages.key(messages.MINUTES_A_DAY),
-    brakes.Stop.TRUNK: messages.key(messages.TRUNK_CALLS),
+    BarReason.RATE: messages.key(messages.CALLS_A_MINUTE),
+    BarReason.MINUTES: messages.key(messages.MINUTES_A_DAY),
+    BarReason.TRUNK: messages.key(messages.TRUNK_CALLS),
 }
 _NOT_ANSWERED = {
     "USER_BUSY": errors.UserBusy.code,
@@ -81,13 +82,13 @@ def _is_live(call: Call, channel: str) -> bool:
 
 def refused(destination: Refuse) -> Outcome:
     """The outcome of a command whose number cannot be called."""
-    match destination.stop:
-        case brakes.Stop.CLOSED:
-            return Outcome(error=errors.DestinationClosed.code, field="phone")
-        case brakes.Stop.FROZEN:
-            return Outcome(error=errors.CallsFrozen.code)
-        case brakes.Stop.RATE | brakes.Stop.MINUTES | brakes.Stop.TRUNK:
-            return Outcome(error=errors.CallLimit.code, why=_LIMITS[destination.stop])
+    match destination.reason:
+        case BarReason.DESTINATION:
+            return Outcome(error=errors.DestinationBarred.code, field="phone")
+        case BarReason.SUSPENDED:
+            return Outcome(error=errors.CallsSuspended.code)
+        case BarReason.RATE | BarReason.MINUTES | BarReason.TRUNK:
+            return Outcome(error=errors.CallLimit.code, why=_LIMITS[destination.reason])
         case None if destination.release == causes.BARRED:
             return Outcome(error=errors.NoHotline.code)
         case None if destination.release == causes.UNALLOCATED:

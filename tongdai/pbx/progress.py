@@ -34,8 +34,8 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
                 context,
                 caller_id=call.presented_number or hotline.number,
             )
-        case Refuse(release=release, stop=stop):
-            return replace(_release(call, release), stop=stop)
+        case Refuse(release=release, reason=reason):
+            return replace(_release(call, release), stop=reason)
 
 
 def followed(call: Call, destination: Destination) -> Call:
@@ -109,6 +109,7 @@ def _dial(
     number = caller_id or (leg.number if leg else call.caller_number)
     rung = [known.extension for party in parties if (known := Endpoint.parse(party.endpoint))]
     record = context.directory.records(*rung, own_extension(call))
+    course = replace(course, extensions=tuple(dict.fromkeys(rung)))
     call = replace(call, course=course, attempt=call.attempt + 1, record=call.record or record)
     return Step(
         call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),)

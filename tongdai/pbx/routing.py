@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from tongdai.pbx import brakes, causes, hunting, numbers
+from tongdai.pbx import barring, causes, hunting, numbers
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
 
@@ -29,7 +29,7 @@ class RoutingContext(msgspec.Struct, frozen=True):
     own: frozenset[str] = frozenset()
     # trunk's UUID -> live calls by it, of all domains
     by_trunk: Mapping[str, int] = MappingProxyType({})
-    usage: brakes.Usage = brakes.Usage()
+    usage: barring.Usage = barring.Usage()
 
 
 class Ring(msgspec.Struct, frozen=True):
@@ -56,10 +56,10 @@ class CallOut(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """`stop`: which of the limits on calls out it was, if any."""
+    """`reason`: which of the limits on calls out it was, if any."""
 
     release: causes.ReleaseCause
-    stop: brakes.Stop | None = None
+    reason: barring.BarReason | None = None
 
 
 Destination = Ring | Enqueue | CallOut | Refuse
@@ -67,9 +67,11 @@ Destination = Ring | Enqueue | CallOut | Refuse
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
     """Where an internal number leads; None when the domain has no such number. `caller` is an
-    extension or "".
+    extension or "". An emergency number of the country is never an internal one.
     """
     directory = context.directory
+    if numbers.is_emergency(number, directory.domain.country):
+        return None
     if extension := directory.extensions.get(number):
         return Refuse(causes.BUSY) if number == caller else _extension(extension, context)
     if group := directory.ring_groups.get(number):
@@ -89,24 +91,34 @@ def outside(
 ) -> CallOut | Refuse:
     """By which hotline and trunk a public number is called, in the form that the trunk wants it.
 
-    `hotline` "" means the extension's own, else the domain's default.
+    `hotline` "" means the extension's own, else the domain's default. An emergency call goes out
+    whatever limits are reached, and by any hotline in use when that one is not.
     """
-    directory = context.directory
-    chosen = (
-        directory.hotline(hotline)
-        if hotline
-        else directory.default_hotline(directory.extensions.get(extension))
-    )
-    trunk = directory.trunks.get(chosen.trunk_uuid) if chosen else None
-    if chosen is None or trunk is None or not chosen.enabled or not trunk.enabled:
+    directory, domain = context.directory, context.directory.domain
+    dialled = numbers.parse(number, domain.country)
+    if dialled is None:
+        return Refuse(causes.UNALLOCATED)
+    known = directory.extensions.get(extension)
+    chosen = directory.hotline(hotline) if hotline else directory.default_hotline(known)
+    trunk = _trunk(chosen, directory)
+    if trunk is None and dialled.is_emergency:
+        chosen = next((each for each in directory.by_default() if _trunk(each, directory)), None)
+        trunk = _trunk(chosen, directory)
+    if chosen is None or trunk is None:
         return Refuse(causes.BARRED)
-    stop = brakes.stop(
-        number, directory.domain, directory.extensions.get(extension), context.usage, context.now
-    )
-    if stop or (stop := brakes.Stop.TRUNK if is_full(trunk, context) else None):
-        return Refuse(brakes.ENDINGS[stop], stop)
-    dialled = numbers.formatted(number, trunk.number_format, directory.domain.country_code)
-    return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=dialled), chosen)
+    reason = barring.bar_reason(dialled, domain, known, context.usage, context.now)
+    if reason is None and is_full(trunk, context) and not dialled.is_emergency:
+        reason = barring.BarReason.TRUNK
+    if reason:
+        return Refuse(barring.RELEASES[reason], reason)
+    wanted = numbers.formatted(number, trunk.number_format, domain.country)
+    return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=wanted), chosen)
+
+
+def _trunk(hotline: Hotline | None, directory: Directory) -> Trunk | None:
+    """The trunk by which calls show a hotline; None when one of them is out of use."""
+    trunk = directory.trunks.get(hotline.trunk_uuid) if hotline and hotline.enabled else None
+    return trunk if trunk and trunk.enabled else None
 
 
 def is_full(trunk: Trunk, context: RoutingContext) -> bool:
@@ -120,8 +132,6 @@ def from_phone(
     """An extension dials, or is sent on `by` another: inside first, then a public number."""
     if known := inside(number, context, extension):
         return known
-    if not numbers.is_phone(number):
-        return Refuse(causes.UNALLOCATED)
     return outside(number, context, extension=by or extension)
 
 

@@ -21,6 +21,7 @@ from tongdai.pbx.step import Declined, Step, publish, with_events
 def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> Step:
     """A call from a phone or a trunk begins; the context is that of its domain."""
     domain = context.directory.domain
+    signal = replace(signal, dialled=numbers.clean(signal.dialled) or signal.dialled)
     if isinstance(signal, Unattended):
         # the call was long ago: how busy everybody is now does not matter
         context = RoutingContext(context.directory, context.now)
@@ -40,8 +41,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     call = replace(call, recording_token=recording_token)
     if isinstance(signal, Unattended):
         return _unattended(call, destination, signal)
-    is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
-    if context.calls >= domain.max_calls and not is_emergency:
+    if context.calls >= domain.max_calls and not _is_emergency(destination, signal, domain):
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
         call, ringing = publish(call, call.caller, "ringing", signal.at)
@@ -94,7 +94,7 @@ def _from_phone(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[
 
 
 def _is_of_calls_out(refused: Refuse) -> bool:
-    return refused.stop is not None or refused == Refuse(BARRED)
+    return refused.reason is not None or refused == Refuse(BARRED)
 
 
 def _allowed(
@@ -104,9 +104,16 @@ def _allowed(
     known = context.directory.extensions.get(extension)
     if known is None or not known.enabled:
         return Refuse(BARRED)
-    is_emergency = isinstance(destination, CallOut) and numbers.is_emergency(signal.dialled)
     is_busy = context.talks.get(extension, 0) >= known.max_calls
+    is_emergency = _is_emergency(destination, signal, context.directory.domain)
     return Refuse(BUSY) if is_busy and not is_emergency else destination
+
+
+def _is_emergency(destination: Destination, signal: Arrived, domain: Domain) -> bool:
+    """Whether the call goes to an emergency number, whatever limits are reached."""
+    return isinstance(destination, CallOut) and numbers.is_emergency(
+        signal.dialled, domain.country
+    )
 
 
 def _begin(
@@ -122,7 +129,7 @@ def _begin(
         call_uuid=signal.call_uuid,
         domain_uuid=domain.domain_uuid,
         domain=domain.name,
-        country_code=domain.country_code,
+        country_code=domain.country,
         call_id_mode=domain.call_id_mode,
         direction=direction,
         course=Ringing(),
@@ -139,7 +146,7 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
     if signal.via == "phone":
         device = Endpoint.parse(signal.endpoint)
         return device.extension if device else signal.endpoint
-    return numbers.national(signal.caller_number, domain.country_code) or numbers.ANONYMOUS
+    return numbers.national(signal.caller_number, domain.country) or numbers.ANONYMOUS
 
 
 def click_to_call(
@@ -200,7 +207,7 @@ def _extension_refuses(
 
 def _declined(asked: CommandAsked, outcome: Outcome, why: Refuse | None = None) -> Declined:
     answer = Answer(asked.domain_uuid, asked.call_uuid, asked.command_uuid, outcome)
-    return Declined(answer, why.stop if why else None)
+    return Declined(answer, why.reason if why else None)
 
 
 def _asker(asked: CommandAsked) -> Asker:

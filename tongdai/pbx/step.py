@@ -5,8 +5,9 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from tongdai.pbx import brakes, events
+from tongdai.pbx import events
 from tongdai.pbx.actions import Action
+from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Leg
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.commands import Answer
@@ -25,7 +26,7 @@ class Step(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
     cdr: Cdr | None = None
     done: bool = False
-    stop: brakes.Stop | None = None  # the limit on calls out that the call met
+    stop: BarReason | None = None  # the limit on calls out that the call met
     unexpected: bool = False
     answers: tuple[Answer, ...] = ()  # outcomes of commands
 
@@ -34,7 +35,7 @@ class Declined(msgspec.Struct, frozen=True):
     """A command that no call came of."""
 
     answer: Answer
-    stop: brakes.Stop | None = None  # the limit on calls out that it met
+    stop: BarReason | None = None  # the limit on calls out that it met
 
 
 def ignored(call: Call) -> Step:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tongdai import errors, messages
+from tongdai.pbx import numbers
 from tongdai.pbx.endpoint import DEVICE
 
 _NUMBER = re.compile(r"[0-9]{2,8}")
@@ -64,9 +65,16 @@ def time_zone(text: str, field: str = "time_zone") -> str:
 
 
 def country_code(text: str, field: str = "country_code") -> str:
-    """One to three digits, without +."""
-    if not re.fullmatch("[1-9][0-9]{0,2}", text):
+    """The country code of a country (ITU-T E.164), without +."""
+    if not re.fullmatch("[1-9][0-9]{0,2}", text) or not numbers.is_country(text):
         raise errors.Invalid(messages.COUNTRY_CODE, field=field)
+    return text
+
+
+def region(text: str, country_code: str, field: str = "region") -> str:
+    """A region of the country code (ISO 3166-1 alpha-2), such as CA of 1; "" for its main one."""
+    if text and not (numbers.is_country(text) and numbers.country_code(text) == country_code):
+        raise errors.Invalid(messages.REGION(code=country_code), field=field)
     return text
 
 

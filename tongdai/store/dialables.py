@@ -10,20 +10,24 @@ from typing import Literal
 from uuid import UUID
 
 from tongdai import errors, messages
-from tongdai.store import checks, db
+from tongdai.pbx import numbers
+from tongdai.store import checks, db, domains
 
 Kind = Literal["extension", "ring_group", "queue"]
 _WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
-    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits, Conflict when it
-    was taken before.
+    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits and for emergency
+    numbers of the domain's country, Conflict when it was taken before.
     """
+    country = (await domains.get(tx, domain_uuid)).country
+    if numbers.is_emergency(checks.number(number), country):
+        raise errors.Invalid(messages.EMERGENCY_NUMBER(number=number), field="number")
     await tx.execute(
         "INSERT INTO dialables (domain_uuid, number, kind) VALUES ($1, $2, $3)",
         domain_uuid,
-        checks.number(number),
+        number,
         kind,
     )
 

@@ -20,7 +20,7 @@ async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
           'extensions', (
             SELECT coalesce(json_object_agg(extension, e), '{}') FROM (
               SELECT extension, e.name, enabled, recording, hotline, max_calls, ring_timeout_s,
-                frozen_until, array_agg(v.name ORDER BY v.name <> 'default', v.name) AS devices
+                suspended_until, array_agg(v.name ORDER BY v.name <> 'default', v.name) AS devices
               FROM extensions AS e JOIN devices AS v USING (domain_uuid, extension)
               WHERE domain_uuid = d.domain_uuid GROUP BY domain_uuid, extension) AS e),
           'trunks', (

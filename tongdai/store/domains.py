@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tongdai import errors, ids, messages
-from tongdai.pbx import directory
+from tongdai.pbx import directory, numbers
 from tongdai.store import checks, db
 
 NEW = directory.Domain(UUID(int=0), "")
@@ -18,6 +18,7 @@ async def insert(
     *,
     time_zone: str = NEW.time_zone,
     country_code: str = NEW.country_code,
+    region: str = NEW.region,
     call_id_mode: directory.CallIdMode = NEW.call_id_mode,
     recording: bool = NEW.recording,
     recording_days: int | None = NEW.recording_days,
@@ -35,8 +36,8 @@ async def insert(
         """
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
-          max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING *
+          max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -51,6 +52,7 @@ async def insert(
         calls_per_minute,
         minutes_per_day,
         checks.node(node),
+        checks.region(region, country_code),
     )
     return db.struct(row, directory.Domain)
 
@@ -68,30 +70,33 @@ async def by_name(tx: db.Tx, name: str) -> directory.Domain:
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:
-    """The domain is as given; its name stays, and whether it is frozen (`freeze`). A new time zone
-    recounts its calls by that zone's days.
+    """The domain is as given; its name stays, and whether its calls out are suspended
+    (`suspend`). A new time zone recounts its calls by that zone's days.
 
     Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country
-    code once numbers were stored under the old one.
+    once numbers were stored under the old one, or when an internal number is one of its emergency
+    numbers.
     """
     # FOR UPDATE, since it keeps out new CDRs (their foreign key) while they are recounted.
     row = await tx.fetchrow(
         "SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid
     )
     before = db.struct(row, directory.Domain, f"no such domain: {domain.name}")
-    if domain.country_code != before.country_code:
-        await _refuse_if_numbered(tx, domain.domain_uuid)
+    checks.region(domain.region, checks.country_code(domain.country_code))
+    if domain.country != before.country:
+        await _refuse_if_numbered(tx, domain)
     await tx.execute(
         """
         UPDATE domains SET time_zone = $2, country_code = $3, call_id_mode = $4,
                            recording = $5, recording_days = $6,
                            max_calls = $7, enabled = $8, destinations = $9,
-                           calls_per_minute = $10, minutes_per_day = $11, node = $12
+                           calls_per_minute = $10, minutes_per_day = $11, node = $12,
+                           region = $13
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
         checks.time_zone(domain.time_zone),
-        checks.country_code(domain.country_code),
+        domain.country_code,
         domain.call_id_mode,
         domain.recording,
         domain.recording_days,
@@ -101,16 +106,17 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.calls_per_minute,
         domain.minutes_per_day,
         checks.node(domain.node),
+        domain.region,
     )
     if domain.time_zone != before.time_zone:
         await _recount(tx, domain.domain_uuid)
 
 
-async def freeze(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
+async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
     """Until then nobody of the domain calls outside; None lifts it. Raises errors.NotFound."""
     done = await tx.fetchval(
         """
-        UPDATE domains SET frozen_until = $2, frozen_why = $3 WHERE domain_uuid = $1
+        UPDATE domains SET suspended_until = $2, suspended_why = $3 WHERE domain_uuid = $1
         RETURNING true
         """,
         domain_uuid,
@@ -152,15 +158,21 @@ async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
     return {row["domain_uuid"] for row in rows}
 
 
-async def _refuse_if_numbered(tx: db.Tx, domain_uuid: UUID) -> None:
+async def _refuse_if_numbered(tx: db.Tx, domain: directory.Domain) -> None:
     if await tx.fetchval(
         """
         SELECT EXISTS (SELECT FROM hotlines WHERE domain_uuid = $1)
             OR EXISTS (SELECT FROM cdrs WHERE domain_uuid = $1)
         """,
-        domain_uuid,
+        domain.domain_uuid,
     ):
         raise errors.Conflict(messages.COUNTRY_IN_USE, field="country_code")
+    if taken := await tx.fetchval(
+        "SELECT min(number) FROM dialables WHERE domain_uuid = $1 AND number = ANY ($2)",
+        domain.domain_uuid,
+        numbers.emergency_numbers(domain.country),
+    ):
+        raise errors.Conflict(messages.EMERGENCY_NUMBER(number=taken), field="country_code")
 
 
 async def _recount(tx: db.Tx, domain_uuid: UUID) -> None:

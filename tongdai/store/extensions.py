@@ -68,8 +68,8 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extensi
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """The extension is as given; its number and its devices stay, and whether it is frozen
-    (`freeze`).
+    """The extension is as given; its number and its devices stay, and whether its calls out
+    are suspended (`suspend`).
 
     Raises as `insert` does.
     """
@@ -93,13 +93,13 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
         raise errors.NotFound(f"no such extension: {extension.extension}")
 
 
-async def freeze(
+async def suspend(
     tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime | None, why: str = ""
 ) -> None:
     """Until then the extension calls nobody outside; None lifts it. Raises errors.NotFound."""
     done = await tx.fetchval(
         """
-        UPDATE extensions SET frozen_until = $3, frozen_why = $4
+        UPDATE extensions SET suspended_until = $3, suspended_why = $4
         WHERE domain_uuid = $1 AND extension = $2 RETURNING true
         """,
         domain_uuid,
@@ -135,7 +135,7 @@ async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
         SELECT true FROM hotlines WHERE domain_uuid = $1 AND canonical = $2 FOR KEY SHARE
         """,
         domain_uuid,
-        numbers.canonical(extension.hotline, domain.country_code),
+        numbers.canonical(extension.hotline, domain.country),
     )
     if not held:
         raise errors.Invalid(messages.NO_HOTLINE_HERE, field="hotline")

@@ -27,7 +27,10 @@ async def insert(
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
     number = numbers.phone(number, "number")
-    canonical = await _canonical(tx, domain_uuid, number)
+    known = numbers.parse(number, (await domains.get(tx, domain_uuid)).country)
+    if known is None or known.is_emergency:
+        raise errors.InvalidPhone(field="number")
+    canonical = known.canonical
     hotline = directory.Hotline(
         number, canonical, trunk_uuid, name, destination, is_default, enabled
     )
@@ -96,7 +99,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
     """
     canonical, code = (
         (await get(tx, domain_uuid, number)).canonical,
-        (await domains.get(tx, domain_uuid)).country_code,
+        (await domains.get(tx, domain_uuid)).country,
     )
     await tx.execute(
         "DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical
@@ -120,7 +123,7 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
 
 
 async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
-    return numbers.canonical(number, (await domains.get(tx, domain_uuid)).country_code)
+    return numbers.canonical(number, (await domains.get(tx, domain_uuid)).country)
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:

@@ -105,9 +105,10 @@ async def list_outside(tx: db.Tx) -> Sequence[directory.Directory]:
           'domain', to_json(d),
           'extensions', (
             SELECT coalesce(json_object_agg(extension, e), '{}') FROM (
-              SELECT extension, recording, hotline, max_calls, frozen_until FROM extensions
+              SELECT extension, recording, hotline, max_calls, suspended_until FROM extensions
               WHERE domain_uuid = d.domain_uuid AND enabled
-              AND (recording IS NOT NULL OR hotline IS NOT NULL OR max_calls <> $1 OR frozen_until > now())) AS e),
+              AND (recording IS NOT NULL OR hotline IS NOT NULL OR max_calls <> $1
+                OR suspended_until > now())) AS e),
           'trunks', (
             SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (
               SELECT trunk_uuid, name, number_format, max_calls FROM trunks

@@ -20,7 +20,7 @@ the migrations."""
 WITHHELD = {
     "calls": {"node", "state"},
     "devices": {"digest_md5", "digest_sha256"},
-    "extensions": {"kind", "frozen_why", "created_at"},
+    "extensions": {"kind", "suspended_why", "created_at"},
     "trunks": {
         *(
             "password_sealed",

@@ -48,7 +48,7 @@ class Principal(msgspec.Struct, frozen=True):
     domain_enabled: bool
     domain_name: str
     time_zone: str
-    country_code: str
+    country: str  # region or country code, for pbx.numbers
     api_key_scopes: tuple[Permission, ...] | None = None  # None: all that the level allows
 
     @property
@@ -189,7 +189,8 @@ async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
         """
         SELECT user_uuid, domain_uuid, username, level, api_key_version, api_key_scopes,
                users.enabled AS user_enabled, domains.enabled AS domain_enabled,
-               domains.name AS domain_name, time_zone, country_code
+               domains.name AS domain_name, time_zone,
+               coalesce(nullif(region, ''), country_code) AS country
         FROM users JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1 AND user_uuid = $2
         """,

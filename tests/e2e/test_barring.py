@@ -1,14 +1,17 @@
-"""What is not called, or not now: closed destinations, frozen extensions, full trunks."""
+"""What is not called, or not now: barred destinations, suspended extensions, full trunks."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from testbed.company import HOTLINE, Company
 from testbed.hooks import Hook
+from tongdai import errors
 
 ABROAD, CUSTOMER = "+12025550123", "0909000111"
 
 
-async def test_the_world_is_closed_until_the_operator_opens_it(
+async def test_the_world_is_barred_until_the_operator_permits_it(
     company: Company, hook: Hook
 ) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
@@ -23,7 +26,7 @@ async def test_the_world_is_closed_until_the_operator_opens_it(
             "direction": 3,
         }
         answer = await company.api.click("101", ABROAD)
-        assert (answer.status, answer.json["error"]) == (409, "DESTINATION_CLOSED")
+        assert (answer.status, answer.json["error"]) == (409, "DESTINATION_BARRED")
         assert carrier.untaken == 0
 
         await company.change(destinations=("+1",))
@@ -35,8 +38,10 @@ async def test_the_world_is_closed_until_the_operator_opens_it(
         await hook.over(direction="outbound")
 
 
-async def test_who_is_frozen_calls_colleagues_and_help_but_nobody_else(company: Company) -> None:
-    await company.freeze("101", datetime.now(UTC) + timedelta(hours=1))
+async def test_a_suspended_extension_calls_colleagues_and_help_but_nobody_else(
+    company: Company,
+) -> None:
+    await company.suspend("101", datetime.now(UTC) + timedelta(hours=1))
     async with (
         company.phone("101") as alice,
         company.phone("102") as bob,
@@ -45,12 +50,32 @@ async def test_who_is_frozen_calls_colleagues_and_help_but_nobody_else(company: 
         call = await alice.calls(CUSTOMER)
         assert await call.refused() == 603
         answer = await company.api.click("101", CUSTOMER)
-        assert (answer.status, answer.json["error"]) == (409, "CALLS_FROZEN")
+        assert (answer.status, answer.json["error"]) == (409, "CALLS_SUSPENDED")
         for number, callee in (("102", bob), ("113", carrier)):
             call = await alice.calls(number)
             ring = await callee.rings()
             await call.cancel()
             await ring.cancelled()
+
+
+async def test_a_number_is_dialled_with_separators_and_an_extension_takes_no_emergency_call(
+    company: Company, hook: Hook
+) -> None:
+    with pytest.raises(errors.Invalid, match="emergency"):
+        await company.add_ring_group("113", "101")
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        for text in ("0909-000-111", "0909.000.111"):
+            call = await alice.calls(text)
+            customer = await carrier.rings()
+            await hook.expect("ringing", direction="outbound", to_number=CUSTOMER)
+            await call.cancel()
+            await customer.cancelled()
+            await hook.over(direction="outbound")
+        for barred in ("0190054541599", "+8419001919"):
+            refused = await alice.calls(barred)
+            assert await refused.refused() == 603
+            await hook.over(direction="outbound")
+        assert carrier.untaken == 0
 
 
 async def test_a_full_trunk_takes_no_more_calls_in_or_out(company: Company) -> None:
@@ -67,6 +92,10 @@ async def test_a_full_trunk_takes_no_more_calls_in_or_out(company: Company) -> N
         another = await carrier.calls(HOTLINE)
         assert await another.refused() == 503
         assert (carrier.untaken, alice.untaken) == (0, 0)
+        emergency = await bob.calls("113")
+        help_ = await carrier.rings()
+        await emergency.cancel()
+        await help_.cancelled()
         await customer.answer()
         await call.answered()
         await call.hang_up()
