@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 from testbed import leftovers
 
 HERE = Path(__file__).parent
+LONG = {"tests/engine/test_recovery.py"}  # a minute and more: its tests need not stay together
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,12 +54,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class ByFixtures(LoadScopeScheduling):
-    """Tests of one file run in one worker, as they share fixtures. Each e2e test runs in any
-    worker that is free: they share what a worker starts once. `--dist loadgroup` is of no use: its
-    marks do not reach the scheduler in xdist 3.8 under pytest 9.2.
+    """Tests of one file run in one worker, as they share fixtures. Each e2e test, and each of a
+    long file, runs in any worker that is free: they share what a worker starts once.
+
+    `--dist loadgroup` is of no use: its marks do not reach the scheduler in xdist 3.8 under
+    pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         is_alone = "/e2e/" in file and "/test_chaos_" not in file
-        return nodeid if is_alone else file
+        return nodeid if is_alone or file in LONG else file
