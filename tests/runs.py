@@ -1,5 +1,6 @@
 """A run of the suite as a whole: which worker gets which tests, and that nothing of it is left."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ LONG = {"tests/engine/test_recovery.py"}  # a minute and more: its tests need no
 
 def pytest_configure(config: pytest.Config) -> None:
     if leftovers.begin():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C ends it
         config.pluginmanager.register(_Leftovers(), "leftovers")
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,18 @@ async def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path: Path) -> 
     await until(lambda: is_gone(int((tmp_path / "left").read_text())))
 
 
-@pytest.mark.parametrize("whom", ["the run", "all of it"])
-async def test_ctrl_c_leaves_no_process(tmp_path: Path, whom: str) -> None:
+@pytest.mark.parametrize(
+    ("end", "number"),
+    [(os.kill, signal.SIGINT), (os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)],
+    ids=["SIGINT to it", "Ctrl-C: SIGINT to it and its workers", "SIGTERM to it"],
+)
+async def test_a_run_that_is_interrupted_leaves_no_process(
+    tmp_path: Path, end: Callable[[int, int], None], number: signal.Signals
+) -> None:
     run = start(tmp_path, hangs=True)
     left = tmp_path / "left"
     await until(lambda: left.exists() and left.read_text(), 60)
-    (os.kill if whom == "the run" else os.killpg)(run.pid, signal.SIGINT)
+    end(run.pid, number)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 2, said
     await until(lambda: is_gone(int(left.read_text())))
