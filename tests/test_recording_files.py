@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A file on another file system."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as there:  # noqa: S108 another device
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as there:
         (source := Path(there) / "part.wav").write_bytes(SOUND)
         assert source.stat().st_dev != tmp_path.stat().st_dev
         yield source

@@ -21,15 +21,6 @@ _FIRST_ID = UUID(int=0)
 STORED = Recording.__struct_fields__
 """The columns of `recordings` that a recording is read from, each by its field's name."""
 
-UPSERT = """
-    INSERT INTO recordings ({columns})
-    SELECT {columns} FROM json_populate_recordset(NULL::recordings, {rows})
-    ON CONFLICT (domain_uuid, cdr_uuid, recording_uuid) DO UPDATE
-      SET status = excluded.status, file_key = excluded.file_key,
-          duration_s = excluded.duration_s, size = excluded.size
-      WHERE recordings.status IN ('pending', 'failed', 'none')  -- else it is known what it became
-"""
-
 
 class LeftOver(msgspec.Struct, frozen=True):
     """A recording that was deleted, and whose file is still there."""
@@ -46,7 +37,15 @@ def upsert(rows: str) -> str:
 
     A recording that was written before gets its new state, unless it is ready or deleted.
     """
-    return UPSERT.format(columns=", ".join(STORED), rows=rows)
+    columns = ", ".join(STORED)
+    return f"""
+        INSERT INTO recordings ({columns})
+        SELECT {columns} FROM json_populate_recordset(NULL::recordings, {rows})
+        ON CONFLICT (domain_uuid, cdr_uuid, recording_uuid) DO UPDATE
+          SET status = excluded.status, file_key = excluded.file_key,
+              duration_s = excluded.duration_s, size = excluded.size
+          WHERE recordings.status IN ('pending', 'failed', 'none')
+    """  # noqa: S608 names of the struct's fields
 
 
 async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
@@ -116,20 +115,6 @@ async def retention(tx: db.Tx) -> dict[UUID, int]:
     return {row["domain_uuid"]: row["recording_days"] for row in rows}
 
 
-async def expire(
-    tx: db.Tx, domain_uuid: UUID, days: int, since: datetime = FIRST
-) -> tuple[int, datetime]:
-    """The oldest ready recordings of the domain that began more than so many days ago are deleted:
-    at most BATCH of those that began at `since` or later.
-
-    How many, and from when on to look for more: what was deleted before is not passed over again,
-    which matters while VACUUM has not been there. `tx` is a transaction.
-    """
-    await db.by_index(tx)
-    row = await tx.fetchrow(_EXPIRE, domain_uuid, since, days)
-    return (row["count"], row["last"] or since) if row else (0, since)
-
-
 # The condition on ctid keeps the planner from a join with the whole table.
 _EXPIRE = f"""
     WITH expired AS (
@@ -146,6 +131,28 @@ _EXPIRE = f"""
 """  # noqa: S608 a number of ours
 
 
+async def expire(
+    tx: db.Tx, domain_uuid: UUID, days: int, since: datetime = FIRST
+) -> tuple[int, datetime]:
+    """The oldest ready recordings of the domain that began more than so many days ago are deleted:
+    at most BATCH of those that began at `since` or later.
+
+    How many, and from when on to look for more: what was deleted before is not passed over again,
+    which matters while VACUUM has not been there. `tx` is a transaction.
+    """
+    await db.by_index(tx)
+    row = await tx.fetchrow(_EXPIRE, domain_uuid, since, days)
+    return (row["count"], row["last"] or since) if row else (0, since)
+
+
+_LEFT_OVER = f"""
+    SELECT domain_uuid, cdr_uuid, recording_uuid, file_key, deleted_at FROM recordings
+    WHERE status = 'deleted' AND file_key IS NOT NULL
+      AND (deleted_at, recording_uuid) > ($1, $2)
+    ORDER BY deleted_at, recording_uuid LIMIT {BATCH}
+"""  # noqa: S608 a number of ours
+
+
 async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOver]:
     """Deleted recordings whose file is still there, those deleted first: BATCH of them, the next
     after that one. `tx` is a transaction.
@@ -157,14 +164,6 @@ async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOv
         after.recording_uuid if after else _FIRST_ID,
     )
     return db.structs(rows, LeftOver)
-
-
-_LEFT_OVER = f"""
-    SELECT domain_uuid, cdr_uuid, recording_uuid, file_key, deleted_at FROM recordings
-    WHERE status = 'deleted' AND file_key IS NOT NULL
-      AND (deleted_at, recording_uuid) > ($1, $2)
-    ORDER BY deleted_at, recording_uuid LIMIT {BATCH}
-"""  # noqa: S608 a number of ours
 
 
 async def without_file(tx: db.Tx, recordings: Sequence[LeftOver]) -> None:
