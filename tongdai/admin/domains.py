@@ -11,8 +11,8 @@ from tongdai.store import db, domains
 async def update(
     tx: db.Tx, name: str, changes: dict[str, Any], *, unsuspend: bool = False
 ) -> directory.Domain:
-    """The domain of that name with the changes made; with `unsuspend` its calls out are no longer suspended.
-    Raises as domains.update does.
+    """The domain of that name with the changes made; with `unsuspend` its calls out are no longer
+    suspended. Raises as domains.update does.
     """
     changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
     await domains.update(tx, changed)
