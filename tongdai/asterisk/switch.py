@@ -233,7 +233,9 @@ class Switch:
         except errors.SwitchDown:
             self._refuse(action.call_uuid, action, NOT_ASKED, "the link is down")
             return
-        await asyncio.gather(*(self._call(link, action, each) for each in action.contacts))
+        calls = [self._call(link, action, each) for each in action.contacts]
+        # mostly it is one phone, and its asker waits: no task of its own
+        await (calls[0] if len(calls) == 1 else asyncio.gather(*calls))
 
     async def _call(self, link: ari.Link, action: Originate, contact: Contact) -> None:
         call_uuid, channel_id = action.call_uuid, contact.channel

@@ -267,7 +267,7 @@ class Engine:
         """The call that an API user asked for stands in the database; False when that took too
         long: its asker has been told so.
         """
-        committing = asyncio.create_task(self.group_commit.commit(step), name="command")
+        committing = self.group_commit.put(step)
         try:
             async with self._pulse.beating(), asyncio.timeout(self._late_s):
                 await asyncio.shield(committing)

@@ -72,7 +72,11 @@ class GroupCommit:
 
     async def commit(self, step: Made, *, is_urgent: bool = True) -> None:
         """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
-        await (self._urgent if is_urgent else self._others).put(step)
+        await self.put(step, is_urgent=is_urgent)
+
+    def put(self, step: Made, *, is_urgent: bool = True) -> asyncio.Future[None]:
+        """The same, for callers that do not only wait: done when the step stands there."""
+        return (self._urgent if is_urgent else self._others).put(step)
 
     async def run(self) -> None:
         """Until cancelled; then what has been handed in is still committed, if the database is
