@@ -3,6 +3,8 @@ carrier, a hotline.
 """
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -192,12 +194,15 @@ class Office:
 
         await until(known, 15)
 
-    async def knows_way(self, whose: str, part: str) -> None:
-        """The switch has been told of that way while nobody decides, and has `part` in it."""
-        path = f"asterisk/config/dynamic/res_pjsip/domain_alias/{whose}"
+    async def has_fallback(self, key: str, part: str) -> None:
+        """The switch's entry of the fallback plan (tongdai/asterisk/fallback.py) has that part."""
+        astdb = self.instance.data / "asterisk" / "lib" / "astdb.sqlite3"
 
-        async def known() -> bool:
-            return part in (await self._ask_switch(path) or "")
+        def known() -> bool:
+            with contextlib.closing(sqlite3.connect(f"file:{astdb}?mode=ro", uri=True)) as reader:
+                found = dict(reader.execute("SELECT key, value FROM astdb"))
+            generation = found.get("/fallback/generation", "")
+            return part in found.get(f"/fallback/{generation}/{key}", "")
 
         await until(known, 15)
 

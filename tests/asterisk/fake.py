@@ -111,6 +111,8 @@ class FakeAsterisk:
         self.version = "22.10.1~dfsg+~cs6.17.60671434"
         self.objects: dict[tuple[str, str], dict[str, str]] = {}
         self.variables: dict[str, str] = {}
+        self.astdb: dict[str, str] = {}  # beneath "fallback"; a restart leaves it
+        self.stores = True  # its dialplan writes there
         self.channels: dict[str, Json] = {}
         self.contacts: dict[str, str] = {}
         self.asked: list[Request] = []
@@ -201,24 +203,25 @@ class FakeAsterisk:
         *,
         caller: str = "0909000111",
         call: str = "",
-        to: str = "",
+        trunk: str = "",
     ) -> str:
         """A call from a trunk (its UUID) or a phone ("101@domain") is in Stasis. Its channel."""
         via = "phone" if "@" in endpoint else "trunk"
         channel = self._begins(endpoint, dialled, caller, call)
-        await self._enters(channel, "arrived", via, dialled, *([to] if to else []))
+        own = ["arrived", via] if via == "phone" else ["arrived", via, trunk]
+        await self._enters(channel, *own, exten=dialled)
         if self.goes_on:
-            channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
+            channel["dialplan"] = {"exten": dialled, "app_name": "Dial", "app_data": ""}
         return str(channel["id"])
 
-    def arrives_unattended(
+    def arrives_in_fallback(
         self, endpoint: str, dialled: str, *, caller: str = "0909000111"
     ) -> str:
-        """A call comes, and as nobody decides about it the dialplan goes on by itself. Its
+        """A call comes, and as no engine answers the dialplan goes on by itself. Its
         channel.
         """
         channel = self._begins(endpoint, dialled, caller)
-        channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
+        channel["dialplan"] = {"exten": dialled, "app_name": "Dial", "app_data": ""}
         return str(channel["id"])
 
     def _begins(self, endpoint: str, dialled: str, caller: str, call: str = "") -> Json:
@@ -286,7 +289,7 @@ class FakeAsterisk:
 
     async def sent_on(self, channel: str, dialled: str) -> None:
         """Its peer sent it on (REFER): it is in Stasis again."""
-        await self._enters(self.channels[channel], "transferred", dialled)
+        await self._enters(self.channels[channel], "transferred", exten=dialled)
 
     def sends_on(self, by: str, transferee: str, dialled: str) -> None:
         """A phone sent its peer on (REFER): only the journal tells."""
@@ -431,7 +434,7 @@ class FakeAsterisk:
             response["message_body"] = msgspec.json.encode(answer).decode()
         await socket.send_json(response)
 
-    async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: C901, PLR0911
+    async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912
         method, _, uri = asked.what.partition(" ")
         if self._played is not None and uri.startswith("channels/"):
             future: asyncio.Future[tuple[int, Any]] = asyncio.get_running_loop().create_future()
@@ -474,11 +477,39 @@ class FakeAsterisk:
             case "GET", ["endpoints", "PJSIP"]:
                 names = [name for kind, name in self.objects if kind == "endpoint"]
                 return 200, [{"technology": "PJSIP", "resource": name} for name in names]
+            case "POST", ["channels"]:
+                return self._store(asked)
             case "GET", ["channels"]:
                 return 200, list(self.channels.values())
             case _, ["channels", channel, *rest]:
                 return await self._channels(method, channel, rest, asked)
         return self._refuse(asked)
+
+    def _store(self, asked: Request) -> tuple[int, Any]:
+        """What the context [fallback-store] does for a channel."""
+        if asked.query["endpoint"] != "Local/store@fallback-store/n":
+            return self._refuse(asked)
+        if not self.stores:
+            return 200, {"id": "local"}
+        given = {name.removeprefix("__"): text for name, text in asked.body["variables"].items()}
+        for number in itertools.count(1):
+            if (key := given.get(f"TD_KEY{number}")) is None:
+                break
+            self.astdb[key] = given[f"TD_VALUE{number}"]
+        self.astdb = {key: value for key, value in self.astdb.items() if value}
+        generation = self.astdb.get("generation", "")
+        if "generation" in given.values():
+            ours = (f"{generation}/", "generation")
+            self.astdb = {key: value for key, value in self.astdb.items() if key.startswith(ours)}
+        self.variables["TD_FALLBACK_STORED"] = f"{given['TD_BATCH']}/{generation}"
+        return 200, {"id": "local"}
+
+    @property
+    def fallback(self) -> dict[str, str]:
+        """The entries of the fallback that would be read."""
+        generation = self.astdb.get("generation", "")
+        beneath = {key.partition("/"): value for key, value in self.astdb.items()}
+        return {key[2]: value for key, value in beneath.items() if key[0] == generation}
 
     def _refuse(self, asked: Request) -> tuple[int, Any]:
         self._unknown.append(asked)
@@ -566,8 +597,9 @@ class FakeAsterisk:
         self._write("CHAN_START", channel | {"channelvars": {"TD_CALL_ID": ""}})
         return channel
 
-    async def _enters(self, channel: Json, *args: str) -> None:
-        channel["dialplan"] = {"app_name": "Stasis", "app_data": ",".join(("tongdai", *args))}
+    async def _enters(self, channel: Json, *args: str, exten: str = "") -> None:
+        app_data = ",".join(("tongdai", *args))
+        channel["dialplan"] = {"exten": exten, "app_name": "Stasis", "app_data": app_data}
         await self.send(
             {
                 "type": "StasisStart",

@@ -13,10 +13,7 @@ from tongdai.asterisk import provisioning
 from tongdai.asterisk.provisioning import (
     Carrier,
     Device,
-    Inside,
-    Landing,
     Objects,
-    WayOut,
     changes,
     objects,
 )
@@ -120,65 +117,6 @@ def test_no_password_is_told_in_clear() -> None:
 def test_addresses_that_stand_for_a_domain() -> None:
     assert objects([], [], {"192.0.2.1": "a.vn"}) == {
         ("domain_alias", "192.0.2.1"): {"domain": "a.vn"}
-    }
-
-
-def test_whom_a_hotline_reaches_while_nobody_decides() -> None:
-    landing = Landing(
-        TRUNK, frozenset({"0899888999", "84899888999"}), "a.vn", ("101", "102"), is_recorded=True
-    )
-    told = "dial-recorded:${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},60,"
-    assert objects([], [], {}, [landing]) == {
-        ("domain_alias", f"{TRUNK}.0899888999"): {"domain": told},
-        ("domain_alias", f"{TRUNK}.84899888999"): {"domain": told},
-    }
-    (fields,) = objects(
-        [], [], {}, [replace(landing, numbers=frozenset({"19001919"}), is_recorded=False)]
-    ).values()
-    assert fields["domain"].startswith("dial:")
-
-
-def test_of_many_whom_a_hotline_reaches_some_ring() -> None:
-    """Asterisk evaluates no longer a text."""
-    many = tuple(str(number) for number in range(1000, 1100))
-    (fields,) = objects(
-        [],
-        [],
-        {},
-        [Landing(TRUNK, frozenset({"19001919"}), "a" * 200 + ".vn", many, is_recorded=False)],
-    ).values()
-    assert len(fields["domain"]) < 4000
-
-
-def test_whom_a_group_reaches_while_nobody_decides() -> None:
-    group, nobody = Inside("a.vn", "600", ("101", "102")), Inside("a.vn", "103", ())
-    assert objects([], [], {}, [group, nobody]) == {
-        ("domain_alias", "600@a.vn"): {
-            "domain": "dial:${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},60,"
-        },
-        ("domain_alias", "103@a.vn"): {"domain": "dial:,60,"},
-    }
-
-
-def test_how_calls_leave_while_nobody_decides() -> None:
-    way = WayOut(
-        "a.vn", "", TRUNK, "+84899888999", "+84", ("01900",), 0, 2, 100, 30, is_recorded=True
-    )
-    own = replace(
-        way,
-        extension="101",
-        hotline="19001919",
-        lead="0",
-        closed=("",),
-        suspended_until=9,
-        is_recorded=False,
-    )
-    assert objects([], [], {}, [way, own, replace(own, extension="102", closed=())]) == {
-        ("domain_alias", "out@a.vn"): {
-            "domain": f"{TRUNK},+84899888999,b(record^s^1),+84,^(01900),0,2,100,30",
-        },
-        ("domain_alias", "out.101@a.vn"): {"domain": f"{TRUNK},19001919,,0,^(),9,2,100,30"},
-        ("domain_alias", "out.102@a.vn"): {"domain": f"{TRUNK},19001919,,0,^$,9,2,100,30"},
     }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 import pytest
+import structlog
 
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
@@ -686,3 +687,86 @@ async def test_recording_goes_on_at_another_channel(
     await asterisk.expect(f"POST channels/{channel}/snoop/.*", spy="both")
     for _ in range(2):  # at first the listening channel is not there yet
         await asterisk.expect("POST channels/spy-.*/record", format="wav")
+
+
+# --- the fallback plans
+
+
+def entries(*numbers: str) -> Objects:
+    return provisioning.fallback({f"number/a.vn/{number}": f"dial|{number}" for number in numbers})
+
+
+def stored(asterisk: FakeAsterisk) -> set[str]:
+    return {key.rpartition("/")[2] for key in asterisk.fallback}
+
+
+async def test_entries_of_the_fallback_come_before_devices(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    """Before anybody can call, they are those of now."""
+    asterisk.astdb |= {"old/number/a.vn/109": "dial|109", "generation": "old"}
+    await controller.switch.provision(objects("101") | entries("101", "600"))
+    await asterisk.hear()
+    said = [asked.what for asked in asterisk.asked]
+    assert said.index("POST channels") < said.index(f"PUT {CONFIG}/auth/101@a.vn")
+    assert stored(asterisk) == {"101", "600"}
+    assert not any(key.startswith("old") for key in asterisk.astdb), "nothing stale is left"
+
+
+async def test_changed_entries_alone_are_written(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(entries("101", "600"))
+    await asterisk.hear()
+    generation = asterisk.astdb["generation"]
+    await controller.switch.provision_changes(entries("601"), entries("600").keys())
+    assert stored(asterisk) == {"101", "601"}
+    assert asterisk.astdb["generation"] == generation
+    written = [asked for asked in asterisk.asked if asked.what == "POST channels"]
+    keys = [text for name, text in written[-1].body["variables"].items() if "KEY" in name]
+    assert sorted(keys) == [f"{generation}/number/a.vn/60{last}" for last in "01"]
+
+
+async def test_a_new_controller_goes_on_with_the_entries_that_are_there(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(objects("101") | entries("101"))
+    await asterisk.hear()
+    await controller.end()
+    generation, writes = asterisk.astdb["generation"], asterisk.count("POST channels")
+    second = Controller(asterisk)
+    await second.switch.provision(objects("101") | entries("101"))
+    await until(lambda: second.switch.is_up)
+    assert asterisk.count("POST channels") == writes
+    await second.switch.provision_changes(entries("102"), [])
+    assert stored(asterisk) == {"101", "102"}
+    assert asterisk.astdb["generation"] == generation
+    await second.end()
+
+
+async def test_a_restarted_asterisk_gets_all_entries_anew(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await controller.switch.provision(entries("101"))
+    await asterisk.hear()
+    generation = asterisk.astdb["generation"]
+    asterisk.astdb[f"{generation}/number/a.vn/109"] = "dial|of who knows when"
+    await asterisk.restart()
+    await until(lambda: asterisk.astdb["generation"] != generation)
+    assert stored(asterisk) == {"101"}
+
+
+async def test_a_switch_whose_dialplan_stores_nothing_gets_its_devices(
+    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no fallback; that is logged."""
+    monkeypatch.setattr(controller.switch._config._astdb, "_written_s", 0.05)
+    asterisk.stores = False
+    with structlog.testing.capture_logs() as said:
+        await controller.switch.provision(objects("101") | entries("101"))
+        await asterisk.hear()
+    assert "switch.fallback_not_stored" in {entry["event"] for entry in said}
+    assert asterisk.objects == objects("101")
+    asterisk.stores = True
+    await controller.switch.provision_changes(objects("102"), [])
+    assert stored(asterisk) == {"101"}, "it is tried again with the next push"

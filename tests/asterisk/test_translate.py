@@ -355,42 +355,32 @@ def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
         assert _signal(event) is None
 
 
-@pytest.mark.parametrize(
-    ("dialled", "to", "number"),
-    [
-        ("19001919", ["<sip:0800@carrier>"], "19001919"),
-        ("+8419001919", [], "+8419001919"),
-        ("agent7", ["<sip:19001919@carrier>"], "19001919"),
-        ("agent7", ["<sips:+8419001919@carrier;user=phone>;tag=1"], "+8419001919"),
-        # a comma in the name parts the arguments
-        ("agent7", ["Sales", " Mr <sip:19001919@carrier>"], "19001919"),
-        ("agent7", ["<sip:agent7@carrier>"], "agent7"),
-        ("agent7", ["<sip:1900${SHELL(id)}@carrier>"], "agent7"),
-        ("agent7", [], "agent7"),
-    ],
-)
-def test_the_number_that_a_carrier_calls(dialled: str, to: list[str], number: str) -> None:
-    event = fake.recording("inbound_answered").events[0] | {
-        "args": ["arrived", "trunk", dialled, "", *to]
-    }
-    heard = _signal(event)
-    assert heard
-    assert getattr(heard[1], "dialled", None) == number
-
-
 TRUNK = "01a208b1-0000-7000-8000-000000000009"
 
 
-def test_the_trunk_that_a_caller_has_proved_to_be() -> None:
-    event = fake.recording("inbound_answered").events[0]
-    own = _signal(event | {"args": ["arrived", "trunk", "19001919", "", "<sip:19001919@us>"]})
-    proved = _signal(
-        event | {"args": ["arrived", "trunk", "19001919", TRUNK, "<sip:19001919@us>"]}
-    )
-    assert own
-    assert proved
-    assert isinstance(own[1], Arrived)
-    assert proved[1] == msgspec.structs.replace(own[1], endpoint=TRUNK)
+@pytest.mark.parametrize(
+    "dialled",
+    ["19001919", "+8419001919", "0", f"19001919,{TRUNK}", "1):0:1,PJSIP", "${EPOCH}", '1"2'],
+)
+@pytest.mark.parametrize(
+    ("via", "trunk", "endpoint"),
+    [("trunk", [""], ""), ("trunk", [], ""), ("trunk", [TRUNK], TRUNK), ("phone", [], "")],
+)
+def test_the_number_dialled_is_the_channels_extension_and_names_no_trunk(
+    dialled: str, via: str, trunk: list[str], endpoint: str
+) -> None:
+    event = fake.recording("inbound_answered").events[0] | {"args": ["arrived", via, *trunk]}
+    event["channel"]["dialplan"]["exten"] = dialled
+    heard = _signal(event)
+    assert heard
+    assert isinstance(heard[1], Arrived)
+    name: str = event["channel"]["name"]
+    own = name.removeprefix("PJSIP/").rpartition("-")[0]
+    assert (heard[1].dialled, heard[1].endpoint) == (dialled, endpoint or own)
+    event["args"] = ["transferred"]
+    heard = _signal(event)
+    assert heard
+    assert getattr(heard[1], "dialled", None) == dialled
 
 
 @given(st.lists(HOSTILE, max_size=6))

@@ -182,3 +182,14 @@ async def hears_nothing(evil: wire.Wire) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+async def test_a_number_that_a_carrier_calls_names_no_trunk(office: Office) -> None:
+    """The trunk of a call is the one that it comes by, whatever stands behind the number."""
+    mine, other = await office.company(), await office.company()
+    async with other.phone("101") as phone, mine.carrier() as carrier:
+        for dialled in (f"{HOTLINE},{other.trunk.trunk_uuid}", f"1%29%3A0%3A1,{HOTLINE}"):
+            call = await carrier.calls(dialled)
+            assert await call.refused() == 404, dialled
+        assert phone.untaken == 0
+    assert (await other.api.get("/v1/cdr")).json["data"] == []

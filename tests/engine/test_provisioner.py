@@ -1,8 +1,10 @@
 """Two nodes on one database: each switch holds what its own domains have, by notifications."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -236,3 +238,64 @@ async def test_a_command_is_carried_out_by_its_domains_node(
     assert not await there.controller.commands.serves(company.uuid)
     assert await here.controller.commands.serves(company.uuid)
     assert node_of(Path("a")) != node_of(Path("b"))
+
+
+# --- the fallback
+
+
+def planned(node: Node, company: Company) -> dict[str, str]:
+    """The entries of the company's plan, by key without its name."""
+    own = (f"number/{company.name}/", f"exit/{company.name}", f"trunk/{company.trunk}/")
+    return {
+        key.replace(company.name, "@"): value
+        for key, value in node.asterisk.fallback.items()
+        if key.startswith(own)
+    }
+
+
+async def test_a_fallback_plan_follows_the_directory(company: Company, here: Node) -> None:
+    before = planned(here, company)
+    assert before[f"trunk/{company.trunk}/{HOTLINE}"].startswith("dial-recorded|${PJSIP_DIAL")
+    assert before["number/@/101"].startswith(f"dial|${{PJSIP_DIAL_CONTACTS(101@{company.name})}}")
+    assert before["number/@/101/101"] == "dial|,0,", "it cannot call itself"
+    assert before["exit/@"].endswith(",84,84-national,0,2,100,100")
+    assert here.asterisk.fallback["emergency/84/113"] == "113"
+    assert "exit/@/102" not in before
+    await company.change_extension("102", max_calls=1)
+    await until(lambda: planned(here, company).get("exit/@/102", "").endswith(",0,1,100,100"))
+    await company.point_hotline("")
+    await until(lambda: f"trunk/{company.trunk}/{HOTLINE}" not in planned(here, company))
+    await company.change_extension("101", enabled=False)
+    await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,")
+
+
+async def test_a_suspension_is_in_the_plan(company: Company, here: Node) -> None:
+    until_ = datetime.now(UTC) + timedelta(hours=1)
+    async with company.database.transaction() as tx:
+        await extensions.suspend(tx, company.uuid, "101", until_, "for a test")
+    moment = f",{math.ceil(until_.timestamp())},2,"
+    await until(lambda: moment in planned(here, company).get("exit/@/101", ""))
+
+
+async def test_one_domains_plan_alone_is_written(company: Company, here: Node) -> None:
+    writes = len(here.asterisk.asked)
+    await company.change_extension("102", max_calls=1)
+    await until(lambda: "exit/@/102" in planned(here, company))
+    written = [
+        asked.body for asked in here.asterisk.asked[writes:] if asked.what == "POST channels"
+    ]
+    keys = [text for body in written for name, text in body["variables"].items() if "KEY" in name]
+    assert [key.partition("/")[2] for key in keys] == [f"exit/{company.name}/102"]
+
+
+async def test_a_plan_moves_with_its_domain(company: Company, here: Node, there: Node) -> None:
+    assert planned(there, company) == {}
+    before = planned(here, company)
+    async with company.database.transaction() as tx:
+        known = await domains.get(tx, company.uuid)
+        await domains.update(tx, replace(known, node=there.name))
+    await until(lambda: planned(there, company) == before)
+    await until(lambda: planned(here, company) == {})
+    async with company.database.transaction() as tx:
+        await domains.update(tx, replace(known, node=there.name, enabled=False))
+    await until(lambda: planned(there, company) == {})

@@ -18,13 +18,13 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from tongdai.pbx.signals import (
+    ArrivedInFallback,
     HangupAsked,
     LegAnswered,
     LegDialed,
     LegHungUp,
     Signal,
-    Unattended,
-    UnattendedTransfer,
+    TransferredInFallback,
     Via,
 )
 
@@ -247,14 +247,14 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
             return [
                 (
                     call_uuid,
-                    UnattendedTransfer(extra.transferee_channel_uniqueid, at, extra.extension),
+                    TransferredInFallback(extra.transferee_channel_uniqueid, at, extra.extension),
                 )
             ]
         case _:
             return []
 
 
-def arrival(entry: Entry) -> Unattended | None:
+def arrival(entry: Entry) -> ArrivedInFallback | None:
     """The call whose arrival the entry tells, as if it had not been routed; None for other
     entries.
     """
@@ -264,7 +264,7 @@ def arrival(entry: Entry) -> Unattended | None:
     dialled, caller, sip_call_id = map(_decoded, coded)
     endpoint = trunk or entry.endpoint
     via: Via = "phone" if "@" in endpoint else "trunk"
-    return Unattended(
+    return ArrivedInFallback(
         entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id
     )
 

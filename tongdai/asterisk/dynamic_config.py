@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 from tongdai.asterisk import ari, provisioning
-from tongdai.asterisk.provisioning import Fields, Key, Objects
+from tongdai.asterisk.astdb import AstDb
+from tongdai.asterisk.provisioning import FALLBACK, Fields, Key, Objects
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ class DynamicConfig:
         self._stale: Collection[Key] = ()
         self._swept: set[Key] = set()  # deleted for certain, not told again since
         self._pushing = asyncio.Lock()
+        self._astdb = AstDb()
 
     def want(self, wanted: Objects, stale: Collection[Key] = ()) -> None:
         """The next push leaves these objects and no others. `stale`: objects that an earlier
@@ -67,6 +69,7 @@ class DynamicConfig:
         """Asterisk was restarted, or we were: what it holds of ours is not known."""
         self._pushed, self._is_compared, self._is_swept = {}, False, False
         self._checksum = 0
+        self._astdb.forget()
 
     async def push(self, link: ari.Link) -> None:
         """Asterisk holds what is wanted; objects that it refuses are logged and tried again with
@@ -83,10 +86,13 @@ class DynamicConfig:
 
     async def _push(self, link: ari.Link, changed: Objects, gone: set[Key]) -> None:
         await _set_variable(link, "")
+        await self._put_entries(link, changed, gone)
         for kind in provisioning.KINDS:
-            await self._put_all(link, [key for key in changed if key[0] == kind], changed)
+            if kind != FALLBACK:
+                await self._put_all(link, [key for key in changed if key[0] == kind], changed)
         for key in reversed(provisioning.in_order(gone)):
-            await self._delete(link, key)
+            if key[0] != FALLBACK:
+                await self._delete(link, key)
         await _set_variable(link, f"{self._checksum:x}")
         log.info("switch.provisioned", pushed=len(changed), gone=len(gone))
 
@@ -113,12 +119,30 @@ class DynamicConfig:
         """The objects wanted count as pushed if Asterisk's variable says that it holds them."""
         answer = await link.request("GET", "asterisk/variable", {"variable": VARIABLE})
         checksum = await asyncio.to_thread(provisioning.checksum, wanted)
-        if answer.is_ok and answer.json()["value"] == f"{checksum:x}":
+        is_known = answer.is_ok and answer.json()["value"] == f"{checksum:x}"
+        has_entries = any(kind == FALLBACK for kind, _ in wanted)
+        if is_known and (await self._astdb.recognise(link) or not has_entries):
             self._pushed, self._checksum = dict(wanted), checksum
 
     def _left(self) -> set[Key]:
         """The stale objects that may still be there. Looks at no others: thousands are wanted."""
         return {key for key in self._stale if key not in self._wanted and key not in self._swept}
+
+    async def _put_entries(self, link: ari.Link, changed: Objects, gone: set[Key]) -> None:
+        """The entries of the fallback, in AstDB."""
+        entries = {
+            id_: fields["value"] for (kind, id_), fields in changed.items() if kind == FALLBACK
+        }
+        deleted = [id_ for kind, id_ in gone if kind == FALLBACK]
+        if not entries and not deleted:
+            return
+        is_done = await self._astdb.push(link, entries, deleted)
+        for id_ in (*entries, *deleted):
+            key = (FALLBACK, id_)
+            if is_done:
+                self._note(key, changed.get(key))
+            else:
+                self._touched.add(key)
 
     async def _put_all(self, link: ari.Link, keys: Sequence[Key], objects: Objects) -> None:
         """All of one kind. For each new AOR Asterisk looks through all endpoints: with the devices

@@ -16,6 +16,9 @@ class CallerId(msgspec.Struct, frozen=True):
 
 
 class Dialplan(msgspec.Struct, frozen=True):
+    """`exten` is the extension of the dialplan that the channel is at: what it dialled."""
+
+    exten: str = ""
     app_name: str = ""
     app_data: str = ""
 

@@ -11,8 +11,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from tongdai.asterisk import translate
-from tongdai.pbx.actions import Dial, Party
 from tongdai.pbx.endpoint import DEVICE, Endpoint
 
 Objects: TypeAlias = "dict[Key, Fields]"
@@ -22,7 +20,10 @@ Fields: TypeAlias = dict[str, str]
 Key: TypeAlias = tuple[str, str]
 """An object's kind and id, as in asterisk/config/dynamic/res_pjsip/{kind}/{id}."""
 
-KINDS = ("acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
+FALLBACK = "fallback"
+"""Kind of the entries of AstDB that the fallback reads (`asterisk/astdb.py`). They come first:
+before a phone can call, they are those of now."""
+KINDS = (FALLBACK, "acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
 """In the order in which Asterisk must get them."""
 CHECKSUMS = 2**256
 REALM = "Tongdai"
@@ -30,8 +31,6 @@ REALM = "Tongdai"
 default_realm). No domain has this name: domains are in lower case."""
 UNKNOWN = "unknown"
 """User part of the endpoint that stands for all endpoints that a domain does not have."""
-LANDING_TEXT = 3_500  # characters; Asterisk evaluates 4,096
-LANDING_S = 60
 CODECS = "alaw,ulaw,g722,opus"
 _SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows what it was sent
 
@@ -102,58 +101,10 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     is_registering: bool = True
 
 
-class Landing(msgspec.Struct, frozen=True):
-    """Whom a hotline's callers reach while nobody decides: these extensions ring together.
-    `numbers` are digits.
-    """
-
-    trunk: str
-    numbers: frozenset[str]
-    domain: str
-    extensions: tuple[str, ...]
-    is_recorded: bool
-
-
-class Inside(msgspec.Struct, frozen=True):
-    """Whom a number of the domain that is no phone's reaches while nobody decides: these
-    extensions ring together.
-    """
-
-    domain: str
-    number: str
-    extensions: tuple[str, ...]
-
-
-class WayOut(msgspec.Struct, frozen=True):
-    """How calls leave a domain while nobody decides; with `extension`, that extension's. What is
-    dialled with a leading 0 goes out with `lead` in its place, unless it begins with one of
-    `closed`; "" closes everything but emergencies, and so does `suspended_until` (Unix seconds).
-    `lines`, `calls`, `trunk_calls`: how many the extension, the domain's phones and the trunk may
-    have at the same time.
-    """
-
-    domain: str
-    extension: str
-    trunk: str
-    hotline: str
-    lead: str
-    closed: tuple[str, ...]
-    suspended_until: int
-    lines: int
-    calls: int
-    trunk_calls: int
-    is_recorded: bool
-
-
-Unattended: TypeAlias = Landing | Inside | WayOut
-"""What the switch needs to go on by itself."""
-
-
 def objects(
     devices: Iterable[Device],
     carriers: Iterable[Carrier],
     aliases: Mapping[str, str],
-    unattended: Iterable[Unattended] = (),
 ) -> Objects:
     """The objects of all of these. `aliases`: addresses that devices may use as a domain's name,
     with that name.
@@ -165,14 +116,6 @@ def objects(
         found |= device(each)
     for carrier in carriers:
         found |= trunk(carrier)
-    for known in unattended:
-        match known:
-            case Landing():
-                found |= _landing(known)
-            case Inside():
-                found |= _inside(known)
-            case WayOut():
-                found |= _way_out(known)
     return found
 
 
@@ -343,51 +286,17 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
     }
 
 
-def _landing(landing: Landing) -> Objects:
-    """What extensions.conf reads when nobody decides: a context, and what Dial() is to do there.
-    Domain aliases carry it, as the one kind of object that holds any text under any name; no
-    domain is called so.
-    """
-    context = "dial-recorded" if landing.is_recorded else "dial"
-    told = f"{context}:{_together(landing.domain, landing.extensions)}"
-    return {
-        ("domain_alias", f"{landing.trunk}.{number}"): {"domain": told}
-        for number in sorted(landing.numbers)
-    }
-
-
-def _inside(inside: Inside) -> Objects:
-    """The same, of a number that phones dial. No host is written with @."""
-    told = f"dial:{_together(inside.domain, inside.extensions)}"
-    return {("domain_alias", f"{inside.number}@{inside.domain}"): {"domain": told}}
-
-
-def _together(domain: str, extensions: Sequence[str]) -> str:
-    fitting = LANDING_TEXT // (len(domain) + len("${PJSIP_DIAL_CONTACTS(12345678@)}&"))
-    parties = tuple(Party(f"{extension}@{domain}") for extension in extensions[:fitting])
-    return translate.dial_string(Dial("", parties, LANDING_S, ""))
-
-
-def _way_out(way: WayOut) -> Objects:
-    """In the order in which extensions.conf reads it, with the closed prefixes as a regular
-    expression.
-    """
-    _, _, options = translate.dial_string(
-        Dial("", (Party(way.trunk, "0"),), 0, "", record=way.is_recorded)
-    ).split(",")
-    closed = f"^({'|'.join(way.closed)})" if way.closed else "^$"
-    limits = (way.suspended_until, way.lines, way.calls, way.trunk_calls)
-    told = (way.trunk, translate.shown(way.hotline), options, way.lead, closed, *limits)
-    whose = f"out.{way.extension}@{way.domain}" if way.extension else f"out@{way.domain}"
-    return {("domain_alias", whose): {"domain": ",".join(map(str, told))}}
-
-
 def _address(host: str) -> str:
     """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same
     without.
     """
     has_port = host.count(":") == 1 or "]:" in host
     return (host.rpartition(":")[0] if has_port else host).strip("[]")
+
+
+def fallback(entries: Mapping[str, str]) -> Objects:
+    """Entries of the fallback plans (`asterisk/fallback.py`)."""
+    return {(FALLBACK, key): {"value": value} for key, value in entries.items()}
 
 
 def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> Objects:

@@ -76,12 +76,12 @@ def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | Non
 
 
 def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
-    """Stasis(app, ...) was reached: extensions.conf says with which arguments."""
+    """Stasis(app, ...) was reached: extensions.conf says with which arguments. None of them is
+    what a remote party wrote.
+    """
     channel, at = event.channel, events.moment(event.timestamp)
     match event.args:
-        case ("arrived", "phone" | "trunk" as via, dialled, *rest):
-            trunk, to = (rest[0], rest[1:]) if rest and _TRUNK.fullmatch(rest[0]) else ("", rest)
-            number = dialled if dialled.lstrip("+").isdigit() else _to_user(to) or dialled
+        case ("arrived", "phone" | "trunk" as via, *trunk):
             call_uuid = call_id(channel)
             if call_uuid is None:
                 return None
@@ -90,26 +90,18 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
                 channel=channel.id,
                 at=at,
                 via="phone" if via == "phone" else "trunk",
-                endpoint=trunk or channel.endpoint,
-                dialled=number,
+                endpoint="".join(trunk) or channel.endpoint,
+                dialled=channel.dialplan.exten,
                 caller_number=channel.caller.number,
                 sip_call_id=channel.protocol_id,
             )
             return call_uuid, arrived
         case ("dialed", dialstatus, cause):
             return _of(channel, DialEnded(channel.id, at, dialstatus, int(cause or 0)))
-        case ("transferred", dialled):
-            return _of(channel, BlindTransferred(channel.id, at, dialled))
+        case ("transferred",):
+            return _of(channel, BlindTransferred(channel.id, at, channel.dialplan.exten))
         case _:
             return None
-
-
-def _to_user(rest: list[str]) -> str:
-    """The user part of a To header, which its commas have parted: where a carrier that we register
-    with puts the number called.
-    """
-    found = re.search(r"sips?:(\+?[0-9]+)@", ",".join(rest))
-    return found[1] if found else ""
 
 
 def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
@@ -267,7 +259,6 @@ def name(text: str) -> str:
     return re.sub(r'[\x00-\x1f\x7f"<>\\;,$|&^(){}\[\]]', "", text)[:64]
 
 
-_TRUNK = re.compile(r"[0-9a-f-]{36}")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
 

@@ -44,12 +44,12 @@ from tongdai.pbx.signals import (
     NOT_ASKED,
     AgentOffered,
     Arrived,
+    ArrivedInFallback,
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
     Refused,
     Signal,
-    Unattended,
 )
 from tongdai.pbx.step import Declined, Step
 from tongdai.store import calls, commands, db
@@ -326,7 +326,7 @@ class Engine:
         """A new call that is no domain's, or that nothing could be begun with."""
         if isinstance(signal, CommandAsked):
             await self._decline(signal, Declined(_answer(signal, Outcome(error=code))))
-        elif isinstance(signal, Arrived) and not isinstance(signal, Unattended):
+        elif isinstance(signal, Arrived) and not isinstance(signal, ArrivedInFallback):
             log.warning(
                 "call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause
             )

@@ -13,12 +13,13 @@ import msgspec
 from tongdai.asterisk import provisioning
 from tongdai.asterisk.provisioning import Key, Objects
 
-Kind = Literal["extension", "trunk", "domain", "aliases", "bans", "fallback"]
+Kind = Literal["extension", "trunk", "domain", "aliases", "bans", "fallback", "numbers"]
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Objects that change together: those of an extension (`id` is its number) or of a trunk
-    (`id` is its UUID). A domain's own follow from whether it has devices; so do the aliases.
+    """Objects that change together: those of an extension (`id` is its number), of a trunk (`id`
+    is its UUID), of a domain's fallback plan, or of a set of numbers that such plans share. A
+    domain's own follow from whether it has devices; so do the aliases.
     """
 
     kind: Kind
@@ -28,7 +29,7 @@ class Part(msgspec.Struct, frozen=True):
 
 Parts: TypeAlias = dict[Part, Objects]
 """Those without objects are left out."""
-ALIASES, BANS, FALLBACK = Part("aliases"), Part("bans"), Part("fallback")
+ALIASES, BANS = Part("aliases"), Part("bans")
 
 
 class Reading(msgspec.Struct, kw_only=True):

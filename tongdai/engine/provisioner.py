@@ -6,13 +6,14 @@ Everything is read, in a thread, at the start, and whenever notifications may ha
 
 import asyncio
 from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
 
 from tongdai import errors
 from tongdai.engine import reading
 from tongdai.engine.engine import Engine
-from tongdai.engine.inventory import BANS, FALLBACK, Inventory, Part
+from tongdai.engine.inventory import BANS, Inventory, Part
 from tongdai.seal import Seal
 from tongdai.store import db
 
@@ -49,8 +50,11 @@ class Provisioner:
 
     def directory_changed(self, domain_uuid: str) -> None:
         """A domain's directory is another now (LISTEN directory)."""
+        if not domain_uuid:
+            self.lost()
+            return
         self._engine.changed(domain_uuid)
-        self._note(FALLBACK)
+        self._note(Part("fallback", UUID(domain_uuid)))
 
     def object_changed(self, payload: str) -> None:
         """An object of a node is another now (LISTEN objects)."""

@@ -4,14 +4,15 @@ the inventory.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from tongdai.asterisk import provisioning
-from tongdai.engine import unattended
-from tongdai.engine.inventory import BANS, FALLBACK, Part, Parts, Reading
+from tongdai.asterisk import fallback, provisioning
+from tongdai.engine.inventory import BANS, Part, Parts, Reading
+from tongdai.pbx.fallback import plan
 from tongdai.seal import Seal
-from tongdai.store import bans, db, devices, trunks
+from tongdai.store import bans, db, devices, directory, trunks
 
 Result = TypeVar("Result")
 
@@ -37,7 +38,7 @@ async def everything(tx: db.Tx, seal: Seal, node: str) -> Reading:
     await _devices(tx, reading, node)
     reading.parts |= await _trunks(tx, seal, node)
     await _bans(tx, reading)
-    reading.parts[FALLBACK] = await unattended.objects(tx, node)
+    reading.parts |= await _fallback(tx, node)
     return reading
 
 
@@ -53,13 +54,15 @@ async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Readi
             case "domain" if each.domain_uuid:
                 reading.domains.add(each.domain_uuid)
                 await _devices(tx, reading, node, each.domain_uuid)
+                reading.asked.add(Part("fallback", each.domain_uuid))
+                reading.parts |= await _fallback(tx, node, each.domain_uuid)
+            case "fallback":
+                reading.parts |= await _fallback(tx, node, each.domain_uuid)
     if reading.domains:
         reading.has_all_trunks = True
         reading.parts |= await _trunks(tx, seal, node)
     if BANS in parts:
         await _bans(tx, reading)
-    if FALLBACK in parts or reading.domains:
-        reading.parts[FALLBACK] = await unattended.objects(tx, node)
     return reading
 
 
@@ -108,6 +111,19 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
         auth_username=trunk.auth_username,
         is_registering=known.is_owner,
     )
+
+
+async def _fallback(tx: db.Tx, node: str, domain_uuid: UUID | None = None) -> Parts:
+    """The fallback plans of the node's domains, or of one, and the numbers that they share."""
+    now = datetime.now(UTC)
+    parts: Parts = {}
+    for known in await directory.load_of_node(tx, node, domain_uuid):
+        planned = plan(known, now)
+        own = Part("fallback", known.domain.domain_uuid)
+        parts[own] = provisioning.fallback(fallback.entries(planned))
+        for name, entries in fallback.shared(planned).items():
+            parts[Part("numbers", None, name)] = provisioning.fallback(entries)
+    return parts
 
 
 async def _bans(tx: db.Tx, reading: Reading) -> None:

@@ -23,7 +23,7 @@ from tongdai.pbx import outstanding
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.call import LONGEST_S, Call, Ended
 from tongdai.pbx.outstanding import Fault
-from tongdai.pbx.signals import Unattended
+from tongdai.pbx.signals import ArrivedInFallback
 from tongdai.store import calls, cdrs, db
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ class Arrival(msgspec.Struct, frozen=True):
     it (event loop's time).
     """
 
-    signal: Unattended
+    signal: ArrivedInFallback
     place: cel_log.Offset
     seen: float
 

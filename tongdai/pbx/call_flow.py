@@ -40,8 +40,8 @@ from tongdai.pbx.signals import (
     Refused,
     Signal,
     TimerFired,
+    TransferredInFallback,
     Unanswered,
-    UnattendedTransfer,
 )
 from tongdai.pbx.step import Step, ignored, publish, with_events, with_leg
 
@@ -314,7 +314,7 @@ def _left(call: Call, signal: LegHungUp) -> Call:
 
 def _is_transferee(call: Call, signal: BlindTransferred) -> bool:
     """Whether the transferee waits to be routed. The CEL log tells of old transfers too."""
-    if isinstance(signal, UnattendedTransfer) and call.returned_at:
+    if isinstance(signal, TransferredInFallback) and call.returned_at:
         return signal.at > call.returned_at and progress.is_back(call, signal)
     return progress.is_back(call, signal)
 
@@ -342,7 +342,7 @@ def _blind_transfer(call: Call, signal: BlindTransferred, context: RoutingContex
         progress.own_extension(call),
         by=by[-1].number if by else call.extension,
     )
-    if isinstance(signal, UnattendedTransfer):
+    if isinstance(signal, TransferredInFallback):
         call = progress.followed(call, destination)
         return Step(replace(call, attempt=call.attempt + 1, reconstructed=True))
     return progress.go(call, destination, context, signal.at)

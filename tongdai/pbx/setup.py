@@ -14,7 +14,7 @@ from tongdai.pbx.directory import Domain
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.progress import followed, go
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
-from tongdai.pbx.signals import Arrived, CommandAsked, Unattended
+from tongdai.pbx.signals import Arrived, ArrivedInFallback, CommandAsked
 from tongdai.pbx.step import Declined, Step, publish, with_events
 
 
@@ -22,7 +22,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     """A call from a phone or a trunk begins; the context is that of its domain."""
     domain = context.directory.domain
     signal = replace(signal, dialled=numbers.clean(signal.dialled) or signal.dialled)
-    if isinstance(signal, Unattended):
+    if isinstance(signal, ArrivedInFallback):
         # the call was long ago: how busy everybody is now does not matter
         context = RoutingContext(context.directory, context.now)
     caller = Leg(
@@ -39,8 +39,8 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     else:
         call, destination = _from_phone(signal, caller, context)
     call = replace(call, recording_token=recording_token)
-    if isinstance(signal, Unattended):
-        return _unattended(call, destination, signal)
+    if isinstance(signal, ArrivedInFallback):
+        return _in_fallback(call, destination, signal)
     if context.calls >= domain.max_calls and not _is_emergency(destination, signal, domain):
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
@@ -49,7 +49,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     return go(call, destination, context, signal.at)
 
 
-def _unattended(call: Call, destination: Destination, signal: Unattended) -> Step:
+def _in_fallback(call: Call, destination: Destination, signal: ArrivedInFallback) -> Step:
     """The switch has routed the call already: its events are all that is left to do. It may have
     recorded the talk.
     """

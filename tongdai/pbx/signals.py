@@ -29,7 +29,7 @@ class Arrived(msgspec.Struct, frozen=True):
     sip_call_id: str
 
 
-class Unattended(Arrived, frozen=True):
+class ArrivedInFallback(Arrived, frozen=True):
     """The CEL log has a call that we did not route: the switch followed the fallback plan by
     itself.
     """
@@ -95,7 +95,7 @@ class BlindTransferred(msgspec.Struct, frozen=True):
     dialled: str
 
 
-class UnattendedTransfer(BlindTransferred, frozen=True):
+class TransferredInFallback(BlindTransferred, frozen=True):
     """The CEL log tells of a blind transfer; unless we routed it, the switch followed the fallback
     plan by itself.
     """

@@ -1,5 +1,6 @@
 """A domain's whole directory in one round trip, and the ways into it from outside."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -11,9 +12,27 @@ from tongdai.store import db, domains
 
 async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
     """The domain and all that can be dialled in it, as of one moment. Raises errors.NotFound."""
+    for found in await _load(tx, [domain_uuid]):
+        return found
+    raise errors.NotFound
+
+
+async def load_of_node(
+    tx: db.Tx, node: str, domain_uuid: UUID | None = None
+) -> list[directory.Directory]:
+    """Those of the node's domains that are in use, or of that one of them. It crosses tenants."""
+    rows = await tx.fetch(
+        "SELECT domain_uuid FROM domains WHERE enabled AND node = $1 AND domain_uuid = COALESCE($2, domain_uuid)",
+        node,
+        domain_uuid,
+    )
+    return await _load(tx, [row["domain_uuid"] for row in rows])
+
+
+async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Directory]:
     # JSON, since it carries rows of several tables in one answer; the keys are those of
     # pbx.directory.Directory.
-    found: str | None = await tx.fetchval(
+    rows = await tx.fetch(
         """
         SELECT json_build_object(
           'domain', to_json(d),
@@ -34,13 +53,11 @@ async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
             SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g WHERE domain_uuid = d.domain_uuid),
           'queues', (
             SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q WHERE domain_uuid = d.domain_uuid))
-        FROM domains AS d WHERE d.domain_uuid = $1
+        AS found FROM domains AS d WHERE d.domain_uuid = ANY ($1)
         """,
-        domain_uuid,
+        domain_uuids,
     )
-    if found is None:
-        raise errors.NotFound
-    return msgspec.json.decode(found, type=directory.Directory)
+    return [msgspec.json.decode(row["found"], type=directory.Directory) for row in rows]
 
 
 async def by_name(tx: db.Tx, name: str) -> directory.Directory:

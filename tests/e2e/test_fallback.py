@@ -1,5 +1,5 @@
-"""Calls that come while nobody decides: whom the switch knows rings, and all of it is told and
-recorded afterwards.
+"""Calls that come while no engine answers: the fallback plan says where they go, and all of it is
+published and recorded afterwards.
 """
 
 import os
@@ -65,50 +65,6 @@ async def test_calls_while_the_controller_is_dead(
         assert len(found["data"]) == 3
 
 
-async def test_calls_that_nobody_answers_once_the_controller_is_dead(
-    company: Company, pbx: Instance
-) -> None:
-    """It dies after it has routed them. The dialplan releases the callers, and the records are
-    as if it had lived.
-    """
-    async with (
-        company.phone("101") as alice,
-        company.phone("102") as bob,
-        company.phone("103") as carol,
-        company.carrier() as carrier,
-    ):
-        customer = await carrier.calls(HOTLINE, STRANGER)
-        ring = await alice.rings()
-        await customer.ringing()
-        called = []
-        for phone, number in ((bob, CUSTOMER), (carol, "0909000222")):
-            called.append((await phone.calls(number), await carrier.called()))
-        (bobs, unreachable), (carols, silent) = called
-        await pbx.kill()
-        await unreachable.reject(480)
-        assert await bobs.refused() == 480
-        await silent.ring()
-        await carols.ringing()
-        await silent.reject(480)
-        assert await carols.refused() == 480
-        await ring.cancelled()
-        assert await customer.refused() == 480
-
-        await pbx.start()
-
-        async def records() -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = (await company.api.get("/v1/cdr")).json["data"]
-            return found if len(found) == 3 else []
-
-        found = {record["extension"]: record for record in await until(records)}
-        assert {number: (each["status"], each["cause"]) for number, each in found.items()} == {
-            "101": ("NO-ANSWERED", "NO_ANSWER"),
-            "102": ("NOT-AVAILABLE", "SUBSCRIBER_ABSENT"),
-            "103": ("NO-ANSWERED", "NO_ANSWER"),
-        }
-        assert {each["hangup_by"] for each in found.values()} == {"system"}
-
-
 async def test_calls_while_the_controller_is_frozen(
     company: Company, hook: Hook, pbx: Instance
 ) -> None:
@@ -144,7 +100,8 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
     await company.add_ring_group("600", "101", "102")
     await company.add_ring_group("601", "103")
     await company.point_hotline("101")
-    await office.knows_way(f"600@{company.name}", "102")
+    await office.has_fallback(f"number/{company.name}/600", "102")
+    await office.has_fallback(f"number/{company.name}/601", "103")
     async with (
         company.phone("101") as alice,
         company.phone("102", hertz=BOB_HZ) as bob,
@@ -175,27 +132,36 @@ async def test_phones_call_help_the_country_and_groups_while_the_controller_is_d
             await ring.over()
         call = await alice.calls("601")
         assert await call.refused() == 480, "nobody is there"
-        closed = ("00441234567890", "19001234", "019001234", "103", "1%26PJSIP%2F113")
-        calls = [await alice.calls(number) for number in closed]
-        assert [await call.refused() for call in calls] == 5 * [503]
+        barred = ("00441234567890", "19001234", "019001234", "118", "1%26PJSIP%2F113")
+        hostile = ("1%29%3A0%3A1,PJSIP", "0909000333,90,g")
+        calls = [await alice.calls(number) for number in (*barred, *hostile)]
+        assert [await call.refused() for call in calls] == 7 * [503]
+        call = await alice.calls("103")
+        assert await call.refused() == 480, "it is not registered"
         assert (carrier.untaken, bob.untaken) == (0, 0)
 
         await pbx.start()
-        assert await records(company, 10) == [
-            (1, "101", "1&PJSIP/113", "CONGESTION", "101", ""),
-            (1, "101", "103", "CONGESTION", "101", ""),
-            (1, "101", "601", "NOT-AVAILABLE", "101", "601"),
-            (1, "102", "600", "ANSWERED", "102", "600"),
-            (1, "102", "700", "ANSWERED", "102", "700"),
-            (3, "101", "00441234567890", "CONGESTION", "101", ""),
-            (3, "101", "019001234", "CONGESTION", "101", ""),
-            (3, "101", "19001234", "CONGESTION", "101", ""),
-            (3, HOTLINE, "0909000333", "BUSY", "101", ""),
-            (3, HOTLINE, "113", "ANSWERED", "101", ""),
-        ]
+        found = await records(company, 13)
+        assert found == sorted(
+            [
+                (1, "101", "1&PJSIP/113", "CONGESTION", "101", ""),
+                (1, "101", "1_:0:1,PJSIP", "CONGESTION", "101", ""),
+                (1, "101", "0909000333,90,g", "CONGESTION", "101", ""),
+                (1, "101", "103", "NOT-AVAILABLE", "101", ""),
+                (1, "101", "601", "NOT-AVAILABLE", "101", "601"),
+                (1, "102", "600", "ANSWERED", "102", "600"),
+                (1, "102", "700", "ANSWERED", "102", "700"),
+                (3, "101", "00441234567890", "CONGESTION", "101", ""),
+                (3, "101", "019001234", "CONGESTION", "101", ""),
+                (3, "101", "19001234", "CONGESTION", "101", ""),
+                (3, HOTLINE, "118", "CONGESTION", "101", ""),
+                (3, HOTLINE, "0909000333", "BUSY", "101", ""),
+                (3, HOTLINE, "113", "ANSWERED", "101", ""),
+            ]
+        )
 
 
-async def test_call_barring_holds_while_the_controller_is_dead(
+async def test_limits_hold_while_the_controller_is_dead(
     company: Company, office: Office, pbx: Instance
 ) -> None:
     small, counted = await office.company(), await office.company()
@@ -204,10 +170,10 @@ async def test_call_barring_holds_while_the_controller_is_dead(
     await company.change_trunk(max_calls=2)
     await small.change(max_calls=1)
     await counted.change(minutes_per_day=60)
-    await office.knows_way(f"out.101@{company.name}", ",2,100,2")
-    await office.knows_way(f"out.102@{company.name}", ",1,100,2")
-    await office.knows_way(f"out@{small.name}", ",2,1,100")
-    await office.knows_way(f"out@{counted.name}", "^()")
+    await office.has_fallback(f"exit/{company.name}/101", ",2,100,2")
+    await office.has_fallback(f"exit/{company.name}/102", ",0,1,100,2")
+    await office.has_fallback(f"exit/{small.name}", ",0,2,1,100")
+    await office.has_fallback(f"exit/{counted.name}", ",,,,84,")
     async with (
         company.phone("101") as alice,
         company.phone("102") as bob,
@@ -228,7 +194,7 @@ async def test_call_barring_holds_while_the_controller_is_dead(
         rings = [await called.rings() for called in (carrier, carrier, another)]
         stopped = [await phone.calls(CUSTOMER) for phone in (alice, bob, carol, second, third)]
         assert [await call.refused() for call in stopped] == 5 * [503], (
-            "frozen; lines; trunk; domain; minutes"
+            "suspended; extension; trunk; domain; minutes"
         )
         for phone, called in (
             (alice, carrier),
@@ -250,6 +216,51 @@ async def test_call_barring_holds_while_the_controller_is_dead(
         await pbx.start()
         statuses = sorted(status for *_, status, _, _ in await records(company, 8))
         assert statuses == [*(5 * ["CANCEL"]), *(3 * ["CONGESTION"])]
+
+
+async def test_calls_out_of_another_country_while_the_controller_is_dead(
+    office: Office, pbx: Instance
+) -> None:
+    """Its own numbers and its own emergency numbers go out, as the carrier wants them."""
+    british, american = await office.company(), await office.company()
+    for company, country_code, hotline in (
+        (british, "44", "02079460000"),
+        (american, "1", "2125550199"),
+    ):
+        await company.remove_hotline(HOTLINE)
+        await company.change(country_code=country_code)
+        await company.add_hotline(hotline, company.trunk, destination="101", is_default=True)
+    await british.change_trunk(number_format="e164")
+    await office.has_fallback(f"exit/{british.name}", ",44,44-e164,")
+    await office.has_fallback(f"exit/{american.name}", ",1,1-national,")
+    async with (
+        british.phone("101") as first,
+        british.carrier() as london,
+        american.phone("101") as second,
+        american.carrier() as new_york,
+    ):
+        await pbx.kill()
+        for phone, carrier, dialled, wanted in (
+            (first, london, "02079460123", "+442079460123"),
+            (first, london, "999", "999"),
+            (second, new_york, "2125550100", "2125550100"),
+            (second, new_york, "911", "911"),
+        ):
+            call = await phone.calls(dialled)
+            called = await carrier.rings()
+            assert called.invite.start.startswith(f"INVITE sip:{wanted}@"), called.invite.start
+            await call.cancel()
+            await called.cancelled()
+        barred = {
+            first: ("09061234567", "07012345678", "113", "00441234567890"),
+            second: ("9002345678", "18765550100", "8765550100", "113", "0909000333"),
+        }
+        for phone, numbers in barred.items():
+            for number in numbers:
+                call = await phone.calls(number)
+                assert await call.refused() == 503, number
+        assert (london.untaken, new_york.untaken) == (0, 0)
+        await pbx.start()
 
 
 async def test_a_transfer_while_the_controller_is_dead(company: Company, pbx: Instance) -> None:
@@ -323,7 +334,7 @@ async def records(company: Company, count: int) -> list[tuple[Any, ...]]:
     """What there is of each call, once there are so many records; sorted."""
 
     async def found() -> list[dict[str, Any]] | None:
-        listed: list[dict[str, Any]] = (await company.api.get("/v1/cdr")).json["data"]
+        listed: list[dict[str, Any]] = (await company.api.get("/v1/cdr", limit=50)).json["data"]
         return listed if len(listed) >= count else None
 
     fields = ("direction", "from_number", "to_number", "status", "extension", "receive_dest")

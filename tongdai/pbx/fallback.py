@@ -1,0 +1,264 @@
+"""The fallback plan: what a domain's calls reach while no engine answers.
+
+It is computed from the routing, ahead of time, as if nobody were on the phone, and is simpler than
+what an engine does: a destination rings all its phones at once, and calls out reach emergency
+numbers and the country's plain numbers alone (docs/decisions/0020-one-brain-for-the-fallback.md).
+The switch adds nothing but the count of live channels.
+"""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
+from uuid import UUID
+
+import msgspec
+
+from tongdai.pbx import barring, numbers, routing
+from tongdai.pbx.actions import Party
+from tongdai.pbx.directory import Directory, Domain, Extension, Queue
+from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.numbers import NumberFormat
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Ring, RoutingContext
+
+QUEUE_S = 60  # how long the agents of a queue ring
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)  # when every suspension is over
+_DIGITS = "0123456789"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A call rings these parties together for at most `timeout_s` seconds; without parties it is
+    refused.
+    """
+
+    parties: tuple[Party, ...] = ()
+    timeout_s: int = 0
+    record: bool = False
+
+
+class Egress(msgspec.Struct, frozen=True):
+    """A trunk by which calls leave, and the hotline that they present."""
+
+    trunk: UUID
+    presented_number: str
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """How calls out leave: emergency calls by `emergency`, whatever limits are reached, and plain
+    numbers by `plain`, from `suspended_until` (Unix seconds) on. None: they do not.
+
+    The plain numbers are those of `plain_prefixes(country, number_format)`. `max_calls`,
+    `domain_max_calls` and `trunk_max_calls` are the calls that the extension, the domain's phones
+    and the trunk may have at a time.
+    """
+
+    emergency: Egress | None
+    plain: Egress | None
+    country: str
+    number_format: NumberFormat
+    record: bool
+    suspended_until: int
+    max_calls: int
+    domain_max_calls: int
+    trunk_max_calls: int
+
+
+class PlainPrefix(msgspec.Struct, frozen=True):
+    """Every number of `min_digits` to `max_digits` digits that begins with `prefix` may be called:
+    a trunk gets it with `lead` in place of its first `strip` digits.
+    """
+
+    prefix: str
+    min_digits: int
+    max_digits: int
+    strip: int = 0
+    lead: str = ""
+
+
+class FallbackPlan(msgspec.Struct, frozen=True):
+    """Of one domain. `hotlines` are by trunk and digits, as carriers give the number called;
+    `numbers` by what a phone dials and the extension that does, "" for all that have no entry of
+    their own; `exits` by extension likewise.
+    """
+
+    domain: str
+    hotlines: dict[tuple[UUID, str], Entry] = {}
+    numbers: dict[tuple[str, str], Entry] = {}
+    exits: dict[str, Exit] = {}
+
+
+def plan(directory: Directory, now: datetime) -> FallbackPlan:
+    """What the domain's calls reach from now on, until its directory changes."""
+    domain = directory.domain
+    if not domain.enabled:
+        return FallbackPlan(domain.name)
+    context = RoutingContext(directory, now=now)
+    return FallbackPlan(
+        domain=domain.name,
+        hotlines=dict(_hotlines(context)),
+        numbers=dict(_numbers(context)),
+        exits=dict(_exits(directory)),
+    )
+
+
+# --- calls in, and calls inside
+
+
+def _hotlines(context: RoutingContext) -> Iterator[tuple[tuple[UUID, str], Entry]]:
+    directory, country = context.directory, context.directory.domain.country
+    for hotline in directory.hotlines.values():
+        trunk = directory.trunks.get(hotline.trunk_uuid)
+        entry = _entry(routing.from_hotline(hotline, context), context, is_inbound=True)
+        if trunk is None or not trunk.enabled or not entry.parties:
+            continue
+        national = numbers.national(hotline.canonical, country)
+        for written in {hotline.canonical, national.removeprefix("+")}:
+            if directory.hotline(written) == hotline:
+                yield (trunk.trunk_uuid, written), entry
+
+
+def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]:
+    """An extension has an entry of its own for a number that leads elsewhere for it."""
+    directory = context.directory
+    for number in (*directory.extensions, *directory.ring_groups, *directory.queues):
+        for_all = _inside(number, "", context)
+        if for_all is None:
+            continue
+        yield (number, ""), for_all
+        for caller in _concerned(number, directory):
+            own = _inside(number, caller, context)
+            if own is not None and own != for_all:
+                yield (number, caller), own
+
+
+def _concerned(number: str, directory: Directory) -> tuple[str, ...]:
+    """The extensions that ring when the number is dialled: nobody rings itself."""
+    if group := directory.ring_groups.get(number):
+        return group.members
+    if queue := directory.queues.get(number):
+        return queue.agents
+    return (number,)
+
+
+def _inside(number: str, caller: str, context: RoutingContext) -> Entry | None:
+    """None where the number is called outside."""
+    destination = routing.inside(number, context, caller)
+    return _entry(destination, context, caller) if destination else None
+
+
+def _entry(
+    destination: Destination,
+    context: RoutingContext,
+    caller: str = "",
+    *,
+    is_inbound: bool = False,
+) -> Entry:
+    rung: Iterator[Party]
+    match destination:
+        case Ring(steps=steps, timeout_s=timeout_s):
+            rung = chain.from_iterable(each.parties for each in steps)
+        case Enqueue(queue=number):
+            queue = context.directory.queues[number]
+            rung, timeout_s = _agents(queue, context, caller), min(queue.timeout_s, QUEUE_S)
+        case _:
+            return Entry()
+    parties = tuple(dict.fromkeys(rung))
+    if not parties:
+        return Entry()
+    named = (Endpoint.parse(party.endpoint) for party in parties)
+    extensions = {endpoint.extension for endpoint in named if endpoint}
+    return Entry(parties, timeout_s, is_inbound and context.directory.records(*extensions))
+
+
+def _agents(queue: Queue, context: RoutingContext, caller: str) -> Iterator[Party]:
+    for agent in queue.agents:
+        if agent in context.directory.extensions:
+            yield from _entry(
+                routing.inside(agent, context, caller) or Ring((), 0), context
+            ).parties
+
+
+# --- calls out
+
+
+def _exits(directory: Directory) -> Iterator[tuple[str, Exit]]:
+    for_all = _exit(directory, Extension(""))
+    yield "", for_all
+    for name, extension in directory.extensions.items():
+        own = _exit(directory, extension)
+        if own != for_all:
+            yield name, own
+
+
+def _exit(directory: Directory, extension: Extension) -> Exit:
+    """The extension "" stands for those that have nothing of their own."""
+    domain = directory.domain
+    ends = [until for until in (domain.suspended_until, extension.suspended_until) if until]
+    plain = _plain_egress(directory, extension)
+    trunk = directory.trunks[plain.trunk] if plain else None
+    return Exit(
+        emergency=_emergency_egress(directory, extension),
+        plain=plain,
+        country=domain.country,
+        number_format=trunk.number_format if trunk else "national",
+        record=directory.records(extension.extension),
+        suspended_until=math.ceil(max((until.timestamp() for until in ends), default=0)),
+        max_calls=extension.max_calls,
+        domain_max_calls=domain.max_calls,
+        trunk_max_calls=trunk.max_calls if trunk else 0,
+    )
+
+
+def _emergency_egress(directory: Directory, extension: Extension) -> Egress | None:
+    number = min(numbers.emergency_numbers(directory.domain.country), default=None)
+    return _egress(number, directory, extension) if number else None
+
+
+def _plain_egress(directory: Directory, extension: Extension) -> Egress | None:
+    """None where minutes a day are limited: the switch does not know how many are left. The end of
+    a suspension is the switch's to wait for.
+    """
+    permitted = plain_prefixes(directory.domain.country, "plain")
+    if directory.domain.minutes_per_day is not None or not permitted:
+        return None
+    number = permitted[0].prefix.ljust(permitted[0].min_digits, "2")
+    return _egress(number, directory, extension)
+
+
+def _egress(number: str, directory: Directory, extension: Extension) -> Egress | None:
+    context = RoutingContext(directory, now=_AFTER_ALL)
+    found = routing.outside(number, context, extension=extension.extension)
+    if not isinstance(found, CallOut):
+        return None
+    return Egress(UUID(found.party.endpoint), found.hotline.number)
+
+
+@lru_cache(1024)
+def plain_prefixes(country: str, number_format: NumberFormat) -> tuple[PlainPrefix, ...]:
+    """Prefixes of the country's own numbers, as dialled at home, that every domain may call. For a
+    trunk that wants E.164 a prefix whose numbers are not all written alike is left out; others get
+    numbers as dialled, which is one of their national forms.
+    """
+    code, region = (country, "") if country.isdigit() else ("", country)
+    domain = Domain(UUID(int=0), "", country_code=code, region=region)
+    permitted = barring.permitted_prefixes(domain, None, _AFTER_ALL)
+    if number_format != "e164":
+        return tuple(
+            PlainPrefix(each.prefix, each.min_digits, each.max_digits) for each in permitted
+        )
+    return tuple(filter(None, (_international(each, country) for each in permitted)))
+
+
+def _international(permitted: barring.PermittedPrefix, country: str) -> PlainPrefix | None:
+    """What E.164 has in place of the prefix's first digits, told from samples: of each length,
+    continued in different ways.
+    """
+    prefix, lengths = permitted.prefix, range(permitted.min_digits, permitted.max_digits + 1)
+    samples = [(prefix + digit + _DIGITS * 2)[:length] for length in lengths for digit in _DIGITS]
+    wanted = [numbers.formatted(sample, "e164", country) for sample in samples]
+    for strip in range(len(prefix) + 1):
+        lead = wanted[0].removesuffix(samples[0][strip:])
+        if all(full == lead + each[strip:] for full, each in zip(wanted, samples, strict=True)):
+            return PlainPrefix(prefix, permitted.min_digits, permitted.max_digits, strip, lead)
+    return None
