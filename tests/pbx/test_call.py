@@ -84,7 +84,6 @@ LATER = NOW + timedelta(seconds=1)
         (replace(CALL, course=WAITS), replace(CALL, course=replace(WAITS, since=LATER))),
         (CALL, replace(CALL, attempt=1)),
         (CALL, replace(CALL, failures=(BUSY,))),
-        (CALL, replace(CALL, legs=(replace(CALL.legs[0], rang=True), CALL.legs[1]))),
         (CALL, replace(CALL, legs=(CALL.legs[0], replace(CALL.legs[1], sip_status=480)))),
         (CALL, replace(CALL, legs=CALL.legs[:1])),
     ],
@@ -102,6 +101,7 @@ def test_what_nothing_else_knows_is_committed(before: Call, after: Call) -> None
         replace(CALL, hangup_by="caller", ended_at=LATER),
         replace(CALL, legs=(CALL.legs[0], replace(CALL.legs[1], ended_at=LATER, release=BUSY))),
         replace(CALL, legs=(CALL.legs[0], replace(CALL.legs[1], answered_at=LATER))),
+        replace(CALL, legs=(CALL.legs[0], replace(CALL.legs[1], rang=True))),
     ],
 )
 def test_what_recovery_finds_again_is_not_committed_for_its_own_sake(after: Call) -> None:

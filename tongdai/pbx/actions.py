@@ -19,8 +19,8 @@ class Dial(msgspec.Struct, frozen=True):
     channel.
 
     `caller_id` is the number they see. `music` plays to the caller meanwhile instead of ringing.
-    The recording hangs on the party outside the house, which stays when a phone transfers: the
-    caller, or the callee.
+    A recording is attached to the party outside, which stays when a phone transfers: the caller,
+    or the callee.
     """
 
     channel: str

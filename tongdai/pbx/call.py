@@ -63,7 +63,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     leg_uuid: Committed[UUID | None] = None
     attempt: Committed[int] = 0  # the number of the dial that called it
     trunk: Committed[str] = ""  # the UUID of the trunk that it came or was called by
-    rang: Committed[bool] = False  # the CEL log does not tell this
+    # the CEL log tells it by the cause that the dialplan releases the caller with
+    rang: Recovered[bool] = False
     answered_at: Recovered[datetime | None] = None  # it picked up
     connected_at: Recovered[datetime | None] = None  # it was joined with the other party
     ended_at: Recovered[datetime | None] = None

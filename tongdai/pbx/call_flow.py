@@ -278,10 +278,9 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         return ignored(call)
     if call.ended_at is None and _is_over_without(call, leg):
         call = replace(call, ended_at=release.not_before_answer(call, signal.at))
-    cause = causes.failure(signal.cause, signal.sip_status, rang=leg.rang)
-    call = with_leg(
-        call, leg.channel, ended_at=signal.at, release=cause, sip_status=signal.sip_status
-    )
+    sip_status = signal.sip_status or _sip_status_by_log(call, leg, signal)
+    cause = causes.failure(signal.cause, sip_status, rang=leg.rang)
+    call = with_leg(call, leg.channel, ended_at=signal.at, release=cause, sip_status=sip_status)
     call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
     if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting):
         call = _left(call, signal)
@@ -291,6 +290,15 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     if call.live_legs:
         return with_events(progress.when_all_ended(call, context), published)
     return with_events(release.end(call, signal.at), published)
+
+
+def _sip_status_by_log(call: Call, leg: Leg, signal: LegHungUp) -> int:
+    """480 where the CEL log has cause 19 of a leg that did not ring; else unknown, 0. That it did
+    not ring is known when we heard the end of its Dial(): we would have heard the ringing before.
+    """
+    is_heard = isinstance(call.course, Ringing) and call.course.dial_ended is not None
+    is_480 = signal.reconstructed and signal.cause == causes.NO_ANSWER.q850 and not leg.rang
+    return 480 if is_heard and is_480 else 0
 
 
 def _left(call: Call, signal: LegHungUp) -> Call:

@@ -217,12 +217,8 @@ def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:
     limit on ringing means no answer.
     """
     rung = [leg for leg in call.dialled_legs if not leg.connected_at]
-    releases = [
-        causes.ABSENT if _is_480_by_log(leg) else leg.release for leg in rung if leg.release
-    ]
-    is_timeout = dialstatus == "NOANSWER" and not any(
-        leg.sip_status or _is_480_by_log(leg) for leg in rung
-    )
+    releases = [leg.release for leg in rung if leg.release]
+    is_timeout = dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung)
     if is_timeout or not rung or len(releases) < len(rung):
         return _DIALSTATUS.get(dialstatus, causes.ABSENT)
     return causes.most_significant(releases)
@@ -236,13 +232,6 @@ _DIALSTATUS = {
 }
 IN_VAIN = frozenset(_DIALSTATUS)
 """The values of DIALSTATUS that mean that nobody answered, and the caller had not left."""
-
-
-def _is_480_by_log(leg: Leg) -> bool:
-    """Whether only the CEL log tells of its end, with cause 19, and it did not ring: the party
-    said 480. (Dial()'s own limit has no cause.)
-    """
-    return leg.release == causes.NO_ANSWER and not leg.rang and not leg.sip_status
 
 
 def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
