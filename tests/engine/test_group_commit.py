@@ -226,7 +226,8 @@ async def test_while_the_database_is_away_steps_wait(
             committing = [asyncio.create_task(group_commit.commit(step)) for step in steps]
             await until(company.is_locked_out)
             await tx.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE wait_event_type = 'Lock'"
             )
             await until(company.is_locked_out)
             assert not any(task.done() for task in committing)

@@ -206,23 +206,21 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
         case "TimerFired", ():
             made = signals.TimerFired(call.channel, at)
         case "RecordingFinished", (file,):
-            is_file = "." in file
-            made = signals.RecordingFinished(
-                call.channel,
-                at,
-                file if is_file else "",
-                failed=file == "lost",
-                size=32_044 if is_file else 0,
-                duration_s=2.0 if is_file else 0.0,
-            )
+            made = _finished(call.channel, at, file)
         case "Refused", (action, channel, *status):
             refused = refused_action(action, channel, call)
-            made = signals.Refused(channel, at, refused, int(status[0]) if status else 500)
+            made = signals.Refused(channel, at, refused, int("".join(status) or 500))
         case _, (channel,):
             made = getattr(signals, kind)(channel, at)
         case _:
             raise ValueError(kind, words)
     return made
+
+
+def _finished(channel: str, at: datetime, file: str) -> signals.RecordingFinished:
+    if "." not in file:
+        return signals.RecordingFinished(channel, at, "", failed=file == "lost")
+    return signals.RecordingFinished(channel, at, file, size=32_044, duration_s=2.0)
 
 
 def refused_action(kind: str, channel: str, call: Call) -> SwitchAction:
@@ -321,7 +319,8 @@ def _record(call: Call, cdr: Cdr) -> str:
     }
     said = " ".join(f"{key}={value}" for key, value in more.items() if value)
     numbers = f"{cdr.from_number}>{cdr.to_number}"
-    return f"record {cdr.status} {cdr.cause} {direction} {numbers} {cdr.duration}/{cdr.billsec} {said}"
+    lasted = f"{cdr.duration}/{cdr.billsec}"
+    return f"record {cdr.status} {cdr.cause} {direction} {numbers} {lasted} {said}"
 
 
 def _name(call: Call, call_id: UUID) -> str:
