@@ -183,7 +183,7 @@ def _as_busy(context: RoutingContext, calls: dict[str, Call]) -> RoutingContext:
     return msgspec.structs.replace(context, talks=talks)
 
 
-def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:
+def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:  # noqa: C901 -- a case a kind
     """The signal that the words mean; where they name no channel, it is the one whose way we
     decide.
     """
@@ -196,7 +196,7 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
                 channel, at, int(cause), reconstructed=True, dialstatus="".join(dialstatus)
             )
         case "LegHungUp", (channel, cause, *sip):
-            made = signals.LegHungUp(channel, at, int(cause), int(sip[0]) if sip else 0)
+            made = signals.LegHungUp(channel, at, int(cause), int("".join(sip) or 0))
         case "DialEnded", (channel, dialstatus):
             made = signals.DialEnded(channel, at, dialstatus, 0)
         case "BlindTransferred", (channel, dialled):
@@ -208,13 +208,18 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
         case "RecordingFinished", (file,):
             made = _finished(call.channel, at, file)
         case "Refused", (action, channel, *status):
-            refused = refused_action(action, channel, call)
-            made = signals.Refused(channel, at, refused, int("".join(status) or 500))
+            made = _refused(refused_action(action, channel, call), channel, at, *status)
         case _, (channel,):
             made = getattr(signals, kind)(channel, at)
         case _:
             raise ValueError(kind, words)
     return made
+
+
+def _refused(
+    action: SwitchAction, channel: str, at: datetime, status: str = "500"
+) -> signals.Refused:
+    return signals.Refused(channel, at, action, int(status))
 
 
 def _finished(channel: str, at: datetime, file: str) -> signals.RecordingFinished:
