@@ -33,7 +33,7 @@ from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, outbox, server, subscriptions
 from tongdai.webhooks import sign
 from tongdai.webhooks.client import Client
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.guard import Guard
 
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
@@ -183,7 +183,7 @@ async def publish(database: db.Database, published: Sequence[events.Event]) -> N
         await outbox.publish_many(tx, published)
 
 
-async def owed(database: db.Database) -> int:
+async def outstanding(database: db.Database) -> int:
     async with database.connection() as tx:
         count: int = await tx.fetchval("SELECT count(*) FROM deliveries")
         return count
@@ -240,7 +240,7 @@ async def ours(
     dispatcher = Dispatcher(database, SEAL, client)
     started, busy = time.perf_counter(), time.process_time()
     running = asyncio.create_task(dispatcher.run())
-    while await owed(database):  # noqa: ASYNC110  only the database knows
+    while await outstanding(database):  # noqa: ASYNC110  only the database knows
         await asyncio.sleep(0.02)
     taken, busy = time.perf_counter() - started, time.process_time() - busy
     dispatcher.stop()

@@ -196,7 +196,7 @@ class Stand:
         async with database.connection() as tx:
             if await tx.fetchval("SELECT count(*) FROM calls"):
                 return False
-            if repeats and await deliveries.count_owed(tx):
+            if repeats and await deliveries.count_outstanding(tx):
                 return False
             names = await tx.fetch("SELECT sip_call_id FROM cdr_sip_call_ids")
             recorded = {row["sip_call_id"] for row in names}

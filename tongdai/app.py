@@ -38,7 +38,7 @@ from tongdai.settings import Settings
 from tongdai.supervision import Supervised
 from tongdai.webhooks import guard
 from tongdai.webhooks.client import Client
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.trial import Trial
 
 Role = Literal["api", "engine", "webhooks"]

@@ -15,14 +15,15 @@ import pytest
 
 from testbed.receivers import Receiver, receiving
 from tests.api.conftest import Client, Tenant, serve
+from tests.store.deliveries.rounds import claim_in, never
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api
 from tongdai.pbx import events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries
+from tongdai.store import db, deliveries, delivery_outcomes
 from tongdai.webhooks import client as posting
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.guard import Guard
 from tongdai.webhooks.trial import Trial
 
@@ -52,7 +53,7 @@ async def publish(database: db.Database, tenant: Tenant, count: int = 1) -> list
 async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
     """The deliveries that are due end so, in their order."""
     async with database.transaction() as tx:
-        claimed = await deliveries.claim(tx, [tenant.domain.domain_uuid], {}, room=50, lease_s=60)
+        claimed = await claim_in(tx, tenant.domain.domain_uuid, 50)
         outcomes = [
             deliveries.Outcome(
                 delivery,
@@ -64,7 +65,7 @@ async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
             )
             for delivery, status in zip(claimed, statuses, strict=True)
         ]
-        await deliveries.settle(tx, outcomes, disable_after_s=1e9)
+        await delivery_outcomes.record(tx, outcomes, never)
 
 
 @asynccontextmanager

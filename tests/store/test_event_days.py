@@ -12,11 +12,21 @@ import pytest
 from msgspec.structs import replace
 
 from tests import databases
+from tests.store.deliveries.rounds import claim_in, never
 from tests.webhooks import samples
 from tongdai.engine import housekeeping
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, domains, feed, migrate, outbox, partitions
+from tongdai.store import (
+    db,
+    deliveries,
+    delivery_outcomes,
+    domains,
+    feed,
+    migrate,
+    outbox,
+    partitions,
+)
 
 DAY_S = 86_400.0
 URL = "http://crm.example.vn/hook"
@@ -97,19 +107,19 @@ async def test_what_is_owed_is_kept_however_old_it_is(
     await samples.subscribe(database, seal, domain, "ringing", URL)
     await publish(database, domain, 38, 36, 0)
     async with database.connection() as tx:
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
+        claimed = await claim_in(tx, domain.domain_uuid, 8)
         done = [deliveries.Outcome(one, "delivered") for one in claimed if one.seq == 1]
-        await deliveries.settle(tx, done, disable_after_s=DAY_S)
+        await delivery_outcomes.record(tx, done, never)
 
     await housekeeping.keep_partitions(database, DAYS)
     assert await seqs(database, domain) == [2, 3]
 
     await samples.pass_time(database, 61)
     async with database.connection() as tx:
-        again = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
+        again = await claim_in(tx, domain.domain_uuid, 8)
         assert sorted(one.seq for one in again) == [2, 3], "and it is sent"
         done = [deliveries.Outcome(one, "delivered") for one in again]
-        await deliveries.settle(tx, done, disable_after_s=DAY_S)
+        await delivery_outcomes.record(tx, done, never)
     await housekeeping.keep_partitions(database, DAYS)
     assert await seqs(database, domain) == [3]
 
@@ -199,7 +209,7 @@ async def test_where_no_partition_was_made_events_are_published_all_the_same(
     assert await seqs(database, domain) == [1, 2]
     async with database.transaction() as tx:
         assert await outbox.publish_many(tx, made) == 0
-        assert len(await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)) == 2
+        assert len(await claim_in(tx, domain.domain_uuid, 8)) == 2
 
 
 async def test_a_long_reader_holds_up_neither_publishing_nor_housekeeping(
@@ -287,7 +297,7 @@ async def test_events_of_an_older_version_are_kept_as_they_are(before: str, seal
     async with database.connection() as tx:
         page = await feed.read(tx, OLD, 0, 2)
         assert [msgspec.json.decode(entry.facts)["n"] for entry in page.entries] == [1, 2]
-        [delivery] = await deliveries.claim(tx, [OLD], {}, room=8, lease_s=60)
+        [delivery] = await claim_in(tx, OLD, 8)
         assert delivery.seq == 3
         await domains.insert(tx, "new.example.vn")
     async with database.transaction() as tx:

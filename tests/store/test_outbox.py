@@ -11,11 +11,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tests.store.deliveries.rounds import claim_in
 from tests.webhooks import samples
 from tongdai import ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, feed, migrate, outbox, server
+from tongdai.store import db, deliveries, delivery_outcomes, feed, migrate, outbox, server
 
 
 @pytest.fixture
@@ -232,11 +233,13 @@ async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(
             await samples.subscribe(database, seal, domain, name, "http://crm.example.vn/hook")
         await samples.publish(database, samples.event(domain))
         async with database.transaction() as tx:
-            [delivery] = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+            [delivery] = await claim_in(tx, domain.domain_uuid, 1)
         gone = deliveries.Attempt(datetime.now(UTC), 410, 7, "")
         async with database.transaction() as tx:
             outcome = deliveries.Outcome(delivery, "failed", 0, gone, disable="Gone.")
-            assert (await deliveries.settle(tx, [outcome], disable_after_s=0)).disabled
+            assert (
+                await delivery_outcomes.record(tx, [outcome], lambda *_: "It failed.")
+            ).disabled
         async with database.connection() as tx:
             assert (await feed.bounds(tx, domain.domain_uuid)).last_seq == 2
         os.kill(running.pid, signal.SIGKILL)

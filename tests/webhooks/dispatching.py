@@ -11,7 +11,7 @@ from tongdai.pbx import events
 from tongdai.seal import Seal
 from tongdai.store import db
 from tongdai.webhooks.client import Client, Limits
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.guard import Guard
 
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
@@ -38,8 +38,8 @@ async def dispatching(
 async def looked(dispatcher: Dispatcher, times: int = 3) -> None:
     """Waits until it has looked for deliveries so often, and claimed what it had found before."""
     for _ in range(times):
-        last = dispatcher._poll_at
-        await until(lambda last=last: dispatcher._poll_at > last)  # type: ignore[misc]
+        last = dispatcher.looks
+        await until(lambda last=last: dispatcher.looks > last)  # type: ignore[misc]
 
 
 async def settled(database: db.Database, *expected: str) -> None:

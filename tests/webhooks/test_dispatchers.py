@@ -1,4 +1,4 @@
-"""Dispatchers side by side, killed, stopped; the lanes of endpoints; metrics."""
+"""Dispatchers side by side, killed, stopped; queues of endpoints; metrics."""
 
 import asyncio
 import contextlib
@@ -22,10 +22,9 @@ from tests.webhooks.dispatching import (
 )
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries
-from tongdai.webhooks import deliver
+from tongdai.store import db, delivery_log
 from tongdai.webhooks.client import Client
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import LEASE_S, Dispatcher
 from tongdai.webhooks.guard import Guard
 
 WAITING = "deliveries wait for the database"
@@ -50,33 +49,34 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
 ) -> None:
     is_dead = asyncio.Event()
 
-    async def hang(_: Received) -> int:
-        await is_dead.wait()
+    async def hang_but_for_the_first(_: Received) -> int:
+        if len(receiver.requests) > 1:
+            await is_dead.wait()
         return 200
 
-    receiver.answer = hang
+    receiver.answer = hang_but_for_the_first
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    await samples.publish(database, *[samples.event(domain) for _ in range(4)])
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.webhooks.worker", database.dsn
     )
     try:
-        await until(lambda: receiver.requests, 30)  # one is on its way, two wait in its memory
+        await until(lambda: len(receiver.requests) == 4, 30)  # three are on their way
     finally:
         worker.kill()
         await worker.wait()
     is_dead.set()
     async with dispatching(database) as dispatcher:
-        await samples.pass_time(database, deliver.LEASE_S - 20)
+        await samples.pass_time(database, LEASE_S - 20)
         await looked(dispatcher)
-        assert await samples.states(database) == ["due"] * 3
+        assert await samples.states(database) == ["delivered", "due", "due", "due"]
         await samples.pass_time(database, 21)
-        await settled(database, *["delivered"] * 3)
+        await settled(database, *["delivered"] * 4)
 
-    assert await samples.attempts(database) == [(1, 200, "")] * 3
-    assert len(receiver.requests) == 4
+    assert await samples.attempts(database) == [(1, 200, "")] * 4
+    assert len(receiver.requests) == 7
     assert (
-        len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 3
+        len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 4
     )
 
 
@@ -100,15 +100,15 @@ async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_bac
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(200)])
     async with Client(Guard(["127.0.0.0/8"]), "1") as client:
-        dispatcher = Dispatcher(database, seal, client, poll_s=0.02, width=2)
+        dispatcher = Dispatcher(database, seal, client, poll_s=0.02, concurrency=2)
         running = asyncio.create_task(dispatcher.run())
         await until(lambda: len(receiver.requests) == 102, 30)
-        held = sum(len(lane.queue) for lane in dispatcher._lanes.values())
+        held = sum(len(queue.waiting) for queue in dispatcher._endpoints)
         if is_cancelled:
             running.cancel()
         else:
             dispatcher.stop()
-        await until(lambda: not any(lane.queue for lane in dispatcher._lanes.values()))
+        await until(lambda: not any(queue.waiting for queue in dispatcher._endpoints))
         may_answer.set()
         with contextlib.suppress(asyncio.CancelledError):
             await running
@@ -192,14 +192,14 @@ async def test_a_claim_that_waited_too_long_is_given_back_unsent(
     assert all(wait_s <= 0 for wait_s in await waits_s(database))
 
 
-# --- lanes
+# --- endpoints
 
 
 async def test_endpoints_that_hang_delay_nobody(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    async with listening() as hole, dispatching(database, slots=8, grace_s=0):
+    async with listening() as hole, dispatching(database, slots=64, grace_s=0, domain_share=0.5):
         for n in range(3):
             await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
         await samples.publish(database, *[samples.event(domain) for _ in range(100)])
@@ -208,21 +208,75 @@ async def test_endpoints_that_hang_delay_nobody(
         assert (await samples.states(database)).count("due") >= 300
 
 
-async def test_endpoints_that_failed_leave_most_slots_to_the_others(
+async def test_unproven_endpoints_leave_most_slots_to_the_others(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
-    async with listening() as hole, dispatching(database, slots=4, grace_s=0):
+    """Of the same domain, too."""
+    await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+    async with listening() as hole, dispatching(database, slots=8, grace_s=0, domain_share=1.0):
+        await samples.publish(database, samples.event(domain, "hangup"))
+        await settled(database, "delivered")
         for n in range(10):
             await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
-        async with database.connection() as tx:
-            await tx.execute("UPDATE subscriptions SET failing_since = now()")
         await samples.publish(database, samples.event(domain))
-        await until(lambda: hole.connections)
-        await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+        await until(lambda: hole.connections == 2)
         await samples.publish(database, *[samples.event(domain, "hangup") for _ in range(100)])
-        await until(lambda: len(receiver.requests) == 100, 30)
+        await until(lambda: len(receiver.requests) == 101)
 
-        assert hole.connections == 1
+        assert hole.connections == 2
+
+
+async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    """Neither its endpoints that are new, nor those that others were sent to again."""
+    crowd = await samples.domain(database)
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with listening() as hole, dispatching(database, slots=40, grace_s=0) as dispatcher:
+        subscriptions = [
+            await samples.subscribe(database, seal, crowd, "ringing", f"{hole.url}/{n}")
+            for n in range(60)
+        ]
+        event = samples.event(crowd)
+        await samples.publish(database, event)
+        await until(lambda: hole.connections)
+        for n in range(60):
+            async with database.transaction() as tx:
+                url = f"{hole.url}/again/{n}"
+                await delivery_log.resend_one(
+                    tx, crowd.domain_uuid, subscriptions[n], event.event_uuid, url
+                )
+            dispatcher.wake([crowd.domain_uuid])
+        for n in range(1, 11):  # long before the first silent one times out after 15 s
+            await samples.publish(database, samples.event(domain))
+            await until(lambda n=n: len(receiver.requests) == n, 10)  # type: ignore[misc]
+
+        assert hole.connections == 1  # a tenth of a quarter of the slots
+
+
+async def test_a_new_endpoint_of_another_domain_gets_the_next_unproven_slot(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    """Though ever so many of the first domain wait for it."""
+    crowd = await samples.domain(database)
+    for n in range(30):
+        await samples.subscribe(database, seal, crowd, "ringing", f"{receiver.url}/{n}")
+    await samples.subscribe(database, seal, domain, "ringing", f"{receiver.url}/other")
+
+    async def slowly(_: Received) -> int:
+        await asyncio.sleep(0.05)
+        return 200
+
+    receiver.answer = slowly
+    async with dispatching(database, slots=4, domain_share=1.0) as dispatcher:
+        await samples.publish(database, samples.event(crowd))
+        await until(lambda: receiver.requests)
+        await samples.publish(database, samples.event(domain))
+        dispatcher.wake([domain.domain_uuid])
+        await settled(database, *["delivered"] * 31)
+
+    paths = [request.path for request in receiver.requests]
+    assert paths.index("/hook/other") < 10
 
 
 async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
@@ -234,7 +288,7 @@ async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
 
     status, receiver.answer = 200, slowly
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    async with dispatching(database, width=4):
+    async with dispatching(database, concurrency=4):
         await samples.publish(database, *[samples.event(domain) for _ in range(40)])
         await settled(database, *["delivered"] * 40)
         assert receiver.busiest == 4
@@ -247,19 +301,27 @@ async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
         assert receiver.busiest == 1
 
 
-async def test_an_endpoint_that_goes_on_failing_is_tried_now_and_then(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+@pytest.mark.parametrize(("probe_every_s", "tries"), [(NEVER_S, 4), (0.01, 20)])
+async def test_an_endpoint_that_goes_on_failing_is_probed_now_and_then(
+    database: db.Database,
+    domain: directory.Domain,
+    seal: Seal,
+    receiver: Receiver,
+    probe_every_s: float,
+    tries: int,
 ) -> None:
+    """More than three failures open the breaker. Then it is neither a look nor a wake-up that
+    brings the next try.
+    """
     receiver.answer = in_turn(500)
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(20)])
-    async with dispatching(database, poll_s=NEVER_S) as dispatcher:
-        # three failures raise doubts; from then on one try each time it looks
-        for tries in (4, 5, 6):
-            dispatcher.wake()
-            await tried(database, *[500] * tries)
+    async with dispatching(database, probe_every_s=probe_every_s) as dispatcher:
+        await tried(database, *[500] * tries)
+        dispatcher.wake([domain.domain_uuid])
+        await looked(dispatcher)
 
-    assert len(receiver.requests) == 6
+    assert len(receiver.requests) == tries
 
 
 async def test_an_endpoint_that_recovers_has_all_its_slots_again(
@@ -271,7 +333,7 @@ async def test_an_endpoint_that_recovers_has_all_its_slots_again(
 
     status, receiver.answer = 500, slowly
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    async with dispatching(database, width=4):
+    async with dispatching(database, concurrency=4):
         await samples.publish(database, *[samples.event(domain) for _ in range(20)])
         await until(lambda: len(receiver.requests) == 20)
         await tried(database, *[500] * 20)
@@ -284,27 +346,29 @@ async def test_an_endpoint_that_recovers_has_all_its_slots_again(
         assert await tx.fetchval("SELECT failing_since FROM subscriptions") is None
 
 
-async def test_an_endpoint_has_no_room_before_its_failure_is_known(
+async def test_nothing_is_claimed_for_an_endpoint_before_its_failure_is_recorded(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
-    """Its answer may have been 410, and the next delivery nobody's wish."""
+    """Its answer may have been 410, which ends the subscription."""
+    receiver.answer = in_turn(200, 410, 200)
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    await samples.publish(database, samples.event(domain))
-    async with Client(Guard(["127.0.0.0/8"]), "1") as client, database.connection() as tx:
-        [delivery] = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
-        dispatcher = Dispatcher(database, seal, client)
-        dispatcher._found.add(delivery.endpoint)
-        dispatcher._outcomes = [deliveries.Outcome(delivery, "failed")]
+    async with dispatching(database, concurrency=1) as dispatcher:
+        await samples.publish(database, samples.event(domain))
+        await settled(database, "delivered")  # its breaker is closed
+        async with database.transaction() as tx:  # no outcome can be recorded meanwhile
+            await tx.execute("LOCK TABLE attempts IN EXCLUSIVE MODE")
+            await samples.publish(database, *[samples.event(domain) for _ in range(2)])
+            await until(lambda: len(receiver.requests) == 2)
+            await looked(dispatcher)
+        await settled(database, "delivered", "failed", "failed")
 
-        assert dispatcher._rooms() == {delivery.endpoint: 0}
-        await dispatcher._settle()
-        assert dispatcher._rooms() == {delivery.endpoint: None}
+    assert len(receiver.requests) == 2
 
 
 # --- metrics
 
 
-async def test_attempts_and_what_is_owed_are_counted(
+async def test_attempts_and_outstanding_deliveries_are_counted(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
     def metric(name: str, **labels: str) -> float:
@@ -329,4 +393,4 @@ async def test_attempts_and_what_is_owed_are_counted(
         n + 1 for n in before
     ]
     assert metric("tongdai_delivery_age_seconds_count") == ages + 1
-    assert metric("tongdai_deliveries_owed") == 3  # counted when it started
+    assert metric("tongdai_deliveries_outstanding") == 3  # counted when it started

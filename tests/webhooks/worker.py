@@ -6,7 +6,7 @@ import sys
 from tongdai.seal import Seal
 from tongdai.store import db
 from tongdai.webhooks.client import Client
-from tongdai.webhooks.deliver import Dispatcher
+from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.guard import Guard
 
 

@@ -1,4 +1,4 @@
-"""The log of deliveries: what became of each event for a subscription, and sending it again.
+"""The log of deliveries: the outcomes of each event for a subscription, and sending it again.
 
 A delivery is one event for one subscription, named by the event's id. It is `due` while it is in
 `deliveries`, else what the last of its attempts made of it. Times given as bounds are of the
@@ -100,12 +100,13 @@ async def page(
           ORDER BY seq DESC LIMIT $6
         ), ended AS (
           SELECT seq, created_at, state, NULL::timestamptz AS due_at FROM attempts
-          WHERE domain_uuid = $1 AND subscription_uuid = $2 AND seq < $7 AND state <> 'due' AND ($3 = '' OR state = $3)
+          WHERE domain_uuid = $1 AND subscription_uuid = $2 AND seq < $7
+            AND state <> 'due' AND ($3 = '' OR state = $3)
             AND created_at >= $4 AND created_at < $5
             AND NOT EXISTS (
               SELECT FROM attempts AS later
-              WHERE later.domain_uuid = $1 AND later.subscription_uuid = $2 AND later.seq = attempts.seq
-                AND later.at > attempts.at AND later.state <> 'due'
+              WHERE later.domain_uuid = $1 AND later.subscription_uuid = $2
+                AND later.seq = attempts.seq AND later.at > attempts.at AND later.state <> 'due'
             ) AND NOT EXISTS (
               SELECT FROM deliveries AS due
               WHERE due.domain_uuid = $1 AND due.subscription_uuid = $2 AND due.seq = attempts.seq
@@ -114,16 +115,19 @@ async def page(
         ), listed AS (
           SELECT * FROM waiting UNION ALL SELECT * FROM ended ORDER BY seq DESC LIMIT $6
         )
-        SELECT listed.*, event_uuid, name AS event_name, attempts, last_at, status, latency_ms, error
+        SELECT listed.*, event_uuid, name AS event_name,
+               attempts, last_at, status, latency_ms, error
         FROM listed CROSS JOIN LATERAL (
           SELECT event_uuid, name FROM events
-          WHERE events.domain_uuid = $1 AND events.seq = listed.seq AND events.created_at = listed.created_at
+          WHERE events.domain_uuid = $1 AND events.seq = listed.seq
+            AND events.created_at = listed.created_at
         ) AS event CROSS JOIN LATERAL (
           SELECT count(*) AS attempts FROM attempts
           WHERE domain_uuid = $1 AND subscription_uuid = $2 AND attempts.seq = listed.seq
         ) AS made LEFT JOIN LATERAL (
           SELECT at AS last_at, status, latency_ms, error FROM attempts
-          WHERE domain_uuid = $1 AND subscription_uuid = $2 AND attempts.seq = listed.seq ORDER BY at DESC LIMIT 1
+          WHERE domain_uuid = $1 AND subscription_uuid = $2 AND attempts.seq = listed.seq
+          ORDER BY at DESC LIMIT 1
         ) AS last ON true
         ORDER BY listed.seq DESC
         """,
@@ -213,20 +217,23 @@ async def resend(
             AND created_at >= $4 AND created_at < $5 AND at >= $4
             AND NOT EXISTS (
               SELECT FROM attempts AS later
-              WHERE later.domain_uuid = $1 AND later.subscription_uuid = $2 AND later.seq = attempts.seq
-                AND later.at > attempts.at AND later.state <> 'due'
+              WHERE later.domain_uuid = $1 AND later.subscription_uuid = $2
+                AND later.seq = attempts.seq AND later.at > attempts.at AND later.state <> 'due'
             )
         ), unsent AS (
           SELECT seq, events.created_at FROM events JOIN subscriptions USING (domain_uuid)
-          WHERE 'unsent' = ANY ($3) AND domain_uuid = $1 AND subscription_uuid = $2 AND name = event_name
-            AND events.created_at >= $4 AND events.created_at < $5
+          WHERE 'unsent' = ANY ($3) AND domain_uuid = $1 AND subscription_uuid = $2
+            AND name = event_name AND events.created_at >= $4 AND events.created_at < $5
             AND NOT EXISTS (
               SELECT FROM attempts
-              WHERE attempts.domain_uuid = $1 AND attempts.subscription_uuid = $2 AND attempts.seq = events.seq
+              WHERE attempts.domain_uuid = $1 AND attempts.subscription_uuid = $2
+                AND attempts.seq = events.seq
             )
         )
-        SELECT chosen.seq, chosen.created_at FROM (SELECT * FROM ended UNION SELECT * FROM unsent) AS chosen
-        JOIN events ON events.domain_uuid = $1 AND events.seq = chosen.seq AND events.created_at = chosen.created_at
+        SELECT chosen.seq, chosen.created_at
+        FROM (SELECT * FROM ended UNION SELECT * FROM unsent) AS chosen
+        JOIN events ON events.domain_uuid = $1 AND events.seq = chosen.seq
+          AND events.created_at = chosen.created_at
         WHERE NOT EXISTS (
           SELECT FROM deliveries AS due
           WHERE due.domain_uuid = $1 AND due.subscription_uuid = $2 AND due.seq = chosen.seq
@@ -255,7 +262,8 @@ async def _begin(
     do not wait longer.
     """
     enabled = await tx.fetchval(
-        "SELECT enabled FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 FOR SHARE",
+        "SELECT enabled FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 "
+        "FOR SHARE",
         domain_uuid,
         subscription_uuid,
     )
@@ -265,17 +273,21 @@ async def _begin(
         raise errors.Conflict(messages.SUBSCRIPTION_DISABLED, field="id")
     await tx.execute(
         """
-        INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, callback_url, created_at)
+        INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint,
+                                callback_url, created_at)
         SELECT domain_uuid, subscription_uuid, seq, call_uuid,
-               CASE WHEN $5::text IS NULL THEN endpoint ELSE md5(domain_uuid::text || $5)::uuid END, $5, created_at
+               CASE WHEN $5::text IS NULL THEN endpoint
+                    ELSE md5(domain_uuid::text || $5)::uuid END, $5, created_at
         FROM unnest($3::bigint[], $4::timestamptz[]) AS given (seq, created_at)
         JOIN events USING (seq, created_at) JOIN (
           SELECT domain_uuid, subscription_uuid, endpoint FROM subscriptions
         ) AS subscription USING (domain_uuid)
         WHERE domain_uuid = $1 AND subscription_uuid = $2
         ON CONFLICT (domain_uuid, subscription_uuid, seq) DO UPDATE SET
-          due_at = now(), leased_until = '-infinity',  -- what becomes of an attempt under way does not count any more
-          attempts = CASE WHEN deliveries.endpoint = excluded.endpoint THEN deliveries.attempts ELSE 0 END,
+          due_at = now(),
+          leased_until = '-infinity',  -- the outcome of an attempt under way does not count any more
+          attempts = CASE WHEN deliveries.endpoint = excluded.endpoint THEN deliveries.attempts
+                          ELSE 0 END,
           callback_url = excluded.callback_url, endpoint = excluded.endpoint
         """,
         domain_uuid,

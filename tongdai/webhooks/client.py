@@ -4,36 +4,29 @@ only so much.
 
 import asyncio
 import re
-import socket
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 import aiohttp
 import msgspec
 import structlog
 import yarl
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from tongdai import errors
-from tongdai.webhooks import retry
+from tongdai.webhooks import bounded, names, retry
 from tongdai.webhooks.guard import Guard
 
-# of an answer; it is read so that the connection can be used again, and thrown away
-_BODY_BYTES = 20_000
 # below Node.js' 5 s, the shortest of the common servers: who closes first must be us
 _KEEPALIVE_S = 4.0
 # a kept connection that breaks so soon was closed while we wrote: nobody has read the request
 _AGAIN_S = 1.0
-# getaddrinfo cannot be cancelled, and a name whose server is dead holds its thread for many
-# seconds
-_DNS_THREADS = 64
-_DNS_CACHE_S = 30
 _log = structlog.get_logger()
 _HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 
@@ -59,17 +52,18 @@ class Client:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._guard, self._version, self._limits = guard, version, limits or Limits()
-        self._resolver = resolver or _Resolver()
+        self._resolver = resolver or names.Names()
         self._target = lru_cache(4096)(guard.acceptable)
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
+        connector = bounded.connector(
+            asyncio.get_running_loop(),
             resolver=self._resolver,
             socket_factory=self._guard.socket,
-            limit=0,  # the dispatcher's lanes are the limit
+            limit=0,  # the dispatcher's slots are the limit
             keepalive_timeout=_KEEPALIVE_S,
-            ttl_dns_cache=_DNS_CACHE_S,
+            use_dns_cache=False,  # the resolver has one, in which domains do not share a wait
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -92,10 +86,13 @@ class Client:
         await self._session.close()
         await self._resolver.close()  # the connector closes none that it was given
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> retry.Answer:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, domain: UUID | None = None
+    ) -> retry.Answer:
         """How it went; only a cancelled task makes it raise. `headers` are sent as they are, or
-        nothing is.
+        nothing is. `domain`: the one whose share of name look-ups it uses.
         """
+        names.asking.set(domain)
         started = time.monotonic()
         try:
             target = self._target(url)
@@ -129,7 +126,7 @@ class Client:
         # the status alone is what counts
         with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):
             async with asyncio.timeout(self._limits.body_s):
-                left = _BODY_BYTES
+                left = bounded.BODY_BYTES
                 while chunk := await response.content.read(left):  # nothing, once nothing is left
                     left -= len(chunk)
 
@@ -162,49 +159,6 @@ def _failure(reason: Exception) -> retry.Answer | None:
             return answer
     _log.error("an unforeseen failure of a POST", exc_info=reason)
     return retry.Answer(error="the request failed")
-
-
-class _Resolver(AbstractResolver):
-    """getaddrinfo on threads of its own, so that slow names of one subscriber do not use up the
-    program's.
-    """
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_DNS_THREADS, thread_name_prefix="webhooks-dns")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """All addresses of the name; the guard judges each when the connector makes its socket.
-        Raises OSError.
-        """
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads,
-            socket.getaddrinfo,
-            host,
-            port,
-            family,
-            socket.SOCK_STREAM,
-            0,
-            socket.AI_ADDRCONFIG,
-        )
-        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=int(address[1]),
-                family=family,
-                proto=protocol,
-                flags=flags,
-            )
-            for family, _, protocol, _, address in found
-        ]
-
-    async def close(self) -> None:
-        """No more look-ups; threads end with those under way."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:

@@ -2,6 +2,7 @@
 handed in.
 """
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -19,14 +20,17 @@ SCHEDULE_S = (
     20 * HOUR,
     24 * HOUR,
 )
-"""Seconds from one attempt to the next (Standard Webhooks' example): 10 attempts within about 75 hours."""
+"""Seconds from one attempt to the next (Standard Webhooks' example): 10 attempts within about 75
+hours."""
 JITTER = 0.2
-"""Waits differ by as much either way, so that an endpoint that comes back is not hit by all of them at once."""
+"""Waits differ by as much either way, so that an endpoint that comes back is not hit by all
+deliveries at once."""
 THROTTLED_S = MINUTE
 """The least wait for an endpoint that is overloaded, or too slow to answer."""
 THROTTLED = frozenset({429, 502, 504})
-DISABLE_AFTER_S = 120 * HOUR
-"""A subscription with nothing but failures for so long is disabled; one success counts from the start."""
+DISABLE_AFTER = timedelta(hours=120)
+"""A subscription that has had nothing but failures for so long is disabled; after one success the
+time is counted from the start."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,3 +79,12 @@ def delay_s(attempt: int, answer: Answer, chance: float) -> float:
     if answer.retry_after_s is not None:
         least = max(least, min(answer.retry_after_s, 2 * step))
     return max(step * (1 - JITTER + 2 * JITTER * chance), least)
+
+
+def disable_reason(failing_since: datetime, now: datetime) -> str:
+    """Why a subscription with nothing but failures since then is disabled now; "": it is not.
+    Both times in UTC.
+    """
+    if now - failing_since < DISABLE_AFTER:
+        return ""
+    return f"Nothing but failures since {failing_since:%Y-%m-%d %H:%M} UTC."

@@ -1,5 +1,5 @@
-"""One POST to a subscription's URL at once, outside of the log: does its endpoint take what we
-send?
+"""One POST to a subscription's URL at once, outside of the log: it shows whether its endpoint
+takes what we send.
 """
 
 import time
@@ -31,7 +31,9 @@ class Trial:
         if subscription.callback_apikey:
             checks.header_value(subscription.callback_apikey, "callback_apikey")
             headers["Authorization"] = subscription.callback_apikey
-        answer = await self._client.post(subscription.callback_url, headers, body)
+        answer = await self._client.post(
+            subscription.callback_url, headers, body, domain=subscription.domain_uuid
+        )
         return deliveries.Attempt(
             datetime.fromtimestamp(at, UTC),
             answer.status,

@@ -1,31 +1,57 @@
-"""A dispatcher's rounds, step by step: claim, and settle what came of it."""
+"""What a dispatcher does, step by step: it claims, and records the outcomes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 from tongdai.pbx import directory
-from tongdai.store import db, deliveries
-from tongdai.store.deliveries import Attempt, Delivery, Heads, Outcome, State
+from tongdai.store import db, deliveries, delivery_outcomes, low_water
+from tongdai.store.deliveries import Attempt, Delivery, Outcome, State
+from tongdai.store.low_water import Marks
 
 URL = "http://crm.example.vn/hook"
 HOUR = 3600.0
 
 
+def never(_since: datetime, _now: datetime) -> str:
+    """However long it fails, it is not disabled."""
+    return ""
+
+
 async def claim(
     database: db.Database,
     domain: directory.Domain,
-    room: int = 8,
+    credit: int = 8,
     lease_s: float = 60,
-    heads: Heads = deliveries.NOT_LOOKED,
+    marks: Marks = low_water.NOT_LOOKED,
 ) -> list[Delivery]:
+    """Each endpoint of the domain has that credit."""
     async with database.connection() as tx:
-        return await deliveries.claim(
-            tx, [domain.domain_uuid], {}, room=room, lease_s=lease_s, heads=heads
-        )
+        return await claim_in(tx, domain.domain_uuid, credit, lease_s, marks)
 
 
-async def settle(database: db.Database, *outcomes: Outcome) -> list[deliveries.Disabled]:
+async def claim_in(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    credit: int = 8,
+    lease_s: float = 60,
+    marks: Marks = low_water.NOT_LOOKED,
+) -> list[Delivery]:
+    """As `claim`, in a transaction."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT endpoint FROM subscriptions WHERE domain_uuid = $1", domain_uuid
+    )
+    credits_ = {row["endpoint"]: credit for row in rows}
+    return await deliveries.claim(tx, credits_, lease_s=lease_s, marks=marks)
+
+
+async def record(
+    database: db.Database,
+    *outcomes: Outcome,
+    disable_reason: Callable[[datetime, datetime], str] = never,
+) -> list[delivery_outcomes.Disabled]:
     async with database.transaction() as tx:
-        return [*(await deliveries.settle(tx, outcomes, disable_after_s=120 * HOUR)).disabled]
+        return [*(await delivery_outcomes.record(tx, outcomes, disable_reason)).disabled]
 
 
 def outcome(delivery: Delivery, status: int, delay_s: float = 5.0, disable: str = "") -> Outcome:

@@ -1,4 +1,4 @@
-"""Claiming and settling deliveries."""
+"""Claiming deliveries, and recording their outcomes."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from tests.store.deliveries.rounds import HOUR, URL, claim, outcome, settle
+from tests.store.deliveries.rounds import HOUR, URL, claim, claim_in, never, outcome, record
 from tests.webhooks import samples
 from tongdai import dialects, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, subscriptions
+from tongdai.store import db, deliveries, delivery_outcomes, low_water, subscriptions
 from tongdai.store.deliveries import Outcome
+from tongdai.webhooks import retry
 
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
 
@@ -77,49 +78,88 @@ async def test_claims_at_the_same_time_give_each_delivery_once(
 ) -> None:
     await samples.publish(database, *[samples.event(domain) for _ in range(200)])
 
-    claims = await asyncio.gather(*(claim(database, domain, room=30) for _ in range(8)))
+    claims = await asyncio.gather(*(claim(database, domain, credit=30) for _ in range(8)))
 
     claimed = [delivery.seq for claimed in claims for delivery in claimed]
     assert len(claimed) == len(set(claimed)) > 30
 
 
-async def test_the_head_of_the_lane_comes_first_and_no_more_than_there_is_room(
+async def test_the_oldest_come_first_and_no_more_than_there_is_credit(
     database: db.Database, domain: directory.Domain, subscription: UUID
 ) -> None:
     for _ in range(5):
         await samples.publish(database, samples.event(domain))
 
-    assert [delivery.seq for delivery in await claim(database, domain, room=3)] == [1, 2, 3]
-    assert [delivery.seq for delivery in await claim(database, domain, room=3)] == [4, 5]
+    assert [delivery.seq for delivery in await claim(database, domain, credit=3)] == [1, 2, 3]
+    assert [delivery.seq for delivery in await claim(database, domain, credit=3)] == [4, 5]
 
 
-async def test_each_endpoint_has_its_own_room(
+async def test_each_endpoint_has_its_own_credit(
     database: db.Database, domain: directory.Domain, seal: Seal
 ) -> None:
     for n in range(3):
         await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
-    first = await claim(database, domain, room=1)
+    first = await claim(database, domain, credit=1)
     endpoints = {delivery.callback_url[-1]: delivery.endpoint for delivery in first}
 
     async with database.connection() as tx:
-        rooms = {endpoints["0"]: 0, endpoints["1"]: 2, endpoints["2"]: None}
-        more = await deliveries.claim(tx, [], rooms, room=1, lease_s=60)
+        credits_ = {endpoints["0"]: 0, endpoints["1"]: 2, endpoints["2"]: 1}
+        more = await deliveries.claim(tx, credits_, lease_s=60)
 
     assert sorted(endpoints) == ["0", "1", "2"]
     assert sorted(delivery.callback_url[-1] for delivery in more) == ["1", "1", "2"]
 
 
-async def test_a_failing_endpoint_has_room_for_one(
+async def test_a_claim_says_whether_the_subscription_is_failing(
     database: db.Database, domain: directory.Domain, subscription: UUID
 ) -> None:
-    await samples.publish(database, *[samples.event(domain) for _ in range(5)])
-    [first] = await claim(database, domain, room=1)
-    await settle(database, outcome(first, 500))
+    await samples.publish(database, *[samples.event(domain) for _ in range(2)])
+    [first] = await claim(database, domain, credit=1)
+    await record(database, outcome(first, 500))
 
-    [second] = await claim(database, domain, room=8)
+    [second] = await claim(database, domain)
 
-    assert second.is_failing
+    assert (first.is_failing, second.is_failing) == (False, True)
+
+
+async def test_of_endpoints_never_tried_so_many_of_a_domain_have_one_each(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    """However many subscriptions it has, and whatever the others have."""
+    other = await samples.domain(database)
+    for n in range(5):
+        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
+        await samples.subscribe(database, seal, domain, "hangup", f"{URL}/{n}")
+    await samples.subscribe(database, seal, other, "ringing", URL)
+    await samples.publish(database, *[samples.event(domain) for _ in range(3)])
+    await samples.publish(database, samples.event(other))
+    fresh = {domain.domain_uuid: 2, other.domain_uuid: 2}
+
+    claimed = []
+    tried = set[UUID]()
+    for _ in range(3):
+        async with database.connection() as tx:
+            claimed += [await deliveries.claim(tx, {}, fresh=fresh, tried=tried, lease_s=60)]
+        tried |= {delivery.endpoint for delivery in claimed[-1]}
+
+    assert [len(each) for each in claimed] == [3, 2, 1]
+    assert len(tried) == 6
+    assert {delivery.seq for each in claimed for delivery in each} == {1}
+
+
+async def test_an_endpoint_never_tried_that_has_nothing_due_takes_no_turn(
+    database: db.Database, domain: directory.Domain, seal: Seal
+) -> None:
+    for n in range(5):
+        await samples.subscribe(database, seal, domain, "hangup", f"{URL}/{n}")
+    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/due")
+    await samples.publish(database, samples.event(domain))
+
+    async with database.connection() as tx:
+        [delivery] = await deliveries.claim(tx, {}, fresh={domain.domain_uuid: 1}, lease_s=60)
+
+    assert delivery.callback_url == f"{URL}/due"
 
 
 async def test_of_another_domain_nothing_is_claimed(
@@ -152,7 +192,7 @@ async def test_the_events_of_a_call_come_one_after_the_other(
     came: list[list[int]] = []
     while claimed := await claim(database, domain):
         came.append([delivery.seq for delivery in claimed])
-        await settle(database, *[outcome(delivery, 200) for delivery in claimed])
+        await record(database, *[outcome(delivery, 200) for delivery in claimed])
 
     assert came == [[1, 2], [3, 4], [5, 6], [7, 8]]
 
@@ -165,7 +205,7 @@ async def test_an_event_waits_for_an_earlier_one_that_failed_but_not_for_ever(
         database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call)
     )
     [ringing] = await claim(database, domain)
-    await settle(database, outcome(ringing, 500, delay_s=300))
+    await record(database, outcome(ringing, 500, delay_s=300))
 
     assert await claim(database, domain) == []
     await samples.pass_time(database, 29)
@@ -182,7 +222,7 @@ async def test_an_event_does_not_wait_for_an_earlier_one_that_was_given_up(
         database, samples.event(domain, "ringing", call), samples.event(domain, "answered", call)
     )
     [ringing] = await claim(database, domain)
-    await settle(database, Outcome(ringing, "failed"))
+    await record(database, Outcome(ringing, "failed"))
 
     assert [delivery.seq for delivery in await claim(database, domain)] == [2]
 
@@ -196,13 +236,13 @@ async def test_of_a_failing_endpoint_only_the_head_is_looked_at(
     calls = [ids.new() for _ in range(100)]
     for name in ("ringing", "answered"):
         await samples.publish(database, *[samples.event(domain, name, call) for call in calls])
-    ringing = await claim(database, domain, room=100)
-    await settle(database, *[outcome(delivery, 500, delay_s=300) for delivery in ringing])
+    ringing = await claim(database, domain, credit=100)
+    await record(database, *[outcome(delivery, 500, delay_s=300) for delivery in ringing])
     await samples.publish(database, samples.event(domain, "ringing"))
 
-    assert await claim(database, domain, room=1) == []
+    assert await claim(database, domain, credit=1) == []
     await samples.pass_time(database, 31)
-    assert [delivery.seq for delivery in await claim(database, domain, room=1)] == [101]
+    assert [delivery.seq for delivery in await claim(database, domain, credit=1)] == [101]
 
 
 async def test_other_urls_and_other_calls_do_not_wait(
@@ -226,7 +266,7 @@ async def test_other_urls_and_other_calls_do_not_wait(
     ]  # fmt: skip
 
 
-# --- settling
+# --- recording
 
 
 async def test_a_delivered_one_is_never_claimed_again(
@@ -235,7 +275,7 @@ async def test_a_delivered_one_is_never_claimed_again(
     await samples.publish(database, samples.event(domain))
     [delivery] = await claim(database, domain)
 
-    await settle(database, outcome(delivery, 200))
+    await record(database, outcome(delivery, 200))
 
     await samples.pass_time(database, 1000 * HOUR)
     assert await claim(database, domain) == []
@@ -249,7 +289,7 @@ async def test_a_failed_attempt_is_due_again_after_its_delay(
     await samples.publish(database, samples.event(domain))
     [delivery] = await claim(database, domain)
 
-    await settle(database, outcome(delivery, 503, delay_s=100))
+    await record(database, outcome(delivery, 503, delay_s=100))
 
     await samples.pass_time(database, 99)
     assert await claim(database, domain) == []
@@ -268,7 +308,7 @@ async def test_what_is_given_back_is_due_at_once_and_counts_no_attempt(
     await samples.publish(database, samples.event(domain))
     [delivery] = await claim(database, domain)
 
-    await settle(database, Outcome(delivery, "due"))
+    await record(database, Outcome(delivery, "due"))
 
     [again] = await claim(database, domain)
     assert again.attempts == 0
@@ -283,9 +323,9 @@ async def test_who_lost_the_lease_changes_nothing_by_a_failure(
     await samples.pass_time(database, 61)
     [delivery] = await claim(database, domain)
 
-    await settle(database, outcome(late, 500))
+    await record(database, outcome(late, 500))
     assert await claim(database, domain) == []  # still leased to the second
-    await settle(database, outcome(delivery, 200))
+    await record(database, outcome(delivery, 200))
 
     assert await samples.states(database) == ["delivered"]
     # both were made
@@ -300,8 +340,8 @@ async def test_who_lost_the_lease_and_delivered_ends_the_delivery(
     await samples.pass_time(database, 61)
     [delivery] = await claim(database, domain)
 
-    await settle(database, outcome(late, 200))
-    await settle(database, outcome(delivery, 500))
+    await record(database, outcome(late, 200))
+    await record(database, outcome(delivery, 500))
 
     assert await samples.states(database) == ["delivered"]
 
@@ -315,7 +355,7 @@ async def test_outcomes_of_a_subscription_that_is_gone_are_dropped(
     async with database.connection() as tx:
         await subscriptions.delete(tx, domain.domain_uuid, subscription)
 
-    await settle(database, *[outcome(delivery, 500) for delivery in claimed])
+    await record(database, *[outcome(delivery, 500) for delivery in claimed])
 
     assert await samples.states(database) == ["due"]
     assert await count(database, "SELECT attempts FROM deliveries") == 1
@@ -329,12 +369,12 @@ async def test_failing_since_is_the_first_failure_and_one_success_clears_it(
 ) -> None:
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
     for _ in range(2):
-        [delivery] = await claim(database, domain, room=1)
-        await settle(database, outcome(delivery, 500))
+        [delivery] = await claim(database, domain, credit=1)
+        await record(database, outcome(delivery, 500))
         await samples.pass_time(database, HOUR)
     since = await failing_since(database, subscription)
-    [delivery] = await claim(database, domain, room=1)
-    await settle(database, outcome(delivery, 200))
+    [delivery] = await claim(database, domain, credit=1)
+    await record(database, outcome(delivery, 200))
 
     assert since
     assert 1.9 * HOUR < (datetime.now(UTC) - since).total_seconds() < 2.1 * HOUR
@@ -342,7 +382,7 @@ async def test_failing_since_is_the_first_failure_and_one_success_clears_it(
 
 
 @pytest.mark.parametrize(("hours", "is_disabled"), [(119, False), (121, True)])
-async def test_120_hours_of_nothing_but_failures_disable_a_subscription(
+async def test_a_subscription_is_disabled_when_the_policy_says_so(
     database: db.Database,
     domain: directory.Domain,
     subscription: UUID,
@@ -352,11 +392,11 @@ async def test_120_hours_of_nothing_but_failures_disable_a_subscription(
 ) -> None:
     await samples.publish(database, samples.event(domain), samples.event(domain))
     first, _ = await claim(database, domain)
-    await settle(database, outcome(first, 500))
+    await record(database, outcome(first, 500))
     await samples.pass_time(database, hours * HOUR)
-    [first] = await claim(database, domain)
+    [first] = await claim(database, domain, credit=1)
 
-    disabled = await settle(database, outcome(first, 500))
+    disabled = await record(database, outcome(first, 500), disable_reason=retry.disable_reason)
 
     assert [one.subscription_uuid for one in disabled] == ([subscription] if is_disabled else [])
     assert all(one.disabled_reason.startswith("Nothing but failures since 20") for one in disabled)
@@ -370,8 +410,13 @@ async def test_a_success_at_day_four_begins_the_count_anew(
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
     for hours, status in ((0, 500), (96, 200), (48, 500)):
         await samples.pass_time(database, hours * HOUR)
-        [delivery] = await claim(database, domain, room=1)
-        assert await settle(database, outcome(delivery, status, delay_s=1000 * HOUR)) == []
+        [delivery] = await claim(database, domain, credit=1)
+        disabled = await record(
+            database,
+            outcome(delivery, status, delay_s=1000 * HOUR),
+            disable_reason=retry.disable_reason,
+        )
+        assert disabled == []
 
 
 async def test_gone_disables_its_subscription_alone_and_once(
@@ -386,7 +431,7 @@ async def test_gone_disables_its_subscription_alone_and_once(
         if delivery.subscription_uuid == subscription
     ]
 
-    disabled = [*await settle(database, gone[0]), *await settle(database, gone[1])]
+    disabled = [*await record(database, gone[0]), *await record(database, gone[1])]
 
     [one] = disabled
     assert (one.domain_uuid, one.domain, one.subscription_uuid) == (
@@ -412,15 +457,17 @@ async def test_endpoints_with_something_due_are_found_and_no_others(
     by_url = {delivery.callback_url[-1]: delivery for delivery in await claim(database, domain)}
     await samples.publish(database, samples.event(domain))
     async with database.connection() as tx:
-        await deliveries.claim(tx, [], {by_url["0"].endpoint: 5}, room=1, lease_s=60)
-    await settle(database, Outcome(by_url["1"], "due"), outcome(by_url["2"], 200))
+        await deliveries.claim(tx, {by_url["0"].endpoint: 5}, lease_s=60)
+    await record(database, Outcome(by_url["1"], "due"), outcome(by_url["2"], 200))
 
     async with database.connection() as tx:
-        found = (await deliveries.look(tx)).due
-        owed = await deliveries.count_owed(tx)
+        found = (await low_water.look(tx)).due
+        outstanding = await deliveries.count_outstanding(tx)
 
-    assert sorted(found) == sorted([by_url["1"].endpoint, by_url["2"].endpoint])
-    assert owed == 5
+    assert sorted(found) == sorted(
+        (domain.domain_uuid, by_url[which].endpoint) for which in ("1", "2")
+    )
+    assert outstanding == 5
 
 
 @pytest.mark.parametrize("statistics", ["fresh", "old"])
@@ -428,7 +475,7 @@ async def test_endpoints_with_something_due_are_found_and_no_others(
 async def test_what_waits_costs_nothing(
     database: db.Database, domain: directory.Domain, subscription: UUID, statistics: str, made: str
 ) -> None:
-    """Claiming and settling read what they need, not all that waits; also by plans that were made
+    """Claims and records read what they need, not all that waits; also by plans that were made
     when there was nothing, and though PostgreSQL believes that the tables are nearly empty.
     """
     busy = await db.connect(database.dsn, settings=db.PLANNED_ONCE)
@@ -467,10 +514,10 @@ async def deliver_some(tx: db.Tx, domain: directory.Domain) -> int:
     """Eight rounds, in which half of what is claimed is taken. How much was claimed."""
     count = 0
     for _ in range(8):
-        await deliveries.look(tx)
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=8, lease_s=60)
+        await low_water.look(tx)
+        claimed = await claim_in(tx, domain.domain_uuid, 8)
         outcomes = [outcome(delivery, 200 if n % 2 else 500) for n, delivery in enumerate(claimed)]
-        await deliveries.settle(tx, outcomes, disable_after_s=1e9)
+        await delivery_outcomes.record(tx, outcomes, never)
         await tx.execute("UPDATE subscriptions SET failing_since = NULL")
         count += len(claimed)
     return count
@@ -487,12 +534,12 @@ async def rows_read(tx: db.Tx) -> int:
     return rows
 
 
-async def test_what_is_settled_waits_for_no_disk(
+async def test_what_is_recorded_waits_for_no_disk(
     database: db.Database, domain: directory.Domain, subscription: UUID
 ) -> None:
     """Whether or not its endpoint has more."""
     await samples.publish(database, samples.event(domain))
     [delivery] = await claim(database, domain)
     async with database.transaction() as tx:
-        await deliveries.settle(tx, [outcome(delivery, 200)], disable_after_s=HOUR)
+        await delivery_outcomes.record(tx, [outcome(delivery, 200)], never)
         assert await tx.fetchval("SHOW synchronous_commit") == "off"

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from tests.store.deliveries.rounds import URL
+from tests.store.deliveries.rounds import URL, claim_in, never
 from tests.webhooks import samples
 from tongdai import dialects, errors, ids
 from tongdai.pbx import directory, events
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, delivery_log, subscriptions
+from tongdai.store import db, deliveries, delivery_log, delivery_outcomes, low_water, subscriptions
 from tongdai.store.delivery_log import Entry, Filter
 
 ELSEWHERE = "http://new.example.vn/hook"
@@ -32,7 +32,7 @@ async def answer(
 ) -> list[deliveries.Delivery]:
     """What is due is answered so, in the order of the events; 410 stands for what is given up."""
     async with database.transaction() as tx:
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=500, lease_s=60)
+        claimed = await claim_in(tx, domain.domain_uuid, 500)
         states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
         outcomes = [
             deliveries.Outcome(
@@ -43,7 +43,7 @@ async def answer(
             )
             for delivery, status in zip(claimed, statuses, strict=True)
         ]
-        await deliveries.settle(tx, outcomes, disable_after_s=1e9)
+        await delivery_outcomes.record(tx, outcomes, never)
         # else it is claimed for one by one
         await tx.execute("UPDATE subscriptions SET failing_since = NULL")
     return claimed
@@ -193,12 +193,14 @@ async def test_another_url_says_nothing_of_the_subscription_and_is_in_the_log(
         await delivery_log.resend_one(
             tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE
         )
-        [endpoint] = (await deliveries.look(tx)).due
-        [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
+        [(_, endpoint)] = (await low_water.look(tx)).due
+        [delivery] = await deliveries.claim(tx, {endpoint: 1}, lease_s=60)
         assert (delivery.callback_url, delivery.is_elsewhere) == (ELSEWHERE, True)
         gone = deliveries.Attempt(datetime.now(UTC), 410, 7, "")
         outcome = deliveries.Outcome(delivery, "failed", 0, gone, disable="Gone.")
-        assert (await deliveries.settle(tx, [outcome], disable_after_s=0)).disabled == []
+        assert (
+            await delivery_outcomes.record(tx, [outcome], lambda *_: "It failed.")
+        ).disabled == []
         assert await tx.fetchval("SELECT enabled AND failing_since IS NULL FROM subscriptions")
         _, _, made = await delivery_log.get(tx, domain.domain_uuid, subscription, event.event_uuid)
 
@@ -212,7 +214,7 @@ async def test_all_that_failed_is_sent_again_at_once(
     await samples.publish(database, *made)
     for _ in range(3):
         async with database.transaction() as tx:
-            claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=500, lease_s=60)
+            claimed = await claim_in(tx, domain.domain_uuid, 500)
             at = datetime.now(UTC)
             failed = [
                 deliveries.Outcome(
@@ -223,7 +225,7 @@ async def test_all_that_failed_is_sent_again_at_once(
                 )
                 for one in claimed
             ]
-            await deliveries.settle(tx, failed, disable_after_s=1e9)
+            await delivery_outcomes.record(tx, failed, never)
             await tx.execute("UPDATE subscriptions SET failing_since = NULL")
 
     async with database.transaction() as tx:
@@ -233,7 +235,7 @@ async def test_all_that_failed_is_sent_again_at_once(
         repeated = await delivery_log.resend(
             tx, domain.domain_uuid, subscription, selected("failed")
         )
-        assert await deliveries.count_owed(tx) == 1000
+        assert await deliveries.count_outstanding(tx) == 1000
 
     assert resent == delivery_log.Resent(1000, None)
     assert repeated.count == 0
@@ -296,8 +298,8 @@ async def test_a_disabled_subscription_is_to_be_enabled_first_unless_it_goes_els
         await delivery_log.resend(
             tx, domain.domain_uuid, subscription, selected("failed"), callback_url=ELSEWHERE
         )
-        [endpoint] = (await deliveries.look(tx)).due
-        [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
+        [(_, endpoint)] = (await low_water.look(tx)).due
+        [delivery] = await deliveries.claim(tx, {endpoint: 1}, lease_s=60)
         assert (delivery.event_uuid, delivery.is_enabled) == (event.event_uuid, True)
         await subscriptions.enable(tx, domain.domain_uuid, subscription)
         with pytest.raises(errors.NotFound):
@@ -324,16 +326,16 @@ async def test_what_is_just_being_sent_goes_elsewhere_too_when_that_is_asked(
     """What becomes of the attempt under way says nothing about the other URL."""
     [event] = await publish(database, domain, 1)
     async with database.transaction() as tx:
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        claimed = await claim_in(tx, domain.domain_uuid, 1)
         await delivery_log.resend_one(
             tx, domain.domain_uuid, subscription, event.event_uuid, ELSEWHERE
         )
         states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
         attempt = deliveries.Attempt(datetime.now(UTC), status, 7, "")
         settled = deliveries.Outcome(claimed[0], states.get(status, "due"), 100, attempt)
-        await deliveries.settle(tx, [settled], disable_after_s=1e9)
-        [endpoint] = (await deliveries.look(tx)).due
-        [delivery] = await deliveries.claim(tx, [], {endpoint: 1}, room=1, lease_s=60)
+        await delivery_outcomes.record(tx, [settled], never)
+        [(_, endpoint)] = (await low_water.look(tx)).due
+        [delivery] = await deliveries.claim(tx, {endpoint: 1}, lease_s=60)
     assert (delivery.callback_url, delivery.attempts) == (ELSEWHERE, 0)
 
 
@@ -342,11 +344,11 @@ async def test_what_is_tried_for_the_last_time_just_now_begins_anew_when_that_is
 ) -> None:
     [event] = await publish(database, domain, 1)
     async with database.transaction() as tx:
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=1, lease_s=60)
+        claimed = await claim_in(tx, domain.domain_uuid, 1)
         await delivery_log.resend_one(tx, domain.domain_uuid, subscription, event.event_uuid)
         last = deliveries.Outcome(
             claimed[0], "failed", 0, deliveries.Attempt(datetime.now(UTC), 500, 7, "")
         )
-        await deliveries.settle(tx, [last], disable_after_s=1e9)
+        await delivery_outcomes.record(tx, [last], never)
     [again] = await answer(database, domain, 200)
     assert again.attempts == 0

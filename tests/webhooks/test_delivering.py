@@ -99,7 +99,7 @@ async def test_a_whole_call_follows_one_wake(
     assert receiver.states() == [*NAMES]
 
 
-async def test_many_more_than_fit_into_a_lane_follow_one_wake(
+async def test_many_more_than_an_endpoint_has_credit_for_follow_one_wake(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
@@ -215,7 +215,7 @@ async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
     await samples.publish(
         database, *[samples.event(domain, name) for name in ("ringing", "hangup", "ringing")]
     )
-    async with dispatching(database, width=1):
+    async with dispatching(database, concurrency=1):
         await settled(database, "failed", "delivered", "failed")
         await samples.publish(database, samples.event(domain, "ringing"))
 

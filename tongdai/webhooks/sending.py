@@ -1,0 +1,117 @@
+"""Sending one delivery: its body is rendered and signed, posted once, and judged."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from tongdai import dialects, errors
+from tongdai.seal import Seal
+from tongdai.store import checks, deliveries
+from tongdai.webhooks import retry, sign
+from tongdai.webhooks.client import Client
+
+_NOT_SENT = "not sent: the subscription is disabled"
+_KEYS = 4096  # kept in memory, decrypted
+
+_counter = Counter(
+    "tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"]
+)
+_attempts = {state: _counter.labels(state) for state in ("delivered", "due", "failed")}
+_latency = Histogram(
+    "tongdai_delivery_post_seconds",
+    "Time of one POST.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+_age = Histogram(
+    "tongdai_delivery_age_seconds",
+    "From the publishing of an event to its delivery.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000, 10_000, 100_000),
+)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What came of a POST, and how many seconds it took."""
+
+    outcome: deliveries.Outcome
+    latency_s: float
+
+
+class Sender:
+    """Sends deliveries of all domains. `chance`: random numbers from 0 to 1. `clock`: Unix
+    seconds.
+    """
+
+    def __init__(
+        self,
+        seal: Seal,
+        client: Client,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._chance, self._clock = client, chance, clock
+        self._apikey = lru_cache(_KEYS)(seal.open)
+        self._key = lru_cache(_KEYS)(lambda sealed: sign.key(seal.open(sealed)))
+
+    def not_sent(self, delivery: deliveries.Delivery) -> deliveries.Outcome:
+        """The outcome of a delivery whose subscription is disabled."""
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        attempt = deliveries.Attempt(at, 0, 0, _NOT_SENT)
+        return deliveries.Outcome(delivery, "failed", attempt=attempt)
+
+    async def send(self, delivery: deliveries.Delivery) -> Sent:
+        """The delivery was posted once, unless it cannot be sent; what follows from it."""
+        at = self._clock()
+        answer = await self._post(delivery, int(at))
+        verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
+        self._count(delivery, verdict, answer)
+        attempt = deliveries.Attempt(
+            datetime.fromtimestamp(at, UTC),
+            answer.status,
+            int(answer.latency_s * 1000),
+            answer.error,
+        )
+        outcome = deliveries.Outcome(
+            delivery, verdict.state, verdict.delay_s, attempt, verdict.disable
+        )
+        return Sent(outcome, answer.latency_s)
+
+    async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
+        """How the POST went, or why it could not be made."""
+        try:
+            body = dialects.event(delivery.dialect, delivery.event_name, delivery.facts)
+            headers = self._headers(delivery, timestamp, body)
+        except dialects.Unknown:  # a dispatcher of that version delivers it at a later attempt
+            return retry.Answer(error="the event was published by a newer version")
+        except errors.Invalid as reason:
+            return retry.Answer(
+                error=f"{reason.field} cannot be used: {reason.why}", is_hopeless=True
+            )
+        except (errors.WrongMasterKey, ValueError):
+            return retry.Answer(error="the subscription's secrets cannot be read")
+        return await self._client.post(
+            delivery.callback_url, headers, body, domain=delivery.domain_uuid
+        )
+
+    def _headers(
+        self, delivery: deliveries.Delivery, timestamp: int, body: bytes
+    ) -> dict[str, str]:
+        secrets = filter(None, (delivery.secret_sealed, delivery.previous_secret_sealed))
+        keys = [self._key(secret) for secret in secrets]
+        headers = sign.headers(delivery.event_uuid, timestamp, body, keys)
+        if delivery.callback_apikey_sealed:
+            headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
+            checks.header_value(headers["Authorization"], "callback_apikey")
+        return headers
+
+    def _count(
+        self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer
+    ) -> None:
+        _attempts[verdict.state].inc()
+        _latency.observe(answer.latency_s)
+        if verdict.state == "delivered":
+            _age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))

@@ -1,0 +1,65 @@
+"""Slots that domains share fairly: for POSTs, and for name look-ups."""
+
+import asyncio
+from collections import Counter, deque
+from uuid import UUID
+
+
+class FairSlots:
+    """`total` slots. One domain holds `per_domain` of them at most, so it cannot use up all; where
+    several domains wait, they get the slots that become free in turn.
+    """
+
+    def __init__(self, total: int, per_domain: int) -> None:
+        self._free, self._per_domain = total, min(per_domain, total)
+        self._held = Counter[UUID | None]()
+        # the domain that waits longest for its turn is first
+        self._waiting: dict[UUID | None, deque[asyncio.Future[None]]] = {}
+
+    def left(self, domain: UUID | None) -> int:
+        """How many more slots the domain may ask for without waiting for its own."""
+        waiting = len(self._waiting.get(domain, ()))
+        return max(0, self._per_domain - self._held[domain] - waiting)
+
+    async def acquire(self, domain: UUID | None) -> None:
+        """The domain holds one slot more, to be given back by `release`."""
+        if self._free and self._held[domain] < self._per_domain:
+            self._take(domain)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(domain, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release(domain)  # it was handed over in the moment we gave up
+            raise
+
+    def release(self, domain: UUID | None) -> None:
+        """The slot is free, or the next waiting domain's that may have it."""
+        self._free += 1
+        self._held[domain] -= 1
+        if not self._held[domain]:
+            del self._held[domain]
+        for waiting in [*self._waiting]:
+            if self._held[waiting] < self._per_domain and self._hand_over(waiting):
+                break
+
+    def _hand_over(self, domain: UUID | None) -> bool:
+        """Whether one that waits for the domain took the slot; the domain is the last in turn."""
+        turns = self._waiting.pop(domain)
+        while turns:
+            turn = turns.popleft()
+            if not turn.done():
+                self._take(domain)
+                turn.set_result(None)
+                break
+        else:
+            return False
+        if turns:
+            self._waiting[domain] = turns
+        return True
+
+    def _take(self, domain: UUID | None) -> None:
+        self._free -= 1
+        self._held[domain] += 1
