@@ -5,7 +5,7 @@ In this order they start, in the reverse they stop.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -15,10 +15,13 @@ from uuid import UUID
 import aiohttp
 import msgspec
 import uvicorn
+from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
 
 from tongdai import __version__, api, errors, ports, services
 from tongdai import settings as configuration
 from tongdai.asterisk.reconnect import Address
+from tongdai.dispatching import DispatcherProcess
 from tongdai.engine import housekeeping
 from tongdai.engine.bans import Bans
 from tongdai.engine.commands import CommandRunner
@@ -36,7 +39,7 @@ from tongdai.sandbox.demo import Demo
 from tongdai.services import Services
 from tongdai.settings import Settings
 from tongdai.supervision import Supervised
-from tongdai.webhooks import guard
+from tongdai.webhooks import guard, metrics
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.trial import Trial
@@ -62,8 +65,8 @@ class Instance(msgspec.Struct, frozen=True):
 async def up(
     settings: Settings, progress: services.Progress
 ) -> AsyncIterator[tuple[Instance, Work]]:
-    """Everything in one process, with a PostgreSQL and an Asterisk of its own where none are
-    given.
+    """Everything: API and engine in this process, the dispatcher in one of its own, with a
+    PostgreSQL and an Asterisk of its own where none are given.
 
     Yields what was started, and what serves until it is cancelled. When we are killed, PostgreSQL
     and Asterisk live on and the next start takes them over; a clean stop ends them. Raises
@@ -90,7 +93,11 @@ async def up(
                 asyncio.Event(),
                 *await services.with_sandbox(stack, opened, root, supervised),
             )
-        yield instance, _serve(opened, ROLES, instance, supervised)
+        dispatcher = await DispatcherProcess(settings).start()
+        supervised.append(Supervised("the dispatcher", dispatcher, dispatcher.start))
+        stack.push_async_callback(dispatcher.stop)
+        stack.enter_context(_shown(dispatcher))
+        yield instance, _serve(opened, ("api", "engine"), instance, supervised, dispatcher.wake)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
@@ -111,24 +118,28 @@ async def _serve(
     roles: tuple[Role, ...],
     instance: Instance,
     supervised: Collection[Supervised] = (),
+    *others: Callable[[Collection[UUID]], None],
 ) -> None:
-    """The roles run until one fails or we are cancelled; then all stop."""
+    """The roles run until one fails or we are cancelled; then all stop. `others` are called with
+    the domains that have new events.
+    """
     settings = opened.settings
     callbacks = guard.Guard(configuration.callback_networks(settings))
     async with AsyncExitStack() as stack:
         running: list[Work] = [each.run() for each in supervised]
         feeds = api.Feeds(opened.database, opened.tenants)
-        told: list[Callable[[Collection[UUID]], None]] = [feeds.wake]
+        woken: list[Callable[[Collection[UUID]], None]] = [feeds.wake, *others]
 
         def published(domains: Collection[UUID]) -> None:
             """Dispatchers and listeners in other processes look by themselves."""
-            for tell in told:
-                tell(domains)
+            for wake in woken:
+                wake(domains)
 
         client = await stack.enter_async_context(Client(callbacks, __version__))
         if "webhooks" in roles:
             dispatcher = Dispatcher(opened.database, opened.seal, client)
-            told.append(dispatcher.wake)
+            stack.enter_context(_shown(metrics.REGISTRY))
+            woken.append(dispatcher.wake)
             running.append(dispatcher.run())
         engine, commands = None, None
         if "engine" in roles:
@@ -146,6 +157,16 @@ async def _serve(
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
+
+
+@contextlib.contextmanager
+def _shown(collector: Collector) -> Iterator[None]:
+    """Its metrics are among ours meanwhile."""
+    REGISTRY.register(collector)
+    try:
+        yield
+    finally:
+        REGISTRY.unregister(collector)
 
 
 # --- API
@@ -172,6 +193,7 @@ def _deps(
         token_life_s=settings.token_life_s,
         cors_origins=tuple(origin.strip() for origin in settings.cors_origins.split(",")),
         domain_rate=settings.rate_domain,
+        most_subscriptions=settings.subscriptions,
         address_rate=settings.rate_address,
         checks=checks,
         sandbox=instance.sandbox,

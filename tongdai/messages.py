@@ -107,6 +107,10 @@ IN_USE = Text("is in use", "đang được dùng")
 SUBSCRIPTION_DISABLED = Text(
     "the subscription is disabled: enable it first", "subscription đang bị tắt: hãy bật lại trước"
 )
+SUBSCRIPTIONS_LIMIT = Text(
+    "the domain has {most} subscriptions, and may have no more: delete those not needed",
+    "domain đã có {most} subscription, là mức tối đa: hãy xoá những cái không cần nữa",
+)
 
 # --- configuration
 

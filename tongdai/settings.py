@@ -158,6 +158,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_log_days: Annotated[
         int, _says("How long the log of deliveries to webhooks is kept, in days.")
     ] = 30
+    subscriptions: Annotated[
+        int, _says("Event subscriptions that a domain may have; beyond: 409.")
+    ] = 100
     rate_domain: Annotated[
         int,
         _says(
@@ -261,6 +264,15 @@ def _why_wrong(name: str, value: str) -> str:
     return ""
 
 
+def environment(chosen: Settings) -> dict[str, str]:
+    """The variables from which a process of ours loads these settings; nothing in them is
+    covered.
+    """
+    return {
+        PREFIX + name.upper(): _text(getattr(chosen, name)) for name in Settings.__struct_fields__
+    }
+
+
 def address(text: str) -> tuple[str, int]:
     """host and port of "host:port" ("[::1]:5060" for IPv6). Raises ValueError."""
     host, colon, port = text.rpartition(":")
@@ -346,6 +358,7 @@ _CHECKS = {
     "rtp": port_range,
     "callback_allow": networks,
     "proxies": networks,
+    "subscriptions": _positive,
     "rate_domain": _not_negative,
     "rate_address": _not_negative,
     "secret": _secret,

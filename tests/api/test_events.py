@@ -47,6 +47,18 @@ async def test_several_subscriptions_to_one_event_are_fine(client: Client) -> No
     assert ids == [one["id"] for one in (await client.get("/v1/event")).json["data"]]
 
 
+async def test_a_domain_has_so_many_subscriptions_at_most(client: Client) -> None:
+    for _ in range(100):
+        await client.post("/v1/event", HOOK)
+
+    refused = await client.post("/v1/event", HOOK, expect=409)
+    assert "100 subscriptions" in refused.json["message"]
+
+    [first, *_] = (await client.get("/v1/event")).json["data"]
+    await client.ask("DELETE", f"/v1/event/{first['id']}")
+    await client.post("/v1/event", HOOK)
+
+
 async def test_an_unknown_event_is_taken_with_a_warning(client: Client) -> None:
     """The reference's own example says `create`."""
     answer = (await client.post("/v1/event", HOOK | {"event": "create"})).json

@@ -10,12 +10,13 @@ from uuid import UUID
 import pytest
 
 from testbed.receivers import receiving
+from tests.store.deliveries.rounds import claim_in, never
 from tests.test_cli import SECRET, Cli
 from tests.webhooks import samples
 from tongdai import ids
 from tongdai.pbx import directory
 from tongdai.seal import Seal
-from tongdai.store import db, deliveries, domains
+from tongdai.store import db, deliveries, delivery_outcomes, domains
 
 URL = "https://crm.example.vn/hook"
 
@@ -43,13 +44,10 @@ async def subscribe(
 async def give_up(database: db.Database, domain: directory.Domain) -> None:
     """What is due to the domain has failed."""
     async with database.transaction() as tx:
-        claimed = await deliveries.claim(tx, [domain.domain_uuid], {}, room=50, lease_s=60)
+        claimed = await claim_in(tx, domain.domain_uuid, 50)
         made = deliveries.Attempt(datetime.now(UTC), 500, 7, "")
-        await deliveries.settle(
-            tx,
-            [deliveries.Outcome(each, "failed", 0, made) for each in claimed],
-            disable_after_s=1e9,
-        )
+        outcomes = [deliveries.Outcome(each, "failed", 0, made) for each in claimed]
+        await delivery_outcomes.record(tx, outcomes, never)
 
 
 async def ask(cli: Cli, *args: str) -> Any:

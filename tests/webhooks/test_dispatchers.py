@@ -5,7 +5,6 @@ import contextlib
 import sys
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from testbed.receivers import Received, Receiver, listening
@@ -23,6 +22,7 @@ from tests.webhooks.dispatching import (
 from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import db, delivery_log
+from tongdai.webhooks import metrics
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import LEASE_S, Dispatcher
 from tongdai.webhooks.guard import Guard
@@ -307,6 +307,7 @@ async def test_an_endpoint_that_goes_on_failing_is_probed_now_and_then(
     domain: directory.Domain,
     seal: Seal,
     receiver: Receiver,
+    *,
     probe_every_s: float,
     tries: int,
 ) -> None:
@@ -372,7 +373,7 @@ async def test_attempts_and_outstanding_deliveries_are_counted(
     database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
 ) -> None:
     def metric(name: str, **labels: str) -> float:
-        return REGISTRY.get_sample_value(name, labels) or 0.0
+        return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
     names = ("delivered", "due", "failed")
     before = [metric("tongdai_delivery_attempts_total", state=name) for name in names]

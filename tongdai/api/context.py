@@ -82,6 +82,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ("*",)
     domain_rate: int = 0  # requests a second that a domain may make; 0: any number
     address_rate: int = 0  # and a client address
+    most_subscriptions: int = subscriptions.MOST  # of a domain
     # of readiness: each raises what is missing
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}
     sandbox: Sandbox | None = None

@@ -114,14 +114,15 @@ async def list_events(request: Request, principal: Principal) -> ASGIApp:
     may="event:write",
     tag="Events",
     gives={200: ("It is created.", Created)},
-    fails=(errors.Invalid,),
+    fails=(errors.Invalid, errors.Conflict),
 )
 async def create_event(request: Request, principal: Principal, body: NewSubscription) -> ASGIApp:
     """Subscribe to an event.
 
     From now on each such event is posted to the URL, with the headers `webhook-id`,
     `webhook-timestamp` and `webhook-signature` of Standard Webhooks, until some 2xx is answered.
-    Several subscriptions to one event are fine. An event name that we do not know is taken, with a
+    Several subscriptions to one event are fine; how many a domain may have is limited (100 unless
+    the operator says otherwise). An event name that we do not know is taken, with a
     warning, and never happens.
     """
     context = request.context
@@ -143,6 +144,7 @@ async def create_event(request: Request, principal: Principal, body: NewSubscrip
             event_name=name,
             callback_url=url,
             callback_apikey=apikey,
+            most=context.deps.most_subscriptions,
         )
     shown = _shown(made, principal.user.domain_name, made.secret)
     answer = Created(

@@ -285,7 +285,7 @@ async def _begin(
         WHERE domain_uuid = $1 AND subscription_uuid = $2
         ON CONFLICT (domain_uuid, subscription_uuid, seq) DO UPDATE SET
           due_at = now(),
-          leased_until = '-infinity',  -- the outcome of an attempt under way does not count any more
+          leased_until = '-infinity',  -- an attempt under way does not count any more
           attempts = CASE WHEN deliveries.endpoint = excluded.endpoint THEN deliveries.attempts
                           ELSE 0 END,
           callback_url = excluded.callback_url, endpoint = excluded.endpoint

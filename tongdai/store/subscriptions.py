@@ -1,5 +1,5 @@
-"""Subscriptions: where a domain wants its events to be posted, with what `Authorization` and under
-which secret.
+"""Subscriptions: the URLs that a domain's events are posted to, with their `Authorization` and
+secrets.
 """
 
 import base64
@@ -11,12 +11,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tongdai import errors, ids
+from tongdai import errors, ids, messages
 from tongdai.seal import Seal
 from tongdai.store import db
 
 BOTH_SECRETS = timedelta(hours=24)
 """For so long a secret that was replaced goes on signing, beside the new one."""
+MOST = 100
+"""Subscriptions of a domain, unless the operator sets another limit."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -47,19 +49,21 @@ async def insert(
     event_name: str,
     callback_url: str,
     callback_apikey: str = "",
+    most: int = MOST,
 ) -> Subscription:
     """The new subscription, with a secret of its own. A second one of the same event and URL is
-    another one.
+    another one. Raises errors.Conflict where the domain has `most` already.
     """
     subscription = Subscription(
         domain_uuid, ids.new(), event_name, callback_url, callback_apikey, _new_secret()
     )
-    await tx.execute(
+    inserted = await tx.fetchval(
         """
         INSERT INTO subscriptions (
           domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed,
           secret_sealed)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        SELECT $1, $2, $3, $4, $5, $6
+        WHERE (SELECT count(*) FROM subscriptions WHERE domain_uuid = $1) < $7 RETURNING true
         """,
         domain_uuid,
         subscription.subscription_uuid,
@@ -67,7 +71,10 @@ async def insert(
         callback_url,
         seal.seal(callback_apikey) if callback_apikey else None,
         seal.seal(subscription.secret),
+        most,
     )
+    if not inserted:
+        raise errors.Conflict(messages.SUBSCRIPTIONS_LIMIT(most=most), field="event")
     return subscription
 
 

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
-from prometheus_client import Gauge
-
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes, low_water
+from tongdai.webhooks import metrics
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.endpoints import EndpointQueue, Endpoints
 from tongdai.webhooks.outcomes import OutcomeRecorder, attempted
@@ -33,11 +32,6 @@ _HELD = 4096  # deliveries claimed at a time, at most: memory, and what a crash 
 _HELD_PER_DOMAIN = _HELD // 10
 _LOOK_SHARE = 10  # looking takes a tenth of the time at most, however many endpoints there are
 _COUNT_EVERY_S = 10.0
-
-_outstanding = Gauge(
-    "tongdai_deliveries_outstanding",
-    "Deliveries neither delivered nor given up; counted up to 100,000.",
-)
 
 
 class Dispatcher:
@@ -153,7 +147,7 @@ class Dispatcher:
                 next_at = now + max(self._poll_s, _LOOK_SHARE * (clock() - began))
                 if now >= self._count_at:
                     self._count_at = now + _COUNT_EVERY_S
-                    _outstanding.set(await deliveries.count_outstanding(tx))
+                    metrics.outstanding.set(await deliveries.count_outstanding(tx))
         finally:
             self._schedule.add("everything", next_at)
         self._marks = looked.marks

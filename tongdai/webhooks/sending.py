@@ -7,31 +7,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
-from prometheus_client import Counter, Histogram
 
 from tongdai import dialects, errors
 from tongdai.seal import Seal
 from tongdai.store import checks, deliveries
-from tongdai.webhooks import retry, sign
+from tongdai.webhooks import metrics, retry, sign
 from tongdai.webhooks.client import Client
 
 _NOT_SENT = "not sent: the subscription is disabled"
 _KEYS = 4096  # kept in memory, decrypted
-
-_counter = Counter(
-    "tongdai_delivery_attempts", "POSTs to subscribers, by the state that followed.", ["state"]
-)
-_attempts = {state: _counter.labels(state) for state in ("delivered", "due", "failed")}
-_latency = Histogram(
-    "tongdai_delivery_post_seconds",
-    "Time of one POST.",
-    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
-)
-_age = Histogram(
-    "tongdai_delivery_age_seconds",
-    "From the publishing of an event to its delivery.",
-    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000, 10_000, 100_000),
-)
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -111,7 +95,7 @@ class Sender:
     def _count(
         self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer
     ) -> None:
-        _attempts[verdict.state].inc()
-        _latency.observe(answer.latency_s)
+        metrics.attempts[verdict.state].inc()
+        metrics.latency.observe(answer.latency_s)
         if verdict.state == "delivered":
-            _age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))
+            metrics.age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))

@@ -1,0 +1,32 @@
+"""Measurements of the dispatcher, in a registry of their own: the process that delivers shows
+them, and it need not be the one that serves /metrics.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+_attempts = Counter(
+    "tongdai_delivery_attempts",
+    "POSTs to subscribers, by the state that followed.",
+    ["state"],
+    registry=REGISTRY,
+)
+attempts = {state: _attempts.labels(state) for state in ("delivered", "due", "failed")}
+latency = Histogram(
+    "tongdai_delivery_post_seconds",
+    "Time of one POST.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+    registry=REGISTRY,
+)
+age = Histogram(
+    "tongdai_delivery_age_seconds",
+    "From the publishing of an event to its delivery.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000, 10_000, 100_000),
+    registry=REGISTRY,
+)
+outstanding = Gauge(
+    "tongdai_deliveries_outstanding",
+    "Deliveries neither delivered nor given up; counted up to 100,000.",
+    registry=REGISTRY,
+)
