@@ -11,7 +11,17 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from chaos import asterisk, controller, disk, frozen, link, postgres, recordings, rolling
+from chaos import (
+    asterisk,
+    controller,
+    disk,
+    frozen,
+    link,
+    neighbour,
+    postgres,
+    recordings,
+    rolling,
+)
 from chaos.report import Figure, table
 
 LIMIT_S = 300.0  # a scenario that takes longer is broken
@@ -24,6 +34,7 @@ ALL: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "disk": disk.main,
     "rolling": rolling.main,
     "recordings": recordings.main,
+    "neighbour": neighbour.main,
 }
 
 
