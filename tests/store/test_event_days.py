@@ -131,7 +131,8 @@ async def test_what_a_live_call_may_publish_again_is_kept(
     [event] = await publish(database, domain, 35)
     async with database.connection() as tx:
         await tx.execute(
-            "INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at) VALUES ($1, $2, 'x', '', $3)",
+            "INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at) "
+            "VALUES ($1, $2, 'x', '', $3)",
             domain.domain_uuid,
             event.order_key,
             event.since,
@@ -257,7 +258,8 @@ async def before(dsn: str) -> AsyncIterator[str]:
     own = dsn.replace("/tongdai?", "/before_days?")
     tx = await db.connect(own, statement_s=None)
     await tx.execute(
-        "CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        "CREATE TABLE migrations (name text PRIMARY KEY, "
+        "applied_at timestamptz NOT NULL DEFAULT now())"
     )
     for name in ("0001_initial.sql", "0002_delivery_lanes.sql"):
         await tx.execute(
@@ -269,7 +271,8 @@ async def before(dsn: str) -> AsyncIterator[str]:
     )
     await tx.execute(
         """
-        INSERT INTO events SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'cdr', '{"n":' || n || '}', at
+        INSERT INTO events
+        SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'cdr', '{"n":' || n || '}', at
         FROM (VALUES (1, now() - interval '50 days'), (2, now())) AS t (n, at)
         """,
         OLD,

@@ -161,7 +161,8 @@ async def test_subscriptions_of_one_url_share_an_endpoint_in_their_domain_alone(
 
     async with database.connection() as tx:
         rows = await tx.fetch(
-            "SELECT domain_uuid, count(DISTINCT endpoint) AS n FROM deliveries WHERE domain_uuid = ANY($1) GROUP BY 1",
+            "SELECT domain_uuid, count(DISTINCT endpoint) AS n FROM deliveries "
+            "WHERE domain_uuid = ANY($1) GROUP BY 1",
             [domain.domain_uuid, other.domain_uuid],
         )
         endpoints = await tx.fetchval(

@@ -56,7 +56,8 @@ async def subscribe(
         await tx.execute(
             """
             INSERT INTO subscriptions
-              (domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed, secret_sealed)
+              (domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed,
+               secret_sealed)
             VALUES ($1, $2, $3, $4, $5, $6)
             """,
             domain.domain_uuid,
@@ -113,7 +114,8 @@ async def states(database: db.Database) -> list[str]:
             """
             SELECT CASE WHEN deliveries.seq IS NULL THEN ended.state ELSE 'due' END AS state
             FROM deliveries FULL JOIN (
-              SELECT DISTINCT ON (domain_uuid, subscription_uuid, seq) * FROM attempts WHERE state <> 'due'
+              SELECT DISTINCT ON (domain_uuid, subscription_uuid, seq) * FROM attempts
+              WHERE state <> 'due'
               ORDER BY domain_uuid, subscription_uuid, seq, at DESC
             ) AS ended USING (domain_uuid, subscription_uuid, seq)
             ORDER BY domain_uuid, seq, subscription_uuid
