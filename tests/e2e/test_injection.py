@@ -42,7 +42,7 @@ HOSTILE = [
         "%0d%0aX-Evil: 1 &#13;&#10;",
         "sip:evil@EVIL",
         "0909000111@EVIL",
-        "0909000111;phone-context=x",
+        "0909000111;<sip:x@EVIL>",
         "tel:+1",
     ),
     *(
