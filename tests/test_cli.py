@@ -632,7 +632,7 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "102",
         "--ring-timeout",
         "9",
-        "--rest",
+        "--no-answer-delay",
         "1",
         "--wrap-up",
         "2",
@@ -651,17 +651,17 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "--name",
         "Hỗ trợ",
     )
-    assert (made["agents"], made["music"], made["overflow"]) == (["101", "102"], "jazz", "101")
+    assert (made["agents"], made["moh_class"], made["overflow"]) == (["101", "102"], "jazz", "101")
     assert changed == {
         "number": "700",
         "name": "Hỗ trợ",
         "agents": ["102"],
         "ring_timeout_s": 9,
-        "rest_s": 1,
+        "no_answer_delay_s": 1,
         "wrap_up_s": 2,
         "timeout_s": 60,
         "overflow": "",
-        "music": "default",
+        "moh_class": "default",
     }
     assert changed == cli.json("queue", "show", "700") == cli.json("queue", "list")[0]
     assert "Hỗ trợ" in cli("queue", "list")

@@ -98,7 +98,7 @@ async def ring_group_in_turn_rang_out(company: Company) -> None:
 
 @flow("A customer calls the hotline of queue 700: 101 does not answer, the queue's time is over.")
 async def queue_timed_out(company: Company) -> None:
-    await company.add_queue("700", "101", ring_timeout_s=3, timeout_s=4, rest_s=60)
+    await company.add_queue("700", "101", ring_timeout_s=3, timeout_s=4, no_answer_delay_s=60)
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE, CUSTOMER)
         await (await alice.rings()).cancelled()

@@ -51,7 +51,7 @@ async def test_the_agent_idle_longest_is_offered_the_call(company: Company) -> N
 
 
 async def test_callers_keep_their_positions(company: Company) -> None:
-    await company.add_queue("700", "101", rest_s=1)
+    await company.add_queue("700", "101", no_answer_delay_s=1)
     async with company.phone("101") as alice, company.carrier() as carrier:
         first = await carrier.calls(HOTLINE, "0909000111")
         await first.answered()

@@ -145,5 +145,5 @@ async def prepare(name: str, company: Company) -> None:
         case "queue":
             await company.add_queue("700", "101")
         case "queue_timed_out":
-            times = {"ring_timeout_s": 3, "timeout_s": 4, "rest_s": 60}
+            times = {"ring_timeout_s": 3, "timeout_s": 4, "no_answer_delay_s": 60}
             await company.add_queue("700", "101", **times)

@@ -388,7 +388,7 @@ async def test_one_agent_for_two_callers_is_offered_the_second_when_free(
 async def test_who_does_not_answer_is_offered_again_after_a_rest(
     controller: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    first, second = await in_queue(controller, company, "101", rest_s=1)
+    first, second = await in_queue(controller, company, "101", no_answer_delay_s=1)
     await asterisk.expect(f"POST channels/{first}/continue")
     phone = await asterisk.rings(first, company.phone("101"))
     await asterisk.returns(first, "NOANSWER")

@@ -165,7 +165,7 @@ def test_who_let_it_ring_rests_and_is_looked_at_again() -> None:
     calls = live(offered)
     caller = replace(offered, course=in_queue("700", NOW))
     calls.update(caller, NOW)
-    directory = with_queues(Queue("700", agents=("101",), rest_s=5))
+    directory = with_queues(Queue("700", agents=("101",), no_answer_delay_s=5))
     assert calls.offers(directory, NOW) == ([], NOW + timedelta(seconds=5))
     assert offers(calls, directory, at_s=5) == [(caller.call_uuid, "101")]
 

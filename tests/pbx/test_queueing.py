@@ -10,7 +10,7 @@ from tongdai.pbx.directory import Queue
 from tongdai.pbx.queueing import Agent, Caller
 
 NOON = datetime(2026, 11, 23, 5, tzinfo=UTC)
-QUEUE = Queue("700", agents=("101", "102", "103"), rest_s=5, wrap_up_s=10)
+QUEUE = Queue("700", agents=("101", "102", "103"), no_answer_delay_s=5, wrap_up_s=10)
 CALLER = Caller("a", NOON)
 
 
@@ -69,7 +69,7 @@ def test_who_must_not_be_rung_is_not_offered() -> None:
 
 
 def test_an_agent_whose_phone_is_away_is_not_asked_again_and_again() -> None:
-    restless = Queue("700", agents=("101",), rest_s=0)
+    restless = Queue("700", agents=("101",), no_answer_delay_s=0)
     assert offered({"101": Agent(ignored_at=ago(0.5))}, queue=restless) == []
     assert queueing.next_look(restless, {"101": Agent(ignored_at=NOON)}, NOON) == NOON + timedelta(
         seconds=1

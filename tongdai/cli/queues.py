@@ -19,7 +19,9 @@ AGENTS = typer.Option(
     help="Extensions, comma-separated; the longest idle is offered first.", show_default=False
 )
 RING_TIMEOUT = typer.Option(help="Seconds that an agent rings, 3 to 300.")
-REST = typer.Option(help="Seconds before an agent who did not answer is offered again, 0 to 3600.")
+NO_ANSWER_DELAY = typer.Option(
+    help="Seconds before an agent who did not answer is offered again, 0 to 3600."
+)
 WRAP_UP = typer.Option(help="Seconds that an agent has after a talk, 0 to 3600.")
 TIMEOUT = typer.Option(help="Seconds that a caller waits at most, 3 to 7200.")
 MUSIC = typer.Option(help="Class of the hold music.")
@@ -33,11 +35,11 @@ def create(
     agents: Annotated[str, AGENTS] = "",
     name: Annotated[str, options.NAME] = "",
     ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
-    rest: Annotated[int, REST] = NEW.rest_s,
+    no_answer_delay: Annotated[int, NO_ANSWER_DELAY] = NEW.no_answer_delay_s,
     wrap_up: Annotated[int, WRAP_UP] = NEW.wrap_up_s,
     timeout: Annotated[int, TIMEOUT] = NEW.timeout_s,
     overflow: Annotated[str, options.OVERFLOW] = "",
-    music: Annotated[str, MUSIC] = NEW.music,
+    music: Annotated[str, MUSIC] = NEW.moh_class,
     as_json: options.Json = False,
 ) -> None:
     """Make a queue.
@@ -50,11 +52,11 @@ def create(
         name=name,
         agents=options.listed(agents) or (),
         ring_timeout_s=ring_timeout,
-        rest_s=rest,
+        no_answer_delay_s=no_answer_delay,
         wrap_up_s=wrap_up,
         timeout_s=timeout,
         overflow=overflow,
-        music=music,
+        moh_class=music,
     )
     session.call(domain, queues.insert, made)
     terminal.one(made, as_json=as_json)
@@ -68,11 +70,11 @@ def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
         "name",
         "agents",
         "ring_timeout_s",
-        "rest_s",
+        "no_answer_delay_s",
         "wrap_up_s",
         "timeout_s",
         "overflow",
-        "music",
+        "moh_class",
     )
     terminal.many(session.call(domain, queues.list), *columns, as_json=as_json)
 
@@ -91,7 +93,7 @@ def update(
     agents: Annotated[str | None, AGENTS] = None,
     name: Annotated[str | None, options.NAME] = None,
     ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
-    rest: Annotated[int | None, REST] = None,
+    no_answer_delay: Annotated[int | None, NO_ANSWER_DELAY] = None,
     wrap_up: Annotated[int | None, WRAP_UP] = None,
     timeout: Annotated[int | None, TIMEOUT] = None,
     overflow: Annotated[str | None, options.OVERFLOW] = None,
@@ -106,11 +108,11 @@ def update(
         agents=options.listed(agents),
         name=name,
         ring_timeout_s=ring_timeout,
-        rest_s=rest,
+        no_answer_delay_s=no_answer_delay,
         wrap_up_s=wrap_up,
         timeout_s=timeout,
         overflow=overflow,
-        music=music,
+        moh_class=music,
     )
     changed = session.call(domain, admin.update, number, changes)
     terminal.one(changed, as_json=as_json)

@@ -115,11 +115,11 @@ class Queue(msgspec.Struct, frozen=True):
     name: str = ""
     agents: tuple[str, ...] = ()
     ring_timeout_s: int = 15
-    rest_s: int = 5
+    no_answer_delay_s: int = 5
     wrap_up_s: int = 0
     timeout_s: int = 300
     overflow: str = ""
-    music: str = "default"
+    moh_class: str = "default"
 
 
 class Directory(msgspec.Struct, frozen=True):

@@ -70,7 +70,7 @@ def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> 
         overflow=queue.overflow,
     )
     call = replace(call, course=waiting, receive_dest=number)
-    return Step(call, (Wait(call.channel, queue.music),))
+    return Step(call, (Wait(call.channel, queue.moh_class),))
 
 
 def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingContext) -> Step:
@@ -84,7 +84,7 @@ def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingCo
         tuple(map(Party, context.directory.endpoints(signal.extension))),
         _left(waiting.until, queue.ring_timeout_s, signal.at),
         context,
-        music=queue.music,
+        music=queue.moh_class,
     )
 
 
@@ -206,7 +206,7 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
             timeout_s = _left(then.until, first.timeout_s, at)
             return _dial(call, course, first.parties, timeout_s, context)
         case Waiting(queue=number) if not is_over and number in context.directory.queues:
-            music = context.directory.queues[number].music
+            music = context.directory.queues[number].moh_class
             return Step(replace(call, course=then), (Wait(call.channel, music),))
         case _:
             return overflow(call, then.overflow, release, context, at)

@@ -8,7 +8,7 @@ import msgspec
 from tongdai.pbx.directory import Queue
 
 # the least no-answer delay: an agent whose phone is not registered would be offered every call
-REST_S = 1
+LEAST_DELAY_S = 1
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -66,7 +66,9 @@ def _is_free(queue: Queue, agent: Agent, now: datetime) -> bool:
 
 
 def _free_at(queue: Queue, agent: Agent) -> datetime | None:
-    rested = agent.ignored_at and agent.ignored_at + timedelta(seconds=max(queue.rest_s, REST_S))
+    rested = agent.ignored_at and agent.ignored_at + timedelta(
+        seconds=max(queue.no_answer_delay_s, LEAST_DELAY_S)
+    )
     wrapped_up = agent.talked_until and agent.talked_until + timedelta(seconds=queue.wrap_up_s)
     return max(filter(None, (rested, wrapped_up)), default=None)
 

@@ -17,7 +17,7 @@ async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     await tx.execute(
         """
         INSERT INTO queues (
-          domain_uuid, number, name, agents, ring_timeout_s, rest_s, wrap_up_s, timeout_s, overflow, music)
+          domain_uuid, number, name, agents, ring_timeout_s, no_answer_delay_s, wrap_up_s, timeout_s, overflow, moh_class)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         domain_uuid,
@@ -25,11 +25,11 @@ async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
         queue.name,
         queue.agents,
         queue.ring_timeout_s,
-        queue.rest_s,
+        queue.no_answer_delay_s,
         queue.wrap_up_s,
         queue.timeout_s,
         queue.overflow,
-        queue.music,
+        queue.moh_class,
     )
 
 
@@ -53,8 +53,8 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     await _check(tx, domain_uuid, queue)
     done = await tx.fetchval(
         """
-        UPDATE queues SET name = $3, agents = $4, ring_timeout_s = $5, rest_s = $6, wrap_up_s = $7, timeout_s = $8,
-                          overflow = $9, music = $10
+        UPDATE queues SET name = $3, agents = $4, ring_timeout_s = $5, no_answer_delay_s = $6, wrap_up_s = $7, timeout_s = $8,
+                          overflow = $9, moh_class = $10
         WHERE domain_uuid = $1 AND number = $2 RETURNING true
         """,
         domain_uuid,
@@ -62,11 +62,11 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
         queue.name,
         queue.agents,
         queue.ring_timeout_s,
-        queue.rest_s,
+        queue.no_answer_delay_s,
         queue.wrap_up_s,
         queue.timeout_s,
         queue.overflow,
-        queue.music,
+        queue.moh_class,
     )
     if not done:
         raise errors.NotFound(f"no such queue: {queue.number}")
@@ -88,7 +88,7 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Queue]:
 async def _check(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     """What the queue refers to is there."""
     checks.name(queue.name)
-    checks.word(queue.music, "music")
+    checks.word(queue.moh_class, "moh_class")
     checks.distinct(queue.agents, "agents")
     await dialables.require(tx, domain_uuid, queue.agents, "agents", "extension")
     if queue.overflow == queue.number:
