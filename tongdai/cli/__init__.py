@@ -1,7 +1,7 @@
-"""The command line: one file for each noun. Parses, calls and shows; decides nothing.
+"""The command line: one file for each noun. It parses, calls and shows; it decides nothing.
 
-A command's module is imported when that command is asked for: what `up` needs takes seconds that
-`domain list` has not.
+A command's module is imported when that command is used: the imports of `up` take seconds, which
+`domain list` does not need.
 """
 
 from importlib import import_module
@@ -70,7 +70,7 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """Whatever a command refuses ends as one line on standard error and an exit code."""
+    """A refusal of a command ends as one line on standard error and an exit code."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -79,7 +79,7 @@ class Commands(TyperGroup):
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The listed commands have nothing but their help; the one that is asked for is loaded."""
+        """Lists commands by name and help alone; imports the command that is run."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, loaded(name) if name else command, rest
 
@@ -91,7 +91,7 @@ class Commands(TyperGroup):
 
 
 def loaded(name: str) -> Any:
-    """One of COMMANDS, with all it has."""
+    """The complete command of that name in COMMANDS."""
     module, _, attribute = COMMANDS[name][0].partition(":")
     found = getattr(import_module(f"tongdai.cli.{module}"), attribute)
     if not isinstance(found, typer.Typer):

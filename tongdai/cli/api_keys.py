@@ -1,4 +1,4 @@
-"""tongdai api-key: what API clients get their tokens with."""
+"""tongdai api-key: the keys with which API clients get their tokens."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ SCOPES = typer.Option(
 
 @app.command()
 def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
-    """Show a user's API key, as JSON with its scopes; none: it may do all that the user may.
+    """Show a user's API key, as JSON with its scopes; without scopes it has all of the user's permissions.
 
     Example: tongdai api-key show admin@sales.example.vn
     """
@@ -40,7 +40,7 @@ def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = Fals
 
 @app.command()
 def rotate(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
-    """Give a user a new API key, and show it; the old one, and tokens made with it, are refused
+    """Give a user a new API key, and show it; the old key, and tokens made with it, are refused
     from now on.
 
     Example: tongdai api-key rotate admin@sales.example.vn

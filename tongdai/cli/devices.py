@@ -1,4 +1,4 @@
-"""tongdai extension device: what registers as an extension."""
+"""tongdai extension device: the phones and browsers that register as an extension."""
 
 from typing import Annotated
 

@@ -145,7 +145,7 @@ def resend(
 
 @app.command("test")
 def try_(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
-    """Send a sample event to a subscription now, and show what its endpoint said."""
+    """Send a sample event to a subscription now, and show whwhat its endpoint said."""
     one = _get(domain, subscription)
     terminal.one(asyncio.run(_try(one, domain)), as_json=as_json)
 

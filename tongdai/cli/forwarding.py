@@ -1,5 +1,5 @@
-"""Events as webhooks to a URL of the developer's own, signed as the real ones are; once, without
-repeats.
+"""Events sent once, without retries, as webhooks to a URL of the developer's own, signed like real
+ones.
 """
 
 import base64
@@ -35,7 +35,7 @@ _ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What the receiver answered: its HTTP status, or 0 and why there is none."""
+    """The receiver's HTTP status; 0 without a response, with the reason."""
 
     status: int
     latency_ms: int
@@ -53,7 +53,7 @@ class Forwarder:
         self._own = {"Authorization": apikey} if apikey else {}
 
     async def post(self, event_uuid: UUID, body: bytes) -> Receipt:
-        """How it went."""
+        """The receiver's response to one POST."""
         headers = sign.headers(event_uuid, int(time.time()), body, [self._key])
         answer: retry.Answer = await self._client.post(self._url, headers | self._own, body)
         return Receipt(answer.status, int(answer.latency_s * 1000), answer.error)
@@ -61,7 +61,7 @@ class Forwarder:
 
 @asynccontextmanager
 async def forwarding(url: str, secret: str, apikey: str) -> AsyncIterator[Forwarder]:
-    """Says the secret where it is a new one. Raises errors.Invalid."""
+    """A forwarder to the URL. Prints the secret when it is a new one. Raises errors.Invalid."""
     anywhere = guard.Guard(_ANYWHERE)
     try:
         anywhere.acceptable(url)

@@ -1,5 +1,5 @@
-"""tongdai listen: a domain's events as they happen, in a terminal, and to a program on this
-machine.
+"""tongdai listen: shows a domain's events in a terminal as they happen, and forwards them to a
+program on this machine.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _LINE_BYTES = 1 << 20
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """One block of the stream; only of an event there is a name."""
+    """One block of the stream. It has a name if it is an event."""
 
     seq: str = ""
     event: str = ""
@@ -83,8 +83,8 @@ class Listener:
     async def run(
         self, receiver: AbstractAsyncContextManager[forwarding.Forwarder | None]
     ) -> None:
-        """Until it is refused. Raises typer.Exit, errors.Unavailable where there never was a
-        connection.
+        """Follows the stream until it is refused. Raises typer.Exit, and errors.Unavailable if the
+        first connection fails.
         """
         async with receiver as forwarder, remote.opened(self._known) as api:
             await self._follow(api, forwarder)
@@ -96,7 +96,7 @@ class Listener:
     async def _follow(
         self, api: aiohttp.ClientSession, forwarder: forwarding.Forwarder | None
     ) -> None:
-        """One connection, to its end. Raises typer.Exit when it is refused for good."""
+        """Follows one connection to its end. Raises typer.Exit when the API refuses it for good."""
         async with api.get(
             FEED,
             params=self._query,
@@ -152,7 +152,7 @@ async def blocks(content: aiohttp.StreamReader) -> AsyncIterator[Heard]:
 
 
 def _json(heard: Heard, receipt: forwarding.Receipt | None) -> str:
-    """One line with all there is."""
+    """One line of JSON with the whole event."""
     told: dict[str, Any] = {
         "seq": int(heard.seq),
         "webhook_id": heard.webhook_id,
@@ -173,6 +173,6 @@ def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
             f"{body['call_id']}"
         )
     else:
-        what = heard.data  # a notice: no call's
+        what = heard.data  # a notice, which has no call
     told = f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {what}"
     return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", f"{told}  {receipt}" if receipt else told)

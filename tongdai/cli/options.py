@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and their parsing."""
 
 import sys
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ PASSWORD = typer.Option(
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """Those that were given: all but None."""
+    """The given values: all but None."""
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""tongdai outstanding: what has yet to be published or delivered, of every domain."""
+"""tongdai outstanding: events and deliveries of all domains that are still outstanding."""
 
 from tongdai.cli import options, session, terminal
 from tongdai.store import outstanding as store

@@ -1,4 +1,6 @@
-"""What a new user needs once everything runs: on the screen, and as ready.json for programs."""
+"""Addresses, credentials and numbers for a new user: on the screen, and as ready.json for
+programs.
+"""
 
 import os
 import shlex
@@ -48,13 +50,13 @@ def document(instance: Instance) -> dict[str, Any]:
 
 
 def write(instance: Instance) -> None:
-    """ready.json is there, complete: whoever sees it may begin."""
+    """ready.json exists and is complete; a program that sees it may start."""
     text = msgspec.json.format(msgspec.json.encode(document(instance))) + b"\n"
     files.write(instance.settings.data / FILE, text)
 
 
 def remove(instance: Instance) -> None:
-    """Nobody begins with what is no more."""
+    """ready.json is gone: its addresses are no longer served."""
     (instance.settings.data / FILE).unlink(missing_ok=True)
 
 
@@ -113,7 +115,7 @@ def _addresses(instance: Instance) -> Table:
 
 
 def _aligned(entries: list[str], columns: int) -> str:
-    """The entries in so many columns."""
+    """The entries, aligned in that many columns."""
     width = max(map(len, entries)) + 3
     lines = [entries[at : at + columns] for at in range(0, len(entries), columns)]
     return "\n".join("".join(entry.ljust(width) for entry in line).rstrip() for line in lines)

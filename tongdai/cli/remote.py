@@ -1,5 +1,5 @@
-"""A running tongdai, reached over its API: from the data folder of this machine, or by URL and key
-from anywhere.
+"""Access to a running tongdai over its API: by the data folder on this machine, or by URL and key
+from another one.
 """
 
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ _SILENT_S = 60.0  # streams have a heartbeat every 15 seconds
 
 
 class Access(msgspec.Struct, frozen=True):
-    """Where the API is, and by what right: the API key, or a token."""
+    """The URL of the API, and the API key or token for it."""
 
     url: str
     api_key: str = ""
@@ -46,7 +46,7 @@ class Access(msgspec.Struct, frozen=True):
 
 
 def access(url: str = "", api_key: str = "", token: str = "") -> Access:
-    """What was given; what was not, as ready.json of the data folder has it. Raises
+    """The given values; ready.json of the data folder gives the missing ones. Raises
     errors.SetupError.
     """
     path = settings.load().data / ready.FILE
@@ -69,7 +69,9 @@ def access(url: str = "", api_key: str = "", token: str = "") -> Access:
 
 @asynccontextmanager
 async def opened(known: Access) -> AsyncIterator[aiohttp.ClientSession]:
-    """The API, with a token. Raises errors.Unavailable where nobody answers."""
+    """A session with the API that carries a token. Raises errors.Unavailable when the API does not
+    answer.
+    """
     limit = aiohttp.ClientTimeout(total=_ANSWER_S)
     try:
         async with aiohttp.ClientSession(known.url, timeout=limit) as api:
@@ -82,7 +84,7 @@ async def opened(known: Access) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def log_in(api: aiohttp.ClientSession, known: Access) -> None:
-    """From now on requests carry a token: a new one where there is an API key."""
+    """Requests carry a token from now on: a new one if there is an API key."""
     token = known.token
     if known.api_key:
         token = (await answer(api.post("/v1/auth/token", json={"api_key": known.api_key})))[
@@ -92,7 +94,7 @@ async def log_in(api: aiohttp.ClientSession, known: Access) -> None:
 
 
 async def answer(asking: Any) -> Any:
-    """The JSON of a good answer. Raises typer.Exit after saying what the API refused."""
+    """The JSON of a successful response. Otherwise prints the API's error and raises typer.Exit."""
     async with asking as told:
         if told.status != 200:
             raise await refused(told)
@@ -100,7 +102,7 @@ async def answer(asking: Any) -> Any:
 
 
 async def refused(told: aiohttp.ClientResponse) -> typer.Exit:
-    """What the API refused is said; to be raised."""
+    """The exit to raise, after printing the API's error."""
     try:
         why = (await told.json())["message"]
     except (aiohttp.ContentTypeError, ValueError, KeyError, TypeError):
@@ -110,5 +112,5 @@ async def refused(told: aiohttp.ClientResponse) -> typer.Exit:
 
 
 def streaming() -> aiohttp.ClientTimeout:
-    """For answers that do not end, as long as something comes."""
+    """The time-out of endless responses: only silence ends them."""
     return aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER_S, sock_read=_SILENT_S)

@@ -82,7 +82,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
-    """SIGINT and SIGTERM end the work cleanly; a second one is not needed and changes nothing."""
+    """Runs the work; SIGINT and SIGTERM end it cleanly, repeated ones change nothing."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

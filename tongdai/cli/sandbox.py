@@ -1,6 +1,4 @@
-"""tongdai sandbox: what the simulated carrier can be made to do, through the API of the running
-instance.
-"""
+"""tongdai sandbox: calls from the simulated carrier, through the API of the running instance."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -18,7 +16,7 @@ app = typer.Typer(
 )
 
 LOOK_S = 0.25
-SETUP_S = 120.0  # ring group and overflow, before anybody answers or nobody has
+SETUP_S = 120.0  # ring group and overflow, until the call is answered or fails
 HOTLINE = typer.Option(help="A hotline of the demo company.", show_default="its default one")
 CUSTOMER = typer.Option(help=f"Who calls: {', '.join(actors.CUSTOMERS)}, or any telephone number.")
 TALK_S = typer.Option(
@@ -70,7 +68,7 @@ async def _call(asked: dict[str, Any], *, as_json: bool) -> None:
 
 
 async def _record(api: aiohttp.ClientSession, wanted: dict[str, str]) -> dict[str, Any]:
-    """The record that is wanted, once it is there with its recording."""
+    """The matching call record, once its recording is finished."""
     while True:
         for record in (await remote.answer(api.get("/v1/cdr", params=wanted)))["data"]:
             if record["recording_status"] != "pending":

@@ -18,7 +18,7 @@ def migrate(
 ) -> None:
     """Bring the database's schema up to this version.
 
-    `tongdai up` does it by itself; with several processes on one database do it once before they
+    `tongdai up` does so itself. With several processes on one database, run it once before they
     start.
     """
     names = asyncio.run((migrations.pending if pending else migrations.apply)(session.dsn()))

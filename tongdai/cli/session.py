@@ -1,4 +1,6 @@
-"""From the command line into the store: the settings' database, one transaction a command."""
+"""Access of the command line to the store: the settings' database, one transaction for each
+command.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,8 +17,7 @@ Result = TypeVar("Result")
 
 
 def dsn() -> str:
-    """The DSN that the settings give, else that of the embedded PostgreSQL that runs on the data
-    folder.
+    """The DSN of the settings, else that of the embedded PostgreSQL running in the data folder.
 
     Raises errors.SetupError when there is none.
     """
@@ -43,8 +44,8 @@ def call(
     *args: Parameters.args,
     **kwargs: Parameters.kwargs,
 ) -> Result:
-    """A verb of the store in the domain of that name. Raises errors.NotFound for the domain, and
-    what the verb does.
+    """Calls a function of the store in the domain of that name. Raises errors.NotFound for the
+    domain, and the function's own errors.
     """
 
     async def work(tx: db.Tx) -> Result:

@@ -1,4 +1,4 @@
-"""What the terminal shows: tables for people, JSON for scripts, refusals in one line."""
+"""Terminal output: tables for people, JSON for scripts, refusals in one line."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,18 +12,16 @@ from rich.text import Text
 
 from tongdai import errors
 
-_PIPED_WIDTH = 240  # characters of a line where no terminal says how wide it is
+_PIPED_WIDTH = 240  # characters of a line when the width of the terminal is unknown
 
 
 def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
-    """A thing with all its fields, and `more` that it does not hold itself, such as a new
-    password.
-    """
+    """Shows a thing with all its fields, and `more` that it does not hold, such as a new password."""
     return fields({**msgspec.structs.asdict(thing), **more}, as_json=as_json)
 
 
 def fields(values: Mapping[str, object], *, as_json: bool) -> None:
-    """A table of names and values."""
+    """Shows a table of names and values."""
     if as_json:
         return json(values)
     table = Table("", "", show_header=False, box=None)
@@ -33,7 +31,7 @@ def fields(values: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def many(things: Sequence[msgspec.Struct], *columns: str, as_json: bool) -> None:
-    """A table of things with these fields, in JSON with all."""
+    """Shows a table of things with these columns; as JSON with all fields."""
     if as_json:
         return json([msgspec.structs.asdict(thing) for thing in things])
     table = Table(*map(_words, columns), box=None, header_style="bold")
@@ -43,27 +41,27 @@ def many(things: Sequence[msgspec.Struct], *columns: str, as_json: bool) -> None
 
 
 def json(value: object) -> None:
-    """Readable JSON, in which Vietnamese stays readable too."""
+    """Prints indented JSON; Vietnamese letters are not escaped."""
     typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
 def say(text: str) -> None:
-    """A line for people."""
+    """Prints a line for people on standard output."""
     typer.echo(text)
 
 
 def aside(text: str) -> None:
-    """A line for people, out of the way of what scripts read."""
+    """Prints a line for people on standard error, which scripts do not read."""
     typer.echo(text, err=True)
 
 
 def once(what: str) -> None:
-    """A remark, out of the way of what scripts read: this is shown once."""
+    """Prints on standard error that this is shown only once."""
     aside(f"Keep the {what}: it cannot be shown again.")
 
 
 def refused(refusal: errors.TongdaiError) -> int:
-    """One line on standard error; the exit code that says what kind of refusal it was."""
+    """Prints the refusal in one line on standard error. Returns the exit code of its kind."""
     why = (
         refusal.why if isinstance(refusal, errors.NotFound) and refusal.why else refusal.text("en")
     )

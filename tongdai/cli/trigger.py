@@ -24,7 +24,7 @@ def trigger(
     token: remote.Token = "",
     as_json: options.Json = False,
 ) -> None:
-    """Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in the
+    """Fire a sample event: to a URL as a webhook, or else to all subscriptions to it in the
     domain.
 
     In the domain it comes by the feed too. Its customer_id is "test" and its sip_call_id begins
@@ -45,7 +45,7 @@ def trigger(
 async def _forward(
     name: events.EventName, url: str, secret: str, apikey: str, *, as_json: bool
 ) -> None:
-    """Raises typer.Exit when it is not taken."""
+    """Sends the event. Raises typer.Exit when the receiver refuses it."""
     event = samples.sample(ids.new(), DOMAIN, name, ids.new())
     body = dialects.event_of(dialects.DEFAULT, event)
     async with forwarding.forwarding(url, secret, apikey) as forwarder:

@@ -12,14 +12,14 @@ from tongdai.store import db
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A user's API key. `scopes` None: it may do all that the user may."""
+    """A user's API key. `scopes` None: it has all of the user's permissions."""
 
     api_key: str
     scopes: tuple[Permission, ...] | None
 
 
 def new() -> str:
-    """122 random bits in the shape of a UUID, as the reference shows API keys."""
+    """A new API key: 122 random bits in the form of a UUID, as in the reference."""
     return str(UUID(bytes=secrets.token_bytes(16), version=4))
 
 
@@ -39,8 +39,8 @@ async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> ApiKey
 
 
 async def rotate(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
-    """The user's new API key, of the same scopes; the old one, and tokens made with it, are of no
-    more use. Raises errors.NotFound.
+    """The user's new API key, with the same scopes; the old one, and tokens made with it, are no
+    longer valid. Raises errors.NotFound.
     """
     key = new()
     done = await tx.fetchval(
@@ -62,7 +62,7 @@ async def rotate(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str
 async def set_scopes(
     tx: db.Tx, domain_uuid: UUID, username: str, scopes: tuple[Permission, ...] | None
 ) -> None:
-    """The user's API key, and tokens made with it, may do that much of what the user may. Raises
+    """The user's API key, and tokens made with it, are limited to these scopes. Raises
     errors.NotFound.
     """
     done = await tx.fetchval(

@@ -1,5 +1,5 @@
-"""Addresses that the switch does not listen to for a while. The table notifies `bans` of every
-change.
+"""Addresses from which the switch refuses requests for some time. The table notifies `bans` of
+every change.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tongdai.store import db
 
 
 class Ban(msgspec.Struct, frozen=True):
-    """An IP address, why it is banned, and until when."""
+    """An IP address, the reason of its ban, and the ban's end."""
 
     address: str
     why: str
@@ -22,8 +22,8 @@ class Ban(msgspec.Struct, frozen=True):
 
 
 async def insert(tx: db.Tx, address: str, why: str, until: datetime) -> bool:
-    """Whether the address is banned now: one that a trunk's calls come from never is. Again, it is
-    for longer.
+    """Bans the address, or extends its ban. Returns whether it is banned: an address from which a
+    trunk's calls come is not.
     """
     return None is not await tx.fetchval(
         """
@@ -43,7 +43,7 @@ async def insert(tx: db.Tx, address: str, why: str, until: datetime) -> bool:
 
 
 async def lift(tx: db.Tx, address: str) -> None:
-    """The address is not banned any more. Raises errors.Invalid, errors.NotFound."""
+    """The address is no longer banned. Raises errors.Invalid, errors.NotFound."""
     try:
         found = ip_address(address)
     except ValueError as reason:
@@ -57,7 +57,7 @@ async def lift(tx: db.Tx, address: str) -> None:
 
 
 async def expire(tx: db.Tx) -> None:
-    """Bans whose time is over are lifted; what was lifted a month ago is forgotten."""
+    """Bans past their end are lifted; those lifted a month ago are deleted."""
     await tx.execute(
         "UPDATE bans SET lifted_at = now() WHERE until <= now() AND lifted_at IS NULL"
     )
@@ -65,13 +65,13 @@ async def expire(tx: db.Tx) -> None:
 
 
 async def lifted(tx: db.Tx) -> Sequence[str]:
-    """Addresses that were banned within the month, and are not now."""
+    """Addresses whose ban was lifted within the last month."""
     rows = await tx.fetch("SELECT host(address) AS address FROM bans WHERE lifted_at IS NOT NULL")
     return [row["address"] for row in rows]
 
 
 async def list(tx: db.Tx) -> Sequence[Ban]:
-    """Those in force, the latest first."""
+    """The bans in force, the latest first."""
     rows = await tx.fetch(
         """
         SELECT host(address) AS address, why, banned_at, until FROM bans

@@ -1,4 +1,4 @@
-"""Live calls: what the engine must remember over its own death."""
+"""Live calls: the state with which the engine continues after a restart."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,10 +18,11 @@ _DECODE = msgspec.msgpack.Decoder(Call).decode
 
 
 async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: bool = True) -> None:
-    """Each call stands as given. A call may occur once only.
+    """Each call is stored as given. A call may occur only once.
 
-    Not `on_disk`: the commit waits for no disk. The calls outlive us; only a PostgreSQL that
-    crashes within the next second forgets this, unless something else was committed after it.
+    If not `on_disk`, the commit does not wait for the disk. The calls survive a crash of this
+    process, and one of PostgreSQL unless it happens within the next second and no other commit has
+    followed.
     """
     if not calls:
         return
@@ -48,7 +49,7 @@ async def save_many(tx: db.Tx, node: str, calls: Sequence[Call], *, on_disk: boo
 
 
 async def delete_many(tx: db.Tx, keys: Sequence[Key]) -> None:
-    """None of them is live any more."""
+    """These calls are no longer live."""
     if keys:
         await tx.execute(
             """
@@ -61,13 +62,13 @@ async def delete_many(tx: db.Tx, keys: Sequence[Key]) -> None:
 
 
 async def list(tx: db.Tx, node: str) -> Sequence[Call]:
-    """All live calls of a switch, oldest first. For the engine: it crosses tenants."""
+    """All live calls of a node, oldest first. For the engine: it crosses tenants."""
     rows = await tx.fetch("SELECT state FROM calls WHERE node = $1 ORDER BY started_at", node)
     return [_DECODE(row["state"]) for row in rows]
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
-    """The live call as it was committed last, or None."""
+    """The live call as last committed, or None."""
     state = await tx.fetchval(
         "SELECT state FROM calls WHERE domain_uuid = $1 AND call_uuid = $2", domain_uuid, call_uuid
     )
@@ -75,9 +76,7 @@ async def find(tx: db.Tx, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
 
 
 async def note_outstanding(tx: db.Tx, call: Call, events: Sequence[str], since: datetime) -> None:
-    """The call has ended and has yet to publish these events, until it is saved again or
-    deleted.
-    """
+    """The call has ended and these events are outstanding, until it is saved again or deleted."""
     await tx.execute(
         """
         UPDATE calls SET over_at = coalesce(over_at, $3), outstanding = $4
@@ -91,7 +90,7 @@ async def note_outstanding(tx: db.Tx, call: Call, events: Sequence[str], since: 
 
 
 async def last_talks(tx: db.Tx) -> dict[tuple[UUID, str], datetime]:
-    """When each extension's last answered call of the past day ended, by (domain_uuid, extension).
+    """The end of each extension's last answered call of the past day, by (domain_uuid, extension).
     For the engine.
     """
     rows = await tx.fetch(

@@ -1,6 +1,6 @@
-"""What an operator may write into the configuration. Much of it ends in the switch's files:
-nothing gets through that could end a line, open a comment or mean something to the dialplan. Pure;
-each raises errors.Invalid with the field.
+"""Checks of the configuration that operators write. Much of it ends in Asterisk's files: a value
+cannot end a line, open a comment or mean something to the dialplan. Pure; each check raises
+errors.Invalid with the field.
 """
 
 import re
@@ -20,12 +20,12 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?")
 _USERNAME = re.compile(r"[a-z0-9._+-]{1,64}")
 # a part of RFC 3261 §25.1 "user" that needs no escapes anywhere
 _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")
-# no @: a name that leads to one trunk, and to no device
+# no @: the name identifies a trunk, not a device
 _AUTH_USERNAME = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-# RFC 9110 §5.5 field values in ASCII, without space at the ends; no receiver needs a longer one
+# RFC 9110 §5.5 field values in ASCII, without space at the ends; the length is our choice
 _HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
@@ -33,8 +33,8 @@ _NAME = 80  # characters
 
 
 def name(text: str, field: str = "name", *, needed: bool = False) -> str:
-    """A name for people, in any script: up to 80 characters, nothing that files or the dialplan
-    would read as more.
+    """A name for people, in any script: up to 80 characters, none with a meaning in files or the
+    dialplan.
     """
     if needed and not text.strip():
         raise errors.Invalid(messages.NEEDED, field=field)
@@ -79,14 +79,14 @@ def region(text: str, country_code: str, field: str = "region") -> str:
 
 
 def number(text: str, field: str = "number") -> str:
-    """A number inside a domain, to be made."""
+    """The number of a new extension, ring group or queue."""
     if not _NUMBER.fullmatch(text):
         raise errors.Invalid(messages.INTERNAL_NUMBER, field=field)
     return text
 
 
 def device(text: str, field: str = "device") -> str:
-    """A device's name within its extension: it becomes part of its SIP address."""
+    """A device's name within its extension, a part of its SIP address."""
     if not DEVICE.fullmatch(text):
         raise errors.Invalid(messages.DEVICE_NAME, field=field)
     return text
@@ -131,14 +131,14 @@ def sip_user(text: str, field: str) -> str:
 
 
 def auth_username(text: str, field: str = "auth_username") -> str:
-    """A name that a trunk proves itself by, or ""."""
+    """A user name for digest authentication of a trunk, or ""."""
     if not _AUTH_USERNAME.fullmatch(text):
         raise errors.Invalid(messages.SIP_AUTH_USERNAME, field=field)
     return text
 
 
 def word(text: str, field: str) -> str:
-    """A name that a machine uses, such as a class of hold music."""
+    """A name used by a machine, such as a music-on-hold class."""
     if not _WORD.fullmatch(text):
         raise errors.Invalid(messages.WORD, field=field)
     return text
@@ -171,14 +171,14 @@ def host_or_none(text: str, field: str) -> str:
 
 
 def distinct(numbers: Sequence[str], field: str) -> None:
-    """None twice."""
+    """The numbers have no duplicates."""
     if len(set(numbers)) < len(numbers):
         raise errors.Invalid(messages.TWICE, field=field)
 
 
 def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str, ...]:
-    """Prefixes of numbers: "+44" and "+" as written internationally, "1900" as dialled at home.
-    Each once.
+    """Prefixes of numbers, without duplicates: "+44" and "+" in international form, "1900" as
+    dialled at home.
     """
     found = tuple(dict.fromkeys(texts))
     if not all(_DESTINATION.fullmatch(text) for text in found):
@@ -187,7 +187,7 @@ def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str
 
 
 def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:
-    """IP addresses and CIDR networks, each as the address library writes it."""
+    """IP addresses and CIDR networks, in the form of the ipaddress module."""
     try:
         return tuple(_network(text) for text in texts)
     except ValueError as reason:

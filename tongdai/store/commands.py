@@ -1,8 +1,8 @@
-"""What API users asked of live calls: the inbox that the engine takes from, and the answers that
-the API waits for.
+"""Commands of API users on live calls: the inbox from which the engine takes them, and the
+outcomes for which the API waits.
 
-The table notifies `commands` when one is asked, with "node/domain_uuid/command_uuid", and
-`outcomes` when one is done, with "domain_uuid/command_uuid".
+The table notifies `commands` of a new command, with "node/domain_uuid/command_uuid", and
+`outcomes` of a finished one, with "domain_uuid/command_uuid".
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from tongdai.pbx import commands
 from tongdai.store import db
 from tongdai.store.tenants import Tenants
 
-# what nobody took for so long is no longer wanted: its asker was told that the switch is down
+# seconds; a command not taken by then is void: its caller got the answer that the switch is down
 FRESH_S = 30
 _DOWN = (errors.SwitchDown.code, errors.Unavailable.code)
-_POLL_S = 1.0  # only where notifications are lost
+_POLL_S = 1.0  # used if notifications are lost
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A command that is now the taker's: to be carried out, then `finish`ed."""
+    """A command that the engine has taken: it carries the command out, then calls `finish`."""
 
     domain_uuid: UUID
     command_uuid: UUID
@@ -34,13 +34,13 @@ class Asked(msgspec.Struct, frozen=True):
 async def ask(
     tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempotency_key: str | None = None
 ) -> UUID:
-    """The command is asked; its command_uuid. With the key of an earlier one it is that one, not a
-    second.
+    """Stores the command. Returns its command_uuid: that of an earlier command with the same key,
+    if there is one.
 
-    Raises errors.Conflict when the earlier one asked for something else.
+    Raises errors.Conflict when the earlier command was a different one.
     """
     body = msgspec.json.encode(command).decode()
-    for _ in range(3):  # again when an earlier one of the same key turned out void
+    for _ in range(3):  # again if an earlier command of the same key was void
         asked: UUID | None = await tx.fetchval(
             """
             INSERT INTO commands (domain_uuid, command_uuid, name, body, idempotency_key)
@@ -61,8 +61,8 @@ async def ask(
 async def _earlier(
     tx: db.Tx, domain_uuid: UUID, idempotency_key: str | None, body: str
 ) -> UUID | None:
-    """The command that was asked with this key; None, and deleted, where the switch or the
-    database was down and no call was placed.
+    """The command with this key. None, and the command is deleted, if it failed because switch or
+    database were down and placed no call.
     """
     row = await tx.fetchrow(
         """
@@ -88,7 +88,7 @@ async def _earlier(
 
 
 async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
-    """Whether the command could still be unasked: nobody has taken it, and now nobody will."""
+    """Withdraws the command. Returns False if it had been taken already."""
     return None is not await tx.fetchval(
         """
         DELETE FROM commands WHERE domain_uuid = $1 AND command_uuid = $2 AND state = 'asked'
@@ -100,8 +100,8 @@ async def withdraw(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> bool:
 
 
 async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
-    """The oldest commands of the node's domains that are not taken yet, in the order they were
-    asked: from now on they are the node's. None twice.
+    """Takes the oldest waiting commands of the node's domains, in the order in which they were
+    asked. No command is taken twice.
     """
     rows = await tx.fetch(
         """
@@ -123,14 +123,14 @@ async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
             row["command_uuid"],
             msgspec.json.decode(row["body"], type=commands.Command),
         )
-        for row in sorted(rows, key=lambda row: row["created_at"])  # RETURNING keeps no order
+        for row in sorted(rows, key=lambda row: row["created_at"])  # RETURNING has no order
     ]
 
 
 async def finish(
     tx: db.Tx, domain_uuid: UUID, command_uuid: UUID, outcome: commands.Outcome
 ) -> None:
-    """The outcome stands, and is notified at commit. The first outcome stays."""
+    """The outcome is stored, and notified at commit. The first outcome stays."""
     await tx.execute(
         """
         UPDATE commands SET state = 'done', outcome = $3
@@ -143,8 +143,8 @@ async def finish(
 
 
 async def abandon(tx: db.Tx, node: str, placed: Sequence[UUID]) -> None:
-    """Commands that the node took and that are not done end as SwitchDown, but those of `placed`:
-    the engine that took the others died before it committed a call, so none was placed.
+    """Unfinished commands of the node end as SwitchDown, except those of `placed`. The engine that
+    took them died before it committed a call, so they placed none.
     """
     await tx.execute(
         """
@@ -158,7 +158,7 @@ async def abandon(tx: db.Tx, node: str, placed: Sequence[UUID]) -> None:
 
 
 async def outcome(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> commands.Outcome | None:
-    """How the command ended, or None: not yet, or withdrawn."""
+    """The outcome of the command; None if it has none yet or was withdrawn."""
     text = await tx.fetchval(
         "SELECT outcome FROM commands WHERE domain_uuid = $1 AND command_uuid = $2",
         domain_uuid,
@@ -168,8 +168,8 @@ async def outcome(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> commands.
 
 
 async def purge(tx: db.Tx, older_than_s: float) -> int:
-    """How many commands of all domains were forgotten, with their idempotency keys: all asked
-    before that long ago.
+    """Deletes the commands of all domains older than `older_than_s` seconds, with their
+    idempotency keys. Returns how many.
     """
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
@@ -186,16 +186,14 @@ def _decoded(text: str) -> commands.Outcome:
 
 
 class Outcomes:
-    """Waits for outcomes: without delay when fed the `outcomes` notifications, else by looking now
-    and then.
-    """
+    """Waits for outcomes: without delay if it gets the `outcomes` notifications, else by polling."""
 
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
     def heard(self, payload: str) -> None:
-        """To be called with each payload of the `outcomes` channel."""
+        """Call this with each payload of the `outcomes` channel."""
         for event in self._waiting.get(payload, ()):
             event.set()
 

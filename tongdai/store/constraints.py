@@ -1,6 +1,4 @@
-"""What each constraint of the schema means to a user when it refuses: one table, by constraint
-name.
-"""
+"""The meaning of each constraint of the schema to a user: one table, by constraint name."""
 
 import asyncpg
 
@@ -29,9 +27,7 @@ _CONFLICTS = {
 
 
 def refusal(reason: asyncpg.IntegrityConstraintViolationError) -> errors.TongdaiError:
-    """The error to raise: what is known of the constraint, else the general meaning of its
-    kind.
-    """
+    """The error to raise: the one listed for the constraint, else the general one of its kind."""
     if known := _CONFLICTS.get(reason.constraint_name or ""):
         field, why = known
         return errors.Conflict(why, field=field)

@@ -1,4 +1,6 @@
-"""Devices: what registers as an extension. Their passwords are kept as SIP digests alone."""
+"""Devices: phones and browsers that register as an extension. Of their passwords only the SIP
+digests are stored.
+"""
 
 import hashlib
 import secrets
@@ -20,8 +22,8 @@ _SECRET_BYTES = 18  # 24 characters, 144 bits
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """One device of an extension, without its password. `kind` "sip" is a SIP phone, "browser" a
-    WebRTC endpoint (SIP over WebSocket, DTLS-SRTP, ICE). `max_contacts` may register as it at the
-    same time.
+    WebRTC endpoint (SIP over WebSocket, DTLS-SRTP, ICE). At most `max_contacts` may be registered
+    at the same time.
     """
 
     name: str = endpoint.DEFAULT
@@ -30,8 +32,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
-    """A device as its node's switch has to know it. The digests are HA1 over user:domain:password,
-    in hex (RFC 8760 §2.4).
+    """A device for its node's switch. The digests are HA1 of user:domain:password, in hex (RFC
+    8760 §2.4).
     """
 
     domain_uuid: UUID
@@ -51,7 +53,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 async def insert(
     tx: db.Tx, domain_uuid: UUID, extension: str, device: Device, password: str | None = None
 ) -> str:
-    """The device's SIP password, given or made now: it cannot be read again.
+    """Stores the device. Returns its SIP password, given or generated: it cannot be read again.
 
     Raises errors.Conflict when the extension has a device of this name, errors.Invalid naming the
     field that is wrong, errors.NotFound.
@@ -112,8 +114,8 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
 async def set_password(
     tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str | None = None
 ) -> str:
-    """The new SIP password, given or made now: it cannot be read again. Raises errors.NotFound,
-    errors.Invalid.
+    """Sets and returns the SIP password, given or generated: it cannot be read again. Raises
+    errors.NotFound, errors.Invalid.
     """
     password = password or generated()
     md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
@@ -134,7 +136,7 @@ async def set_password(
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> None:
-    """The device is gone. Raises errors.NotFound, and errors.Conflict for the default device,
+    """The device is deleted. Raises errors.NotFound, and errors.Conflict for the default device,
     which every extension has.
     """
     if name == endpoint.DEFAULT:

@@ -1,7 +1,6 @@
-"""The numbers that can be dialled inside a domain, each leading to one thing: an extension, a ring
-group or a queue.
+"""The numbers that can be dialled inside a domain: each is an extension, a ring group or a queue.
 
-A transaction that refers to a number holds it (`require`), so that it cannot be deleted under a
+A transaction that refers to a number locks it (`require`), so that it cannot be deleted under the
 reference.
 """
 
@@ -18,8 +17,8 @@ _WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group",
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
-    """The number is taken. Raises errors.Invalid for anything but 2 to 8 digits and for emergency
-    numbers of the domain's country, Conflict when it was taken before.
+    """The number is in use. Raises errors.Invalid for anything but 2 to 8 digits and for emergency
+    numbers of the domain's country, errors.Conflict if it was in use before.
     """
     country = (await domains.get(tx, domain_uuid)).country
     if numbers.is_emergency(checks.number(number), country):
@@ -33,8 +32,8 @@ async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
-    """The number and what it led to are gone. Raises errors.NotFound, and Conflict naming what
-    refers to it.
+    """The number and its destination are deleted. Raises errors.NotFound, and errors.Conflict
+    naming what refers to it.
     """
     held = await tx.fetchval(
         "SELECT true FROM dialables WHERE domain_uuid = $1 AND number = $2 AND kind = $3 FOR "
@@ -55,7 +54,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
 async def require(
     tx: db.Tx, domain_uuid: UUID, numbers: Iterable[str], field: str, kind: Kind | None = None
 ) -> None:
-    """All the numbers lead somewhere (to that kind), and will until the transaction ends. Raises
+    """All the numbers exist (and are of that kind), until the transaction ends. Raises
     errors.Invalid.
     """
     wanted = sorted(set(numbers))
@@ -75,7 +74,7 @@ async def require(
 
 
 async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
-    """What refers to the number, in words."""
+    """The objects that refer to the number, in words."""
     rows = await tx.fetch(
         """
         SELECT 'hotline ' || number AS who FROM hotlines

@@ -1,4 +1,4 @@
-"""A domain's whole directory in one round trip, and the ways into it from outside."""
+"""The whole directory of a domain in one round trip, and the domain of a call from outside."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -20,7 +20,7 @@ async def load(tx: db.Tx, domain_uuid: UUID) -> directory.Directory:
 async def load_of_node(
     tx: db.Tx, node: str, domain_uuid: UUID | None = None
 ) -> list[directory.Directory]:
-    """Those of the node's domains that are in use, or of that one of them. It crosses tenants."""
+    """The directories of the node's enabled domains, or of one of them. It crosses tenants."""
     rows = await tx.fetch(
         "SELECT domain_uuid FROM domains WHERE enabled AND node = $1 AND domain_uuid = COALESCE($2, domain_uuid)",
         node,
@@ -66,8 +66,8 @@ async def by_name(tx: db.Tx, name: str) -> directory.Directory:
 
 
 async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | None:
-    """The domain_uuid of whoever has the hotline on that trunk, or None. It crosses tenants: a
-    trunk may be shared.
+    """The domain that has the hotline on that trunk, or None. It crosses tenants: a trunk may be
+    shared.
     """
     return await tx.fetchval(  # type: ignore[no-any-return]
         "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2",
@@ -77,7 +77,7 @@ async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | N
 
 
 async def trunk_owner(tx: db.Tx, trunk_uuid: UUID) -> UUID:
-    """The domain_uuid of whose trunk it is. Raises errors.NotFound."""
+    """The domain that owns the trunk. Raises errors.NotFound."""
     found: UUID | None = await tx.fetchval(
         "SELECT domain_uuid FROM trunks WHERE trunk_uuid = $1", trunk_uuid
     )

@@ -64,20 +64,20 @@ async def get(tx: db.Tx, domain_uuid: UUID) -> directory.Domain:
 
 
 async def by_name(tx: db.Tx, name: str) -> directory.Domain:
-    """The domain of that name, in whatever case it is written. Raises errors.NotFound."""
+    """The domain of that name, in upper or lower case. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM domains WHERE name = lower($1)", name)
     return db.struct(row, directory.Domain, f"no such domain: {name}")
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:
-    """The domain is as given; its name stays, and whether its calls out are suspended
-    (`suspend`). A new time zone recounts its calls by that zone's days.
+    """The domain is as given, except its name and the suspension of its outbound calls
+    (`suspend`). After a change of time zone its calls are counted anew by that zone's days.
 
     Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country
-    once numbers were stored under the old one, or when an internal number is one of its emergency
+    if numbers are stored under the old one, or if an internal number is one of its emergency
     numbers.
     """
-    # FOR UPDATE, since it keeps out new CDRs (their foreign key) while they are recounted.
+    # FOR UPDATE: no new CDR (foreign key) can be inserted during the recount.
     row = await tx.fetchrow(
         "SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid
     )
@@ -113,7 +113,9 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
 
 
 async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
-    """Until then nobody of the domain calls outside; None lifts it. Raises errors.NotFound."""
+    """Outbound calls of the domain are suspended until then; None lifts the suspension. Raises
+    errors.NotFound.
+    """
     done = await tx.fetchval(
         """
         UPDATE domains SET suspended_until = $2, suspended_why = $3 WHERE domain_uuid = $1
@@ -128,7 +130,7 @@ async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
-    """The domain and everything in it are gone.
+    """The domain and everything in it are deleted.
 
     Raises errors.NotFound, and errors.Conflict while calls are live or other domains' hotlines use
     its trunks.
@@ -147,7 +149,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
 
 
 async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
-    """Which of these are no domains, or no more. For the installation: it crosses tenants."""
+    """Those of the UUIDs that are not domains, or no longer. For housekeeping: it crosses tenants."""
     rows = await tx.fetch(
         """
         SELECT domain_uuid FROM unnest($1::uuid[]) AS asked (domain_uuid)
@@ -176,7 +178,7 @@ async def _refuse_if_numbered(tx: db.Tx, domain: directory.Domain) -> None:
 
 
 async def _recount(tx: db.Tx, domain_uuid: UUID) -> None:
-    """`cdr_days` as the domain's time zone has it. About a second for a million calls."""
+    """`cdr_days` is counted anew in the domain's time zone. A million calls take about a second."""
     await tx.execute("DELETE FROM cdr_days WHERE domain_uuid = $1", domain_uuid, timeout=600)
     await tx.execute(
         """

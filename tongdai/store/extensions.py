@@ -23,8 +23,8 @@ async def insert(
     password: str | None = None,
     kind: devices.Kind = "sip",
 ) -> str:
-    """The extension and its default device, of that kind, are there. Returns the device's SIP
-    password, given or made now: it cannot be read again.
+    """The extension and its default device of that kind exist. Returns the device's SIP password,
+    given or generated: it cannot be read again.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong,
     errors.NotFound.
@@ -68,8 +68,8 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extensi
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """The extension is as given; its number and its devices stay, and whether its calls out
-    are suspended (`suspend`).
+    """The extension is as given, except its number, its devices and the suspension of its outbound
+    calls (`suspend`).
 
     Raises as `insert` does.
     """
@@ -96,7 +96,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
 async def suspend(
     tx: db.Tx, domain_uuid: UUID, extension: str, until: datetime | None, why: str = ""
 ) -> None:
-    """Until then the extension calls nobody outside; None lifts it. Raises errors.NotFound."""
+    """Outbound calls of the extension are suspended until then; None lifts the suspension. Raises
+    errors.NotFound.
+    """
     done = await tx.fetchval(
         """
         UPDATE extensions SET suspended_until = $3, suspended_why = $4
@@ -112,7 +114,7 @@ async def suspend(
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, extension: str) -> None:
-    """The extension is gone. Raises errors.NotFound, and errors.Conflict naming what leads to
+    """The extension is deleted. Raises errors.NotFound, and errors.Conflict naming what leads to
     it.
     """
     await dialables.delete(tx, domain_uuid, extension, "extension")
@@ -125,7 +127,7 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Extension]:
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """Raises errors.Invalid unless it is one that the domain may have, and errors.NotFound."""
+    """Raises errors.Invalid if the domain may not have this extension, errors.NotFound."""
     checks.name(extension.name)
     domain = await domains.get(tx, domain_uuid)
     if extension.hotline is None:

@@ -1,7 +1,7 @@
-"""The log of a domain's events, read in the order of their `seq`, which never skips.
+"""The log of a domain's events, in the order of their `seq`, which has no gaps.
 
-Publishing holds the domain's row until it commits, so events become visible in that order: whoever
-has read up to a `seq` has missed nothing before it.
+Publishing locks the domain's row until the commit, so events become visible in that order: a
+reader at `seq` has missed no earlier event.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,9 +18,7 @@ WINDOW = 10_000
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One event as it was published; `facts` is the JSON of pbx.events.Facts, `event_uuid` the
-    webhook-id.
-    """
+    """One published event. `facts` is the JSON of pbx.events.Facts, `event_uuid` the webhook-id."""
 
     seq: int
     event_uuid: UUID
@@ -30,8 +28,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What follows a `seq`: up to `next` all that was asked for is in `entries`. `last_seq` is the
-    newest there is.
+    """Events after a `seq`: `entries` holds all requested ones up to `next`. `last_seq` is the
+    newest in the log.
     """
 
     entries: list[Entry]
@@ -40,16 +38,14 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """The oldest and the newest event that the log holds; where it holds none, the oldest is the
-    one to come.
-    """
+    """The oldest and the newest `seq` in the log; if it is empty, the oldest is the next one."""
 
     first_seq: int
     last_seq: int
 
 
 async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
-    """Raises errors.NotFound for a domain that is gone."""
+    """The bounds of the domain's log. Raises errors.NotFound for a deleted domain."""
     row = await tx.fetchrow(
         """
         SELECT COALESCE(oldest.seq, event_seq + 1) AS first_seq, event_seq AS last_seq
@@ -67,10 +63,10 @@ async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
 async def read(
     tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()
 ) -> Page:
-    """At most `limit` events after that `seq`, of these names where any are given, else of all.
+    """At most `limit` events after that `seq`, of these names; of all names if none is given.
 
-    With names, an empty page may only mean that there are none among the next WINDOW: go on from
-    its `next`. Raises errors.EventsGone when what follows is not kept any more.
+    With names, an empty page means that there are none among the next WINDOW: continue from its
+    `next`. Raises errors.EventsGone when later events are no longer in the log.
     """
     rows = await tx.fetch(
         """
@@ -113,7 +109,7 @@ async def of_event(tx: db.Tx, domain_uuid: UUID, event_uuid: UUID) -> Entry:
 
 
 async def newest(tx: db.Tx, domains: Collection[UUID]) -> dict[UUID, int]:
-    """The `seq` of the newest event of each of the domains that are still there."""
+    """The `seq` of the newest event of each of these domains that exists."""
     rows = await tx.fetch(
         "SELECT domain_uuid, event_seq FROM domains WHERE domain_uuid = ANY($1)", list(domains)
     )

@@ -1,6 +1,4 @@
-"""Hotlines: the public numbers of a domain, where their calls go, and the trunk that carries
-them.
-"""
+"""Hotlines: the public numbers of a domain, the destinations of their calls, and their trunks."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -21,8 +19,8 @@ async def insert(
     is_default: bool = False,
     enabled: bool = True,
 ) -> directory.Hotline:
-    """The new hotline; as the default it takes the place of another. `destination` "" refuses
-    inbound calls.
+    """Stores a hotline. A new default replaces the former one. `destination` "" refuses inbound
+    calls.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
@@ -53,9 +51,7 @@ async def insert(
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline | None:
-    """The hotline that a number means, however it is written (national, international, short), or
-    None.
-    """
+    """The hotline of that number, written in national, international or short form; or None."""
     row = await tx.fetchrow(
         "SELECT * FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
         domain_uuid,
@@ -94,8 +90,8 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The hotline is gone. Raises errors.NotFound, and errors.Conflict naming the extensions that
-    show it.
+    """The hotline is deleted. Raises errors.NotFound, and errors.Conflict naming the extensions
+    that present it.
     """
     canonical, code = (
         (await get(tx, domain_uuid, number)).canonical,
@@ -127,7 +123,7 @@ async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
-    """What the hotline refers to is there; as the default it is the only one."""
+    """Checks the hotline's references; a new default replaces the former one."""
     checks.name(hotline.name)
     await trunks.hold(tx, domain_uuid, hotline.trunk_uuid)
     await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")

@@ -1,5 +1,5 @@
-"""Brings the schema up to date: the numbered SQL files of migrations/, in order, each once and in
-a transaction.
+"""Brings the schema up to date: applies each numbered SQL file of migrations/ once, in order, in a
+transaction.
 """
 
 from importlib import resources
@@ -9,15 +9,14 @@ import asyncpg
 from tongdai import errors
 from tongdai.store import db
 
-_LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, whoever starts it
+_LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, over all processes
 
 
 async def apply(dsn: str) -> list[str]:
-    """The schema is this version's. Returns the names of the files that were applied now, in
-    order.
+    """The schema is that of this version. Returns the names of the files applied now, in order.
 
-    Raises errors.SetupError when the database has seen a newer version or we may not do what a
-    file does, errors.Unavailable when the database is away.
+    Raises errors.SetupError when the database is of a newer version or we lack the rights for a
+    file, errors.Unavailable when the database is down.
     """
     tx = await db.connect(dsn, statement_s=None)
     try:

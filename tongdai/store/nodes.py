@@ -1,4 +1,4 @@
-"""The switches: when each started, and how far its journal has been read."""
+"""The nodes: how far the CEL log of each one's switch has been read."""
 
 from datetime import datetime
 
@@ -8,7 +8,9 @@ from tongdai.store import db
 
 
 class Node(msgspec.Struct, frozen=True):
-    """`journal_inode` and `journal_offset` (bytes) are where reading goes on."""
+    """`journal_inode` and `journal_offset` (bytes): the position in the CEL log where reading
+    continues.
+    """
 
     node: str
     switch_started_at: datetime | None = None
@@ -22,13 +24,13 @@ async def find(tx: db.Tx, node: str) -> Node | None:
 
 
 async def domains(tx: db.Tx, node: str) -> set[str]:
-    """Names of the domains that live on the node. It crosses tenants."""
+    """Names of the node's domains. It crosses tenants."""
     rows = await tx.fetch("SELECT name FROM domains WHERE node = $1", node)
     return {row["name"] for row in rows}
 
 
 async def save(tx: db.Tx, node: Node) -> None:
-    """The switch stands as given."""
+    """The node is stored as given."""
     await tx.execute(
         """
         INSERT INTO nodes (node, switch_started_at, journal_inode, journal_offset)
@@ -43,8 +45,8 @@ async def save(tx: db.Tx, node: Node) -> None:
 
 
 async def lead(tx: db.Tx, node: str) -> bool:
-    """Whether this connection now is the only one that steers the switch; as long as it stays
-    open.
+    """Takes the lock on the node, for as long as this connection is open. Returns False if another
+    connection holds it.
     """
     return bool(
         await tx.fetchval(

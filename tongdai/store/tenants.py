@@ -1,7 +1,7 @@
-"""Tenant isolation by row-level security: connections to which PostgreSQL shows the rows of one
-domain, whatever they ask for.
+"""Tenant isolation by row-level security: PostgreSQL shows these connections the rows of one
+domain only.
 
-Every look-up names its domain as well. Row-level security holds where that was forgotten.
+Every query names its domain as well; row-level security protects a query that forgot to.
 """
 
 import asyncio
@@ -40,10 +40,11 @@ need. A migration that adds a column grants it, or names it here; a test tells t
 
 
 class Tenants:
-    """Connections that see one domain each. With none named, and in tables that are no tenant's,
-    they see nothing.
+    """Connections that each see one domain. Without a domain they see nothing, nor rows of tables
+    without tenants.
 
-    While they are open, their database's `pulse` is watched: no request waits for one that hangs.
+    While they are open, the database's `pulse` is watched: no request waits for a database that
+    hangs.
     """
 
     def __init__(self, dsn: str, size: int = 8, patience_s: float = 1.0) -> None:
@@ -53,7 +54,7 @@ class Tenants:
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
     async def open(self) -> None:
-        """All connections stand. Raises errors.Unavailable, and errors.SetupError where a policy
+        """All connections are open. Raises errors.Unavailable, and errors.SetupError if a policy
         is missing.
         """
         await self._database.open()
@@ -73,11 +74,11 @@ class Tenants:
 
     @asynccontextmanager
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:
-        """As of db.Database, in the domain, as long as the database answers.
+        """As of db.Database, in the domain, while the database answers.
 
-        Naming the domain costs a round trip, so a connection that named it before is preferred.
+        Setting the domain costs a round trip, so a connection that has it already is preferred.
         """
-        shows = lambda tx: self._shown.get(tx) == domain_uuid  # noqa: E731 -- what is preferred
+        shows = lambda tx: self._shown.get(tx) == domain_uuid  # noqa: E731 -- the preference
         async with self.pulse.beating(), self._database.connection(shows) as tx:
             if self._shown.get(tx) != domain_uuid:
                 await tx.fetchval(
@@ -94,8 +95,8 @@ class Tenants:
 
 
 async def missing_policies(tx: db.Tx) -> Sequence[str]:
-    """Tables, views and rights that let the role see more than one domain, a line each. Any
-    connection may ask.
+    """Tables, views and rights that let the role see several domains, a line each. Any connection
+    may call this.
     """
     rows = await tx.fetch(
         """

@@ -1,4 +1,4 @@
-"""Trunks: SIP links to carriers. Those marked as shared may carry other domains' hotlines too."""
+"""Trunks: SIP links to carriers. A shared trunk may also carry hotlines of other domains."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,19 +11,18 @@ from tongdai.pbx import directory
 from tongdai.seal import Seal
 from tongdai.store import checks, db
 
-_SHORTEST = 8  # characters of a password that lets callers in from anywhere
+_SHORTEST = 8  # characters of a password that authenticates calls from any address
 
 Transport = Literal["udp", "tcp", "tls"]
 
 
 class Trunk(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk as its operator knows it, without its password. `host` has :port where it is not
-    5060.
+    """A trunk without its password. `host` includes :port unless it is 5060.
 
     `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges;
-    "registration", we register too. `addresses`: where its calls come from, IP addresses or
-    networks; () means `host`. `auth_username`: the user name by which, and its password, it may
-    call from any other address too; "": it may not.
+    "registration", we register too. `addresses`: IP addresses or networks from which its calls
+    come; () means `host`. `auth_username`: the user name with which, and the trunk's password, it
+    may call from any other address; "": it may not.
     """
 
     name: str
@@ -43,9 +42,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk as a node's switch has to know it. `password` is "" where there is none.
-    `is_owner`: the node is that of the trunk's own domain, else only that of a domain whose
-    hotlines use it.
+    """A trunk for a node's switch. `password` is "" if it has none. `is_owner`: the node carries
+    the trunk's own domain, not only a domain with hotlines on it.
     """
 
     trunk: Trunk
@@ -56,8 +54,8 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 async def insert(
     tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str = ""
 ) -> None:
-    """The domain has the trunk. Raises errors.Conflict when its name is taken, errors.Invalid
-    naming the field.
+    """Stores the trunk. Raises errors.Conflict when its name is taken, errors.Invalid naming the
+    field.
     """
     trunk = _checked(trunk, has_password=password != "")
     await tx.execute(
@@ -104,7 +102,7 @@ async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
 
 async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     """The trunk of that name that the domain's hotlines may use: its own, else a shared one, else
-    the one whose trunk_uuid `name` is. Raises errors.Invalid when there is none, or several shared
+    the one with the trunk_uuid `name`. Raises errors.Invalid when there is none, or several shared
     ones.
     """
     rows = await tx.fetch(
@@ -126,10 +124,10 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
 async def update(
     tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str | None = None
 ) -> None:
-    """The trunk of that trunk_uuid is as given; None keeps its password, "" removes it.
+    """The trunk of that trunk_uuid is as given; password None leaves it unchanged, "" removes it.
 
     Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but
-    others' hotlines use it.
+    other domains' hotlines use it.
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
     if password is None and sealed and trunk.auth_username:
@@ -166,7 +164,7 @@ async def update(
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
-    """The trunk is gone. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
+    """The trunk is deleted. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
     if not await tx.fetchval(
         "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true",
         domain_uuid,
@@ -176,9 +174,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
 
 
 async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
-    """The domain's hotlines may use the trunk, and may until the transaction ends. Raises
-    errors.Invalid.
-    """
+    """The domain's hotlines may use the trunk until the transaction ends. Raises errors.Invalid."""
     if not await tx.fetchval(
         "SELECT true FROM trunks WHERE trunk_uuid = $2 AND (domain_uuid = $1 OR shared) FOR SHARE",
         domain_uuid,
@@ -198,9 +194,7 @@ WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
 async def list_for_provisioning(
     tx: db.Tx, key: Seal, node: str, trunk_uuid: UUID | None = None
 ) -> Sequence[Provisioned]:
-    """The trunks that the node's switch holds, or that one of them, with their passwords. It
-    crosses tenants.
-    """
+    """The trunks of the node's switch, or one of them, with their passwords. It crosses tenants."""
     if trunk_uuid is None:
         rows = await tx.fetch(_PROVISIONED, node)
     else:
@@ -244,8 +238,8 @@ async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
 
 
 def _fit(trunk: Trunk, password: str) -> str:
-    """The password: as long as the carrier made it, but not short where it lets callers in from
-    anywhere.
+    """The password, checked: of any length, but at least 8 characters if it authenticates calls
+    from any address.
     """
     if trunk.auth_username and len(password) < _SHORTEST:
         raise errors.Invalid(
@@ -256,7 +250,7 @@ def _fit(trunk: Trunk, password: str) -> str:
 
 
 def _checked(trunk: Trunk, *, has_password: bool) -> Trunk:
-    """The trunk, once nothing in it can hurt the switch."""
+    """The trunk, checked: no value can harm the switch."""
     checks.name(trunk.name, needed=True)
     checks.host(trunk.host)
     checks.sip_user(trunk.username, "username")

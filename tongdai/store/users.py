@@ -25,7 +25,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A user of a domain, as a login shows it."""
+    """A user of a domain, with the API key, for a login."""
 
     user_uuid: UUID
     domain_uuid: UUID
@@ -33,17 +33,17 @@ class Account(msgspec.Struct, frozen=True):
     api_key: str
     enabled: bool
     level: Level
-    api_key_version: int  # 1, 2, 3, ...: one more with each rotation
+    api_key_version: int  # 1, 2, 3, ...: incremented by each rotation
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """The user that a request is made for, and its domain."""
+    """The user on whose behalf a request is made, and its domain."""
 
     user_uuid: UUID
     domain_uuid: UUID
     username: str
     level: Level
-    api_key_version: int  # of the key that stands
+    api_key_version: int  # of the current key
     user_enabled: bool
     domain_enabled: bool
     domain_name: str
@@ -58,7 +58,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     @property
     def enabled(self) -> bool:
-        """Whether requests are to be served at all."""
+        """Whether the user's requests are served."""
         return self.user_enabled and self.domain_enabled
 
 
@@ -72,7 +72,7 @@ async def insert(
     level: Level = "admin",
     enabled: bool = True,
 ) -> Account:
-    """The new user, with a new API key. Raises errors.Conflict when the name is taken,
+    """Stores a user with a new API key. Raises errors.Conflict when the name is taken,
     errors.Invalid.
     """
     checks.username(username)
@@ -107,7 +107,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, username: str) -> User:
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None = None) -> None:
-    """The user's level, and whether it is enabled, are as given; the password too, unless None.
+    """The user's level, its state (enabled or not) and, unless None, its password are as given.
 
     Raises errors.NotFound, errors.Invalid.
     """
@@ -127,7 +127,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
-    """The user is gone, with its API key. Raises errors.NotFound."""
+    """The user and its API key are deleted. Raises errors.NotFound."""
     if not await tx.fetchval(
         "DELETE FROM users WHERE domain_uuid = $1 AND username = $2 RETURNING true",
         domain_uuid,
@@ -139,11 +139,10 @@ async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
 async def login(
     database: db.Database, seal: Seal, username: str, domain_name: str, password: str
 ) -> Account:
-    """The user of that name and password, in whatever case the name is written.
+    """The user of that name, in upper or lower case, and password.
 
-    No connection is held while the password is hashed. Raises errors.WrongCredentials, the same
-    and after the same time for a wrong password, a user or domain that is unknown and one that is
-    disabled.
+    No connection is in use while the password is hashed. Raises errors.WrongCredentials for a
+    wrong password and for an unknown or disabled user or domain: the same, after the same time.
     """
     async with database.connection() as tx:
         row = await tx.fetchrow(
@@ -162,8 +161,8 @@ async def login(
 
 
 async def find_by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account | None:
-    """The user that has this API key, or None. Raises errors.WrongCredentials for a user or domain
-    that is disabled.
+    """The user with this API key, or None. Raises errors.WrongCredentials if the user or its
+    domain is disabled.
     """
     row = await tx.fetchrow(
         """
@@ -177,7 +176,7 @@ async def find_by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account | None
 
 
 async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
-    """As `find_by_api_key`. Raises errors.WrongCredentials where there is none, too."""
+    """As `find_by_api_key`. Raises errors.WrongCredentials also without such a user."""
     if (found := await find_by_api_key(tx, seal, api_key)) is None:
         raise errors.WrongCredentials
     return found

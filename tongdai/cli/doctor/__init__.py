@@ -1,5 +1,5 @@
-"""tongdai doctor: what is wrong with a set-up, and how to mend it. Looks only; works with nothing
-running.
+"""tongdai doctor: finds the faults of a set-up and says how to mend them. It only reads, and needs
+nothing running.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer
 
 
 def doctor(*, as_json: options.Json = False) -> None:
-    """Look at this set-up, and tell what is wrong with it and how to mend it.
+    """Check this set-up; show its faults, and how to mend them.
 
     It changes nothing, and works with nothing running. Each line says ok, warn or fail; with any
     fail it ends with 1.

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""One finding of the doctor."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """`found` is so; `mend` is what to do about it, "" where nothing is to be done."""
+    """`found`: the state. `mend`: how to mend it, "" if it needs no mending."""
 
     check: str
     state: Literal["ok", "warn", "fail"]
@@ -15,12 +15,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def ok(check: str, found: str) -> Finding:
-    """It is as it should be."""
+    """Nothing is wrong."""
     return Finding(check, "ok", found)
 
 
 def warn(check: str, found: str, mend: str) -> Finding:
-    """It works, or would, but somebody should look at it."""
+    """It works, but needs attention."""
     return Finding(check, "warn", found, mend)
 
 

