@@ -334,7 +334,10 @@ def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
     it.
     """
     path = tmp_path / "journal.jsonl"
-    text = b'{"eventtype":"HANGUP","eventtime":"%.6f","uniqueid":"c%d","channame":"PJSIP/101@a.vn-1"}\n'
+    text = (
+        b'{"eventtype":"HANGUP","eventtime":"%.6f",'
+        b'"uniqueid":"c%d","channame":"PJSIP/101@a.vn-1"}\n'
+    )
     path.write_bytes(b"".join(text % (1_795_442_000 + number, number) for number in range(lines)))
     for number in (0, lines // 3, lines):
         moment = 1_795_442_000 + number

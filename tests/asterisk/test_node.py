@@ -56,7 +56,8 @@ STARTER = """
 import asyncio, pathlib, sys, time
 import msgspec
 from tongdai.asterisk import node
-spec = msgspec.convert(msgspec.json.decode(sys.argv[1]), node.Spec, dec_hook=lambda kind, value: kind(value))
+given = msgspec.json.decode(sys.argv[1])
+spec = msgspec.convert(given, node.Spec, dec_hook=lambda kind, value: kind(value))
 print(asyncio.run(node.start(spec)).pid, flush=True)
 time.sleep(600)
 """

@@ -108,7 +108,8 @@ async def test_events_of_a_real_call_come_to_a_program_on_this_machine(
     assert {request.headers["Content-Type"] for request in mine} == {"application/json"}
     for line, name in zip(terminal.said, STORY, strict=True):
         assert re.fullmatch(
-            rf"\d\d:\d\d:\d\d  #\d+ {name} +inbound 0912000111 -> 202  call [0-9a-f-]{{36}}  -> 200 in \d+ ms",
+            rf"\d\d:\d\d:\d\d  #\d+ {name} +inbound 0912000111 -> 202"
+            r"  call [0-9a-f-]{36}  -> 200 in \d+ ms",
             line,
         ), line
 

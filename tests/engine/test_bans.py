@@ -108,7 +108,8 @@ async def test_a_carrier_is_never_banned(database: db.Database, company: Company
     until = datetime.now(UTC) + BAN
     async with database.transaction() as tx:
         await tx.execute(
-            "UPDATE trunks SET host = '198.51.100.20:5080', addresses = '{198.51.100.32/28,2001:db8::/64}' "
+            "UPDATE trunks SET host = '198.51.100.20:5080', addresses = "
+            "'{198.51.100.32/28,2001:db8::/64}' "
             "WHERE trunk_uuid = $1",
             company.trunk,
         )

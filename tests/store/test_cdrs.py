@@ -15,7 +15,8 @@ from tongdai.store import cdr_search, cdrs, db
 async def days(database: db.Database, domain: directory.Domain) -> list[tuple[str, int, str, int]]:
     async with database.connection() as tx:
         rows = await tx.fetch(
-            "SELECT day, direction, status, calls FROM cdr_days WHERE domain_uuid = $1 ORDER BY day, direction, status",
+            "SELECT day, direction, status, calls FROM cdr_days WHERE domain_uuid = $1 ORDER BY "
+            "day, direction, status",
             domain.domain_uuid,
         )
     return [(str(row["day"]), row["direction"], row["status"], row["calls"]) for row in rows]

@@ -73,7 +73,8 @@ async def test_an_old_command_is_not_carried_out(
     asked = await ask(database, domain)
     async with database.connection() as tx:
         await tx.execute(
-            "UPDATE commands SET created_at = now() - make_interval(secs => $2) WHERE command_uuid = $1",
+            "UPDATE commands SET created_at = now() - make_interval(secs => $2) WHERE "
+            "command_uuid = $1",
             asked,
             commands.FRESH_S,
         )

@@ -46,7 +46,8 @@ async def test_what_is_asked_all_the_time_is_planned_once(database: db.Database)
                 "SELECT name FROM domains WHERE domain_uuid = ANY($1)", [ids.new()] * count
             )
         plans = await tx.fetchrow(
-            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT name%'"
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE "
+            "'SELECT name%'"
         )
     await busy.close()
 
@@ -141,7 +142,10 @@ async def test_a_connection_that_has_heard_good_bye_is_unavailable_and_replaced(
     """What a crash of PostgreSQL looks like in the moment between its message and the end of the
     connection.
     """
-    said = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+    said = (
+        b"SFATAL\0VFATAL\0C57P02\0"
+        b"Mterminating connection because of crash of another server process\0\0"
+    )
     async with small.connection() as one, small.connection() as two:
         for tx in (one, two):
             tx._protocol.data_received(b"E" + (len(said) + 4).to_bytes(4, "big") + said)  # type: ignore[attr-defined]
@@ -239,8 +243,10 @@ async def test_a_schema_of_another_version_is_an_error_of_the_set_up(
             "name",
         ),
         (
-            ("INSERT INTO ring_groups (domain_uuid, number, name, strategy, members, ring_timeout_s,"
-            " timeout_s, overflow) VALUES ($1, '999', '', 'ring_all', '{}', 20, 60, '')"),
+            (
+                "INSERT INTO ring_groups (domain_uuid, number, name, strategy, members,"
+                " ring_timeout_s, timeout_s, overflow) VALUES ($1, '999', '', 'ring_all', '{}', 20, 60, '')"
+            ),
             errors.Conflict,
             "ring_groups",
         ),
@@ -294,7 +300,8 @@ class Heard:
 async def listener_pid(database: db.Database) -> int | None:
     async with database.connection() as tx:
         return await tx.fetchval(  # type: ignore[no-any-return]
-            "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN %tones%' AND datname = current_database()"
+            "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN %tones%' AND datname = "
+            "current_database()"
         )
 
 

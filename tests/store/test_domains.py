@@ -261,7 +261,8 @@ async def test_a_domain_with_live_calls_stays(
 ) -> None:
     async with database.transaction() as tx:
         await tx.execute(
-            "INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at) VALUES ($1, $2, 'n', '', now())",
+            "INSERT INTO calls (domain_uuid, call_uuid, node, state, started_at) VALUES ($1, $2, "
+            "'n', '', now())",
             domain.domain_uuid,
             ids.new(),
         )
