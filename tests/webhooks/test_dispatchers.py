@@ -219,11 +219,11 @@ async def test_unproven_endpoints_leave_most_slots_to_the_others(
         for n in range(10):
             await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
         await samples.publish(database, samples.event(domain))
-        await until(lambda: hole.connections == 2)
+        await until(lambda: hole.connections == 1)
         await samples.publish(database, *[samples.event(domain, "hangup") for _ in range(100)])
         await until(lambda: len(receiver.requests) == 101)
 
-        assert hole.connections == 2
+        assert hole.connections == 1
 
 
 async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
@@ -232,7 +232,7 @@ async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
     """Neither its endpoints that are new, nor those that others were sent to again."""
     crowd = await samples.domain(database)
     await samples.subscribe(database, seal, domain, "ringing", receiver.url)
-    async with listening() as hole, dispatching(database, slots=40, grace_s=0) as dispatcher:
+    async with listening() as hole, dispatching(database, slots=80, grace_s=0) as dispatcher:
         subscriptions = [
             await samples.subscribe(database, seal, crowd, "ringing", f"{hole.url}/{n}")
             for n in range(60)
@@ -251,7 +251,28 @@ async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
             await samples.publish(database, samples.event(domain))
             await until(lambda n=n: len(receiver.requests) == n, 10)  # type: ignore[misc]
 
-        assert hole.connections == 1  # a tenth of a quarter of the slots
+        assert hole.connections == 1  # a tenth of an eighth of the slots
+
+
+async def test_endpoints_that_fail_delay_none_that_is_new(
+    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+) -> None:
+    """However many domains they are of, also after a start: the database knows that they fail."""
+    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    async with listening() as hole:
+        for _ in range(6):
+            other = await samples.domain(database)
+            await samples.subscribe(database, seal, other, "ringing", hole.url)
+            await samples.publish(database, samples.event(other))
+        async with database.connection() as tx:
+            await tx.execute(
+                "UPDATE subscriptions SET failing_since = now() WHERE domain_uuid <> $1",
+                domain.domain_uuid,
+            )
+        async with dispatching(database, slots=16, grace_s=0):
+            await until(lambda: hole.connections == 2)
+            await samples.publish(database, samples.event(domain))
+            await until(lambda: receiver.requests)  # long before the silent ones time out
 
 
 async def test_a_new_endpoint_of_another_domain_gets_the_next_unproven_slot(
@@ -268,7 +289,7 @@ async def test_a_new_endpoint_of_another_domain_gets_the_next_unproven_slot(
         return 200
 
     receiver.answer = slowly
-    async with dispatching(database, slots=4, domain_share=1.0) as dispatcher:
+    async with dispatching(database, slots=8, domain_share=1.0) as dispatcher:
         await samples.publish(database, samples.event(crowd))
         await until(lambda: receiver.requests)
         await samples.publish(database, samples.event(domain))

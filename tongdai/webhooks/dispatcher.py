@@ -2,9 +2,9 @@
 go on side by side.
 
 The schedule says what to look at next. Each endpoint has a queue and a circuit breaker. Endpoints
-whose breaker is closed share most of the slots; the others (never tried, failing) share a quarter.
-Of either part a domain holds a tenth at most, so its endpoints delay no other domain's. What waits
-for a slot stays in the database.
+whose breaker is closed share most of the slots; those never tried share an eighth, those that fail
+another. Of each part a domain holds a tenth at most, so its endpoints delay no other domain's.
+Deliveries for which there is no slot stay in the database.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from uuid import UUID
 from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes, low_water
 from tongdai.webhooks import metrics
+from tongdai.webhooks.breaker import CircuitBreaker
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.endpoints import EndpointQueue, Endpoints
 from tongdai.webhooks.outcomes import OutcomeRecorder, attempted
+from tongdai.webhooks.probes import Probes
 from tongdai.webhooks.schedule import Domain, Endpoint, Schedule
 from tongdai.webhooks.sending import Sender
 from tongdai.webhooks.slots import FairSlots
@@ -63,14 +65,13 @@ class Dispatcher:
         self._database = database
         self._poll_s, self._grace_s, self._send_within_s = poll_s, grace_s, send_within_s
         self._sender = Sender(seal, client, chance, clock)
-        self._proven = _slots(slots - slots // 4, domain_share)
-        self._unproven = _slots(slots // 4, domain_share)
+        self._proven = _fair(slots - slots // 4, domain_share)
+        self._fresh = Probes(_fair(slots // 8, domain_share))
+        self._failing = Probes(_fair(slots // 8, domain_share))
         self._endpoints = Endpoints(concurrency, probe_every_s)
         self._schedule = Schedule()
         self._due: set[Endpoint] = set()  # with a closed breaker
         self._woken: set[UUID] = set()  # domains
-        # endpoints that wait for a slot of their domain, in turn
-        self._probes: dict[UUID, dict[UUID, None]] = {}
         self._marks = low_water.NOT_LOOKED  # as of the latest look
         self._recorder = OutcomeRecorder(database, self._record, self._recorded)
         self._workers: set[asyncio.Task[None]] = set()
@@ -168,7 +169,7 @@ class Dispatcher:
             case "closed":
                 self._due.add(endpoint)
             case "half-open":
-                self._probes.setdefault(endpoint.domain, {})[endpoint.id] = None
+                (self._fresh if breaker.failures is None else self._failing).add(endpoint)
             case "open":
                 self._schedule.add(endpoint, breaker.probe_at)
 
@@ -221,30 +222,27 @@ class Dispatcher:
         return found
 
     def _take_probes(self) -> dict[UUID, UUID]:
-        """Endpoints that are to be probed now, with their domains: no more of a domain than it has
-        slots.
-        """
+        """Endpoints that are to be probed now, with their domains."""
         failed = self._recorder.failed
-        taken: dict[UUID, UUID] = {}
-        for domain, waiting in [*self._probes.items()]:
-            left = self._unproven.left(domain)
-            while waiting and left:
-                del waiting[endpoint := next(iter(waiting))]
-                # else it is considered again once its outcome is recorded
-                queue = self._endpoints.find(endpoint)
-                if endpoint not in failed and not (queue and queue.held):
-                    taken[endpoint] = domain
-                    left -= 1
-            if not waiting:
-                del self._probes[domain]
-        return taken
+
+        def is_free(endpoint: UUID) -> bool:
+            """Else it is considered again once its outcome is recorded."""
+            queue = self._endpoints.find(endpoint)
+            return endpoint not in failed and not (queue and queue.held)
+
+        return {
+            endpoint.id: endpoint.domain
+            for probes in (self._fresh, self._failing)
+            for endpoint in probes.take(is_free)
+        }
 
     def _take_woken(self, probes: Mapping[UUID, UUID]) -> dict[UUID, int]:
         """Domains whose subscriptions may have endpoints never tried, and how many of them may be
         tried now; domains without a slot go on waiting.
         """
         taken = Counter(probes.values())
-        left = {domain: self._unproven.left(domain) - taken[domain] for domain in self._woken}
+        slots = self._fresh.slots
+        left = {domain: slots.left(domain) - taken[domain] for domain in self._woken}
         fresh = {domain: number for domain, number in left.items() if number > 0}
         self._woken -= fresh.keys()
         return fresh
@@ -264,7 +262,11 @@ class Dispatcher:
             self._schedule.add("probes")
         tried = Counter(each.domain_uuid for each in claimed if each.endpoint not in probes)
         self._woken.update(domain for domain, most in fresh.items() if tried[domain] >= most)
-        if any(map(self._unproven.left, {*self._probes, *self._woken})):
+        if (
+            self._fresh.can_go_on
+            or self._failing.can_go_on
+            or any(map(self._fresh.slots.left, self._woken))
+        ):
             self._schedule.add("probes")
 
     # --- sending
@@ -297,7 +299,7 @@ class Dispatcher:
         if not delivery.is_enabled:
             return self._sender.not_sent(delivery)
         clock, domain = asyncio.get_running_loop().time, delivery.domain_uuid
-        slots = self._proven if queue.breaker.is_closed else self._unproven
+        slots = self._slots(queue.breaker)
         await slots.acquire(domain)
         try:
             if clock() > send_by:
@@ -305,7 +307,7 @@ class Dispatcher:
             sent = await self._sender.send(delivery)
         finally:
             slots.release(domain)
-            if domain in self._probes or domain in self._woken:
+            if domain in self._woken or self._fresh.waits(domain) or self._failing.waits(domain):
                 self._schedule.add("probes")
         is_taken = sent.outcome.state == "delivered"
         queue.record(clock(), is_taken=is_taken, latency_s=sent.latency_s)
@@ -315,6 +317,12 @@ class Dispatcher:
         else:
             self._give_back(queue)
         return sent.outcome
+
+    def _slots(self, breaker: CircuitBreaker) -> FairSlots:
+        """The part of the slots that its endpoint shares."""
+        if breaker.is_closed:
+            return self._proven
+        return (self._fresh if breaker.failures is None else self._failing).slots
 
     def _give_back(self, queue: EndpointQueue) -> None:
         """What the queue has not begun to send is due again, for whatever dispatcher has room."""
@@ -353,5 +361,5 @@ class Dispatcher:
         self._endpoints.drop_idle()
 
 
-def _slots(total: int, domain_share: float) -> FairSlots:
+def _fair(total: int, domain_share: float) -> FairSlots:
     return FairSlots(max(1, total), max(1, round(total * domain_share)))

@@ -103,21 +103,22 @@ class Endpoints:
             endpoint = Endpoint(delivery.domain_uuid, delivery.endpoint)
             queue = EndpointQueue(endpoint, breaker, self._concurrency)
             self._queues[delivery.endpoint] = queue
+            if delivery.is_failing:  # it waits for a slot of those, next time too
+                self.remember(delivery, breaker)
         return queue
 
     def remember(self, delivery: deliveries.Delivery, breaker: CircuitBreaker) -> None:
         """How the delivery's endpoint does is known after its queue is gone; of too many, those
         used longest ago are forgotten.
         """
-        self._breakers.pop(delivery.endpoint, None)
-        self._breakers[delivery.endpoint] = breaker
-        if len(self._breakers) > _REMEMBERED:
-            del self._breakers[next(iter(self._breakers))]
-        if not delivery.is_elsewhere:
+        if self._breakers.pop(delivery.endpoint, None) is None and not delivery.is_elsewhere:
             known = self._subscribed.setdefault(delivery.domain_uuid, {})
             known[delivery.endpoint] = None
             if len(known) > _PER_DOMAIN:
                 del known[next(iter(known))]
+        self._breakers[delivery.endpoint] = breaker
+        if len(self._breakers) > _REMEMBERED:
+            del self._breakers[next(iter(self._breakers))]
 
     def drop_idle(self) -> None:
         """Queues without work are gone."""
