@@ -65,6 +65,50 @@ async def test_calls_while_the_controller_is_dead(
         assert len(found["data"]) == 3
 
 
+async def test_calls_that_nobody_answers_once_the_controller_is_dead(
+    company: Company, pbx: Instance
+) -> None:
+    """It dies after it has routed them. The dialplan releases the callers, and the records are
+    as if it had lived.
+    """
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.phone("103") as carol,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE, STRANGER)
+        ring = await alice.rings()
+        await customer.ringing()
+        called = []
+        for phone, number in ((bob, CUSTOMER), (carol, "0909000222")):
+            called.append((await phone.calls(number), await carrier.called()))
+        (bobs, unreachable), (carols, silent) = called
+        await pbx.kill()
+        await unreachable.reject(480)
+        assert await bobs.refused() == 480
+        await silent.ring()
+        await carols.ringing()
+        await silent.reject(480)
+        assert await carols.refused() == 480
+        await ring.cancelled()
+        assert await customer.refused() == 480
+
+        await pbx.start()
+
+        async def all_of_them() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = (await company.api.get("/v1/cdr")).json["data"]
+            return found if len(found) == 3 else []
+
+        found = {record["extension"]: record for record in await until(all_of_them)}
+        assert {number: (each["status"], each["cause"]) for number, each in found.items()} == {
+            "101": ("NO-ANSWERED", "NO_ANSWER"),
+            "102": ("NOT-AVAILABLE", "SUBSCRIBER_ABSENT"),
+            "103": ("NO-ANSWERED", "NO_ANSWER"),
+        }
+        assert {each["hangup_by"] for each in found.values()} == {"system"}
+
+
 async def test_calls_while_the_controller_is_frozen(
     company: Company, hook: Hook, pbx: Instance
 ) -> None:
