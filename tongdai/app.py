@@ -50,6 +50,7 @@ Work: TypeAlias = Coroutine[Any, Any, None]
 """What runs until it is cancelled."""
 
 LOOK_S = 0.05
+KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: they close it, not we
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -219,6 +220,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             server_header=False,
             forwarded_allow_ips=configuration.networks(settings.proxies),
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
     )
     serving = asyncio.create_task(listener.serve(), name="http")

@@ -234,6 +234,26 @@ FILTERS = {
     "direction=3": [2, 3, 4, 5],
     "direction=Inbound": [0],
     "direction=local&direction=2": [0, 1],
+    "min_duration=8": [0, 1, 2, 4, 5],
+    "min_duration=11&min_duration=12": [0],
+    "hotline=19001919&status=BUSY": [3],
+    "hotline=19001900": [],
+    "start_date_ended=2021-02-19 00:00:10": [0, 1, 2],
+    "start_date_ended=2021-02-20&end_date_ended=2021-02-20": [0, 1],
+    "end_date_ended=2021-02-18": [3, 4, 5],
+    "end_date_ended=2021-02-17 17:30:46": [5],
+    "extension[]=102&extension[]=103": [0, 1, 4],
+    "extension[0]=102&extension[1]=103": [0, 1, 4],
+    "status%5B%5D=answered&status%5B%5D=BUSY": [0, 3, 4, 5],
+    "status[0]=BUSY&status=CANCEL": [1, 3],
+    "status=NO ANSWER": [2],
+    "status=no-answer": [2],
+    "status=busy-line": [3],
+    "status=busyline&status=cancelled": [1, 3],
+    "status=FAILED": [],
+    "status=UNKNOWN": [],
+    "status=voicemail": [],
+    "status=voicemail&status=BUSY": [3],
     "extension=101&status=BUSY&direction=outbound&phone=0899888999&duration=7"
     "&start_date=2021-02-18": [3],
     "extension=&status=&page_size=7&unknown=1": [0, 1, 2, 3, 4, 5],
@@ -283,6 +303,13 @@ WRONG = {
     "limit=0": "limit",
     "limit=501": "limit",
     "limit=-5": "limit",
+    "offset=-1": "offset",
+    "offset=x": "offset",
+    "min_duration=x": "min_duration",
+    "hotline=abc": "hotline",
+    "start_date_ended=yesterday": "start_date_ended",
+    "end_date_ended=2021-02-30": "end_date_ended",
+    "extension[]=x": "extension",
     "scroll_id=x": "scroll_id",
     "extension=101" + "&extension=1" * 100: "extension",
 }
@@ -294,7 +321,7 @@ async def test_a_wrong_filter_is_named(client: Client, query: str) -> None:
 
     assert WRONG[query] == answer.json["field"]
     assert answer.json["error"] == (
-        "INVALID_PHONE" if WRONG[query] == "phone" else "INVALID_FIELD"
+        "INVALID_PHONE" if WRONG[query] in ("phone", "hotline") else "INVALID_FIELD"
     )
 
 
@@ -326,14 +353,64 @@ async def test_page_or_limit_give_pages(client: Client, calls: Sequence[cdr.Cdr]
     assert (await client.get("/v1/cdr?page=1000000000&limit=500")).json["data"] == []
 
 
+async def test_offset_counts_records_and_is_stronger_than_page(
+    client: Client, calls: Sequence[cdr.Cdr]
+) -> None:
+    """A loop by offset reads each record once, and ends."""
+    got, offset = list[str](), 0
+    while True:
+        answer = (await client.get(f"/v1/cdr?limit=4&offset={offset}&page=1")).json
+        assert (answer["offset"], answer["total"], answer["limit"]) == (offset, 6, 4)
+        if not answer["data"]:
+            break
+        got += [one["id"] for one in answer["data"]]
+        offset += len(answer["data"])
+
+    assert got == [str(one.cdr_uuid) for one in calls]
+    third = (await client.get("/v1/cdr?offset=2&limit=1")).json
+    assert [one["id"] for one in third["data"]] == [str(calls[2].cdr_uuid)]
+    assert third["page"] == 3
+    assert (await client.get("/v1/cdr?offset=0")).json["data"] == (
+        await client.get("/v1/cdr?page=1")
+    ).json["data"]
+
+
 async def scroll(client: Client, query: str) -> list[Any]:
-    """All that scrolling gives, a list for each answer."""
+    """All that scrolling gives, a list for each answer that has records."""
     answer = (await client.get(f"/v1/cdr?{query}")).json
-    got = [answer["data"]]
+    got = []
     while answer["scroll_id"]:
-        answer = (await client.get(f"/v1/cdr?scroll_id={answer['scroll_id']}")).json
         got.append(answer["data"])
+        answer = (await client.get(f"/v1/cdr?scroll_id={answer['scroll_id']}")).json
+    assert answer == {"data": [], "scroll_id": ""}
     return got
+
+
+@pytest.mark.parametrize("ends_by", ["data", "scroll_id"])
+@pytest.mark.parametrize("limit", [2, 3, 4, 6, 500])
+async def test_every_kind_of_loop_ends_with_each_record_once(
+    client: Client, calls: Sequence[cdr.Cdr], ends_by: str, limit: int
+) -> None:
+    """Until there is no data, or until the scroll_id is empty; the first one is sent empty, as
+    such loops do.
+    """
+    got, scroll_id = list[str](), ""
+    for _ in range(10):
+        query = f"/v1/cdr?scroll_id={scroll_id}&limit={limit}"
+        answer = (await client.get(query)).json
+        got += [one["id"] for one in answer["data"]]
+        scroll_id = answer["scroll_id"]
+        assert bool(scroll_id) == bool(answer["data"])
+        if not answer[ends_by]:
+            break
+    else:
+        pytest.fail("the loop has no end")
+
+    assert got == [str(one.cdr_uuid) for one in calls]
+
+
+async def test_a_list_without_records_has_no_scroll_id(client: Client) -> None:
+    assert (await client.get("/v1/cdr")).json == {"data": [], "scroll_id": ""}
 
 
 async def test_scrolling_keeps_its_filters_and_ends_with_an_empty_id(
@@ -370,11 +447,12 @@ async def test_calls_that_arrive_meanwhile_are_neither_repeated_nor_in_the_way(
         database, *(record(tenant.domain.domain_uuid, "2021-02-18 10:00:00") for _ in range(5))
     )
     second = (await client.get(f"/v1/cdr?scroll_id={first['scroll_id']}")).json
+    end = (await client.get(f"/v1/cdr?scroll_id={second['scroll_id']}")).json
 
     assert [str(one.cdr_uuid) for one in reversed(records)] == [
         one["id"] for one in first["data"] + second["data"]
     ]
-    assert second["scroll_id"] == ""
+    assert end == {"data": [], "scroll_id": ""}
 
 
 async def test_a_long_scroll_under_change_misses_and_repeats_nothing(
@@ -453,7 +531,7 @@ async def test_the_head_alone(tenant: Tenant, database: db.Database) -> None:
     for path in ("/v1/cdr", "/v1/cdr?limit=1", f"/v1/cdr/{one.cdr_uuid}"):
         whole, head = await tenant.client.get(path), await tenant.client.ask("HEAD", path)
         assert head.body == b""
-        assert head.headers["Content-Length"] == str(len(whole.body))
+        assert head.headers["Content-Length"] == whole.headers["Content-Length"]
 
 
 async def test_a_slash_at_the_end_of_the_path_is_none(client: Client) -> None:

@@ -37,7 +37,7 @@ async def test_creating_listing_and_deleting(tenant: Tenant) -> None:
         }
     ] == listed
     assert (await client.ask("DELETE", f"/v1/event/{created['id']}")).json == {"deleted": True}
-    assert (await client.get("/v1/event/")).json == {"data": []}
+    assert (await client.get("/v1/event/")).json == {"data": [], "total": 0}
     await client.ask("DELETE", f"/v1/event/{created['id']}", expect=404)
 
 
@@ -119,7 +119,7 @@ async def test_what_is_wrong_is_named(client: Client, wrong: dict[str, Any], fie
     answer = await client.post("/v1/event", HOOK | wrong, expect=422)
 
     assert field == answer.json["field"]
-    assert (await client.get("/v1/event")).json == {"data": []}
+    assert (await client.get("/v1/event")).json == {"data": [], "total": 0}
 
 
 @pytest.mark.parametrize("missing", ["callback_url", "event"])

@@ -20,5 +20,11 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_a_local_time_that_may_mean_two_moments(local: str, since: str, until: str) -> None:
-    assert filters._since(local, BERLIN).timestamp() == datetime.fromisoformat(since).timestamp()
-    assert filters._until(local, BERLIN).timestamp() == datetime.fromisoformat(until).timestamp()
+    assert (
+        filters._since(local, BERLIN, "start_date").timestamp()
+        == datetime.fromisoformat(since).timestamp()
+    )
+    assert (
+        filters._until(local, BERLIN, "end_date").timestamp()
+        == datetime.fromisoformat(until).timestamp()
+    )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -80,7 +81,8 @@ def create(deps: Deps) -> ASGIApp:
         expose_headers=_EXPOSED,
         max_age=86_400,
     )
-    return AccessLog(TrailingSlashes(cors))
+    zipped = GZipMiddleware(cors, minimum_size=1024, compresslevel=4)
+    return AccessLog(TrailingSlashes(zipped))
 
 
 class TrailingSlashes:

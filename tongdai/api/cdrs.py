@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.types import ASGIApp
 
 from tongdai import errors
@@ -17,6 +17,7 @@ from tongdai.pbx import cdr
 from tongdai.store import cdr_search
 
 _LIMIT, _MAX_LIMIT, _MAX_PAGE = 10, 500, 1_000_000_000
+_MAX_OFFSET = _MAX_LIMIT * _MAX_PAGE
 
 
 class Page(Struct, frozen=True):
@@ -26,10 +27,13 @@ class Page(Struct, frozen=True):
     limit: int
     page: int
     total: int
+    offset: Annotated[
+        int | UnsetType, Meta(description="Records before these; only where it was asked for.")
+    ] = UNSET
 
 
 class ScrollPage(Struct, frozen=True):
-    """Some records, and where the list goes on: "" at its end."""
+    """Some records, and where the list goes on: "" where there are none."""
 
     data: list[v1.CallRecord]
     scroll_id: str
@@ -50,18 +54,28 @@ class CdrQuery(filters.Filters, frozen=True):
             examples=[_LIMIT],
         ),
     ] = None
+    offset: Annotated[
+        int | None,
+        Meta(
+            ge=0,
+            le=_MAX_OFFSET,
+            description="Records to pass over, instead of page; it is the stronger.",
+            examples=[0],
+        ),
+    ] = None
     scroll_id: Annotated[
         str | None,
         Meta(
-            description="From the answer before; it holds the filters. "
-            "Empty with limit: scroll so many at a time."
+            description="From the answer before; it holds the filters. Empty: the scroll begins, "
+            f"of limit records at a time, at most {_MAX_LIMIT}."
         ),
     ] = None
 
     @property
     def is_paged(self) -> bool:
         """An empty scroll_id asks for a scroll, of `limit` at a time."""
-        return bool(self.page or (self.limit and self.scroll_id is None))
+        is_counted = self.page is not None or self.offset is not None
+        return is_counted or (self.limit is not None and self.scroll_id is None)
 
 
 @operation(
@@ -71,7 +85,7 @@ class CdrQuery(filters.Filters, frozen=True):
     tag="CDRs",
     gives={
         200: (
-            "A scroll, or a page (data, limit, page, total) where page or limit is given.",
+            "A scroll, or a page (data, limit, page, total) where page, offset or limit is given.",
             (Page, ScrollPage),
         )
     },
@@ -80,10 +94,10 @@ class CdrQuery(filters.Filters, frozen=True):
 async def list_cdrs(request: Request, principal: Principal, query: CdrQuery) -> ASGIApp:
     """List call detail records, newest first.
 
-    Any filters together; the same one given again means any of its values. With `page` or `limit`
-    the answer is a page with an exact total. Otherwise it is a scroll: ask again with its
-    `scroll_id` until that is empty. A scroll neither skips nor repeats records while calls arrive,
-    and may be gone on with at any time.
+    Any filters together; the same one given again means any of its values. With `page`, `offset`
+    or `limit` the answer is a page with an exact total. Otherwise it is a scroll: ask again with
+    its `scroll_id` until there are no records. Then, and only then, `scroll_id` is empty. A scroll
+    neither skips nor repeats records while calls arrive, and may be gone on with at any time.
     """
     context = request.context
     if query.scroll_id:
@@ -92,7 +106,7 @@ async def list_cdrs(request: Request, principal: Principal, query: CdrQuery) -> 
         return await _scroll(context, principal, scroll.wanted, limit, scroll.after)
     wanted, limit = filters.of(query, principal), query.limit or _LIMIT
     if query.is_paged:
-        return await _page(context, principal, wanted, limit, query.page or 1)
+        return await _page(context, principal, wanted, limit, query)
     return await _scroll(context, principal, wanted, limit, None)
 
 
@@ -131,9 +145,14 @@ def _view(context: Context, principal: Principal) -> View:
 
 
 async def _page(
-    context: Context, principal: Principal, wanted: cdr_search.Filter, limit: int, page: int
+    context: Context,
+    principal: Principal,
+    wanted: cdr_search.Filter,
+    limit: int,
+    query: CdrQuery,
 ) -> ASGIApp:
-    domain_uuid, zone, offset = principal.domain_uuid, principal.zone, (page - 1) * limit
+    domain_uuid, zone = principal.domain_uuid, principal.zone
+    offset = ((query.page or 1) - 1) * limit if query.offset is None else query.offset
     found: list[cdr.Cdr] = []
     async with context.tenants.connection(domain_uuid) as tx:
         total = await cdr_search.total(tx, domain_uuid, zone, wanted)
@@ -142,7 +161,11 @@ async def _page(
                 tx, domain_uuid, zone, wanted, limit=limit, offset=offset
             )
     view = _view(context, principal)
-    return responses.json(Page([v1.record(each, view) for each in found], limit, page, total))
+    given = UNSET if query.offset is None else query.offset
+    page = Page(
+        [v1.record(each, view) for each in found], limit, offset // limit + 1, total, given
+    )
+    return responses.json(page)
 
 
 async def _scroll(

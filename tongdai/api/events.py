@@ -76,6 +76,7 @@ class Subscription(Struct, frozen=True):
 
 class Subscriptions(Struct, frozen=True):
     data: list[Subscription]
+    total: int
 
 
 class Created(Struct, frozen=True):
@@ -103,9 +104,8 @@ async def list_events(request: Request, principal: Principal) -> ASGIApp:
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
         found = await subscriptions.list(tx, principal.domain_uuid, context.seal)
-    return responses.json(
-        Subscriptions([_shown(one, principal.user.domain_name) for one in found])
-    )
+    shown = [_shown(one, principal.user.domain_name) for one in found]
+    return responses.json(Subscriptions(shown, len(shown)))
 
 
 @operation(

@@ -26,11 +26,36 @@ def recording_name(text: str, field: str = "recordingfile") -> str:
     return name
 
 
-def _status(text: str, field: str) -> str:
-    status = text.upper().replace("_", "-").replace(" ", "-")
-    if status not in cdr.STATUSES:
+# Words of the family's other documents, reports and dialects. A word that no call ends with
+# here finds nothing, as it does where such calls exist and the domain has none.
+_SYNONYMS: dict[str, tuple[cdr.Status, ...]] = {
+    "NO-ANSWER": ("NO-ANSWERED",),
+    "NOANSWER": ("NO-ANSWERED",),
+    "NOANSWERED": ("NO-ANSWERED",),
+    "BUSY-LINE": ("BUSY",),
+    "BUSYLINE": ("BUSY",),
+    "ANSWER": ("ANSWERED",),
+    "CANCELLED": ("CANCEL",),
+    "CANCELED": ("CANCEL",),
+    "NOTAVAILABLE": ("NOT-AVAILABLE",),
+    "FAILED": ("NOT-AVAILABLE", "INVALID", "CONGESTION"),
+    "UNKNOWN": (),
+    "VOICEMAIL": (),
+    "PHONE-BLOCK": (),
+}
+_NONE = "no call"
+
+
+def _status(text: str, field: str) -> tuple[str, ...]:
+    """The statuses that a word means, in whatever case and with whatever between its parts; one
+    that no record has where it means none. Raises errors.Invalid.
+    """
+    word = re.sub(r"[\s_-]+", "-", text.upper())
+    if word in cdr.STATUSES:
+        return (word,)
+    if word not in _SYNONYMS:
         raise errors.Invalid(messages.ONE_OF(choices=", ".join(cdr.STATUSES)), field=field)
-    return status
+    return _SYNONYMS[word] or (_NONE,)
 
 
 def _direction(text: str, field: str) -> int:
@@ -70,6 +95,25 @@ class Filters(Struct, frozen=True):
             examples=["2021-02-19"],
         ),
     ] = ""
+    start_date_ended: Annotated[
+        str,
+        Meta(
+            description="Calls that ended at that local time or later.",
+            examples=["2021-02-18 17:20:58"],
+        ),
+    ] = ""
+    end_date_ended: Annotated[
+        str,
+        Meta(
+            description="Calls that ended at that local time or before; "
+            "a date alone means its whole day.",
+            examples=["2021-02-19"],
+        ),
+    ] = ""
+    min_duration: Annotated[
+        int,
+        Meta(description="So many seconds or more.", examples=[10], extra={"read": _duration}),
+    ] = 0
     duration: Annotated[
         tuple[int, ...],
         Meta(description="Exactly so many seconds.", examples=["10"], extra={"read": _duration}),
@@ -91,7 +135,7 @@ class Filters(Struct, frozen=True):
         ),
     ] = ()
     status: Annotated[
-        tuple[str, ...],
+        tuple[tuple[str, ...], ...],
         Meta(
             description="How it ended.",
             examples=["ANSWERED"],
@@ -105,6 +149,14 @@ class Filters(Struct, frozen=True):
             description="Calls from or to the number, however it is written.",
             examples=["0899888999"],
             extra={"read": numbers.party},
+        ),
+    ] = ()
+    hotline: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The domain's number that was called, or that the call went out by.",
+            examples=["19001919"],
+            extra={"read": numbers.phone},
         ),
     ] = ()
     direction: Annotated[
@@ -122,30 +174,44 @@ def of(given: Filters, principal: Principal) -> cdr_search.Filter:
     """The filter that is asked for, in the principal's time zone and country. Raises
     errors.Invalid naming the parameter.
     """
-    start, end = given.start_date, given.end_date
-    country = principal.user.country
+    zone, country = principal.zone, principal.user.country
     phones = (numbers.canonical(phone, country) for phone in given.phone)
+    hotlines = (form for text in given.hotline for form in _forms(text, country))
     return cdr_search.Filter(
-        since=_since(start, principal.zone) if start else cdr_search.FIRST,
-        until=_until(end, principal.zone) if end else cdr_search.LAST,
-        statuses=given.status,
+        since=_since(given.start_date, zone, "start_date"),
+        until=_until(given.end_date, zone, "end_date"),
+        statuses=tuple(dict.fromkeys(status for meant in given.status for status in meant)),
         directions=given.direction,
         durations=given.duration,
         extensions=given.extension,
         phones=tuple(dict.fromkeys(phones)),
         recordings=given.recordingfile,
+        least_duration=given.min_duration,
+        hotlines=tuple(dict.fromkeys(hotlines)),
+        ended_since=_since(given.start_date_ended, zone, "start_date_ended"),
+        ended_until=_until(given.end_date_ended, zone, "end_date_ended"),
     )
 
 
-def _since(text: str, zone: ZoneInfo) -> datetime:
-    return _within(_meant(moment(text, zone, "start_date")[0])[0])
+def _forms(number: str, country: str) -> tuple[str, ...]:
+    """The forms in which a hotline may have been entered: as given, international, national."""
+    canonical = numbers.canonical(number, country)
+    return (number, canonical, f"+{canonical}", numbers.national(number, country))
 
 
-def _until(text: str, zone: ZoneInfo) -> datetime:
+def _since(text: str, zone: ZoneInfo, field: str) -> datetime:
+    if not text:
+        return cdr_search.FIRST
+    return _within(_meant(moment(text, zone, field)[0])[0])
+
+
+def _until(text: str, zone: ZoneInfo, field: str) -> datetime:
     """The first moment after it: a date means its whole day, a time its whole second, as times are
     shown.
     """
-    end, is_date = moment(text, zone, "end_date")
+    if not text:
+        return cdr_search.LAST
+    end, is_date = moment(text, zone, field)
     if end >= cdr_search.LAST:
         return cdr_search.LAST
     if is_date:

@@ -1,13 +1,19 @@
 """Reads what clients send, tolerantly: query strings, JSON and forms. Unknown names are
 ignored.
+
+Libraries write a repeated name in three ways (`name=a&name=b`, `name[]=a&name[]=b`,
+`name[0]=a&name[1]=b`); all mean the same.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tongdai import errors, messages
 from tongdai.api import problems
@@ -16,7 +22,9 @@ from tongdai.api.requests import Request
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _MAX_VALUE = 4096  # characters
+_MAX_PARTS = 100  # of a multipart form
 _PLUS = re.compile(rb"=\+(?=[0-9]{7})")  # phone=+84899888999, by a client that did not encode it
+_INDEX = re.compile(r"\[[0-9]{0,9}\]$")  # of an array, as axios, jQuery, PHP and qs write them
 _BOM = b"\xef\xbb\xbf"  # which some put before JSON (RFC 8259 §8.1: it may be ignored)
 
 
@@ -55,11 +63,9 @@ async def fields(request: Request) -> Fields:
     """
     pairs = _pairs(request.scope["query_string"])
     if request.has_body() and (body := await request.body()):
-        pairs += [
-            (name, _text(value))
-            for name, value in _object(request, body).items()
-            if value is not None
-        ]
+        with _shallow():
+            given = await _object(request, body)
+            pairs += [(name, _text(value)) for name, value in given.items() if value is not None]
     return Fields(pairs)
 
 
@@ -67,8 +73,10 @@ async def struct(request: Request, kind: type[Struct]) -> Struct:
     """The body as a struct. Raises errors.Invalid naming the field, problems.UnsupportedMediaType,
     BadRequest.
     """
+    body = await request.body()
     try:
-        given = msgspec.convert(_object(request, await request.body()), kind)
+        with _shallow():
+            given = msgspec.convert(await _object(request, body), kind)
     except msgspec.ValidationError as reason:
         raise problems.invalid(reason) from reason
     for name in kind.__struct_fields__:
@@ -86,14 +94,16 @@ def clean(name: str, value: str) -> str:
     return value
 
 
-def _object(request: Request, body: bytes) -> Mapping[str, Any]:
+async def _object(request: Request, body: bytes) -> Mapping[str, Any]:
     """The body's names and values: JSON, or a form, by its Content-Type; JSON where that says
-    nothing of use.
+    nothing of use. `null` and `[]` name nothing: PHP encodes an empty array so.
     """
     media_type = request.header(b"content-type").partition(";")[0].strip().lower()
     is_form = media_type == "application/x-www-form-urlencoded"
     if is_form and not body.lstrip().startswith(b"{"):  # curl -d says form, whatever it sends
         return dict(_pairs(body))
+    if media_type == "multipart/form-data":
+        return await _parts(request, body)
     if (
         not is_form
         and media_type not in ("", "application/json", "text/plain")
@@ -101,22 +111,56 @@ def _object(request: Request, body: bytes) -> Mapping[str, Any]:
     ):
         raise problems.UnsupportedMediaType
     try:
-        return msgspec.json.decode(body.removeprefix(_BOM), type=dict[str, Any])
-    except msgspec.ValidationError as reason:
-        raise errors.Invalid(messages.OBJECT_NEEDED, field="body") from reason
+        given = msgspec.json.decode(body.removeprefix(_BOM))
     except (msgspec.DecodeError, UnicodeDecodeError) as reason:
         raise problems.BadRequest(messages.NO_JSON) from reason
+    if given is None or given == []:
+        return {}
+    if not isinstance(given, dict):
+        raise errors.Invalid(messages.OBJECT_NEEDED, field="body")
+    return given
+
+
+@contextmanager
+def _shallow() -> Iterator[None]:
+    """JSON that is nested beyond what Python recurses into is refused: errors.Invalid."""
+    try:
+        yield
+    except RecursionError as reason:
+        raise errors.Invalid(messages.TOO_DEEP, field="body") from reason
+
+
+async def _parts(request: Request, body: bytes) -> Mapping[str, str]:
+    """The plain fields of a multipart form (RFC 7578); files in it are passed over. Raises
+    problems.BadRequest.
+    """
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    headers = Headers(raw=request.scope["headers"])
+    parser = MultiPartParser(headers, pieces(), max_files=_MAX_PARTS, max_fields=_MAX_PARTS)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError, LookupError) as reason:
+        raise problems.BadRequest(messages.NO_FORM) from reason
+    fields = {
+        _INDEX.sub("", name): value for name, value in form.multi_items() if isinstance(value, str)
+    }
+    await form.close()
+    return fields
 
 
 def _pairs(urlencoded: bytes) -> list[tuple[str, str]]:
-    """Names and values; a + before a telephone number is one, not the space that it would be
-    elsewhere.
+    """Names, without an index, and values; a + before a telephone number is one, not the space
+    that it would be elsewhere.
     """
     if not urlencoded:
         return []
-    return parse_qsl(
-        _PLUS.sub(b"=%2B", urlencoded).decode("utf-8", "replace"), keep_blank_values=True
-    )
+    text = _PLUS.sub(b"=%2B", urlencoded).decode("utf-8", "replace")
+    return [
+        (_INDEX.sub("", name), value) for name, value in parse_qsl(text, keep_blank_values=True)
+    ]
 
 
 def _text(value: Any) -> str:

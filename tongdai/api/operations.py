@@ -126,15 +126,15 @@ def template(path: str) -> str:
 
 
 class Endpoint:
-    """An ASGI application: the operations of one path. HEAD is answered where GET is, and OPTIONS
-    everywhere.
+    """An ASGI application: the operations of one path. OPTIONS is answered everywhere, HEAD where
+    GET only reads: never where GET does what POST does (RFC 9110 §9.2.1).
     """
 
     def __init__(self, context: Context, path: str, operations: dict[str, Operation]) -> None:
         self._context, self._template = context, template(path)
-        self._operations = operations | (
-            {"HEAD": operations["GET"]} if "GET" in operations else {}
-        )
+        read = operations.get("GET")
+        reads = {"HEAD": read} if read and read.methods == ("GET",) else {}
+        self._operations = operations | reads
         self._allow = ", ".join([*self._operations, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -40,6 +40,14 @@ class MethodNotAllowed(errors.TongdaiError):
     }
 
 
+class RequestTimeout(errors.TongdaiError):
+    code, status = "REQUEST_TIMEOUT", 408
+    texts: ClassVar = {
+        "en": "The request did not come to its end in time.",
+        "vi": "Yêu cầu không được gửi xong trong thời gian cho phép.",
+    }
+
+
 class TooLarge(errors.TongdaiError):
     code, status = "TOO_LARGE", 413
     texts: ClassVar = {"en": "The request body is too large.", "vi": "Nội dung yêu cầu quá lớn."}
@@ -55,6 +63,22 @@ class UnsupportedMediaType(errors.TongdaiError):
     texts: ClassVar = {
         "en": "Send JSON (Content-Type: application/json).",
         "vi": "Hãy gửi JSON (Content-Type: application/json).",
+    }
+
+
+class UnsupportedEncoding(errors.TongdaiError):
+    code, status = "UNSUPPORTED_ENCODING", 415
+    texts: ClassVar = {
+        "en": "Send the body as it is, or compressed with gzip.",
+        "vi": "Hãy gửi nội dung nguyên bản hoặc nén bằng gzip.",
+    }
+
+
+class HeadersTooLarge(errors.TongdaiError):
+    code, status = "HEADERS_TOO_LARGE", 431
+    texts: ClassVar = {
+        "en": "The request has too many headers, or too long ones.",
+        "vi": "Yêu cầu có quá nhiều header hoặc header quá dài.",
     }
 
 
@@ -134,6 +158,8 @@ def _headers(error: errors.TongdaiError) -> dict[str, str]:
         )
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.why
+    if isinstance(error, UnsupportedEncoding):
+        headers["Accept-Encoding"] = "gzip"  # RFC 9110 §12.5.3
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.why}"
     if error.status in (429, 503):

@@ -1,16 +1,19 @@
 """One HTTP request, as the handlers of operations get it."""
 
+import asyncio
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import Receive, Scope
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.api import limits, problems
 
 if TYPE_CHECKING:
     from tongdai.api.context import Context
 
-MAX_BODY = 64 * 1024  # bytes
+MAX_BODY = 64 * 1024  # bytes, also of what a compressed body holds
+BODY_S = 20.0  # from when it is wanted to its end
 
 
 class Request:
@@ -54,9 +57,23 @@ class Request:
         return length != "0" or self.has_header(b"transfer-encoding")
 
     async def body(self) -> bytes:
-        """The whole body. Raises problems.TooLarge beyond MAX_BODY bytes, and problems.BadRequest
-        when the client leaves before its end.
+        """The whole body, inflated. Raises problems.TooLarge beyond MAX_BODY bytes,
+        problems.RequestTimeout beyond BODY_S seconds, problems.UnsupportedEncoding, and
+        problems.BadRequest for what is no gzip or when the client leaves before the end.
         """
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await self._received()
+        except TimeoutError as reason:
+            raise problems.RequestTimeout from reason
+        encoding = self.header(b"content-encoding").strip().lower()
+        if encoding in ("", "identity"):
+            return body
+        if encoding not in ("gzip", "x-gzip"):
+            raise problems.UnsupportedEncoding
+        return _inflated(body)
+
+    async def _received(self) -> bytes:
         length = self.header(b"content-length")
         if length.isascii() and length.isdigit() and int(length[:9]) > MAX_BODY:
             raise problems.TooLarge
@@ -71,6 +88,22 @@ class Request:
                 raise problems.TooLarge
             if not message.get("more_body", False):
                 return body
+
+
+def _inflated(body: bytes) -> bytes:
+    """The content of a gzip file (RFC 1952) of one member. No more than MAX_BODY bytes and one are
+    made of it. Raises problems.TooLarge, problems.BadRequest.
+    """
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        content = inflate.decompress(body, MAX_BODY + 1)
+    except zlib.error as reason:
+        raise problems.BadRequest(messages.NO_GZIP) from reason
+    if len(content) > MAX_BODY:
+        raise problems.TooLarge
+    if not inflate.eof or inflate.unused_data:
+        raise problems.BadRequest(messages.NO_GZIP)
+    return content
 
 
 def bearer(request: Request) -> str:

@@ -38,6 +38,10 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     extensions: tuple[str, ...] = ()  # the record's extension; of a local call, either side
     phones: tuple[str, ...] = ()  # canonical, either side
     recordings: tuple[str, ...] = ()  # recording tokens, or ids of recorded calls
+    least_duration: int = 0  # seconds
+    hotlines: tuple[str, ...] = ()
+    ended_since: datetime = FIRST  # first moment of time_ended
+    ended_until: datetime = LAST  # first moment after
 
     @property
     def is_only_time(self) -> bool:
@@ -47,7 +51,16 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def counted_by_day(self) -> bool:
         """Whether `cdr_days` knows how many there are."""
-        return not (self.durations or self.extensions or self.phones or self.recordings)
+        return not (
+            self.durations
+            or self.extensions
+            or self.phones
+            or self.recordings
+            or self.least_duration
+            or self.hotlines
+            or self.ended_since != FIRST
+            or self.ended_until != LAST
+        )
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -58,7 +71,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some records of a list, and where it goes on: None at its end."""
+    """Some records of a list, and where it goes on: None where there are none."""
 
     records: list[cdr.Cdr]
     after: Position | None
@@ -121,16 +134,16 @@ async def _by_sip_call_id(tx: db.Tx, domain_uuid: UUID, text: str) -> asyncpg.Re
 async def scroll(
     tx: db.Tx, domain_uuid: UUID, wanted: Filter, *, limit: int, after: Position | None = None
 ) -> Part:
-    """The newest `limit` records, or the next after that place."""
+    """The newest `limit` records, or the next after that place; fewer only at the end."""
     top = Position(wanted.until, _FIRST_ID)
     top = top if after is None or after.time_started >= wanted.until else after
     if wanted.is_only_time:
         rows = await _newest(tx, domain_uuid, wanted, limit, top)
     else:
-        keys = await _keys(tx, domain_uuid, wanted, limit=limit + 1, top=top)
+        keys = await _keys(tx, domain_uuid, wanted, limit=limit, top=top)
         rows = await _with_keys(tx, domain_uuid, keys)
-    records = _records(rows[:limit])
-    last = records[-1] if len(rows) > limit else None
+    records = _records(rows)
+    last = records[-1] if records else None
     return Part(records, Position(last.time_started, last.cdr_uuid) if last else None)
 
 
@@ -186,17 +199,17 @@ _NEWEST = f"""
 # One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the
 # double cost.
 _FEW = 10
-_NEWEST_FEW = _NEWEST.replace("LIMIT $5", "LIMIT 11")
+_NEWEST_FEW = _NEWEST.replace("LIMIT $5", f"LIMIT {_FEW}")
 
 
 async def _newest(
     tx: db.Tx, domain_uuid: UUID, wanted: Filter, limit: int, top: Position
 ) -> Sequence[asyncpg.Record]:
-    """The rows after that place, newest first: `limit`, and one more or none."""
+    """The rows after that place, newest first."""
     place = (domain_uuid, top.time_started, top.cdr_uuid, wanted.since)
     if limit <= _FEW:
-        return (await tx.fetch(_NEWEST_FEW, *place))[: limit + 1]
-    return await tx.fetch(_NEWEST, *place, limit + 1)
+        return (await tx.fetch(_NEWEST_FEW, *place))[:limit]
+    return await tx.fetch(_NEWEST, *place, limit)
 
 
 async def _with_keys(
@@ -242,7 +255,9 @@ async def _keys(
           AND ($8::text[] IS NULL OR cdr_uuid IN (
             SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
               AND (token = ANY($8) OR cdr_uuid = ANY($11::uuid[]))))
-        ORDER BY time_started DESC, cdr_uuid DESC LIMIT $12 OFFSET $13
+          AND duration >= $12 AND ($13::text[] IS NULL OR hotline = ANY($13))
+          AND time_ended >= $14 AND time_ended < $15
+        ORDER BY time_started DESC, cdr_uuid DESC LIMIT $16 OFFSET $17
         """,
         # unnamed: planned anew for each set of filters, where a shared plan would fit none
         name="",
@@ -259,6 +274,10 @@ async def _keys(
         top.time_started,
         top.cdr_uuid,
         _uuids(wanted.recordings),
+        wanted.least_duration,
+        wanted.hotlines or None,
+        wanted.ended_since,
+        wanted.ended_until,
         limit,
         offset,
     )
@@ -279,6 +298,8 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
           AND ($8::text[] IS NULL OR cdr_uuid IN (
             SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
               AND (token = ANY($8) OR cdr_uuid = ANY($10::uuid[]))))
+          AND duration >= $11 AND ($12::text[] IS NULL OR hotline = ANY($12))
+          AND time_ended >= $13 AND time_ended < $14
         """,
         name="",
     )
@@ -293,6 +314,10 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
         wanted.recordings or None,
         wanted.until,
         _uuids(wanted.recordings),
+        wanted.least_duration,
+        wanted.hotlines or None,
+        wanted.ended_since,
+        wanted.ended_until,
     )
 
 
