@@ -18,7 +18,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
-from tongdai import __version__, api, errors, ports, services
+from tongdai import __version__, api, errors, ports, process, services
 from tongdai import settings as configuration
 from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
@@ -207,10 +207,13 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
     would not end.
     """
     host, port = configuration.address(settings.http)
+    trusted = configuration.networks(settings.proxies)
+    most = min(settings.http_connections, process.open_files() // 2)
+    among = api.Connections(most, settings.http_connections_address, trusted)
     listener = api.Server(
         uvicorn.Config(
             application,
-            http=api.Protocol,
+            http=api.Protocol.within(among),
             host=host,
             port=port,
             loop="none",
@@ -218,7 +221,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             log_config=None,
             access_log=False,
             server_header=False,
-            forwarded_allow_ips=configuration.networks(settings.proxies),
+            forwarded_allow_ips=trusted,
             timeout_graceful_shutdown=5,
             timeout_keep_alive=KEEP_ALIVE_S,
         )

@@ -171,6 +171,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_address: Annotated[
         int, _says("The same for each client address, whatever domains it asks for.")
     ] = 500
+    http_connections: Annotated[
+        int,
+        _says(
+            "Connections that clients may have open at a time; at most half of the open files "
+            "that the system allows. Beyond, the one that has waited longest without a request "
+            "is closed."
+        ),
+    ] = 2000
+    http_connections_address: Annotated[
+        int,
+        _says(
+            "The same for each client address, but for reverse proxies; beyond: 429, and it is "
+            "closed."
+        ),
+    ] = 200
     proxies: Annotated[
         str,
         _says(
@@ -359,6 +374,8 @@ _CHECKS = {
     "callback_allow": networks,
     "proxies": networks,
     "subscriptions": _positive,
+    "http_connections": _positive,
+    "http_connections_address": _positive,
     "rate_domain": _not_negative,
     "rate_address": _not_negative,
     "secret": _secret,

@@ -134,15 +134,12 @@ def folder_of(deps: api.Deps) -> Path:
     return deps.recordings.folder
 
 
-async def serve(deps: api.Deps) -> AsyncIterator[str]:
-    """The API's URL while it runs."""
+async def serve(deps: api.Deps, **options: Any) -> AsyncIterator[str]:
+    """The API's URL while it runs; `options` are of uvicorn.Config."""
+    # the loop stands still between tests, the clock does not
+    options = {"http": api.Protocol, "timeout_keep_alive": 3600} | options
     configured = uvicorn.Config(
-        api.create(deps),
-        http=api.Protocol,
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_keep_alive=3600,  # the loop stands still between tests, the clock does not
+        api.create(deps), log_config=None, access_log=False, lifespan="on", **options
     )
     server = api.Server(configured)
     # so asyncio sends at once what is written (TCP_NODELAY)

@@ -29,12 +29,12 @@ from tongdai.api import (
     sandbox,
 )
 from tongdai.api.access_log import AccessLog
-from tongdai.api.bad_requests import Protocol
+from tongdai.api.connections import Connections, Protocol
 from tongdai.api.context import Context, Deps, Sandbox
 from tongdai.api.feeds import Feeds
 from tongdai.api.server import Server
 
-__all__ = ["OPERATIONS", "Deps", "Feeds", "Protocol", "Sandbox", "Server", "create"]
+__all__ = ["OPERATIONS", "Connections", "Deps", "Feeds", "Protocol", "Sandbox", "Server", "create"]
 
 OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,

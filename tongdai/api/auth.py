@@ -84,16 +84,17 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     """Log in.
 
     The account of a user name and password. After five failures within a minute for one account
-    from one address the answer is 429, with `Retry-After`.
+    from one address, or where so many log in that it would take longer than two seconds, the
+    answer is 429, with `Retry-After`.
     """
     context, username = request.context, body.username.strip()
     key = (username.lower(), request.address)
     context.wrong_logins.check(key)
     context.wrong_logins.count(key)  # before it is tried: many at once are many
     try:
-        async with context.login_slots, context.pulse.beating():
+        async with context.login_slot(), context.pulse.beating():
             account = await _account(request, username, body.password)
-    except errors.Unavailable:
+    except (errors.Unavailable, errors.TooManyRequests):
         context.wrong_logins.forgive(key)  # the password was not looked at
         raise
     context.wrong_logins.forgive(key)

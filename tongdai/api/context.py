@@ -3,12 +3,15 @@ requests.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.api import limits
 from tongdai.api.attempts import Attempts
 from tongdai.api.feeds import Feeds
@@ -23,6 +26,7 @@ from tongdai.store.tenants import Tenants
 
 # argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
 _LOGINS_AT_ONCE = 2
+_LOGIN_WAIT_S = 1.5
 
 
 class Sandbox(Protocol):
@@ -112,7 +116,22 @@ class Context:
         )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
-        self.login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
+        self._login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
+
+    @asynccontextmanager
+    async def login_slot(self) -> AsyncIterator[None]:
+        """One of few log-ins at a time. Raises errors.TooManyRequests where it would have to wait
+        for others longer than _LOGIN_WAIT_S.
+        """
+        try:
+            async with asyncio.timeout(_LOGIN_WAIT_S):
+                await self._login_slots.acquire()
+        except TimeoutError as reason:
+            raise errors.TooManyRequests(retry_after_s=math.ceil(_LOGIN_WAIT_S)) from reason
+        try:
+            yield
+        finally:
+            self._login_slots.release()
 
     async def listen(self) -> None:
         """From now on it hears of changes of users and outcomes of commands at once."""

@@ -100,7 +100,7 @@ def response(reason: Exception, language: str, path: str, **more: object) -> Res
     if error.status == 500:
         _log.error("request failed", path=path, exc_info=reason)
     return responses.json(
-        body(error, language) | more, status=error.status, headers=_headers(error)
+        body(error, language) | more, status=error.status, headers=headers(error)
     )
 
 
@@ -149,22 +149,22 @@ def _needed(refusal: str) -> Text | str:
     return refusal
 
 
-def _headers(error: errors.TongdaiError) -> dict[str, str]:
+def headers(error: errors.TongdaiError) -> dict[str, str]:
     """Headers that go with the status (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
-    headers = dict(responses.NO_STORE)
+    named = dict(responses.NO_STORE)
     if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (
+        named["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (
             ', error="invalid_token"' if error.why else ""
         )
     if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = error.why
+        named["Allow"] = error.why
     if isinstance(error, UnsupportedEncoding):
-        headers["Accept-Encoding"] = "gzip"  # RFC 9110 §12.5.3
+        named["Accept-Encoding"] = "gzip"  # RFC 9110 §12.5.3
     if isinstance(error, RangeNotSatisfiable):
-        headers["Content-Range"] = f"bytes */{error.why}"
+        named["Content-Range"] = f"bytes */{error.why}"
     if error.status in (429, 503):
-        headers["Retry-After"] = str(error.retry_after_s or 1)
-    return headers
+        named["Retry-After"] = str(error.retry_after_s or 1)
+    return named
 
 
 def language_of(accept: str) -> str:
