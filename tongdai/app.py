@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -36,9 +37,10 @@ from tongdai.recording_files import LocalFolder
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
+from tongdai.seal import Seal
 from tongdai.services import Services
 from tongdai.settings import Settings
-from tongdai.supervision import Supervised
+from tongdai.supervision import Supervised, kept
 from tongdai.webhooks import guard, metrics
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import Dispatcher
@@ -69,36 +71,61 @@ async def up(
     """Everything: API and engine in this process, the dispatcher in one of its own, with a
     PostgreSQL and an Asterisk of its own where none are given.
 
-    Yields what was started, and what serves until it is cancelled. When we are killed, PostgreSQL
-    and Asterisk live on and the next start takes them over; a clean stop ends them. Raises
-    errors.SetupError.
+    Yields what was started, and what serves until it is cancelled. A clean stop ends PostgreSQL
+    and Asterisk. When we are killed, or fail, they live on with their calls and the next start
+    takes them over; a start that fails leaves running what ran before. Raises errors.SetupError.
     """
     key = services.master_key(settings)
+    supervised: list[Supervised] = []
     async with AsyncExitStack() as stack:
         stack.enter_context(services.locked(settings.data.absolute()))
         ports.check_free("HTTP", "tcp", settings.http)
-        supervised: list[Supervised] = []
-        settings = await services.with_database(stack, settings, progress, supervised)
-        root = None
-        if not settings.asterisk_url or settings.sandbox:
-            root = await asyncio.to_thread(services.asterisk, settings, progress)
-        if not settings.asterisk_url and root:
-            progress("Asterisk starts", 0, 0)
-            settings = await services.with_switch(stack, settings, root, supervised)
-        opened = await services.opened(stack, settings, key)
-        instance = Instance(settings, asyncio.Event())
-        if settings.sandbox and root:
-            progress("the sandbox starts", 0, 0)
-            instance = Instance(
-                settings,
-                asyncio.Event(),
-                *await services.with_sandbox(stack, opened, root, supervised),
-            )
-        dispatcher = await DispatcherProcess(settings).start()
-        supervised.append(Supervised("the dispatcher", dispatcher, dispatcher.start))
-        stack.push_async_callback(dispatcher.stop)
-        stack.enter_context(_shown(dispatcher))
-        yield instance, _serve(opened, ("api", "engine"), instance, supervised, dispatcher.wake)
+        with _left_at_failure(supervised, only_adopted=True):
+            opened, instance = await _started(stack, settings, key, progress, supervised)
+            dispatcher = await DispatcherProcess(opened.settings).start()
+            supervised.append(Supervised("the dispatcher", dispatcher, dispatcher.start))
+            # also at a failure: what it has to do is in the database
+            stack.push_async_callback(dispatcher.stop)
+            stack.enter_context(_shown(dispatcher))
+        with _left_at_failure(supervised):
+            roles: tuple[Role, ...] = ("api", "engine")
+            yield instance, _serve(opened, roles, instance, supervised, dispatcher.wake)
+
+
+@contextlib.contextmanager
+def _left_at_failure(
+    supervised: Collection[Supervised], *, only_adopted: bool = False
+) -> Iterator[None]:
+    """A failure of ours is no reason to stop the services; a stop that was asked for is."""
+    try:
+        yield
+    except Exception:
+        for each in supervised:
+            each.leave(only_adopted=only_adopted)
+        raise
+
+
+async def _started(
+    stack: AsyncExitStack,
+    settings: Settings,
+    key: Seal,
+    progress: services.Progress,
+    supervised: list[Supervised],
+) -> tuple[Services, Instance]:
+    """The services that are not given run, and the sandbox where it is wanted."""
+    settings = await services.with_database(stack, settings, progress, supervised)
+    root = None
+    if not settings.asterisk_url or settings.sandbox:
+        root = await asyncio.to_thread(services.asterisk, settings, progress)
+    if not settings.asterisk_url and root:
+        progress("Asterisk starts", 0, 0)
+        settings = await services.with_switch(stack, settings, root, supervised)
+    opened = await services.opened(stack, settings, key)
+    if not (settings.sandbox and root):
+        return opened, Instance(settings, asyncio.Event())
+    progress("the sandbox starts", 0, 0)
+    made = await services.with_sandbox(stack, opened, root, supervised)
+    return opened, Instance(settings, asyncio.Event(), *made)
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
@@ -121,13 +148,13 @@ async def _serve(
     supervised: Collection[Supervised] = (),
     *others: Callable[[Collection[UUID]], None],
 ) -> None:
-    """The roles run until one fails or we are cancelled; then all stop. `others` are called with
+    """The roles run until one fails for good or we are cancelled; then all stop. `others` are called with
     the domains that have new events.
     """
     settings = opened.settings
     callbacks = guard.Guard(configuration.callback_networks(settings))
     async with AsyncExitStack() as stack:
-        running: list[Work] = [each.run() for each in supervised]
+        running: list[Work] = [kept("supervision", each.run) for each in supervised]
         feeds = api.Feeds(opened.database, opened.tenants)
         woken: list[Callable[[Collection[UUID]], None]] = [feeds.wake, *others]
 
@@ -153,7 +180,7 @@ async def _serve(
             )
             running += [
                 _http(settings, api.create(deps), feeds.close),
-                _tell_ready(instance, engine),
+                kept("readiness", partial(_tell_ready, instance, engine)),
             ]
         async with asyncio.TaskGroup() as group:
             for work in running:
@@ -312,13 +339,20 @@ async def _engine(
         "recordings": opened.recordings,
     }
     volumes = Volumes(watched, config.journal, lambda: engine.arrivals)
-    switch = lambda: engine.switch.run(recovery.reconnected)  # noqa: E731 -- one of those that run
-    steering = (switch, recovery.run, commands.run, provisioner.run, volumes.run)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
-    logs = _own_logs(settings)
-    keeping = lambda: housekeeping.run(database, config.recordings, days, logs)  # noqa: E731 -- one of those that run
-    watching = (bans.run,) if settings.asterisk_security else ()
-    return engine, commands, _lead(leader, engine, prepared, (*steering, *watching, keeping))
+    keeping = partial(housekeeping.run, database, config.recordings, days, _own_logs(settings))
+    steering = [
+        partial(kept, "switch", partial(engine.switch.run, recovery.reconnected)),
+        partial(kept, "recovery", recovery.run),
+        partial(kept, "commands", commands.run),
+        # what it was about to push when it failed is not known any more
+        partial(kept, "provisioner", provisioner.run, provisioner.lost),
+        partial(kept, "volumes", volumes.run),
+        partial(kept, "housekeeping", keeping),
+    ]
+    if settings.asterisk_security:
+        steering.append(partial(kept, "bans", bans.run))
+    return engine, commands, _lead(leader, engine, prepared, steering)
 
 
 def _own_logs(settings: Settings) -> Path | None:
@@ -345,9 +379,11 @@ async def _lead(
     leader: Leader,
     engine: Engine,
     prepared: Callable[[], Awaitable[None]],
-    steering: tuple[Callable[[], Work], ...],
+    steering: Collection[Callable[[], Work]],
 ) -> None:
-    """Once it leads, the engine steers the switch; when another leads, it ends."""
+    """Once it leads, the engine steers the switch; when another leads, or nothing is committed any
+    more, it ends.
+    """
     await leader.acquire()
     await prepared()
     committing = asyncio.create_task(engine.group_commit.run(), name="group-commit")
@@ -355,9 +391,16 @@ async def _lead(
         async with asyncio.TaskGroup() as group:
             for run in steering:
                 group.create_task(run())
+            group.create_task(_ended(committing))
             await leader.lost()
             raise errors.SetupError("another controller leads this switch now")
     finally:
         await engine.close()
         committing.cancel()
         await asyncio.gather(committing, return_exceptions=True)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Raises what the task raised, once it has ended; cancelled, it leaves the task alone."""
+    await asyncio.wait([task])
+    task.result()

@@ -42,6 +42,8 @@ class DispatcherProcess(Collector):
     metrics.
     """
 
+    adopted = False  # it does not outlive us
+
     def __init__(self, settings: Settings) -> None:
         self._environment = {
             # a name whose server does not answer holds a thread no longer than this (resolver(5))

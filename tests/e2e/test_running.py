@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -204,3 +205,39 @@ async def a_call(company: Company) -> None:
         await talk(ring, customer)
         await customer.hang_up()
         await ring.over()
+
+
+async def test_running_out_of_descriptors_sheds_load_and_ends_nothing(
+    company: Company, hook: Hook, pbx: Instance
+) -> None:
+    """Half requests take all that there are, for a while; the talk does not notice, and afterwards
+    all is as before.
+    """
+    host, _, port = pbx.http.rpartition(":")
+    allowed = resource.prlimit(pbx.pid, resource.RLIMIT_NOFILE)
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE)
+        ring = await alice.rings()
+        await ring.answer()
+        await customer.answered()
+        call_id = (await hook.expect("ringing"))["call_id"]
+        await hook.expect("answered", call_id=call_id)
+        before = pbx.processes().keys()
+        opened = len(list(Path(f"/proc/{pbx.pid}/fd").iterdir()))
+        resource.prlimit(pbx.pid, resource.RLIMIT_NOFILE, (opened + 4, allowed[1]))
+        try:
+            half = [await asyncio.open_connection(host, int(port)) for _ in range(300)]
+            for _, writer in half:
+                writer.write(b"GET ")
+            await talk(ring, customer, seconds=5)
+        finally:
+            resource.prlimit(pbx.pid, resource.RLIMIT_NOFILE, allowed)
+        for _, writer in half:
+            writer.close()
+
+        await talk(ring, customer)
+        await until(lambda: is_ready(pbx), 30)
+        await customer.hang_up()
+        await ring.over()
+        await hook.over(call_id=call_id)
+    assert before <= pbx.processes().keys()

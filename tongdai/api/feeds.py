@@ -127,6 +127,9 @@ class Feeds:
             except errors.Unavailable as reason:
                 _log.warning("the event feed waits for the database", why=str(reason))
                 await asyncio.sleep(_PAUSE_S)
+            except Exception:  # noqa: BLE001 nobody awaits this task: it has to go on
+                _log.exception("the event feed failed")  # listeners poll no less for that
+                await asyncio.sleep(_PAUSE_S)
             if not self._topics:
                 self._anybody.clear()
             await asyncio.sleep(max(self._poll_s, _DUTY * (loop.time() - began)))

@@ -25,6 +25,7 @@ class Carrier:
 
     def __init__(self, spec: node.Spec, running: node.Node) -> None:
         self._spec, self._node = spec, running
+        self.adopted = running.adopted
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
         """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone
