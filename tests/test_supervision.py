@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tongdai import app, errors, services, supervision
+from tongdai.cli import remote
+from tongdai.sandbox import demo
 from tongdai.settings import Settings
 from tongdai.supervision import Supervised, kept
 
@@ -171,3 +173,41 @@ async def test_a_start_that_fails_leaves_what_ran_before(
         await run(settings, None)
 
     assert [each.is_stopped for each in found] == [False, True]
+
+
+async def test_a_start_takes_away_what_a_killed_one_left(
+    running: Iterator[list[Running]], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees ready.json may begin; until this one is ready there is none."""
+    ready = settings.data / app.READY
+    ready.write_text('{"pid": 1}')
+
+    async def opened(*_: Any) -> services.Services:
+        assert not ready.exists()
+        raise errors.SetupError("far enough")
+
+    monkeypatch.setattr(services, "opened", opened)
+    with pytest.raises(errors.SetupError, match="far enough"):
+        await run(settings, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b'{"base_url": "http:'])
+def test_a_ready_json_that_was_cut_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setenv("TONGDAI_DATA", str(tmp_path))
+    (tmp_path / app.READY).write_bytes(content)
+    with pytest.raises(errors.SetupError, match=r"ready\.json is cut short"):
+        remote.access()
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b"{"])
+def test_other_files_of_state_that_were_cut_are_told_in_one_line(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "switch.json").write_bytes(content)
+    (tmp_path / "demo.json").write_bytes(content)
+    with pytest.raises(errors.SetupError, match=r"switch\.json is damaged"):
+        services.with_running_switch(Settings(data=tmp_path))
+    with pytest.raises(errors.SetupError, match=r"demo\.json is damaged"):
+        demo.load(tmp_path)

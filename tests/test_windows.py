@@ -43,3 +43,25 @@ def test_keys_whose_time_is_over_are_forgotten() -> None:
         window.add(key, key * 0.01)
 
     assert len(window.counted()) <= windows._MANY + 6001
+
+
+def test_a_clock_that_is_set_back_freezes_nothing() -> None:
+    """120 calls of a minute count for a minute, not for the hour that the clock was set back."""
+    window = SlidingWindow[str](60)
+    for second in range(120):
+        window.add("a", 7200.0 + second / 2)
+
+    back = 7200.0 - 3600
+    assert window.count("a", back) == 120
+    assert window.falls_below("a", 120, back) == 60
+    assert window.count("a", back + 61) == 0
+    window.add("a", back + 62)
+    assert window.count("a", back + 62) == 1
+
+
+def test_moments_before_a_clock_was_set_back_count_beside_later_ones() -> None:
+    window = SlidingWindow[str](60)
+    window.add("a", 1000.0)
+    window.add("a", 500.0)
+    assert window.count("a", 530.0) == 2
+    assert window.count("a", 560.0) == 0

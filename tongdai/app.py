@@ -19,7 +19,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
-from tongdai import __version__, api, errors, ports, process, services
+from tongdai import __version__, api, errors, files, messages, ports, process, services
 from tongdai import settings as configuration
 from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
@@ -51,6 +51,8 @@ ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
 Work: TypeAlias = Coroutine[Any, Any, None]
 """What runs until it is cancelled."""
 
+READY = "ready.json"
+"""In the data folder while all can be used: addresses and credentials of this instance."""
 LOOK_S = 0.05
 KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: they close it, not we
 
@@ -79,6 +81,8 @@ async def up(
     supervised: list[Supervised] = []
     async with AsyncExitStack() as stack:
         stack.enter_context(services.locked(settings.data.absolute()))
+        # what one left that was killed: nobody begins before this one is ready
+        (settings.data / READY).unlink(missing_ok=True)
         ports.check_free("HTTP", "tcp", settings.http)
         with _left_at_failure(supervised, only_adopted=True):
             opened, instance = await _started(stack, settings, key, progress, supervised)
@@ -208,9 +212,11 @@ def _deps(
     callbacks: guard.Guard,
 ) -> api.Deps:
     settings = opened.settings
-    checks: dict[str, Callable[[], Awaitable[object]]] = (
-        {"switch": lambda: _is_linked(engine)} if engine else {}
-    )
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "data": partial(_is_writable, settings.data)
+    }
+    if engine:
+        checks["switch"] = partial(_is_linked, engine)
     return api.Deps(
         database=opened.database,
         tenants=opened.tenants,
@@ -261,6 +267,14 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
         listener.should_exit = True
         await serving
         raise
+
+
+async def _is_writable(folder: Path) -> None:
+    """Raises errors.Unavailable where no file can be written, as on a full volume."""
+    try:
+        await asyncio.to_thread(files.write, folder / ".readyz", bytes(4096))
+    except OSError as reason:
+        raise errors.Unavailable(messages.NOT_WRITABLE(why=reason.strerror)) from reason
 
 
 async def _is_linked(engine: Engine) -> None:

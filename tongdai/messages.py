@@ -263,6 +263,8 @@ NO_HTTP = Text(
     "Không phải HTTP hợp lệ. Trong URL, ký tự ngoài ASCII phải được mã hoá phần trăm.",
 )
 NO_JSON = Text("The body is not JSON.", "Nội dung không phải là JSON.")
+DATABASE_READ_ONLY = Text("The database is read-only.", "Cơ sở dữ liệu đang ở chế độ chỉ đọc.")
+NOT_WRITABLE = Text("It cannot be written to: {why}.", "Không ghi được: {why}.")
 TOO_MANY_CONNECTIONS = Text("Too many connections.", "Quá nhiều kết nối.")
 NO_FORM = Text("The body is no multipart form.", "Nội dung không phải là form multipart.")
 NO_GZIP = Text("The body is not gzip.", "Nội dung không phải là gzip.")

@@ -94,6 +94,12 @@ def find(pid: int, mark: str) -> Process | None:
     return process if mark.encode() in arguments else None
 
 
+def any_with(mark: str) -> bool:
+    """Whether a process runs that has it as one of its arguments."""
+    folders = (folder for folder in Path("/proc").iterdir() if folder.name.isdigit())
+    return any(find(int(folder.name), mark) for folder in folders)
+
+
 def open_files() -> int:
     """As many files and sockets as this process may have are allowed it from now on: hundreds of
     deliveries are under way at once. How many that is.

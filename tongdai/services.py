@@ -160,6 +160,10 @@ def with_running_switch(settings: Settings) -> Settings:
         known = msgspec.json.decode(
             (settings.data / "switch.json").read_bytes(), type=dict[str, str]
         )
+    except msgspec.DecodeError as reason:
+        raise errors.SetupError(
+            f"{settings.data / 'switch.json'} is damaged: start tongdai up again, which writes it"
+        ) from reason
     except FileNotFoundError as reason:
         raise errors.SetupError(
             "no Asterisk is known: set TONGDAI_ASTERISK_URL, TONGDAI_ASTERISK_JOURNAL and"

@@ -10,7 +10,9 @@ _MANY = 10_000  # keys; beyond, those with nothing left in their window are forg
 
 
 class SlidingWindow(Generic[Key]):
-    """Counts moments by key, in seconds of any one clock. A moment leaves after `window_s`."""
+    """Counts moments by key, in seconds of any one clock. A moment leaves after `window_s`, also
+    when that clock is set back meanwhile: what seems to lie ahead happened just now.
+    """
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
@@ -18,8 +20,12 @@ class SlidingWindow(Generic[Key]):
         self._sweep_at = _MANY
 
     def add(self, key: Key, at: float) -> None:
-        """It happened to the key at that moment, which is not before the last one."""
-        self._moments.setdefault(key, deque()).append(at)
+        """It happened to the key at that moment, which is not before the last one unless the clock
+        was set back.
+        """
+        moments = self._moments.setdefault(key, deque())
+        _none_ahead(moments, at)
+        moments.append(at)
         if len(self._moments) > self._sweep_at:
             for one in [*self._moments]:
                 self.count(one, at)
@@ -29,6 +35,7 @@ class SlidingWindow(Generic[Key]):
         """How often it happened within the window."""
         if (moments := self._moments.get(key)) is None:
             return 0
+        _none_ahead(moments, now)
         while moments and moments[0] <= now - self.window_s:
             moments.popleft()
         if not moments:
@@ -53,3 +60,11 @@ class SlidingWindow(Generic[Key]):
     def counted(self) -> list[Key]:
         """The keys that something has happened to, perhaps not within the window."""
         return [*self._moments]
+
+
+def _none_ahead(moments: deque[float], now: float) -> None:
+    """No moment is later than now; their order stays."""
+    if moments and moments[-1] > now:
+        earlier = [min(at, now) for at in moments]
+        moments.clear()
+        moments.extend(earlier)

@@ -84,6 +84,10 @@ class Customers:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, int]] = []
+        self.others: set[str] = set()  # domains that it does not reach
+
+    def carries(self, domain_name: str) -> bool:
+        return domain_name not in self.others
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
         if customer == "nobody":

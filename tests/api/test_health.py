@@ -1,6 +1,9 @@
 """Liveness, readiness, metrics and the log of requests."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -8,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.api.conftest import Client, Tenant, serve
-from tongdai import api, errors
+from tongdai import api, app, errors
+from tongdai.store import db
 
 
 async def test_it_lives_and_is_ready(anybody: Client) -> None:
@@ -98,3 +102,31 @@ async def test_each_request_is_one_line_without_secrets(anybody: Client, tenant:
         secret in everything
         for secret in (tenant.client.token, tenant.api_key, "0123456789abcdef", "0899")
     )
+
+
+async def test_a_database_that_takes_no_writes_is_not_ready(
+    anybody: Client, database: db.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = database.connection
+
+    @asynccontextmanager
+    async def read_only() -> AsyncIterator[db.Tx]:
+        async with checked() as tx:
+            await tx.execute("SET default_transaction_read_only = on")
+            try:
+                yield tx
+            finally:
+                await tx.execute("SET default_transaction_read_only = off")
+
+    monkeypatch.setattr(database, "connection", read_only)
+    answer = await anybody.get("/readyz", expect=503)
+
+    assert answer.json["checks"]["database"].endswith("The database is read-only.")
+
+
+async def test_a_folder_that_takes_no_writes_is_named(tmp_path: Path) -> None:
+    await app._is_writable(tmp_path)
+    with pytest.raises(errors.Unavailable) as refused:
+        await app._is_writable(tmp_path / "gone")
+
+    assert refused.value.why.startswith("It cannot be written to: No such file")

@@ -72,6 +72,17 @@ async def test_anothers_hotline_is_not_called(client: Client, customers: Custome
     assert len(customers.calls) == before
 
 
+async def test_a_domain_that_it_does_not_reach_is_not_called_nor_any_other(
+    tenant: Tenant, hotline: str, customers: Customers
+) -> None:
+    """The carrier's calls are another domain's, which may have the same hotline."""
+    before = len(customers.calls)
+    customers.others.add(tenant.domain.name)
+    for body in ({}, {"hotline": hotline}):
+        await tenant.client.post("/v1/sandbox/inbound", body, expect=404)
+    assert len(customers.calls) == before
+
+
 async def test_only_admins_may(
     tenant: Tenant, database: db.Database, seal: Seal, hotline: str
 ) -> None:

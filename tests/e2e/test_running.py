@@ -236,7 +236,7 @@ async def test_running_out_of_descriptors_sheds_load_and_ends_nothing(
             writer.close()
 
         await talk(ring, customer)
-        await until(lambda: is_ready(pbx), 30)
+        await until(lambda: is_ready(pbx.http), 30)
         await customer.hang_up()
         await ring.over()
         await hook.over(call_id=call_id)

@@ -179,3 +179,50 @@ async def test_data_of_another_version_is_told(start: Start, tmp_path: Path) -> 
     (tmp_path / "pg" / "data" / "PG_VERSION").write_text("9\n")
     with pytest.raises(errors.SetupError, match="was made by PostgreSQL 9"):
         await start(tmp_path / "pg")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0" * 100, b"", b"\xff\xfe garbage", b"not a number\n/data\n"]
+)
+async def test_a_lock_file_that_a_power_loss_has_torn_is_set_aside(
+    start: Start, tmp_path: Path, content: bytes
+) -> None:
+    running = await start(tmp_path / "pg")
+    await ask(running.dsn, "CREATE TABLE kept AS SELECT 7 AS seven")
+    await running.stop()
+    lock = tmp_path / "pg" / "data" / "postmaster.pid"
+    lock.write_bytes(content)
+
+    again = await start(tmp_path / "pg")
+
+    assert await ask(again.dsn, "SELECT seven FROM kept") == 7
+    assert lock.with_name("postmaster.pid.damaged").read_bytes() == content
+
+
+async def test_a_torn_lock_file_of_a_server_that_lives_is_left_alone(
+    start: Start, tmp_path: Path
+) -> None:
+    running = await start(tmp_path / "pg")
+    lock = tmp_path / "pg" / "data" / "postmaster.pid"
+    whole = lock.read_bytes()
+    lock.write_bytes(b"\0" * len(whole))
+    with pytest.raises(errors.SetupError, match="end it first"):
+        await server.start(tmp_path / "pg")
+
+    lock.write_bytes(whole)
+    assert await ask(running.dsn, "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 80, b'{"superuser": "x'])
+async def test_damaged_passwords_are_told_in_one_line(
+    start: Start, tmp_path: Path, content: bytes
+) -> None:
+    running = await start(tmp_path / "pg")
+    (tmp_path / "pg" / "login.json").write_bytes(content)
+    with pytest.raises(errors.SetupError, match=r"login\.json") as told:
+        server.dsn_of(tmp_path / "pg")
+    with pytest.raises(errors.SetupError, match=r"login\.json"):
+        await server.start(tmp_path / "pg")
+
+    assert "\n" not in str(told.value)
+    assert running.pid

@@ -32,6 +32,9 @@ _LOGIN_WAIT_S = 1.5
 class Sandbox(Protocol):
     """The simulated carrier, as far as the API may ask of it."""
 
+    def carries(self, domain_name: str) -> bool:
+        """Whether its customers' calls reach that domain."""
+
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
         """A customer, by behaviour (answers, hangs_up, ...) or by number, calls the hotline; the
         customer's number.

@@ -52,7 +52,10 @@ async def healthz() -> ASGIApp:
     is_limited=False,
 )
 async def readyz(request: Request) -> ASGIApp:
-    """Whether we can serve, and what is missing if not."""
+    """Whether we can serve, and what is missing if not.
+
+    The database and the data folder are written to: 503 also where a volume is full.
+    """
     context = request.context
     checks = {"database": lambda: _database(context), **context.deps.checks}
     found = await asyncio.gather(*(_checked(check) for check in checks.values()))
@@ -79,7 +82,7 @@ async def metrics() -> ASGIApp:
 
 async def _database(context: Context) -> None:
     async with context.pulse.beating():
-        await context.deps.database.check()
+        await context.deps.database.check_writes()
 
 
 async def _checked(check: Callable[[], Awaitable[object]]) -> str:

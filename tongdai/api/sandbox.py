@@ -60,10 +60,10 @@ class Calling(Struct, frozen=True):
 async def sandbox_inbound(request: Request, principal: Principal, body: Inbound) -> ASGIApp:
     """Have a simulated customer call a hotline.
 
-    Only where the sandbox is on; elsewhere this is 404.
+    Only where the sandbox is on, and in its own domain; elsewhere this is 404.
     """
-    context = request.context
-    if (sandbox := context.deps.sandbox) is None:
+    context, sandbox = request.context, request.context.deps.sandbox
+    if sandbox is None or not sandbox.carries(principal.user.domain_name):
         raise errors.NotFound
     hotline = await _hotline(context, principal.domain_uuid, body.hotline.strip())
     customer = await sandbox.inbound(hotline, body.customer.strip() or "answers", body.talk_s)

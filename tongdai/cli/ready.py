@@ -12,12 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from tongdai import files, settings
-from tongdai.app import Instance
+from tongdai.app import READY, Instance
 from tongdai.sandbox import actors
 from tongdai.sandbox.demo import PHONES, Demo
 from tongdai.settings import Settings
-
-FILE = "ready.json"
 
 
 def document(instance: Instance) -> dict[str, Any]:
@@ -52,12 +50,12 @@ def document(instance: Instance) -> dict[str, Any]:
 def write(instance: Instance) -> None:
     """ready.json exists and is complete; a program that sees it may start."""
     text = msgspec.json.format(msgspec.json.encode(document(instance))) + b"\n"
-    files.write(instance.settings.data / FILE, text)
+    files.write(instance.settings.data / READY, text)
 
 
 def remove(instance: Instance) -> None:
     """ready.json is gone: its addresses are no longer served."""
-    (instance.settings.data / FILE).unlink(missing_ok=True)
+    (instance.settings.data / READY).unlink(missing_ok=True)
 
 
 def show(instance: Instance) -> None:
@@ -107,7 +105,7 @@ def _addresses(instance: Instance) -> Table:
         ]
     rows += [
         ("data", str(instance.settings.data.absolute())),
-        ("", f"{FILE} there has all of this"),
+        ("", f"{READY} there has all of this"),
     ]
     for name, value in rows:
         table.add_row(name, value)

@@ -4,6 +4,7 @@ from another one.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import aiohttp
@@ -11,7 +12,7 @@ import msgspec
 import typer
 
 from tongdai import errors, settings
-from tongdai.cli import ready
+from tongdai.app import READY
 
 Url: TypeAlias = Annotated[
     str,
@@ -49,8 +50,8 @@ def access(url: str = "", api_key: str = "", token: str = "") -> Access:
     """The given values; ready.json of the data folder gives the missing ones. Raises
     errors.SetupError.
     """
-    path = settings.load().data / ready.FILE
-    known: dict[str, Any] = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+    path = settings.load().data / READY
+    known = _known(path) if path.exists() else {}
     here = str(known.get("base_url", ""))
     url = url.rstrip("/") or here
     if not url:
@@ -65,6 +66,15 @@ def access(url: str = "", api_key: str = "", token: str = "") -> Access:
         why = "it runs without the sandbox, whose key is known" if url == here else f"for {url}"
         raise errors.SetupError(f"--api-key or --token is needed: {why}")
     return Access(url, api_key, token)
+
+
+def _known(path: Path) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        raise errors.SetupError(
+            f"{path} is cut short, as by a power loss: start tongdai up again, which writes it"
+        ) from reason
 
 
 @asynccontextmanager

@@ -23,9 +23,15 @@ ANSWER_S = 60  # how long a customer lets it ring
 class Carrier:
     """Carrier and phones on one Asterisk node."""
 
-    def __init__(self, spec: node.Spec, running: node.Node) -> None:
-        self._spec, self._node = spec, running
+    def __init__(self, spec: node.Spec, running: node.Node, domain: str) -> None:
+        self._spec, self._node, self._domain = spec, running, domain
         self.adopted = running.adopted
+
+    def carries(self, domain_name: str) -> bool:
+        """Whether its customers' calls reach that domain: the switch knows its address as the
+        trunk of one domain, whatever number they dial.
+        """
+        return domain_name == self._domain
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
         """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone
@@ -101,7 +107,7 @@ async def start(root: packages.Root, config: SandboxConfig) -> Carrier:
             "robots": actors.registrations(config.domain, config.switch, dict(config.passwords)),
         },
     )
-    return Carrier(spec, await node.start(spec))
+    return Carrier(spec, await node.start(spec), config.domain)
 
 
 def caller(who: str) -> tuple[str, int]:

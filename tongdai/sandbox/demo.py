@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai import files
+from tongdai import errors, files
 from tongdai.pbx.directory import Extension, Queue, RingGroup
 from tongdai.sandbox import actors
 from tongdai.seal import Seal
@@ -39,11 +39,18 @@ class Demo(msgspec.Struct, frozen=True):
 
 
 def load(folder: Path) -> Demo | None:
-    """The demo made before in this data folder, or None."""
+    """The demo made before in this data folder, or None. Raises errors.SetupError for a file that
+    is damaged.
+    """
     try:
         return msgspec.json.decode((folder / "demo.json").read_bytes(), type=Demo)
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError as reason:
+        raise errors.SetupError(
+            f"{folder / 'demo.json'} is damaged: delete it, and the domain {DOMAIN} with"
+            " `tongdai domain delete`; the next start makes both anew"
+        ) from reason
 
 
 async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) -> Demo:

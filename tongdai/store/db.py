@@ -133,6 +133,21 @@ class Database:
         async with self.connection() as tx:
             await tx.execute("SELECT 1", timeout=_CONNECT_S)
 
+    async def check_writes(self) -> None:
+        """Raises errors.Unavailable unless it takes a write, to its log on the disk, within two
+        seconds. Nothing is left of that write.
+        """
+        async with self.connection() as tx:
+            found = await tx.fetchrow(
+                """
+                SELECT current_setting('transaction_read_only') = 'on' AS read_only,
+                       pg_logical_emit_message(true, 'tongdai', 'check')
+                """,
+                timeout=_CONNECT_S,
+            )
+        if found and found["read_only"]:
+            raise errors.Unavailable(messages.DATABASE_READ_ONLY)
+
     async def listen(
         self,
         callbacks: Mapping[str, Callable[[str], None]],

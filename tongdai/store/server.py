@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -23,9 +24,12 @@ from urllib.parse import quote
 
 import asyncpg
 import msgspec
+import structlog
 
 from tongdai import errors, files, process
 from tongdai.store import tenants
+
+log = structlog.get_logger()
 
 VERSION = "18"
 """For new data; old data goes on with the version that made it."""
@@ -132,8 +136,19 @@ def dsn_of(folder: Path) -> str:
         raise errors.SetupError(
             f"no PostgreSQL runs in {folder}: start tongdai first, or set TONGDAI_DSN"
         )
-    login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
+    login = _login(folder)
     return _dsn(Path(state[4]), ROLE, login.role, ROLE)
+
+
+def _login(folder: Path) -> Login:
+    """Raises errors.SetupError for a file that is damaged."""
+    path = folder / "login.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Login)
+    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        raise errors.SetupError(
+            f"{path}, the passwords of PostgreSQL, is damaged: put it back from a backup"
+        ) from reason
 
 
 def _find(data: Path) -> process.Process | None:
@@ -156,10 +171,20 @@ def _disown(data: Path) -> None:
     by now.
 
     PostgreSQL ignores its parent's id in postmaster.pid; by the rest of that file it still finds
-    workers left over.
+    workers left over. A file that a power loss has torn is set aside: PostgreSQL refuses it, and
+    no server lives that wrote it. Raises errors.SetupError where one does.
     """
+    path = data / "postmaster.pid"
     if state := _state(data):
-        (data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *state[1:], ""]))
+        files.write(path, "\n".join([str(os.getpid()), *state[1:], ""]))
+        _give(data.parent, path)
+    elif path.exists():
+        if process.any_with(str(data)):
+            raise errors.SetupError(
+                f"{path} is damaged, and a PostgreSQL runs there: end it first"
+            )
+        path.replace(aside := data / "postmaster.pid.damaged")
+        log.warning("postgresql.lock_file_damaged", set_aside=str(aside))
 
 
 async def _ready(running: process.Process, data: Path) -> Path:
@@ -177,16 +202,18 @@ async def _ready(running: process.Process, data: Path) -> Path:
 
 def _state(data: Path) -> list[str]:
     """Lines of postmaster.pid: process id, data folder, start, port, folder of the socket,
-    address, memory, status.
+    address, memory, status. None where there is no such file, or none that can be read.
     """
-    with contextlib.suppress(OSError):
-        return (data / "postmaster.pid").read_text().splitlines()
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        if lines and re.fullmatch("[0-9]{1,9}", lines[0]):
+            return lines
     return []
 
 
 async def _prepared(folder: Path, sockets: Path) -> str:
     """The DSN of our database; the first call makes the database and its role."""
-    login = msgspec.json.decode((folder / "login.json").read_bytes(), type=Login)
+    login = _login(folder)
     connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
