@@ -1,6 +1,11 @@
 """A multi-tenant cloud PBX with a CRM integration API, on Asterisk and PostgreSQL."""
 
+import zoneinfo
+
 __version__: str
+
+# One time zone database, whatever this machine has: that of the package tzdata, which is locked.
+zoneinfo.reset_tzpath(())
 
 
 def __getattr__(name: str) -> str:

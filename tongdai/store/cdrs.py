@@ -7,13 +7,14 @@ of large domains need no counting.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tongdai.pbx import cdr
-from tongdai.store import db, recordings
+from tongdai.store import db, local_days, recordings
 
 # characters; phones choose Call-IDs, and what is longer only takes space
 _LONGEST_ID = 512
@@ -45,19 +46,17 @@ _INSERT = """
       {recordings}
     ), counted AS (
       INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
-      SELECT domain_uuid, (time_started AT TIME ZONE time_zone)::date AS day, direction, status,
-             count(*)
-      FROM written JOIN (
-        SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($8)
-        FOR KEY SHARE  -- not while domains.update recounts the days in another time zone
-      ) AS zone USING (domain_uuid)
+      SELECT domain_uuid, day, direction, status, count(*)
+      FROM written
+      JOIN unnest($8::uuid[], $9::uuid[], $10::date[]) AS known (domain_uuid, cdr_uuid, day)
+        USING (domain_uuid, cdr_uuid)
       GROUP BY domain_uuid, day, direction, status
       ORDER BY domain_uuid, day, direction, status  -- transactions lock counts in one order
       ON CONFLICT (domain_uuid, day, direction, status)
         DO UPDATE SET calls = cdr_days.calls + excluded.calls
     )
     SELECT cdr_uuid FROM written
-""".format(columns=", ".join(STORED), recordings=recordings.upsert("$9"))  # noqa: S608 names of the struct's fields
+""".format(columns=", ".join(STORED), recordings=recordings.upsert("$11"))  # noqa: S608 names of the struct's fields
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
@@ -88,13 +87,31 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         msgspec.json.encode(records).decode(),
         *_columns(legs),
         *_columns(sip),
-        list({record.domain_uuid for record in records}),
+        *_columns(await _days(tx, records)),
         msgspec.json.encode(list(recorded.values())).decode(),
     )
     return {row["cdr_uuid"] for row in rows}
 
 
-def _columns(rows: Sequence[tuple[UUID, UUID, UUID | str]]) -> tuple[list[UUID | str], ...]:
+async def _days(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID, date]]:
+    """The local day of each record, in the time zone that its domain keeps until this transaction
+    ends: meanwhile `domains.update` recounts no days.
+    """
+    rows = await tx.fetch(
+        "SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($1) FOR KEY SHARE",
+        list({record.domain_uuid for record in records}),
+    )
+    zones = {row["domain_uuid"]: ZoneInfo(row["time_zone"]) for row in rows}
+    return [
+        (one.domain_uuid, one.cdr_uuid, local_days.day(one.time_started, zone))
+        for one in {one.cdr_uuid: one for one in records}.values()
+        if (zone := zones.get(one.domain_uuid))
+    ]
+
+
+def _columns(
+    rows: Sequence[tuple[UUID, UUID, UUID | str | date]],
+) -> tuple[list[UUID | str | date], ...]:
     """The three columns of the rows."""
     return tuple([row[n] for row in rows] for n in range(3))
 

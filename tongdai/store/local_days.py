@@ -1,0 +1,55 @@
+"""Local days, by which records are counted. A day is computed here and never by PostgreSQL, whose
+time zone database is another than Python's: they disagree for months after a country changes its
+clocks, and a count would not be what a filter finds.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+_STEP = timedelta(days=1)
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Time within which a zone's clocks are not changed: from `since` to before `until`."""
+
+    since: datetime
+    until: datetime
+    offset: timedelta  # local time is UTC and this
+
+
+def day(moment: datetime, zone: ZoneInfo) -> date:
+    """The local day of a moment."""
+    return moment.astimezone(zone).date()
+
+
+def spans(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Span]:
+    """The spans between two moments, in order and without gaps."""
+    began, at = since, since
+    while at < until:
+        after = min(at + _STEP, until)
+        if _offset(zone, at) != _offset(zone, after):
+            change = _change(zone, at, after)
+            yield Span(began, change, _offset(zone, at))
+            began = change
+        at = after
+    yield Span(began, until, _offset(zone, began))
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first second of the other offset."""
+    offset, seconds = _offset(zone, before), int((after - before).total_seconds())
+    low, high = 0, seconds
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(zone, before + timedelta(seconds=middle)) == offset:
+            low = middle
+        else:
+            high = middle
+    return (before + timedelta(seconds=high)).replace(microsecond=0)
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(UTC).astimezone(zone).utcoffset() or timedelta()
