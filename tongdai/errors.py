@@ -2,23 +2,23 @@
 Vietnamese.
 
 TongdaiError
-├── Invalid (422)             a field that cannot be taken; names it
+├── Invalid (422)             a field with an invalid value; names it
 │   ├── InvalidPhone          not a number that can be dialled
 │   └── InvalidExtension      no such extension in this domain
 ├── NotAuthenticated (401)    no token, a bad one, an expired one
 │   └── WrongCredentials      user name, password or API key
 ├── Forbidden (403)           the user's level does not allow it
-├── NotFound (404)            not here, or not yours: the same answer
-├── Gone (410)                it was here and is no more
-│   └── EventsGone            the feed no longer holds what was asked for
+├── NotFound (404)            missing, or another domain's: the same answer
+├── Gone (410)                it existed and was deleted
+│   └── EventsGone            the feed no longer holds the requested events
 ├── Conflict (409)            it exists already, or is in use
 ├── TooManyRequests (429)     with Retry-After
-├── Unavailable (503)         database or switch away
+├── Unavailable (503)         database or switch down
 │   └── SwitchDown
 ├── CallRefused (409)         a call that could not be placed
 │   ├── UserNotRegistered, UserBusy, UserRejected, UserNotAnswering, NoHotline, TooManyCalls,
 │       DestinationBarred, CallsSuspended, CallLimit
-└── SetupError                a start-up that cannot go on: one readable line
+└── SetupError                the start-up failed: one readable line
     └── WrongMasterKey
 """
 

@@ -1,8 +1,8 @@
-"""Identifiers that hold the time: UUIDs version 7, new ones and ids that can be computed again.
+"""Identifiers that hold the time: UUIDs version 7, random or derived.
 
-The first 48 bits of such an id are Unix milliseconds (RFC 9562 §5.7), so ids sort by time, and
-the id alone names the month in which its row is kept. The dialplan makes ids of calls in the same
-form (extensions.conf).
+The first 48 bits of such an id are Unix milliseconds (RFC 9562 §5.7), so ids sort by time, and the
+id alone gives the month of its row. The dialplan makes ids of calls in the same form
+(extensions.conf).
 """
 
 import os
@@ -13,20 +13,21 @@ from uuid import UUID, uuid5
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-# 9999-01-01: from there on Python's calendar has no room for the end of a month
+# 9999-01-01: Python's calendar cannot express the end of a month after that
 _END_MS = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
 
 
 def new(at: datetime | None = None) -> UUID:
-    """A UUID version 7 of now, or of that moment: 74 bits of it are random."""
+    """A UUID version 7 of now, or of that moment, with 74 random bits."""
     ms = time.time_ns() // 1_000_000 if at is None else _ms(at)
     return _version_7(ms, os.urandom(10))
 
 
 def derived(parent: UUID, name: str) -> UUID:
-    """The same UUID for the same (parent, name), for ever: repeats become harmless.
+    """A UUID that depends on (parent, name) alone: repeats are harmless.
 
-    It holds the time of its parent. Of a parent without a time it is a version 5 (RFC 9562 §5.5).
+    It holds the time of its parent. Without a time in the parent it is a version 5 (RFC 9562
+    §5.5).
     """
     if time_of(parent) is None:
         return uuid5(parent, name)
@@ -34,7 +35,7 @@ def derived(parent: UUID, name: str) -> UUID:
 
 
 def time_of(uuid: UUID) -> datetime | None:
-    """The moment that the id holds, UTC, whole milliseconds; None for an id without a time."""
+    """The moment in the id, UTC, whole milliseconds; None for an id without a time."""
     ms = uuid.int >> 80
     return _EPOCH + ms * _MS if uuid.version == 7 and ms < _END_MS else None
 
@@ -51,7 +52,7 @@ def month(uuid: UUID) -> tuple[UUID, UUID] | None:
 
 
 def lowest(at: datetime) -> UUID:
-    """No id of that moment or a later one sorts before this, and each of an earlier one does."""
+    """The lowest id of that moment: ids of it or later sort after it, earlier ones before it."""
     return UUID(int=_ms(at) << 80)
 
 
@@ -60,7 +61,7 @@ def _ms(at: datetime) -> int:
 
 
 def _version_7(ms: int, chance: bytes) -> UUID:
-    """`chance` is 10 bytes or more; 6 bits of them give way to version and variant."""
+    """`chance` is 10 bytes or more; 6 of its bits are replaced by version and variant."""
     value = ms << 80 | int.from_bytes(chance[:10], "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

@@ -1,5 +1,5 @@
-"""Structured logs on standard error: lines for people, or JSON for machines; never more than one
-line an event, but for what an exception tells.
+"""Structured logs on standard error: lines for people, or JSON for machines; one line an event,
+except tracebacks.
 """
 
 import logging
@@ -13,7 +13,7 @@ from tongdai.settings import Settings
 
 
 def configure(settings: Settings) -> None:
-    """From now on all rooms log as the settings say."""
+    """All packages log according to the settings from now on."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.basicConfig(
         level=logging.WARNING,
@@ -34,23 +34,23 @@ def _processors(*, as_json: bool, is_terminal: bool) -> list[Processor]:
         failure, render = structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
         return [structlog.processors.add_log_level, moment, failure, render]
     if is_terminal:
-        # The default shows locals, and secrets in them.
+        # The default shows local variables, which may hold secrets.
         colours = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         return [structlog.processors.add_log_level, moment, colours]
     return [structlog.processors.format_exc_info, line]
 
 
 def line(_logger: object, method: str, event: EventDict) -> str:
-    """An event as structlog shows it on a terminal, in a third of the time: a busy switch says a
+    """An event in structlog's terminal format, in a third of the time: a busy switch logs a
     thousand a second.
     """
     failure = event.pop("exception", "")
     level, what = "error" if method == "exception" else method, event.pop("event")
     rest = " ".join(f"{name}={_shown(value)}" for name, value in event.items())
-    told = f"{datetime.now().isoformat()} [{level:<9}] {what:<30} {rest}".rstrip()  # noqa: DTZ005 -- local time
-    return f"{told}\n{failure}" if failure else told
+    text = f"{datetime.now().isoformat()} [{level:<9}] {what:<30} {rest}".rstrip()  # noqa: DTZ005 -- local time
+    return f"{text}\n{failure}" if failure else text
 
 
 def _shown(value: object) -> str:
-    """Nothing that somebody sent us begins another line."""
+    """The value in one line: no input from outside can begin another."""
     return value if isinstance(value, str) and value.isprintable() else repr(value)

@@ -1,5 +1,5 @@
-"""Processes that may outlive us: started in sessions of their own, found by later runs, ended with
-their children; and what ours may use.
+"""Processes that may outlive us: they are started in their own sessions, found by later runs, and
+ended with their children. Also this process's limit of open files.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from pathlib import Path
 
 
 class Process:
-    """One that we started, in this run or an earlier one; held by a pidfd, so that a reused id is
-    never mistaken.
+    """A process started by this run or an earlier one; a pidfd holds it, so that a reused id is
+    never mistaken for it.
     """
 
     def __init__(self, pid: int) -> None:
-        """Raises ProcessLookupError if it is gone already."""
+        """Raises ProcessLookupError if the process has ended."""
         self.pid = pid
         self._descriptor = os.pidfd_open(pid)
 
@@ -30,21 +30,21 @@ class Process:
         return not poll.poll(0)
 
     async def ended(self) -> None:
-        """Returns when it has ended, by whatever cause."""
+        """Returns when the process has ended, for any reason."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        watched = os.dup(self._descriptor)  # of its own, so that many may wait
+        watched = os.dup(self._descriptor)  # a duplicate for each waiter
         loop.add_reader(watched, ended.set)
         try:
             await ended.wait()
         finally:
             loop.remove_reader(watched)
             os.close(watched)
-        with contextlib.suppress(ChildProcessError):  # the run that started it has to reap it
+        with contextlib.suppress(ChildProcessError):  # only the run that started it can reap it
             os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 -- WNOHANG: it does not wait
 
     async def end(self, gently: signal.Signals, within_s: float) -> None:
-        """Asks it by that signal, kills it when it takes longer, and whatever of its session is
-        left; returns then.
+        """Ends the process by that signal, or kills it after `within_s` seconds; then ends its
+        session's other processes, and returns.
         """
         self._send(gently)
         try:
@@ -66,8 +66,8 @@ class Process:
 
 
 def launch(command: Sequence[str], folder: Path, log: Path) -> Process:
-    """Starts a command in a folder, in a session of its own: our Ctrl-C is none for it. What it
-    says goes to `log`.
+    """Starts a command in a folder, in its own session, which our Ctrl-C does not reach. Its
+    output goes to `log`.
     """
     write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawn(
@@ -85,7 +85,9 @@ def launch(command: Sequence[str], folder: Path, log: Path) -> Process:
 
 
 def find(pid: int, mark: str) -> Process | None:
-    """The running process of that id if `mark` is one of its arguments, so that it is ours."""
+    """The running process of that id, if `mark` is one of its arguments, which shows that it is
+    ours.
+    """
     try:
         process = Process(pid)
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -101,10 +103,10 @@ def any_with(mark: str) -> bool:
 
 
 def open_files() -> int:
-    """As many files and sockets as this process may have are allowed it from now on: hundreds of
-    deliveries are under way at once. How many that is.
+    """Raises the soft limit of open files (RLIMIT_NOFILE) to the hard limit, for hundreds of
+    deliveries at once. Returns it.
     """
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with contextlib.suppress(ValueError, OSError):  # refused where the hard limit is none
+    with contextlib.suppress(ValueError, OSError):  # refused if the hard limit is infinite
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,5 +1,5 @@
-"""The environment as one frozen Settings, checked at start-up; each wrong value is named in one
-readable line.
+"""The environment as one frozen Settings, checked at start-up; each wrong value gives one readable
+line.
 """
 
 import os
@@ -210,9 +210,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One of them, for people. `value` is the text that its variable would hold; secrets in it are
-    covered.
-    """
+    """A setting, for people. `value` is the text of its variable, with secrets covered."""
 
     variable: str
     default: str
@@ -241,16 +239,14 @@ def _text(value: object) -> str:
 
 
 def _shown(name: str, text: str) -> str:
-    """The value for eyes and logs: without the secrets in it."""
+    """The value for terminals and logs, without its secrets."""
     if name == "secret":
         return "***" if text else ""
     return re.sub(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", "***", text)
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that the environment gives. Raises errors.SetupError naming each variable that
-    is wrong.
-    """
+    """The settings in the environment. Raises errors.SetupError naming each wrong variable."""
     known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
     given = {known[key]: value for key, value in environ.items() if key in known and value != ""}
     wrong = [_why_wrong(name, value) for name, value in given.items()]
@@ -267,7 +263,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _why_wrong(name: str, value: str) -> str:
-    """What is wrong with one variable, or ""."""
+    """The fault of one variable, or ""."""
     try:
         msgspec.convert(
             {name: value}, Settings, strict=False, dec_hook=lambda kind, text: kind(text)
@@ -310,9 +306,7 @@ def networks(text: str) -> list[str]:
 
 
 def callback_networks(settings: Settings) -> list[str]:
-    """The networks that callbacks may reach though they are not public; with the sandbox loopback
-    too.
-    """
+    """The private networks that callbacks may reach; with the sandbox also loopback."""
     return [*networks(settings.callback_allow), *(_LOOPBACK if settings.sandbox else ())]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tongdai.asterisk import security
-from tongdai.asterisk.security import Attempt, Place
+from tongdai.asterisk.security import Attempt, Offset
 
 AT = datetime(2026, 11, 23, 16, 7, 21, 492_000, UTC)
 
@@ -36,7 +36,7 @@ def line(
     ],
 )
 def test_a_wrong_proof(written: str, address: str) -> None:
-    assert security.attempt(line(address=written)) == Attempt(AT, address, is_proved=False)
+    assert security.attempt(line(address=written)) == Attempt(AT, address, is_successful=False)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_wrong_proof(written: str, address: str) -> None:
 )
 def test_what_counts(event: str, told: bool | None) -> None:
     found = security.attempt(line(event))
-    assert (found.is_proved if found else None) is told
+    assert (found.is_successful if found else None) is told
 
 
 FORGED = 'LocalAddress="IPV4/UDP/203.0.113.1/5060",RemoteAddress="IPV4/UDP/198.51.100.1/5060"'
@@ -64,28 +64,28 @@ def test_nobody_can_have_another_address_banned() -> None:
 
 def test_the_log_is_read_on_from_line_to_line_over_rotation(tmp_path: Path) -> None:
     path = tmp_path / "security"
-    assert security.read(path, Place()) == ([], Place())
+    assert security.read(path, Offset()) == ([], Offset())
     path.write_text(f"{line()}\nsomething else\n{line('SuccessfulAuth')}"[:-10])
-    attempts, place = security.read(path, Place())
-    assert [each.is_proved for each in attempts] == [False]
+    attempts, offset = security.read(path, Offset())
+    assert [each.is_successful for each in attempts] == [False]
 
     with path.open("a") as file:
         file.write(f"{line('SuccessfulAuth')[-10:]}\n")
-    attempts, place = security.read(path, place)
-    assert [each.is_proved for each in attempts] == [True]
-    assert security.read(path, place) == ([], place)
+    attempts, offset = security.read(path, offset)
+    assert [each.is_successful for each in attempts] == [True]
+    assert security.read(path, offset) == ([], offset)
 
     path.write_text(f"{line()}\n")  # cut short
-    attempts, place = security.read(path, place)
+    attempts, offset = security.read(path, offset)
     assert len(attempts) == 1
     path.rename(tmp_path / "security.1")
     path.write_text(f"{line()}\n{line()}\n")
-    attempts, place = security.read(path, place)
+    attempts, offset = security.read(path, offset)
     assert len(attempts) == 2
 
 
 def test_of_a_long_log_only_the_end_is_read(tmp_path: Path) -> None:
     path = tmp_path / "security"
     path.write_text(f"{line()}\n" * (2 * security.TAIL // len(line())))
-    attempts, _ = security.read(path, Place())
+    attempts, _ = security.read(path, Offset())
     assert 0 < len(attempts) <= security.TAIL // len(line())

@@ -23,11 +23,11 @@ def watch(database: db.Database, tmp_path: Path) -> Bans:
 
 def fails(watch: Bans, times: int, address: str = STRANGER, ago_s: float = 0) -> None:
     for _ in range(times):
-        watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_proved=False), NOW)
+        watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_successful=False), NOW)
 
 
 def proves(watch: Bans, address: str = STRANGER, ago_s: float = 0) -> None:
-    watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_proved=True), NOW)
+    watch._take(Attempt(NOW - timedelta(seconds=ago_s), address, is_successful=True), NOW)
 
 
 async def banned(database: db.Database) -> dict[str, bans.Ban]:
@@ -72,7 +72,7 @@ async def test_a_ban_is_written_lasts_an_hour_and_can_be_lifted(
 ) -> None:
     now = datetime.now(UTC)
     for _ in range(MOST):
-        watch._take(Attempt(now, STRANGER, is_proved=False), now)
+        watch._take(Attempt(now, STRANGER, is_successful=False), now)
     await watch._look(now)
     ban = (await banned(database))[STRANGER]
     assert (ban.until, ban.why) == (now + BAN, f"{MOST} wrong passwords within a minute")

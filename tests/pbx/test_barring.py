@@ -216,7 +216,7 @@ def test_emergency_calls_are_never_barred(number: str) -> None:
     }
     busy = replace(context("talks 101=9", usage=Usage(9, 999), **used_up), calls=9)
     full = replace(busy, by_trunk={str(CARRIER): 9_999})
-    assert dials(number, full).stop is None
+    assert dials(number, full).bar_reason is None
     assert any(isinstance(action, Dial) for action in dials(number, full).actions)
     assert not any(isinstance(action, HangUp) for action in dials(number, busy).actions)
 
@@ -271,7 +271,7 @@ def test_a_barred_call_is_an_outbound_call_that_failed(reason: BarReason, cause:
         if reason is BarReason.DESTINATION
         else (CUSTOMER, context(calls_per_minute=0))
     )
-    assert step.stop is reason
+    assert step.bar_reason is reason
     assert step.call.direction == "outbound"
     assert step.actions == (HangUp("c", cause),)
     assert [event.name for event in step.events] == ["ringing"]
@@ -287,7 +287,7 @@ def test_click_to_call_meets_the_same_limits() -> None:
     asked = CommandAsked(ids.new(), "c", NOON, COMPANY.domain.domain_uuid, command)
     declined = setup.click_to_call(asked, ["PJSIP/101"], "token", context())
     assert isinstance(declined, Declined)
-    assert declined.stop is BarReason.DESTINATION
+    assert declined.bar_reason is BarReason.DESTINATION
     assert declined.answer.outcome == Outcome(error="DESTINATION_BARRED", field="phone")
     permitted_abroad = context(destinations=("+1",))
     begun = setup.click_to_call(asked, ["PJSIP/101"], "token", permitted_abroad)

@@ -1,5 +1,5 @@
-"""Use cases of administration, one module for each noun: what the command line and the API both do
-to the configuration. Each works in a transaction that its caller begins.
+"""Use cases of administration, one module for each noun, shared by command line and API. Each runs
+in its caller's transaction.
 
-A look-up, a list or a deletion is a verb of `tongdai.store` alone; callers ask for that directly.
+Look-ups, lists and deletions are functions of `tongdai.store` alone; callers use those.
 """

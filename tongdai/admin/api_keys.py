@@ -11,8 +11,8 @@ from tongdai.store import api_keys, db
 async def restrict(
     tx: db.Tx, domain_uuid: UUID, username: str, scopes: Sequence[str] | None
 ) -> None:
-    """The user's API key may do what these scopes say, as far as the user may; None: all that the
-    user may. Raises errors.Invalid for an unknown scope, errors.NotFound.
+    """The user's API key has these scopes, limited by the user's permissions; None: all of those.
+    Raises errors.Invalid for an unknown scope, errors.NotFound.
     """
     if scopes is None:
         return await api_keys.set_scopes(tx, domain_uuid, username, None)

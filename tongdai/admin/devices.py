@@ -18,8 +18,8 @@ async def update(
     password: str | None = None,
     new_password: bool = False,
 ) -> tuple[devices.Device, str | None]:
-    """The device with the changes made, and its new SIP password: the given one, a random one with
-    `new_password`, else None, and the old one stays. Raises as devices.update does.
+    """The changed device, and its new SIP password: the given one, a random one with
+    `new_password`, else None, which leaves the old one. Raises as devices.update.
     """
     known = await devices.get(tx, domain_uuid, extension, name)
     changed = msgspec.structs.replace(known, **changes)

@@ -1,4 +1,4 @@
-"""Domains: made with their defaults, changed, and permitted to call out again."""
+"""Domains: changes, and the end of a suspension."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from tongdai.store import db, domains
 async def update(
     tx: db.Tx, name: str, changes: dict[str, Any], *, unsuspend: bool = False
 ) -> directory.Domain:
-    """The domain of that name with the changes made; with `unsuspend` its calls out are no longer
-    suspended. Raises as domains.update does.
+    """The changed domain of that name; `unsuspend` ends the suspension of its outbound calls.
+    Raises as domains.update.
     """
     changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
     await domains.update(tx, changed)

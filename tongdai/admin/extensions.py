@@ -20,9 +20,9 @@ async def update(
     new_password: bool = False,
     unsuspend: bool = False,
 ) -> tuple[Extension, str | None]:
-    """The extension with the changes made, and the new SIP password of its default device: the
-    given one, a random one with `new_password`, else None, and the old one stays. With
-    `unsuspend` its calls out are no longer suspended. Raises as extensions.update does.
+    """The changed extension, and the new SIP password of its default device: the given one, a
+    random one with `new_password`, else None, which leaves the old one. `unsuspend` ends the
+    suspension of its outbound calls. Raises as extensions.update.
     """
     known = await extensions.get(tx, domain_uuid, extension)
     await extensions.update(tx, domain_uuid, msgspec.structs.replace(known, **changes))

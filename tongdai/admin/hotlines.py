@@ -19,8 +19,8 @@ async def create(
     destination: str = "",
     is_default: bool = False,
 ) -> Hotline:
-    """The new hotline, on a trunk of the domain or a shared one. Raises as trunks.usable and
-    hotlines.insert do.
+    """Creates a hotline on a trunk of the domain or a shared one. Raises as trunks.usable and
+    hotlines.insert.
     """
     trunk_uuid = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
     return await hotlines.insert(
@@ -42,9 +42,7 @@ async def update(
     *,
     trunk: str | None = None,
 ) -> Hotline:
-    """The hotline with the changes made, on the trunk unless that is None. Raises as `create`
-    does.
-    """
+    """The changed hotline; `trunk` None leaves its trunk. Raises as `create`."""
     if trunk is not None:
         found = await trunks.usable(tx, domain_uuid, trunk)
         changes = changes | {"trunk_uuid": found.trunk_uuid}

@@ -1,4 +1,4 @@
-"""Queues: changed."""
+"""Queues: changes."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from tongdai.store import db, queues
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, number: str, changes: dict[str, Any]) -> Queue:
-    """The queue with the changes made. Raises as queues.update does."""
+    """The changed queue. Raises as queues.update."""
     changed = msgspec.structs.replace(await queues.get(tx, domain_uuid, number), **changes)
     await queues.update(tx, domain_uuid, changed)
     return changed

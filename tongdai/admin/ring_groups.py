@@ -1,4 +1,4 @@
-"""Ring groups: changed."""
+"""Ring groups: changes."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from tongdai.store import db, ring_groups
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, number: str, changes: dict[str, Any]) -> RingGroup:
-    """The ring group with the changes made. Raises as ring_groups.update does."""
+    """The changed ring group. Raises as ring_groups.update."""
     changed = msgspec.structs.replace(await ring_groups.get(tx, domain_uuid, number), **changes)
     await ring_groups.update(tx, domain_uuid, changed)
     return changed

@@ -1,4 +1,4 @@
-"""Trunks, which are named."""
+"""Trunks, by name."""
 
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,8 @@ async def create(
     auth_username: str | None,
     password: str,
 ) -> trunks.Trunk:
-    """The new trunk. Where `auth_username` is None, calls to us of a trunk by digest are
-    authenticated by its username, those of others by none. Raises as trunks.insert does.
+    """Creates a trunk. If `auth_username` is None, calls from a trunk with digest authenticate by
+    its username, those of others by none. Raises as trunks.insert.
     """
     if auth_username is None:
         auth_username = trunk.username if trunk.auth == "digest" else ""
@@ -37,14 +37,12 @@ async def update(
     *,
     password: str | None = None,
 ) -> trunks.Trunk:
-    """The trunk of that name with the changes made, and the new password unless None. Raises as
-    trunks.update does.
-    """
+    """The changed trunk of that name; password None leaves the old one. Raises as trunks.update."""
     changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
     await trunks.update(tx, domain_uuid, seal, changed, password)
     return changed
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, name: str) -> None:
-    """The trunk of that name is gone. Raises as trunks.delete does."""
+    """The trunk of that name is deleted. Raises as trunks.delete."""
     await trunks.delete(tx, domain_uuid, (await trunks.by_name(tx, domain_uuid, name)).trunk_uuid)

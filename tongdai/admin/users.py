@@ -22,9 +22,7 @@ async def create(
     password: str | None = None,
     level: Level = LEVEL,
 ) -> tuple[users.Account, str]:
-    """The new user, and its password: the given one, or one that is made now. Raises as
-    users.insert does.
-    """
+    """Creates a user. Returns it and its password, given or generated. Raises as users.insert."""
     password = password or passwords.generated()
     account = await users.insert(tx, domain_uuid, seal, username, password, level=level)
     return account, password
@@ -37,9 +35,7 @@ async def update(
     changes: dict[str, Any],
     password: str | None = None,
 ) -> users.User:
-    """The user with the changes made, and the new password unless None. Raises as users.update
-    does.
-    """
+    """The changed user; password None leaves the old one. Raises as users.update."""
     changed = msgspec.structs.replace(await users.get(tx, domain_uuid, username), **changes)
     await users.update(tx, domain_uuid, changed, password)
     return changed
@@ -48,8 +44,8 @@ async def update(
 async def create_operator(
     tx: db.Tx, seal: Seal, username: str, *, password: str | None = None
 ) -> tuple[operators.Account, str]:
-    """The new operator, and its password: the given one, or one that is made now. Raises as
-    operators.insert does.
+    """Creates an operator. Returns it and its password, given or generated. Raises as
+    operators.insert.
     """
     password = password or passwords.generated()
     return await operators.insert(tx, seal, username, password), password
@@ -58,9 +54,7 @@ async def create_operator(
 async def update_operator(
     tx: db.Tx, username: str, changes: dict[str, Any], password: str | None = None
 ) -> operators.Operator:
-    """The operator with the changes made, and the new password unless None. Raises as
-    operators.update does.
-    """
+    """The changed operator; password None leaves the old one. Raises as operators.update."""
     changed = msgspec.structs.replace(await operators.get(tx, username), **changes)
     await operators.update(tx, changed, password)
     return changed

@@ -1,7 +1,7 @@
-"""The one WebSocket to Asterisk: requests out, answers and events in (docs.asterisk.org, "ARI REST
+"""The WebSocket to Asterisk: requests out, responses and events in (docs.asterisk.org, "ARI REST
 over WebSockets").
 
-What the events mean is in `translate`; when to connect again (the back-off) is in `reconnect`.
+`translate` gives events their meaning; `reconnect` decides when to connect again (the back-off).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tongdai import errors
 
 REQUEST_S = 5.0
 HANDSHAKE_S = 5.0
-BACKLOG = 50_000  # events read but not yet taken; beyond it a new link is the faster way
+BACKLOG = 50_000  # events read but not yet taken; with more of them a new link is faster
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ class _Frame(msgspec.Struct):
 
 
 class Link:
-    """One open connection of the application. It dies once; a new one is opened by `connect`.
-    An answer is waited for `request_s`; with more than `backlog` events untaken the link dies.
+    """One open connection of the application. It closes once; `connect` opens a new one. A request
+    waits `request_s` for its response; with more than `backlog` events untaken the link closes.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Link:
     async def request(
         self, method: str, uri: str, query: Mapping[str, str] | None = None, body: object = None
     ) -> Response:
-        """Ask, and wait for the answer. Requests sent one after the other are carried out in that
-        order.
+        """Sends the request and waits for the response. Asterisk executes requests in the order in
+        which they are sent.
 
-        Raises errors.SwitchDown when the link is dead or Asterisk does not answer in time.
+        Raises errors.SwitchDown when the link is closed or Asterisk does not respond in time.
         """
         number = str(next(self._numbers))
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -82,7 +82,7 @@ class Link:
             self._asked.pop(number, None)
 
     async def events(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Type and JSON of each event, in order; ends when the link is dead."""
+        """Type and JSON of each event, in order, until the link closes."""
         while (event := await self._events.get()) is not None:
             yield event
 
@@ -93,7 +93,7 @@ class Link:
         await self._session.close()
 
     async def _read(self) -> None:
-        """Only parses and hands over: a slow reader is cut off by Asterisk
+        """Reads frames and queues events, no more: Asterisk disconnects a slow reader
         (websocket_write_timeout).
         """
         try:
@@ -137,8 +137,8 @@ async def connect(
     """An open link for the application. Never with subscribeAll: closing such a socket can
     deadlock Asterisk 22.
 
-    No WebSocket pings: Asterisk leaves those without a payload unanswered, and answers others even
-    when the application is dead; `reconnect` asks for an echo instead.
+    No WebSocket pings: Asterisk does not answer those without a payload, and answers others even
+    if the application is dead; `reconnect` asks for an echo instead.
 
     Raises errors.SwitchDown.
     """

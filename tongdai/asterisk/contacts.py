@@ -1,4 +1,4 @@
-"""The registered contacts of extensions, ready to dial, asked of one Asterisk and remembered."""
+"""The registered contacts of extensions, ready to dial, queried from one Asterisk and cached."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ ASK_AGAIN_S = 300.0
 
 
 class Contacts:
-    """Contacts that were found are remembered until Asterisk reports a change of them, for
-    `ask_again_s` at most. `changes` counts what may have changed them.
+    """Caches contacts until Asterisk reports a change of them, for at most `ask_again_s`.
+    `changes` counts possible changes.
     """
 
     def __init__(self, app: str, ask_again_s: float = ASK_AGAIN_S) -> None:
@@ -24,7 +24,7 @@ class Contacts:
         self._known.pop(endpoint, None)
 
     def forget(self) -> None:
-        """Any may have changed."""
+        """The contacts of any endpoint may have changed."""
         self.changes += 1
         self._known.clear()
 
@@ -39,13 +39,13 @@ class Contacts:
             return contacts
         changes = self.changes
         contacts = await self._ask(link, endpoint)
-        if contacts and changes == self.changes:  # an answer from before a change is not kept
+        if contacts and changes == self.changes:  # a response from before a change is not cached
             self._known[endpoint] = contacts, now + self.ask_again_s
         return contacts
 
     async def _ask(self, link: ari.Link, endpoint: str) -> list[str]:
-        """The dialplan function that gives the contacts needs a channel. One Local channel, which
-        calls nobody, stays for all questions: one for each would take ten times as long.
+        """Asks Asterisk. The dialplan function for contacts needs a channel. One Local channel,
+        which calls nothing, serves all questions: a channel for each would take ten times as long.
         """
         uri, query = f"channels/{ASKER}/variable", {"variable": translate.contacts(endpoint)}
         answer = await link.request("GET", uri, query)

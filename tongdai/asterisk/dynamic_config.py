@@ -1,11 +1,11 @@
-"""The PJSIP objects that Asterisk holds in memory (ARI: asterisk/config/dynamic), kept as wanted.
+"""Keeps the PJSIP objects in Asterisk's memory (ARI: asterisk/config/dynamic) as wanted.
 
-Which objects those are is decided in `provisioning`; this file tells one Asterisk of them. After a
-(re)connection all objects are compared, in a thread: with 10,000 devices that takes a tenth of a
-second. From then on only the objects that change are looked at.
+`provisioning` decides the objects; this module pushes them to one Asterisk. After a (re)connection
+all objects are compared, in a thread: 10,000 devices take a tenth of a second. Later only changed
+objects are compared.
 
-A global variable of Asterisk has the checksum of all objects that it holds: an engine that finds
-there what it wants need not push anything. While objects are pushed the variable is empty.
+A global variable of Asterisk has the checksum of all its objects: an engine that finds the wanted
+checksum pushes nothing. During a push the variable is empty.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class _Listed(msgspec.Struct):
 
 
 class DynamicConfig:
-    """The objects of one Asterisk: those wanted, and those it has certainly been told of.
-    `on_aor` is called with the id of each AOR that was made or deleted.
+    """The objects of one Asterisk: those wanted, and those that it certainly holds. `on_aor` is
+    called with the id of each AOR that was created or deleted.
     """
 
     def __init__(self, on_aor: Callable[[str], None]) -> None:
@@ -39,24 +39,24 @@ class DynamicConfig:
         self._wanted: Objects = {}
         self._pushed: Objects = {}
         self._checksum = 0  # of those pushed
-        self._touched: set[Key] = set()  # may differ from what was pushed
+        self._touched: set[Key] = set()  # may differ from those pushed
         self._is_compared = False  # all others are as wanted
         self._is_swept = False
         self._stale: Collection[Key] = ()
-        self._swept: set[Key] = set()  # deleted for certain, not told again since
+        self._swept: set[Key] = set()  # certainly deleted, not pushed since
         self._pushing = asyncio.Lock()
         self._astdb = AstDb()
 
     def want(self, wanted: Objects, stale: Collection[Key] = ()) -> None:
-        """The next push leaves these objects and no others. `stale`: objects that an earlier
-        controller may have pushed, besides those that Asterisk can list.
+        """After the next push Asterisk holds these objects and no others. `stale`: objects of an
+        earlier controller that Asterisk cannot list.
         """
         self._wanted, self._stale, self._is_compared = wanted, stale, False
 
     def change(
         self, changed: Objects, gone: Iterable[Key], stale: Collection[Key] | None = None
     ) -> None:
-        """The next push makes these objects so, and deletes those that are `gone`."""
+        """The next push creates or changes these objects, and deletes those of `gone`."""
         for key in gone:
             self._wanted.pop(key, None)
             self._touched.add(key)
@@ -66,14 +66,14 @@ class DynamicConfig:
             self._stale = stale
 
     def forget(self) -> None:
-        """Asterisk was restarted, or we were: what it holds of ours is not known."""
+        """Asterisk or this process was restarted: it is not known which of our objects it holds."""
         self._pushed, self._is_compared, self._is_swept = {}, False, False
         self._checksum = 0
         self._astdb.forget()
 
     async def push(self, link: ari.Link) -> None:
-        """Asterisk holds what is wanted; objects that it refuses are logged and tried again with
-        the next push. Raises errors.SwitchDown.
+        """Asterisk holds the wanted objects; refused objects are logged and tried again with the
+        next push. Raises errors.SwitchDown.
         """
         async with self._pushing:
             try:
@@ -97,7 +97,7 @@ class DynamicConfig:
         log.info("switch.provisioned", pushed=len(changed), gone=len(gone))
 
     async def _differences(self, link: ari.Link) -> tuple[Objects, set[Key]]:
-        """The objects to push, and those to delete; those changed from now on are `_touched`."""
+        """The objects to push, and those to delete. Later changes go into `_touched`."""
         touched, self._touched = self._touched, set()
         if self._is_compared:
             wanted = {key: self._wanted[key] for key in touched if key in self._wanted}
@@ -116,7 +116,7 @@ class DynamicConfig:
         return changed, gone | self._left()
 
     async def _recognise(self, link: ari.Link, wanted: Objects) -> None:
-        """The objects wanted count as pushed if Asterisk's variable says that it holds them."""
+        """The wanted objects count as pushed if Asterisk's variable has their checksum."""
         answer = await link.request("GET", "asterisk/variable", {"variable": VARIABLE})
         checksum = await asyncio.to_thread(provisioning.checksum, wanted)
         is_known = answer.is_ok and answer.json()["value"] == f"{checksum:x}"
@@ -125,11 +125,11 @@ class DynamicConfig:
             self._pushed, self._checksum = dict(wanted), checksum
 
     def _left(self) -> set[Key]:
-        """The stale objects that may still be there. Looks at no others: thousands are wanted."""
+        """The stale objects that may still exist. Looks at no others: thousands are wanted."""
         return {key for key in self._stale if key not in self._wanted and key not in self._swept}
 
     async def _put_entries(self, link: ari.Link, changed: Objects, gone: set[Key]) -> None:
-        """The entries of the fallback, in AstDB."""
+        """Writes the entries of the fallback plans into AstDB."""
         entries = {
             id_: fields["value"] for (kind, id_), fields in changed.items() if kind == FALLBACK
         }
@@ -145,8 +145,8 @@ class DynamicConfig:
                 self._touched.add(key)
 
     async def _put_all(self, link: ari.Link, keys: Sequence[Key], objects: Objects) -> None:
-        """All of one kind. For each new AOR Asterisk looks through all endpoints: with the devices
-        one after the other, 10,000 take minutes instead of seconds.
+        """Pushes objects of one kind. For each new AOR Asterisk scans all endpoints: with devices
+        pushed one after the other, 10,000 take minutes instead of seconds.
         """
         waiting = iter(keys)
 
@@ -185,7 +185,7 @@ class DynamicConfig:
             self._on_aor(key[1])
 
     def _note(self, key: Key, fields: Fields | None) -> None:
-        """Asterisk holds this object now; None: not any more."""
+        """Asterisk holds this object now; None: no longer."""
         before = self._pushed.pop(key, None)
         self._checksum -= provisioning.checksum({key: before}) if before else 0
         if fields is not None:
@@ -199,8 +199,8 @@ async def _set_variable(link: ari.Link, value: str) -> None:
 
 
 async def _left_over(link: ari.Link, wanted: Objects) -> set[Key]:
-    """Objects of devices and trunks that Asterisk holds from an earlier controller, and that are
-    not wanted: it can list endpoints, and the others have their names.
+    """Objects of devices and trunks that an earlier controller left and that are not wanted:
+    Asterisk can list its endpoints, and their other objects have the same names.
     """
     answer = await link.request("GET", "endpoints/PJSIP")
     if not answer.is_ok:
@@ -216,15 +216,15 @@ def _names(listed: str) -> list[str]:
 
 
 async def _has_aor(link: ari.Link, key: Key, fields: Fields) -> bool:
-    """Whether Asterisk holds the AOR as wanted; one that differs is deleted.
+    """Whether Asterisk holds the AOR as wanted; a different one is deleted.
 
-    An AOR that is put a second time keeps its contacts and makes the registered ones permanent:
-    a phone would then ring twice, and also after it has gone.
+    A second PUT of an AOR makes its registered contacts permanent: a phone would ring twice, and
+    also after it has unregistered.
     """
     answer = await link.request("GET", _uri(key))
     if not answer.is_ok:
         return False
-    if provisioning.is_as_told(
+    if provisioning.is_as_pushed(
         fields, [(each["attribute"], each["value"]) for each in answer.json()]
     ):
         return True

@@ -1,5 +1,5 @@
-"""The ARI events we use, as structs; all others are dropped unread (docs.asterisk.org, "Asterisk
-REST Data Models").
+"""The ARI events that we use, as structs; others are dropped without parsing (docs.asterisk.org,
+"Asterisk REST Data Models").
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ class CallerId(msgspec.Struct, frozen=True):
 
 
 class Dialplan(msgspec.Struct, frozen=True):
-    """`exten` is the extension of the dialplan that the channel is at: what it dialled."""
+    """`exten` is the dialplan extension of the channel: the number dialled."""
 
     exten: str = ""
     app_name: str = ""
@@ -49,8 +49,8 @@ class StasisStart(msgspec.Struct, frozen=True):
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """`dialstatus` "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or how it
-    failed.
+    """`dialstatus` is "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or the
+    failure.
     """
 
     timestamp: str
@@ -60,7 +60,7 @@ class Dial(msgspec.Struct, frozen=True):
 
 
 class ChannelHangupRequest(msgspec.Struct, frozen=True):
-    """`soft`: Asterisk's own doing, not the party's."""
+    """`soft`: Asterisk hangs up, not the party."""
 
     timestamp: str
     channel: Channel
@@ -68,7 +68,7 @@ class ChannelHangupRequest(msgspec.Struct, frozen=True):
 
 
 class ChannelDestroyed(msgspec.Struct, frozen=True):
-    """`tech_cause` is the SIP status that ended it, absent when none did."""
+    """`tech_cause` is the final SIP status, absent if there was none."""
 
     timestamp: str
     channel: Channel
@@ -85,7 +85,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class ContactStatusChange(msgspec.Struct, frozen=True):
-    """A phone of the endpoint has registered, or is registered no more."""
+    """A contact of the endpoint has registered or unregistered."""
 
     endpoint: Endpoint
 
@@ -123,5 +123,5 @@ def decode(name: str, data: bytes) -> AriEvent | None:
 
 
 def moment(timestamp: str) -> datetime:
-    """An aware datetime of "2026-11-23T12:42:42.853+0000"."""
+    """The aware datetime of a text such as "2026-11-23T12:42:42.853+0000"."""
     return datetime.fromisoformat(timestamp)

@@ -1,6 +1,4 @@
-"""Hold music of our own, made when a switch is first set up: no file to ship, no licence to
-name.
-"""
+"""Music on hold, generated at the first set-up of a switch: no file to ship, no licence to name."""
 
 import math
 import wave
@@ -21,8 +19,8 @@ CHORDS = (
 
 
 def write(path: Path) -> None:
-    """A soft arpeggio as a WAV file, 16 bit mono at 8 kHz, 20 seconds; starts and ends in silence
-    so that it loops.
+    """Writes an arpeggio as a WAV file, 16 bit mono at 8 kHz, 20 seconds; it starts and ends in
+    silence so that it loops.
     """
     notes = [note for chord in CHORDS for note in (*chord, *reversed(chord))]
     samples = array("h")
@@ -37,7 +35,7 @@ def write(path: Path) -> None:
 
 
 def _tone(hertz: float) -> list[int]:
-    """One plucked note: a sine and a faint octave, in quickly and out slowly."""
+    """One plucked note: a sine and a faint octave, with a fast attack and a slow decay."""
     count = round(RATE_HZ * NOTE_S)
     step = 2 * math.pi * hertz / RATE_HZ
     return [

@@ -1,9 +1,8 @@
-"""One private Asterisk process in a folder of its own: its files written, started, adopted,
+"""One private Asterisk process in its own folder: its files are written; it is started, adopted,
 stopped.
 
-It is started in a session of its own and outlives the program that started it, so that calls do;
-the next start in the same folder finds it and takes it over. What is said to it over ARI lives
-elsewhere.
+It runs in a session of its own and outlives the program that started it, so calls go on; the next
+start in the same folder adopts it. ARI is in other modules.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ Files: TypeAlias = dict[str, str]
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What kind of Asterisk is wanted. Addresses are host:port."""
+    """The wanted Asterisk. Addresses are host:port."""
 
     root: packages.Root
     folder: Path
@@ -61,7 +60,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What the next start must know of the process in a folder."""
+    """The process in a folder, saved for the next start."""
 
     pid: int
     ari: str
@@ -95,8 +94,8 @@ class Node:
         return self._running.pid
 
     async def console(self, command: str) -> str:
-        """What its command line answers to, say, `core show channels`; errors.SetupError if it
-        does not.
+        """The output of a console command such as `core show channels`. Raises errors.SetupError
+        if it fails.
         """
         console = await asyncio.create_subprocess_exec(
             *(*self._command, "-C", str(_config(self.folder)), "-rx", command),
@@ -111,17 +110,17 @@ class Node:
         return said
 
     async def wait(self) -> None:
-        """Returns when the process has ended, by whatever cause."""
+        """Returns when the process has ended, for any reason."""
         await self._running.ended()
 
     async def stop(self) -> None:
-        """Ends it and its children, calls and all; returns when they are gone."""
+        """Ends the process, its children and its calls; returns when they are gone."""
         await self._running.end(signal.SIGTERM, STOP_S)
 
 
 async def start(spec: Spec) -> Node:
-    """A node that answers over ARI: the one that already runs in the folder if it is of this kind,
-    else a new one.
+    """A node that answers over ARI: the one running in the folder if it matches `spec`, else a new
+    one.
 
     Raises errors.SetupError with the address that is taken, or the end of Asterisk's log.
     """
@@ -138,8 +137,8 @@ async def start(spec: Spec) -> Node:
 
 
 async def _adopts(spec: Spec, state: State) -> bool:
-    """Whether the running one is what the spec asks for, and answers; then also with the dialplan
-    of now.
+    """Whether the running Asterisk matches `spec` and answers; if so it has loaded the present
+    dialplan.
     """
     if spec.ari not in ("", state.ari):
         return False
@@ -179,7 +178,7 @@ async def _launch(spec: Spec, password: str) -> Node:
 
 
 async def _ready(spec: Spec, state: State, running: process.Process) -> None:
-    """Returns once ARI answers, which it does when everything is loaded (before, it says 503)."""
+    """Returns once ARI answers; until all modules are loaded it answers 503."""
     while not await _answers(spec, state):
         if not running.is_running:
             raise errors.SetupError(f"Asterisk ended at start-up. {_tail(spec.folder)}")
@@ -187,7 +186,7 @@ async def _ready(spec: Spec, state: State, running: process.Process) -> None:
 
 
 def render(spec: Spec, ari: str, password: str) -> Files:
-    """The configuration files by name: their templates with each `@{name}` filled in (`${name}` is
+    """The configuration files by name: templates with each `@{name}` replaced (`${name}` is
     Asterisk's own).
     """
     host, _, port = ari.rpartition(":")
@@ -232,7 +231,7 @@ def _external(address: str) -> str:
 
 
 async def _answers(spec: Spec, state: State) -> bool:
-    """Whether ARI answers on that address, and is the one of this folder."""
+    """Whether ARI answers on that address, and belongs to the Asterisk of this folder."""
     try:
         info = await _ari(state, "GET", "asterisk/info?only=system")
     except (aiohttp.ClientError, TimeoutError):
@@ -251,7 +250,7 @@ async def _ari(state: State, method: str, path: str) -> Any:
 
 
 def _lay_out(folder: Path, texts: Files) -> None:
-    """The folder with all that Asterisk expects in it. Only its owner may enter: the files hold
+    """The folder with all files that Asterisk expects. Only its owner may enter: the files hold
     passwords.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -295,13 +294,13 @@ def _config(folder: Path) -> Path:
 
 
 def _entity_id(folder: Path) -> str:
-    """In the form of a MAC address, locally administered; the same for the same folder."""
+    """A locally administered MAC address; always the same for a folder."""
     digest = hashlib.sha256(str(folder).encode()).digest()
     return "02:" + digest[:5].hex(":")
 
 
 def _tail(folder: Path) -> str:
-    """The end of what Asterisk said, without colours."""
+    """The end of Asterisk's log, without colours."""
     said = ""
     for name in ("messages", "console"):
         if (path := folder / "log" / name).exists() and not said:

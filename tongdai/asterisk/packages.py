@@ -1,9 +1,8 @@
-"""Programs out of Debian's archive, unpacked into a private folder without root. Nothing here
-starts one.
+"""Programs from Debian's archive, unpacked into a private folder without root. This module starts
+none.
 
-apt resolves, downloads and verifies by signature, as it does for the system, but with every folder
-of its own moved into the cache; the programs then run through the C library that came with them,
-whatever the machine's is.
+apt resolves, downloads and verifies signatures, with all of its folders moved into the cache. The
+programs run with the C library from the archive, not with the machine's.
 """
 
 import fcntl
@@ -45,7 +44,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 class Root(msgspec.Struct, frozen=True):
-    """Where programs are installed."""
+    """A folder with installed programs."""
 
     prefix: Path
     """Holds `bin`, `sbin`, `lib` and `share`."""
@@ -55,7 +54,7 @@ class Root(msgspec.Struct, frozen=True):
     """
 
     def command(self, program: str) -> list[str]:
-        """The start of a command line that runs `program`; errors.SetupError if it is not
+        """The start of a command line that runs `program`. Raises errors.SetupError if it is not
         installed here.
         """
         for folder in ("sbin", "bin"):
@@ -90,11 +89,11 @@ def asterisk(
     suites: Sequence[str] = SUITES,
     system: Path = SYSTEM,
 ) -> Root:
-    """A root with an Asterisk that serves: the given one (a program or a folder), the cached, the
-    one of Debian's suites, the one below `system`.
+    """A root with a usable Asterisk: the given one (a program or a folder), the cached, one of
+    Debian's suites, or the one below `system`.
 
-    Blocks for as long as a first download takes. Raises errors.SetupError naming each place looked
-    at and why not.
+    Blocks during a first download. Raises errors.SetupError with each place tried and why it
+    failed.
     """
     if given is not None:
         return _serving(at(given))
@@ -127,11 +126,11 @@ def fetch(
     accept: Callable[[str], bool] = lambda _version: True,
     suites: Sequence[str] = SUITES,
 ) -> Root:
-    """A root in `cache` that holds these packages and all they need; `accept` judges the version
-    of the first. They come from the first of the suites that has an accepted one.
+    """A root in `cache` with these packages and their dependencies, from the first suite with an
+    accepted version. `accept` judges the version of the first package.
 
-    Fetched once, then taken as it is. A run that dies leaves nothing that looks complete, and of
-    two at once the second waits for the first. errors.SetupError if no suite has them.
+    A second call reuses the folder. An interrupted run leaves no folder that looks complete; of
+    two runs the second waits for the first. Raises errors.SetupError if no suite has the packages.
     """
     folder = cache / "+".join(names)
     if not folder.exists():
@@ -143,7 +142,9 @@ def fetch(
 
 
 def is_serving(version: str) -> bool:
-    """Whether Asterisk of this version (`22.10.1`, or Debian's `1:22.10.1+dfsg-1`) serves."""
+    """Whether tongdai works with Asterisk of this version (`22.10.1`, or Debian's
+    `1:22.10.1+dfsg-1`).
+    """
     found = re.match(r"(?:\d+:)?(\d+)\.(\d+)(?:\.(\d+))?", version)
     release = tuple(int(part or 0) for part in found.groups()) if found else ()
     return release[:1] == ASTERISK[:1] and release >= ASTERISK
@@ -197,7 +198,7 @@ def _choose(
     accept: Callable[[str], bool],
     suites: Sequence[str],
 ) -> "Apt":
-    """The first of the suites, with its index read, that has an accepted version."""
+    """The first suite with an accepted version; its index has been read."""
     archive, keyring = debian(scratch, progress)
     refused = []
     for suite in suites:
@@ -217,14 +218,14 @@ def _choose(
 def debian(
     scratch: Path, progress: Progress, known: frozenset[str] = DEBIAN_SUITES
 ) -> tuple[str, Path]:
-    """The address of Debian's archive and the file of its keys, by what this machine's own apt
-    knows and trusts. `known` are the suites by which it knows the archive.
+    """The address of Debian's archive and the file of its keys, from this machine's apt. `known`
+    are the suites that its sources name.
     """
     keyring, addresses = Path("/") / KEYRING, archives(_run("apt-get", *TARGETS), known)
     if addresses and keyring.exists():
         return addresses[0], keyring
-    # Ubuntu packages both: Debian's keys, and a program that makes Debian systems and so knows
-    # where Debian is.
+    # Ubuntu packages both Debian's keys and a program that installs Debian systems, which has the
+    # archive's address.
     apt = Apt.of_machine(scratch / "machine")
     apt.get(["update"], "reading the index of this machine's own archive", progress)
     apt.get(
@@ -251,7 +252,7 @@ def archives(targets: str, known: frozenset[str] = DEBIAN_SUITES) -> list[str]:
     """Addresses of Debian's main archive among apt's index targets, one `address suite component`
     a line.
 
-    Those that end in `/debian/` come first: other publishers name their suites after Debian's too.
+    Those that end in `/debian/` come first, since other archives use Debian's suite names too.
     """
     rows = (line.split() for line in targets.splitlines())
     found = dict.fromkeys(row[0] for row in rows if row[1] in known and row[2] == "main")
@@ -259,15 +260,15 @@ def archives(targets: str, known: frozenset[str] = DEBIAN_SUITES) -> list[str]:
 
 
 class Apt(msgspec.Struct, frozen=True):
-    """apt with its state in `folder`, so that nothing of the system is read or changed but its
-    network settings.
+    """apt with its state in `folder`. It changes nothing of the system, and reads only its network
+    settings.
     """
 
     folder: Path
 
     @staticmethod
     def of_debian(folder: Path, archive: str, keyring: Path, suite: str) -> "Apt":
-        """For one suite of Debian, trusting these keys alone; takes nothing as installed, down to
+        """For one suite of Debian, with these keys only; no package counts as installed, not even
         the C library.
         """
         (trusted := folder / "trusted").mkdir(parents=True)
@@ -314,7 +315,7 @@ class Apt(msgspec.Struct, frozen=True):
         progress(text, 100, 100)
 
     def candidate(self, name: str) -> str | None:
-        """The version that would be installed, if there is one."""
+        """The version to install, or None."""
         found = re.search(
             r"Candidate: (\S+)", _run("apt-cache", "policy", name, env=self._environment())
         )
@@ -347,8 +348,8 @@ def _configured(folder: Path, *settings: tuple[str, str]) -> Apt:
         ("Acquire::Languages", "none"),
         *settings,
     ]
-    # How this machine reaches an archive (proxies, certificates, a mirror's age) is its operator's
-    # word.
+    # The operator's settings decide how this machine reaches an archive (proxies, certificates,
+    # the age of a mirror).
     network = _run("apt-config", "dump", "--format", '%f "%v";%n', "Acquire")
     (folder / "apt.conf").write_text(
         network + "".join(f'{name} "{value}";\n' for name, value in ours)
@@ -357,9 +358,7 @@ def _configured(folder: Path, *settings: tuple[str, str]) -> Apt:
 
 
 def unpack(files: Sequence[Path], tree: Path, text: str, progress: Progress) -> None:
-    """Lays the contents of all these packages over each other in `tree`; their scripts are not
-    run.
-    """
+    """Unpacks all these packages into `tree`, one over the other; their scripts do not run."""
     tree.mkdir(parents=True)
     for done, file in enumerate(files):
         progress(text, done, len(files))

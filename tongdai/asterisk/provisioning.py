@@ -1,7 +1,6 @@
-"""The PJSIP objects that a node's switch holds: those of each device, each trunk, each domain.
+"""The PJSIP objects that a node's switch holds, for each device, trunk and domain.
 
-Pure: only which objects these are. `dynamic_config` pushes them over ARI and deletes those that
-are no longer wanted.
+Pure: computes the objects. `dynamic_config` pushes them over ARI and deletes unwanted ones.
 """
 
 import re
@@ -32,7 +31,7 @@ default_realm). No domain has this name: domains are in lower case."""
 UNKNOWN = "unknown"
 """User part of the endpoint that stands for all endpoints that a domain does not have."""
 CODECS = "alaw,ulaw,g722,opus"
-_SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows what it was sent
+_SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows a value that it was sent
 
 _MEDIA: Fields = {
     "disallow": "all",
@@ -65,14 +64,16 @@ _BROWSER: Fields = {
     "ice_support": "yes",
     "rtcp_mux": "yes",
     "dtls_auto_generate_cert": "yes",
-    "allow": "opus,alaw,ulaw,g722",  # opus stands packet loss; all browsers have it
+    "allow": "opus,alaw,ulaw,g722",  # opus tolerates packet loss; all browsers have it
 }
-_USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # of a device's SIP address
+_USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # the user part of a device's SIP address
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that may register, by digest (RFC 8760 HA1 in hex). `kind` is sip or browser."""
+    """A device that may register, with its digests (RFC 8760 HA1 in hex). `kind` is sip or
+    browser.
+    """
 
     endpoint: Endpoint
     kind: str = "sip"
@@ -82,9 +83,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
-    """A trunk, by its UUID. `host` may carry a port; `auth` is ip, digest or registration.
-    `auth_username` is the user name by which it authenticates its calls from other addresses than
-    its own; "": it makes none. One that registers does so on its owner's node alone
+    """A trunk, by its UUID. `host` may include a port; `auth` is ip, digest or registration.
+    `auth_username` is the user name that authenticates its calls from other addresses than its
+    own; "": it makes none. A trunk with registration registers on its owner's node only
     (`is_registering`).
     """
 
@@ -107,7 +108,7 @@ def objects(
     aliases: Mapping[str, str],
 ) -> Objects:
     """The objects of all of these. `aliases`: addresses that devices may use as a domain's name,
-    with that name.
+    with that domain.
     """
     found: Objects = {
         ("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()
@@ -126,34 +127,34 @@ def changes(now: Mapping[Key, Fields], wanted: Objects) -> tuple[Objects, set[Ke
 
 
 def checksum(objects: Mapping[Key, Fields]) -> int:
-    """Sums the objects up: two sets of objects with the same sum are the same. The sum of two
-    sets without common keys is the sum of their sums (modulo CHECKSUMS).
+    """The checksum of the objects: two sets of objects with the same sum are the same. The sum of
+    two sets without common keys is the sum of their sums (modulo CHECKSUMS).
     """
     summands = (sha256(msgspec.json.encode(item)).digest() for item in objects.items())
     return sum(int.from_bytes(each) for each in summands) % CHECKSUMS
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:
-    """In the order in which they may be pushed: each after those that it refers to."""
+    """The keys in a possible order of pushing: each after those that it refers to."""
     return sorted(keys, key=lambda key: KINDS.index(key[0]))
 
 
 def is_ours(endpoint: str) -> bool:
-    """Whether only tongdai gives endpoints such a name."""
+    """Whether the endpoint's name has the form of ours."""
     user, _, domain = endpoint.partition("@")
     is_named = Endpoint.parse(endpoint) is not None or _UUID.fullmatch(endpoint) is not None
     return is_named or user == UNKNOWN or domain == REALM
 
 
 def of_endpoint(endpoint: str) -> list[Key]:
-    """All objects that may belong to an endpoint of this name."""
+    """The keys of all objects that may belong to an endpoint of this name."""
     kinds = ("auth", "aor", "endpoint", "identify", "registration")
     return [(kind, endpoint) for kind in kinds]
 
 
-def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
-    """Whether what the switch shows of an object is what it would be told: each field once, and
-    with that value.
+def is_as_pushed(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
+    """Whether the switch shows an object as we would push it: each field once, and with that
+    value.
     """
     values: dict[str, list[str]] = {}
     for name, value in shown:
@@ -162,7 +163,7 @@ def is_as_told(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
 
 
 def device(known: Device) -> Objects:
-    """Its credentials, its AOR and its endpoint, all under the endpoint's name."""
+    """The device's credentials, AOR and endpoint, all under the endpoint's name."""
     name, domain = str(known.endpoint), known.endpoint.domain
     return {
         ("auth", name): _credentials(known.endpoint.user, domain, known.digest_md5),
@@ -202,7 +203,7 @@ def _credentials(user: str, realm: str, digest_md5: str) -> Fields:
 
 def trunk(carrier: Carrier) -> Objects:
     """An endpoint named by the trunk's UUID. Its calls come from its addresses, or by the line of
-    our registration; or, authenticated by digest, as another endpoint.
+    our registration; calls authenticated by digest come by another endpoint.
     """
     name, host = carrier.trunk, carrier.host
     uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
@@ -212,13 +213,12 @@ def trunk(carrier: Carrier) -> Objects:
         "context": "trunk",
         "aors": name,
         "identify_by": "ip",
-        # With another number in it, Asterisk forgets the transport that the address of the aor
-        # names.
+        # With another number in it, Asterisk forgets the transport in the address of the AOR.
         "transport": f"transport-{carrier.transport}" if carrier.transport != "udp" else "",
         "trust_id_inbound": "yes",
         "send_pai": "yes",
-        "send_diversion": "no",  # or a phone's own Diversion goes out, with any number in it
-        "send_connected_line": "no",  # or a re-INVITE shows carriers which extension answered
+        "send_diversion": "no",  # else a phone's own Diversion goes out, with any number in it
+        "send_connected_line": "no",  # else a re-INVITE shows carriers the extension that answered
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,
         "outbound_auth": name if has_auth else "",
@@ -259,9 +259,9 @@ def trunk(carrier: Carrier) -> Objects:
 
 
 def _caller_by_digest(carrier: Carrier) -> Objects:
-    """The endpoint of calls that authenticate as the trunk, from any address: Asterisk looks for
-    it as AUTH_USERNAME@REALM. No device and no other trunk has this name. The variable TD_TRUNK
-    names the trunk to the dialplan.
+    """The endpoint of calls that authenticate as the trunk, from any address: Asterisk looks it up
+    as AUTH_USERNAME@REALM. No device and no other trunk has this name. Its variable TD_TRUNK gives
+    the dialplan the trunk.
     """
     name = f"{carrier.auth_username}@{REALM}"
     return {
@@ -287,8 +287,8 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
 
 
 def _address(host: str) -> str:
-    """Without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of the same
-    without.
+    """The host without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of
+    hosts without a port.
     """
     has_port = host.count(":") == 1 or "]:" in host
     return (host.rpartition(":")[0] if has_port else host).strip("[]")
@@ -300,9 +300,9 @@ def fallback(entries: Mapping[str, str]) -> Objects:
 
 
 def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> Objects:
-    """Stands for all devices that the domain, or one of its `aliases`, does not have. A request
-    from one is challenged exactly as from a known device, so that nobody finds out which exist;
-    no password fits `digest_md5`, the HA1, which is random.
+    """The endpoint for all devices that the domain, or one of its `aliases`, does not have. Its
+    requests are challenged exactly like those of a known device, so that nothing reveals which
+    devices exist. No password fits `digest_md5`, a random HA1.
     """
     name = f"{UNKNOWN}@{domain}"
     hosts = "|".join(map(re.escape, (domain, *aliases)))
@@ -325,7 +325,7 @@ def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> O
 
 
 def bans(addresses: Iterable[str]) -> Objects:
-    """Asterisk answers 403 to whatever comes from these addresses."""
+    """Asterisk answers 403 to all requests from these addresses."""
     return {
         ("acl", f"ban-{address.replace(':', '-')}"): {"deny": address} for address in addresses
     }

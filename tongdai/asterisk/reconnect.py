@@ -1,7 +1,7 @@
-"""The link to Asterisk: connected again whenever it is lost, after a back-off.
+"""The link to Asterisk: a lost link is connected again after a back-off.
 
-Three rules (docs/reliability.md): never subscribeAll; an echo proves that the link lives; one
-controller a node.
+Three rules (docs/reliability.md): never subscribeAll; an echo shows that the link is alive; one
+controller for each node.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tongdai.asterisk import ari
 
 log = structlog.get_logger()
 
-LINKS = 8  # whose last signs of life are remembered
+LINKS = 8  # the number of links whose last frame is remembered
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Timing(msgspec.Struct, frozen=True):
     echo_s: float = 2.0  # from one echo to the next
     echo_limit_s: float = 3.0  # how late an echo may come
     request_s: float = ari.REQUEST_S
-    # for so long TCP repeats what a half-open link held back (RFC 6298)
+    # for so long TCP retransmits over a half-open link (RFC 6298)
     late_s: float = 180.0
 
 
@@ -46,8 +46,8 @@ DEFAULT = Timing()
 
 
 class Connection:
-    """`on_open` is awaited with each new link, before its events; then `on_event` gets the type
-    and JSON of each event, in order.
+    """Awaits `on_open` with each new link, before its events; then `on_event` gets the type and
+    JSON of each event, in order.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Connection:
         self._gave_up_at = -timing.late_s  # when an attempt to connect was given up, unanswered
         self.heard_at = 0.0  # when the last echo came (event loop's time)
         self.lost_at: datetime | None = None  # when the last link was lost; None before that
-        # when the last links last carried anything
+        # when each of the last links carried its last frame
         self.last_frames_at: deque[datetime] = deque(maxlen=LINKS)
         self.linked = asyncio.Event()
 
@@ -73,15 +73,15 @@ class Connection:
 
     @property
     def link(self) -> ari.Link:
-        """Raises errors.SwitchDown while there is none."""
+        """The open link. Raises errors.SwitchDown without one."""
         if self._link is None or not self.is_up:
             raise errors.SwitchDown
         return self._link
 
     async def run(self, on_open: Callable[[ari.Link], Awaitable[None]]) -> None:
-        """Stays connected until cancelled. Raises what `on_open` raises, other than
-        errors.Unavailable; and errors.SetupError when another controller has connected: if we
-        connected again, each would push the other out for ever.
+        """Stays connected until cancelled. Raises the errors of `on_open`, except
+        errors.Unavailable; and errors.SetupError when another controller has connected: by
+        connecting again, each would disconnect the other for ever.
         """
         tries = 0
         while True:
@@ -119,7 +119,7 @@ class Connection:
             raise
 
     async def _serve(self, link: ari.Link, on_open: Callable[[ari.Link], Awaitable[None]]) -> None:
-        """Until the link is lost."""
+        """Handles the link's events until it is lost."""
         await on_open(link)
         echo = asyncio.create_task(self._echo(link), name="ari-echo")
         try:
@@ -138,16 +138,16 @@ class Connection:
             await asyncio.gather(echo, return_exceptions=True)
 
     def _replaced(self) -> None:
-        """Raises errors.SwitchDown where it may be an attempt of our own that came late, else
-        errors.SetupError.
+        """Another connection has replaced the link. Raises errors.SwitchDown if it may be a late
+        attempt of ours, else errors.SetupError.
         """
         if asyncio.get_running_loop().time() < self._gave_up_at + self._timing.late_s:
             raise errors.SwitchDown("an earlier attempt of ours came late, and took the link")
         raise errors.SetupError("another controller steers this switch now")
 
     async def _echo(self, link: ari.Link) -> None:
-        """Asks for an event now and then, and closes the link when none comes: the application
-        may be dead behind a live socket, and a socket may be half open.
+        """Requests an event at intervals, and closes the link when none comes: the application may
+        be dead behind a live socket, and a socket may be half open.
         """
         loop, timing = asyncio.get_running_loop(), self._timing
         self.heard_at = loop.time()

@@ -1,4 +1,4 @@
-"""From the parts that MixMonitor wrote to one finished WAV file, kept in recording_files."""
+"""Joins the parts that MixMonitor wrote into one finished WAV file in recording_files."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from tongdai.recording_files import RecordingFiles
 
 HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
 CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
-SILENT_S = 1.0  # and how long to show its first audio
+SILENT_S = 1.0  # and how long until its first audio
 POLL_S = 0.02
 CUT = ".cut"  # beside a part: the moment (Unix seconds) up to which it counts
 JOINED = "joined.draft"  # among the parts of a call: all of them in one file
@@ -20,12 +20,12 @@ RATE = 16_000  # bytes a second: 8 kHz, 16 bits, mono
 
 
 async def finish(spool: Path, call_uuids: list[UUID], files: RecordingFiles, key: str) -> int:
-    """The parts of a call's recording are one file of that key, and gone from the spool. Its size
-    in bytes; 0 when there was no sound, and no file.
+    """The parts of a call's recording become one file of that key, and leave the spool. Returns
+    its size in bytes; 0 if there was no sound, and no file.
 
-    A part that was not closed (Asterisk was killed) is repaired; parts follow each other in the
-    order they began. Repeated, also after a crash in the middle, it finds the file or makes it.
-    Raises OSError; then the parts stay.
+    A part that was not closed (Asterisk was killed) is repaired. Parts are in the order in which
+    they began. A repeated call, also after a crash, finds the file or makes it. Raises OSError;
+    then the parts stay.
     """
     parts = [
         part
@@ -42,35 +42,34 @@ async def finish(spool: Path, call_uuids: list[UUID], files: RecordingFiles, key
 
 
 def seconds(size: int) -> float:
-    """How long a recording of so many bytes plays."""
+    """The duration of a recording of that many bytes."""
     return max(0, size - HEADER) / RATE
 
 
 def cut(spool: Path, call_uuid: UUID, at: datetime) -> None:
-    """The parts count up to this moment; the recording goes on in another part."""
+    """Parts made so far count up to this moment; later sound comes in another part."""
     for part in _parts(spool, call_uuid):
         if part.suffix == ".wav" and not (mark := part.with_suffix(CUT)).exists():
             mark.write_text(str(at.timestamp()))
 
 
 async def discard(spool: Path, call_uuid: UUID) -> None:
-    """No part is left of a call that was not answered: its parts held no talk."""
+    """The parts of an unanswered call are deleted: they hold no talk."""
     for part in _parts(spool, call_uuid):
         part.unlink(missing_ok=True)
 
 
 def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
-    """The call's files, in the order they began."""
+    """The call's files, in the order in which they began."""
     beginning = f"{call_uuid.hex}-"
     names = os.listdir(spool)  # noqa: PTH208 -- glob() compiles each pattern and makes a Path of every file there is
     return [spool / name for name in sorted(names) if name.startswith(beginning)]
 
 
 async def _closed(part: Path) -> None:
-    """Returns when the header says the file's true size: Asterisk writes it on closing.
+    """Returns when the header has the file's true size: Asterisk writes it on closing.
 
-    A part that has only its header looks the same open and closed. After SILENT_S it is taken to
-    be silent.
+    An open part without sound looks like a closed one. After SILENT_S it counts as silent.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -101,7 +100,9 @@ def _whole(parts: list[Path]) -> Path | None:
 
 
 def _joined(spoken: list[Path]) -> Path:
-    """Raises OSError, and leaves no draft, where a part is no WAV file or the draft gets none."""
+    """The parts joined in one file. Raises OSError, and leaves no draft, if a part is no WAV file
+    or the draft cannot be written.
+    """
     draft = _draft(spoken[0])
     try:
         with wave.open(str(draft), "wb") as whole:
@@ -127,15 +128,15 @@ def _draft(part: Path) -> Path:
 
 
 def _shorten(part: Path) -> None:
-    """The part ends where it was cut, if it was. Asterisk went on writing until the last change of
-    the file, when it was closed.
+    """Truncates the part at its cut, if it has one. Asterisk wrote until the file's last change,
+    when it closed it.
     """
     mark = part.with_suffix(CUT)
     if not mark.exists():
         return
     status = part.stat()
     beyond = int(max(0.0, status.st_mtime - float(mark.read_text())) * RATE) & ~1  # whole samples
-    mark.unlink()  # first: what is cut anew, after a crash, would be cut by a later time
+    mark.unlink()  # first: a second cut, after a crash, would measure from a later time
     os.truncate(part, max(HEADER, status.st_size - beyond))
 
 
@@ -148,7 +149,7 @@ def _append(part: Path, whole: wave.Wave_write) -> None:
 
 
 def _repair(part: Path) -> None:
-    """The header says the size that the file has."""
+    """Writes the true size of the file into its header."""
     if _is_closed(part):
         return
     data = part.stat().st_size - HEADER

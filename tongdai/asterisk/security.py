@@ -1,4 +1,4 @@
-"""Asterisk's security log: who proved who he is, and who failed to. One line an event
+"""Asterisk's security log: successful and failed authentications, one line an event
 (res_security_log).
 """
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-TAIL = 1 << 20  # bytes of what happened before we were here
+TAIL = 1 << 20  # bytes read at most
 _LINE = re.compile(
     r'SecurityEvent="(\w+)",EventTV="([^"]+)",Severity="\w+",Service="PJSIP",'
-    # A stranger writes into SessionID (his Call-ID), and with \" for " into what stands behind:
+    # A remote party controls SessionID (its Call-ID), and with \" for " can forge later pairs:
     # the last pair is true.
     r'.*LocalAddress="[^"]*",RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f:.]+)/\d+"'
 )
-_IS_PROVED = {
+_IS_SUCCESS = {
     "SuccessfulAuth": True,
     "ChallengeResponseFailed": False,
     "InvalidPassword": False,
@@ -25,44 +25,44 @@ _IS_PROVED = {
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """Somebody at an IP address gave a proof: a right one, or not."""
+    """An authentication from an IP address, successful or failed."""
 
     at: datetime
     address: str
-    is_proved: bool
+    is_successful: bool
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where reading goes on: the file, and bytes into it."""
+class Offset(msgspec.Struct, frozen=True):
+    """The position at which reading continues: the file's inode, and bytes into it."""
 
     inode: int = 0
     offset: int = 0
 
 
 def attempt(line: str) -> Attempt | None:
-    """What a line tells, or None."""
+    """The attempt that the line records, or None."""
     found = _LINE.search(line)
-    if found is None or (is_proved := _IS_PROVED.get(found[1])) is None:
+    if found is None or (is_successful := _IS_SUCCESS.get(found[1])) is None:
         return None
-    return Attempt(datetime.fromisoformat(found[2]), found[3], is_proved)
+    return Attempt(datetime.fromisoformat(found[2]), found[3], is_successful)
 
 
-def read(path: Path, place: Place) -> tuple[list[Attempt], Place]:
-    """The attempts of whole lines from the place on, at most TAIL bytes; of a file never read
-    before, its end. A file that was rotated or cut short is begun again.
+def read(path: Path, offset: Offset) -> tuple[list[Attempt], Offset]:
+    """The attempts in complete lines after the offset, at most TAIL bytes; of a file never read
+    before, those at its end. A file that was rotated or truncated is read from its beginning.
     """
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             size, inode = status.st_size, status.st_ino
-            goes_on = place.inode == inode and place.offset <= size
-            begins_at = place.offset if goes_on else 0 if place.inode else max(0, size - TAIL)
+            goes_on = offset.inode == inode and offset.offset <= size
+            begins_at = offset.offset if goes_on else 0 if offset.inode else max(0, size - TAIL)
             file.seek(begins_at)
             data = file.read(TAIL)
     except FileNotFoundError:
-        return [], place
+        return [], offset
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.decode(errors="replace").splitlines()
-    return [found for line in lines if (found := attempt(line))], Place(
+    return [found for line in lines if (found := attempt(line))], Offset(
         inode, begins_at + len(whole)
     )

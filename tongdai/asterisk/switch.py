@@ -1,8 +1,8 @@
-"""One Asterisk as the engine sees it: its events become signals, actions become ARI requests, and
-what it refuses comes back as a signal.
+"""One Asterisk as the engine sees it: events become signals, actions become ARI requests, and
+refusals come back as signals.
 
-`reconnect` keeps the link, `dynamic_config` the phones and trunks, `contacts` the registered
-phones; `translate` holds the words of both sides.
+`reconnect` has the link, `dynamic_config` the devices and trunks, `contacts` the registered
+contacts; `translate` the meaning of events and actions.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ log = structlog.get_logger()
 
 APP = "tongdai"
 SPY_TRIES, SPY_S = 50, 0.02
-# ARI: parameters that make no sense; no such channel; it is not in the application
+# ARI: invalid parameters; no such channel; channel not in the application
 BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The channels of each call that Asterisk has now, and since when it has been up. `lost_at`:
-    when we noticed that the link before this one was lost; None for the first. `last_frames_at`:
-    when the links before this one last carried anything.
+    """The live channels of each call in Asterisk, and its start time. `lost_at`: the moment when
+    we noticed the loss of the previous link, None for the first. `last_frames_at`: the moments of
+    the last frame on each of the previous links.
     """
 
     started_at: datetime
@@ -47,7 +47,7 @@ OnLink = Callable[[Snapshot], Awaitable[None]]
 
 
 class Switch:
-    """`on_signal` gets every signal with the call that it is about, in order."""
+    """Calls `on_signal` with every signal and its call, in order."""
 
     def __init__(
         self,
@@ -69,33 +69,33 @@ class Switch:
 
     @property
     def heard_at(self) -> float:
-        """When the last echo came (event loop's time): what was sent before it has been taken."""
+        """The time of the last echo (event loop's time): all events before it have been taken."""
         return self._connection.heard_at
 
     async def run(self, on_link: OnLink) -> None:
-        """Stays connected until cancelled. After each (re)connection `on_link` is awaited, before
-        any signal of the new link. Raises errors.SetupError when Asterisk is too old, and when
-        another controller has connected.
+        """Stays connected until cancelled. Awaits `on_link` after each (re)connection, before any
+        signal of the new link. Raises errors.SetupError when Asterisk is too old, or another
+        controller has connected.
         """
         await self._connection.run(lambda link: self._open(link, on_link))
 
     async def _open(self, link: ari.Link, on_link: OnLink) -> None:
-        """What a new link needs before its events are taken (engine/recovery.py has the whole
+        """Prepares a new link before its events are taken (engine/recovery.py has the whole
         sequence).
         """
         allowed = {"allowed": [{"type": name} for name in events.NAMES]}
         await _checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
         started_at = await self._checked_start(link)
-        self._contacts.forget()  # what changed while no link was there was not reported
+        self._contacts.forget()  # changes without a link were not reported
         await self._config.push(link)
         source = {"eventSource": "endpoint:PJSIP"}
         await _checked(link.request("POST", f"applications/{APP}/subscription", source))
         await on_link(await self._snapshot(link, started_at))
 
     async def _checked_start(self, link: ari.Link) -> datetime:
-        """Since when this Asterisk has been up; a restarted one holds no objects of ours.
+        """The start time of this Asterisk; a restarted one holds no objects of ours.
 
-        Raises errors.SetupError for one that is too old.
+        Raises errors.SetupError if its version is too old.
         """
         info = (
             await _checked(link.request("GET", "asterisk/info", {"only": "system,status"}))
@@ -144,7 +144,7 @@ class Switch:
         self, wanted: provisioning.Objects, stale: Collection[provisioning.Key] = ()
     ) -> None:
         """The switch holds these objects and no others, now or as soon as it is up. `stale`:
-        objects that an earlier controller may have pushed.
+        objects of an earlier controller.
         """
         self._config.want(wanted, stale)
         await self._push()
@@ -174,10 +174,10 @@ class Switch:
 
     async def act(self, call_uuid: UUID, action: SwitchAction) -> None:
         """The action is under way, or the call gets the signal Refused; of a channel that is gone
-        it gets LegHungUp anyway.
+        it gets LegHungUp in any case.
 
-        Raises errors.SwitchDown when the link is lost before all is answered: the action may then
-        be repeated. Originate never raises: it may not be repeated, and Unanswered tells.
+        Raises errors.SwitchDown when the link is lost before all responses: the action may then be
+        repeated. Originate never raises: it may not be repeated; the signal Unanswered reports it.
         """
         try:
             match action:
@@ -193,14 +193,14 @@ class Switch:
                     await self._originate(action)
                 case _:
                     assert_never(action)
-        except ValueError as reason:  # translate would not put it into words
+        except ValueError as reason:  # translate refused an unsafe value
             log.exception("switch.unspeakable", action=type(action).__name__)
             self._refuse(call_uuid, action, BAD_REQUEST, str(reason))
 
     async def _all(
         self, call_uuid: UUID, action: SwitchAction, requests: Sequence[translate.Request]
     ) -> None:
-        """Asked for in this order, without waiting for each answer."""
+        """Sends the requests in this order, without waiting for each response."""
         link = self._connection.link
         answers = await asyncio.gather(*(_ask(link, request) for request in requests))
         refused = [answer for answer in answers if _is_refusal(answer)]
@@ -208,9 +208,7 @@ class Switch:
             self._refuse(call_uuid, action, refused[0].status_code, refused[0].message_body)
 
     async def _record(self, call_uuid: UUID, action: Record) -> None:
-        """The channel that listens in needs a moment to enter our application before it can
-        record.
-        """
+        """The snoop channel needs a moment to enter our application before it can record."""
         listen, record = translate.record(action, datetime.now(UTC))
         link = self._connection.link
         answer = await _ask(link, listen)
@@ -227,14 +225,14 @@ class Switch:
             self._refuse(call_uuid, action, answer.status_code, answer.message_body)
 
     async def _originate(self, action: Originate) -> None:
-        """Of each phone comes LegDialed, Refused or Unanswered."""
+        """Each phone gives LegDialed, Refused or Unanswered."""
         try:
             link = self._connection.link
         except errors.SwitchDown:
             self._refuse(action.call_uuid, action, NOT_ASKED, "the link is down")
             return
         calls = [self._call(link, action, each) for each in action.contacts]
-        # mostly it is one phone, and its asker waits: no task of its own
+        # usually one phone, and the API request waits: no task of its own
         await (calls[0] if len(calls) == 1 else asyncio.gather(*calls))
 
     async def _call(self, link: ari.Link, action: Originate, contact: Contact) -> None:
@@ -262,7 +260,7 @@ class Switch:
 
 
 def channels(action: SwitchAction) -> tuple[str, ...]:
-    """The channels that an action is about."""
+    """The channels that the action is about."""
     if isinstance(action, Originate):
         return tuple(contact.channel for contact in action.contacts)
     return (action.channel,)
@@ -273,7 +271,7 @@ async def _ask(link: ari.Link, request: translate.Request) -> ari.Response:
 
 
 async def _checked(request: Awaitable[ari.Response]) -> ari.Response:
-    """Raises errors.SwitchDown for a refusal."""
+    """The response. Raises errors.SwitchDown for a refusal."""
     answer = await request
     if not answer.is_ok:
         raise errors.SwitchDown(f"{answer.status_code} {answer.message_body}")
@@ -281,11 +279,13 @@ async def _checked(request: Awaitable[ari.Response]) -> ari.Response:
 
 
 def _is_refusal(answer: ari.Response) -> bool:
-    """Not where the channel is gone, or has left our application for the dialplan."""
+    """Whether Asterisk refused; not if the channel is gone, or has left our application for the
+    dialplan.
+    """
     return not answer.is_ok and answer.status_code not in (GONE, CONFLICT)
 
 
 def _log_refusal(action: SwitchAction, status: int, why: str) -> None:
-    """The asker of a call learns of it; all others only from the log."""
+    """Logs a refusal; of a refused Originate the API user also learns."""
     say = log.warning if isinstance(action, Originate) else log.error
     say("switch.refused", action=type(action).__name__, status=status, why=why)

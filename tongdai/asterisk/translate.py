@@ -1,7 +1,7 @@
-"""ARI events into signals, actions into ARI requests: the only file that speaks both languages.
+"""ARI events into signals, actions into ARI requests: the only module that knows both.
 
-What goes into a dial string is checked here once more, whoever wrote it: dial strings are
-evaluated by Asterisk.
+It checks once more all parts of a dial string, whatever their source, because Asterisk evaluates
+dial strings.
 """
 
 import re
@@ -40,10 +40,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
-    """The call that an event is about and what it means for it; None when it is about no call of
-    ours.
+    """The call that an event is about, and its signal; None for an event of no call of ours.
 
-    Raises ValueError for one that Asterisk would not send.
+    Raises ValueError for an event that Asterisk cannot send.
     """
     match event:
         case events.StasisStart():
@@ -64,10 +63,9 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
 
 
 def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | None:
-    """What a channel that stands in Stasis came there for: the signal of its StasisStart, which
-    may have been lost.
+    """The signal of the StasisStart of a channel in Stasis; the event may have been lost.
 
-    None for one that is elsewhere, or of no call of ours.
+    None for a channel elsewhere, or of no call of ours.
     """
     if channel.dialplan.app_name != "Stasis":
         return None
@@ -76,8 +74,8 @@ def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | Non
 
 
 def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
-    """Stasis(app, ...) was reached: extensions.conf says with which arguments. None of them is
-    what a remote party wrote.
+    """The signal of a channel that entered Stasis(app, ...); extensions.conf gives the arguments.
+    None of them comes from a remote party.
     """
     channel, at = event.channel, events.moment(event.timestamp)
     match event.args:
@@ -126,14 +124,14 @@ def _of(channel: events.Channel, meant: Signal) -> tuple[UUID, Signal] | None:
 
 
 def call_id(channel: events.Channel) -> UUID | None:
-    """Our id of the call that a channel belongs to, which rides in an inherited variable."""
+    """The id of the channel's call, from an inherited channel variable."""
     value = channel.channelvars.get("TD_CALL_ID", "")
     return _uuid(value) if len(value) == 32 else None
 
 
 @lru_cache(4096)
 def _uuid(text: str) -> UUID:
-    """Ten events of a call name it."""
+    """The UUID, cached: some ten events of a call name it."""
     return UUID(hex=text)
 
 
@@ -141,7 +139,7 @@ def _uuid(text: str) -> UUID:
 
 
 def dial(action: Dial) -> list[Request]:
-    """Set what to dial, then leave Stasis for the lines that dial it."""
+    """Sets the dial string, then leaves Stasis for the dialplan's Dial()."""
     channel = f"channels/{action.channel}"
     outside = any(party.number for party in action.parties)
     context = "dial-recorded" if action.record and not outside else "dial"
@@ -155,9 +153,7 @@ def dial(action: Dial) -> list[Request]:
 
 
 def dial_string(action: Dial) -> str:
-    """Arguments of Dial(). Raises ValueError for a party, or music, that could mean more than it
-    says.
-    """
+    """Arguments of Dial(). Raises ValueError for a party or MOH class with unsafe characters."""
     options = ""
     if action.music:
         options += f"m({_safe(_WORD, action.music)})"
@@ -173,8 +169,8 @@ def _target(party: Party) -> str:
 
 
 def contacts(endpoint: str) -> str:
-    """The dialplan function that gives every contact of a device, ready to dial. Raises ValueError
-    for a name that is not a device's.
+    """The dialplan function that returns all contacts of a device, ready to dial. Raises
+    ValueError if the name is not a device's.
     """
     if (device := Endpoint.parse(endpoint)) is None:
         raise ValueError(f"not for a dial string: {endpoint!r}")
@@ -182,7 +178,7 @@ def contacts(endpoint: str) -> str:
 
 
 def wait(action: Wait) -> list[Request]:
-    """Who waits with music has been told where to go: he may wait for long."""
+    """Plays music to the channel, without a time-out: a caller may wait for long."""
     channel = f"channels/{action.channel}"
     return [
         Request(
@@ -200,8 +196,8 @@ def hang_up(action: HangUp) -> Request:
 
 
 def record(action: Record, at: datetime) -> list[Request]:
-    """Listen in on the channel, both sides, and write what is heard beside MixMonitor's files,
-    named alike.
+    """Snoops on both sides of the channel, and records beside MixMonitor's files, with names of
+    the same form.
     """
     spy = f"spy-{action.call_uuid.hex}-{at:%s}"
     name = f"{action.call_uuid.hex}-{at:%s}-{action.channel}"
@@ -213,7 +209,7 @@ def record(action: Record, at: datetime) -> list[Request]:
     ]
 
 
-AUTO_ANSWER = {  # what phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
+AUTO_ANSWER = {  # headers that phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
     "PJSIP_HEADER(add,Answer-Mode)": "Auto",
     "PJSIP_HEADER(add,Alert-Info)": "<sip:localhost>;info=alert-autoanswer;delay=0",
     "PJSIP_HEADER(add,Call-Info)": "<sip:localhost>;answer-after=0",
@@ -222,8 +218,8 @@ AUTO_ANSWER = {  # what phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco
 
 
 def originate(action: Originate, contact: str, channel: str) -> Request:
-    """Ring one phone of the extension (`contact` as Asterisk gave it); who answers goes on in the
-    context "click".
+    """Rings one phone of the extension (`contact` as Asterisk gave it); the answered channel goes
+    on in the context "click".
     """
     variables = {
         "__TD_CALL_ID": action.call_uuid.hex,
@@ -247,15 +243,15 @@ def originate(action: Originate, contact: str, channel: str) -> Request:
 
 
 def shown(number: str) -> str:
-    """A caller number that is safe as an extension of the dialplan; "anonymous" for what has no
-    digits.
-    """
+    """A caller number that is safe as a dialplan extension; "anonymous" for one without digits."""
     digits = re.sub(r"[^0-9]", "", number)[:31]
     return f"+{digits}" if digits and number.startswith("+") else digits or "anonymous"
 
 
 def name(text: str) -> str:
-    """A display name without what could end a quoted string, a header or a dialplan argument."""
+    """A display name without characters that could end a quoted string, a header or a dialplan
+    argument.
+    """
     return re.sub(r'[\x00-\x1f\x7f"<>\\;,$|&^(){}\[\]]', "", text)[:64]
 
 

@@ -1,4 +1,4 @@
-"""Actions are carried out here, after the commit: most by the switch, some by the engine."""
+"""Executes actions after the commit: most by the switch, some by the engine."""
 
 import asyncio
 import contextlib
@@ -45,12 +45,12 @@ class Actor:
         self._directories, self._recordings = directories, recordings
 
     async def act(self, call: Call, action: Action) -> None:
-        """The action is done or under way. While the link is down it waits."""
+        """The action is done or under way. Waits while the link is down."""
         match action:
             case FinishRecording():
                 self._recordings.finish(call)
             case Rotate(ring_group=number):
-                with contextlib.suppress(errors.Unavailable):  # a turn is lost, not a call
+                with contextlib.suppress(errors.Unavailable):  # the rotation is lost, not the call
                     await self._rotate(call.domain_uuid, number)
             case Record():
                 self._recordings.cut(call)
@@ -66,10 +66,10 @@ class Actor:
                 assert_never(action)
 
     async def steer(self, call_uuid: UUID, action: SwitchAction) -> None:
-        """The switch has carried the action out, or refused it. What is no longer possible when
+        """The switch has executed or refused the action. An action that is no longer possible when
         the link is back is refused and harmless.
         """
-        if isinstance(action, Originate):  # its asker waits: now or never
+        if isinstance(action, Originate):  # the API request waits: no second try
             await self._switch.act(call_uuid, action)
             return
         while True:
@@ -80,7 +80,7 @@ class Actor:
             await asyncio.sleep(RETRY_S)
 
     async def _has_gone_on(self, call: Call) -> bool:
-        """Whether Asterisk has not waited for our decision, and dials by the dialplan alone."""
+        """Whether Asterisk no longer waits for our decision: the dialplan has gone on by itself."""
         if not patience.may_have_gone_on(call, datetime.now(UTC)):
             return False
         with contextlib.suppress(errors.SwitchDown):
@@ -91,7 +91,9 @@ class Actor:
         return False
 
     async def _rotate(self, domain_uuid: UUID, number: str) -> None:
-        """In memory and in the database the ring group begins one further on."""
+        """The ring group's round robin begins one member further on, in memory and in the
+        database.
+        """
         directory = await self._directories.get(domain_uuid)
         group = directory.ring_groups.get(number)
         if group is None:

@@ -13,20 +13,22 @@ class Answers:
         self._expected: dict[UUID, asyncio.Future[Outcome]] = {}
 
     def expect(self, call_uuid: UUID) -> asyncio.Future[Outcome]:
-        """The outcome of the command that asks for this call, once it is given."""
+        """A future of the outcome of the command that asks for this call."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._expected[call_uuid] = future
         return future
 
     def give(self, answers: Iterable[Answer]) -> None:
-        """Each goes to the request that waits for it, if one does; only the first counts."""
+        """Gives each answer to the request that waits for it, if any; only the first one counts."""
         for answer in answers:
             expected = self._expected.pop(answer.call_uuid, None)
             if expected and not expected.done():
                 expected.set_result(answer.outcome)
 
     def close(self) -> None:
-        """No more will be given: those that wait learn that the call may or may not be placed."""
+        """No more answers will come: waiting requests learn that the call may or may not be
+        placed.
+        """
         down = errors.SwitchDown.code
         self.give(
             Answer(call_uuid, call_uuid, None, Outcome(call_id=call_uuid, error=down))

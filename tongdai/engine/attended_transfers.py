@@ -1,7 +1,7 @@
 """Attended transfer (RFC 5589 §7): two calls, each with a mailbox, become one.
 
-The CEL log tells of it. The call that stays gets the signal AttendedTransferred; the consultation
-gets HandOver, and is taken over once its signals before that are handled.
+The CEL log reports it. The remaining call gets the signal AttendedTransferred; the consultation
+gets HandOver, and is merged after its earlier signals.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ class AttendedTransfers:
     def happened(
         self, told: cel_log.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
     ) -> None:
-        """The CEL log tells of a transfer: the calls of both channels become one. `owners`: the
-        calls of channels that we may not have heard of yet.
+        """The CEL log reports a transfer: the calls of both channels become one. `owners`: the
+        calls of channels that we may not know yet.
         """
         call_uuid = self._holder(told.transferee) or owners.get(told.transferee)
         other = self._holder(told.target) or owners.get(told.target)
@@ -35,15 +35,15 @@ class AttendedTransfers:
             return
         if call_uuid not in self._mailboxes or other not in self._mailboxes:
             return
-        if call_uuid in self._asked or other in self._asked:  # told twice
+        if call_uuid in self._asked or other in self._asked:  # reported twice
             return
         hand_over = self._asked[other] = HandOver(told.at)
         self._mailboxes[other].put(hand_over)
         self._mailboxes.put(call_uuid, AttendedTransferred(told.transferee, told.at, other))
 
     async def merge(self, call: Call, signal: AttendedTransferred) -> Step:
-        """The call with the consultation as part of it, and all later signals of both in its
-        mailbox; the call as it was when either is over.
+        """The call with the consultation merged, and later signals of both in its mailbox; the
+        unchanged call if either is over.
         """
         hand_over = self._asked.pop(signal.other)
         consultation = await hand_over.offered()
@@ -64,7 +64,7 @@ class AttendedTransfers:
         return transfer.merge(call, consultation, signal)
 
     def abandon(self, signal: AttendedTransferred) -> None:
-        """The call that was to stay is over: the consultation goes on by itself."""
+        """The call that should remain is over: the consultation goes on by itself."""
         self._asked.pop(signal.other).leave()
 
     def _holder(self, channel: str) -> UUID | None:

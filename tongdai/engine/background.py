@@ -1,4 +1,4 @@
-"""Tasks that nothing waits for, and that must not be forgotten."""
+"""Tasks that run on their own; references to them are held until they end."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,7 +9,7 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        """How many run."""
+        """The number of running tasks."""
         return len(self._tasks)
 
     def start(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -18,7 +18,7 @@ class Background:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """All are cancelled."""
+        """Cancels all tasks."""
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()

@@ -1,6 +1,4 @@
-"""Who gives too many wrong passwords is not listened to for a while. Found in the switch's
-security log.
-"""
+"""Bans addresses that give too many wrong passwords, found in the switch's security log."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,27 +18,29 @@ log = structlog.get_logger()
 LOOK_S = 1.0
 WINDOW = timedelta(minutes=1)
 BAN = timedelta(hours=1)
-# how long a right proof speaks for its address: phones register again by then
+# an address is trusted for so long after a success: phones register again by then
 TRUST = timedelta(hours=1)
-TRUSTED = 10  # times as many failures are borne with from there
+TRUSTED = 10  # times as many failures are allowed from a trusted address
 
 _FAILED = prometheus_client.Counter(
-    "tongdai_sip_failures_total", "Wrong proofs that SIP requests came with."
+    "tongdai_sip_failures_total", "SIP requests that failed authentication."
 )
 _BANNED = prometheus_client.Counter("tongdai_bans_total", "Addresses that were banned.")
 
 
 class Bans:
-    """`most` wrong proofs within a minute are borne with; 0: any number."""
+    """Allows fewer than `most` failed authentications from an address within a minute; 0: any
+    number.
+    """
 
     def __init__(self, database: db.Database, path: Path, most: int) -> None:
         self._database, self._path, self._most = database, path, most
-        self._place = security.Place()
+        self._offset = security.Offset()
         self._failed = SlidingWindow[str](WINDOW.total_seconds())
-        self._proved: dict[str, datetime] = {}
+        self._succeeded: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             try:
                 await self._look(datetime.now(UTC))
@@ -50,10 +50,10 @@ class Bans:
 
     async def _look(self, now: datetime) -> None:
         while True:
-            attempts, place = await asyncio.to_thread(security.read, self._path, self._place)
-            if place == self._place:
+            attempts, place = await asyncio.to_thread(security.read, self._path, self._offset)
+            if place == self._offset:
                 break
-            self._place = place
+            self._offset = place
             for each in attempts:
                 self._take(each, now)
         for address in self.due(now):
@@ -62,20 +62,22 @@ class Bans:
             await bans.expire(tx)
 
     def _take(self, attempt: Attempt, now: datetime) -> None:
-        if attempt.is_proved:
-            self._proved[attempt.address] = attempt.at
+        if attempt.is_successful:
+            self._succeeded[attempt.address] = attempt.at
         elif attempt.at > now - WINDOW:
             _FAILED.inc()
             self._failed.add(attempt.address, attempt.at.timestamp())
 
     def due(self, now: datetime) -> list[str]:
-        """Addresses to ban; what is too old to count is forgotten."""
-        self._proved = {address: at for address, at in self._proved.items() if at > now - TRUST}
+        """Addresses to ban now. Forgets failures and successes that are too old to count."""
+        self._succeeded = {
+            address: at for address, at in self._succeeded.items() if at > now - TRUST
+        }
         counted = {one: self._failed.count(one, now.timestamp()) for one in self._failed.counted()}
         return [one for one, failed in counted.items() if self._is_too_often(one, failed)]
 
     def _is_too_often(self, address: str, failed: int) -> bool:
-        most = self._most * (TRUSTED if address in self._proved else 1)
+        most = self._most * (TRUSTED if address in self._succeeded else 1)
         return bool(self._most and failed) and failed >= most
 
     async def _ban(self, address: str, now: datetime) -> None:

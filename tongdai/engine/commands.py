@@ -1,5 +1,5 @@
-"""Commands of API users: taken from the database, or asked by an API in this process. Either way
-they become signals, and are decided like all others.
+"""Commands of API users, from the database or from an API in this process. They become signals,
+and are decided like all others.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tongdai.store import commands, db
 
 log = structlog.get_logger()
 
-POLL_S = 1.0  # for a notification that was lost
+POLL_S = 1.0  # in case a notification was lost
 REPEAT_S = 3.0
 
 Key: TypeAlias = tuple[UUID, ClickToCall]
@@ -32,8 +32,8 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 class CommandRunner:
-    """The same command again within `repeat_s` is the same call, as long as that lives: proxies
-    repeat requests, people click twice.
+    """Turns commands into signals. The same command within `repeat_s` gives the same call, while
+    that is live: proxies repeat requests, users click twice.
     """
 
     def __init__(self, database: db.Database, engine: Engine, repeat_s: float = REPEAT_S) -> None:
@@ -46,24 +46,22 @@ class CommandRunner:
 
     @property
     def is_open(self) -> bool:
-        """Whether commands are carried out now."""
+        """Whether commands are executed now."""
         return self._is_running and self._engine.switch.is_up
 
     async def serves(self, domain_uuid: UUID) -> bool:
-        """Whether the domain's commands are carried out here, and now. Raises as
-        `Directories.get`.
-        """
+        """Whether this engine executes the domain's commands now. Raises as `Directories.get`."""
         if not self.is_open:
             return False
         known = await self._engine.directories.get(domain_uuid)
         return known.domain.node == self._engine.node
 
     def wake(self) -> None:
-        """A command was asked (LISTEN commands)."""
+        """The database has a new command (LISTEN commands)."""
         self._asked.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         self._is_running = True
         try:
             while True:
@@ -77,8 +75,8 @@ class CommandRunner:
             await self._background.close()
 
     async def take(self) -> None:
-        """The commands that nobody has taken are signals now; while the switch or the database is
-        away they stay, and the API gives up waiting.
+        """Waiting commands are signals now; while the switch or the database is down they stay,
+        and the API times out.
         """
         if not self._engine.switch.is_up:
             return
@@ -94,8 +92,8 @@ class CommandRunner:
                 self._background.start(self._finish(each, asked), "command")
 
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
-        """The outcome of a command that is asked here and now; with `wait_answer`, when the
-        extension has answered or has not.
+        """The outcome of a command from this process; with `wait_answer`, once the extension has
+        answered or failed to.
         """
         asked, _ = self._ask(domain_uuid, command)
         return await asyncio.shield(asked.outcome)
@@ -103,7 +101,7 @@ class CommandRunner:
     def _ask(
         self, domain_uuid: UUID, command: ClickToCall, command_uuid: UUID | None = None
     ) -> tuple[_Asked, bool]:
-        """The command, and whether it is another than that of a moment ago."""
+        """The command, and whether it differs from the latest one."""
         key = domain_uuid, command
         asked = self._recent.get(key)
         if asked and self._is_live(asked):
@@ -118,7 +116,7 @@ class CommandRunner:
         return asked, True
 
     def _is_live(self, asked: _Asked) -> bool:
-        """Whether its call is being placed, or goes on."""
+        """Whether its call is being set up, or live."""
         if not asked.outcome.done():
             return True
         return asked.outcome.result().call_id is not None and self._engine.mailboxes.knows(
@@ -130,7 +128,7 @@ class CommandRunner:
             del self._recent[key]
 
     async def _finish(self, again: commands.Asked, asked: _Asked) -> None:
-        """A repeated command has the outcome of the first one."""
+        """Gives a repeated command the outcome of the first one."""
         outcome = await asyncio.shield(asked.outcome)
         try:
             async with self._database.connection() as tx:

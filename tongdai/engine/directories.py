@@ -1,6 +1,4 @@
-"""The directories of domains, in memory until they change; and the domain that a new call is
-of.
-"""
+"""A cache of the domains' directories, and the domain of a new call."""
 
 from uuid import UUID
 
@@ -13,16 +11,14 @@ from tongdai.store import db, directory
 
 
 class Directories:
-    """`forget` is called when a domain has changed (LISTEN directory), with "" when any may
-    have.
-    """
+    """Call `forget` when a domain has changed (LISTEN directory), with "" when any may have."""
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
         self._by_uuid: dict[UUID, Directory] = {}
         self._by_name: dict[str, UUID] = {}
         self._by_hotline: dict[tuple[str, str], UUID] = {}
-        self._changes = 0  # what was read before the last one is not kept
+        self._changes = 0  # directories read before the last one are not cached
 
     def forget(self, domain_uuid: str) -> None:
         self._changes += 1
@@ -34,11 +30,13 @@ class Directories:
             self._by_uuid.clear()
 
     def replace(self, changed: Directory) -> None:
-        """For what only the engine changes: where a round robin goes on."""
+        """Replaces a cached directory that the engine itself has changed: the position of a round
+        robin.
+        """
         self._by_uuid[changed.domain.domain_uuid] = changed
 
     async def get(self, domain_uuid: UUID) -> Directory:
-        """Raises errors.NotFound, errors.Unavailable."""
+        """The domain's directory. Raises errors.NotFound, errors.Unavailable."""
         if known := self._by_uuid.get(domain_uuid):
             return known
         changes = self._changes
@@ -49,7 +47,7 @@ class Directories:
         return loaded
 
     async def of(self, arrived: Arrived) -> Directory:
-        """The directory of the domain that an arriving call is of. Raises errors.NotFound."""
+        """The directory of the domain of an arriving call. Raises errors.NotFound."""
         if arrived.via == "phone":
             if (device := Endpoint.parse(arrived.endpoint)) is None:
                 raise errors.NotFound
@@ -68,8 +66,8 @@ class Directories:
         return loaded
 
     async def _called(self, trunk: str, dialled: str) -> UUID:
-        """The domain that has the hotline on that trunk; for a number without one, the domain
-        that has the trunk: it refuses the call.
+        """The domain of the hotline on that trunk; for a number without a hotline the domain of
+        the trunk, which refuses the call.
         """
         if known := self._by_hotline.get((trunk, dialled)):
             return known

@@ -2,8 +2,7 @@
 
     signal -> mailbox -> pbx -> group commit -> switch
 
-Which call, which directory and which answer a decision needs is found here; what is decided is
-in `pbx` alone.
+The engine finds the call, the directory and the answer for a decision; `pbx` alone decides.
 """
 
 import asyncio
@@ -68,9 +67,9 @@ LATE_S = 5.0
 
 
 class Engine:
-    """`published` is called after each commit that made events, with their domains. While the
-    database is silent (`pulse`), commands are declined at once; a call that an API user asked for
-    and that is not recorded within `late_s` is not placed.
+    """Calls `published` with the domains of the events after each commit with events. While the
+    database is silent (`pulse`), commands are declined at once; a click-to-call that is not
+    committed within `late_s` is not placed.
     """
 
     def __init__(
@@ -98,11 +97,11 @@ class Engine:
         self.offers = Offers(self.mailboxes, self.live_calls, self.directories, self._background)
         self.recordings = Recordings(config, self.signal, self._background)
         self.actor = Actor(database, self.switch, self.directories, self.recordings)
-        self.arrivals = 0  # calls that we heard of as they arrived, so far
+        self.arrivals = 0  # calls so far whose arrival was a signal
 
     async def load(self) -> None:
-        """The calls that were live when this engine, or the one before it, stopped go on; commands
-        that it had taken and that no call came of are answered.
+        """Live calls of the engine before this one go on; commands that it took without a call are
+        answered.
         """
         async with self._database.connection() as tx:
             live = await calls.list(tx, self._config.node)
@@ -118,38 +117,38 @@ class Engine:
                 self.recordings.finish(call)
 
     async def close(self) -> None:
-        """Nothing is decided any more; calls go on in the switch."""
+        """Stops deciding; calls go on in the switch."""
         self.answers.close()
         await self.mailboxes.close()
         await self._background.close()
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way."""
+        """Whether no signal, command or commit is under way."""
         return not self._background and all(box.is_idle for box in self.mailboxes.values())
 
     def signal(self, call_uuid: UUID, signal: Signal) -> None:
-        """Into the mailbox of its call; the first signal of a call opens one. Signals of calls
-        that are over are dropped.
+        """Puts the signal into its call's mailbox; a call's first signal opens one. Signals of
+        ended calls are dropped.
         """
         if isinstance(signal, Arrived) and not self.mailboxes.knows(call_uuid):
             self.arrivals += signal.at > datetime.now(UTC) - JUST_NOW
         self.mailboxes.put(call_uuid, signal)
 
     def changed(self, domain_uuid: str) -> None:
-        """A domain's directory is another now; any may be for ""."""
+        """A domain's directory has changed; "" means any."""
         self.directories.forget(domain_uuid)
         self.offers.changed(domain_uuid)
 
     def hang_up(self, call_uuid: UUID, action: HangUp) -> None:
-        """A channel of a call that we know nothing of ends."""
+        """Hangs up a channel of an unknown call."""
         self._background.start(self.actor.steer(call_uuid, action), "adopted")
 
     # --- one signal
 
     async def _handle(self, mailbox: Mailbox, signal: Signal) -> bool:
-        """Whether the call is over. A signal that cannot be handled is left out; a new call that
-        cannot be handled is sent away.
+        """Handles a signal; returns whether the call is over. A signal that fails is skipped; a
+        new call whose first signal fails is rejected.
         """
         is_new = mailbox.call is None
         try:
@@ -186,7 +185,7 @@ class Engine:
         return made.done
 
     def _closed(self, mailbox: Mailbox, left: list[Item]) -> None:
-        """The call counts no more; what waits for it is answered."""
+        """The call is removed from all counts; requests that wait for it are answered."""
         if mailbox.call:
             self.live_calls.forget(mailbox.call)
         for item in left:
@@ -201,9 +200,7 @@ class Engine:
     # --- decide
 
     async def _decide(self, call: Call | None, signal: Signal) -> Step | Declined:
-        """While the database is away, what the decision needs from it is waited for; the asker of
-        a call does not wait.
-        """
+        """The decision. Waits while the database is down, unless a command asks for the call."""
         if isinstance(signal, CommandAsked):
             return await self._decide_command(signal)
         while True:
@@ -246,7 +243,7 @@ class Engine:
         return setup.click_to_call(asked, phones, new_token(), context)
 
     async def context(self, directory: Directory) -> RoutingContext:
-        """What a decision may look at now. Raises errors.Unavailable."""
+        """The routing context of now. Raises errors.Unavailable."""
         now = datetime.now(UTC)
         domain = directory.domain
         usage = await self.outgoing.usage(domain, self.live_calls.of(domain.domain_uuid), now)
@@ -255,7 +252,7 @@ class Engine:
     # --- commit
 
     async def _commit(self, before: Call | None, step: Step, signal: Signal) -> bool:
-        """Whether the step stands in the database, and its actions may follow."""
+        """Commits the step. Returns whether its actions may follow."""
         if isinstance(signal, CommandAsked):
             return await self._commit_in_time(step, signal)
         if _must_be_committed(before, step):
@@ -264,8 +261,8 @@ class Engine:
         return True
 
     async def _commit_in_time(self, step: Step, asked: CommandAsked) -> bool:
-        """The call that an API user asked for stands in the database; False when that took too
-        long: its asker has been told so.
+        """Commits a click-to-call. Returns False if that took too long: its API request has been
+        answered.
         """
         committing = self.group_commit.put(step)
         try:
@@ -287,13 +284,13 @@ class Engine:
         return False
 
     async def _decline(self, signal: Signal, declined: Declined) -> None:
-        """The asker learns why; nothing is written of a request of this process."""
+        """Answers the API user with the reason; a request of this process needs no commit."""
         self.answers.give([declined.answer])
         if declined.answer.command_uuid:
             await self.group_commit.commit(declined)
-        if declined.stop and isinstance(signal, CommandAsked):
+        if declined.bar_reason and isinstance(signal, CommandAsked):
             command = signal.command
-            self._note_stop(signal.domain_uuid, command.ext, command.phone, declined.stop)
+            self._note_barred(signal.domain_uuid, command.ext, command.phone, declined.bar_reason)
 
     def _log(self, before: Call | None, step: Step, signal: Signal) -> None:
         log.info(
@@ -309,13 +306,15 @@ class Engine:
 
     async def _act(self, step: Step, signal: Signal) -> None:
         call = step.call
-        if step.stop:
-            self._note_stop(call.domain_uuid, call.extension, _dialled(call, signal), step.stop)
+        if step.bar_reason:
+            self._note_barred(
+                call.domain_uuid, call.extension, _dialled(call, signal), step.bar_reason
+            )
         for action in step.actions:
             await self.actor.act(call, action)
 
     def _call_off(self, mailbox: Mailbox, actions: Collection[Action]) -> None:
-        """Phones that were to ring are not called any more."""
+        """Drops pending actions that would ring phones."""
         now = datetime.now(UTC)
         for action in actions:
             if isinstance(action, Originate):
@@ -323,7 +322,7 @@ class Engine:
                     mailbox.put(Refused(channel, now, action, NOT_ASKED))
 
     async def _send_away(self, signal: Signal, cause: int, code: str) -> None:
-        """A new call that is no domain's, or that nothing could be begun with."""
+        """Rejects a new call that belongs to no domain, or whose setup failed."""
         if isinstance(signal, CommandAsked):
             await self._decline(signal, Declined(_answer(signal, Outcome(error=code))))
         elif isinstance(signal, Arrived) and not isinstance(signal, ArrivedInFallback):
@@ -333,12 +332,12 @@ class Engine:
             with suppress(errors.SwitchDown):
                 await self.switch.act(signal.call_uuid, HangUp(signal.channel, cause))
 
-    def _note_stop(
+    def _note_barred(
         self, domain_uuid: UUID, extension: str, number: str, reason: BarReason
     ) -> None:
-        self._background.start(self._stopped(domain_uuid, extension, number, reason), "stopped")
+        self._background.start(self._barred(domain_uuid, extension, number, reason), "barred")
 
-    async def _stopped(
+    async def _barred(
         self, domain_uuid: UUID, extension: str, number: str, reason: BarReason
     ) -> None:
         with suppress(errors.Unavailable, errors.NotFound):
@@ -347,7 +346,7 @@ class Engine:
 
 
 def new_token() -> str:
-    """A recording's capability: 192 random bits."""
+    """A recording's access token: 192 random bits."""
     return secrets.token_urlsafe(24)
 
 
@@ -364,14 +363,14 @@ def _answer(asked: CommandAsked, outcome: Outcome) -> Answer:
 
 
 def _is_waited_for(step: Step) -> bool:
-    """Whether the switch, or the asker of a call, waits until the step is committed."""
+    """Whether the switch or an API user waits for the commit of the step."""
     has_actions = any(not isinstance(action, FinishRecording) for action in step.actions)
     return has_actions or any(answer.command_uuid for answer in step.answers)
 
 
 def _must_be_committed(before: Call | None, step: Step) -> bool:
-    """Whether a crash now would lose what the step made: the beginning, events, the record, an
-    outcome, or what `pbx.call` marks as committed.
+    """Whether the step must be committed: it begins the call, has events, a record or an outcome,
+    or changes a field that `pbx.call` marks as committed.
     """
     if before is None or step.events or step.cdr or step.done or step.answers:
         return True

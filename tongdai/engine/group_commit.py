@@ -1,11 +1,11 @@
-"""Group commit: what steps have made true (calls, events, records, outcomes) is committed, many
-calls' steps in one transaction.
+"""Group commit: the results of steps (calls, events, records, outcomes), many steps in one
+transaction.
 
-A transaction costs five times what a step in it does, so steps gather, in two lanes. A step that
-the switch or an asker waits for is committed at once, and after it those of its kind that came
-meanwhile; the other steps gather for a moment. Each lane has one transaction at a time. Of a call
-one step waits at a time, so no lane overtakes the other in it. While the database is away nothing
-is lost and nothing is acted on: steps wait.
+A transaction costs five times as much as a step in it, so steps gather, in two lanes. A step for
+which the switch or an API user waits is committed at once, followed by those of its kind that came
+meanwhile; other steps gather for a moment. Each lane has one transaction at a time. Only one step
+of a call waits at a time, so lanes cannot reorder a call's steps. While the database is down steps
+wait: nothing is lost, and no action follows.
 """
 
 import asyncio
@@ -25,16 +25,16 @@ from tongdai.store import calls, cdrs, commands, db, outbox, recordings
 
 log = structlog.get_logger()
 
-BATCH = 200  # steps a transaction
-URGENT_S = 0.005  # how long a busy machine lets steps gather that are waited for
-GATHER_S = 0.025  # how long others gather
+BATCH = 200  # steps in a transaction
+URGENT_S = 0.005  # how long urgent steps gather on a busy machine
+GATHER_S = 0.025  # how long other steps gather
 RETRY_S = 0.5
 Made: TypeAlias = Step | Declined
 Waiting: TypeAlias = tuple[Made, asyncio.Future[None]]
 
 
 class Lane:
-    """Steps that wait to be committed, with the futures that tell when they are."""
+    """Steps that wait for their commit, with their futures."""
 
     def __init__(self) -> None:
         self.waiting: deque[Waiting] = deque()
@@ -47,7 +47,7 @@ class Lane:
         return done
 
     def take(self) -> list[Waiting]:
-        """The oldest, as many as fit into a transaction; they wait no more."""
+        """Removes and returns the oldest steps, as many as fit into a transaction."""
         taken = [self.waiting.popleft() for _ in range(min(BATCH, len(self.waiting)))]
         if not self.waiting:
             self.wanted.clear()
@@ -55,9 +55,7 @@ class Lane:
 
 
 class GroupCommit:
-    """`committed` is called after each transaction that held events, with the domains that they
-    are of.
-    """
+    """Calls `committed` after each transaction with events, with the events' domains."""
 
     def __init__(
         self,
@@ -71,17 +69,15 @@ class GroupCommit:
         self._urgent, self._others = Lane(), Lane()
 
     async def commit(self, step: Made, *, is_urgent: bool = True) -> None:
-        """Returns when the step stands in the database. Raises what PostgreSQL refuses in it."""
+        """Returns when the step is committed. Raises PostgreSQL's refusal of it."""
         await self.put(step, is_urgent=is_urgent)
 
     def put(self, step: Made, *, is_urgent: bool = True) -> asyncio.Future[None]:
-        """The same, for callers that do not only wait: done when the step stands there."""
+        """Queues the step. The future is done when the step is committed."""
         return (self._urgent if is_urgent else self._others).put(step)
 
     async def run(self) -> None:
-        """Until cancelled; then what has been handed in is still committed, if the database is
-        there.
-        """
+        """Runs until cancelled; then commits the queued steps, if the database is up."""
         try:
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._run_urgent(), name="commit-urgent")
@@ -108,7 +104,7 @@ class GroupCommit:
         try:
             await self._write_patiently([step for step, _ in batch])
         except Exception as reason:
-            if len(batch) > 1:  # one bad step must not spoil the others
+            if len(batch) > 1:  # one bad step must not fail the others
                 for each in batch:
                     await self._commit_alone(each)
                 return
@@ -137,12 +133,12 @@ class GroupCommit:
                 return
 
     async def _write(self, made: list[Made]) -> None:
-        """Of a call's several steps in one batch the last state counts, and all events are
+        """Writes the steps. Of several steps of a call the last state counts, and all events are
         published, in order.
 
-        Steps that are only states of calls do not wait for the disk: they must outlive this
-        process, which has them in memory as long as it lives. Whatever is published later is on
-        disk only after them.
+        Steps that only change a call's state do not wait for the disk: they must outlive this
+        process, which has them in memory while it lives. A later published event is on disk only
+        after them.
         """
         steps = [each for each in made if isinstance(each, Step)]
         answers = [answer for each in made for answer in _answers(each)]
@@ -167,7 +163,7 @@ class GroupCommit:
 
 
 def _answers(made: Made) -> list[Answer]:
-    """Outcomes that stand in the database; those of this process's own requests do not."""
+    """Outcomes for the database; those of this process's own requests are not stored."""
     answers = made.answers if isinstance(made, Step) else (made.answer,)
     return [answer for answer in answers if answer.command_uuid]
 
@@ -177,7 +173,7 @@ def _call_id(made: Made) -> str:
 
 
 async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
-    """New records are written; of those that were written before, the recording is finished."""
+    """Inserts new records; of existing ones it updates the recording."""
     recorded = [each.recording for each in records.values() if each.recording]
     known = await recordings.finish_many(
         tx, [each for each in recorded if each.status != "pending"]
@@ -186,7 +182,7 @@ async def _record(tx: db.Tx, records: dict[UUID, Cdr]) -> None:
 
 
 def _over(last: dict[UUID, Step]) -> list[tuple[UUID, UUID]]:
-    """Calls that are over, and those that became part of another."""
+    """Keys of calls that have ended or were merged into another."""
     return [
         (step.call.domain_uuid, call_uuid)
         for step in last.values()

@@ -1,4 +1,4 @@
-"""What is no longer needed goes: recordings (retention.py), old partitions, commands and logs."""
+"""Deletes old data: recordings (retention.py), partitions, commands and logs."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
-JOURNAL, JOURNAL_BYTES = Path("cel-custom", "journal.jsonl"), 256 << 20  # of 50,000 calls or more
+JOURNAL, JOURNAL_BYTES = Path("cel-custom", "journal.jsonl"), 256 << 20  # about 50,000 calls
 
 
 async def run(
@@ -30,8 +30,8 @@ async def run(
     logs: Path | None = None,
     every_s: float = EVERY_S,
 ) -> None:
-    """Until cancelled. `days`: how long each table in partitions is kept. `logs`: the private
-    Asterisk's folder.
+    """Runs until cancelled. `days`: how many days each partitioned table holds. `logs`: the
+    private Asterisk's folder.
     """
     steps = {
         "logs": partial(tidy_logs, logs),
@@ -50,8 +50,9 @@ async def run(
 
 
 async def tidy(steps: Mapping[str, Callable[[], Awaitable[int]]]) -> dict[str, int]:
-    """How much of each kind has gone. A step that fails, since the database is away or slow or a
-    file cannot be removed, is logged and tried at the next time; the others are not stopped by it.
+    """Runs each step. Returns how much each one deleted. A step that fails, because the database
+    is down or slow or a file cannot be removed, is logged and tried again the next time; the other
+    steps still run.
     """
     gone = {}
     for name, step in steps.items():
@@ -63,7 +64,7 @@ async def tidy(steps: Mapping[str, Callable[[], Awaitable[int]]]) -> dict[str, i
 
 
 async def tidy_logs(logs: Path | None) -> int:
-    """Logs that grew too long begin anew. 0: nothing worth a line in the log."""
+    """Large logs begin anew. Returns 0: not worth a line in the log."""
     for path in [logs / name for name in LOGS] if logs else []:
         await asyncio.to_thread(trim, path)
     if logs:
@@ -82,7 +83,7 @@ async def _sweep_deliveries(database: db.Database) -> int:
 
 
 def trim(log_file: Path, most: int = LOG_BYTES) -> None:
-    """A log of more than so many bytes is begun anew; what it held is beside it as NAME.1. Its
+    """A log of more than that many bytes begins anew; its old content is beside it as NAME.1. Its
     writer appends.
     """
     with contextlib.suppress(FileNotFoundError):
@@ -91,18 +92,18 @@ def trim(log_file: Path, most: int = LOG_BYTES) -> None:
             os.truncate(log_file, 0)
 
 
-def rotate(journal: Path, most: int = JOURNAL_BYTES) -> None:
-    """A journal of more than so many bytes is NAME.1 from now on, instead of the one before. Its
-    writer opens it for each line, and its readers read that to its end first (asterisk.journal).
+def rotate(cel_log: Path, most: int = JOURNAL_BYTES) -> None:
+    """A CEL log of more than that many bytes is renamed to NAME.1, replacing the former one. Its
+    writer opens it for each line; its readers first read NAME.1 to its end (asterisk.cel_log).
     """
     with contextlib.suppress(FileNotFoundError):
-        if journal.stat().st_size > most:
-            journal.replace(journal.with_name(f"{journal.name}.1"))
+        if cel_log.stat().st_size > most:
+            cel_log.replace(cel_log.with_name(f"{cel_log.name}.1"))
 
 
 async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
-    """Each table has its partitions for the next days and none past its own. How many were
-    dropped.
+    """Each table has partitions for the next days and none older than its `days`. Returns how many
+    were dropped.
     """
     async with database.connection() as tx:
         needed = {"events": await outbox.needed_since(tx)}

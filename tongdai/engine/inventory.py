@@ -1,5 +1,5 @@
-"""The objects that a node's switch must hold, part by part, and what a reading of the database
-changes of them. Pure; `engine/reading.py` reads.
+"""The objects that a node's switch must hold, part by part, and their changes after a reading of
+the database. Pure; `engine/reading.py` reads.
 """
 
 from collections import Counter
@@ -18,8 +18,8 @@ Kind = Literal["extension", "trunk", "domain", "aliases", "bans", "fallback", "n
 
 class Part(msgspec.Struct, frozen=True):
     """Objects that change together: those of an extension (`id` is its number), of a trunk (`id`
-    is its UUID), of a domain's fallback plan, or of a set of numbers that such plans share. A
-    domain's own follow from whether it has devices; so do the aliases.
+    is its UUID), of a domain's fallback plan, or of a set of numbers that several plans share. The
+    objects of a domain, and the aliases, depend on whether it has devices.
     """
 
     kind: Kind
@@ -33,10 +33,10 @@ ALIASES, BANS = Part("aliases"), Part("bans")
 
 
 class Reading(msgspec.Struct, kw_only=True):
-    """What the database says of the parts that were read: `asked` by name, all extensions of
-    `domains`, all trunks (`has_all_trunks`), or everything (`is_everything`). One of them that is
-    not in `parts` has no objects now. `names` are those of the domains whose extensions were read.
-    `lifted` are the bans that the switch may still hold; None where bans were not read.
+    """The parts as read from the database: `asked` by name, all extensions of `domains`, all
+    trunks (`has_all_trunks`), or everything (`is_everything`). A part that was read but is not in
+    `parts` has no objects now. `names`: the domains whose extensions were read. `lifted`: bans
+    that the switch may still hold; None if bans were not read.
     """
 
     parts: Parts = {}
@@ -60,25 +60,25 @@ class Reading(msgspec.Struct, kw_only=True):
 
 
 class Inventory:
-    """All parts of one node. `addresses` are those by which devices that know no domain reach us:
-    they are aliases of the only domain that has devices, or of `main`. `unknown_digest` is the
-    HA1 that no password fits.
+    """All parts of one node. `addresses` are used by devices that have no domain: they are aliases
+    of the only domain with devices, or of `main`. `unknown_digest` is an HA1 that no password
+    fits.
     """
 
     def __init__(self, addresses: Iterable[str], main: str, unknown_digest: str) -> None:
         self._addresses, self._main = sorted(addresses), main
         self._unknown_digest = unknown_digest
         self._parts: Parts = {}
-        self._names: dict[UUID, str] = {}  # of the domains that have devices
-        self._extensions: Counter[UUID] = Counter()  # with devices, by domain
-        self._aliased: UUID | None = None  # the domain that the addresses mean
+        self._names: dict[UUID, str] = {}  # of domains with devices
+        self._extensions: Counter[UUID] = Counter()  # number with devices, by domain
+        self._aliased: UUID | None = None  # the domain of the addresses
 
     def objects(self) -> Objects:
-        """All of them."""
+        """The objects of all parts."""
         return dict(chain.from_iterable(objects.items() for objects in self._parts.values()))
 
     def apply(self, reading: Reading) -> tuple[Objects, set[Key]]:
-        """The parts are as read. Returns the objects that differ, and those that are gone."""
+        """Applies the reading. Returns the objects that differ, and those that are gone."""
         is_large = reading.domains or reading.has_all_trunks or reading.is_everything
         known = [part for part in self._parts if reading.covers(part)] if is_large else ()
         now = {part: reading.parts.get(part, {}) for part in reading.asked.union(known)}
@@ -95,7 +95,7 @@ class Inventory:
         return changed, gone - changed.keys()
 
     def _put(self, part: Part, objects: Objects) -> Objects:
-        """The part has these objects. Returns those that it had."""
+        """Sets the part's objects. Returns its former ones."""
         before = self._parts.pop(part, {})
         if objects:
             self._parts[part] = objects
@@ -104,7 +104,7 @@ class Inventory:
         return before
 
     def _follow(self, names: dict[UUID, str]) -> Parts:
-        """The parts that follow from which domains have devices now."""
+        """The parts that depend on which domains have devices now."""
         added = {uuid: name for uuid, name in names.items() if uuid not in self._names}
         removed = {uuid for uuid in self._names if not self._extensions[uuid]}
         if not added and not removed:

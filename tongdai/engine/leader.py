@@ -14,14 +14,14 @@ RETRY_S = 1.0
 
 
 class Leader:
-    """The lock on one node, held by a connection of its own for as long as that lives."""
+    """The lock on one node, held by a connection of its own while that lives."""
 
     def __init__(self, dsn: str, node: str, retry_s: float = RETRY_S) -> None:
         self._dsn, self._node, self._retry_s = dsn, node, retry_s
         self._held: db.Tx | None = None
 
     async def acquire(self) -> None:
-        """Returns when this engine leads. Standing by is logged once."""
+        """Returns when this engine leads. Logs once that it is on standby."""
         is_told = False
         while not await self._leads():
             if not is_told:
@@ -30,7 +30,7 @@ class Leader:
             await asyncio.sleep(self._retry_s)
 
     async def lost(self) -> None:
-        """Returns when another engine leads. A database that is away is no reason: no engine can
+        """Returns when another engine leads. A database that is down is no reason: no engine can
         take over.
         """
         while True:
@@ -48,18 +48,18 @@ class Leader:
             await self._held.close()
 
     async def _leads(self) -> bool:
-        """Whether this engine leads now; not while the database is away."""
+        """Whether this engine leads now; False while the database is down."""
         with contextlib.suppress(errors.Unavailable):
             return await self._try()
         return False
 
     async def _try(self) -> bool:
-        """Whether the lock is ours. Raises errors.Unavailable when the database is away."""
+        """Whether the lock is ours. Raises errors.Unavailable when the database is down."""
         if self._held is None or self._held.is_closed():
             self._held = await db.connect(self._dsn)
         try:
             return await nodes.lead(self._held, self._node)
-        # whatever it was, a lock on this connection is worth nothing any more
+        # after any error the lock on this connection is worthless
         except Exception as reason:
             self._held.terminate()
             raise errors.Unavailable(str(reason)) from reason

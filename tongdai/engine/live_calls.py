@@ -1,5 +1,5 @@
-"""The live calls, and what follows from them: extensions that talk, agents that are idle,
-callers that wait, trunks in use.
+"""The live calls, and the state derived from them: busy extensions, idle agents, waiting callers,
+trunks in use.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ NOTHING = Usage()
 
 
 class LiveCalls:
-    """Of all domains. `recording_url` is what recording tokens are appended to."""
+    """The live calls of all domains. Recording tokens are appended to `recording_url`."""
 
     def __init__(self, recording_url: str) -> None:
         self._recording_url = recording_url
@@ -30,11 +30,11 @@ class LiveCalls:
         self._ignored_at: dict[tuple[UUID, str], datetime] = {}
 
     def remember(self, talks: dict[tuple[UUID, str], datetime]) -> None:
-        """When extensions ended their last talks, before this process began."""
+        """The ends of the extensions' last talks before this process began."""
         self._talked_until |= talks
 
     def update(self, call: Call, at: datetime) -> None:
-        """The call stands as given now."""
+        """The call is as given now."""
         domain = self._calls[call.domain_uuid]
         before = domain.get(call.call_uuid)
         is_over = isinstance(call.course, Ended)
@@ -58,7 +58,7 @@ class LiveCalls:
     def context(
         self, directory: Directory, now: datetime, usage: Usage = NOTHING
     ) -> RoutingContext:
-        """The domain as it is now; later changes do not show in it."""
+        """The routing context of the domain now; later changes do not show in it."""
         domain_uuid = directory.domain.domain_uuid
         by_trunk = self._by_trunk
         trunks = map(str, directory.trunks)
@@ -79,7 +79,7 @@ class LiveCalls:
         return sum(map(len, self._calls.values()))
 
     def waits(self, domain_uuid: UUID) -> bool:
-        """Whether any caller waits in a queue of the domain."""
+        """Whether a caller waits in a queue of the domain."""
         return bool(self._waiting[domain_uuid])
 
     @property
@@ -90,8 +90,8 @@ class LiveCalls:
     def offers(
         self, directory: Directory, now: datetime
     ) -> tuple[list[tuple[Call, str]], datetime | None]:
-        """The callers that are offered to agents now, over all queues, each agent once; and when
-        to look again.
+        """The callers to offer to agents now, over all queues, each agent once; and the time to
+        look again.
         """
         taken: set[str] = set()
         found: list[tuple[Call, str]] = []
@@ -131,8 +131,8 @@ class LiveCalls:
         )
 
     def _count(self, domain_uuid: UUID, before: Call | None, now: Call | None) -> None:
-        """Extensions and trunks that the call occupied before, and those that it does now; of a
-        trunk the calls of all domains count.
+        """Counts the extensions and trunks that the call occupied before and occupies now; a
+        trunk's calls are of all domains.
         """
         talks = self._talks[domain_uuid]
         for call, step in ((now, 1), (before, -1)):
@@ -142,7 +142,7 @@ class LiveCalls:
                 _add(self._by_trunk, trunk, step)
 
     def _note_agents(self, before: Call | None, call: Call, at: datetime) -> None:
-        """When agents ended a talk, and when they let an offer ring."""
+        """Notes when agents ended a talk, and when an offer was not answered."""
         for leg in call.legs:
             if leg.is_extension and leg.connected_at and leg.ended_at:
                 self._talked_until[call.domain_uuid, leg.number] = leg.ended_at
@@ -151,7 +151,7 @@ class LiveCalls:
 
 
 def _add(counts: Counter[str], name: str, step: int) -> None:
-    """What is not busy is not kept."""
+    """Adds to a count; a count of zero is removed."""
     counts[name] += step
     if not counts[name]:
         del counts[name]

@@ -1,5 +1,5 @@
-"""The mailbox of one call: its signals, handled one after the other. So there are no locks, and
-no call waits for another.
+"""The mailbox of one call: its signals, handled one after the other. This needs no locks, and no
+call waits for another.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from tongdai.pbx.signals import Signal, TimerFired
 
 
 class HandOver:
-    """Not a signal: another mailbox asks for this call, to make it part of its own.
+    """Not a signal: another mailbox asks for this call, to merge it into its own.
 
-    In order: the owner offers the call once all before this is handled; the asker takes it or
-    leaves it; a mailbox whose call was taken closes.
+    In order: the owner offers the call after all earlier items; the asker takes or leaves it; the
+    mailbox of a taken call closes.
     """
 
     def __init__(self, at: datetime) -> None:
@@ -28,18 +28,18 @@ class HandOver:
         self._taken: asyncio.Future[bool] = loop.create_future()
 
     async def offer(self, call: Call | None) -> bool:
-        """For the owner: whether the asker has taken the call. None: there is no call."""
+        """For the owner: offers the call (None: there is none). Returns whether the asker has
+        taken it.
+        """
         self._offered.set_result(call)
         return await self._taken
 
     def refuse(self) -> None:
-        """For an owner that closes: its call is over."""
+        """For an owner that closes: its call has ended."""
         self._offered.set_result(None)
 
     async def offered(self) -> Call | None:
-        """For the asker: the call as the owner offers it, None when it is over. `take` or `leave`
-        must follow.
-        """
+        """For the asker: the offered call, None if it has ended. `take` or `leave` must follow."""
         return await self._offered
 
     def take(self) -> None:
@@ -50,8 +50,8 @@ class HandOver:
 
 
 class Reconcile(msgspec.Struct, frozen=True):
-    """Not a signal: the call as it is then is compared with the switch. `missing` gives the
-    signals that were not heard; they are handled before all else.
+    """Not a signal: compares the call of that moment with the switch. `missing` gives the lost
+    signals; they are handled before all others.
     """
 
     at: datetime
@@ -62,9 +62,7 @@ Item: TypeAlias = Signal | HandOver | Reconcile
 
 
 class Mailbox:
-    """`call` is None until its first signal is handled; `is_busy` while one is handled, however
-    long that takes.
-    """
+    """`call` is None before its first signal has been handled; `is_busy` while one is handled."""
 
     def __init__(self, call: Call | None = None) -> None:
         self.call = call
@@ -79,7 +77,7 @@ class Mailbox:
 
     @property
     def waiting(self) -> int:
-        """How many items are still to be handled."""
+        """The number of items not handled yet."""
         return self._items.qsize()
 
     def put(self, item: Item) -> None:
@@ -89,11 +87,11 @@ class Mailbox:
         return await self._items.get()
 
     def drain(self) -> list[Item]:
-        """All that was in it; it is empty afterwards."""
+        """Removes and returns all items."""
         return [self._items.get_nowait() for _ in range(self._items.qsize())]
 
     def arm(self) -> None:
-        """TimerFired will come at the moment that the call waits for, if any."""
+        """Sets the timer: TimerFired comes at the moment for which the call waits, if any."""
         self.disarm()
         if self.call is None or (due := calls.due(self.call)) is None:
             return

@@ -10,8 +10,8 @@ from tongdai.pbx.signals import Arrived, CommandAsked, Signal
 
 
 class Mailboxes(Mapping[UUID, Mailbox]):
-    """Mailboxes by call. `handle` handles one signal and returns whether the call is over: its
-    mailbox then closes, and `closed` is called with what is left in it.
+    """Mailboxes by call. `handle` handles one signal and returns whether the call is over; then
+    its mailbox closes, and `closed` is called with the items left.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class Mailboxes(Mapping[UUID, Mailbox]):
         return len(self._boxes)
 
     def knows(self, call_uuid: UUID) -> bool:
-        """Whether the call is live, by itself or as part of another."""
+        """Whether the call is live, alone or merged into another."""
         return self.merged.get(call_uuid, call_uuid) in self._boxes
 
     def put(self, call_uuid: UUID, signal: Signal) -> None:
-        """Into the mailbox of the call; the first signal of a call opens one. A signal of a call
-        that is over is dropped.
+        """Puts the signal into the call's mailbox; a call's first signal opens one. A signal of an
+        ended call is dropped.
         """
         call_uuid = self.merged.get(call_uuid, call_uuid)
         mailbox = self._boxes.get(call_uuid)
@@ -61,22 +61,22 @@ class Mailboxes(Mapping[UUID, Mailbox]):
         return mailbox
 
     def merge(self, call: Call, *parts: UUID) -> None:
-        """Signals of the parts are the call's from now on."""
+        """Signals of the parts go to the call from now on."""
         for part in parts:
             self.merged[part] = call.call_uuid
 
     def take(self, call_uuid: UUID) -> Mailbox:
-        """The mailbox, which nothing reaches any more."""
+        """Removes and returns the mailbox: no signal reaches it any more."""
         return self._boxes.pop(call_uuid)
 
     def drop(self, mailbox: Mailbox) -> None:
-        """The mailbox closes now, whatever it is at."""
+        """Closes the mailbox at once, even while it handles a signal."""
         self._close(mailbox)
         if mailbox.task:
             mailbox.task.cancel()
 
     async def close(self) -> None:
-        """Of all mailboxes, at once. Calls go on in the switch."""
+        """Closes all mailboxes at once. Calls go on in the switch."""
         for mailbox in self._boxes.values():
             mailbox.disarm()
         tasks = [mailbox.task for mailbox in self._boxes.values() if mailbox.task]
@@ -94,7 +94,7 @@ class Mailboxes(Mapping[UUID, Mailbox]):
                 del self._boxes[call_uuid]
 
     async def _take(self, mailbox: Mailbox, item: Item) -> bool:
-        """Whether the mailbox is closed."""
+        """Handles the item. Returns whether the mailbox is closed."""
         mailbox.is_busy = True
         match item:
             case HandOver():

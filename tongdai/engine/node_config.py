@@ -1,4 +1,4 @@
-"""The node that an engine steers: one Asterisk, and where its files are."""
+"""The node that an engine controls: one Asterisk, and the places of its files."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from tongdai.recording_files import RecordingFiles
 class NodeConfig(msgspec.Struct, frozen=True):
     node: str  # its name in the database, the same for ever
     address: Address
-    journal: Path  # CEL, written by the switch
+    journal: Path  # the CEL log, written by the switch
     spool: Path  # parts of recordings, written by the switch
-    recordings: RecordingFiles  # where recordings are kept
-    recording_url: str  # what a recording token is appended to
+    recordings: RecordingFiles  # finished recordings
+    recording_url: str  # prefix of a recording's token
     timing: Timing = reconnect.DEFAULT  # of the link

@@ -1,6 +1,4 @@
-"""Queues: callers who wait are offered to agents who are free; `pbx.queueing` decides which caller
-to which agent.
-"""
+"""Queues: offers waiting callers to free agents; `pbx.queueing` decides the pairs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,7 +15,7 @@ RETRY_S = 0.5
 
 
 class Offers:
-    """`open` holds agents (domain and extension) whose offer has not been handled yet."""
+    """`open`: agents (domain and extension) with an offer that is not handled yet."""
 
     def __init__(
         self,
@@ -31,8 +29,8 @@ class Offers:
         self.open: set[tuple[UUID, str]] = set()
 
     async def look(self, domain_uuid: UUID) -> None:
-        """The domain's waiting callers have been offered to its free agents; while the database is
-        away, that is tried again later.
+        """Offers the domain's waiting callers to its free agents; while the database is down,
+        tries again later.
         """
         if not self._live_calls.waits(domain_uuid):
             return
@@ -53,11 +51,11 @@ class Offers:
             self._look_at(domain_uuid, next_look)
 
     def handled(self, domain_uuid: UUID, offered: AgentOffered) -> None:
-        """The offer was taken or dropped: the agent may be offered again."""
+        """The offer was accepted or dropped: the agent may get another."""
         self.open.discard((domain_uuid, offered.extension))
 
     def changed(self, domain_uuid: str) -> None:
-        """A domain's queues or agents may be others now; those of all domains for ""."""
+        """The queues or agents of a domain may have changed; "" means all domains."""
         waiting = self._live_calls.waiting_domains
         for each in waiting & {UUID(domain_uuid)} if domain_uuid else waiting:
             self._background.start(self.look(each), "offers")

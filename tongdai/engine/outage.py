@@ -1,4 +1,4 @@
-"""Waiting for a database that is away."""
+"""Waiting for a database that is down."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,11 @@ RETRY_S = 0.5
 
 
 class Outage:
-    """However many calls wait, one asks the database whether it answers: the connections there
-    are, others need.
-    """
+    """One task probes the database for all waiting calls: other work needs the connections."""
 
     def __init__(self, database: db.Database, retry_s: float = RETRY_S) -> None:
         self._database, self._retry_s, self._looking = database, retry_s, asyncio.Lock()
-        self._ended = 0  # how often one was over
+        self._ended = 0  # outages that have ended
 
     async def over(self) -> None:
         """Returns when the database answers."""

@@ -1,5 +1,5 @@
-"""Calls out, counted for call barring: how often, how long, and how often a barred destination
-was tried. Derived from the live calls, and the day's minutes from the records.
+"""Outbound calls counted for call barring: their rate, their minutes, and attempts on barred
+destinations. Derived from live calls; the day's minutes also from the records.
 """
 
 import contextlib
@@ -36,21 +36,19 @@ _SUSPENDED = prometheus_client.Counter(
 
 
 class Outgoing:
-    """Of all domains."""
+    """The counts of all domains."""
 
     def __init__(self, database: db.Database) -> None:
         self._database = database
         self._started = SlidingWindow[UUID](barring.WINDOW.total_seconds())
-        # barred destinations that were tried
+        # attempts on barred destinations
         self._tried = SlidingWindow[Who](barring.WINDOW.total_seconds())
-        self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of a day's calls that are over
+        self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of the day's ended calls
         for reason in barring.BarReason:
             _BARRED.labels(reason)
 
     async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> barring.Usage:
-        """What the domain has used of its limits, its live `calls` included. Raises
-        errors.Unavailable.
-        """
+        """The domain's usage of its limits, including its live `calls`. Raises errors.Unavailable."""
         talked_s = 0
         if domain.minutes_per_day is not None:
             over = await self._over(domain, now)
@@ -71,7 +69,7 @@ class Outgoing:
         return known[1]
 
     def update(self, before: Call | None, call: Call, at: datetime) -> None:
-        """The call stands as given now."""
+        """The call is as given now."""
         is_dialled = before is None or (
             before.attempt != call.attempt and before.merged == call.merged
         )
@@ -95,8 +93,8 @@ class Outgoing:
     async def barred(
         self, domain: Domain, extension: str, number: str, reason: barring.BarReason
     ) -> None:
-        """A call out met a limit. An extension, or a domain, that keeps trying barred
-        destinations is suspended for a while.
+        """An outbound call met a limit. An extension or domain that keeps trying barred
+        destinations is suspended for some time.
         """
         _BARRED.labels(reason).inc()
         log.warning(
@@ -113,7 +111,7 @@ class Outgoing:
                 await self._suspend(domain, who, number)
 
     def _is_too_often(self, who: Who, most: int) -> bool:
-        """Whether it is time to act; once, not again for every later try."""
+        """Whether the count has just reached `most`: True once, not for each later attempt."""
         now = datetime.now(UTC).timestamp()
         self._tried.add(who, now)
         if self._tried.count(who, now) < most:

@@ -1,7 +1,7 @@
 """Keeps a node's switch provisioned with the objects of its domains' devices and trunks.
 
-The database says which object has changed (LISTEN objects): that one alone is read and pushed.
-Everything is read, in a thread, at the start, and whenever notifications may have been lost.
+The database notifies each changed object (LISTEN objects): only that one is read and pushed.
+Everything is read, in a thread, at the start and after notifications may have been lost.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from tongdai.store import db
 
 log = structlog.get_logger()
 
-GATHER_S = 0.05  # how long changes gather before they are read
+GATHER_S = 0.05  # how long changes gather before a reading
 RETRY_S = 1.0
-FEW = 50  # changed parts that are read on the event loop; more are read in a thread
+FEW = 50  # changed parts read on the event loop; more of them are read in a thread
 
 
 class Provisioner:
@@ -43,13 +43,13 @@ class Provisioner:
         self._inventory = Inventory(addresses, main, unknown_digest)
         self._gather_s = gather_s
         self._changed: set[Part] = set()
-        self._is_lost = False  # anything may have changed
+        self._is_lost = False  # any part may have changed
         self._awake = asyncio.Event()
 
     # --- what has changed
 
     def directory_changed(self, domain_uuid: str) -> None:
-        """A domain's directory is another now (LISTEN directory)."""
+        """A domain's directory has changed (LISTEN directory)."""
         if not domain_uuid:
             self.lost()
             return
@@ -57,13 +57,13 @@ class Provisioner:
         self._note(Part("fallback", UUID(domain_uuid)))
 
     def object_changed(self, payload: str) -> None:
-        """An object of a node is another now (LISTEN objects)."""
+        """An object of a node has changed (LISTEN objects)."""
         node, kind, domain_uuid, id_ = payload.split("/", 3)
         if node == self._engine.node:
             self._note(reading.part(kind, domain_uuid, id_))
 
     def bans_changed(self, _payload: str) -> None:
-        """Some address is banned, or is not any more (LISTEN bans)."""
+        """An address was banned or its ban lifted (LISTEN bans)."""
         self._note(BANS)
 
     def lost(self) -> None:
@@ -79,7 +79,7 @@ class Provisioner:
     # --- what follows
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             await self._awake.wait()
             await asyncio.sleep(self._gather_s)
@@ -96,7 +96,7 @@ class Provisioner:
                 self._awake.set()
 
     async def now(self) -> None:
-        """The switch holds what the database says, now or as soon as it is up."""
+        """The switch holds the objects of the database, now or as soon as it is up."""
         read = await reading.in_thread(
             self._database.dsn, lambda tx: reading.everything(tx, self._seal, self._engine.node)
         )
@@ -105,7 +105,7 @@ class Provisioner:
         await self._engine.switch.provision(wanted, read.lifted or set())
 
     async def _refresh(self, parts: set[Part]) -> None:
-        """The switch holds what the database says of these parts, now or as soon as it is up."""
+        """The switch holds these parts as in the database, now or as soon as it is up."""
         is_small = len(parts) <= FEW and not any(part.kind in _LARGE for part in parts)
         if is_small:
             async with self._database.connection() as tx:

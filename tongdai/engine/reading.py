@@ -1,5 +1,5 @@
-"""Reads from the database which objects a node's switch must hold: all, or those of some parts of
-the inventory.
+"""Reads from the database the objects that a node's switch must hold: all, or those of some parts
+of the inventory.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from tongdai.store import bans, db, devices, directory, trunks
 
 Result = TypeVar("Result")
 
-READ_S = 60.0  # for a statement that reads everything
+READ_S = 60.0  # for statements that read everything
 
 
 def part(kind: str, domain_uuid: str, id_: str) -> Part:
-    """As a notification of the channel `objects` names it (migration 0037). A trunk is of no
-    domain here: hotlines of several may use it.
+    """The part named in a notification of the channel `objects` (migration 0037). A trunk is of no
+    domain here: hotlines of several domains may use it.
     """
     match kind:
         case "extension":
@@ -33,7 +33,7 @@ def part(kind: str, domain_uuid: str, id_: str) -> Part:
 
 
 async def everything(tx: db.Tx, seal: Seal, node: str) -> Reading:
-    """All that the node's switch must hold."""
+    """All objects of the node's switch."""
     reading = Reading(is_everything=True)
     await _devices(tx, reading, node)
     reading.parts |= await _trunks(tx, seal, node)
@@ -43,7 +43,7 @@ async def everything(tx: db.Tx, seal: Seal, node: str) -> Reading:
 
 
 async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Reading:
-    """These parts. A domain's are its extensions, and all trunks: it may use any."""
+    """Reads these parts. A domain has its extensions, and all trunks: it may use any."""
     reading = Reading(asked={each for each in parts if each.kind != "domain"})
     for each in parts:
         match each.kind:
@@ -73,7 +73,7 @@ async def _devices(
     domain_uuid: UUID | None = None,
     extension: str | None = None,
 ) -> None:
-    """The reading has the extensions of the node, of one domain, or one extension."""
+    """Adds the extensions of the node, or of one domain, or one extension."""
     for known in await devices.list_for_provisioning(tx, node, domain_uuid, extension):
         own = reading.parts.setdefault(Part("extension", known.domain_uuid, known.extension), {})
         own |= provisioning.device(
@@ -114,7 +114,7 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
 
 
 async def _fallback(tx: db.Tx, node: str, domain_uuid: UUID | None = None) -> Parts:
-    """The fallback plans of the node's domains, or of one, and the numbers that they share."""
+    """The fallback plans of the node's domains, or of one, and the number sets that they share."""
     now = datetime.now(UTC)
     parts: Parts = {}
     for known in await directory.load_of_node(tx, node, domain_uuid):
@@ -132,8 +132,8 @@ async def _bans(tx: db.Tx, reading: Reading) -> None:
 
 
 async def in_thread(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
-    """What the work returns, done in a thread and on a connection of its own: ten thousand rows
-    hold no event loop. Raises errors.Unavailable.
+    """Runs the work in a thread, on a connection of its own, so that ten thousand rows do not
+    block the event loop. Raises errors.Unavailable.
     """
 
     async def read() -> Result:

@@ -1,4 +1,4 @@
-"""A call's recording, from the parts that Asterisk writes to the file that is kept."""
+"""A call's recording, from Asterisk's parts to the finished file."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class Recordings:
-    """`on_signal` gets RecordingFinished."""
+    """Calls `on_signal` with RecordingFinished."""
 
     def __init__(
         self, config: NodeConfig, on_signal: Callable[[UUID, Signal], None], background: Background
@@ -27,16 +27,16 @@ class Recordings:
         self._finishing: set[UUID] = set()
 
     def finish(self, call: Call) -> None:
-        """RecordingFinished follows, once, however often this is asked meanwhile."""
+        """RecordingFinished follows once, also after repeated requests."""
         self._background.start(self._finish(call), "recording")
 
     def cut(self, call: Call) -> None:
-        """From now on the call is recorded to another part."""
+        """The call is recorded to another part from now on."""
         for part_of in (call.call_uuid, *call.merged):
             recording.cut(self._config.spool, part_of, datetime.now(UTC))
 
     async def discard(self, call: Call) -> None:
-        """No part of the call's recording is left."""
+        """Deletes all parts of the call's recording."""
         await recording.discard(self._config.spool, call.call_uuid)
 
     async def _finish(self, call: Call) -> None:
@@ -55,7 +55,7 @@ class Recordings:
         parts = [call.call_uuid, *call.merged]
         try:
             size = await recording.finish(self._config.spool, parts, self._config.recordings, key)
-        except Exception:  # of whatever kind: the cdr event must not wait for ever
+        except Exception:  # of any kind: the cdr event must not wait for ever
             log.exception("recording.lost", call_id=str(call.call_uuid))
             return RecordingFinished(call.channel, datetime.now(UTC), "", failed=True)
         return RecordingFinished(

@@ -1,5 +1,5 @@
-"""Parties that stand in Stasis although nothing is decided for them: the engine died before it
-could act, or their StasisStart was lost. They are routed as if they had just come there.
+"""Parties that wait in Stasis without a decision: the engine died before it could act, or their
+StasisStart was lost. They are routed as if they had just entered.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from tongdai.pbx.signals import Arrived
 
 
 class _Suspect(msgspec.Struct, frozen=True):
-    """A call that may have such a party. `course` is what was decided for it when it was noted,
-    `snapshot` what ran then; None if an action of ours was under way.
+    """A call that may have such a party. `course` is the call's course when noted, `snapshot` the
+    switch's state then; None if an action of ours was under way.
     """
 
     course: object
@@ -28,9 +28,7 @@ class _Suspect(msgspec.Struct, frozen=True):
 
 
 class Resumer:
-    """Looks at each call that it is given `delay_s` later: events of what was under way have come
-    by then.
-    """
+    """Checks each noted call `delay_s` later: events under way have arrived by then."""
 
     def __init__(self, engine: Engine, delay_s: float) -> None:
         self._engine, self._delay_s = engine, delay_s
@@ -38,20 +36,20 @@ class Resumer:
         self._is_wanted = asyncio.Event()
 
     def suspect(self, call: Call, snapshot: Snapshot | None) -> None:
-        """A party that stands in Stasis in `snapshot`, and still does `delay_s` later with nothing
-        decided for it, is routed. `snapshot` None: in the two moments after now.
+        """Routes a party that is in Stasis in `snapshot`, and still is `delay_s` later without a
+        decision. `snapshot` None: at the next two checks.
         """
         self._suspects[call.call_uuid] = _Suspect(_decided(call), snapshot)
         self._is_wanted.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             await self._is_wanted.wait()
             await asyncio.sleep(self._delay_s)
             try:
                 snapshot = await self._engine.switch.snapshot()
-            except errors.SwitchDown:  # the next link begins anew
+            except errors.SwitchDown:  # the next link starts over
                 continue
             suspects, self._suspects = self._suspects, {}
             self._is_wanted.clear()
@@ -71,7 +69,7 @@ class Resumer:
                 self._resume(call, channel)
 
     def _resume(self, call: Call, channel: events.Channel) -> None:
-        """The signal of its StasisStart comes again. A call that had just begun begins again."""
+        """Repeats the signal of its StasisStart. A call that had just begun begins again."""
         if not (meant := translate.standing(channel, datetime.now(UTC))):
             return
         mailbox, signal = self._engine.mailboxes[call.call_uuid], meant[1]
@@ -82,17 +80,19 @@ class Resumer:
 
 
 def _decided(call: Call) -> object:
-    """What changes whenever something is decided for a call."""
+    """A value that changes with each decision for the call."""
     return type(call.course), call.channel, call.attempt, call.returned_at
 
 
 def _stands(channel: events.Channel, before: events.Channel | None) -> bool:
-    """Whether it is where it was."""
+    """Whether the channel has not moved."""
     return before is not None and before.dialplan == channel.dialplan
 
 
 def _is_to_be_routed(call: Call, channel: events.Channel) -> bool:
-    """Not a caller that waits in a queue, with music: Stasis is its place."""
+    """Whether to route the channel; not a caller that waits in a queue, with music: its place is
+    Stasis.
+    """
     leg = call.leg(channel.id)
     is_waiting = isinstance(call.course, Waiting) and channel.state == "Up"
     return leg is not None and leg.is_live and not is_waiting

@@ -1,9 +1,9 @@
-"""Recordings that are kept no longer: those past their domain's days, those that were deleted, and
-those of domains that are no more.
+"""Deletes recordings: those older than their domain's days, those marked as deleted, and those of
+deleted domains.
 
-First the record says that a recording is deleted, then its file goes, then its name: a crash in
-between leaves nothing behind for long. Batches are transactions of their own, with pauses, so that
-calls do not wait for them.
+First the record is marked, then the file is deleted, then its name: a crash in between leaves
+nothing for long. Batches are separate transactions, with pauses, so that calls do not wait for
+them.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ GRACE_S = 7 * 86_400.0  # how long recordings of a deleted domain stay
 
 
 async def expire(database: db.Database, pause_s: float = PAUSE_S) -> int:
-    """Ready recordings past their domain's recording_days are deleted. How many."""
+    """Marks ready recordings past their domain's recording_days as deleted. Returns how many."""
     async with database.connection() as tx:
         retention = await recordings.retention(tx)
     return sum(
@@ -42,8 +42,8 @@ async def _expire(database: db.Database, domain_uuid: UUID, days: int, pause_s: 
 async def delete_files(
     database: db.Database, files: RecordingFiles, pause_s: float = PAUSE_S
 ) -> int:
-    """The files of deleted recordings are gone, but for those that the storage refuses to delete
-    now. How many are gone.
+    """Deletes the files of deleted recordings, except those that the storage refuses to delete
+    now. Returns how many.
     """
     total, last = 0, None
     while True:
@@ -62,11 +62,11 @@ async def delete_files(
 async def delete_of_lost_domains(
     database: db.Database, files: RecordingFiles, grace_s: float = GRACE_S
 ) -> int:
-    """Recordings of domains that are no more go `grace_s` seconds after the domain was first
-    missed. Of how many domains.
+    """Deletes recordings of deleted domains `grace_s` seconds after the domain was first missed.
+    Returns the number of domains.
 
-    Not at once: the database may be the wrong one, or its backup be restored; a domain that is
-    back keeps them. For that reason the time is noted with the files, not in the database.
+    Not at once: it may be the wrong database, or its backup may be restored; a domain that is back
+    keeps its recordings. Therefore the time is noted with the files, not in the database.
     """
     known = await files.domains()
     async with database.connection() as tx:

@@ -1,7 +1,6 @@
-"""Room on the volumes that hold what must not be lost, and whether the journal is written: told
-before it fails, or as.
+"""Warns of a volume with little free space, and of a CEL log that is not written.
 
-Calls go on without either, so nobody would notice.
+Calls go on without either, so the fault would not be noticed.
 """
 
 import asyncio
@@ -22,14 +21,12 @@ LEAST = 0.05  # of a volume
 
 _free = Gauge("tongdai_volume_free_ratio", "What is free of the volume that holds it.", ["volume"])
 _silent = Gauge(
-    "tongdai_journal_silent", "1 while calls arrive of which Asterisk's journal says nothing."
+    "tongdai_journal_silent", "1 while calls arrive but Asterisk's CEL log does not grow."
 )
 
 
 class Volumes:
-    """`arrivals` tells how many calls have arrived so far; each stands in the journal before we
-    hear of it.
-    """
+    """`arrivals` gives the number of calls so far; each is in the CEL log before its signal comes."""
 
     def __init__(
         self, volumes: Mapping[str, Path], path: Path, arrivals: Callable[[], int]
@@ -40,7 +37,7 @@ class Volumes:
         self._is_silent = False
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             for name, folder in self._volumes.items():
                 self._judge(name, folder, await asyncio.to_thread(free, folder))
@@ -57,8 +54,8 @@ class Volumes:
             log.info("volume.has_room", volume=name, free=f"{share:.1%}")
 
     def _listen(self) -> None:
-        """A call that arrived since the last look was written down since the one before, if
-        anything is.
+        """Checks the CEL log: a call that arrived since the last look must be in it since the look
+        before.
         """
         self._looks.append((cel_log.end(self._path), self._arrivals()))
         earliest, before, now = (
@@ -77,9 +74,7 @@ class Volumes:
 
 
 def free(folder: Path) -> float:
-    """The share of its volume that we may still write to; of a folder that is not there yet, where
-    it will be.
-    """
+    """The share of the folder's volume that we may still write to. The folder need not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     usage = shutil.disk_usage(folder)

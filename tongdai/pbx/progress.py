@@ -35,7 +35,7 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
                 caller_id=call.presented_number or hotline.number,
             )
         case Refuse(release=release, reason=reason):
-            return replace(_release(call, release), stop=reason)
+            return replace(_release(call, release), bar_reason=reason)
 
 
 def followed(call: Call, destination: Destination) -> Call:

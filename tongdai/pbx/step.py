@@ -26,7 +26,7 @@ class Step(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
     cdr: Cdr | None = None
     done: bool = False
-    stop: BarReason | None = None  # the limit on calls out that the call met
+    bar_reason: BarReason | None = None  # the limit on calls out that the call met
     unexpected: bool = False
     answers: tuple[Answer, ...] = ()  # outcomes of commands
 
@@ -35,7 +35,7 @@ class Declined(msgspec.Struct, frozen=True):
     """A command that no call came of."""
 
     answer: Answer
-    stop: BarReason | None = None  # the limit on calls out that it met
+    bar_reason: BarReason | None = None  # the limit on calls out that it met
 
 
 def ignored(call: Call) -> Step:

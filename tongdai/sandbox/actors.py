@@ -1,7 +1,7 @@
-"""The actors of the sandbox: robot phones and a carrier's customers, each with its behaviour and
-its tone.
+"""The actors of the sandbox: robot phones and a carrier's customers, each with a behaviour and a
+tone.
 
-Pure: the actors, and the configuration that makes a second Asterisk act as them.
+Pure: the actors, and the configuration with which a second Asterisk plays them.
 """
 
 from typing import Literal
@@ -11,14 +11,12 @@ import msgspec
 RobotBehaviour = Literal["answers", "answers_late", "no_answer", "busy", "rejects"]
 CustomerBehaviour = Literal["answers", "hangs_up", "busy", "no_answer", "unreachable", "invalid"]
 
-TALK_S = 3600  # who answers stays on the line; the other side hangs up
+TALK_S = 3600  # an actor that answers stays on the line; the other side hangs up
 HANGS_UP_S = 5
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """A number that behaves as told. `tone` in Hz sounds whenever it can be heard, for `hold_s`
-    seconds.
-    """
+    """A number with a behaviour. `tone` (Hz) plays for `hold_s` seconds while it can be heard."""
 
     number: str
     behaviour: str

@@ -1,5 +1,5 @@
-"""The second Asterisk, running: it answers calls as its actors behave, and calls hotlines when
-told to.
+"""The running second Asterisk: it answers calls according to its actors, and calls hotlines on
+request.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from tongdai.sandbox import actors
 log = structlog.get_logger()
 
 CONF = Path(__file__).parent / "conf"
-ANSWER_S = 60  # how long a customer lets it ring
+ANSWER_S = 60  # how long a customer lets the call ring
 
 
 class Carrier:
@@ -34,10 +34,10 @@ class Carrier:
         return domain_name == self._domain
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
-        """A customer, by behaviour or number, calls the hotline; once answered it sounds its tone
-        for `talk_s` seconds.
+        """A customer, given by behaviour or number, calls the hotline; once answered it plays its
+        tone for `talk_s` seconds.
 
-        The number it calls from. Raises errors.Invalid naming `customer`, errors.Unavailable.
+        Returns the customer's number. Raises errors.Invalid naming `customer`, errors.Unavailable.
         """
         number, tone = caller(customer)
         query = {
@@ -66,11 +66,11 @@ class Carrier:
         return number
 
     async def wait(self) -> None:
-        """Returns when its Asterisk has ended, by whatever cause."""
+        """Returns when its Asterisk has ended, for any reason."""
         await self._node.wait()
 
     async def restart(self) -> "Carrier":
-        """Itself, running again; its robots register anew. Raises errors.SetupError."""
+        """The carrier, running again; its robots register anew. Raises errors.SetupError."""
         self._node = await node.start(self._spec)
         return self
 
@@ -79,8 +79,8 @@ class Carrier:
 
 
 class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it plays: its own SIP address (host:port) and RTP ports, the switch's address, and
-    whose robots it has.
+    """The sandbox's own SIP address (host:port) and RTP ports, the switch's address, and the
+    robots' domain.
     """
 
     folder: Path
@@ -111,7 +111,7 @@ async def start(root: packages.Root, config: SandboxConfig) -> Carrier:
 
 
 def caller(who: str) -> tuple[str, int]:
-    """Number and tone of a customer, by behaviour or by any telephone number. Raises
+    """Number and tone of a customer, given by behaviour or by any telephone number. Raises
     errors.Invalid.
     """
     for behaviour, actor in actors.CUSTOMERS.items():

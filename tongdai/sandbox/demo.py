@@ -1,5 +1,5 @@
-"""The demo company: everything an integrator needs on the first day, made once and kept with the
-data.
+"""The demo company: all objects that an integrator needs on the first day, made once and stored
+with the data.
 """
 
 import secrets
@@ -23,8 +23,8 @@ PHONES = {"101": "Nguyễn Văn An", "102": "Trần Thị Bình", "103": "Lê Ho
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """Its credentials. `passwords` are SIP passwords by extension, those of the robots among
-    them.
+    """The company's credentials. `passwords` are SIP passwords by extension, including the
+    robots'.
     """
 
     domain_uuid: UUID
@@ -54,8 +54,8 @@ def load(folder: Path) -> Demo | None:
 
 
 async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) -> Demo:
-    """The demo exists: found again, or made with fresh passwords. `carrier` is the sandbox's SIP
-    host:port.
+    """The demo exists: the former one, or a new one with generated passwords. `carrier` is the
+    sandbox's SIP host:port.
     """
     if (known := load(folder)) and await _exists(database, known):
         await _move_trunk(database, seal, known, carrier)
@@ -71,7 +71,7 @@ async def _exists(database: db.Database, demo: Demo) -> bool:
 
 
 async def _move_trunk(database: db.Database, seal: Seal, demo: Demo, carrier: str) -> None:
-    """The sandbox's address may be another at each start."""
+    """Updates the trunk: the sandbox's address may differ at each start."""
     async with database.transaction() as tx:
         for trunk in await trunks.list(tx, demo.domain_uuid):
             if trunk.name == "sandbox" and trunk.host != carrier:

@@ -217,8 +217,7 @@ async def _prepared(folder: Path, sockets: Path) -> str:
     connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
-            # A statement of this kind takes no parameters; the password is of our own making,
-            # without quotes.
+            # This statement takes no parameters; the generated password has no quotes.
             await connection.execute(f"CREATE ROLE tongdai LOGIN CREATEDB PASSWORD '{login.role}'")
         if not await connection.fetchval(
             "SELECT 1 FROM pg_roles WHERE rolname = $1", tenants.ROLE

@@ -174,7 +174,9 @@ async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
 
 
 async def hold(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
-    """The domain's hotlines may use the trunk until the transaction ends. Raises errors.Invalid."""
+    """Locks the trunk, which the domain's hotlines may use, until the transaction ends. Raises
+    errors.Invalid.
+    """
     if not await tx.fetchval(
         "SELECT true FROM trunks WHERE trunk_uuid = $2 AND (domain_uuid = $1 OR shared) FOR SHARE",
         domain_uuid,
