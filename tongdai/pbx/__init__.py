@@ -1,1 +1,1 @@
-"""Decides. Pure functions and frozen structs: no I/O, no clock, no log, no chance."""
+"""Decisions: pure functions and frozen structs, without I/O, clock, log or randomness."""

@@ -1,4 +1,4 @@
-"""Actions: what must be done next for a call."""
+"""Actions: the next things to do for a call."""
 
 from uuid import UUID
 
@@ -6,8 +6,8 @@ import msgspec
 
 
 class Party(msgspec.Struct, frozen=True):
-    """A dial target: all contacts of a device (the name of its `Endpoint`), or `number` by a trunk
-    (the trunk's UUID as endpoint).
+    """A dial target: all contacts of a device (`endpoint` is the name of its `Endpoint`), or
+    `number` by a trunk (`endpoint` is its UUID).
     """
 
     endpoint: str
@@ -18,9 +18,9 @@ class Dial(msgspec.Struct, frozen=True):
     """Ring the parties together for at most `timeout_s`; the first to answer talks with the
     channel.
 
-    `caller_id` is the number they see. `music` plays to the caller meanwhile instead of ringing.
-    A recording is attached to the party outside, which stays when a phone transfers: the caller,
-    or the callee.
+    `caller_id` is the number presented. `music` plays to the caller meanwhile instead of ringing.
+    The recording hangs on the external party, which stays when a phone transfers: the caller, or
+    the callee.
     """
 
     channel: str
@@ -33,7 +33,7 @@ class Dial(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Answer the channel and play it the music class until something else is done with it."""
+    """Answer the channel and play it the music-on-hold class until the next action."""
 
     channel: str
     music: str
@@ -47,8 +47,8 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """A registered phone to call: the id that its channel gets, and its address as Dial() takes
-    it (PJSIP/101@domain/sip:101@192.0.2.7:5060).
+    """A registered phone to call: the id for its channel, and its address as Dial() takes it
+    (PJSIP/101@domain/sip:101@192.0.2.7:5060).
     """
 
     channel: str
@@ -68,7 +68,7 @@ class Originate(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Record the call on this channel from now on, instead of where it was recorded until now."""
+    """Record the call on this channel from now on, no longer on the former one."""
 
     channel: str
     call_uuid: UUID
@@ -79,13 +79,13 @@ SwitchAction = Dial | Wait | HangUp | Originate | Record
 
 
 class FinishRecording(msgspec.Struct, frozen=True):
-    """Close and keep the call's recording, then signal RecordingFinished."""
+    """Close and store the call's recording, then signal RecordingFinished."""
 
     call_uuid: UUID
 
 
 class Rotate(msgspec.Struct, frozen=True):
-    """Let the round robin of this ring group begin one further on."""
+    """Move the round robin of this ring group one member further on."""
 
     ring_group: str
 

@@ -1,6 +1,6 @@
-"""Call barring: the limits that keep a stolen password from becoming a bill. Where a domain may
-call, how often and how long; and for how long an extension that keeps trying barred numbers calls
-nobody outside.
+"""Call barring: the limits that keep the bill small after a password was stolen. Where a domain
+may call, how often and how long; and for how long an extension that keeps trying barred numbers is
+suspended.
 """
 
 from datetime import date, datetime, timedelta
@@ -14,24 +14,24 @@ from tongdai.pbx.directory import Domain, Extension
 from tongdai.pbx.numbers import COSTLY, Number
 
 WINDOW = timedelta(minutes=1)
-SUSPEND_AFTER = 10  # barred numbers that one extension has tried within the window
-SUSPEND_DOMAIN_AFTER = 50  # those of all its extensions
+SUSPEND_AFTER = 10  # barred numbers tried by one extension within the window
+SUSPEND_DOMAIN_AFTER = 50  # by all extensions of a domain
 SUSPENSION = timedelta(hours=1)
 
 ALL_COUNTRIES = "+"  # as a destination: plain numbers of all countries
-# A bare +1 permits the countries that people mean by it; each island has a prefix of its own,
-# since their rates are those of other countries (NANPA's list of NANP countries).
+# A bare +1 permits the USA and Canada only; each island needs its own prefix, because its rates
+# are those of other countries (NANPA's list of NANP countries).
 _MEANT_BY_CODE = {"+1": frozenset({"US", "CA"})}
 
 
 class BarReason(StrEnum):
-    """Why a call out is not made."""
+    """The limit that an outbound call met."""
 
-    DESTINATION = "destination"  # the domain may not call there
-    SUSPENDED = "suspended"  # the extension's or the domain's calls out are suspended
+    DESTINATION = "destination"  # a barred destination of the domain
+    SUSPENDED = "suspended"  # outbound calls of the extension or the domain are suspended
     RATE = "rate"  # calls a minute
     MINUTES = "minutes"  # minutes a day
-    TRUNK = "trunk"  # calls at the same time by the trunk
+    TRUNK = "trunk"  # simultaneous calls by the trunk
 
 
 RELEASES = {
@@ -44,7 +44,7 @@ RELEASES = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """A domain's calls out: calls begun within the last minute, seconds talked today."""
+    """A domain's outbound calls: those begun within the last minute, and the seconds talked today."""
 
     started: int = 0
     talked_s: int = 0
@@ -53,8 +53,8 @@ class Usage(msgspec.Struct, frozen=True):
 def bar_reason(
     number: Number, domain: Domain, extension: Extension | None, usage: Usage, now: datetime
 ) -> BarReason | None:
-    """Why the extension may not call the number; None when it may. Emergency calls are never
-    barred.
+    """The reason to bar a call of the extension to the number; None if it is permitted. Emergency
+    calls are never barred.
     """
     if number.is_emergency:
         return None
@@ -70,17 +70,18 @@ def bar_reason(
 
 
 def is_suspended(domain: Domain, extension: Extension | None, now: datetime) -> bool:
-    """Whether calls out of the extension, or of its domain, are suspended."""
+    """Whether outbound calls of the extension, or of its domain, are suspended."""
     ends = domain.suspended_until, extension.suspended_until if extension else None
     return any(until is not None and until > now for until in ends)
 
 
 def is_permitted(number: Number, destinations: tuple[str, ...]) -> bool:
-    """Whether a domain whose permitted `destinations` are these may call the number.
+    """Whether a domain with these permitted `destinations` may call the number.
 
-    Numbers of its own country are permitted, and those beneath a destination: "+44", "+" (all
+    Numbers of its own country are permitted, and those under a destination: "+44", "+" (all
     countries), or a prefix as dialled at home, such as "1900". Costly classes (premium, satellite
-    ...) take a prefix that goes into the country's own digits, or the code of a global service.
+    ...) need a prefix that includes digits of the national number, or the code of a global
+    service.
     """
     if number.is_emergency:
         return True
@@ -94,7 +95,7 @@ def is_permitted(number: Number, destinations: tuple[str, ...]) -> bool:
 
 
 def _covers(prefix: str, number: Number, region: str | None) -> bool:
-    """Whether a plain number is beneath a permitted destination."""
+    """Whether a plain number is under a permitted destination."""
     meant = _MEANT_BY_CODE.get(prefix)
     if meant and region and region not in meant:
         return False
@@ -102,7 +103,7 @@ def _covers(prefix: str, number: Number, region: str | None) -> bool:
 
 
 def _names(prefix: str, number: Number) -> bool:
-    """Whether a permitted destination means a costly number, and not its whole country."""
+    """Whether a permitted destination covers this costly number, not only its whole country."""
     code = "+" + number.country_code
     if prefix.startswith("+") and len(prefix) <= len(code) and number.country_code:
         return prefix == code and not numbers.is_country(number.country_code)
@@ -119,7 +120,7 @@ def _begins(prefix: str, number: Number) -> bool:
 
 
 class PermittedPrefix(msgspec.Struct, frozen=True):
-    """Every number that is dialled with this prefix, in so many digits in all, is permitted."""
+    """All numbers dialled with this prefix, in that many digits in all, are permitted."""
 
     prefix: str
     min_digits: int
@@ -130,8 +131,7 @@ def permitted_prefixes(
     domain: Domain, extension: Extension | None, now: datetime
 ) -> tuple[PermittedPrefix, ...]:
     """Prefixes of the country's own numbers, as dialled at home, that the extension may call; none
-    while its calls out are suspended. Limits on how much is called, and emergency numbers, are
-    another matter.
+    while its outbound calls are suspended. Rate limits and emergency numbers do not count here.
     """
     if is_suspended(domain, extension, now):
         return ()
@@ -139,7 +139,7 @@ def permitted_prefixes(
 
 
 def day(domain: Domain, now: datetime) -> date:
-    """The domain's day, by which its minutes are counted."""
+    """The date in the domain's time zone, by which its minutes are counted."""
     return now.astimezone(ZoneInfo(domain.time_zone)).date()
 
 

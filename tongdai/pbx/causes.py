@@ -1,4 +1,4 @@
-"""How calls end: Q.850 causes and SIP statuses in the reference's words."""
+"""Release causes: Q.850 causes and SIP statuses in the reference's words."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ STATUSES: tuple[Status, ...] = (
     "CONGESTION",
 )
 
-# ITU-T Q.850 table 1, by the names FreeSWITCH and CRMs use
+# ITU-T Q.850 table 1, by the names in FreeSWITCH and CRMs
 CAUSES: dict[int, tuple[str, Status]] = {
     1: ("UNALLOCATED_NUMBER", "INVALID"),
     2: ("NO_ROUTE_TRANSIT_NET", "INVALID"),
@@ -51,9 +51,7 @@ CAUSES: dict[int, tuple[str, Status]] = {
 
 
 class ReleaseCause(msgspec.Struct, frozen=True):
-    """How a call, or an attempt to reach one party, ended. `q850` is what the caller's side is
-    told.
-    """
+    """The end of a call, or of an attempt to reach one party. `q850` is sent to the caller."""
 
     status: Status
     cause: str
@@ -69,11 +67,11 @@ UNALLOCATED = ReleaseCause("INVALID", "UNALLOCATED_NUMBER", 1)
 BARRED = ReleaseCause("INVALID", "OUTGOING_CALL_BARRED", 52)
 CONGESTED = ReleaseCause("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
 OVERLOADED = ReleaseCause("CONGESTION", "SWITCH_CONGESTION", 42)
-# Q.850: what those hear who rang in vain (RFC 3326 §2, "Call completed elsewhere")
+# Q.850: for phones that rang when another answered (RFC 3326 §2, "Call completed elsewhere")
 ANSWERED_ELSEWHERE = 26
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 
-# The most telling first: what a caller would want to hear of several parties that were all not
+# The most significant first: the one that matters to a caller if several parties were not
 # reached.
 _BY_SIGNIFICANCE: tuple[Status, ...] = (
     "NO-ANSWERED",
@@ -85,14 +83,14 @@ _BY_SIGNIFICANCE: tuple[Status, ...] = (
 
 
 def failure(cause: int, sip_status: int, *, rang: bool) -> ReleaseCause:
-    """How a party that did not answer ended, from its Q.850 cause and final SIP response (RFC 3398
-    §8.2.6).
+    """The release cause of a party that did not answer, from its Q.850 cause and final SIP
+    response (RFC 3398 §8.2.6).
 
     480 from a phone that never rang is an absent subscriber: Asterisk calls both cases 19.
     """
     if sip_status == 480 and not rang:
         return ABSENT
-    if cause == 0 and sip_status == 0:  # our own limit ended it
+    if cause == 0 and sip_status == 0:  # our own time-out ended it
         return NO_ANSWER if rang else ABSENT
     # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
     if sip_status in (603, 607, 608):
@@ -102,8 +100,8 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> ReleaseCause:
 
 
 def most_significant(releases: list[ReleaseCause]) -> ReleaseCause:
-    """The one of several failures that a call is recorded by; absent when nobody could even be
-    tried.
+    """The failure, of several, that goes into the call's record; absent if there was no party to
+    try.
     """
     known = [release for release in releases if release.status in _BY_SIGNIFICANCE]
     return min(known, key=lambda release: _BY_SIGNIFICANCE.index(release.status), default=ABSENT)

@@ -1,4 +1,4 @@
-"""Call detail records: the facts of a call that has ended, in the reference's words."""
+"""Call detail records: the facts of an ended call, in the reference's words."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,9 +16,7 @@ DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation, ended. Times are aware datetimes; `duration` and `billsec` whole
-    seconds.
-    """
+    """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole seconds."""
 
     domain_uuid: UUID
     cdr_uuid: UUID
@@ -42,15 +40,15 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     billsec: int
     hangup_by: str
     recording: Recording | None = None  # the main one; rows of its own
-    reconstructed: bool = False  # from the CEL log, afterwards
-    # by which it is found too: ids of other legs and of consultations that became part of it
+    reconstructed: bool = False  # made from the CEL log afterwards
+    # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
 
 
 def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
-    """The record of an ended call. Outbound calls are from the hotline presented; inbound ones to
-    the hotline called.
+    """The record of an ended call. An outbound call is from the hotline presented, an inbound one
+    to the hotline called.
     """
     leg = call.published_leg
     presented = call.presented_number or call.hotline if call.direction == "outbound" else ""
@@ -87,11 +85,11 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
 
 
 def _other_ids(call: Call) -> tuple[UUID, ...]:
-    """The ids of its legs and of the calls that became part of it."""
+    """The ids of the call's legs and of merged calls."""
     legs = {leg.leg_uuid for leg in call.legs if leg.leg_uuid}
     return tuple(sorted((legs | set(call.merged)) - {call.call_uuid}))
 
 
 def _other_sip_call_ids(call: Call, of_the_record: str) -> tuple[str, ...]:
-    """The SIP Call-IDs of its legs, but for the record's own."""
+    """The SIP Call-IDs of the call's legs, except the record's own."""
     return tuple(sorted({leg.sip_call_id for leg in call.legs} - {"", of_the_record}))

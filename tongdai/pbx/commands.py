@@ -1,4 +1,4 @@
-"""Commands that an API user may give about live calls, and their outcomes."""
+"""Commands of API users on live calls, and their outcomes."""
 
 from uuid import UUID
 
@@ -6,8 +6,8 @@ import msgspec
 
 
 class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
-    """Ring `ext`; when it answers, call `phone`. Formats are checked before it is asked
-    (pbx.numbers, caller ids).
+    """Ring `ext`; when it answers, call `phone`. Formats are checked before (pbx.numbers, caller
+    ids).
     """
 
     ext: str
@@ -15,17 +15,17 @@ class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
     src_cid_name: str = "Click2Call"
     src_cid_number: str = ""  # "": the extension's own number
     dest_cid_name: str = ""
-    # a hotline of the domain's; "" or any other number: the one that is called by
+    # a hotline of the domain; "" or another number: the hotline that the call leaves by
     dest_cid_number: str = ""
     auto_answer: bool = False
-    hotline: str = ""  # "": the one to be shown, else the extension's or the domain's default
+    hotline: str = ""  # "": the one presented, else the extension's or the domain's default
     customer_id: str = ""
-    wait_answer: bool = False  # the outcome comes when the extension has answered, or has not
+    wait_answer: bool = False  # the outcome comes once the extension has answered or failed to
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """`error` is "" for success, else the code of an errors.TongdaiError; `why` a key of
-    tongdai.messages, or a text; `call_id` None when no call was placed, for certain.
+    tongdai.messages, or a text; `call_id` None if certainly no call was placed.
     """
 
     call_id: UUID | None = None
@@ -34,20 +34,20 @@ class Outcome(msgspec.Struct, frozen=True):
     field: str = ""
 
 
-Command = ClickToCall  # a union, once there are more
+Command = ClickToCall  # becomes a union with the next command
 
 
 class Asker(msgspec.Struct, frozen=True):
     """The API request that waits for the outcome of a command. `command_uuid`: the row of table
-    commands that the outcome is written to; None for a request in the engine's own process.
+    commands for the outcome; None for a request in the engine's own process.
     """
 
     command_uuid: UUID | None = None
-    wait_answer: bool = False  # the outcome is due when the extension has answered, or has not
+    wait_answer: bool = False  # the outcome is due once the extension has answered or failed to
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The outcome of the command that asked for the call `call_uuid` (which may not exist)."""
+    """The outcome of the command for the call `call_uuid`, which may not exist."""
 
     domain_uuid: UUID
     call_uuid: UUID

@@ -1,6 +1,4 @@
-"""The nouns of a domain as routing sees them: who can be called, by what, and how it leaves the
-house.
-"""
+"""The nouns of a domain as routing sees them: destinations, and the ways out to carriers."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -22,10 +20,10 @@ NODE = "switch-1"
 
 class Domain(msgspec.Struct, frozen=True):
     """The tenant. `name` is also its SIP domain. Its devices and trunks are on the switch of its
-    `node`, which carries its calls. What it may call outside, beside `max_calls` of any kind at
-    once, is limited by `destinations` (pbx.barring) and, unless None, calls a minute and minutes a
-    day. Its calls out are suspended until `suspended_until`, for the reason in `suspended_why`.
-    `region` (ISO 3166-1 alpha-2) is "" for the main region of the country code.
+    `node`, which carries its calls. `max_calls` limits all its calls at once; `destinations`
+    (pbx.barring) and, unless None, calls a minute and minutes a day limit outbound ones. Those are
+    suspended until `suspended_until`, for the reason in `suspended_why`. `region` (ISO 3166-1
+    alpha-2) is "" for the main region of the country code.
     """
 
     domain_uuid: UUID
@@ -47,16 +45,15 @@ class Domain(msgspec.Struct, frozen=True):
 
     @property
     def country(self) -> str:
-        """The numbering plan of its numbers, for pbx.numbers."""
+        """The region or country code of its numbers, for pbx.numbers."""
         return self.region or self.country_code
 
 
 class Extension(msgspec.Struct, frozen=True):
-    """An internal number with devices behind it, given by their names. `recording` None follows
-    the domain, `hotline` None its default.
+    """An internal number; its devices are given by name. `recording` None follows the domain,
+    `hotline` None its default.
 
-    Its calls out are suspended until
-    `suspended_until`, for the reason in `suspended_why`.
+    Outbound calls are suspended until `suspended_until`, for the reason in `suspended_why`.
     """
 
     extension: str
@@ -72,7 +69,9 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 class Trunk(msgspec.Struct, frozen=True):
-    """A SIP link to a carrier. `number_format` is how the carrier wants numbers that we call."""
+    """A SIP link to a carrier. `number_format` is the form of called numbers that the carrier
+    wants.
+    """
 
     trunk_uuid: UUID
     name: str
@@ -83,7 +82,7 @@ class Trunk(msgspec.Struct, frozen=True):
 
 class Hotline(msgspec.Struct, frozen=True):
     """A public number (DID) of the domain. `destination` is a dialable number of the domain; ""
-    refuses calls.
+    rejects calls.
     """
 
     number: str
@@ -96,7 +95,9 @@ class Hotline(msgspec.Struct, frozen=True):
 
 
 class RingGroup(msgspec.Struct, frozen=True):
-    """Extensions that ring together or in turn. `next_member` is where a round robin goes on."""
+    """Extensions that ring together or in turn. `next_member` is the first member of the next
+    round robin.
+    """
 
     number: str
     name: str = ""
@@ -109,7 +110,7 @@ class RingGroup(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Callers wait with music, in order; the longest idle agent is offered first."""
+    """Callers wait with music, in order; the agent idle for longest gets the next offer."""
 
     number: str
     name: str = ""
@@ -123,8 +124,8 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Directory(msgspec.Struct, frozen=True):
-    """A domain and all that can be dialled in it, as of one moment. Look-ups give None for what is
-    not there.
+    """A domain and all that can be dialled in it, at one moment. Look-ups return None for missing
+    things.
     """
 
     domain: Domain
@@ -135,20 +136,22 @@ class Directory(msgspec.Struct, frozen=True):
     queues: dict[str, Queue] = {}
 
     def endpoints(self, extension: str) -> tuple[str, ...]:
-        """Names of the endpoints of the extension's devices: a call to it rings all of them."""
+        """Names of the endpoints of the extension's devices: a call to the extension rings all of
+        them.
+        """
         known = self.extensions.get(extension)
         devices = known.devices if known else (endpoint.DEFAULT,)
         return tuple(str(Endpoint(extension, self.domain.name, device)) for device in devices)
 
     def hotline(self, number: str) -> Hotline | None:
-        """The hotline that a written number (national, international or short) means."""
+        """The hotline of a number in national, international or short form."""
         return self.hotlines.get(numbers.canonical(number, self.domain.country))
 
     def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
-        """What an outbound call shows: the extension's own hotline, else the domain's default,
-        else its first one.
+        """The hotline that an outbound call presents: the extension's own, else the domain's
+        default, else its first one.
 
-        One that is disabled is not shown.
+        A disabled hotline is not presented.
         """
         if (
             extension
@@ -160,18 +163,18 @@ class Directory(msgspec.Struct, frozen=True):
         return next(iter(self.by_default()), None)
 
     def by_default(self) -> list[Hotline]:
-        """The hotlines in use: the domain's default first, then by canonical number."""
+        """The enabled hotlines: the domain's default first, then by canonical number."""
         enabled = (hotline for hotline in self.hotlines.values() if hotline.enabled)
         return sorted(enabled, key=lambda hotline: (not hotline.is_default, hotline.canonical))
 
     def records(self, *extensions: str) -> bool:
-        """Whether a talk between these is recorded: not if one says no; if one says yes; else as
-        the domain says.
+        """Whether a talk between these is recorded: not if one has recording off; if one has it
+        on; else by the domain's setting.
         """
         said = {known.recording for name in extensions if (known := self.extensions.get(name))}
         return is_recorded(said, self.domain)
 
 
 def is_recorded(said: Collection[bool | None], domain: Domain) -> bool:
-    """Whether a talk is recorded of which the extensions in it say this."""
+    """Whether a talk is recorded, by the settings of the extensions in it and of the domain."""
     return False not in said and (True in said or domain.recording)

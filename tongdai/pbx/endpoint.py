@@ -1,7 +1,7 @@
-"""Names of the PJSIP endpoints of devices: made and parsed here and nowhere else.
+"""Names of devices' PJSIP endpoints: made and parsed only here.
 
-An extension's default device is the endpoint `101@domain`. A further device carries its own name
-in the user part: `101-browser@domain`. A trunk's endpoint is its UUID, which has no "@".
+An extension's default device is the endpoint `101@domain`. A further device has its own name in
+the user part: `101-browser@domain`. A trunk's endpoint is its UUID, without "@".
 """
 
 import re
@@ -25,7 +25,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """The endpoint of that name; None for a name that is not a device's, such as a trunk's."""
+        """The endpoint of that name; None if the name is not a device's, but such as a trunk's."""
         found = _ENDPOINT.fullmatch(name)
         return cls(found[1], found[3], found[2] or DEFAULT) if found else None
 

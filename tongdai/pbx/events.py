@@ -1,6 +1,6 @@
-"""The catalogue of events, and the facts that each of them holds.
+"""The catalogue of events, and the facts in each of them.
 
-What a client reads of an event is made of these facts by a dialect (`tongdai.dialects`).
+A dialect (`tongdai.dialects`) renders the facts for clients.
 """
 
 from datetime import UTC, datetime
@@ -24,11 +24,11 @@ ALL: tuple[str, ...] = (*NAMES, DISABLED)
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="call"):
-    """What was so of a call, and of one leg of it, when the event happened.
+    """The state of a call, and of one leg of it, when the event happened.
 
     `call_id` is the leg's id by the domain's call_id_mode. `duration` and `billsec` are whole
-    seconds, 0 before the end. Moments are UTC. `recording_url` is kept as it was published: a
-    delivery that is sent again must have the same bytes, wherever the API is reached by then.
+    seconds, 0 before the end. Moments are UTC. `recording_url` is stored as published: a repeated
+    delivery must have the same bytes, even if the API's URL has changed since.
     """
 
     domain: str
@@ -44,7 +44,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     customer_id: str = ""
     time_started: datetime
     time_answered: datetime | None = None
-    time_ended: datetime | None = None  # of the leg, where other legs talk on
+    time_ended: datetime | None = None  # of the leg; other legs may go on
     duration: int = 0
     billsec: int = 0
     recording_url: str = ""
@@ -53,7 +53,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
 class SubscriptionFacts(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="subscription"
 ):
-    """A subscription that was disabled, why, and when (UTC)."""
+    """A disabled subscription, the reason, and the moment (UTC)."""
 
     domain: str
     subscription_uuid: UUID
@@ -67,9 +67,7 @@ Facts: TypeAlias = CallFacts | SubscriptionFacts
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened, to be published once. `event_uuid` can be computed again, so
-    publishing it twice is harmless.
-    """
+    """An event to publish once. `event_uuid` is derived, so a repeated publication is harmless."""
 
     event_uuid: UUID
     domain_uuid: UUID
@@ -82,9 +80,9 @@ class Event(msgspec.Struct, frozen=True):
 def of_call(
     call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = ""
 ) -> Event:
-    """An event of a leg, or of a call that no extension ever rang for (leg None).
+    """An event of a leg, or of a call that rang no extension (leg None).
 
-    The reference: from_number is the extension on outbound calls, to_number on inbound ones.
+    As in the reference, from_number is the extension on outbound calls, to_number on inbound ones.
     """
     has_ended = name in AT_THE_END
     facts = CallFacts(
@@ -117,7 +115,7 @@ def of_call(
 
 
 def disabled(domain_uuid: UUID, facts: SubscriptionFacts) -> Event:
-    """The event that a subscription was disabled."""
+    """The event of a disabled subscription."""
     event_uuid = ids.derived(facts.subscription_uuid, f"disabled:{facts.disabled_at.isoformat()}")
     return Event(
         event_uuid, domain_uuid, facts.subscription_uuid, DISABLED, facts, facts.disabled_at
@@ -139,7 +137,7 @@ def _to(call: Call, leg: Leg | None) -> str:
 
 
 def _billsec(call: Call, leg: Leg | None, at: datetime) -> int:
-    """A leg's own talk where the call had several; the whole of it otherwise."""
+    """The leg's own talk time if the call had several talks; else that of the whole call."""
     if leg and leg.connected_at and call.answered_at and leg.connected_at > call.answered_at:
         return seconds(leg.connected_at, at)
     return call.billsec(at)

@@ -1,9 +1,9 @@
-"""The fallback plan: what a domain's calls reach while no engine answers.
+"""The fallback plan: the destinations of a domain's calls while no engine answers.
 
-It is computed from the routing, ahead of time, as if nobody were on the phone, and is simpler than
-what an engine does: a destination rings all its phones at once, and calls out reach emergency
-numbers and the country's plain numbers alone (docs/decisions/0020-one-brain-for-the-fallback.md).
-The switch adds nothing but the count of live channels.
+It is computed ahead from the routing, as if no call were live, and is simpler than an engine: a
+destination rings all its phones at once, and outbound calls reach only emergency numbers and the
+country's plain numbers (docs/decisions/0020-one-brain-for-the-fallback.md). The switch adds only
+the count of live channels.
 """
 
 import math
@@ -22,14 +22,14 @@ from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.numbers import NumberFormat
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Ring, RoutingContext
 
-QUEUE_S = 60  # how long the agents of a queue ring
-_AFTER_ALL = datetime.max.replace(tzinfo=UTC)  # when every suspension is over
+QUEUE_S = 60  # for so long the agents of a queue ring
+_AFTER_ALL = datetime.max.replace(tzinfo=UTC)  # every suspension is over by then
 _DIGITS = "0123456789"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A call rings these parties together for at most `timeout_s` seconds; without parties it is
-    refused.
+    """The call rings these parties together for at most `timeout_s` seconds; without parties it is
+    rejected.
     """
 
     parties: tuple[Party, ...] = ()
@@ -38,19 +38,19 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Egress(msgspec.Struct, frozen=True):
-    """A trunk by which calls leave, and the hotline that they present."""
+    """An egress trunk, and the hotline that calls by it present."""
 
     trunk: UUID
     presented_number: str
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """How calls out leave: emergency calls by `emergency`, whatever limits are reached, and plain
-    numbers by `plain`, from `suspended_until` (Unix seconds) on. None: they do not.
+    """The ways of outbound calls: `emergency`, regardless of limits, and `plain` for plain
+    numbers, after `suspended_until` (Unix seconds). None: not possible.
 
     The plain numbers are those of `plain_prefixes(country, number_format)`. `max_calls`,
-    `domain_max_calls` and `trunk_max_calls` are the calls that the extension, the domain's phones
-    and the trunk may have at a time.
+    `domain_max_calls` and `trunk_max_calls` limit the simultaneous calls of the extension, the
+    domain's phones and the trunk.
     """
 
     emergency: Egress | None
@@ -65,8 +65,8 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class PlainPrefix(msgspec.Struct, frozen=True):
-    """Every number of `min_digits` to `max_digits` digits that begins with `prefix` may be called:
-    a trunk gets it with `lead` in place of its first `strip` digits.
+    """Every number of `min_digits` to `max_digits` digits with this `prefix` may be called: the
+    trunk gets it with `lead` in place of its first `strip` digits.
     """
 
     prefix: str
@@ -77,9 +77,9 @@ class PlainPrefix(msgspec.Struct, frozen=True):
 
 
 class FallbackPlan(msgspec.Struct, frozen=True):
-    """Of one domain. `hotlines` are by trunk and digits, as carriers give the number called;
-    `numbers` by what a phone dials and the extension that does, "" for all that have no entry of
-    their own; `exits` by extension likewise.
+    """The plan of one domain. `hotlines` are by trunk and digits of the called number in the
+    carrier's form; `numbers` by dialled number and calling extension, "" for all without an entry
+    of their own; `exits` likewise by extension.
     """
 
     domain: str
@@ -89,7 +89,7 @@ class FallbackPlan(msgspec.Struct, frozen=True):
 
 
 def plan(directory: Directory, now: datetime) -> FallbackPlan:
-    """What the domain's calls reach from now on, until its directory changes."""
+    """The domain's plan from now on, until its directory changes."""
     domain = directory.domain
     if not domain.enabled:
         return FallbackPlan(domain.name)
@@ -119,7 +119,7 @@ def _hotlines(context: RoutingContext) -> Iterator[tuple[tuple[UUID, str], Entry
 
 
 def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]:
-    """An extension has an entry of its own for a number that leads elsewhere for it."""
+    """The entries; an extension has its own for a number that leads elsewhere for it."""
     directory = context.directory
     for number in (*directory.extensions, *directory.ring_groups, *directory.queues):
         for_all = _inside(number, "", context)
@@ -133,7 +133,7 @@ def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]
 
 
 def _concerned(number: str, directory: Directory) -> tuple[str, ...]:
-    """The extensions that ring when the number is dialled: nobody rings itself."""
+    """The extensions that ring when the number is dialled: none rings itself."""
     if group := directory.ring_groups.get(number):
         return group.members
     if queue := directory.queues.get(number):
@@ -142,7 +142,7 @@ def _concerned(number: str, directory: Directory) -> tuple[str, ...]:
 
 
 def _inside(number: str, caller: str, context: RoutingContext) -> Entry | None:
-    """None where the number is called outside."""
+    """The entry of a dialled number; None for an external number."""
     destination = routing.inside(number, context, caller)
     return _entry(destination, context, caller) if destination else None
 
@@ -192,7 +192,7 @@ def _exits(directory: Directory) -> Iterator[tuple[str, Exit]]:
 
 
 def _exit(directory: Directory, extension: Extension) -> Exit:
-    """The extension "" stands for those that have nothing of their own."""
+    """The exit of the extension; "" is for those without their own."""
     domain = directory.domain
     ends = [until for until in (domain.suspended_until, extension.suspended_until) if until]
     plain = _plain_egress(directory, extension)
@@ -216,8 +216,8 @@ def _emergency_egress(directory: Directory, extension: Extension) -> Egress | No
 
 
 def _plain_egress(directory: Directory, extension: Extension) -> Egress | None:
-    """None where minutes a day are limited: the switch does not know how many are left. The end of
-    a suspension is the switch's to wait for.
+    """The trunk for plain numbers; None if minutes a day are limited, since the switch does not
+    know the rest. The switch itself waits for the end of a suspension.
     """
     permitted = plain_prefixes(directory.domain.country, "plain")
     if directory.domain.minutes_per_day is not None or not permitted:
@@ -237,8 +237,8 @@ def _egress(number: str, directory: Directory, extension: Extension) -> Egress |
 @lru_cache(1024)
 def plain_prefixes(country: str, number_format: NumberFormat) -> tuple[PlainPrefix, ...]:
     """Prefixes of the country's own numbers, as dialled at home, that every domain may call. For a
-    trunk that wants E.164 a prefix whose numbers are not all written alike is left out; others get
-    numbers as dialled, which is one of their national forms.
+    trunk with E.164 a prefix whose numbers are written in different ways is left out; other trunks
+    get numbers as dialled, a national form.
     """
     code, region = (country, "") if country.isdigit() else ("", country)
     domain = Domain(UUID(int=0), "", country_code=code, region=region)
@@ -251,8 +251,8 @@ def plain_prefixes(country: str, number_format: NumberFormat) -> tuple[PlainPref
 
 
 def _international(permitted: barring.PermittedPrefix, country: str) -> PlainPrefix | None:
-    """What E.164 has in place of the prefix's first digits, told from samples: of each length,
-    continued in different ways.
+    """The E.164 form of the prefix's first digits, derived from samples of each length with
+    different further digits.
     """
     prefix, lengths = permitted.prefix, range(permitted.min_digits, permitted.max_digits + 1)
     samples = [(prefix + digit + _DIGITS * 2)[:length] for length in lengths for digit in _DIGITS]

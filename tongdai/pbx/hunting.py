@@ -21,8 +21,8 @@ def steps(
     reachable: Callable[[str], bool],
     endpoints: Callable[[str], tuple[str, ...]],
 ) -> tuple[HuntStep, ...]:
-    """The hunt steps of the group. Simultaneous hunting (ring_all) is one step; linear and
-    circular hunting (sequential, round_robin) ring one member a step, each once. `endpoints` gives
+    """The hunt steps of the group: simultaneous hunting (ring_all) is one step; linear and
+    circular hunting (sequential, round_robin) ring each member once, one a step. `endpoints` gives
     the endpoints of a member's devices, which ring together.
     """
     members = tuple(dict.fromkeys(group.members))

@@ -6,8 +6,8 @@ An nsn is a national significant number (ITU-T E.164), in digits.
 
 from tongdai.pbx.numbers import NumberClass
 
-# ITU-T E.164 list of assigned country codes (annex to Operational Bulletin 1114): what belongs to
-# no country. 888 was withdrawn; some networks still route it.
+# ITU-T E.164 list of assigned country codes (annex to Operational Bulletin 1114): codes of no
+# country. 888 was withdrawn; some networks still route it.
 GLOBAL_SERVICES = {
     "800": NumberClass.TOLL_FREE,  # universal international freephone (ITU-T E.169.1)
     "808": NumberClass.SHARED_COST,  # international shared cost (E.169.3)
@@ -20,7 +20,7 @@ GLOBAL_SERVICES = {
     "979": NumberClass.PREMIUM,  # international premium rate (E.169.2)
 }
 
-# Corrections of ranges: what an nsn (or a short number) begins with.
+# Corrections of ranges: the first digits of an nsn (or a short number).
 RANGES: tuple[tuple[str, str, NumberClass], ...] = (
     # Circular 22/2014/TT-BTTTT (Vietnam's numbering plan, amended by 27/2021): 1800 is free to
     # callers, 1900 is paid information and entertainment. Both in any length, as carriers route

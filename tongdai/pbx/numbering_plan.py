@@ -18,8 +18,8 @@ from tongdai.pbx.numbers import COSTLY, NumberClass
 
 LONGEST_E164 = 15  # digits with the country code (ITU-T E.164 §6.1)
 _LONGEST_AS_DIALLED = 8  # digits of a number that is dialled within the country as it is
-_NEW_DIGITS = 2  # a new plan may add these before the metadata know (Côte d'Ivoire 2021)
-_LEAST_ABROAD = 7  # digits with the country code; what is shorter is no number of another country
+_NEW_DIGITS = 2  # a new plan may add these before the metadata have it (Côte d'Ivoire 2021)
+_LEAST_ABROAD = 7  # digits with the country code; a shorter number is of no other country
 
 GEOGRAPHIC = frozenset({NumberClass.FIXED, NumberClass.MOBILE})
 
@@ -46,8 +46,8 @@ CODES = frozenset(
 
 
 def region(country: str) -> str:
-    """The region (ISO 3166-1 alpha-2) that a region or a country code means: "VN" of "84", the
-    main one of a shared code ("US" of "1"). Raises KeyError when there is none.
+    """The region (ISO 3166-1 alpha-2) of a region or a country code: "VN" for "84", the main one
+    for a shared code ("US" for "1"). Raises KeyError when there is none.
     """
     if not country.isdigit():
         return country if country in phonenumbers.SUPPORTED_REGIONS else _no_such(country)
@@ -65,9 +65,7 @@ def regions_of(country_code: str) -> tuple[str, ...]:
 
 
 def split_international(digits: str) -> tuple[str, str]:
-    """The country code and the rest of international digits; three digits when no code is
-    assigned.
-    """
+    """The country code and the remaining digits; an unassigned code counts as three digits."""
     for length in (1, 2, 3):
         if int(digits[:length] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             return digits[:length], digits[length:]
@@ -75,7 +73,7 @@ def split_international(digits: str) -> tuple[str, str]:
 
 
 class Plan:
-    """One country's numbering plan: how its people dial, and what they reach."""
+    """One country's numbering plan: the forms of dialling, and the numbers that they reach."""
 
     def __init__(self, country: str) -> None:
         self.region = region(country)
@@ -95,7 +93,7 @@ class Plan:
 
     def read(self, written: str) -> tuple[str, str]:
         """The country code and nsn of digits as dialled, with or without +. The country code is ""
-        of what is dialled within the country as it is, and of more digits than E.164 has.
+        for numbers dialled as they are within the country, and for more digits than E.164 has.
         """
         digits = written.removeprefix("+")
         is_international = digits != written and not digits.startswith("0")
@@ -111,7 +109,7 @@ class Plan:
         if self.knows(code, nsn) and not self._is_local(digits, nsn, is_prefixed=is_prefixed):
             return code, nsn
         if digits.startswith("00") and digits.strip("0"):
-            # not this country's international prefix, but nothing else that it has
+            # an international prefix of another country, and no number of this one
             return self._international(digits.lstrip("0"))
         return self._unknown(digits, code, nsn, is_prefixed=is_prefixed)
 
@@ -130,8 +128,8 @@ class Plan:
         return bool(self.short_code and self.short_code.fullmatch(digits))
 
     def _is_local(self, digits: str, nsn: str, *, is_prefixed: bool) -> bool:
-        """Whether digits without the trunk prefix, where there is one, are too few to be an nsn
-        whose prefix was lost: they are dialled as they are.
+        """Whether digits without the trunk prefix are too few for an nsn: such a number is dialled
+        as it is, it has not lost its prefix.
         """
         if is_prefixed or not self.needs_prefix or len(digits) > _LONGEST_AS_DIALLED:
             return False
@@ -153,7 +151,7 @@ class Plan:
         except phonenumbers.NumberParseException:
             return code, _stripped(code, rest)
         nsn = phonenumbers.national_significant_number(parsed)
-        # what the parser takes for a trunk prefix of an unknown number may be the number's own
+        # the trunk prefix that the parser sees in an unknown number may belong to the number
         return code, nsn if self.knows(code, nsn) else _stripped(code, rest)
 
     def _national(self, digits: str) -> tuple[str, str, bool]:
@@ -169,20 +167,18 @@ class Plan:
         return self.country_code, nsn, nsn != digits
 
     def _unprefixed(self, digits: str, nsn: str) -> str:
-        """The nsn without the trunk prefix, which the parser leaves where it finds no known
-        number behind it.
-        """
+        """The nsn without the trunk prefix. The parser leaves it before an unknown number."""
         if self.needs_prefix and nsn == digits:
             return digits.removeprefix(self.national_prefix)
         return _stripped(self.country_code, nsn)
 
     def knows(self, code: str, nsn: str) -> bool:
-        """Whether the metadata have a class for exactly this number."""
+        """Whether the metadata have a class for this exact number."""
         found = region_of(code, nsn, self.region)
         return found is not None and kind(found, nsn) is not NumberClass.UNKNOWN
 
     def dialled(self, code: str, nsn: str) -> Iterator[str]:
-        """Ways in which people of the country may dial an E.164 number, the usual one first."""
+        """The ways to dial an E.164 number in the country, the usual one first."""
         if code == self.country_code:
             yield self._formatted(nsn)
             yield self.national_prefix + nsn
@@ -195,14 +191,14 @@ class Plan:
         return _are_one_country(region_, self.region)
 
     def is_service(self, code: str, nsn: str) -> bool:
-        """Whether the number is dialled within its country alone, as it is."""
+        """Whether the number is dialled as it is, and only within its country."""
         return (
             nsn.startswith(corrections.SERVICE_NUMBERS.get(code, ()))
             and len(nsn) <= corrections.LONGEST_SERVICE_NUMBER
         )
 
     def classify(self, code: str, nsn: str) -> tuple[NumberClass, str | None]:
-        """The class and region of an E.164 number. Digits dialled behind a costly number change
+        """The class and region of an E.164 number. Extra digits after a costly number change
         nothing.
         """
         if code in corrections.GLOBAL_SERVICES:
@@ -220,7 +216,7 @@ class Plan:
     def _unknown_class(
         self, code: str, nsn: str, found: str | None
     ) -> tuple[NumberClass, str | None]:
-        """Of a number in no known range: by what its first digits are alone."""
+        """The class of a number in no known range, by its first digits."""
         lengths = of(found or code).lengths
         for length in (each for each in reversed(lengths) if each < len(nsn)):
             part = nsn[:length]
@@ -232,7 +228,7 @@ class Plan:
         return NumberClass.UNKNOWN, found
 
     def classify_short(self, digits: str) -> NumberClass:
-        """The class of a number that is dialled as it is within the country."""
+        """The class of a number dialled as it is within the country."""
         if digits in self.emergency:
             return NumberClass.EMERGENCY
         for length in range(len(digits), 2, -1):
@@ -244,7 +240,7 @@ class Plan:
 
     @property
     def dialled_abroad(self) -> str:
-        """The international prefix that people of the country use: 00, 011, 010, 810."""
+        """The international prefix of the country: 00, 011, 010, 810."""
         prefix: str = self.metadata.preferred_international_prefix or ""
         prefix = prefix.replace("~", "") or self.metadata.international_prefix or ""
         return prefix if prefix.isdigit() else "+"
@@ -265,8 +261,8 @@ def of(country: str) -> Plan:
 
 
 def region_of(code: str, nsn: str, own: str = "") -> str | None:
-    """The region of an E.164 number, `own` where several share it (freephone); None for an
-    unknown range of a shared code, and for global services.
+    """The region of an E.164 number, `own` if several share it (freephone); None for an unknown
+    range of a shared code, and for global services.
     """
     regions = regions_of(code)
     if len(regions) <= 1:
@@ -301,7 +297,7 @@ def _corrected(code: str, digits: str) -> NumberClass | None:
 
 
 def kind(region_: str, nsn: str) -> NumberClass:
-    """The class that the metadata of a region give exactly this number."""
+    """The metadata's class of this exact number in a region."""
     return next(
         (known for known, pattern in patterns(region_) if pattern.fullmatch(nsn)),
         NumberClass.UNKNOWN,
@@ -317,7 +313,7 @@ def patterns(region_: str) -> tuple[tuple[NumberClass, re.Pattern[str]], ...]:
 
 def metadata_of(region_: str) -> PhoneMetadata:
     found = PhoneMetadata.metadata_for_region(region_)
-    assert found, region_  # noqa: S101  only regions of phonenumbers itself come here
+    assert found, region_  # noqa: S101  only regions from phonenumbers
     return found
 
 
@@ -352,8 +348,8 @@ def _has_prefix(number: phonenumbers.PhoneNumber, prefix: str) -> bool:
 
 
 def _stripped(code: str, nsn: str) -> str:
-    """The nsn without a trunk prefix 0 that the parser left, where an unknown number of the
-    country may begin with one.
+    """The nsn without a trunk prefix 0 that the parser left, since an unknown number of the
+    country may begin with 0.
     """
     return nsn[1:] if of(code).national_prefix == "0" and nsn.startswith("0") else nsn
 
@@ -377,7 +373,7 @@ def _emergency(region_: str, short: PhoneMetadata | None) -> frozenset[str]:
 
 
 def _words(pattern: str, begun: str = "") -> Iterator[str]:
-    """All the digits that a pattern matches; it must bound their number."""
+    """All digit strings that match a pattern of limited length."""
     compiled = regex.compile(pattern)
     for digit in "0123456789":
         word = begun + digit

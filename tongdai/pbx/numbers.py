@@ -1,8 +1,8 @@
-"""Telephone numbers: one parser for all that is written, dialled or signalled.
+"""Telephone numbers: one parser for written, dialled and signalled numbers.
 
 A `country` is a region (ISO 3166-1 alpha-2: "VN", "CA") or a country code, which means its main
-region ("84" is VN, "1" is US). The numbering plans are in pbx.numbering_plan, which is imported
-when the first number is read.
+region ("84" is VN, "1" is US). The numbering plans are in pbx.numbering_plan, imported at the
+first number.
 """
 
 import re
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 NumberFormat = Literal["national", "e164", "plain"]
 
-ANONYMOUS = "anonymous"  # a caller who does not say who calls (RFC 3323 §4.1)
+ANONYMOUS = "anonymous"  # a caller with withheld number (RFC 3323 §4.1)
 
 _PHONE = re.compile(r"\+?[0-9]{2,18}")
 _TWO = 2  # digits that may be an extension and, in some countries, an emergency number
 _EXTENSION = re.compile(r"[0-9]{2,8}")
 _PARAMETERS = re.compile(r"(?:;[A-Za-z][A-Za-z0-9-]*(?:=[^;]*)?)*")
 _CONTEXT = re.compile(r";phone-context=(\+[0-9.()-]+)", re.IGNORECASE)
-# RFC 3966 §5.1.1 visual separators, and what people write besides
+# RFC 3966 §5.1.1 visual separators, and others that people write
 _SEPARATORS = frozenset("-.()/[]~·•−∕⁄∼～\u2022\t")
 _IGNORED = frozenset(("Cf", "Zs", "Pd"))  # format characters, spaces, dashes
-_LONGEST_TEXT = 256  # characters; more is nobody's number
+_LONGEST_TEXT = 256  # characters; a longer text is no number
 
 
 class NumberClass(StrEnum):
-    """The kind of service behind a number, by which a destination is barred or permitted."""
+    """The kind of service of a number; it decides whether a destination is barred."""
 
     EMERGENCY = "emergency"
     FIXED = "fixed"
@@ -44,11 +44,11 @@ class NumberClass(StrEnum):
     VOIP = "voip"
     UAN = "uan"  # a company's number in the whole country (universal access number)
     VOICEMAIL = "voicemail"
-    SHORT = "short"  # a number of the country that is dialled as it is
-    UNKNOWN = "unknown"  # of no known range; a new one, perhaps
+    SHORT = "short"  # a number of the country, dialled as it is
+    UNKNOWN = "unknown"  # in no known range, which may be new
     PREMIUM = "premium"
     SHARED_COST = "shared_cost"
-    PERSONAL = "personal"  # follows a person, at a price of its own: +44 70, +878
+    PERSONAL = "personal"  # follows a person, at its own price: +44 70, +878
     PAGER = "pager"
     SATELLITE = "satellite"
     INTERNATIONAL_NETWORK = "international_network"
@@ -73,9 +73,9 @@ COSTLY = frozenset(
 class Number(msgspec.Struct, frozen=True):
     """A telephone number as seen from a country.
 
-    `country_code` is "" of a number that is dialled within the country as it is (emergency, short
-    and local numbers); `significant` is then that number, else the national significant number
-    (ITU-T E.164).
+    `country_code` is "" for a number dialled as it is within the country (emergency, short and
+    local numbers); `significant` is then that number, else the national significant number (ITU-T
+    E.164).
     """
 
     country: str
@@ -84,7 +84,7 @@ class Number(msgspec.Struct, frozen=True):
 
     @property
     def e164(self) -> str:
-        """As +84899888999; "" of a number that other countries cannot call."""
+        """The form +84899888999; "" for a number that other countries cannot call."""
         if not self.country_code or _plan(self.country).is_service(
             self.country_code, self.significant
         ):
@@ -93,31 +93,31 @@ class Number(msgspec.Struct, frozen=True):
 
     @property
     def canonical(self) -> str:
-        """E.164 digits without +; short and service numbers as they are. It is what is stored
-        and compared.
+        """E.164 digits without +; short and service numbers as they are. The form for storage and
+        comparison.
         """
         return self.e164.removeprefix("+") or self.significant
 
     @property
     def national(self) -> str:
-        """Digits as people of the country dial it: 0899888999; numbers of other countries with
-        the country's international prefix.
+        """Digits as dialled in the country: 0899888999; numbers of other countries with its
+        international prefix.
         """
         return _national(self)
 
     @property
     def is_emergency(self) -> bool:
-        """Whether it is one of the country's emergency numbers, and nothing more."""
+        """Whether it is an emergency number of the country, which every caller may always call."""
         return not self.country_code and self.significant in _plan(self.country).emergency
 
 
 @lru_cache(8192)
 def parse(text: str, country: str) -> Number | None:
-    """The number that a text means to somebody in the country; None when it is no number. Two
-    digits are one where they are an emergency number.
+    """The number in a text written in the country; None when it is no number. Two digits are a
+    number only as an emergency number.
 
     The text may be a tel: URI, a SIP user part (with visual separators, escapes and parameters,
-    RFC 3966, RFC 3261 §19.1.6) or pasted by hand. A number that nobody knows is a number too.
+    RFC 3966, RFC 3261 §19.1.6) or pasted by hand. An unknown number is a number too.
     """
     digits = clean(text)
     if digits is None:
@@ -132,8 +132,8 @@ def _read(digits: str, country: str) -> Number:
 
 
 def clean(text: str) -> str | None:
-    """Optional + and 2 to 18 ASCII digits: the text without what people write around them; None
-    when something else is left. A tel: URI's phone-context that is a number comes before it.
+    """Optional + and 2 to 18 ASCII digits: the text without separators; None when anything else is
+    left. A number in a tel: URI's phone-context is put in front.
     """
     if _PHONE.fullmatch(text):
         return text
@@ -154,7 +154,7 @@ def clean(text: str) -> str | None:
 
 
 def _plain(char: str) -> str:
-    """The ASCII form of a character; "" of one that means nothing in a number."""
+    """The ASCII form of a character; "" if it has no meaning in a number."""
     if char.isascii():
         return "" if char == " " else char
     category = unicodedata.category(char)
@@ -167,9 +167,7 @@ def _plain(char: str) -> str:
 
 
 def phone(text: str, field: str = "phone") -> str:
-    """The digits of a number that can be dialled, with + if it was written. Raises
-    errors.InvalidPhone.
-    """
+    """The digits of a dialable number, with + if it was written. Raises errors.InvalidPhone."""
     number = clean(text)
     if number is None:
         raise errors.InvalidPhone(field=field)
@@ -184,13 +182,13 @@ def extension(text: str, field: str = "ext") -> str:
 
 
 def party(text: str, field: str = "phone") -> str:
-    """`phone`, or ANONYMOUS for callers who withheld their number. Raises errors.InvalidPhone."""
+    """`phone`, or ANONYMOUS for a withheld number. Raises errors.InvalidPhone."""
     return ANONYMOUS if text.strip().lower() == ANONYMOUS else phone(text, field)
 
 
 @lru_cache(8192)
 def canonical(text: str, country: str) -> str:
-    """`Number.canonical`; what is no number stays as it is ("anonymous").
+    """`Number.canonical`; a text that is no number stays as it is ("anonymous").
 
     With country 84, 0899888999, +84899888999, +840899888999, 84899888999, 0084899888999 and
     899888999 are all 84899888999; 19001919 stays.
@@ -200,13 +198,13 @@ def canonical(text: str, country: str) -> str:
 
 
 def national(text: str, country: str) -> str:
-    """`Number.national`; what is no number stays as it is."""
+    """`Number.national`; a text that is no number stays as it is."""
     number = parse(text, country)
     return number.national if number else text
 
 
 def formatted(text: str, number_format: NumberFormat, country: str) -> str:
-    """A number as a trunk wants it: "national" 0899..., "e164" +84899..., "plain" as dialled."""
+    """A number in a trunk's format: "national" 0899..., "e164" +84899..., "plain" as dialled."""
     number = parse(text, country)
     if number is None:
         return text
@@ -216,7 +214,7 @@ def formatted(text: str, number_format: NumberFormat, country: str) -> str:
 
 
 def is_emergency(text: str, country: str) -> bool:
-    """Whether it is an emergency number of the country, which everybody may always call."""
+    """Whether it is an emergency number of the country, which every caller may always call."""
     number = parse(text, country)
     return number is not None and number.is_emergency
 
@@ -227,9 +225,9 @@ def emergency_numbers(country: str) -> frozenset[str]:
 
 
 def plain_prefixes(country: str) -> tuple[tuple[str, int, int], ...]:
-    """What the country's own numbers of no costly class begin with as they are dialled at home,
-    and how many digits they have at least and at most. All that begins so, of so many digits, may
-    be called by everybody.
+    """Prefixes of the country's plain numbers (of no costly class) as dialled at home, each with
+    the least and the most digits of its numbers. All numbers of such a prefix and length are
+    permitted to every domain.
     """
     from tongdai.pbx import plain_prefixes as found  # noqa: PLC0415  as in _plan
 
@@ -237,12 +235,12 @@ def plain_prefixes(country: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def classify(number: Number) -> NumberClass:
-    """The kind of service behind the number, by which its destination is barred or permitted."""
+    """The number's class, which decides whether its destination is barred."""
     return _classified(number)[0]
 
 
 def region(number: Number) -> str | None:
-    """Where the number belongs to: the country itself for short numbers; None when it is of no
+    """The region of the number: the country itself for short numbers; None for a number of no
     country, or of an unknown range of a shared country code.
     """
     return _classified(number)[1]
@@ -281,18 +279,18 @@ def country_code(country: str) -> str:
 
 
 def is_one_country(region_: str, other: str) -> bool:
-    """Whether calls from one region to the other stay within a country and its rates."""
+    """Whether calls from one region to the other are national, at national rates."""
     return _plan(region_).is_one_country(other)
 
 
 def without_national_prefix(dialled: str, country: str) -> str:
-    """What is dialled at home without the prefix of national calls: 900 of 0900 in Germany."""
+    """The digits without the prefix of national calls: 900 for 0900 in Germany."""
     prefix = _plan(country).national_prefix
     return dialled.removeprefix(prefix) if prefix else dialled
 
 
 @cache
 def _plan(country: str) -> "Plan":
-    from tongdai.pbx import numbering_plan  # noqa: PLC0415  who reads no number need not wait
+    from tongdai.pbx import numbering_plan  # noqa: PLC0415  slow, and not always needed
 
     return numbering_plan.of(country)

@@ -1,4 +1,4 @@
-"""The outcome of a command, as far as a call decides it. Pure."""
+"""The outcome of a command, derived from its call. Pure."""
 
 from tongdai import errors, messages
 from tongdai.pbx import causes
@@ -30,11 +30,10 @@ _NOT_ANSWERED = {
 
 
 def due(call: Call, signal: Signal) -> Answer | None:
-    """The outcome for the call's asker once this signal has made the call what it is; None while
-    it is open.
+    """The outcome for the call's API request after this signal; None while it is open.
 
-    An asker that does not wait for the answer learns whether a phone rings; one that does,
-    whether the extension answered.
+    Without `wait_answer` the request learns whether a phone rings; with it, whether the extension
+    answered.
     """
     if call.asker is None or not (outcome := _outcome(call, signal, call.asker.wait_answer)):
         return None
@@ -58,7 +57,7 @@ def _outcome(call: Call, signal: Signal, wait_answer: bool) -> Outcome | None:  
 
 
 def _of_ended(call: Call, signal: Signal) -> Outcome:
-    """`call_id` is None where no phone can have rung."""
+    """The outcome of an ended call. `call_id` is None if certainly no phone rang."""
     has_rung = any(leg.published for leg in call.legs)
     if isinstance(signal, Refused) and isinstance(signal.action, Originate) and not has_rung:
         if signal.status == NOT_ASKED:
@@ -68,7 +67,7 @@ def _of_ended(call: Call, signal: Signal) -> Outcome:
         return Outcome(error=errors.CallRefused.code, why=why)
     if any(leg.answered_at for leg in call.legs if leg.role == "caller"):
         return Outcome(call_id=call.call_uuid)
-    if call.reconstructed:  # the engine, or Asterisk, died meanwhile: it may have rung
+    if call.reconstructed:  # the engine, or Asterisk, died meanwhile: a phone may have rung
         return Outcome(call_id=call.call_uuid, error=errors.SwitchDown.code)
     release = call.release or causes.NO_ANSWER
     code = _NOT_ANSWERED.get(release.cause, errors.UserNotAnswering.code)
@@ -81,7 +80,7 @@ def _is_live(call: Call, channel: str) -> bool:
 
 
 def refused(destination: Refuse) -> Outcome:
-    """The outcome of a command whose number cannot be called."""
+    """The outcome of a command for a refused number."""
     match destination.reason:
         case BarReason.DESTINATION:
             return Outcome(error=errors.DestinationBarred.code, field="phone")

@@ -1,4 +1,4 @@
-"""What a call has yet to publish: its events and its record are outstanding until all of it is
+"""The events and the record that a call has yet to publish: they are outstanding until all are
 committed.
 """
 
@@ -8,13 +8,13 @@ from enum import StrEnum
 
 from tongdai.pbx.call import LONGEST_S, Call, Ended
 
-FINISHING_S = 120  # how long a recording may take to be closed and kept
-LATE_S = 300  # how much longer than the longest talk a call may stand, before we end it
+FINISHING_S = 120  # for closing and storing a recording
+LATE_S = 300  # beyond the longest talk; then we end the call
 
 
 class Fault(StrEnum):
-    GONE = "gone"  # the switch no longer has its channels, and did not say so
-    UNFINISHED = "unfinished"  # it has ended, and its last event is not published
+    GONE = "gone"  # its channels are gone, without an event
+    UNFINISHED = "unfinished"  # it has ended, but its last event is not published
     STUCK = "stuck"  # it lasts longer than any call may
 
 
@@ -26,9 +26,7 @@ def fault(
     finishing_s: float = FINISHING_S,
     longest_s: float = LONGEST_S + LATE_S,
 ) -> Fault | None:
-    """What is wrong with a call, when these channels run on the switch; None for one that takes
-    its course.
-    """
+    """The fault of a call, if these are the channels on the switch; None without a fault."""
     if isinstance(call.course, Ended):
         is_late = now > (call.ended_at or call.started_at) + timedelta(seconds=finishing_s)
         return Fault.UNFINISHED if is_late else None
@@ -41,7 +39,7 @@ def fault(
 
 
 def events(call: Call) -> tuple[str, ...]:
-    """The names of the events that an ended call has yet to publish, in order."""
+    """The names of the outstanding events of an ended call, in order."""
     if isinstance(call.course, Ended):
         return ("cdr",)
     is_missed = call.direction == "inbound" and not call.answered_at

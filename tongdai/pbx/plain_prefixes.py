@@ -1,4 +1,4 @@
-"""What plain numbers of a country begin with, found in its numbering plan by partial matching."""
+"""Prefixes of a country's plain numbers, found in its numbering plan by partial matching."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -10,13 +10,13 @@ from tongdai.pbx import numbering_corrections as corrections
 from tongdai.pbx import numbering_plan
 from tongdai.pbx.numbers import COSTLY
 
-_LONGEST = 6  # digits of an nsn by which plain ranges are told from others
+_LONGEST = 6  # digits of an nsn that separate plain ranges from others
 
 
 @lru_cache(256)
 def of(country: str) -> tuple[tuple[str, int, int], ...]:
-    """The prefixes as they are dialled, and how many digits the numbers have at least and at most.
-    Nothing that begins so, of so many digits, is costly or another country's.
+    """The prefixes as dialled, each with the least and the most digits of its numbers. No number
+    of that prefix and length is costly or of another country.
     """
     plan = numbering_plan.of(country)
     prefix = plan.national_prefix if plan.needs_prefix else ""
@@ -24,7 +24,7 @@ def of(country: str) -> tuple[tuple[str, int, int], ...]:
 
 
 class _Ranges:
-    """A plan's ranges as patterns that also say what a beginning may lead to."""
+    """A plan's ranges as patterns that also match incomplete numbers."""
 
     def __init__(self, plan: numbering_plan.Plan) -> None:
         self.plain = [
@@ -43,14 +43,16 @@ class _Ranges:
         self.barred_as_dialled = [_partial(abroad), *([_partial(short)] if short else [])]
 
     def lengths(self, nsn: str) -> list[int]:
-        """How many digits plain numbers have that begin so."""
+        """The possible lengths, in digits, of plain numbers with this beginning."""
         if not _leads(self.may_lead, nsn):
             return []
         found = (lengths for pattern, lengths in self.plain if _leads(pattern, nsn))
         return sorted(each for each in set(chain.from_iterable(found)) if each <= self.longest)
 
     def may_be_barred(self, nsn: str, dialled: str) -> bool:
-        """Whether a number that begins so may be barred, or what is dialled before its end."""
+        """Whether a number with this beginning, or one that its digits complete earlier, may be
+        barred.
+        """
         if not self.leading.match(nsn):
             return True
         parts = [nsn[:length] for length in range(1, len(nsn))]
@@ -90,7 +92,7 @@ def _corrections(code: str) -> list[regex.Pattern[str]]:
 def _others(plan: numbering_plan.Plan) -> Iterator[regex.Pattern[str]]:
     """Ranges of other countries that share the country code."""
     if plan.metadata.leading_digits:
-        return  # it is told by them
+        return  # they identify it
     for each in numbering_plan.regions_of(plan.country_code):
         if plan.is_one_country(each):
             continue

@@ -1,4 +1,4 @@
-"""Automatic call distribution: which waiting call is offered to which agent."""
+"""Automatic call distribution: pairs waiting calls with agents."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,12 +7,13 @@ import msgspec
 
 from tongdai.pbx.directory import Queue
 
-# the least no-answer delay: an agent whose phone is not registered would be offered every call
+# the least no-answer delay in seconds: else an agent without a registered phone would be offered
+# every call
 LEAST_DELAY_S = 1
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """A caller that waits in the queue, in the order of `since`, which unanswered offers do not
+    """A waiting caller of the queue, in the order of `since`, which unanswered offers do not
     change.
     """
 
@@ -33,11 +34,11 @@ class Agent(msgspec.Struct, frozen=True):
 def offers(
     queue: Queue, waiting: Sequence[Caller], agents: Mapping[str, Agent], now: datetime
 ) -> list[tuple[Caller, str]]:
-    """Pairs of caller and agent: the caller that came first gets the agent that has been idle for
+    """Pairs of caller and agent: the earliest caller gets the agent that has been idle for
     longest. An agent gets one call.
 
-    `agents` are those of the queue that may be rung at all. Agents that have not talked yet come
-    first; between equals, the order of the queue decides.
+    `agents` are the queue's agents that may be rung. Agents without a talk yet come first; between
+    equals, the order of the queue decides.
     """
     free = [name for name in _present(queue, agents) if _is_free(queue, agents[name], now)]
     free.sort(key=lambda name: _last_asked(agents[name]))
@@ -47,9 +48,7 @@ def offers(
 
 
 def next_look(queue: Queue, agents: Mapping[str, Agent], now: datetime) -> datetime | None:
-    """The moment when the first agent's no-answer delay or wrap-up is over; None if no agent waits
-    for either.
-    """
+    """The earliest end of an agent's no-answer delay or wrap-up; None if no agent has either."""
     moments = [
         _free_at(queue, agents[name]) for name in _present(queue, agents) if not agents[name].talks
     ]

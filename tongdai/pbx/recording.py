@@ -1,4 +1,4 @@
-"""Recordings: sound that is kept of a call. A call may have several; the first is its main one."""
+"""Recordings: stored sound of a call. A call may have several; the first is its main one."""
 
 from datetime import datetime
 from typing import Literal
@@ -32,8 +32,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(call: Call, status: Status, kept: RecordingFinished | None = None) -> Recording:
-    """The main recording of a call: the same id and token at every repeat. `kept` is what the file
-    turned out to be.
+    """The main recording of a call: the same id and token each time. `kept` describes its finished
+    file.
     """
     is_kept = kept is not None and status == "ready"
     return Recording(
@@ -51,6 +51,6 @@ def main(call: Call, status: Status, kept: RecordingFinished | None = None) -> R
 
 def main_uuid(call_uuid: UUID) -> UUID:
     """The id of the call's main recording. It holds the time of the call, so it sorts before ids
-    of recordings that begin later.
+    of later recordings.
     """
     return ids.derived(call_uuid, "recording")

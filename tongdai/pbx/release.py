@@ -14,7 +14,7 @@ from tongdai.pbx.step import Step, ignored, with_leg
 
 
 def end(call: Call, at: datetime) -> Step:
-    """No channel is left. The record is written now; its event waits for the recording."""
+    """Ends a call without channels. The record is written now; its event waits for the recording."""
     release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
     by = call.hangup_by or ("caller" if release == causes.CANCELLED else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
@@ -31,7 +31,9 @@ def end(call: Call, at: datetime) -> Step:
 
 
 def _release_cause(call: Call) -> causes.ReleaseCause:
-    """As we decided; else by what the caller did; else by why nobody was reached."""
+    """The call's release cause: the one decided, else by the caller's hang-up, else by the parties
+    not reached.
+    """
     if call.answered_at:
         return causes.ANSWERED
     if call.is_click_to_call and not call.caller.answered_at:
@@ -49,13 +51,13 @@ def _release_cause(call: Call) -> causes.ReleaseCause:
 
 
 def not_before_answer(call: Call, at: datetime) -> datetime:
-    """The moment, or the answer where that is later: signals may overtake each other."""
+    """The moment, or that of the answer if later: signals may arrive out of order."""
     return max(at, call.answered_at or call.started_at)
 
 
 def forgotten(call: Call, signal: TimerFired) -> Step:
-    """Click-to-call: the switch has not told what became of the extension's phones, and is not
-    waited for any longer.
+    """Click-to-call: the switch has not reported the state of the extension's phones in time; the
+    call ends.
     """
     hang_ups = tuple(HangUp(leg.channel, causes.NO_ANSWER.q850) for leg in call.live_legs)
     for leg in call.live_legs:
@@ -74,7 +76,7 @@ def originate_refused(call: Call, signal: Refused) -> Step:
 
 
 def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: RoutingContext) -> Step:
-    """The recording is finished, or lost: the record says so, and its event is published."""
+    """The recording is finished or lost: the record is updated, and its event is published."""
     status: recording.Status = "failed" if signal.failed else "ready" if signal.file else "none"
     url = context.recording_url + call.recording_token if status == "ready" else ""
     record = cdr.of(call, ended.release, recording.main(call, status, signal))

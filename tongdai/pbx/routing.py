@@ -1,4 +1,4 @@
-"""Where a dialled number leads."""
+"""Routing: the destination of a dialled number."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,32 +10,32 @@ from tongdai.pbx import barring, causes, hunting, numbers
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
 
-# carriers give up before; RFC 3261 §16.6 wants more than 180 only of proxies
+# carriers time out before; RFC 3261 §16.6 requires more than 180 only of proxies
 OUTBOUND_TIMEOUT_S = 90
 MAX_OVERFLOWS = 5  # a chain of overflows longer than this is a ring
 
 
 class RoutingContext(msgspec.Struct, frozen=True):
-    """What a decision may look at besides the call: the domain's directory, and how busy everybody
-    is.
+    """The input of a decision besides the call: the domain's directory, and the numbers of live
+    calls.
     """
 
     directory: Directory
     now: datetime
     talks: Mapping[str, int] = MappingProxyType({})  # extension -> live calls
     calls: int = 0  # live calls of the domain
-    recording_url: str = ""  # what a recording token is appended to
-    # extensions that `talks` counts the call for that is decided on
+    recording_url: str = ""  # prefix of a recording's token
+    # extensions for which `talks` includes the call being decided
     own: frozenset[str] = frozenset()
-    # trunk's UUID -> live calls by it, of all domains
+    # trunk's UUID -> its live calls, of all domains
     by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: barring.Usage = barring.Usage()
 
 
 class Ring(msgspec.Struct, frozen=True):
-    """Hunt steps, one after the other; then `overflow`, when there is one.
+    """Hunt steps, one after the other; then `overflow`, if any.
 
-    `release` is the cause of a call's end when there is nobody to ring.
+    `release` is the release cause if there is no party to ring.
     """
 
     steps: tuple[hunting.HuntStep, ...]
@@ -56,7 +56,7 @@ class CallOut(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """`reason`: which of the limits on calls out it was, if any."""
+    """`reason`: the limit on outbound calls that refused the call, if any."""
 
     release: causes.ReleaseCause
     reason: barring.BarReason | None = None
@@ -66,8 +66,8 @@ Destination = Ring | Enqueue | CallOut | Refuse
 
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
-    """Where an internal number leads; None when the domain has no such number. `caller` is an
-    extension or "". An emergency number of the country is never an internal one.
+    """The destination of an internal number; None if the domain does not have it. `caller` is an
+    extension or "". An emergency number of the country is never internal.
     """
     directory = context.directory
     if numbers.is_emergency(number, directory.domain.country):
@@ -89,10 +89,10 @@ def inside(number: str, context: RoutingContext, caller: str = "") -> Destinatio
 def outside(
     number: str, context: RoutingContext, *, extension: str = "", hotline: str = ""
 ) -> CallOut | Refuse:
-    """By which hotline and trunk a public number is called, in the form that the trunk wants it.
+    """The hotline and trunk for a public number, and its form for that trunk.
 
     `hotline` "" means the extension's own, else the domain's default. An emergency call goes out
-    whatever limits are reached, and by any hotline in use when that one is not.
+    regardless of limits, and by any enabled hotline if that one is not.
     """
     directory, domain = context.directory, context.directory.domain
     dialled = numbers.parse(number, domain.country)
@@ -116,27 +116,29 @@ def outside(
 
 
 def _trunk(hotline: Hotline | None, directory: Directory) -> Trunk | None:
-    """The trunk by which calls show a hotline; None when one of them is out of use."""
+    """The trunk of calls that present a hotline; None if either is disabled."""
     trunk = directory.trunks.get(hotline.trunk_uuid) if hotline and hotline.enabled else None
     return trunk if trunk and trunk.enabled else None
 
 
 def is_full(trunk: Trunk, context: RoutingContext) -> bool:
-    """Whether the trunk carries as many calls as it may, in and out together."""
+    """Whether the trunk has its maximum of calls, in and out together."""
     return context.by_trunk.get(str(trunk.trunk_uuid), 0) >= trunk.max_calls
 
 
 def from_phone(
     number: str, context: RoutingContext, extension: str, *, by: str = ""
 ) -> Destination:
-    """An extension dials, or is sent on `by` another: inside first, then a public number."""
+    """The destination of a number that an extension dials, or to which extension `by` transfers:
+    internal numbers first.
+    """
     if known := inside(number, context, extension):
         return known
     return outside(number, context, extension=by or extension)
 
 
 def from_hotline(hotline: Hotline | None, context: RoutingContext) -> Destination:
-    """A carrier delivers a call for one of the domain's hotlines."""
+    """The destination of a carrier's call to one of the domain's hotlines."""
     if hotline is None or not hotline.enabled or not hotline.destination:
         return Refuse(causes.UNALLOCATED)
     return inside(hotline.destination, context) or Refuse(causes.UNALLOCATED)
@@ -155,7 +157,7 @@ def _extension(extension: Extension, context: RoutingContext) -> Destination:
 
 
 def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
-    """Nobody rings himself by calling his own group."""
+    """The hunt steps of the group, without the calling extension."""
     others = [member for member in group.members if member != caller]
     steps = hunting.steps(
         group,
@@ -175,7 +177,7 @@ def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
 
 
 def _reachable(extension: str, context: RoutingContext) -> bool:
-    """Whether one more call may ring there."""
+    """Whether the extension may get one more call."""
     known = context.directory.extensions.get(extension)
     others = context.talks.get(extension, 0) - (extension in context.own)
     return known is not None and known.enabled and others < known.max_calls

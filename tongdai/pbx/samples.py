@@ -1,4 +1,4 @@
-"""Events of calls that never were, of the right shape: for clients who try their receivers."""
+"""Sample events of calls that do not exist: for clients that test their receivers."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,7 @@ _RINGS_S, _TALKS_S = 3, 9
 def notice(
     domain_uuid: UUID, domain_name: str, subscription_uuid: UUID, callback_url: str, at: datetime
 ) -> events.Event:
-    """The event that the subscription was disabled, which it was not."""
+    """A sample event: the subscription was disabled."""
     facts = events.SubscriptionFacts(
         domain=domain_name,
         subscription_uuid=subscription_uuid,
@@ -29,9 +29,10 @@ def notice(
 def sample(
     domain_uuid: UUID, domain_name: str, name: events.EventName, call_uuid: UUID
 ) -> events.Event:
-    """That event of an inbound call to a hotline; answered, unless it is `missed`.
+    """A sample event of that name, of an inbound call to a hotline; answered, unless it is
+    `missed`.
 
-    There is no such call: its ids are in no CDR. It began when its id was made.
+    The call does not exist: its ids are in no CDR. It began when its id was made.
     """
     began = ids.time_of(call_uuid) or datetime.now(UTC)
     answered = began + timedelta(seconds=_RINGS_S)

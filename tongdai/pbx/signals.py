@@ -1,6 +1,4 @@
-"""Signals: what happened to a call, in our words. Each has its moment (`at`, aware) and its
-channel.
-"""
+"""Signals: the events of a call in our terms. Each has its moment (`at`, aware) and its channel."""
 
 from datetime import datetime
 from typing import Literal
@@ -15,8 +13,8 @@ Via = Literal["phone", "trunk"]
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """A new call waits to be routed. `endpoint` names a device's `Endpoint` or is a trunk's UUID,
-    as `via` says.
+    """A new call waits to be routed. `endpoint` is a device's `Endpoint` or a trunk's UUID,
+    according to `via`.
     """
 
     call_uuid: UUID
@@ -30,9 +28,7 @@ class Arrived(msgspec.Struct, frozen=True):
 
 
 class ArrivedInFallback(Arrived, frozen=True):
-    """The CEL log has a call that we did not route: the switch followed the fallback plan by
-    itself.
-    """
+    """The CEL log has a call that we did not route: the switch followed the fallback plan."""
 
 
 class LegDialed(msgspec.Struct, frozen=True):
@@ -63,9 +59,9 @@ class HangupAsked(msgspec.Struct, frozen=True):
 
 
 class LegHungUp(msgspec.Struct, frozen=True):
-    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP response that ended it, 0
-    if none. `reconstructed`: found out afterwards, from the CEL log or by comparing; the log also
-    gives the `dialstatus` of the channel's last Dial(), "" if it dialled nobody.
+    """The channel is gone. `cause` is Q.850; `sip_status` the final SIP status, 0 if none.
+    `reconstructed`: found afterwards, in the CEL log or by comparing; the log also gives the
+    `dialstatus` of the channel's last Dial(), "" if it did not dial.
     """
 
     channel: str
@@ -77,8 +73,8 @@ class LegHungUp(msgspec.Struct, frozen=True):
 
 
 class DialEnded(msgspec.Struct, frozen=True):
-    """Nobody answered what the channel was dialling, and it is back in Stasis. `dialstatus` is
-    Dial()'s DIALSTATUS, `cause` Q.850.
+    """The channel's Dial() ended without an answer, and the channel is back in Stasis.
+    `dialstatus` is DIALSTATUS, `cause` Q.850.
     """
 
     channel: str
@@ -96,14 +92,14 @@ class BlindTransferred(msgspec.Struct, frozen=True):
 
 
 class TransferredInFallback(BlindTransferred, frozen=True):
-    """The CEL log tells of a blind transfer; unless we routed it, the switch followed the fallback
-    plan by itself.
+    """The CEL log has a blind transfer; unless we routed it, the switch followed the fallback
+    plan.
     """
 
 
 class AttendedTransferred(msgspec.Struct, frozen=True):
-    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation, and its
-    legs belong to this call now.
+    """Two calls became one (REFER with Replaces, RFC 3891): `other` was the consultation; its legs
+    are this call's now.
     """
 
     channel: str
@@ -127,8 +123,8 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 
 class RecordingFinished(msgspec.Struct, frozen=True):
-    """`file` is the key of the recording's file (tongdai.recording_files), "" when there was no
-    sound; `failed` when it was lost. `size` is in bytes.
+    """`file` is the key of the recording's file (tongdai.recording_files), "" if there was no
+    sound; `failed` if it was lost. `size` is in bytes.
     """
 
     channel: str
@@ -140,8 +136,8 @@ class RecordingFinished(msgspec.Struct, frozen=True):
 
 
 class CommandAsked(msgspec.Struct, frozen=True):
-    """An API user asked for a call: the command opens the mailbox of the call `call_uuid`, whose
-    first channel will have the id `channel`.
+    """An API user asked for a call: the command opens the mailbox of `call_uuid`; the call's first
+    channel gets the id `channel`.
     """
 
     call_uuid: UUID
@@ -149,15 +145,15 @@ class CommandAsked(msgspec.Struct, frozen=True):
     at: datetime
     domain_uuid: UUID
     command: Command
-    command_uuid: UUID | None = None  # in table commands; None: the asker is in this process
+    command_uuid: UUID | None = None  # in table commands; None: the API request is in this process
 
 
 NOT_ASKED = 0
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Asterisk refused an action on the channel with an HTTP `status`, for another reason than
-    that the channel is gone (LegHungUp tells that). NOT_ASKED: it was too late to ask Asterisk.
+    """Asterisk refused an action on the channel with an HTTP `status`, but the channel is not gone
+    (that is LegHungUp). NOT_ASKED: it was too late to ask Asterisk.
     """
 
     channel: str
@@ -167,7 +163,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Unanswered(msgspec.Struct, frozen=True):
-    """The link was lost before Asterisk answered whether it calls this phone: it may ring."""
+    """The link was lost before Asterisk's response: it is unknown whether this phone rings."""
 
     channel: str
     at: datetime

@@ -1,4 +1,4 @@
-"""The result of one signal, and what every part of the call flow does with it."""
+"""The result of one signal, and functions for every part of the call flow."""
 
 from datetime import datetime
 
@@ -15,10 +15,10 @@ from tongdai.pbx.events import Event, EventName
 
 
 class Step(msgspec.Struct, frozen=True):
-    """The call after a signal, the actions for the switch, the events for subscribers, and its
-    record when it has ended; `done` when nothing is left to do for the call.
+    """The call after a signal, the actions for the switch, the events for subscribers, and the
+    record of an ended call; `done` when nothing is left to do for the call.
 
-    `unexpected`: the signal means nothing in the present course of the call, and changed nothing.
+    `unexpected`: the signal has no meaning in the present course of the call, and changed nothing.
     """
 
     call: Call
@@ -26,30 +26,30 @@ class Step(msgspec.Struct, frozen=True):
     events: tuple[Event, ...] = ()
     cdr: Cdr | None = None
     done: bool = False
-    bar_reason: BarReason | None = None  # the limit on calls out that the call met
+    bar_reason: BarReason | None = None  # the limit on outbound calls that the call met
     unexpected: bool = False
     answers: tuple[Answer, ...] = ()  # outcomes of commands
 
 
 class Declined(msgspec.Struct, frozen=True):
-    """A command that no call came of."""
+    """A command that was declined without a call."""
 
     answer: Answer
-    bar_reason: BarReason | None = None  # the limit on calls out that it met
+    bar_reason: BarReason | None = None  # the limit on outbound calls that it met
 
 
 def ignored(call: Call) -> Step:
-    """The signal means nothing here."""
+    """The step of a signal without meaning for the call."""
     return Step(call, unexpected=True)
 
 
 def with_events(step: Step, events: tuple[Event, ...]) -> Step:
-    """These events first, then the step's own."""
+    """The step with these events before its own."""
     return replace(step, events=(*events, *step.events))
 
 
 def with_leg(call: Call, channel: str, **changes: object) -> Call:
-    """The call with its leg of that channel changed."""
+    """The call with the leg of that channel changed."""
     return replace(
         call,
         legs=tuple(
@@ -59,11 +59,11 @@ def with_leg(call: Call, channel: str, **changes: object) -> Call:
 
 
 def publish(call: Call, leg: Leg, name: EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
-    """The event of the leg, and the call that remembers it on every leg of that id. An event that
-    has been published is not published again.
+    """The event of the leg, and the call, which marks it as published on every leg of that id. A
+    published event is not published again.
 
-    In call_id_mode "conversation" all legs have one id: the call is answered once, whoever it is
-    transferred to.
+    In call_id_mode "conversation" all legs have one id: the call is answered once, even after a
+    transfer.
     """
     current = call.leg(leg.channel) or leg
     same_id = (

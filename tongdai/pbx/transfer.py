@@ -1,4 +1,4 @@
-"""Attended transfer: two calls become one, and keep the identity of the first."""
+"""Attended transfer: two calls become one, with the identity of the first."""
 
 from msgspec.structs import replace
 
@@ -11,8 +11,8 @@ from tongdai.pbx.step import Step
 
 
 def merge(call: Call, consultation: Call, signal: AttendedTransferred) -> Step:
-    """The call with the consultation's parties as its own (RFC 5589 §7). The transferer hangs up,
-    which does not end the call.
+    """The call with the consultation's parties as its own (RFC 5589 §7). The transferer's hang-up
+    does not end the call.
 
     If the consultation had not been answered yet, its course goes on for the transferee.
     """
@@ -50,8 +50,8 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
 
 
 def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
-    """The recording goes on at the new party: Asterisk's hook on the transferee does not hear the
-    new one while RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
+    """The recording goes on at the new party: Asterisk's hook on the transferee does not hear it
+    while its RTP sequence numbers (RFC 3550 §5.1) are lower than the transferer's last.
     """
     transferers = {leg.number for leg in call.legs if leg.connected_at and leg.is_extension}
     targets = [leg for leg in consultation.live_legs if leg.number not in transferers]
@@ -59,8 +59,8 @@ def _recording(call: Call, consultation: Call) -> tuple[Record, ...]:
 
 
 def _over(consultation: Call, signal: AttendedTransferred) -> tuple[Event, ...]:
-    """In call_id_mode "conversation" the consultation's id is over: nothing more is published
-    with it.
+    """The consultation's last events. In call_id_mode "conversation" no event has its id
+    afterwards.
     """
     if consultation.call_id_mode == "leg" or not any(leg.published for leg in consultation.legs):
         return ()
