@@ -34,23 +34,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Path("data")
     cache: Annotated[
         Path | None,
-        _says("Folder of what was downloaded, such as Asterisk. Empty: `~/.cache/tongdai`."),
+        _says("Folder of downloads, such as Asterisk. Empty: `~/.cache/tongdai`."),
     ] = None
-    http: Annotated[str, _says("Where the API listens, `host:port`.")] = "127.0.0.1:8080"
+    http: Annotated[str, _says("Address on which the API listens, `host:port`.")] = (
+        "127.0.0.1:8080"
+    )
     public_url: Annotated[
         str,
         _says(
-            "How the outside sees the API, such as `https://pbx.example.vn`: recording URLs "
+            "The API's URL for clients, such as `https://pbx.example.vn`: recording URLs "
             "begin with it. "
             "Empty: `http://` and the address above."
         ),
     ] = ""
-    sip: Annotated[str, _says("Where phones and carriers reach us, `host:port`, UDP and TCP.")] = (
-        "127.0.0.1:5060"
-    )
+    sip: Annotated[
+        str, _says("SIP address for phones and carriers, `host:port`, UDP and TCP.")
+    ] = "127.0.0.1:5060"
     sip_tls: Annotated[
         str,
-        _says("Where phones and carriers reach us by TLS, such as `0.0.0.0:5061`. Empty: no TLS."),
+        _says("Address for SIP over TLS, such as `0.0.0.0:5061`. Empty: no TLS."),
     ] = ""
     sip_tls_cert: Annotated[
         Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")
@@ -63,14 +65,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     external_ip: Annotated[
         str,
-        _says(
-            "The public address that SIP and audio announce to those beyond a NAT. Empty: none."
-        ),
+        _says("The public address that SIP and audio announce beyond a NAT. Empty: none."),
     ] = ""
     ari: Annotated[
         str,
         _says(
-            "Where the private Asterisk's control interface (ARI) listens, `host:port`. Empty: a "
+            "The address of the private Asterisk's control interface (ARI), `host:port`. Empty: a "
             "free port."
         ),
     ] = ""
@@ -95,15 +95,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "private one is started."
         ),
     ] = ""
-    asterisk_journal: Annotated[str, _says("That Asterisk's CEL file, as tongdai sees it.")] = ""
-    asterisk_spool: Annotated[
-        str, _says("The folder that it writes recordings to, as tongdai sees it.")
-    ] = ""
+    asterisk_journal: Annotated[str, _says("Path of that Asterisk's CEL log on this machine.")] = (
+        ""
+    )
+    asterisk_spool: Annotated[str, _says("Path of its folder of recordings on this machine.")] = ""
     asterisk_security: Annotated[
         str,
         _says(
-            "That Asterisk's security log, as tongdai sees it. Empty: nobody is banned for wrong "
-            "passwords."
+            "Path of that Asterisk's security log on this machine. Empty: no address is banned "
+            "for wrong passwords."
         ),
     ] = ""
     sip_failures: Annotated[
@@ -117,19 +117,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     node: Annotated[
         str,
         _says(
-            "The name of this switch in the database. An installation with several switches on one "
-            "database gives each a name of its own, and each domain one of them (`--node`)."
+            "The name of this switch in the database. An installation with several switches on "
+            "one database gives each a name of its own, and each domain one of them (`--node`)."
         ),
     ] = NODE
     secret: Annotated[
         str,
         _says(
-            "The master key, 32 characters or more: signs tokens and seals secrets in the "
+            "The master key, 32 characters or more: signs tokens and encrypts secrets in the "
             "database. "
-            "Empty: made once and kept in `<data>/secret`."
+            "Empty: made once, in `<data>/secret`."
         ),
     ] = ""
-    token_life_s: Annotated[int, _says("How long an access token is good, in seconds.")] = 86_400
+    token_life_s: Annotated[int, _says("Life of an access token, in seconds.")] = 86_400
     sandbox: Annotated[
         bool,
         _says(
@@ -139,7 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = False
     sandbox_sip: Annotated[
-        str, _says("Where the simulated carrier listens, `host:port`. Empty: a free port.")
+        str, _says("SIP address of the simulated carrier, `host:port`. Empty: a free port.")
     ] = ""
     callback_allow: Annotated[
         str,
@@ -151,12 +151,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_days: Annotated[
         int,
         _says(
-            "How long events are kept for the feed, in days; 7 or more. What is still due to a "
-            "webhook is kept longer."
+            "Days that events stay in the feed; 7 or more. Events still due to a webhook stay "
+            "longer."
         ),
     ] = 30
     delivery_log_days: Annotated[
-        int, _says("How long the log of deliveries to webhooks is kept, in days.")
+        int, _says("Days that the log of deliveries to webhooks is kept.")
     ] = 30
     subscriptions: Annotated[
         int, _says("Event subscriptions that a domain may have; beyond: 409.")
@@ -168,9 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "0: any number."
         ),
     ] = 100
-    rate_address: Annotated[
-        int, _says("The same for each client address, whatever domains it asks for.")
-    ] = 500
+    rate_address: Annotated[int, _says("The same for each client address, over all domains.")] = (
+        500
+    )
     http_connections: Annotated[
         int,
         _says(
@@ -189,9 +189,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     proxies: Annotated[
         str,
         _says(
-            "Reverse proxies whose `X-Forwarded-For` is believed, as addresses or CIDRs with "
-            "commas between: "
-            "what they say is the client's address."
+            "Reverse proxies, as addresses or CIDRs with commas between: their "
+            "`X-Forwarded-For` gives the client's address."
         ),
     ] = "127.0.0.1"
     cors_origins: Annotated[
@@ -199,13 +198,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "*"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        _says("The least that is logged: debug, info, warning or error."),
+        _says("The lowest level to log: debug, info, warning or error."),
     ] = "info"
     log_json: Annotated[bool, _says("Log lines as JSON.")] = False
 
     @property
     def base_url(self) -> str:
-        """How clients reach the API, without a trailing slash."""
+        """The API's URL for clients, without a trailing slash."""
         return self.public_url.rstrip("/") or f"http://{self.http}"
 
 

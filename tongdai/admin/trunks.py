@@ -37,7 +37,9 @@ async def update(
     *,
     password: str | None = None,
 ) -> trunks.Trunk:
-    """The changed trunk of that name; password None leaves the old one. Raises as trunks.update."""
+    """The changed trunk of that name; password None leaves the old one. Raises as
+    trunks.update.
+    """
     changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
     await trunks.update(tx, domain_uuid, seal, changed, password)
     return changed

@@ -10,7 +10,7 @@ from tongdai.seal import Seal
 from tongdai.store import db, operators, passwords, users
 
 LEVEL: Level = "admin"
-"""The level of a user that is made without one."""
+"""The default level of a new user."""
 
 
 async def create(

@@ -66,7 +66,9 @@ class DynamicConfig:
             self._stale = stale
 
     def forget(self) -> None:
-        """Asterisk or this process was restarted: it is not known which of our objects it holds."""
+        """Asterisk or this process was restarted: it is not known which of our objects it
+        holds.
+        """
         self._pushed, self._is_compared, self._is_swept = {}, False, False
         self._checksum = 0
         self._astdb.forget()

@@ -111,7 +111,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
     )
 }
 NAMES = (*_DECODERS, "ApplicationReplaced", "RESTResponse")
-"""What the application's event filter lets through: answers to requests count as events there."""
+"""The types that the application's event filter passes: ARI counts responses as events there."""
 
 
 def decode(name: str, data: bytes) -> AriEvent | None:

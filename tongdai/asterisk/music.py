@@ -1,4 +1,6 @@
-"""Music on hold, generated at the first set-up of a switch: no file to ship, no licence to name."""
+"""Music on hold, generated at the first set-up of a switch: no file to ship, no licence
+to name.
+"""
 
 import math
 import wave

@@ -27,12 +27,14 @@ USER = "tongdai"
 START_S = 30.0
 """A start takes about 2 s on an idle machine, several times that on a crowded one."""
 STOP_S = 5.0
-"""How long it may take to end by itself before it is killed."""
+"""Seconds for a clean stop; then the process is killed."""
 MAX_FILES = 65_536
 """Open files: about 6 a call (RTP and RTCP of two legs, recording)."""
 
 RELOADABLE: dict[str, str] = {"extensions.conf": "pbx_config.so"}
-"""Files that a running Asterisk takes anew, by the module that reads them; a change of others needs a restart."""
+"""Files that a running Asterisk can reload, with the module that reads them; a change of
+other files needs a restart.
+"""
 
 Files: TypeAlias = dict[str, str]
 
@@ -42,9 +44,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
 
     root: packages.Root
     folder: Path
-    """Everything it writes; made if absent. Its name is the name of the system, which begins every uniqueid."""
+    """Everything it writes; made if absent. Its name is the name of the system, which
+    begins every uniqueid.
+    """
     conf: Path = PBX
-    """Its templates, laid over those of `conf/common`."""
+    """The folder of its templates, which override those of `conf/common`."""
     sip: str
     """UDP and TCP."""
     rtp: tuple[int, int]
@@ -52,9 +56,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     ari: str = ""
     """Loopback, as it is plain HTTP; "": a free port."""
     external_ip: str = ""
-    """What SIP and SDP announce to those beyond a NAT."""
+    """The address that SIP and SDP announce beyond a NAT."""
     channel_variables: Sequence[str] = ()
-    """Sent along in every ARI event of a channel that has them."""
+    """Channel variables that every ARI event of the channel includes."""
     values: Mapping[str, str] = {}
     """More names for the templates of this kind."""
 
@@ -66,7 +70,7 @@ class State(msgspec.Struct, frozen=True):
     ari: str
     password: str
     digest: str
-    """Of the files that are read at start-up only."""
+    """The checksum of the files that are read at start-up only."""
 
 
 class Node:
@@ -80,13 +84,16 @@ class Node:
         """Base of its HTTP server, without a trailing slash; ARI is below `/ari`."""
         self.user, self.password = USER, state.password
         self.adopted = adopted
-        """Whether it was running before, started by a program that is no more."""
+        """Whether it ran already, started by a program that has ended."""
         self.journal = spec.folder / "log" / "cel-custom" / "journal.jsonl"
         """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
         self.security = spec.folder / "log" / "security"
-        """Who proved who he is over SIP, and who failed to (conf/common/logger.conf)."""
+        """The security log: successful and failed SIP authentications (conf/common/logger.conf).
+        """
         self.spool = spec.folder / "spool"
-        """Where it writes recordings: `recording/` those of ARI, `monitor/` those of MixMonitor by default."""
+        """Where it writes recordings: `recording/` those of ARI, `monitor/` those of
+        MixMonitor by default.
+        """
         self._command, self._running = spec.root.command("asterisk"), running
 
     @property

@@ -22,16 +22,16 @@ import msgspec
 from tongdai import errors
 
 ASTERISK = (22, 10, 1)
-"""The first release that serves; any later one of the same long-term series does too."""
+"""The first usable release; any later one of the same long-term series is usable too."""
 
 SUITES = ("testing", "forky", "unstable")
-"""Debian's suites in the order asked: `forky` keeps the series when `testing` has moved on."""
+"""Debian's suites in order of preference: `forky` keeps the series when `testing` has moved on."""
 
 TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg-deb")
-"""What fetching needs; every Debian and Ubuntu has them."""
+"""The programs for fetching; every Debian and Ubuntu has them."""
 
 SYSTEM = Path("/usr")
-"""Where the machine's own packages are."""
+"""The root of the machine's own packages."""
 
 DEBIAN_SUITES = frozenset(
     {"oldstable", "stable", "testing", "unstable", "sid", "bookworm", "trixie", "forky"}
@@ -40,7 +40,7 @@ KEYRING = Path("usr/share/keyrings/debian-archive-keyring.gpg")
 ARCHIVE_NAMED_IN = Path("usr/bin/mmdebstrap")
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, and how many of how many parts of it are done."""
+"""Called with the present task, its finished parts, and all its parts."""
 
 
 class Root(msgspec.Struct, frozen=True):

@@ -23,13 +23,13 @@ FALLBACK = "fallback"
 """Kind of the entries of AstDB that the fallback reads (`asterisk/astdb.py`). They come first:
 before a phone can call, they are those of now."""
 KINDS = (FALLBACK, "acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
-"""In the order in which Asterisk must get them."""
+"""In the order in which Asterisk must receive them."""
 CHECKSUMS = 2**256
 REALM = "Tongdai"
 """Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf,
 default_realm). No domain has this name: domains are in lower case."""
 UNKNOWN = "unknown"
-"""User part of the endpoint that stands for all endpoints that a domain does not have."""
+"""User part of the endpoint for all unknown endpoints of a domain."""
 CODECS = "alaw,ulaw,g722,opus"
 _SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows a value that it was sent
 
@@ -55,7 +55,7 @@ _SIP: Fields = {
     "rtcp_mux": "no",
     "dtls_auto_generate_cert": "no",
 }
-"""Each field that webrtc=yes sets is given: an endpoint that was a browser's would keep it."""
+"""Includes each field that webrtc=yes sets: the endpoint of a former browser would keep it."""
 _BROWSER: Fields = {
     "webrtc": "yes",
     "use_avpf": "yes",

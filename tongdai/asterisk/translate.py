@@ -209,7 +209,8 @@ def record(action: Record, at: datetime) -> list[Request]:
     ]
 
 
-AUTO_ANSWER = {  # headers that phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
+# headers that phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
+AUTO_ANSWER = {
     "PJSIP_HEADER(add,Answer-Mode)": "Auto",
     "PJSIP_HEADER(add,Alert-Info)": "<sip:localhost>;info=alert-autoanswer;delay=0",
     "PJSIP_HEADER(add,Call-Info)": "<sip:localhost>;answer-after=0",

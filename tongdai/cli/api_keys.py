@@ -23,7 +23,8 @@ SCOPES = typer.Option(
 
 @app.command()
 def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
-    """Show a user's API key, as JSON with its scopes; without scopes it has all of the user's permissions.
+    """Show a user's API key, as JSON with its scopes; without scopes it has all of the user's
+    permissions.
 
     Example: tongdai api-key show admin@sales.example.vn
     """

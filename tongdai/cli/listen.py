@@ -96,7 +96,9 @@ class Listener:
     async def _follow(
         self, api: aiohttp.ClientSession, forwarder: forwarding.Forwarder | None
     ) -> None:
-        """Follows one connection to its end. Raises typer.Exit when the API refuses it for good."""
+        """Follows one connection to its end. Raises typer.Exit when the API refuses it
+        for good.
+        """
         async with api.get(
             FEED,
             params=self._query,

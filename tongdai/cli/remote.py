@@ -104,7 +104,9 @@ async def log_in(api: aiohttp.ClientSession, known: Access) -> None:
 
 
 async def answer(asking: Any) -> Any:
-    """The JSON of a successful response. Otherwise prints the API's error and raises typer.Exit."""
+    """The JSON of a successful response. Otherwise prints the API's error and raises
+    typer.Exit.
+    """
     async with asking as told:
         if told.status != 200:
             raise await refused(told)

@@ -16,7 +16,9 @@ _PIPED_WIDTH = 240  # characters of a line when the width of the terminal is unk
 
 
 def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
-    """Shows a thing with all its fields, and `more` that it does not hold, such as a new password."""
+    """Shows a thing with all its fields, and `more` that it does not hold, such as a new
+    password.
+    """
     return fields({**msgspec.structs.asdict(thing), **more}, as_json=as_json)
 
 

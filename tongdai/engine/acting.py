@@ -80,7 +80,9 @@ class Actor:
             await asyncio.sleep(RETRY_S)
 
     async def _has_gone_on(self, call: Call) -> bool:
-        """Whether Asterisk no longer waits for our decision: the dialplan has gone on by itself."""
+        """Whether Asterisk no longer waits for our decision: the dialplan has gone on by
+        itself.
+        """
         if not patience.may_have_gone_on(call, datetime.now(UTC)):
             return False
         with contextlib.suppress(errors.SwitchDown):

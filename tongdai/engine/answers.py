@@ -19,7 +19,9 @@ class Answers:
         return future
 
     def give(self, answers: Iterable[Answer]) -> None:
-        """Gives each answer to the request that waits for it, if any; only the first one counts."""
+        """Gives each answer to the request that waits for it, if any; only the first one
+        counts.
+        """
         for answer in answers:
             expected = self._expected.pop(answer.call_uuid, None)
             if expected and not expected.done():

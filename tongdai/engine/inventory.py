@@ -28,7 +28,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 Parts: TypeAlias = dict[Part, Objects]
-"""Those without objects are left out."""
+"""Parts without objects are left out."""
 ALIASES, BANS = Part("aliases"), Part("bans")
 
 

@@ -48,7 +48,9 @@ class Outgoing:
             _BARRED.labels(reason)
 
     async def usage(self, domain: Domain, calls: Iterable[Call], now: datetime) -> barring.Usage:
-        """The domain's usage of its limits, including its live `calls`. Raises errors.Unavailable."""
+        """The domain's usage of its limits, including its live `calls`. Raises
+        errors.Unavailable.
+        """
         talked_s = 0
         if domain.minutes_per_day is not None:
             over = await self._over(domain, now)

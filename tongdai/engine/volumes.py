@@ -26,7 +26,9 @@ _silent = Gauge(
 
 
 class Volumes:
-    """`arrivals` gives the number of calls so far; each is in the CEL log before its signal comes."""
+    """`arrivals` gives the number of calls so far; each is in the CEL log before its
+    signal comes.
+    """
 
     def __init__(
         self, volumes: Mapping[str, Path], path: Path, arrivals: Callable[[], int]
@@ -74,7 +76,9 @@ class Volumes:
 
 
 def free(folder: Path) -> float:
-    """The share of the folder's volume that we may still write to. The folder need not exist yet."""
+    """The share of the folder's volume that we may still write to. The folder need not
+    exist yet.
+    """
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     usage = shutil.disk_usage(folder)

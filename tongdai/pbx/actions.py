@@ -75,7 +75,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 SwitchAction = Dial | Wait | HangUp | Originate | Record
-"""Asterisk carries these out (asterisk/switch.py)."""
+"""The actions that Asterisk executes (asterisk/switch.py)."""
 
 
 class FinishRecording(msgspec.Struct, frozen=True):

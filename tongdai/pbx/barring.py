@@ -44,7 +44,9 @@ RELEASES = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """A domain's outbound calls: those begun within the last minute, and the seconds talked today."""
+    """A domain's outbound calls: those begun within the last minute, and the seconds
+    talked today.
+    """
 
     started: int = 0
     talked_s: int = 0

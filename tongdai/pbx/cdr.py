@@ -16,7 +16,9 @@ DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
-    """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole seconds."""
+    """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole
+    seconds.
+    """
 
     domain_uuid: UUID
     cdr_uuid: UUID

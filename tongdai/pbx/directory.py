@@ -15,7 +15,7 @@ Strategy = Literal["ring_all", "sequential", "round_robin"]
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
 NODE = "switch-1"
-"""The node of an installation that has one."""
+"""The name of the only node of an installation."""
 
 
 class Domain(msgspec.Struct, frozen=True):

@@ -17,10 +17,10 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
 """Of calls."""
 AT_THE_END: frozenset[EventName] = frozenset(("hangup", "cdr", "missed"))
-"""Those of a call, or of a leg's talk, that has ended: they hold its durations."""
+"""Events of an ended call, or of the end of a leg's talk: they have durations."""
 DISABLED: Literal["endpoint.disabled"] = "endpoint.disabled"
 ALL: tuple[str, ...] = (*NAMES, DISABLED)
-"""All that can be subscribed to."""
+"""All events that a client can subscribe to."""
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="call"):

@@ -107,7 +107,7 @@ class Number(msgspec.Struct, frozen=True):
 
     @property
     def is_emergency(self) -> bool:
-        """Whether it is an emergency number of the country, which every caller may always call."""
+        """Whether it is an emergency number of the country, without further digits."""
         return not self.country_code and self.significant in _plan(self.country).emergency
 
 

@@ -14,7 +14,9 @@ from tongdai.pbx.step import Step, ignored, with_leg
 
 
 def end(call: Call, at: datetime) -> Step:
-    """Ends a call without channels. The record is written now; its event waits for the recording."""
+    """Ends a call without channels. The record is written now; its event waits for the
+    recording.
+    """
     release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
     by = call.hangup_by or ("caller" if release == causes.CANCELLED else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)

@@ -1,4 +1,6 @@
-"""Signals: the events of a call in our terms. Each has its moment (`at`, aware) and its channel."""
+"""Signals: the events of a call in our terms. Each has its moment (`at`, aware) and its
+channel.
+"""
 
 from datetime import datetime
 from typing import Literal

@@ -186,7 +186,9 @@ def _decoded(text: str) -> commands.Outcome:
 
 
 class Outcomes:
-    """Waits for outcomes: without delay if it gets the `outcomes` notifications, else by polling."""
+    """Waits for outcomes: without delay if it gets the `outcomes` notifications, else by
+    polling.
+    """
 
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants

@@ -22,7 +22,10 @@ async def load_of_node(
 ) -> list[directory.Directory]:
     """The directories of the node's enabled domains, or of one of them. It crosses tenants."""
     rows = await tx.fetch(
-        "SELECT domain_uuid FROM domains WHERE enabled AND node = $1 AND domain_uuid = COALESCE($2, domain_uuid)",
+        """
+        SELECT domain_uuid FROM domains
+        WHERE enabled AND node = $1 AND domain_uuid = COALESCE($2, domain_uuid)
+        """,
         node,
         domain_uuid,
     )
@@ -46,13 +49,17 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
             SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (
               SELECT trunk_uuid, name, enabled, number_format, max_calls FROM trunks
               WHERE domain_uuid = d.domain_uuid
-              OR trunk_uuid IN (SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid)) AS t),
+              OR trunk_uuid IN (
+                SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid)) AS t),
           'hotlines', (
-            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h WHERE domain_uuid = d.domain_uuid),
+            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h
+            WHERE domain_uuid = d.domain_uuid),
           'ring_groups', (
-            SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g WHERE domain_uuid = d.domain_uuid),
+            SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g
+            WHERE domain_uuid = d.domain_uuid),
           'queues', (
-            SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q WHERE domain_uuid = d.domain_uuid))
+            SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q
+            WHERE domain_uuid = d.domain_uuid))
         AS found FROM domains AS d WHERE d.domain_uuid = ANY ($1)
         """,
         domain_uuids,

@@ -14,11 +14,13 @@ from tongdai import errors
 from tongdai.store import db
 
 WINDOW = 10_000
-"""How many events one `read` looks at, at most: those that nobody asked for cost time too."""
+"""The most events that one `read` examines: events of other names cost time too."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One published event. `facts` is the JSON of pbx.events.Facts, `event_uuid` the webhook-id."""
+    """One published event. `facts` is the JSON of pbx.events.Facts, `event_uuid` the
+    webhook-id.
+    """
 
     seq: int
     event_uuid: UUID

@@ -35,7 +35,8 @@ async def insert(
     await _check(tx, domain_uuid, hotline)
     await tx.execute(
         """
-        INSERT INTO hotlines (domain_uuid, number, canonical, trunk_uuid, name, destination, is_default, enabled)
+        INSERT INTO hotlines (
+          domain_uuid, number, canonical, trunk_uuid, name, destination, is_default, enabled)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         domain_uuid,
@@ -74,7 +75,8 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     await _check(tx, domain_uuid, hotline)
     done = await tx.fetchval(
         """
-        UPDATE hotlines SET trunk_uuid = $3, name = $4, destination = $5, is_default = $6, enabled = $7
+        UPDATE hotlines
+        SET trunk_uuid = $3, name = $4, destination = $5, is_default = $6, enabled = $7
         WHERE domain_uuid = $1 AND canonical = $2 RETURNING true
         """,
         domain_uuid,
@@ -101,7 +103,10 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
         "DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical
     )
     rows = await tx.fetch(
-        "SELECT extension, hotline FROM extensions WHERE domain_uuid = $1 AND hotline IS NOT NULL ORDER BY extension",
+        """
+        SELECT extension, hotline FROM extensions
+        WHERE domain_uuid = $1 AND hotline IS NOT NULL ORDER BY extension
+        """,
         domain_uuid,
     )
     if users := [
@@ -129,7 +134,10 @@ async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")
     if hotline.is_default:
         await tx.execute(
-            "UPDATE hotlines SET is_default = false WHERE domain_uuid = $1 AND canonical <> $2 AND is_default",
+            """
+            UPDATE hotlines SET is_default = false
+            WHERE domain_uuid = $1 AND canonical <> $2 AND is_default
+            """,
             domain_uuid,
             hotline.canonical,
         )

@@ -34,7 +34,8 @@ async def save(tx: db.Tx, node: Node) -> None:
     await tx.execute(
         """
         INSERT INTO nodes (node, switch_started_at, journal_inode, journal_offset)
-        VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE SET switch_started_at = excluded.switch_started_at,
+        VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE SET
+          switch_started_at = excluded.switch_started_at,
           journal_inode = excluded.journal_inode, journal_offset = excluded.journal_offset
         """,
         node.node,

@@ -17,7 +17,8 @@ async def insert(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     await tx.execute(
         """
         INSERT INTO queues (
-          domain_uuid, number, name, agents, ring_timeout_s, no_answer_delay_s, wrap_up_s, timeout_s, overflow, moh_class)
+          domain_uuid, number, name, agents, ring_timeout_s, no_answer_delay_s, wrap_up_s,
+          timeout_s, overflow, moh_class)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         domain_uuid,
@@ -53,8 +54,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
     await _check(tx, domain_uuid, queue)
     done = await tx.fetchval(
         """
-        UPDATE queues SET name = $3, agents = $4, ring_timeout_s = $5, no_answer_delay_s = $6, wrap_up_s = $7, timeout_s = $8,
-                          overflow = $9, moh_class = $10
+        UPDATE queues
+        SET name = $3, agents = $4, ring_timeout_s = $5, no_answer_delay_s = $6, wrap_up_s = $7,
+          timeout_s = $8, overflow = $9, moh_class = $10
         WHERE domain_uuid = $1 AND number = $2 RETURNING true
         """,
         domain_uuid,
@@ -73,7 +75,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, queue: directory.Queue) -> None:
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
-    """The queue is deleted. Raises errors.NotFound, and errors.Conflict naming what leads to it."""
+    """The queue is deleted. Raises errors.NotFound, and errors.Conflict naming what leads
+    to it.
+    """
     await dialables.delete(tx, domain_uuid, number, "queue")
 
 

@@ -17,7 +17,8 @@ async def insert(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
     await dialables.insert(tx, domain_uuid, group.number, "ring_group")
     await tx.execute(
         """
-        INSERT INTO ring_groups (domain_uuid, number, name, strategy, members, ring_timeout_s, timeout_s, overflow)
+        INSERT INTO ring_groups (
+          domain_uuid, number, name, strategy, members, ring_timeout_s, timeout_s, overflow)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         domain_uuid,
@@ -53,8 +54,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, group: directory.RingGroup) -> No
     await _check(tx, domain_uuid, group)
     done = await tx.fetchval(
         """
-        UPDATE ring_groups SET name = $3, strategy = $4, members = $5, ring_timeout_s = $6, timeout_s = $7,
-                               overflow = $8
+        UPDATE ring_groups
+        SET name = $3, strategy = $4, members = $5, ring_timeout_s = $6, timeout_s = $7,
+          overflow = $8
         WHERE domain_uuid = $1 AND number = $2 RETURNING true
         """,
         domain_uuid,

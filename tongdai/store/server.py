@@ -32,7 +32,7 @@ from tongdai.store import tenants
 log = structlog.get_logger()
 
 VERSION = "18"
-"""For new data; old data goes on with the version that made it."""
+"""The version for new data; existing data stays with its version."""
 ROLE = "tongdai"
 """Owner of the database of the same name, may make others; no superuser, so it reaches no files of
 the machine."""
@@ -81,7 +81,7 @@ class Server:
     ) -> None:
         self.dsn = dsn
         self.adopted = adopted
-        """Whether it was running before, started by a program that is no more."""
+        """Whether it ran already, started by a program that has ended."""
         self._running, self._sockets = running, sockets
 
     @property

@@ -15,8 +15,8 @@ from tongdai.store import db
 from tongdai.store.pulse import Pulse
 
 ROLE = "tongdai_tenant"
-"""May do what the API needs, on rows of the domain that the setting `tongdai.domain` names; see
-the migrations."""
+"""The role of the API: it may do what the API needs, on rows of the domain in the setting
+`tongdai.domain`; see the migrations."""
 WITHHELD = {
     "calls": {"node", "state"},
     "devices": {"digest_md5", "digest_sha256"},

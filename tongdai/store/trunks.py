@@ -196,7 +196,9 @@ WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
 async def list_for_provisioning(
     tx: db.Tx, key: Seal, node: str, trunk_uuid: UUID | None = None
 ) -> Sequence[Provisioned]:
-    """The trunks of the node's switch, or one of them, with their passwords. It crosses tenants."""
+    """The trunks of the node's switch, or one of them, with their passwords. It crosses
+    tenants.
+    """
     if trunk_uuid is None:
         rows = await tx.fetch(_PROVISIONED, node)
     else:
