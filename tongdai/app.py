@@ -152,8 +152,8 @@ async def _serve(
     supervised: Collection[Supervised] = (),
     *others: Callable[[Collection[UUID]], None],
 ) -> None:
-    """The roles run until one fails for good or we are cancelled; then all stop. `others` are called with
-    the domains that have new events.
+    """The roles run until one fails for good or we are cancelled; then all stop. `others` are
+    called with the domains that have new events.
     """
     settings = opened.settings
     callbacks = guard.Guard(configuration.callback_networks(settings))

@@ -141,9 +141,9 @@ def folder_of(deps: api.Deps) -> Path:
 async def serve(deps: api.Deps, **options: Any) -> AsyncIterator[str]:
     """The API's URL while it runs; `options` are of uvicorn.Config."""
     # the loop stands still between tests, the clock does not
-    options = {"http": api.Protocol, "timeout_keep_alive": 3600} | options
+    chosen: dict[str, Any] = {"http": api.Protocol, "timeout_keep_alive": 3600} | options
     configured = uvicorn.Config(
-        api.create(deps), log_config=None, access_log=False, lifespan="on", **options
+        api.create(deps), log_config=None, access_log=False, lifespan="on", **chosen
     )
     server = api.Server(configured)
     # so asyncio sends at once what is written (TCP_NODELAY)

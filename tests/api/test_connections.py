@@ -255,11 +255,10 @@ async def test_nothing_is_left_of_connections_that_ended(
 
 
 async def test_a_client_that_takes_nothing_is_gone(
-    deps: api.Deps, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    deps: api.Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "STUCK_S", 0.3)
     known = api.Connections(8, 8)
-    (deps.recordings / "large.wav").write_bytes(b"\0" * 20_000_000)
     async for url in serve(deps, http=api.Protocol.within(known)):
         port = int(url.rpartition(":")[2])
         with socket.socket() as deaf:

@@ -98,10 +98,15 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
         cdr_search.Filter(since=local("2021-02-16 18:00"), until=local("2021-02-17 06:00")),
         between("2021-02-16 18:00", "2021-02-17 06:00"),
     ),
-    "backwards": (cdr_search.Filter(since=local("2021-02-18"), until=local("2021-02-16")), lambda _: False),
+    "backwards": (
+        cdr_search.Filter(since=local("2021-02-18"), until=local("2021-02-16")),
+        lambda _: False,
+    ),
     "any of two states": (
         cdr_search.Filter(statuses=("BUSY", "CANCEL"), until=local("2021-02-18 11:00")),
-        lambda one: one.status in ("BUSY", "CANCEL") and one.time_started < local("2021-02-18 11:00"),
+        lambda one: (
+            one.status in ("BUSY", "CANCEL") and one.time_started < local("2021-02-18 11:00")
+        ),
     ),
     "a direction": (cdr_search.Filter(directions=(2,)), lambda one: one.direction == 2),
     "a state and directions": (
@@ -131,11 +136,17 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
     ),
     "all at once": (
         cdr_search.Filter(
-            since=local("2021-02-16"), statuses=("ANSWERED",), directions=(2, 3), durations=(0, 11),
-            extensions=("102", "103"), phones=("84899888999",),
+            since=local("2021-02-16"),
+            statuses=("ANSWERED",),
+            directions=(2, 3),
+            durations=(0, 11),
+            extensions=("102", "103"),
+            phones=("84899888999",),
         ),
         lambda one: (
-            one.time_started >= local("2021-02-16") and one.status == "ANSWERED" and one.direction in (2, 3)
+            one.time_started >= local("2021-02-16")
+            and one.status == "ANSWERED"
+            and one.direction in (2, 3)
             and one.duration in (0, 11) and one.extension in ("102", "103")
         ),
     ),

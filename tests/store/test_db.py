@@ -245,7 +245,8 @@ async def test_a_schema_of_another_version_is_an_error_of_the_set_up(
         (
             (
                 "INSERT INTO ring_groups (domain_uuid, number, name, strategy, members,"
-                " ring_timeout_s, timeout_s, overflow) VALUES ($1, '999', '', 'ring_all', '{}', 20, 60, '')"
+                " ring_timeout_s, timeout_s, overflow)"
+                " VALUES ($1, '999', '', 'ring_all', '{}', 20, 60, '')"
             ),
             errors.Conflict,
             "ring_groups",
