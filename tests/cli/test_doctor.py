@@ -247,7 +247,7 @@ def test_what_a_domain_lacks_is_told_until_it_lacks_nothing(empty: dict[str, str
 
     run(empty, "domain", "create", DOMAIN)
     assert found() == [
-        "no user: nobody can use the API",
+        "no user: the API cannot be used",
         "no extension",
         "no trunk: no calls out or in",
     ]

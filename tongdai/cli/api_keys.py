@@ -11,7 +11,7 @@ from tongdai.permissions import PERMISSIONS
 from tongdai.store import api_keys, operators
 
 app = typer.Typer(
-    no_args_is_help=True, help="API keys: what API clients get their tokens with, one a user."
+    no_args_is_help=True, help="API keys: API clients get tokens with them; one a user."
 )
 
 SCOPES = typer.Option(

@@ -28,7 +28,7 @@ Name = Annotated[
     ),
 ]
 KIND = typer.Option(help="sip: a SIP phone; browser: WebRTC (SIP over WebSocket, encrypted).")
-MAX_CONTACTS = typer.Option(min=1, max=20, help="How many may register as it at the same time.")
+MAX_CONTACTS = typer.Option(min=1, max=20, help="The most registrations at the same time.")
 
 
 @app.command()

@@ -27,21 +27,21 @@ CALL_ID_MODE = typer.Option(
     help="The call_id that events carry: each leg's own, or the conversation's."
 )
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
-RECORDING_DAYS = typer.Option(min=0, help="How many days recordings are kept; 0: for ever.")
+RECORDING_DAYS = typer.Option(min=0, help="Days that recordings stay; 0: for ever.")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 DESTINATIONS = typer.Option(
-    help="What may be called beyond the country's own numbers, comma-separated: +44, "
+    help="Permitted destinations beyond the country's own numbers, comma-separated: +44, "
     "+ (all countries), 1900.",
     show_default=False,
 )
 CALLS_PER_MINUTE = typer.Option(
-    min=0, help="Calls out that may begin within a minute; 0: no limit."
+    min=0, help="Outbound calls that may begin within a minute; 0: no limit."
 )
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
 )
-MINUTES_PER_DAY = typer.Option(min=0, help="Minutes that calls out may talk a day; 0: no limit.")
+MINUTES_PER_DAY = typer.Option(min=0, help="Minutes of outbound calls a day; 0: no limit.")
 
 
 @app.command()

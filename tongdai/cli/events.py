@@ -16,9 +16,7 @@ from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
 from tongdai.webhooks.trial import Trial
 
-app = typer.Typer(
-    no_args_is_help=True, help="Event subscriptions, and what was delivered to them."
-)
+app = typer.Typer(no_args_is_help=True, help="Event subscriptions and their deliveries.")
 
 Id = Annotated[
     UUID, typer.Argument(metavar="ID", help="The subscription's id.", show_default=False)
@@ -110,7 +108,7 @@ def resend(
     state: Annotated[
         str,
         typer.Option(
-            help="failed, delivered, or unsent: what it missed while disabled; all: all.",
+            help="failed, delivered, or unsent (missed while disabled); all: all.",
             show_default=True,
         ),
     ] = "failed",
@@ -176,7 +174,7 @@ def disable(
     *,
     domain: options.Domain,
     reason: Annotated[
-        str, typer.Option(help="What its owner is to read.")
+        str, typer.Option(help="The reason that its owner reads.")
     ] = "Disabled by the operator.",
 ) -> None:
     """Disable a subscription; what is still due to it is given up."""

@@ -22,9 +22,10 @@ Number = Annotated[
 Recording = Literal["on", "off", "domain"]
 RECORDING = typer.Option(help="Record its answered calls; domain: as the domain says.")
 HOTLINE = typer.Option(
-    help='What its outbound calls show; "": the domain\'s default hotline.', show_default=False
+    help='The hotline that its outbound calls present; "": the domain\'s default hotline.',
+    show_default=False,
 )
-KIND = typer.Option(help="What its default device is: a SIP phone, or a browser (WebRTC).")
+KIND = typer.Option(help="Kind of its default device: a SIP phone, or a browser (WebRTC).")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 RING_TIMEOUT = typer.Option(help="Seconds that it rings, 5 to 300.")
 

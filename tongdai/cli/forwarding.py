@@ -25,7 +25,8 @@ To: TypeAlias = Annotated[
 Secret: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="What signs them: whsec_ and base64.", show_default="a new one, which is printed"
+        help="Secret that signs them: whsec_ and base64.",
+        show_default="a new one, which is printed",
     ),
 ]
 CallbackApikey: TypeAlias = Annotated[

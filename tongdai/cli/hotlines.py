@@ -26,9 +26,7 @@ DESTINATION = typer.Option(
     help='The destination of its calls: an extension, ring group or queue; "" refuses them.',
     show_default=False,
 )
-DEFAULT = typer.Option(
-    "--default/--not-default", help="Outbound calls show it where nothing else is said."
-)
+DEFAULT = typer.Option("--default/--not-default", help="Outbound calls present it by default.")
 
 
 @app.command()

@@ -38,9 +38,7 @@ def listen(
     ] = "",
     after: Annotated[
         int | None,
-        typer.Option(
-            min=0, help="Begin with what came after that seq.", show_default="from now on"
-        ),
+        typer.Option(min=0, help="Begin after that seq.", show_default="from now on"),
     ] = None,
     secret: forwarding.Secret = "",
     callback_apikey: forwarding.CallbackApikey = "",
@@ -155,13 +153,13 @@ async def blocks(content: aiohttp.StreamReader) -> AsyncIterator[Heard]:
 
 def _json(heard: Heard, receipt: forwarding.Receipt | None) -> str:
     """One line of JSON with the whole event."""
-    told: dict[str, Any] = {
+    line: dict[str, Any] = {
         "seq": int(heard.seq),
         "webhook_id": heard.webhook_id,
         "event": heard.event,
         "body": msgspec.Raw(heard.data.encode()),
     }
-    return msgspec.json.encode(told | ({"forwarded": receipt} if receipt else {})).decode()
+    return msgspec.json.encode(line | ({"forwarded": receipt} if receipt else {})).decode()
 
 
 def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
@@ -176,5 +174,5 @@ def _line(heard: Heard, receipt: forwarding.Receipt | None) -> str:
         )
     else:
         what = heard.data  # a notice, which has no call
-    told = f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {what}"
-    return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", f"{told}  {receipt}" if receipt else told)
+    line = f"{datetime.now(UTC).astimezone():%H:%M:%S}  #{heard.seq} {heard.event:<8}  {what}"
+    return re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", f"{line}  {receipt}" if receipt else line)

@@ -17,13 +17,11 @@ ANY_DOMAIN = typer.Option(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 NAME = typer.Option(help="For people, in any script.", show_default=False)
 ENABLED = typer.Option(
-    "--enable/--disable", help="What is disabled stays, but is not served.", show_default=False
+    "--enable/--disable", help="A disabled object stays, but is not served.", show_default=False
 )
-UNSUSPEND = typer.Option(
-    "--unsuspend", help="Calls out are no longer suspended, though it kept calling barred numbers."
-)
+UNSUSPEND = typer.Option("--unsuspend", help="End the suspension of outbound calls.")
 OVERFLOW = typer.Option(
-    help='Where its calls go then: a number of the domain; "" ends them.', show_default=False
+    help='Destination of its calls then: a number of the domain; "" ends them.', show_default=False
 )
 PASSWORD = typer.Option(
     help='"-" reads it from standard input; without it a random one is made.', show_default=False

@@ -17,14 +17,14 @@ from tongdai.app import READY
 Url: TypeAlias = Annotated[
     str,
     typer.Option(
-        envvar="TONGDAI_URL", help="Where the API is.", show_default="that of the data folder"
+        envvar="TONGDAI_URL", help="URL of the API.", show_default="that of the data folder"
     ),
 ]
 ApiKey: TypeAlias = Annotated[
     str,
     typer.Option(
         envvar="TONGDAI_API_KEY",
-        help="Whose domain.",
+        help="The domain.",
         show_default="the demo's, of the data folder",
     ),
 ]
@@ -107,18 +107,18 @@ async def answer(asking: Any) -> Any:
     """The JSON of a successful response. Otherwise prints the API's error and raises
     typer.Exit.
     """
-    async with asking as told:
-        if told.status != 200:
-            raise await refused(told)
-        return await told.json()
+    async with asking as response:
+        if response.status != 200:
+            raise await refused(response)
+        return await response.json()
 
 
-async def refused(told: aiohttp.ClientResponse) -> typer.Exit:
+async def refused(response: aiohttp.ClientResponse) -> typer.Exit:
     """The exit to raise, after printing the API's error."""
     try:
-        why = (await told.json())["message"]
+        why = (await response.json())["message"]
     except (aiohttp.ContentTypeError, ValueError, KeyError, TypeError):
-        why = f"{told.url.origin()} answers {told.status}: is tongdai there?"
+        why = f"{response.url.origin()} answers {response.status}: is tongdai there?"
     typer.echo(f"error: {why}", err=True)
     return typer.Exit(1)
 

@@ -23,12 +23,12 @@ def up(
         str, typer.Option(envvar="TONGDAI_DATA", help="Folder of everything that must survive.")
     ] = "data",
     http: Annotated[
-        str, typer.Option(envvar="TONGDAI_HTTP", help="Where the API listens.")
+        str, typer.Option(envvar="TONGDAI_HTTP", help="Address of the API.")
     ] = "127.0.0.1:8080",
     sip: Annotated[
         str,
         typer.Option(
-            envvar="TONGDAI_SIP", help="Where phones and carriers reach us, UDP and TCP."
+            envvar="TONGDAI_SIP", help="SIP address for phones and carriers, UDP and TCP."
         ),
     ] = "127.0.0.1:5060",
     rtp: Annotated[

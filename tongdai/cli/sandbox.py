@@ -18,7 +18,9 @@ app = typer.Typer(
 LOOK_S = 0.25
 SETUP_S = 120.0  # ring group and overflow, until the call is answered or fails
 HOTLINE = typer.Option(help="A hotline of the demo company.", show_default="its default one")
-CUSTOMER = typer.Option(help=f"Who calls: {', '.join(actors.CUSTOMERS)}, or any telephone number.")
+CUSTOMER = typer.Option(
+    help=f"The caller: {', '.join(actors.CUSTOMERS)}, or any telephone number."
+)
 TALK_S = typer.Option(
     "--talk-s", min=1, max=3600, help="Seconds after the answer until the customer hangs up."
 )

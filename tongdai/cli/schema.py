@@ -12,7 +12,7 @@ from tongdai.store import migrate as migrations
 def migrate(
     *,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Only tell what would be applied.")
+        bool, typer.Option("--pending", help="Only list the files that would be applied.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:

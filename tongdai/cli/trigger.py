@@ -67,10 +67,10 @@ async def _forward(
 
 async def _publish(name: events.EventName, known: remote.Access, *, as_json: bool) -> None:
     async with remote.opened(known) as api:
-        told = await remote.answer(api.post("/v1/event/trigger", json={"event": name}))
+        triggered = await remote.answer(api.post("/v1/event/trigger", json={"event": name}))
     if as_json:
-        terminal.json(told)
+        terminal.json(triggered)
     else:
         terminal.say(
-            f"{name} {told['webhook_id']} is event {told['seq']} of {told['body']['domain']}"
+            f"{name} {triggered['webhook_id']} is event {triggered['seq']} of {triggered['body']['domain']}"
         )

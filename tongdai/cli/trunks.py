@@ -20,9 +20,9 @@ AUTH = typer.Option(
     help="ip: the carrier knows our address; digest: we answer its challenges; registration: "
     "we register too."
 )
-TRANSPORT = typer.Option(help="How SIP travels.")
+TRANSPORT = typer.Option(help="Transport of SIP.")
 ADDRESSES = typer.Option(
-    help="Where its calls come from: addresses and networks, comma-separated; none: its host.",
+    help="Source addresses and networks of its calls, comma-separated; none: its host.",
     show_default=False,
 )
 AUTH_USERNAME = typer.Option(
@@ -35,12 +35,14 @@ PASSWORD = typer.Option(
     help='For digest and registration; "-" reads it from standard input.', show_default=False
 )
 FROM_USER = typer.Option(
-    help="User of From in calls out, where the carrier wants one.", show_default=False
+    help="User of From in outbound calls, if the carrier wants one.", show_default=False
 )
 FROM_DOMAIN = typer.Option(
-    help="Host of From in calls out, where the carrier wants one.", show_default=False
+    help="Host of From in outbound calls, if the carrier wants one.", show_default=False
 )
-NUMBER_FORMAT = typer.Option(help="How it wants numbers: 0899888999, +84899888999, or as dialled.")
+NUMBER_FORMAT = typer.Option(
+    help="Its format of numbers: 0899888999, +84899888999, or as dialled."
+)
 SHARED = typer.Option(
     "--shared/--not-shared", help="Other domains' hotlines may use it.", show_default=False
 )
@@ -126,7 +128,7 @@ def update(
     name: Name,
     *,
     domain: options.Domain,
-    new_name: Annotated[str | None, typer.Option(help="What it is called from now on.")] = None,
+    new_name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
     host: Annotated[str | None, HOST] = None,
     auth: Annotated[directory.TrunkAuth | None, AUTH] = None,
     transport: Annotated[trunks.Transport | None, TRANSPORT] = None,

@@ -16,12 +16,14 @@ app = typer.Typer(
 Who = Annotated[
     str,
     typer.Argument(
-        metavar="USER@DOMAIN", help="As it logs in; an operator without @.", show_default=False
+        metavar="USER@DOMAIN",
+        help="The name for log-in; an operator's has no @.",
+        show_default=False,
     ),
 ]
 IsOperator = Annotated[
     bool,
-    typer.Option("--operator", help="An operator of the installation, who belongs to no domain."),
+    typer.Option("--operator", help="An operator of the installation, without a domain."),
 ]
 LEVEL = typer.Option(
     help="admin: everything in the domain. supervisor, agent: records, events, click-to-call."

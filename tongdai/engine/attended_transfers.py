@@ -24,22 +24,24 @@ class AttendedTransfers:
         self._asked: dict[UUID, HandOver] = {}  # by consultation
 
     def happened(
-        self, told: cel_log.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
+        self, transfer: cel_log.Transfer, owners: Mapping[str, UUID] = MappingProxyType({})
     ) -> None:
         """The CEL log reports a transfer: the calls of both channels become one. `owners`: the
         calls of channels that we may not know yet.
         """
-        call_uuid = self._holder(told.transferee) or owners.get(told.transferee)
-        other = self._holder(told.target) or owners.get(told.target)
+        call_uuid = self._holder(transfer.transferee) or owners.get(transfer.transferee)
+        other = self._holder(transfer.target) or owners.get(transfer.target)
         if call_uuid is None or other is None or call_uuid == other:
             return
         if call_uuid not in self._mailboxes or other not in self._mailboxes:
             return
         if call_uuid in self._asked or other in self._asked:  # reported twice
             return
-        hand_over = self._asked[other] = HandOver(told.at)
+        hand_over = self._asked[other] = HandOver(transfer.at)
         self._mailboxes[other].put(hand_over)
-        self._mailboxes.put(call_uuid, AttendedTransferred(told.transferee, told.at, other))
+        self._mailboxes.put(
+            call_uuid, AttendedTransferred(transfer.transferee, transfer.at, other)
+        )
 
     async def merge(self, call: Call, signal: AttendedTransferred) -> Step:
         """The call with the consultation merged, and later signals of both in its mailbox; the

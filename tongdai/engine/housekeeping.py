@@ -109,7 +109,7 @@ async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int
         needed = {"events": await outbox.needed_since(tx)}
         return sum(
             [
-                await partitions.keep(tx, table, kept, needed.get(table))
-                for table, kept in days.items()
+                await partitions.keep(tx, table, held, needed.get(table))
+                for table, held in days.items()
             ]
         )

@@ -123,7 +123,7 @@ class Outgoing:
 
     async def _suspend(self, domain: Domain, extension: str, number: str) -> None:
         until = datetime.now(UTC) + barring.SUSPENSION
-        why = f"kept calling barred numbers, the last {number}"
+        why = f"tried barred numbers, the last one {number}"
         _SUSPENDED.labels("extension" if extension else "domain").inc()
         log.error(
             "call.suspended",

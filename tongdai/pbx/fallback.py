@@ -179,7 +179,7 @@ def _agents(queue: Queue, context: RoutingContext, caller: str) -> Iterator[Part
             ).parties
 
 
-# --- calls out
+# --- outbound calls
 
 
 def _exits(directory: Directory) -> Iterator[tuple[str, Exit]]:

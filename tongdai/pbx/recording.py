@@ -31,11 +31,11 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None = None
 
 
-def main(call: Call, status: Status, kept: RecordingFinished | None = None) -> Recording:
-    """The main recording of a call: the same id and token each time. `kept` describes its finished
+def main(call: Call, status: Status, finished: RecordingFinished | None = None) -> Recording:
+    """The main recording of a call: the same id and token each time. `finished` describes the
     file.
     """
-    is_kept = kept is not None and status == "ready"
+    is_stored = finished is not None and status == "ready"
     return Recording(
         domain_uuid=call.domain_uuid,
         cdr_uuid=call.call_uuid,
@@ -43,9 +43,9 @@ def main(call: Call, status: Status, kept: RecordingFinished | None = None) -> R
         token=call.recording_token,
         status=status,
         started_at=call.answered_at or call.started_at,
-        file_key=kept.file if kept and is_kept else None,
-        duration_s=kept.duration_s if kept and is_kept else None,
-        size=kept.size if kept and is_kept else None,
+        file_key=finished.file if finished and is_stored else None,
+        duration_s=finished.duration_s if finished and is_stored else None,
+        size=finished.size if finished and is_stored else None,
     )
 
 

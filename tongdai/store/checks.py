@@ -100,7 +100,7 @@ def node(text: str, field: str = "node") -> str:
 
 
 def username(text: str, field: str = "username") -> str:
-    """A login name without its domain."""
+    """A user name, without its domain."""
     if not _USERNAME.fullmatch(text):
         raise errors.Invalid(messages.USERNAME, field=field)
     return text

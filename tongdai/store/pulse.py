@@ -1,4 +1,4 @@
-"""Whether the database answers at all: what tells one that hangs from one that takes its time."""
+"""Health probe of the database: tells a database that hangs from a slow statement."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ import structlog
 from tongdai import errors, messages
 from tongdai.store import db
 
-_BEAT_S = 0.2  # between an answer and the next question
-_LOOK_S, _LOOKS = 0.2, 3  # that pass without an answer: silence
-_GIVE_UP_S = 2.0  # then it is asked on another connection
+_BEAT_S = 0.2  # between a response and the next query
+_LOOK_S, _LOOKS = 0.2, 3  # without a response: silence
+_GIVE_UP_S = 2.0  # then the query uses another connection
 
 _log = structlog.get_logger()
 
 
 class Pulse:
-    """Asks the smallest of questions all the time, on a connection of its own.
+    """Sends the smallest possible query at intervals, on a connection of its own.
 
-    A statement may take long because there is much to read; this one cannot. A refusal is an
-    answer too: whoever asks gets it as fast. What another connection waits for is seen in neither.
+    A statement may be slow because it reads much; this one cannot. A refusal is a response too:
+    other statements get it as fast. Waits on locks of other connections do not show in it.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -33,10 +33,10 @@ class Pulse:
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """What is done in here is given up when the database falls silent, within a second, and
-        not begun while it is.
+        """Cancels its body within a second when the database falls silent; does not start it
+        during the silence.
 
-        Raises errors.Unavailable then; what was to be committed may have been.
+        Then raises errors.Unavailable; a commit in the body may have happened.
         """
         if self._is_silent:
             raise _hangs()
@@ -52,7 +52,7 @@ class Pulse:
             self._waiting.discard(waiting)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         try:
             while True:
                 await self._watch()
@@ -61,10 +61,10 @@ class Pulse:
             self._drop()
 
     async def _watch(self) -> None:
-        """One question: whether anything comes back in time."""
+        """Sends one query. Returns when its response comes or the silence begins."""
         question = asyncio.create_task(self._ask(), name="pulse")
         try:
-            # several, so that what kept this process itself from running counts as one
+            # several, so that a pause of this process itself counts as one
             for _ in range(_LOOKS):
                 await asyncio.wait((question,), timeout=_LOOK_S)
                 if question.done():
@@ -88,7 +88,9 @@ class Pulse:
             self._waiting.pop().reschedule(now)
 
     async def _ask(self) -> bool:
-        """Whether it was answered; if not, the next question goes another way."""
+        """Sends a query. Returns whether it was answered; if not, the next one uses another
+        connection.
+        """
         with contextlib.suppress(
             errors.TongdaiError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
         ):

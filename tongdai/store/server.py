@@ -34,8 +34,8 @@ log = structlog.get_logger()
 VERSION = "18"
 """The version for new data; existing data stays with its version."""
 ROLE = "tongdai"
-"""Owner of the database of the same name, may make others; no superuser, so it reaches no files of
-the machine."""
+"""The owner of the database of this name. It may create databases, but is no superuser: it cannot
+read the machine's files."""
 START_S = 60.0
 """Recovery after a crash takes seconds for each GB of log to replay."""
 STOP_S = 30.0

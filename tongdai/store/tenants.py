@@ -36,7 +36,7 @@ WITHHELD = {
     "users": {"password_hash", "api_key_digest", "api_key_sealed", "created_at"},
 }
 """Columns that the role may not read, of tables that it reads: secrets, and what the API does not
-need. A migration that adds a column grants it, or names it here; a test tells the missing one."""
+need. A migration that adds a column grants it, or names it here; a test finds a missing one."""
 
 
 class Tenants:

@@ -36,10 +36,10 @@ async def examine(known: Settings) -> list[Finding]:
 
 async def _api(known: Settings) -> Finding:
     try:
-        status, told = await _get(f"http://{known.http}/readyz")
+        status, answer = await _get(f"http://{known.http}/readyz")
     except (aiohttp.ClientError, TimeoutError, OSError):
         return warn("api", f"nothing answers on {known.http}", START)
-    checks = told.get("checks", {}) if isinstance(told, dict) else {}
+    checks = answer.get("checks", {}) if isinstance(answer, dict) else {}
     if lacking := {name: why for name, why in checks.items() if why != "ok"}:
         why = ", ".join(f"{name}: {reason}" for name, reason in lacking.items())
         return fail("api", f"answers, but cannot serve: {why}", "Mend what is named here.")
@@ -169,7 +169,7 @@ async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Find
 def _isolation(missing: Sequence[str]) -> Finding:
     if missing:
         mend = (
-            "As the database's administrator undo what made them; docs/security.md tells what "
+            "As the database's administrator undo what made them; docs/security.md says what "
             "must be so."
         )
         return fail("isolation", f"tenants are not isolated: {'; '.join(missing)}", mend)
@@ -218,7 +218,7 @@ def _counted(inside: Directory) -> str:
 def _lacks(inside: Directory, accounts: int, endpoints: Endpoints) -> Iterator[Finding]:
     name = inside.domain.name
     if not accounts:
-        yield warn(name, "no user: nobody can use the API", f"tongdai user create admin@{name}")
+        yield warn(name, "no user: the API cannot be used", f"tongdai user create admin@{name}")
     if not inside.extensions:
         yield warn(name, "no extension", f"tongdai extension create 101 --domain {name}")
     if not inside.trunks:
