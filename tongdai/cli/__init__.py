@@ -35,7 +35,7 @@ COMMANDS = {
     "trigger": (
         "trigger:trigger",
         (
-            "Fire a sample event: to a URL as a webhook, or else to all who subscribed to it in "
+            "Fire a sample event: to a URL as a webhook, or else to all subscriptions to it in "
             "the domain."
         ),
     ),
@@ -50,7 +50,7 @@ COMMANDS = {
     ),
     "doctor": (
         "doctor:doctor",
-        "Look at this set-up, and tell what is wrong with it and how to mend it.",
+        "Check this set-up; show its faults, and how to mend them.",
     ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),

@@ -71,6 +71,5 @@ async def _publish(name: events.EventName, known: remote.Access, *, as_json: boo
     if as_json:
         terminal.json(triggered)
     else:
-        terminal.say(
-            f"{name} {triggered['webhook_id']} is event {triggered['seq']} of {triggered['body']['domain']}"
-        )
+        domain = triggered["body"]["domain"]
+        terminal.say(f"{name} {triggered['webhook_id']} is event {triggered['seq']} of {domain}")
