@@ -131,9 +131,10 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
         lambda one: one.hotline == "19001900",
     ),
     "ended within a time": (
-            one.time_started >= local("2021-02-16")
-            and one.status == "ANSWERED"
-            and one.direction in (2, 3)
+        cdr_search.Filter(
+            ended_since=local("2021-02-16 10:10:11"),
+            ended_until=local("2021-02-18 10:10:11"),
+        ),
         lambda one: local("2021-02-16 10:10:11") <= one.time_ended < local("2021-02-18 10:10:11"),
     ),
     "all at once": (
