@@ -266,7 +266,7 @@ async def test_a_client_that_takes_nothing_is_gone(
             deaf.settimeout(0)
             await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", port))
             ask = b"GET /schema/swagger-ui.js HTTP/1.1\r\nHost: x\r\n\r\n"
-            await asyncio.get_running_loop().sock_sendall(deaf, ask)
+            await asyncio.get_running_loop().sock_sendall(deaf, 20 * ask)  # 28 MB
             await until(lambda: known._open == 1)
             await until(lambda: not known._open)
 
