@@ -33,9 +33,9 @@ from testbed import samples
 from tongdai import api, dialects, ids, logs
 from tongdai.api.tokens import Tokens
 from tongdai.dialects import v1
+from tongdai.encryption import MasterKey
 from tongdai.pbx import cdr
 from tongdai.recording_files import LocalFolder
-from tongdai.seal import Seal
 from tongdai.settings import Settings
 from tongdai.store import cdrs, db, domains, migrate, server, users
 from tongdai.store.tenants import Tenants
@@ -143,18 +143,18 @@ def _cpu_us(step: Callable[[], object], times: int) -> float:
 async def _fill(dsn: str) -> str:
     """10,000 calls of one domain; a token of its admin."""
     await migrate.apply(dsn)
-    database, seal = db.Database(dsn, size=2), Seal(MASTER)
+    database, master_key = db.Database(dsn, size=2), MasterKey(MASTER)
     await database.open()
     async with database.transaction() as tx:
         domain = await domains.insert(tx, "bench.vn")
         account = await users.insert(
-            tx, domain.domain_uuid, seal, "admin", "a password of the benchmarks"
+            tx, domain.domain_uuid, master_key, "admin", "a password of the benchmarks"
         )
         records = [samples.recorded(domain.domain_uuid) for _ in range(CALLS)]
         await cdrs.insert_many(tx, records)
         await tx.execute("ANALYZE")
     await database.close()
-    return Tokens(seal, 86_400).issue(
+    return Tokens(master_key, 86_400).issue(
         account.domain_uuid, account.user_uuid, account.api_key_version
     )[0]
 
@@ -170,7 +170,7 @@ def _serve_api(dsn: str, folder: str) -> None:
         deps = api.Deps(
             database=database,
             tenants=tenants,
-            seal=Seal(MASTER),
+            master_key=MasterKey(MASTER),
             base_url=f"http://{HOST}",
             recordings=LocalFolder(Path(folder)),
             callback_guard=lambda _: None,

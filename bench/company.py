@@ -49,7 +49,7 @@ async def _found(
             tx, name, recording=recording, max_calls=10_000, calls_per_minute=None
         )
         account = await users.insert(
-            tx, domain.domain_uuid, rig.seal, "admin", "a password of the benchmarks"
+            tx, domain.domain_uuid, rig.master_key, "admin", "a password of the benchmarks"
         )
         if trunk is None:
             shared = trunks.Trunk(
@@ -60,7 +60,7 @@ async def _found(
                 shared=True,
                 max_calls=10_000,
             )
-            await trunks.insert(tx, domain.domain_uuid, rig.seal, shared)
+            await trunks.insert(tx, domain.domain_uuid, rig.master_key, shared)
             trunk = shared.trunk_uuid
         passwords, numbers = {}, []
         for n in range(size):
@@ -81,7 +81,7 @@ async def _subscribe(rig: Rig, company: Company, url: str) -> None:
             await subscriptions.insert(
                 tx,
                 company.domain.domain_uuid,
-                rig.seal,
+                rig.master_key,
                 event_name=name,
                 callback_url=url,
                 callback_apikey="token",

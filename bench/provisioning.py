@@ -15,11 +15,11 @@ import structlog
 from tongdai import ids
 from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.dynamic_config import DynamicConfig
+from tongdai.encryption import MasterKey
 from tongdai.engine import reading
 from tongdai.engine.inventory import Inventory
 from tongdai.engine.provisioner import Provisioner
 from tongdai.pbx.directory import NODE
-from tongdai.seal import Seal
 from tongdai.store import db, devices, migrate, server
 
 SECRET = "a master key of the benchmarks' own, nothing else"  # noqa: S105 -- gone afterwards
@@ -87,7 +87,7 @@ async def _measured(dsn: str, extensions: int, changes: int) -> None:
     await database.open()
     await _fill(database, extensions)
     engine = Engine()
-    now = Provisioner(database, Seal(SECRET.encode()), engine, [])  # type: ignore[arg-type]
+    now = Provisioner(database, MasterKey(SECRET.encode()), engine, [])  # type: ignore[arg-type]
     heard = {"directory": now.directory_changed, "objects": now.object_changed}
     await database.listen(heard, lost=now.lost)
     began = time.thread_time()
@@ -131,7 +131,7 @@ async def _everything(database: db.Database) -> float:
     """Milliseconds of the loop to read, build and compare all objects on it."""
     began = time.thread_time()
     async with database.connection() as tx:
-        read = await reading.everything(tx, Seal(SECRET.encode()), NODE)
+        read = await reading.everything(tx, MasterKey(SECRET.encode()), NODE)
     inventory = Inventory([], "", "")
     inventory.apply(read)
     provisioning.changes(inventory.objects(), inventory.objects())

@@ -19,7 +19,7 @@ import msgspec
 
 from testbed import ports
 from tongdai.asterisk import events, node, packages
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db, migrate, server
 
 HOST, CARRIER, PEER, PHONE = "127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.5"
@@ -85,8 +85,8 @@ class Rig(msgspec.Struct):
         return f"http://{HOST}:{self.http}"
 
     @property
-    def seal(self) -> Seal:
-        return Seal(SECRET.encode())
+    def master_key(self) -> MasterKey:
+        return MasterKey(SECRET.encode())
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU that each part has used so far."""

@@ -28,8 +28,8 @@ import aiohttp
 import uvloop
 
 from tongdai import dialects, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, outbox, server, subscriptions
 from tongdai.webhooks import sign
 from tongdai.webhooks.client import Client
@@ -37,7 +37,7 @@ from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.guard import Guard
 
 NAMES: tuple[events.EventName, ...] = ("ringing", "answered", "hangup", "cdr")
-SEAL = Seal(bytes(32))
+SEAL = MasterKey(bytes(32))
 ROUNDS = 3
 
 

@@ -11,8 +11,8 @@ import msgspec
 from chaos import observations
 from chaos.callers import CARRIER, PHONE
 from testbed.registration import Phone
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Extension
-from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, subscriptions, trunks, users
 
 DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
@@ -27,17 +27,19 @@ class Company(msgspec.Struct, frozen=True):
     passwords: dict[str, str]
 
 
-async def insert(database: db.Database, seal: Seal, size: int, *, recording: bool) -> Company:
+async def insert(
+    database: db.Database, master_key: MasterKey, size: int, *, recording: bool
+) -> Company:
     """A company of `size` extensions."""
     async with database.transaction() as tx:
         domain = await domains.insert(
             tx, DOMAIN, recording=recording, max_calls=10_000, calls_per_minute=None
         )
-        await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
+        await users.insert(tx, domain.domain_uuid, master_key, "admin", PASSWORD)
         trunk = trunks.Trunk(
             name="carrier", auth="ip", host=CARRIER, addresses=(CARRIER,), max_calls=10_000
         )
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         made = Company(str(trunk.trunk_uuid), [], {})
         for n in range(size):
             extension, hotline = str(FIRST_EXTENSION + n), f"0{FIRST_HOTLINE + n}"
@@ -56,7 +58,7 @@ async def insert(database: db.Database, seal: Seal, size: int, *, recording: boo
     return made
 
 
-async def subscribe(database: db.Database, seal: Seal, folder: Path, url: str) -> None:
+async def subscribe(database: db.Database, master_key: MasterKey, folder: Path, url: str) -> None:
     """One URL is subscribed to each event that calls have, so that their order can be checked. The
     secrets that sign are in the folder, for receiver.py.
     """
@@ -66,7 +68,7 @@ async def subscribe(database: db.Database, seal: Seal, folder: Path, url: str) -
             await subscriptions.insert(
                 tx,
                 domain_uuid,
-                seal,
+                master_key,
                 event_name=name,
                 callback_url=url,
                 callback_apikey="Bearer x",

@@ -21,8 +21,8 @@ from chaos import observations, stand
 from chaos.report import Figure, at_most
 from testbed.receivers import Received, Receiver, listening, receiving, silence
 from tongdai import ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, domains, outbox, subscriptions, users
 
 PROMISED_S = 1.0
@@ -52,28 +52,28 @@ class Tenant(msgspec.Struct, frozen=True):
 
 async def run(on: stand.Stand, size: Size) -> list[Figure]:
     """Also what is promised of them."""
-    seal = Seal((on.instance.data / "secret").read_text().strip().encode())
+    master_key = MasterKey((on.instance.data / "secret").read_text().strip().encode())
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(observations.opened(on.dsn))
         crowd, hostile, other = [
-            await _tenant(on, database, seal, f"{which}.{NAME}") for which in ("a", "b", "c")
+            await _tenant(on, database, master_key, f"{which}.{NAME}") for which in ("a", "b", "c")
         ]
         good = await stack.enter_async_context(receiving())
         hole = await stack.enter_async_context(listening(silence))
         never = await stack.enter_async_context(listening(_without_end))
-        await _subscribe(database, seal, other.domain, [good.url])
+        await _subscribe(database, master_key, other.domain, [good.url])
         calm = await _latencies(database, other.domain, good, size)
         before = await _set_up_s(on, size)
 
         urls = [f"{hole.url}/{n}" for n in range(size.silent)]
         urls += [f"http://n{n}.neighbour.invalid/hook" for n in range(size.unknown)]
-        hooks = await _subscribe(database, seal, crowd.domain, urls)
+        hooks = await _subscribe(database, master_key, crowd.domain, urls)
         async with _resending(on, database, crowd, hooks[0], hole.url, size.resends):
             crowded = await _latencies(database, other.domain, good, size)
-        fresh = await _first_delivery(database, seal, other.domain, good)
+        fresh = await _first_delivery(database, master_key, other.domain, good)
 
         urls = [f"{never.url}/{n}" for n in range(size.hostile)]
-        await _subscribe(database, seal, hostile.domain, urls)
+        await _subscribe(database, master_key, hostile.domain, urls)
         async with _busy(database, hostile.domain):
             attacked = await _latencies(database, other.domain, good, size)
             beside = await _set_up_s(on, size)
@@ -89,10 +89,12 @@ async def run(on: stand.Stand, size: Size) -> list[Figure]:
     ]
 
 
-async def _tenant(on: stand.Stand, database: db.Database, seal: Seal, name: str) -> Tenant:
+async def _tenant(
+    on: stand.Stand, database: db.Database, master_key: MasterKey, name: str
+) -> Tenant:
     async with database.transaction() as tx:
         domain = await domains.insert(tx, name)
-        await users.insert(tx, domain.domain_uuid, seal, "admin", PASSWORD)
+        await users.insert(tx, domain.domain_uuid, master_key, "admin", PASSWORD)
     url, account = f"http://{on.instance.http}/v1/auth", f"admin@{name}"
     async with aiohttp.ClientSession() as session:
         login = {"username": account, "password": PASSWORD}
@@ -103,7 +105,7 @@ async def _tenant(on: stand.Stand, database: db.Database, seal: Seal, name: str)
 
 
 async def _subscribe(
-    database: db.Database, seal: Seal, domain: directory.Domain, urls: list[str]
+    database: db.Database, master_key: MasterKey, domain: directory.Domain, urls: list[str]
 ) -> list[UUID]:
     """Each URL is subscribed to `ringing`, past the API and its limit."""
     made = []
@@ -112,7 +114,7 @@ async def _subscribe(
             one = await subscriptions.insert(
                 tx,
                 domain.domain_uuid,
-                seal,
+                master_key,
                 event_name="ringing",
                 callback_url=url,
                 most=1_000_000,
@@ -164,7 +166,7 @@ async def _latencies(
 
 
 async def _first_delivery(
-    database: db.Database, seal: Seal, domain: directory.Domain, good: Receiver
+    database: db.Database, master_key: MasterKey, domain: directory.Domain, good: Receiver
 ) -> float:
     """Seconds until an event is at a URL that was never tried."""
     is_there = asyncio.Event()
@@ -175,7 +177,7 @@ async def _first_delivery(
         return 200
 
     good.answer = note
-    await _subscribe(database, seal, domain, [f"{good.url}/new"])
+    await _subscribe(database, master_key, domain, [f"{good.url}/new"])
     await _publish(database, domain)
     began = time.monotonic()
     async with asyncio.timeout(90):

@@ -29,7 +29,7 @@ from testbed.instance import Instance
 from testbed.proxy import Proxy, Streams, proxy
 from testbed.until import until
 from tongdai import errors, process, services
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.settings import Settings
 from tongdai.store import db, deliveries, migrate, server
 
@@ -246,11 +246,11 @@ class Stand:
     async def found(self, size: int, *, recording: bool, sink: int) -> None:
         """A company of `size` extensions is registered; its events go to port `sink`."""
         self.is_loud = recording
-        seal = Seal((self.instance.data / "secret").read_text().strip().encode())
+        master_key = MasterKey((self.instance.data / "secret").read_text().strip().encode())
         async with observations.opened(self.dsn) as database:
-            made = await company.insert(database, seal, size, recording=recording)
+            made = await company.insert(database, master_key, size, recording=recording)
             url = f"http://127.0.0.1:{sink}/hook"
-            await company.subscribe(database, seal, self.folder, url)
+            await company.subscribe(database, master_key, self.folder, url)
         self.numbers += made.hotlines
         self.token = await company.log_in(self.instance.http)
         await until(lambda: self.ari(f"endpoints/PJSIP/{made.trunk}"), 20)

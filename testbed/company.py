@@ -18,9 +18,9 @@ from testbed import phones, ports
 from testbed.instance import Instance
 from testbed.phones import ALICE_HZ, Carrier, Phone, SippSetup, Transport
 from testbed.until import until
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.endpoint import DEFAULT, Endpoint
-from tongdai.seal import Seal
 from tongdai.store import (
     db,
     devices,
@@ -133,9 +133,14 @@ class Office:
     """A running instance as its operator sees it. Companies are made here."""
 
     def __init__(
-        self, instance: Instance, database: db.Database, seal: Seal, sipp: SippSetup
+        self, instance: Instance, database: db.Database, master_key: MasterKey, sipp: SippSetup
     ) -> None:
-        self.instance, self.database, self.seal, self.sipp = instance, database, seal, sipp
+        self.instance, self.database, self.master_key, self.sipp = (
+            instance,
+            database,
+            master_key,
+            sipp,
+        )
         self._made = 0
 
     async def company(self) -> "Company":
@@ -146,7 +151,7 @@ class Office:
         name = f"company{self._made}.example.vn"
         async with self.database.transaction() as tx:
             domain = await domains.insert(tx, name)
-            await users.insert(tx, domain.domain_uuid, self.seal, "admin", PASSWORD)
+            await users.insert(tx, domain.domain_uuid, self.master_key, "admin", PASSWORD)
             for number in ("101", "102", "103"):
                 await extensions.insert(
                     tx, domain.domain_uuid, directory.Extension(number, ring_timeout_s=5), PASSWORD
@@ -284,14 +289,14 @@ class Company:
             **changes,
         )
         async with self._office.database.transaction() as tx:
-            await trunks.insert(tx, self.uuid, self._office.seal, trunk, password)
+            await trunks.insert(tx, self.uuid, self._office.master_key, trunk, password)
         await self._office.knows(str(trunk.trunk_uuid))
         return trunk
 
     async def change_trunk(self, password: str = "", **changes: Any) -> None:
         self.trunk = msgspec.structs.replace(self.trunk, **changes)
         async with self._office.database.transaction() as tx:
-            await trunks.update(tx, self.uuid, self._office.seal, self.trunk, password)
+            await trunks.update(tx, self.uuid, self._office.master_key, self.trunk, password)
 
     async def add_hotline(self, number: str, trunk: trunks.Trunk, **properties: Any) -> None:
         async with self._office.database.transaction() as tx:
@@ -369,8 +374,8 @@ async def operated(instance: Instance, sipp: SippSetup) -> AsyncIterator[Office]
     """The operator of a running instance."""
     database = db.Database(server.dsn_of(instance.data / "postgres"))
     await database.open()
-    seal = Seal((instance.data / "secret").read_text().strip().encode())
-    office = Office(instance, database, seal, sipp)
+    master_key = MasterKey((instance.data / "secret").read_text().strip().encode())
+    office = Office(instance, database, master_key, sipp)
     try:
         yield office
     finally:

@@ -12,8 +12,8 @@ import structlog
 from hypothesis import settings
 
 from tests import databases
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, server
 from tongdai.store.tenants import Tenants
 
@@ -84,5 +84,5 @@ async def domain(database: db.Database) -> directory.Domain:
 
 
 @pytest.fixture(scope="session")
-def seal() -> Seal:
-    return Seal(bytes(range(32)))
+def master_key() -> MasterKey:
+    return MasterKey(bytes(range(32)))

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tongdai.cli import COMMANDS, app, loaded
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import NODE
-from tongdai.seal import Seal
 from tongdai.store import (
     bans,
     db,
@@ -89,8 +89,8 @@ def cli(database: db.Database) -> Cli:
 
 
 @pytest.fixture
-def sealed() -> Seal:
-    return Seal(SECRET.encode())
+def sealed() -> MasterKey:
+    return MasterKey(SECRET.encode())
 
 
 def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
@@ -177,7 +177,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
 
 async def test_a_user_logs_in_with_what_was_shown_once(
-    cli: Cli, database: db.Database, sealed: Seal
+    cli: Cli, database: db.Database, sealed: MasterKey
 ) -> None:
     who = f"admin@{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who)
@@ -199,7 +199,7 @@ async def test_a_user_logs_in_with_what_was_shown_once(
 
 
 async def test_a_user_is_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: Seal
+    cli: Cli, database: db.Database, sealed: MasterKey
 ) -> None:
     who = f"foo@{cli.domain}"
     await in_thread(cli, "user", "create", who, "--level", "agent", "--password", "first password")
@@ -223,7 +223,7 @@ async def test_a_user_is_changed_and_deleted(
 
 
 async def test_an_operator_is_made_listed_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: Seal
+    cli: Cli, database: db.Database, sealed: MasterKey
 ) -> None:
     who = f"root-{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who, "--operator")
@@ -493,7 +493,7 @@ async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> No
 
 
 async def test_a_trunk_is_made_listed_shown_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: Seal
+    cli: Cli, database: db.Database, sealed: MasterKey
 ) -> None:
     async def password() -> str:
         async with database.connection() as tx:
@@ -501,7 +501,7 @@ async def test_a_trunk_is_made_listed_shown_changed_and_deleted(
                 SELECT password_sealed FROM trunks JOIN domains USING (domain_uuid)
                 WHERE domains.name = $1 AND password_sealed IS NOT NULL
             """
-            return sealed.open(await tx.fetchval(sql, cli.domain))
+            return sealed.decrypt(await tx.fetchval(sql, cli.domain))
 
     options = [
         "--host",

@@ -14,8 +14,8 @@ from tests.until import until
 from tests.webhooks import samples
 from tongdai import supervision
 from tongdai.dispatching import DispatcherProcess
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.settings import Settings
 from tongdai.store import db
 from tongdai.supervision import Supervised
@@ -47,8 +47,8 @@ async def running(database: db.Database, tmp_path: Path) -> AsyncIterator[Dispat
 async def test_it_delivers_what_it_is_woken_for_and_its_metrics_are_seen(
     database: db.Database, domain: directory.Domain, receiver: Receiver, running: DispatcherProcess
 ) -> None:
-    seal = Seal(SECRET.encode())
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    master_key = MasterKey(SECRET.encode())
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     for n in (1, 2):
         await samples.publish(database, samples.event(domain))
         running.wake([domain.domain_uuid])
@@ -74,7 +74,7 @@ async def test_it_is_started_again_when_it_was_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(supervision, "DELAYS_S", (0.0,))
-    await samples.subscribe(database, Seal(SECRET.encode()), domain, "ringing", receiver.url)
+    await samples.subscribe(database, MasterKey(SECRET.encode()), domain, "ringing", receiver.url)
     watching = asyncio.create_task(Supervised("it", running, running.start).run())
     first = running.pid
     os.kill(first, 9)

@@ -23,6 +23,7 @@ from tongdai import __version__, api, errors, files, messages, ports, process, s
 from tongdai import settings as configuration
 from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
+from tongdai.encryption import MasterKey
 from tongdai.engine import housekeeping
 from tongdai.engine.bans import Bans
 from tongdai.engine.commands import CommandRunner
@@ -37,7 +38,6 @@ from tongdai.recording_files import LocalFolder
 from tongdai.sandbox import demo
 from tongdai.sandbox.carrier import Carrier
 from tongdai.sandbox.demo import Demo
-from tongdai.seal import Seal
 from tongdai.services import Services
 from tongdai.settings import Settings
 from tongdai.supervision import Supervised, kept
@@ -112,7 +112,7 @@ def _left_at_failure(
 async def _started(
     stack: AsyncExitStack,
     settings: Settings,
-    key: Seal,
+    key: MasterKey,
     progress: services.Progress,
     supervised: list[Supervised],
 ) -> tuple[Services, Instance]:
@@ -169,7 +169,7 @@ async def _serve(
 
         client = await stack.enter_async_context(Client(callbacks, __version__))
         if "webhooks" in roles:
-            dispatcher = Dispatcher(opened.database, opened.seal, client)
+            dispatcher = Dispatcher(opened.database, opened.master_key, client)
             stack.enter_context(_shown(metrics.REGISTRY))
             woken.append(dispatcher.wake)
             running.append(dispatcher.run())
@@ -220,7 +220,7 @@ def _deps(
     return api.Deps(
         database=opened.database,
         tenants=opened.tenants,
-        seal=opened.seal,
+        master_key=opened.master_key,
         base_url=settings.base_url,
         recordings=LocalFolder(opened.recordings),
         callback_guard=callbacks.acceptable,
@@ -311,14 +311,14 @@ async def _engine(
     """The engine, what runs commands on it, and what makes it lead its switch and steer it."""
     settings, database = opened.settings, opened.database
     config = _node_config(opened)
-    engine = Engine(database, config, opened.tenants.pulse, published)
+    engine = Engine(database, config, opened.tenants.health_probe, published)
     commands = CommandRunner(database, engine)
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
         services.ANY,
     }
     provisioner = Provisioner(
-        database, opened.seal, engine, addresses, demo.DOMAIN if settings.sandbox else ""
+        database, opened.master_key, engine, addresses, demo.DOMAIN if settings.sandbox else ""
     )
     bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from tongdai import errors, files, ports, seal
+from tongdai import encryption, errors, files, ports
 from tongdai import settings as configuration
 from tongdai.asterisk import events, node, packages, provisioning
+from tongdai.encryption import MasterKey
 from tongdai.sandbox import carrier, demo
-from tongdai.seal import Seal
 from tongdai.settings import Settings
 from tongdai.store import db, migrate, server
 from tongdai.store.tenants import Tenants
@@ -35,7 +35,7 @@ class Services(msgspec.Struct, frozen=True):
     settings: Settings
     database: db.Database
     tenants: Tenants
-    seal: Seal
+    master_key: MasterKey
 
     @property
     def recordings(self) -> Path:
@@ -43,14 +43,14 @@ class Services(msgspec.Struct, frozen=True):
         return self.settings.data.absolute() / "recordings"
 
 
-def master_key(settings: Settings) -> Seal:
+def master_key(settings: Settings) -> MasterKey:
     """The master key; it and the data folder are made at the first start.
 
     Raises errors.SetupError.
     """
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
-        return seal.load_or_make(settings.secret, settings.data / "secret")
+        return encryption.load_or_make(settings.secret, settings.data / "secret")
     except OSError as reason:
         raise errors.SetupError(
             f"the data folder {settings.data} cannot be used: {reason.strerror}"
@@ -196,7 +196,7 @@ async def _start_sandbox(
     services: Services, root: packages.Root, sip: str
 ) -> tuple[demo.Demo, carrier.Carrier]:
     settings, data = services.settings, services.settings.data.absolute()
-    made = await demo.make(services.database, services.seal, data, sip)
+    made = await demo.make(services.database, services.master_key, data, sip)
     config = carrier.SandboxConfig(
         folder=data / "sandbox",
         sip=sip,
@@ -222,7 +222,7 @@ def _other_ports(first: int, last: int) -> tuple[int, int]:
     )
 
 
-async def opened(stack: AsyncExitStack, settings: Settings, key: Seal) -> Services:
+async def opened(stack: AsyncExitStack, settings: Settings, key: MasterKey) -> Services:
     """The database is open, until the stack is unwound."""
     database, tenants = db.Database(settings.dsn, is_busy=True), Tenants(settings.dsn)
     for one in (database, tenants):

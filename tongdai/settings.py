@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tongdai import errors, seal
+from tongdai import encryption, errors
 from tongdai.pbx.directory import NODE
 from tongdai.store import checks
 
@@ -326,8 +326,8 @@ def _ari(text: str) -> None:
 
 
 def _secret(text: str) -> None:
-    if len(text.encode()) < seal.SHORTEST:
-        raise ValueError(f"at least {seal.SHORTEST} characters are needed")
+    if len(text.encode()) < encryption.SHORTEST:
+        raise ValueError(f"at least {encryption.SHORTEST} characters are needed")
 
 
 def _positive(text: str) -> None:

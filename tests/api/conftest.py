@@ -15,9 +15,9 @@ import pytest
 import uvicorn
 
 from tongdai import api, errors
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.recording_files import LocalFolder
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, domains, hotlines, trunks, users
 from tongdai.store.tenants import Tenants
 
@@ -116,13 +116,13 @@ def customers() -> Customers:
 
 @pytest.fixture(scope="session")
 def deps(
-    database: db.Database, tenants: Tenants, seal: Seal, customers: Customers
+    database: db.Database, tenants: Tenants, master_key: MasterKey, customers: Customers
 ) -> Iterator[api.Deps]:
     with tempfile.TemporaryDirectory(prefix="tongdai-recordings-") as folder:
         yield api.Deps(
             database=database,
             tenants=tenants,
-            seal=seal,
+            master_key=master_key,
             base_url="http://pbx.example.vn",
             recordings=LocalFolder(Path(folder)),
             callback_guard=guard,
@@ -177,30 +177,34 @@ def anybody(session: aiohttp.ClientSession) -> Client:
 
 
 async def move_in(
-    database: db.Database, seal: Seal, session: aiohttp.ClientSession, **changes: Any
+    database: db.Database, master_key: MasterKey, session: aiohttp.ClientSession, **changes: Any
 ) -> Tenant:
     """A new domain, and its admin logged in the documented way."""
     name = f"api{next(_numbers)}.example.vn"
     async with database.transaction() as tx:
         domain = await domains.insert(tx, name, **changes)
-        account = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
+        account = await users.insert(tx, domain.domain_uuid, master_key, "foo", PASSWORD)
     granted = await Client(session).post("/v1/auth/token", {"api_key": account.api_key})
     return Tenant(
         domain, f"foo@{name}", account.api_key, Client(session, granted.json["data"]["token"])
     )
 
 
-async def give_hotline(database: db.Database, seal: Seal, tenant: Tenant, number: str) -> None:
+async def give_hotline(
+    database: db.Database, master_key: MasterKey, tenant: Tenant, number: str
+) -> None:
     """The tenant has a hotline, on a trunk of its own."""
     trunk = trunks.Trunk(name="carrier", auth="ip", host="192.0.2.1")
     async with database.transaction() as tx:
-        await trunks.insert(tx, tenant.domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, tenant.domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, tenant.domain.domain_uuid, number, trunk.trunk_uuid)
 
 
 @pytest.fixture
-async def tenant(database: db.Database, seal: Seal, session: aiohttp.ClientSession) -> Tenant:
-    return await move_in(database, seal, session)
+async def tenant(
+    database: db.Database, master_key: MasterKey, session: aiohttp.ClientSession
+) -> Tenant:
+    return await move_in(database, master_key, session)
 
 
 @pytest.fixture

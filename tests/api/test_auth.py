@@ -14,7 +14,7 @@ from tests.api.conftest import PASSWORD, Client, Tenant
 from tests.until import until
 from tongdai import ids
 from tongdai.api.tokens import Tokens
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import api_keys, db, domains, users
 
 
@@ -139,9 +139,9 @@ async def test_the_scheme_is_read_in_any_case(client: Client) -> None:
     await client.get("/v1/event", headers={"Authorization": f"bearer  {client.token}"})
 
 
-def forged(seal: Seal, tenant: Tenant, user: UUID, **changes: Any) -> str:
+def forged(master_key: MasterKey, tenant: Tenant, user: UUID, **changes: Any) -> str:
     """A token signed with our key, but saying something else."""
-    tokens = Tokens(seal, 60)
+    tokens = Tokens(master_key, 60)
     now = int(time.time())
     claims = {
         "iss": tokens._issuer,
@@ -160,10 +160,12 @@ async def user_of(database: db.Database, tenant: Tenant) -> users.User:
 
 
 async def test_forged_tokens_are_refused(
-    anybody: Client, tenant: Tenant, seal: Seal, database: db.Database
+    anybody: Client, tenant: Tenant, master_key: MasterKey, database: db.Database
 ) -> None:
     user = (await user_of(database, tenant)).user_uuid
-    assert (await Client(anybody._session, forged(seal, tenant, user)).get("/v1/event")).json == {
+    assert (
+        await Client(anybody._session, forged(master_key, tenant, user)).get("/v1/event")
+    ).json == {
         "data": [],
         "total": 0,
     }
@@ -179,16 +181,16 @@ async def test_forged_tokens_are_refused(
         head + "." + body + "." + signature[::-1],
         f"{unsigned}.{body}.",
         f"{unsigned}.{body}.{signature}",
-        forged(seal, tenant, user, exp=int(time.time()) - 1),
-        forged(seal, tenant, user, exp="never"),
-        forged(seal, tenant, user, iss="tongdai:0000000000000000"),
-        forged(seal, tenant, user, header={"kid": "other"}),
-        forged(seal, tenant, user, header={"alg": "HS512"}),
-        forged(seal, tenant, user, key=OctKey.import_key(bytes(32))),
-        forged(Seal(b"another installation's own secret"), tenant, user),
-        forged(seal, tenant, ids.new()),
-        forged(seal, tenant, user, dom=str(ids.new())),
-        forged(seal, tenant, user, sub="101"),
+        forged(master_key, tenant, user, exp=int(time.time()) - 1),
+        forged(master_key, tenant, user, exp="never"),
+        forged(master_key, tenant, user, iss="tongdai:0000000000000000"),
+        forged(master_key, tenant, user, header={"kid": "other"}),
+        forged(master_key, tenant, user, header={"alg": "HS512"}),
+        forged(master_key, tenant, user, key=OctKey.import_key(bytes(32))),
+        forged(MasterKey(b"another installation's own secret"), tenant, user),
+        forged(master_key, tenant, ids.new()),
+        forged(master_key, tenant, user, dom=str(ids.new())),
+        forged(master_key, tenant, user, sub="101"),
     ):
         answer = await Client(anybody._session, token).get("/v1/event", expect=401)
         assert answer.json["error"] == "UNAUTHORIZED", token
@@ -218,16 +220,16 @@ async def test_a_disabled_domain_is_refused_at_once(tenant: Tenant, database: db
 
 
 async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
-    tenant: Tenant, database: db.Database, seal: Seal
+    tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:
     """Tokens of other users, and of the new key, are good."""
     async with database.transaction() as tx:
-        bar = await users.insert(tx, tenant.domain.domain_uuid, seal, "bar", PASSWORD)
+        bar = await users.insert(tx, tenant.domain.domain_uuid, master_key, "bar", PASSWORD)
     other, old = await with_key(tenant.client, bar.api_key), tenant.client
     await old.get("/v1/event")
     await old.get("/v1/cdr")
     async with database.transaction() as tx:
-        key = await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
+        key = await api_keys.rotate(tx, tenant.domain.domain_uuid, master_key, "foo")
 
     new = await with_key(old, key)
     await until(lambda: refused(old))
@@ -243,14 +245,14 @@ async def test_a_token_ends_with_the_api_key_that_it_was_made_with(
 
 
 async def test_a_token_from_before_keys_had_versions_is_of_the_first(
-    anybody: Client, tenant: Tenant, seal: Seal, database: db.Database
+    anybody: Client, tenant: Tenant, master_key: MasterKey, database: db.Database
 ) -> None:
     old = Client(
-        anybody._session, forged(seal, tenant, (await user_of(database, tenant)).user_uuid)
+        anybody._session, forged(master_key, tenant, (await user_of(database, tenant)).user_uuid)
     )
     await old.get("/v1/event")
     async with database.transaction() as tx:
-        await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
+        await api_keys.rotate(tx, tenant.domain.domain_uuid, master_key, "foo")
 
     await until(lambda: refused(old))
 

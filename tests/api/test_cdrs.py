@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from testbed.samples import record, recorded
 from tests.api.conftest import Client, Tenant, move_in
 from tongdai import ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import cdr
-from tongdai.seal import Seal
 from tongdai.store import cdrs, db
 
 DOCUMENTED = {
@@ -489,11 +489,11 @@ async def going_on(client: Client, scroll_id: str) -> Any:
 
 
 async def test_a_scroll_id_is_good_only_untouched_and_at_home(
-    client: Client, tenant: Tenant, database: db.Database, seal: Seal
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:
     await write(database, *(record(tenant.domain.domain_uuid) for _ in range(11)))
     good = (await client.get("/v1/cdr")).json["scroll_id"]
-    stranger = await move_in(database, seal, client._session)
+    stranger = await move_in(database, master_key, client._session)
     await client.get(f"/v1/cdr?scroll_id={good.rstrip('=')}")
 
     bad = [
@@ -510,9 +510,9 @@ async def test_a_scroll_id_is_good_only_untouched_and_at_home(
 
 
 async def test_times_are_those_of_the_domain(
-    client: Client, database: db.Database, seal: Seal
+    client: Client, database: db.Database, master_key: MasterKey
 ) -> None:
-    berlin = await move_in(database, seal, client._session, time_zone="Europe/Berlin")
+    berlin = await move_in(database, master_key, client._session, time_zone="Europe/Berlin")
     one = record(berlin.domain.domain_uuid, "2021-02-18 05:00:00")
     await write(database, one)
 

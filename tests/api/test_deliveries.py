@@ -19,8 +19,8 @@ from tests.store.deliveries.rounds import claim_in, never
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api
+from tongdai.encryption import MasterKey
 from tongdai.pbx import events
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes
 from tongdai.webhooks import client as posting
 from tongdai.webhooks.dispatcher import Dispatcher
@@ -69,14 +69,16 @@ async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
 
 
 @asynccontextmanager
-async def delivering(database: db.Database, seal: Seal, tenant: Tenant) -> AsyncIterator[None]:
+async def delivering(
+    database: db.Database, master_key: MasterKey, tenant: Tenant
+) -> AsyncIterator[None]:
     """What is due to the tenant is sent meanwhile; what other tests left is not."""
     async with database.connection() as tx:
         await tx.execute(
             "DELETE FROM deliveries WHERE domain_uuid <> $1", tenant.domain.domain_uuid
         )
     async with posting.Client(Guard(["127.0.0.0/8"]), "1") as client:
-        dispatcher = Dispatcher(database, seal, client, poll_s=0.02)
+        dispatcher = Dispatcher(database, master_key, client, poll_s=0.02)
         running = asyncio.create_task(dispatcher.run())
         try:
             yield
@@ -158,7 +160,11 @@ async def test_what_is_wrong_with_a_question_is_named(
 
 
 async def test_what_failed_is_sent_again_as_it_was(
-    database: db.Database, tenant: Tenant, seal: Seal, hook: dict[str, Any], receiver: Receiver
+    database: db.Database,
+    tenant: Tenant,
+    master_key: MasterKey,
+    hook: dict[str, Any],
+    receiver: Receiver,
 ) -> None:
     lost = await publish(database, tenant, 3)
     await settle(database, tenant, 500, 200, 500)
@@ -169,7 +175,7 @@ async def test_what_failed_is_sent_again_as_it_was(
         "resent": 2,
         "next": None,
     }
-    async with delivering(database, seal, tenant):
+    async with delivering(database, master_key, tenant):
         await until(lambda: len(receiver.requests) == 2)
 
         async def are_taken() -> bool:
@@ -195,7 +201,11 @@ async def test_what_failed_is_sent_again_as_it_was(
 
 
 async def test_one_is_sent_to_another_url_if_asked(
-    database: db.Database, tenant: Tenant, seal: Seal, hook: dict[str, Any], receiver: Receiver
+    database: db.Database,
+    tenant: Tenant,
+    master_key: MasterKey,
+    hook: dict[str, Any],
+    receiver: Receiver,
 ) -> None:
     [event] = await publish(database, tenant)
     await settle(database, tenant, 200)
@@ -204,7 +214,7 @@ async def test_one_is_sent_to_another_url_if_asked(
     await tenant.client.post(
         f"/v1/event/{hook['id']}/resend", {"webhook_id": event, "url": elsewhere}
     )
-    async with delivering(database, seal, tenant):
+    async with delivering(database, master_key, tenant):
         await until(lambda: receiver.requests)
 
     [request] = receiver.requests
@@ -263,14 +273,18 @@ async def test_a_disabled_subscription_is_enabled_and_gets_what_it_missed(
 
 
 async def test_a_new_secret_and_the_one_before_both_sign_for_a_day(
-    database: db.Database, tenant: Tenant, seal: Seal, hook: dict[str, Any], receiver: Receiver
+    database: db.Database,
+    tenant: Tenant,
+    master_key: MasterKey,
+    hook: dict[str, Any],
+    receiver: Receiver,
 ) -> None:
     rotated = (await tenant.client.post(f"/v1/event/{hook['id']}/rotate_secret")).json
     left = datetime.fromisoformat(rotated["previous_secret_until"]) - datetime.now(UTC)
     assert 23.9 < left.total_seconds() / 3600 <= 24
     assert "secret" not in (await tenant.client.get(f"/v1/event/{hook['id']}")).json
 
-    async with delivering(database, seal, tenant):
+    async with delivering(database, master_key, tenant):
         await publish(database, tenant)
         await until(lambda: len(receiver.requests) == 1)
         async with database.connection() as tx:

@@ -22,8 +22,8 @@ from tongdai import api, ids
 from tongdai.api import feeds
 from tongdai.api.tokens import Tokens
 from tongdai.dialects import v1
+from tongdai.encryption import MasterKey
 from tongdai.pbx import events
-from tongdai.seal import Seal
 from tongdai.store import api_keys, db, feed, outbox, users
 from tongdai.store.tenants import Tenants
 
@@ -295,9 +295,9 @@ async def test_a_stream_of_some_names(database: db.Database, tenant: Tenant) -> 
 
 
 async def test_of_another_domain_a_stream_hears_nothing(
-    database: db.Database, tenant: Tenant, seal: Seal, session: aiohttp.ClientSession
+    database: db.Database, tenant: Tenant, master_key: MasterKey, session: aiohttp.ClientSession
 ) -> None:
-    other = await move_in(database, seal, session)
+    other = await move_in(database, master_key, session)
     async with listening(tenant.client) as mine, listening(other.client) as theirs:
         [one] = await publish(database, tenant, "ringing")
         [two] = await publish(database, other, "ringing")
@@ -417,11 +417,13 @@ async def heard(listener: Listener, count: int) -> None:
     await until(lambda: len(listener.events) == count)
 
 
-async def test_a_stream_ends_with_its_token(deps: api.Deps, tenant: Tenant, seal: Seal) -> None:
+async def test_a_stream_ends_with_its_token(
+    deps: api.Deps, tenant: Tenant, master_key: MasterKey
+) -> None:
     async with deps.database.connection() as tx:
-        account = await users.by_api_key(tx, seal, tenant.api_key)
+        account = await users.by_api_key(tx, master_key, tenant.api_key)
     async with impatient(deps, tenant) as (_, client):
-        client.token, expires = Tokens(seal, 2).issue(
+        client.token, expires = Tokens(master_key, 2).issue(
             tenant.domain.domain_uuid, account.user_uuid, 1
         )
         async with listening(client) as listener:
@@ -457,13 +459,13 @@ async def test_streams_and_long_polls_end_when_the_api_key_loses_the_permission(
 
 
 async def test_streams_and_long_polls_tell_nothing_more_when_the_api_key_is_rotated(
-    database: db.Database, deps: api.Deps, tenant: Tenant, seal: Seal
+    database: db.Database, deps: api.Deps, tenant: Tenant, master_key: MasterKey
 ) -> None:
     async with impatient(deps, tenant) as (own, client), listening(client) as listener:
         waiting = asyncio.create_task(client.get(FEED, params={"wait": 60}, expect=401))
         await until(lambda: sum(topic.listeners for topic in own._topics.values()) == 2)
         async with database.transaction() as tx:
-            await api_keys.rotate(tx, tenant.domain.domain_uuid, seal, "foo")
+            await api_keys.rotate(tx, tenant.domain.domain_uuid, master_key, "foo")
         await until(lambda: listener.is_over)
         await publish(database, tenant, "ringing")
         assert "API key" in (await waiting).json["message"]
@@ -556,9 +558,11 @@ async def test_the_loop_of_the_guide_reads_every_event_once(
 
 @pytest.mark.parametrize("name", events.NAMES)
 async def test_a_sample_is_published_as_a_test(
-    database: db.Database, tenant: Tenant, seal: Seal, name: events.EventName
+    database: db.Database, tenant: Tenant, master_key: MasterKey, name: events.EventName
 ) -> None:
-    await samples.subscribe(database, seal, tenant.domain, name, "http://crm.example.vn/hook")
+    await samples.subscribe(
+        database, master_key, tenant.domain, name, "http://crm.example.vn/hook"
+    )
 
     told = (await tenant.client.post("/v1/event/trigger", {"event": name})).json
 

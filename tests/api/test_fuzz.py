@@ -17,9 +17,9 @@ import pytest
 from tests.api.conftest import Tenant
 from tests.api.test_isolation import House, furnish
 from tongdai import api, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
-from tongdai.seal import Seal
 from tongdai.store import commands, db
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
@@ -42,8 +42,10 @@ checks.negative_data_rejection.enabled = false
 
 
 @pytest.fixture
-async def house(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
-    return await furnish(database, seal, deps, tenant)
+async def house(
+    database: db.Database, master_key: MasterKey, deps: api.Deps, tenant: Tenant
+) -> House:
+    return await furnish(database, master_key, deps, tenant)
 
 
 @pytest.fixture

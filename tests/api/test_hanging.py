@@ -15,7 +15,7 @@ from tongdai import api
 from tongdai.store import db, tenants
 from tongdai.store.tenants import Tenants
 
-LONG_S = 600.0  # nothing but the pulse ends the waiting
+LONG_S = 600.0  # nothing but the health_probe ends the waiting
 GETS = (
     "/v1/cdr",
     "/v1/cdr?phone=0899",

@@ -22,11 +22,11 @@ from tongdai.api import cdrs, click2call, filters, inputs, parameters, problems,
 from tongdai.api.principals import Principal
 from tongdai.api.scrolls import Scroll, Scrolls
 from tongdai.api.tokens import Tokens
+from tongdai.encryption import MasterKey
 from tongdai.pbx import numbers
-from tongdai.seal import Seal
 from tongdai.store import cdr_search, users
 
-SEAL = Seal(bytes(range(32)))
+SEAL = MasterKey(bytes(range(32)))
 PRINCIPAL = Principal(
     users.Principal(
         ids.new(),

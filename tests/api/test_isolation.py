@@ -21,12 +21,12 @@ from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_
 from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.call import Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
-from tongdai.seal import Seal
 from tongdai.store import calls, cdrs, commands, db, extensions
 
 SIP_CALL_ID = "same@10.0.0.9"
@@ -45,18 +45,24 @@ class House(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture
-async def house(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
-    return await furnish(database, seal, deps, tenant)
+async def house(
+    database: db.Database, master_key: MasterKey, deps: api.Deps, tenant: Tenant
+) -> House:
+    return await furnish(database, master_key, deps, tenant)
 
 
 @pytest.fixture
-async def neighbour(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+async def neighbour(
+    database: db.Database, master_key: MasterKey, deps: api.Deps, tenant: Tenant
+) -> House:
     return await furnish(
-        database, seal, deps, await move_in(database, seal, tenant.client._session)
+        database, master_key, deps, await move_in(database, master_key, tenant.client._session)
     )
 
 
-async def furnish(database: db.Database, seal: Seal, deps: api.Deps, tenant: Tenant) -> House:
+async def furnish(
+    database: db.Database, master_key: MasterKey, deps: api.Deps, tenant: Tenant
+) -> House:
     token = str(ids.new())
     (folder_of(deps) / f"{token}.wav").write_bytes(b"RIFF")
     call = record(
@@ -68,7 +74,7 @@ async def furnish(database: db.Database, seal: Seal, deps: api.Deps, tenant: Ten
         await extensions.insert(tx, tenant.domain.domain_uuid, directory.Extension("101"))
         await cdrs.insert_many(tx, [call])
     hotline = f"1900{next(_hotlines)}"
-    await give_hotline(database, seal, tenant, hotline)
+    await give_hotline(database, master_key, tenant, hotline)
     hook = {"callback_url": f"https://{tenant.domain.name}/", "event": "cdr"}
     made = await tenant.client.post("/v1/event", hook)
     return House(tenant, str(call.cdr_uuid), str(call.call_id), made.json["id"], token, hotline)

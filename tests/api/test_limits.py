@@ -10,7 +10,7 @@ import pytest
 from tests.api.conftest import Client, Tenant, move_in, serve
 from tongdai import api, errors
 from tongdai.api import limits
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db
 
 
@@ -107,12 +107,12 @@ async def flood(client: Client, path: str, **given: dict[str, str]) -> list[int]
 
 @pytest.mark.parametrize("path", ["/v1/cdr", "/v1/event"])
 async def test_a_domains_flood_is_refused_and_is_nobody_elses(
-    deps: api.Deps, database: db.Database, seal: Seal, path: str
+    deps: api.Deps, database: db.Database, master_key: MasterKey, path: str
 ) -> None:
     async for session in served(deps, domain_rate=1):
         noisy, quiet = (
-            await move_in(database, seal, session),
-            await move_in(database, seal, session),
+            await move_in(database, master_key, session),
+            await move_in(database, master_key, session),
         )
         found = await flood(noisy.client, path)
         await quiet.client.get(path)

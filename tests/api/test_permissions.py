@@ -11,8 +11,8 @@ from tests.until import until
 from tongdai import ids, permissions
 from tongdai.api import OPERATIONS, openapi
 from tongdai.api.operations import PUBLIC
+from tongdai.encryption import MasterKey
 from tongdai.permissions import Level, Permission
-from tongdai.seal import Seal
 from tongdai.store import api_keys, db, operators, users
 
 EVERYBODY = ("admin", "supervisor", "agent")
@@ -77,7 +77,7 @@ async def with_key(anybody: Client, api_key: str) -> Client:
 async def user(
     tenant: Tenant,
     database: db.Database,
-    seal: Seal,
+    master_key: MasterKey,
     *,
     level: Level,
     scopes: tuple[Permission, ...] | None = None,
@@ -85,7 +85,7 @@ async def user(
     """A new user of the tenant's domain, logged in by its API key."""
     name, domain_uuid = f"u{ids.new().hex}", tenant.domain.domain_uuid
     async with database.transaction() as tx:
-        account = await users.insert(tx, domain_uuid, seal, name, PASSWORD, level=level)
+        account = await users.insert(tx, domain_uuid, master_key, name, PASSWORD, level=level)
         await api_keys.set_scopes(tx, domain_uuid, name, scopes)
     return await with_key(tenant.client, account.api_key)
 
@@ -104,9 +104,9 @@ async def asks_everything(client: Client) -> dict[tuple[str, str], Any]:
 
 @pytest.mark.parametrize("level", permissions.LEVELS)
 async def test_a_level_is_let_in_where_the_matrix_says_so(
-    tenant: Tenant, database: db.Database, seal: Seal, level: Level
+    tenant: Tenant, database: db.Database, master_key: MasterKey, level: Level
 ) -> None:
-    found = await asks_everything(await user(tenant, database, seal, level=level))
+    found = await asks_everything(await user(tenant, database, master_key, level=level))
 
     assert found == {
         key: "" if level in levels else "FORBIDDEN" for key, (_, levels) in MATRIX.items()
@@ -116,9 +116,9 @@ async def test_a_level_is_let_in_where_the_matrix_says_so(
 @pytest.mark.parametrize("level", permissions.LEVELS)
 @pytest.mark.parametrize("scope", permissions.PERMISSIONS)
 async def test_a_scope_lets_in_where_it_is_asked_for_and_the_level_has_it(
-    tenant: Tenant, database: db.Database, seal: Seal, level: Level, scope: Permission
+    tenant: Tenant, database: db.Database, master_key: MasterKey, level: Level, scope: Permission
 ) -> None:
-    client = await user(tenant, database, seal, level=level, scopes=(scope,))
+    client = await user(tenant, database, master_key, level=level, scopes=(scope,))
     found = await asks_everything(client)
 
     assert found == {
@@ -128,9 +128,11 @@ async def test_a_scope_lets_in_where_it_is_asked_for_and_the_level_has_it(
 
 
 async def test_a_key_without_any_scope_is_let_in_nowhere(
-    tenant: Tenant, database: db.Database, seal: Seal
+    tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:
-    found = await asks_everything(await user(tenant, database, seal, level="admin", scopes=()))
+    found = await asks_everything(
+        await user(tenant, database, master_key, level="admin", scopes=())
+    )
 
     assert set(found.values()) == {"FORBIDDEN"}
 
@@ -154,9 +156,9 @@ async def test_a_change_of_scopes_holds_for_tokens_that_are_out(
 
 
 async def test_a_refusal_names_the_permission_in_both_languages(
-    tenant: Tenant, database: db.Database, seal: Seal
+    tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:
-    agent = await user(tenant, database, seal, level="agent")
+    agent = await user(tenant, database, master_key, level="agent")
     for language in ("en", "vi"):
         refused = await agent.post(
             "/v1/event/trigger", {}, headers={"Accept-Language": language}, expect=403
@@ -167,15 +169,15 @@ async def test_a_refusal_names_the_permission_in_both_languages(
 # --- operators
 
 
-async def operator(database: db.Database, seal: Seal) -> operators.Account:
+async def operator(database: db.Database, master_key: MasterKey) -> operators.Account:
     async with database.transaction() as tx:
-        return await operators.insert(tx, seal, f"o{ids.new().hex}", PASSWORD)
+        return await operators.insert(tx, master_key, f"o{ids.new().hex}", PASSWORD)
 
 
 async def test_an_operator_logs_in_without_a_domain(
-    anybody: Client, database: db.Database, seal: Seal
+    anybody: Client, database: db.Database, master_key: MasterKey
 ) -> None:
-    made = await operator(database, seal)
+    made = await operator(database, master_key)
     given = {"username": made.username.upper(), "password": PASSWORD}
     account = (await anybody.post("/v1/auth", given)).json["data"]
 
@@ -191,21 +193,21 @@ async def test_an_operator_logs_in_without_a_domain(
 
 
 async def test_an_operator_is_let_into_no_domain(
-    anybody: Client, database: db.Database, seal: Seal, tenant: Tenant
+    anybody: Client, database: db.Database, master_key: MasterKey, tenant: Tenant
 ) -> None:
-    client = await with_key(anybody, (await operator(database, seal)).api_key)
+    client = await with_key(anybody, (await operator(database, master_key)).api_key)
 
     assert set((await asks_everything(client)).values()) == {"FORBIDDEN"}
 
 
 async def test_an_operator_that_is_disabled_rotated_or_deleted_is_nobody(
-    anybody: Client, database: db.Database, seal: Seal
+    anybody: Client, database: db.Database, master_key: MasterKey
 ) -> None:
-    made = await operator(database, seal)
+    made = await operator(database, master_key)
     client = await with_key(anybody, made.api_key)
     await client.get("/v1/cdr", expect=403)
     async with database.transaction() as tx:
-        rotated = await operators.rotate_api_key(tx, seal, made.username)
+        rotated = await operators.rotate_api_key(tx, master_key, made.username)
     await client.get("/v1/cdr", expect=401)
     client = await with_key(anybody, rotated)
     async with database.transaction() as tx:

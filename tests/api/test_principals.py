@@ -10,8 +10,8 @@ from tongdai import errors, ids
 from tongdai.api.attempts import Attempts
 from tongdai.api.principals import Principal, Principals
 from tongdai.api.tokens import Tokens
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, users
 from tongdai.store.tenants import Tenants
 
@@ -20,10 +20,10 @@ class Door:
     """Principals with one user at it."""
 
     def __init__(
-        self, database: db.Database, tenants: Tenants, seal: Seal, user: users.Account
+        self, database: db.Database, tenants: Tenants, master_key: MasterKey, user: users.Account
     ) -> None:
         self.tenants, self.user = tenants, user
-        tokens = Tokens(seal, 60)
+        tokens = Tokens(master_key, 60)
         self.principals = Principals(database, tenants, tokens)
         self._token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
 
@@ -53,11 +53,11 @@ class Door:
 
 @pytest.fixture
 async def door(
-    database: db.Database, tenants: Tenants, seal: Seal, domain: directory.Domain
+    database: db.Database, tenants: Tenants, master_key: MasterKey, domain: directory.Domain
 ) -> Door:
     async with database.transaction() as tx:
-        user = await users.insert(tx, domain.domain_uuid, seal, "foo", PASSWORD)
-    return Door(database, tenants, seal, user)
+        user = await users.insert(tx, domain.domain_uuid, master_key, "foo", PASSWORD)
+    return Door(database, tenants, master_key, user)
 
 
 async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door) -> None:

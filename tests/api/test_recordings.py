@@ -10,8 +10,8 @@ from yarl import URL
 from testbed.samples import recorded
 from tests.api.conftest import Client, Tenant, folder_of, serve
 from tongdai import api, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx.recording import Recording
-from tongdai.seal import Seal
 from tongdai.store import cdrs, db, recordings, users
 
 SOUND = bytes(range(256)) * 4000  # a megabyte, more than one piece
@@ -163,12 +163,12 @@ async def test_an_admin_deletes_it(
 
 
 async def test_who_may_not_deletes_nothing(
-    anybody: Client, tenant: Tenant, shelf: Shelf, database: db.Database, seal: Seal
+    anybody: Client, tenant: Tenant, shelf: Shelf, database: db.Database, master_key: MasterKey
 ) -> None:
     call = await shelf.put()
     async with database.transaction() as tx:
         account = await users.insert(
-            tx, tenant.domain.domain_uuid, seal, "agent", "correct horse", level="agent"
+            tx, tenant.domain.domain_uuid, master_key, "agent", "correct horse", level="agent"
         )
     granted = (await anybody.post("/v1/auth/token", {"api_key": account.api_key})).json["data"]
     agent = Client(anybody._session, granted["token"])

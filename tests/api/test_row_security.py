@@ -18,10 +18,10 @@ import pytest
 from tests.api.conftest import move_in, serve
 from tests.api.test_isolation import ROWS, furnish
 from tongdai import api
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Domain
-from tongdai.seal import Seal
 from tongdai.store import db
-from tongdai.store.pulse import Pulse
+from tongdai.store.health_probe import HealthProbe
 from tongdai.store.tenants import Tenants
 
 READ = {
@@ -94,7 +94,7 @@ class Intruded(Tenants):
     """
 
     def __init__(self, real: Tenants, stranger: UUID) -> None:
-        self._real, self._stranger, self.pulse = real, stranger, real.pulse
+        self._real, self._stranger, self.health_probe = real, stranger, real.health_probe
         self.found: set[str] = set()
 
     @asynccontextmanager
@@ -138,7 +138,7 @@ class Open(Tenants):
     """No row-level security: the owner's connections."""
 
     def __init__(self, database: db.Database) -> None:
-        self._database, self.pulse = database, Pulse(database.dsn)
+        self._database, self.health_probe = database, HealthProbe(database.dsn)
 
     @asynccontextmanager
     async def connection(self, domain_uuid: UUID) -> AsyncIterator[db.Tx]:  # noqa: ARG002 that is the point
@@ -160,14 +160,20 @@ def intruded(tenants: Tenants, domain: Domain) -> Intruded:
 
 
 async def test_no_statement_of_any_operation_shows_a_stranger_anything(
-    database: db.Database, intruded: Intruded, overheard: Overheard, seal: Seal, deps: api.Deps
+    database: db.Database,
+    intruded: Intruded,
+    overheard: Overheard,
+    master_key: MasterKey,
+    deps: api.Deps,
 ) -> None:
     async for url in serve(msgspec.structs.replace(deps, tenants=intruded, database=overheard)):
         async with aiohttp.ClientSession(url) as session:
             document = await (await session.get("/schema/openapi.json")).json()
             for (method, path), proof in ROWS.items():
                 own, other = [
-                    await furnish(database, seal, deps, await move_in(database, seal, session))
+                    await furnish(
+                        database, master_key, deps, await move_in(database, master_key, session)
+                    )
                     for _ in range(2)
                 ]
                 overheard.asked.clear()
@@ -180,10 +186,10 @@ async def test_no_statement_of_any_operation_shows_a_stranger_anything(
 
 
 async def test_without_row_security_the_stranger_sees_something(
-    database: db.Database, seal: Seal, deps: api.Deps, domain: Domain
+    database: db.Database, master_key: MasterKey, deps: api.Deps, domain: Domain
 ) -> None:
     intruded = Intruded(Open(database), domain.domain_uuid)
     async for url in serve(msgspec.structs.replace(deps, tenants=intruded)):
         async with aiohttp.ClientSession(url) as session:
-            tenant = await move_in(database, seal, session)
+            tenant = await move_in(database, master_key, session)
             await tenant.client.get("/v1/event", expect=500)

@@ -8,14 +8,14 @@ import pytest
 
 from tests.api.conftest import PASSWORD, Client, Customers, Tenant, give_hotline, serve
 from tongdai import api
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db, users
 
 
 @pytest.fixture
-async def hotline(database: db.Database, seal: Seal, tenant: Tenant) -> str:
+async def hotline(database: db.Database, master_key: MasterKey, tenant: Tenant) -> str:
     """The tenant's only one."""
-    await give_hotline(database, seal, tenant, "19001919")
+    await give_hotline(database, master_key, tenant, "19001919")
     return "19001919"
 
 
@@ -84,11 +84,11 @@ async def test_a_domain_that_it_does_not_reach_is_not_called_nor_any_other(
 
 
 async def test_only_admins_may(
-    tenant: Tenant, database: db.Database, seal: Seal, hotline: str
+    tenant: Tenant, database: db.Database, master_key: MasterKey, hotline: str
 ) -> None:
     async with database.transaction() as tx:
         account = await users.insert(
-            tx, tenant.domain.domain_uuid, seal, "agent", PASSWORD, level="agent"
+            tx, tenant.domain.domain_uuid, master_key, "agent", PASSWORD, level="agent"
         )
     granted = await tenant.client.post("/v1/auth/token", {"api_key": account.api_key})
     agent = Client(tenant.client._session, granted.json["data"]["token"])

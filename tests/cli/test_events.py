@@ -14,8 +14,8 @@ from tests.store.deliveries.rounds import claim_in, never
 from tests.test_cli import SECRET, Cli
 from tests.webhooks import samples
 from tongdai import ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes, domains
 
 URL = "https://crm.example.vn/hook"
@@ -37,7 +37,7 @@ async def subscribe(
     async with database.connection() as tx:
         domain = await domains.by_name(tx, cli.domain)
     return domain, str(
-        await samples.subscribe(database, Seal(SECRET.encode()), domain, "cdr", url)
+        await samples.subscribe(database, MasterKey(SECRET.encode()), domain, "cdr", url)
     )
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from tongdai import dialects
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Domain, Extension, Queue, RingGroup
 from tongdai.pbx.recording import Recording
-from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks
 
 HOTLINE = "19001919"
@@ -116,7 +116,7 @@ def _ours(body: dict[str, Any]) -> str:
     return "from_number" if body["direction"] == "outbound" else "to_number"
 
 
-async def found(database: db.Database, domain: Domain, seal: Seal) -> Company:
+async def found(database: db.Database, domain: Domain, master_key: MasterKey) -> Company:
     """The domain is a company now."""
     trunk = trunks.Trunk(name="carrier", auth="ip", host="127.0.0.9", addresses=("127.0.0.9",))
     async with database.transaction() as tx:
@@ -125,7 +125,7 @@ async def found(database: db.Database, domain: Domain, seal: Seal) -> Company:
             await extensions.insert(
                 tx, domain.domain_uuid, Extension(number, ring_timeout_s=5), "a-sip-password"
             )
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(
             tx, domain.domain_uuid, HOTLINE, trunk.trunk_uuid, destination="101", is_default=True
         )

@@ -15,8 +15,8 @@ from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import Company
 from tests.engine.controllers import Controller, Controllers, node_of
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Domain
-from tongdai.seal import Seal
 from tongdai.store import db
 
 
@@ -45,10 +45,12 @@ async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
 
 
 @pytest.fixture
-async def company(database: db.Database, domain: Domain, seal: Seal, tmp_path: Path) -> Company:
+async def company(
+    database: db.Database, domain: Domain, master_key: MasterKey, tmp_path: Path
+) -> Company:
     """Its domain is on the node of this test's controllers."""
     return await companies.found(
-        database, msgspec.structs.replace(domain, node=node_of(tmp_path)), seal
+        database, msgspec.structs.replace(domain, node=node_of(tmp_path)), master_key
     )
 
 

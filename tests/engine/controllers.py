@@ -20,7 +20,7 @@ from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.recovery import Recovery
 from tongdai.recording_files import LocalFolder
 from tongdai.store import db
-from tongdai.store.pulse import Pulse
+from tongdai.store.health_probe import HealthProbe
 
 QUICK = Timing(back_off_s=(0.01,))
 SOON = recovery.Timing(resume_s=0.05)
@@ -61,8 +61,10 @@ class Controller:
         self.kept = folder / "recordings"
         self.config.spool.mkdir(exist_ok=True)
         self.published: list[UUID] = []
-        self.pulse = Pulse(database.dsn)
-        self.engine = Engine(database, self.config, self.pulse, self.published.extend, **limits)
+        self.health_probe = HealthProbe(database.dsn)
+        self.engine = Engine(
+            database, self.config, self.health_probe, self.published.extend, **limits
+        )
         self.commands = CommandRunner(database, self.engine, repeat_s)
         self.recovery = Recovery(database, self.engine, self.config, timing, watching)
         self._tasks: list[asyncio.Task[None]] = []

@@ -76,7 +76,7 @@ async def test_a_call_that_could_not_be_recorded_as_the_database_hung_does_not_r
 ) -> None:
     async with hanging.before(company.database.dsn) as (between, dsn), behind(dsn) as database:
         controller = Controller(database, asterisk, tmp_path)
-        watching = asyncio.create_task(controller.pulse.run())
+        watching = asyncio.create_task(controller.health_probe.run())
         await controller.start()
         await controller.engine.directories.get(company.uuid)
         between.hang()

@@ -9,10 +9,10 @@ import pytest
 from tests.engine.companies import HOTLINE, Company
 from tests.until import until
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.engine.directories import Directories
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.signals import Arrived, Via
-from tongdai.seal import Seal
 from tongdai.store import db, domains, hotlines, trunks
 
 
@@ -51,14 +51,14 @@ async def test_a_phone_of_no_domain_is_nobodys(directories: Directories, endpoin
 
 
 async def test_a_trunks_call_is_of_who_has_the_hotline(
-    directories: Directories, company: Company, other: Domain, seal: Seal
+    directories: Directories, company: Company, other: Domain, master_key: MasterKey
 ) -> None:
     async with company.database.transaction() as tx:
         trunk = await trunks.get(tx, company.uuid, UUID(company.trunk))
         shared = trunks.Trunk(
             name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True
         )
-        await trunks.insert(tx, company.uuid, seal, shared)
+        await trunks.insert(tx, company.uuid, master_key, shared)
         await hotlines.insert(tx, other.domain_uuid, "02873001234", shared.trunk_uuid)
     assert (
         await owner(directories, "trunk", str(shared.trunk_uuid), "02873001234")
@@ -86,13 +86,13 @@ async def test_a_trunk_of_nobody(directories: Directories, endpoint: str) -> Non
 
 
 async def test_a_hotline_that_moves_to_another_domain(
-    directories: Directories, company: Company, other: Domain, seal: Seal
+    directories: Directories, company: Company, other: Domain, master_key: MasterKey
 ) -> None:
     shared = trunks.Trunk(
         name="shared", auth="ip", host="127.0.0.8", addresses=("127.0.0.8",), shared=True
     )
     async with company.database.transaction() as tx:
-        await trunks.insert(tx, company.uuid, seal, shared)
+        await trunks.insert(tx, company.uuid, master_key, shared)
         await hotlines.insert(tx, company.uuid, "02873005678", shared.trunk_uuid)
     assert await owner(directories, "trunk", str(shared.trunk_uuid), "02873005678") == company.uuid
     async with company.database.transaction() as tx:

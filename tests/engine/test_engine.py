@@ -18,8 +18,8 @@ from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
 from tests.until import until
+from tongdai.encryption import MasterKey
 from tongdai.pbx.signals import AgentOffered, LegRinging
-from tongdai.seal import Seal
 from tongdai.store import db, domains, migrate, queues, ring_groups, server
 
 # --- commit, then act
@@ -207,7 +207,9 @@ async def test_a_step_that_cannot_be_written_spoils_no_other(
 
 
 @asynccontextmanager
-async def lone_company(folder: Path, seal: Seal) -> AsyncIterator[tuple[Company, server.Server]]:
+async def lone_company(
+    folder: Path, master_key: MasterKey
+) -> AsyncIterator[tuple[Company, server.Server]]:
     """A company in a PostgreSQL of its own, which may be stopped."""
     running = await server.start(folder, {"fsync": "off"})
     await migrate.apply(running.dsn)
@@ -216,7 +218,7 @@ async def lone_company(folder: Path, seal: Seal) -> AsyncIterator[tuple[Company,
     try:
         async with database.transaction() as tx:
             domain = await domains.insert(tx, "lone.example.vn")
-        yield await companies.found(database, domain, seal), running
+        yield await companies.found(database, domain, master_key), running
     finally:
         await database.close()
         await (await server.start(folder, {"fsync": "off"})).stop()
@@ -227,11 +229,11 @@ def all_are_busy(controller: Controller) -> bool:
 
 
 async def test_signals_wait_while_the_database_is_away_and_nothing_is_lost(
-    asterisk: FakeAsterisk, tmp_path: Path, seal: Seal
+    asterisk: FakeAsterisk, tmp_path: Path, master_key: MasterKey
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
         folder = Path(short) / "pg"
-        async with lone_company(folder, seal) as (company, running):
+        async with lone_company(folder, master_key) as (company, running):
             controller = Controller(company.database, asterisk, tmp_path)
             await controller.start()
             talking = await asterisk.arrives(company.trunk, HOTLINE)
@@ -268,7 +270,7 @@ async def test_signals_wait_while_the_database_is_away_and_nothing_is_lost(
 
 
 async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
-    asterisk: FakeAsterisk, tmp_path: Path, seal: Seal, monkeypatch: pytest.MonkeyPatch
+    asterisk: FakeAsterisk, tmp_path: Path, master_key: MasterKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it is asked by each, and whoever else needs a connection comes after all of them."""
     looks, check = [], db.Database.check
@@ -280,7 +282,7 @@ async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
     monkeypatch.setattr(db.Database, "check", noted)
     with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
         folder = Path(short) / "pg"
-        async with lone_company(folder, seal) as (company, running):
+        async with lone_company(folder, master_key) as (company, running):
             controller = Controller(company.database, asterisk, tmp_path, retry_s=0.05)
             await controller.start()
             await running.stop()
@@ -304,10 +306,10 @@ async def test_one_looks_for_the_database_however_many_calls_wait_for_it(
 
 
 async def test_a_controller_that_stops_while_the_database_is_away_does_stop(
-    asterisk: FakeAsterisk, tmp_path: Path, seal: Seal
+    asterisk: FakeAsterisk, tmp_path: Path, master_key: MasterKey
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="tongdai-") as short:
-        async with lone_company(Path(short) / "pg", seal) as (company, running):
+        async with lone_company(Path(short) / "pg", master_key) as (company, running):
             controller = Controller(company.database, asterisk, tmp_path)
             await controller.start()
             customer = await asterisk.arrives(company.trunk, HOTLINE)

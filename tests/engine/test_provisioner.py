@@ -15,11 +15,11 @@ from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, node_of
 from tests.until import until
+from tongdai.encryption import MasterKey
 from tongdai.engine import provisioner
 from tongdai.engine.provisioner import Provisioner
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Extension
-from tongdai.seal import Seal
 from tongdai.store import bans, commands, db, devices, domains, extensions, hotlines, trunks
 
 CONFIG = "asterisk/config/dynamic/res_pjsip"
@@ -46,13 +46,15 @@ class Node:
 
 
 @asynccontextmanager
-async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncIterator[Node]:
+async def running(
+    database: db.Database, master_key: MasterKey, folder: Path
+) -> AsyncIterator[Node]:
     folder.mkdir(exist_ok=True)
     listener = db.Database(database.dsn, size=1)
     async with AsyncExitStack() as stack:
         asterisk = await stack.enter_async_context(fake.running(folder / "journal.jsonl"))
         controller = Controller(database, asterisk, folder)
-        provisioning = Provisioner(database, seal, controller.engine, [], gather_s=0.0)
+        provisioning = Provisioner(database, master_key, controller.engine, [], gather_s=0.0)
         await listener.open()
         stack.push_async_callback(listener.close)
         await listener.listen(
@@ -74,19 +76,19 @@ async def running(database: db.Database, seal: Seal, folder: Path) -> AsyncItera
 
 @pytest.fixture
 async def here(
-    database: db.Database, seal: Seal, tmp_path: Path, company: Company
+    database: db.Database, master_key: MasterKey, tmp_path: Path, company: Company
 ) -> AsyncIterator[Node]:
     """The node of the company."""
-    async with running(database, seal, tmp_path) as node:
+    async with running(database, master_key, tmp_path) as node:
         yield node
 
 
 @pytest.fixture
 async def there(
-    database: db.Database, seal: Seal, tmp_path: Path, company: Company
+    database: db.Database, master_key: MasterKey, tmp_path: Path, company: Company
 ) -> AsyncIterator[Node]:
     """Another one."""
-    async with running(database, seal, tmp_path / "other") as node:
+    async with running(database, master_key, tmp_path / "other") as node:
         yield node
 
 
@@ -181,13 +183,13 @@ async def test_a_domain_that_is_disabled_and_deleted(company: Company, here: Nod
 
 
 async def test_a_shared_trunk_goes_where_a_hotline_uses_it(
-    company: Company, seal: Seal, here: Node, there: Node
+    company: Company, master_key: MasterKey, here: Node, there: Node
 ) -> None:
     shared = trunks.Trunk(name="shared", auth="ip", host="127.0.0.8", shared=True)
     key = ("endpoint", str(shared.trunk_uuid))
     async with company.database.transaction() as tx:
         other = await domains.insert(tx, f"other-{company.name}", node=there.name)
-        await trunks.insert(tx, company.uuid, seal, shared)
+        await trunks.insert(tx, company.uuid, master_key, shared)
     await until(lambda: key in here.asterisk.objects)
     assert key not in there.asterisk.objects
     async with company.database.transaction() as tx:

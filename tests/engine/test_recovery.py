@@ -20,9 +20,9 @@ from tests.engine.controllers import Controller, Controllers
 from tests.until import until
 from tongdai.asterisk import cel_log
 from tongdai.asterisk.switch import Snapshot
+from tongdai.encryption import MasterKey
 from tongdai.engine import recovery
 from tongdai.pbx.commands import ClickToCall
-from tongdai.seal import Seal
 from tongdai.store import db, domains, nodes
 
 Offices: TypeAlias = Callable[[], Awaitable[Company]]
@@ -30,13 +30,13 @@ Quiet: TypeAlias = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture
-def offices(database: db.Database, seal: Seal) -> Offices:
+def offices(database: db.Database, master_key: MasterKey) -> Offices:
     """Another company each time."""
 
     async def office() -> Company:
         async with database.transaction() as tx:
             domain = await domains.insert(tx, f"office{next(_numbers)}.example.vn")
-        return await companies.found(database, domain, seal)
+        return await companies.found(database, domain, master_key)
 
     return office
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.until import until
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue, RingGroup, Trunk
-from tongdai.seal import Seal
 from tongdai.store import (
     db,
     devices,
@@ -43,7 +43,7 @@ async def test_a_new_domain_is_empty(database: db.Database, domain: Domain) -> N
 
 
 async def test_everything_is_there_and_nothing_of_others(
-    database: db.Database, domain: Domain, seal: Seal
+    database: db.Database, domain: Domain, master_key: MasterKey
 ) -> None:
     own = trunks.Trunk(
         name="Của nhà",
@@ -68,13 +68,13 @@ async def test_everything_is_there_and_nothing_of_others(
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-directory.example.vn")
         for trunk in (used, unused):
-            await trunks.insert(tx, other.domain_uuid, seal, trunk)
+            await trunks.insert(tx, other.domain_uuid, master_key, trunk)
         await extensions.insert(tx, other.domain_uuid, Extension("103"))
         await hotlines.insert(tx, other.domain_uuid, "19001918", used.trunk_uuid)
         await queues.insert(tx, other.domain_uuid, Queue("701"))
         await ring_groups.insert(tx, other.domain_uuid, RingGroup("601"))
 
-        await trunks.insert(tx, domain.domain_uuid, seal, own)
+        await trunks.insert(tx, domain.domain_uuid, master_key, own)
         first = await hotlines.insert(
             tx, domain.domain_uuid, "19001919", used.trunk_uuid, name="Hai mươi bốn giờ"
         )
@@ -104,12 +104,12 @@ async def test_everything_is_there_and_nothing_of_others(
 
 
 async def test_a_hotline_on_a_trunk_leads_to_its_domain(
-    database: db.Database, domain: Domain, seal: Seal
+    database: db.Database, domain: Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7", shared=True)
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-hotline.example.vn")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         mine = await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid)
         theirs = await hotlines.insert(tx, other.domain_uuid, "02873001235", trunk.trunk_uuid)
 
@@ -142,7 +142,7 @@ def has(changed: list[UUID], count: int) -> bool:
 
 
 async def test_every_change_tells_its_domain_once_at_commit(
-    database: db.Database, domain: Domain, seal: Seal, changed: list[UUID]
+    database: db.Database, domain: Domain, master_key: MasterKey, changed: list[UUID]
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
     group, queue = RingGroup("600", members=("101",)), Queue("700", agents=("101",))
@@ -157,11 +157,13 @@ async def test_every_change_tells_its_domain_once_at_commit(
         lambda tx: ring_groups.update(tx, here, msgspec.structs.replace(group, timeout_s=9)),
         lambda tx: queues.insert(tx, here, queue),
         lambda tx: queues.update(tx, here, msgspec.structs.replace(queue, timeout_s=9)),
-        lambda tx: trunks.insert(tx, here, seal, trunk),
-        lambda tx: trunks.update(tx, here, seal, msgspec.structs.replace(trunk, max_calls=9)),
+        lambda tx: trunks.insert(tx, here, master_key, trunk),
+        lambda tx: trunks.update(
+            tx, here, master_key, msgspec.structs.replace(trunk, max_calls=9)
+        ),
         lambda tx: hotlines.insert(tx, here, hotline, trunk.trunk_uuid),
         lambda tx: hotlines.delete(tx, here, hotline),
-        lambda tx: users.insert(tx, here, seal, "foo", "a long password"),
+        lambda tx: users.insert(tx, here, master_key, "foo", "a long password"),
         lambda tx: users.delete(tx, here, "foo"),
         lambda tx: domains.update(tx, msgspec.structs.replace(domain, max_calls=9)),
         lambda tx: ring_groups.delete(tx, here, "600"),
@@ -177,18 +179,18 @@ async def test_every_change_tells_its_domain_once_at_commit(
 
 
 async def test_a_shared_trunk_tells_all_domains_that_use_it(
-    database: db.Database, domain: Domain, seal: Seal, changed: list[UUID]
+    database: db.Database, domain: Domain, master_key: MasterKey, changed: list[UUID]
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7", shared=True)
     async with database.transaction() as tx:
         other = await domains.insert(tx, "told-too.example.vn")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, other.domain_uuid, "02873001234", trunk.trunk_uuid)
     await until(lambda: len(changed) == 2)
 
     async with database.transaction() as tx:
         await trunks.update(
-            tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, max_calls=9)
+            tx, domain.domain_uuid, master_key, msgspec.structs.replace(trunk, max_calls=9)
         )
     await until(lambda: len(changed) == 4)
     assert set(changed[2:]) == {domain.domain_uuid, other.domain_uuid}

@@ -8,8 +8,8 @@ import pytest
 from testbed.samples import record
 from tests.store.locks import someone_waits
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import cdrs, db, domains, extensions, hotlines, ring_groups, trunks
 
 
@@ -174,11 +174,11 @@ async def test_calls_that_end_while_the_days_are_recounted_are_counted_once(
 
 
 async def test_the_country_code_stays_once_numbers_are_stored(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid)
 
     with pytest.raises(errors.Conflict) as refused:
@@ -226,11 +226,11 @@ async def test_a_region_of_a_shared_country_code(database: db.Database) -> None:
 
 
 async def test_a_deleted_domain_takes_everything_along(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await extensions.insert(tx, domain.domain_uuid, directory.Extension("101"))
         await ring_groups.insert(
             tx, domain.domain_uuid, directory.RingGroup("600", members=("101",), overflow="101")
@@ -273,12 +273,12 @@ async def test_a_domain_with_live_calls_stays(
 
 
 async def test_a_domain_whose_trunk_others_use_stays(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="shared", auth="ip", host="203.0.113.7", shared=True)
     async with database.transaction() as tx:
         borrower = await domains.insert(tx, "borrower.example.vn")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, borrower.domain_uuid, "02873009999", trunk.trunk_uuid)
 
     with pytest.raises(errors.Conflict):

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from tests import databases
 from tests.store.deliveries.rounds import claim_in, never
 from tests.webhooks import samples
+from tongdai.encryption import MasterKey
 from tongdai.engine import housekeeping
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import (
     db,
     deliveries,
@@ -102,9 +102,9 @@ async def test_old_days_go_as_a_whole_and_numbers_go_on(
 
 
 async def test_what_is_owed_is_kept_however_old_it_is(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", URL)
+    await samples.subscribe(database, master_key, domain, "ringing", URL)
     await publish(database, domain, 38, 36, 0)
     async with database.connection() as tx:
         claimed = await claim_in(tx, domain.domain_uuid, 8)
@@ -193,10 +193,10 @@ async def test_events_are_dated_in_the_order_of_their_numbers(
 
 
 async def test_where_no_partition_was_made_events_are_published_all_the_same(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     """After weeks of downtime the first events come before the first housekeeping."""
-    await samples.subscribe(database, seal, domain, "ringing", URL)
+    await samples.subscribe(database, master_key, domain, "ringing", URL)
     async with database.connection() as tx:
         for days in range(partitions.AHEAD_DAYS + 1):
             await tx.execute(f"DROP TABLE IF EXISTS {named(-days)}")
@@ -286,12 +286,14 @@ async def before(dsn: str) -> AsyncIterator[str]:
 OLD = UUID(int=7)
 
 
-async def test_events_of_an_older_version_are_kept_as_they_are(before: str, seal: Seal) -> None:
+async def test_events_of_an_older_version_are_kept_as_they_are(
+    before: str, master_key: MasterKey
+) -> None:
     await migrate.apply(before)
     database = db.Database(before, size=2)
     await database.open()
     domain = directory.Domain(OLD, "old.example.vn")
-    await samples.subscribe(database, seal, domain, "ringing", URL)
+    await samples.subscribe(database, master_key, domain, "ringing", URL)
 
     await publish(database, domain, 0)
     await housekeeping.keep_partitions(database, DAYS)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from tongdai import errors
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, devices, domains, extensions, hotlines, queues, ring_groups, trunks
 
 Extension = directory.Extension
@@ -153,12 +153,12 @@ async def test_wrong_values_name_their_field(
 
 
 async def test_the_hotline_it_shows_is_one_of_its_domain(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7", shared=True)
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-extensions.example.vn")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, domain.domain_uuid, "0899888999", trunk.trunk_uuid)
         await extensions.insert(tx, domain.domain_uuid, Extension("101", hotline="+84899888999"))
         await extensions.insert(tx, other.domain_uuid, Extension("101"))
@@ -217,7 +217,7 @@ async def test_a_deleted_extension_frees_its_number(
 
 
 async def test_an_extension_in_use_stays_and_tells_by_whom(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
     async with database.transaction() as tx:
@@ -229,7 +229,7 @@ async def test_an_extension_in_use_stays_and_tells_by_whom(
         await queues.insert(
             tx, domain.domain_uuid, directory.Queue("700", agents=("102",), overflow="101")
         )
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(
             tx, domain.domain_uuid, "1900 1919", trunk.trunk_uuid, destination="101"
         )

@@ -7,17 +7,17 @@ import msgspec
 import pytest
 
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, ring_groups, trunks
 
 
 @pytest.fixture
-async def trunk(database: db.Database, domain: directory.Domain, seal: Seal) -> UUID:
+async def trunk(database: db.Database, domain: directory.Domain, master_key: MasterKey) -> UUID:
     """A trunk of the domain, not shared; the domain also has extension 101 and ring group 600."""
     made = trunks.Trunk(name="carrier", auth="ip", host="203.0.113.7")
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, made)
+        await trunks.insert(tx, domain.domain_uuid, master_key, made)
         await extensions.insert(tx, domain.domain_uuid, directory.Extension("101"))
         await ring_groups.insert(tx, domain.domain_uuid, directory.RingGroup("600"))
     return made.trunk_uuid
@@ -66,11 +66,11 @@ async def test_it_is_found_however_it_is_written(
 
 
 async def test_an_update_changes_all_but_the_number(
-    database: db.Database, domain: directory.Domain, trunk: UUID, seal: Seal
+    database: db.Database, domain: directory.Domain, trunk: UUID, master_key: MasterKey
 ) -> None:
     second = trunks.Trunk(name="second", auth="ip", host="203.0.113.8")
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, second)
+        await trunks.insert(tx, domain.domain_uuid, master_key, second)
         made = await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk)
         changed = msgspec.structs.replace(
             made,
@@ -136,13 +136,13 @@ async def test_wrong_values_name_their_field(
 
 
 async def test_a_number_is_taken_once_on_a_trunk_and_once_in_a_domain(
-    database: db.Database, domain: directory.Domain, trunk: UUID, seal: Seal
+    database: db.Database, domain: directory.Domain, trunk: UUID, master_key: MasterKey
 ) -> None:
     second = trunks.Trunk(name="second", auth="ip", host="203.0.113.8")
     async with database.transaction() as tx:
         other = await domains.insert(tx, "same-hotline.example.vn")
         await tx.execute("UPDATE trunks SET shared = true WHERE trunk_uuid = $1", trunk)
-        await trunks.insert(tx, domain.domain_uuid, seal, second)
+        await trunks.insert(tx, domain.domain_uuid, master_key, second)
         await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk)
 
     for owner, link in ((other, trunk), (domain, trunk), (domain, second.trunk_uuid)):

@@ -14,8 +14,8 @@ import pytest
 from tests.store.deliveries.rounds import claim_in
 from tests.webhooks import samples
 from tongdai import ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes, feed, migrate, outbox, server
 
 
@@ -59,9 +59,9 @@ async def test_a_batch_over_domains_is_numbered_in_each_without_gaps(
 
 
 async def test_a_repeat_publishes_nothing_and_burns_no_number(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", "http://crm.example.vn/hook")
+    await samples.subscribe(database, master_key, domain, "ringing", "http://crm.example.vn/hook")
     first, second = samples.event(domain), samples.event(domain)
     await publish(database, [first])
 
@@ -120,15 +120,19 @@ async def test_publishers_at_the_same_time_leave_no_gap_and_no_deadlock(
 
 
 async def test_every_enabled_subscription_of_that_event_gets_a_delivery(
-    database: db.Database, domain: directory.Domain, other: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, other: directory.Domain, master_key: MasterKey
 ) -> None:
     wanted = [
-        await samples.subscribe(database, seal, domain, "hangup", f"http://crm{n}.example.vn/")
+        await samples.subscribe(
+            database, master_key, domain, "hangup", f"http://crm{n}.example.vn/"
+        )
         for n in range(2)
     ]
-    await samples.subscribe(database, seal, domain, "cdr", "http://crm0.example.vn/")
-    await samples.subscribe(database, seal, other, "hangup", "http://crm0.example.vn/")
-    disabled = await samples.subscribe(database, seal, domain, "hangup", "http://crm3.example.vn/")
+    await samples.subscribe(database, master_key, domain, "cdr", "http://crm0.example.vn/")
+    await samples.subscribe(database, master_key, other, "hangup", "http://crm0.example.vn/")
+    disabled = await samples.subscribe(
+        database, master_key, domain, "hangup", "http://crm3.example.vn/"
+    )
     async with database.connection() as tx:
         await tx.execute(
             "UPDATE subscriptions SET enabled = false WHERE subscription_uuid = $1", disabled
@@ -144,11 +148,13 @@ async def test_every_enabled_subscription_of_that_event_gets_a_delivery(
 
 
 async def test_subscriptions_of_one_url_share_an_endpoint_in_their_domain_alone(
-    database: db.Database, domain: directory.Domain, other: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, other: directory.Domain, master_key: MasterKey
 ) -> None:
     for tenant in (domain, other):
         for name in ("ringing", "hangup"):
-            await samples.subscribe(database, seal, tenant, name, "http://crm.example.vn/hook")
+            await samples.subscribe(
+                database, master_key, tenant, name, "http://crm.example.vn/hook"
+            )
 
     await publish(
         database,
@@ -215,7 +221,7 @@ async def test_publishing_sends_no_notification(
 
 
 async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(
-    tmp_path: Path, seal: Seal
+    tmp_path: Path, master_key: MasterKey
 ) -> None:
     """Also the notice that a subscription was disabled; a reader would else be ahead of the log,
     or miss an event.
@@ -231,7 +237,9 @@ async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(
         await database.open()
         domain = await samples.domain(database)
         for name in ("ringing", events.DISABLED):
-            await samples.subscribe(database, seal, domain, name, "http://crm.example.vn/hook")
+            await samples.subscribe(
+                database, master_key, domain, name, "http://crm.example.vn/hook"
+            )
         await samples.publish(database, samples.event(domain))
         async with database.transaction() as tx:
             [delivery] = await claim_in(tx, domain.domain_uuid, 1)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from testbed.samples import call
 from tests.webhooks import samples
 from tongdai import ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx.call import Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.directory import Domain
-from tongdai.seal import Seal
 from tongdai.store import calls, db, outstanding
 
 
@@ -49,8 +49,10 @@ async def test_calls_that_go_on_and_calls_that_are_over(
         assert (await outstanding.of(tx, domain.domain_uuid)).live == 0
 
 
-async def test_deliveries_that_are_due(database: db.Database, domain: Domain, seal: Seal) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", "http://crm.example.vn/")
+async def test_deliveries_that_are_due(
+    database: db.Database, domain: Domain, master_key: MasterKey
+) -> None:
+    await samples.subscribe(database, master_key, domain, "ringing", "http://crm.example.vn/")
     await samples.publish(database, samples.event(domain, "ringing", ids.new()))
     async with database.connection() as tx:
         found = await outstanding.of(tx, domain.domain_uuid)

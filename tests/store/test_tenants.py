@@ -10,8 +10,8 @@ import pytest
 
 from testbed.samples import record
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import cdrs, db, domains, migrate, server, subscriptions, tenants, users
 from tongdai.store.tenants import Tenants
 
@@ -81,23 +81,28 @@ async def test_a_connection_that_names_no_domain_sees_nothing(
 
 
 async def test_nothing_is_written_into_another_domain(
-    tenants: Tenants, seal: Seal, domain: directory.Domain, neighbour: directory.Domain
+    tenants: Tenants, master_key: MasterKey, domain: directory.Domain, neighbour: directory.Domain
 ) -> None:
     async with tenants.transaction(neighbour.domain_uuid) as tx:
         made = await subscriptions.insert(
-            tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://a.vn/"
+            tx, neighbour.domain_uuid, master_key, event_name="cdr", callback_url="https://a.vn/"
         )
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with tenants.transaction(domain.domain_uuid) as tx:
             await subscriptions.insert(
-                tx, neighbour.domain_uuid, seal, event_name="cdr", callback_url="https://b.vn/"
+                tx,
+                neighbour.domain_uuid,
+                master_key,
+                event_name="cdr",
+                callback_url="https://b.vn/",
             )
     with pytest.raises(errors.NotFound):
         async with tenants.transaction(domain.domain_uuid) as tx:
             await subscriptions.delete(tx, neighbour.domain_uuid, made.subscription_uuid)
     async with tenants.connection(neighbour.domain_uuid) as tx:
         assert [made.callback_url] == [
-            one.callback_url for one in await subscriptions.list(tx, neighbour.domain_uuid, seal)
+            one.callback_url
+            for one in await subscriptions.list(tx, neighbour.domain_uuid, master_key)
         ]
 
 
@@ -121,10 +126,10 @@ async def test_nothing_is_written_into_another_domain(
     ],
 )
 async def test_what_the_api_does_not_need_it_may_not(
-    database: db.Database, seal: Seal, domain: directory.Domain, statement: str
+    database: db.Database, master_key: MasterKey, domain: directory.Domain, statement: str
 ) -> None:
     async with database.transaction() as tx:
-        await users.insert(tx, domain.domain_uuid, seal, "foo", "correct horse")
+        await users.insert(tx, domain.domain_uuid, master_key, "foo", "correct horse")
         await cdrs.insert_many(tx, [record(domain.domain_uuid)])
     tx = await db.connect(database.dsn, settings={"role": tenants.ROLE})
     try:

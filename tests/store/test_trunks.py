@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, domains, hotlines, trunks
 
 BY_IP: dict[str, Any] = {"name": "carrier", "auth": "ip", "host": "203.0.113.7"}
 
 
 async def test_a_trunk_comes_back_as_it_was_made(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     made = trunks.Trunk(
         name="Viettel Hà Nội",
@@ -31,8 +31,8 @@ async def test_a_trunk_comes_back_as_it_was_made(
         enabled=False,
     )
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, made, "carrier-pass")
-        await trunks.insert(tx, domain.domain_uuid, seal, plain := trunks.Trunk(**BY_IP))
+        await trunks.insert(tx, domain.domain_uuid, master_key, made, "carrier-pass")
+        await trunks.insert(tx, domain.domain_uuid, master_key, plain := trunks.Trunk(**BY_IP))
 
         assert made == await trunks.get(tx, domain.domain_uuid, made.trunk_uuid)
         assert made == await trunks.by_name(tx, domain.domain_uuid, "Viettel Hà Nội")
@@ -42,25 +42,25 @@ async def test_a_trunk_comes_back_as_it_was_made(
 
 
 async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     """What a carrier gave cannot be chosen; with an auth username, anybody with the password
     calls from anywhere.
     """
     given = trunks.Trunk(**BY_IP | {"auth": "digest", "username": "u1"})
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, given, "pw1")
-        assert [link.password for link in await links(tx, domain, seal)] == ["pw1"]
+        await trunks.insert(tx, domain.domain_uuid, master_key, given, "pw1")
+        assert [link.password for link in await links(tx, domain, master_key)] == ["pw1"]
 
         opened = msgspec.structs.replace(given, auth_username="abc")
         for password in ("pw1", None):
             with pytest.raises(errors.Invalid, match="or a trunk that has no auth username"):
-                await trunks.update(tx, domain.domain_uuid, seal, opened, password)
-        await trunks.update(tx, domain.domain_uuid, seal, opened, "long-enough")
+                await trunks.update(tx, domain.domain_uuid, master_key, opened, password)
+        await trunks.update(tx, domain.domain_uuid, master_key, opened, "long-enough")
 
 
 async def links(
-    tx: db.Tx, domain: directory.Domain, seal: Seal, node: str = directory.NODE
+    tx: db.Tx, domain: directory.Domain, master_key: MasterKey, node: str = directory.NODE
 ) -> list[trunks.Provisioned]:
     """The domain's trunks that the node's switch holds, by name. Other tests' secrets may be under
     other keys, so each is asked for alone.
@@ -68,53 +68,56 @@ async def links(
     return [
         link
         for trunk in await trunks.list(tx, domain.domain_uuid)
-        for link in await trunks.list_for_provisioning(tx, seal, node, trunk.trunk_uuid)
+        for link in await trunks.list_for_provisioning(tx, master_key, node, trunk.trunk_uuid)
     ]
 
 
 async def test_the_switch_gets_enabled_trunks_with_their_passwords(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     plain = trunks.Trunk(**BY_IP)
     secret = trunks.Trunk(name="secret", auth="digest", host="sip.carrier.vn", username="me")
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, plain)
-        await trunks.insert(tx, domain.domain_uuid, seal, secret, "carrier-pass")
+        await trunks.insert(tx, domain.domain_uuid, master_key, plain)
+        await trunks.insert(tx, domain.domain_uuid, master_key, secret, "carrier-pass")
         await trunks.insert(
-            tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"name": "off", "enabled": False})
+            tx,
+            domain.domain_uuid,
+            master_key,
+            trunks.Trunk(**BY_IP | {"name": "off", "enabled": False}),
         )
         sealed = await tx.fetchval(
             "SELECT password_sealed FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid
         )
 
         assert b"carrier-pass" not in sealed
-        assert await links(tx, domain, seal) == [
+        assert await links(tx, domain, master_key) == [
             trunks.Provisioned(trunk=plain, password="", is_owner=True),
             trunks.Provisioned(trunk=secret, password="carrier-pass", is_owner=True),
         ]
         await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
-        assert await links(tx, domain, seal) == []
+        assert await links(tx, domain, master_key) == []
 
 
 async def test_a_shared_trunk_is_on_the_nodes_of_those_who_use_it(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     shared = trunks.Trunk(**BY_IP | {"shared": True})
     async with database.transaction() as tx:
         other = await domains.insert(tx, "elsewhere-trunks.example.vn", node="switch-2")
-        await trunks.insert(tx, domain.domain_uuid, seal, shared)
-        assert await links(tx, domain, seal, "switch-2") == []
+        await trunks.insert(tx, domain.domain_uuid, master_key, shared)
+        assert await links(tx, domain, master_key, "switch-2") == []
         await hotlines.insert(tx, other.domain_uuid, "02873009999", shared.trunk_uuid)
-        assert await links(tx, domain, seal, "switch-2") == [
+        assert await links(tx, domain, master_key, "switch-2") == [
             trunks.Provisioned(trunk=shared, password="", is_owner=False)
         ]
-        assert [link.is_owner for link in await links(tx, domain, seal)] == [True]
+        assert [link.is_owner for link in await links(tx, domain, master_key)] == [True]
         await domains.update(tx, msgspec.structs.replace(other, enabled=False))
-        assert await links(tx, domain, seal, "switch-2") == []
+        assert await links(tx, domain, master_key, "switch-2") == []
 
 
 async def test_an_update_keeps_changes_or_removes_the_password(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(name="secret", auth="digest", host="sip.carrier.vn", username="me")
     changed = msgspec.structs.replace(
@@ -126,20 +129,20 @@ async def test_an_update_keeps_changes_or_removes_the_password(
         max_calls=1,
     )
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk, "carrier-pass")
-        await trunks.update(tx, domain.domain_uuid, seal, changed)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk, "carrier-pass")
+        await trunks.update(tx, domain.domain_uuid, master_key, changed)
         assert changed == await trunks.get(tx, domain.domain_uuid, trunk.trunk_uuid)
-        assert [link.password for link in await links(tx, domain, seal)] == ["carrier-pass"]
+        assert [link.password for link in await links(tx, domain, master_key)] == ["carrier-pass"]
 
-        await trunks.update(tx, domain.domain_uuid, seal, changed, "another-pass")
-        assert [link.password for link in await links(tx, domain, seal)] == ["another-pass"]
+        await trunks.update(tx, domain.domain_uuid, master_key, changed, "another-pass")
+        assert [link.password for link in await links(tx, domain, master_key)] == ["another-pass"]
 
         with pytest.raises(errors.Invalid, match="needed for a trunk by digest"):
-            await trunks.update(tx, domain.domain_uuid, seal, changed, "")
+            await trunks.update(tx, domain.domain_uuid, master_key, changed, "")
         await trunks.update(
-            tx, domain.domain_uuid, seal, msgspec.structs.replace(changed, auth="ip"), ""
+            tx, domain.domain_uuid, master_key, msgspec.structs.replace(changed, auth="ip"), ""
         )
-        assert [link.password for link in await links(tx, domain, seal)] == [""]
+        assert [link.password for link in await links(tx, domain, master_key)] == [""]
 
 
 @pytest.mark.parametrize(
@@ -147,10 +150,12 @@ async def test_an_update_keeps_changes_or_removes_the_password(
     ["sip.carrier.vn", "a_b.vn:5080", "10.0.0.1", "10.0.0.1:65535", "[2001:db8::1]", "[::1]:5060"],
 )
 async def test_hosts_that_can_be_called(
-    database: db.Database, domain: directory.Domain, seal: Seal, host: str
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, host: str
 ) -> None:
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | {"host": host}))
+        await trunks.insert(
+            tx, domain.domain_uuid, master_key, trunks.Trunk(**BY_IP | {"host": host})
+        )
         assert (await trunks.by_name(tx, domain.domain_uuid, "carrier")).host == host
 
 
@@ -205,7 +210,7 @@ async def test_hosts_that_can_be_called(
 async def test_wrong_values_name_their_field(
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     changes: dict[str, Any],
     field: str,
 ) -> None:
@@ -213,30 +218,30 @@ async def test_wrong_values_name_their_field(
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
             await trunks.insert(
-                tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP | changes), password
+                tx, domain.domain_uuid, master_key, trunks.Trunk(**BY_IP | changes), password
             )
 
     assert refused.value.field == field
 
 
 async def test_a_name_is_taken_once_in_a_domain(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP))
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunks.Trunk(**BY_IP))
     with pytest.raises(errors.Conflict) as refused:
         async with database.transaction() as tx:
-            await trunks.insert(tx, domain.domain_uuid, seal, trunks.Trunk(**BY_IP))
+            await trunks.insert(tx, domain.domain_uuid, master_key, trunks.Trunk(**BY_IP))
 
     assert refused.value.field == "name"
 
 
 async def test_a_trunk_in_use_stays(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(**BY_IP)
     async with database.transaction() as tx:
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, domain.domain_uuid, "19001919", trunk.trunk_uuid)
 
     with pytest.raises(errors.Conflict, match="hotlines use this trunk"):
@@ -249,7 +254,7 @@ async def test_a_trunk_in_use_stays(
 
 
 async def test_hotlines_use_their_domains_trunks_and_shared_ones(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     shared, private = (
         trunks.Trunk(**BY_IP | {"shared": True}),
@@ -257,8 +262,8 @@ async def test_hotlines_use_their_domains_trunks_and_shared_ones(
     )
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "borrows.example.vn")).domain_uuid
-        await trunks.insert(tx, domain.domain_uuid, seal, shared)
-        await trunks.insert(tx, domain.domain_uuid, seal, private)
+        await trunks.insert(tx, domain.domain_uuid, master_key, shared)
+        await trunks.insert(tx, domain.domain_uuid, master_key, private)
 
         assert shared == await trunks.usable(tx, other, str(shared.trunk_uuid).upper())
         assert private == await trunks.usable(tx, domain.domain_uuid, "private")
@@ -267,12 +272,12 @@ async def test_hotlines_use_their_domains_trunks_and_shared_ones(
                 await trunks.usable(tx, other, nothing)
 
         own = trunks.Trunk(**BY_IP)
-        await trunks.insert(tx, other, seal, own)
+        await trunks.insert(tx, other, master_key, own)
         assert own == await trunks.usable(tx, other, "carrier")
 
 
 async def test_a_shared_name_that_several_have_is_ambiguous(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
         for number in (1, 2):
@@ -280,7 +285,7 @@ async def test_a_shared_name_that_several_have_is_ambiguous(
             await trunks.insert(
                 tx,
                 lender.domain_uuid,
-                seal,
+                master_key,
                 trunks.Trunk(**BY_IP | {"name": "twin", "shared": True}),
             )
 
@@ -289,33 +294,33 @@ async def test_a_shared_name_that_several_have_is_ambiguous(
 
 
 async def test_a_trunk_that_others_use_stays_shared(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(**BY_IP | {"shared": True})
     async with database.transaction() as tx:
         other = await domains.insert(tx, "still-borrows.example.vn")
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, other.domain_uuid, "19001919", trunk.trunk_uuid)
 
     with pytest.raises(errors.Conflict) as refused:
         async with database.transaction() as tx:
             await trunks.update(
-                tx, domain.domain_uuid, seal, msgspec.structs.replace(trunk, shared=False)
+                tx, domain.domain_uuid, master_key, msgspec.structs.replace(trunk, shared=False)
             )
     assert refused.value.field == "shared"
 
 
 async def test_another_domains_trunk_is_not_found(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     trunk = trunks.Trunk(**BY_IP | {"shared": True})
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-trunks.example.vn")).domain_uuid
-        await trunks.insert(tx, domain.domain_uuid, seal, trunk)
+        await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         for attempt in (
             trunks.get(tx, other, trunk.trunk_uuid),
             trunks.by_name(tx, other, trunk.name),
-            trunks.update(tx, other, seal, msgspec.structs.replace(trunk, host="10.0.0.1")),
+            trunks.update(tx, other, master_key, msgspec.structs.replace(trunk, host="10.0.0.1")),
             trunks.delete(tx, other, trunk.trunk_uuid),
             trunks.get(tx, domain.domain_uuid, ids.new()),
         ):

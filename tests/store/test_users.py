@@ -8,16 +8,18 @@ import msgspec
 import pytest
 
 from tongdai import errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import api_keys, db, domains, passwords, users
 
 
 @pytest.fixture
-async def foo(database: db.Database, domain: directory.Domain, seal: Seal) -> users.Account:
+async def foo(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
+) -> users.Account:
     """A user of the domain, whose password is mật khẩu 123."""
     async with database.transaction() as tx:
-        return await users.insert(tx, domain.domain_uuid, seal, "foo", "mật khẩu 123")
+        return await users.insert(tx, domain.domain_uuid, master_key, "foo", "mật khẩu 123")
 
 
 async def disable(
@@ -34,12 +36,14 @@ async def disable(
 
 
 async def test_name_and_password_open_the_account(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
+    database: db.Database, domain: directory.Domain, foo: users.Account, master_key: MasterKey
 ) -> None:
-    assert foo == await users.login(database, seal, "foo", domain.name, "mật khẩu 123")
-    assert foo == await users.login(database, seal, "FOO", domain.name.upper(), "mật khẩu 123")
+    assert foo == await users.login(database, master_key, "foo", domain.name, "mật khẩu 123")
+    assert foo == await users.login(
+        database, master_key, "FOO", domain.name.upper(), "mật khẩu 123"
+    )
     decomposed = "ma\u0323\u0302t kha\u0302\u0309u 123"
-    assert foo == await users.login(database, seal, "foo", domain.name, decomposed)
+    assert foo == await users.login(database, master_key, "foo", domain.name, decomposed)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +62,20 @@ async def test_anything_else_does_not(  # noqa: PLR0917 - fixtures, and the case
     database: db.Database,
     domain: directory.Domain,
     foo: users.Account,
-    seal: Seal,
+    master_key: MasterKey,
     username: str,
     domain_name: str,
     password: str,
 ) -> None:
     with pytest.raises(errors.WrongCredentials):
-        await users.login(database, seal, username, domain_name or domain.name, password)
+        await users.login(database, master_key, username, domain_name or domain.name, password)
 
 
 async def test_an_unknown_user_costs_a_password_hash_too(
-    database: db.Database, domain: directory.Domain, seal: Seal, monkeypatch: pytest.MonkeyPatch
+    database: db.Database,
+    domain: directory.Domain,
+    master_key: MasterKey,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     matches, checked = passwords.compare, list[str]()
 
@@ -78,7 +85,7 @@ async def test_an_unknown_user_costs_a_password_hash_too(
 
     monkeypatch.setattr(passwords, "compare", noting)
     with pytest.raises(errors.WrongCredentials):
-        await users.login(database, seal, "nobody", domain.name, "mật khẩu 123")
+        await users.login(database, master_key, "nobody", domain.name, "mật khẩu 123")
 
     assert len(checked) == 1
     assert not passwords.HASHER.check_needs_rehash(checked[0]), "of the same cost as real ones"
@@ -88,7 +95,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
     database: db.Database,
     domain: directory.Domain,
     foo: users.Account,
-    seal: Seal,
+    master_key: MasterKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Logins are many and slow, connections few: others are served meanwhile."""
@@ -101,7 +108,7 @@ async def test_no_connection_is_held_while_a_password_is_hashed(
     monkeypatch.setattr(passwords, "compare", slow)
     only = db.Database(database.dsn, size=1)
     await only.open()
-    login = asyncio.create_task(users.login(only, seal, "foo", domain.name, "mật khẩu 123"))
+    login = asyncio.create_task(users.login(only, master_key, "foo", domain.name, "mật khẩu 123"))
     assert await asyncio.to_thread(hashing.wait, 30)
     async with only.connection() as tx:
         assert await tx.fetchval("SELECT 1") == 1
@@ -126,41 +133,45 @@ async def test_the_password_is_kept_as_argon2id_alone(
 
 
 async def test_an_api_key_opens_the_account(
-    database: db.Database, foo: users.Account, seal: Seal
+    database: db.Database, foo: users.Account, master_key: MasterKey
 ) -> None:
     assert str(UUID(foo.api_key)) == foo.api_key
     async with database.connection() as tx:
-        assert foo == await users.by_api_key(tx, seal, foo.api_key)
+        assert foo == await users.by_api_key(tx, master_key, foo.api_key)
         for wrong in (str(ids.new()), "", foo.api_key[:-1], foo.api_key.upper() + "\0"):
             with pytest.raises(errors.WrongCredentials):
-                await users.by_api_key(tx, seal, wrong)
+                await users.by_api_key(tx, master_key, wrong)
 
 
 async def test_a_rotated_api_key_takes_the_old_ones_place(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
+    database: db.Database, domain: directory.Domain, foo: users.Account, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
-        new = await api_keys.rotate(tx, domain.domain_uuid, seal, "foo")
+        new = await api_keys.rotate(tx, domain.domain_uuid, master_key, "foo")
     async with database.connection() as tx:
-        assert new == (await api_keys.get(tx, domain.domain_uuid, seal, "foo")).api_key
+        assert new == (await api_keys.get(tx, domain.domain_uuid, master_key, "foo")).api_key
         assert msgspec.structs.replace(
             foo, api_key=new, api_key_version=2
-        ) == await users.by_api_key(tx, seal, new)
+        ) == await users.by_api_key(tx, master_key, new)
         with pytest.raises(errors.WrongCredentials):
-            await users.by_api_key(tx, seal, foo.api_key)
+            await users.by_api_key(tx, master_key, foo.api_key)
         assert (await users.principal(tx, domain.domain_uuid, foo.user_uuid)).api_key_version == 2
 
 
 @pytest.mark.parametrize("what", ["user", "domain"])
 async def test_who_is_disabled_is_refused(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal, what: str
+    database: db.Database,
+    domain: directory.Domain,
+    foo: users.Account,
+    master_key: MasterKey,
+    what: str,
 ) -> None:
     await disable(database, domain, foo, what)
     async with database.connection() as tx:
         with pytest.raises(errors.WrongCredentials):
-            await users.login(database, seal, "foo", domain.name, "mật khẩu 123")
+            await users.login(database, master_key, "foo", domain.name, "mật khẩu 123")
         with pytest.raises(errors.WrongCredentials):
-            await users.by_api_key(tx, seal, foo.api_key)
+            await users.by_api_key(tx, master_key, foo.api_key)
         principal = await users.principal(tx, domain.domain_uuid, foo.user_uuid)
 
     assert not principal.enabled
@@ -190,11 +201,11 @@ async def test_the_principal_knows_its_domain(
 
 
 async def test_a_user_is_listed_changed_and_deleted(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
+    database: db.Database, domain: directory.Domain, foo: users.Account, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
         bar = await users.insert(
-            tx, domain.domain_uuid, seal, "bar", "password of bar", level="agent"
+            tx, domain.domain_uuid, master_key, "bar", "password of bar", level="agent"
         )
         assert [user.username for user in await users.list(tx, domain.domain_uuid)] == [
             "bar",
@@ -212,7 +223,7 @@ async def test_a_user_is_listed_changed_and_deleted(
         )
         assert (await users.get(tx, domain.domain_uuid, "bar")).level == "admin"
 
-    assert await users.login(database, seal, "bar", domain.name, "another password")
+    assert await users.login(database, master_key, "bar", domain.name, "another password")
 
     async with database.transaction() as tx:
         await users.delete(tx, domain.domain_uuid, "bar")
@@ -220,14 +231,16 @@ async def test_a_user_is_listed_changed_and_deleted(
 
 
 async def test_a_name_is_taken_once_in_a_domain(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
+    database: db.Database, domain: directory.Domain, foo: users.Account, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
         other = await domains.insert(tx, "other-users.example.vn")
-        await users.insert(tx, other.domain_uuid, seal, "foo", "password of another foo")
+        await users.insert(tx, other.domain_uuid, master_key, "foo", "password of another foo")
     with pytest.raises(errors.Conflict) as refused:
         async with database.transaction() as tx:
-            await users.insert(tx, domain.domain_uuid, seal, "foo", "password of a second foo")
+            await users.insert(
+                tx, domain.domain_uuid, master_key, "foo", "password of a second foo"
+            )
 
     assert refused.value.field == "username"
 
@@ -246,7 +259,7 @@ async def test_a_name_is_taken_once_in_a_domain(
 async def test_wrong_values_name_their_field(  # noqa: PLR0917 - fixtures, and the case
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     username: str,
     password: str,
     level: str,
@@ -254,13 +267,13 @@ async def test_wrong_values_name_their_field(  # noqa: PLR0917 - fixtures, and t
 ) -> None:
     with pytest.raises(errors.Invalid) as refused:
         async with database.transaction() as tx:
-            await users.insert(tx, domain.domain_uuid, seal, username, password, level=level)  # type: ignore[arg-type]
+            await users.insert(tx, domain.domain_uuid, master_key, username, password, level=level)  # type: ignore[arg-type]
 
     assert refused.value.field == field
 
 
 async def test_another_domains_user_is_not_found(
-    database: db.Database, domain: directory.Domain, foo: users.Account, seal: Seal
+    database: db.Database, domain: directory.Domain, foo: users.Account, master_key: MasterKey
 ) -> None:
     async with database.transaction() as tx:
         other = (await domains.insert(tx, "stranger-users.example.vn")).domain_uuid
@@ -269,11 +282,11 @@ async def test_another_domains_user_is_not_found(
             users.get(tx, other, "foo"),
             users.update(tx, other, user, "another password"),
             users.delete(tx, other, "foo"),
-            api_keys.get(tx, other, seal, "foo"),
-            api_keys.rotate(tx, other, seal, "foo"),
+            api_keys.get(tx, other, master_key, "foo"),
+            api_keys.rotate(tx, other, master_key, "foo"),
             users.principal(tx, other, foo.user_uuid),
         ):
             with pytest.raises(errors.NotFound):
                 await attempt
         assert await users.list(tx, other) == []
-        assert foo == await users.login(database, seal, "foo", domain.name, "mật khẩu 123")
+        assert foo == await users.login(database, master_key, "foo", domain.name, "mật khẩu 123")

@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.until import until
 from tests.webhooks import samples
+from tongdai.encryption import MasterKey
 from tongdai.pbx import events
-from tongdai.seal import Seal
 from tongdai.store import db
 from tongdai.webhooks.client import Client, Limits
 from tongdai.webhooks.dispatcher import Dispatcher
@@ -26,7 +26,9 @@ async def dispatching(
     """A dispatcher that runs meanwhile, without jitter, and ends cleanly."""
     async with Client(Guard(["127.0.0.0/8"]), "1.2.3", limits) as client:
         options = {"chance": lambda: 0.5} | options
-        dispatcher = Dispatcher(database, Seal(bytes(range(32))), client, poll_s=poll_s, **options)
+        dispatcher = Dispatcher(
+            database, MasterKey(bytes(range(32))), client, poll_s=poll_s, **options
+        )
         running = asyncio.create_task(dispatcher.run())
         try:
             yield dispatcher

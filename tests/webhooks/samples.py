@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tongdai import dialects, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, domains, outbox
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -43,7 +43,7 @@ def body(event: events.Event) -> bytes:
 
 async def subscribe(
     database: db.Database,
-    seal: Seal,
+    master_key: MasterKey,
     domain: directory.Domain,
     event_name: str,
     url: str,
@@ -64,8 +64,8 @@ async def subscribe(
             subscription_uuid,
             event_name,
             url,
-            seal.seal(apikey) if apikey else None,
-            seal.seal(SECRET),
+            master_key.encrypt(apikey) if apikey else None,
+            master_key.encrypt(SECRET),
         )
     return subscription_uuid
 

@@ -24,8 +24,8 @@ from tests.webhooks.dispatching import (
 )
 from tongdai import ids
 from tongdai.dialects import v1
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, subscriptions
 from tongdai.webhooks import retry
 from tongdai.webhooks.client import Limits
@@ -34,9 +34,11 @@ from tongdai.webhooks.client import Limits
 
 
 async def test_an_event_arrives_signed_and_the_log_says_so(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url, apikey="Bearer foo")
+    await samples.subscribe(
+        database, master_key, domain, "hangup", receiver.url, apikey="Bearer foo"
+    )
     event = samples.event(domain, "hangup")
     async with dispatching(database, clock=lambda: 1700000000.9):
         await samples.publish(database, event)
@@ -58,9 +60,9 @@ async def test_an_event_arrives_signed_and_the_log_says_so(
 
 
 async def test_without_an_apikey_there_is_no_authorization(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         await settled(database, "delivered")
@@ -72,12 +74,12 @@ async def test_without_an_apikey_there_is_no_authorization(
 async def test_a_woken_dispatcher_does_not_wait_for_its_poll(
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     receiver: Receiver,
     *,
     is_named: bool,
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
         for n in (1, 2, 3):
             await samples.publish(database, samples.event(domain))
@@ -86,10 +88,10 @@ async def test_a_woken_dispatcher_does_not_wait_for_its_poll(
 
 
 async def test_a_whole_call_follows_one_wake(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     for name in NAMES:
-        await samples.subscribe(database, seal, domain, name, receiver.url)
+        await samples.subscribe(database, master_key, domain, name, receiver.url)
     call = ids.new()
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
         await samples.publish(database, *[samples.event(domain, name, call) for name in NAMES])
@@ -100,9 +102,9 @@ async def test_a_whole_call_follows_one_wake(
 
 
 async def test_many_more_than_an_endpoint_has_credit_for_follow_one_wake(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(1500)])
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
         dispatcher.wake([domain.domain_uuid])
@@ -113,10 +115,10 @@ async def test_many_more_than_an_endpoint_has_credit_for_follow_one_wake(
 
 
 async def test_more_endpoints_than_fit_into_a_claim_follow_one_wake(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     for n in range(520):
-        await samples.subscribe(database, seal, domain, "ringing", f"{receiver.url}/{n}")
+        await samples.subscribe(database, master_key, domain, "ringing", f"{receiver.url}/{n}")
     await samples.publish(database, samples.event(domain))
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
         dispatcher.wake([domain.domain_uuid])
@@ -126,9 +128,9 @@ async def test_more_endpoints_than_fit_into_a_claim_follow_one_wake(
 
 
 async def test_what_nobody_woke_it_for_is_found(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         await settled(database, "delivered")
@@ -138,11 +140,11 @@ async def test_what_nobody_woke_it_for_is_found(
 
 
 async def test_it_is_sent_again_until_it_is_taken(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = in_turn(500, 500, 200)
     times = iter([1000.0, 2000.0, 3000.0, 3000.0])
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     event = samples.event(domain)
     async with dispatching(database, clock=lambda: next(times)):
         await samples.publish(database, event)
@@ -167,10 +169,10 @@ async def test_it_is_sent_again_until_it_is_taken(
 
 
 async def test_after_ten_attempts_it_is_given_up(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = in_turn(500)
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         for attempt in range(1, 10):
@@ -183,10 +185,10 @@ async def test_after_ten_attempts_it_is_given_up(
 
 
 async def test_429_waits_as_long_as_it_asks_for(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = lambda _: web.Response(status=429, headers={"Retry-After": "90"})
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         await tried(database, 429)
@@ -195,10 +197,10 @@ async def test_429_waits_as_long_as_it_asks_for(
 
 
 async def test_an_endpoint_that_hangs_is_a_timeout_in_the_log(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     async with listening() as hole, dispatching(database, limits=Limits(total_s=0.8)):
-        await samples.subscribe(database, seal, domain, "ringing", hole.url)
+        await samples.subscribe(database, master_key, domain, "ringing", hole.url)
         await samples.publish(database, samples.event(domain))
         await tried(database, 0)
 
@@ -207,11 +209,11 @@ async def test_an_endpoint_that_hangs_is_a_timeout_in_the_log(
 
 
 async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = lambda request: 410 if request.path == "/hook/gone" else 200
-    gone = await samples.subscribe(database, seal, domain, "ringing", receiver.url + "/gone")
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+    gone = await samples.subscribe(database, master_key, domain, "ringing", receiver.url + "/gone")
+    await samples.subscribe(database, master_key, domain, "hangup", receiver.url)
     await samples.publish(
         database, *[samples.event(domain, name) for name in ("ringing", "hangup", "ringing")]
     )
@@ -228,11 +230,11 @@ async def test_410_ends_the_subscription_and_all_that_is_due_to_it(
 
 
 async def test_others_are_told_that_a_subscription_was_disabled(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = lambda request: 410 if request.path == "/hook/gone" else 200
-    gone = await samples.subscribe(database, seal, domain, "ringing", receiver.url + "/gone")
-    await samples.subscribe(database, seal, domain, "endpoint.disabled", receiver.url)
+    gone = await samples.subscribe(database, master_key, domain, "ringing", receiver.url + "/gone")
+    await samples.subscribe(database, master_key, domain, "endpoint.disabled", receiver.url)
     await samples.publish(database, samples.event(domain, "ringing"))
     async with dispatching(database, poll_s=NEVER_S) as dispatcher:
         dispatcher.wake()
@@ -254,10 +256,10 @@ async def test_others_are_told_that_a_subscription_was_disabled(
 
 
 async def test_120_hours_of_failures_end_a_subscription(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = in_turn(500)
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         await tried(database, 500)
@@ -273,12 +275,16 @@ async def test_120_hours_of_failures_end_a_subscription(
 
 @pytest.mark.parametrize("apikey", ["a\r\nX-Evil: 1", "khoá", " foo", "a" * 5000])
 async def test_an_apikey_that_no_header_holds_fails_alone_and_at_once(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver, apikey: str
+    database: db.Database,
+    domain: directory.Domain,
+    master_key: MasterKey,
+    receiver: Receiver,
+    apikey: str,
 ) -> None:
     await samples.subscribe(
-        database, seal, domain, "ringing", receiver.url + "/bad", apikey=apikey
+        database, master_key, domain, "ringing", receiver.url + "/bad", apikey=apikey
     )
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+    await samples.subscribe(database, master_key, domain, "hangup", receiver.url)
     async with dispatching(database):
         await samples.publish(
             database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
@@ -294,12 +300,12 @@ async def test_an_apikey_that_no_header_holds_fails_alone_and_at_once(
 
 
 async def test_a_url_that_is_no_longer_allowed_fails_alone(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     await samples.subscribe(
-        database, seal, domain, "ringing", "http://169.254.169.254/latest/meta-data/"
+        database, master_key, domain, "ringing", "http://169.254.169.254/latest/meta-data/"
     )
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+    await samples.subscribe(database, master_key, domain, "hangup", receiver.url)
     async with dispatching(database):
         await samples.publish(
             database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
@@ -308,10 +314,10 @@ async def test_a_url_that_is_no_longer_allowed_fails_alone(
 
 
 async def test_secrets_of_another_master_key_fail_alone(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, Seal(bytes(32)), domain, "ringing", receiver.url)
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url + "/other")
+    await samples.subscribe(database, MasterKey(bytes(32)), domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "hangup", receiver.url + "/other")
     async with dispatching(database):
         await samples.publish(
             database, samples.event(domain, "ringing"), samples.event(domain, "hangup")
@@ -324,9 +330,9 @@ async def test_secrets_of_another_master_key_fail_alone(
 
 
 async def test_a_dialect_of_a_newer_version_waits_for_a_dispatcher_of_it(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     event = samples.event(domain, "ringing")
 
     async def speak(dialect: str) -> None:
@@ -354,7 +360,7 @@ async def test_a_dialect_of_a_newer_version_waits_for_a_dispatcher_of_it(
 
 
 async def test_a_subscription_that_is_deleted_meanwhile_disturbs_nobody(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     is_gone = asyncio.Event()
 
@@ -363,9 +369,9 @@ async def test_a_subscription_that_is_deleted_meanwhile_disturbs_nobody(
         return 500
 
     receiver.answer = slowly
-    deleted = await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    deleted = await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with receiving() as other, dispatching(database):
-        await samples.subscribe(database, seal, domain, "hangup", other.url)
+        await samples.subscribe(database, master_key, domain, "hangup", other.url)
         await samples.publish(database, samples.event(domain, "ringing"))
         await until(lambda: receiver.requests)
         async with database.connection() as tx:
@@ -379,11 +385,11 @@ async def test_a_subscription_that_is_deleted_meanwhile_disturbs_nobody(
 
 
 async def test_a_call_is_told_in_order_though_its_first_event_fails(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = in_turn(500, 200)
     for name in NAMES:
-        await samples.subscribe(database, seal, domain, name, receiver.url)
+        await samples.subscribe(database, master_key, domain, name, receiver.url)
     call = ids.new()
     async with dispatching(database):
         await samples.publish(database, *[samples.event(domain, name, call) for name in NAMES])
@@ -395,11 +401,11 @@ async def test_a_call_is_told_in_order_though_its_first_event_fails(
 
 
 async def test_after_half_a_minute_later_events_of_a_call_go_first(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     receiver.answer = lambda request: 500 if request.event.state == "ringing" else 200
     for name in NAMES:
-        await samples.subscribe(database, seal, domain, name, receiver.url)
+        await samples.subscribe(database, master_key, domain, name, receiver.url)
     call = ids.new()
     async with dispatching(database):
         await samples.publish(database, *[samples.event(domain, name, call) for name in NAMES])
@@ -413,10 +419,10 @@ async def test_after_half_a_minute_later_events_of_a_call_go_first(
 
 
 async def test_calls_at_the_same_time_keep_each_their_order(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     for name in NAMES:
-        await samples.subscribe(database, seal, domain, name, receiver.url)
+        await samples.subscribe(database, master_key, domain, name, receiver.url)
     calls = [ids.new() for _ in range(50)]
     async with dispatching(database) as one, dispatching(database) as two:
         for name in NAMES:

@@ -19,8 +19,8 @@ from tests.webhooks.dispatching import (
     tried,
     waits_s,
 )
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db, delivery_log
 from tongdai.webhooks import metrics
 from tongdai.webhooks.client import Client
@@ -33,9 +33,9 @@ WAITING = "deliveries wait for the database"
 
 
 async def test_two_dispatchers_deliver_each_event_once(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(300)])
     async with dispatching(database), dispatching(database):
         await settled(database, *["delivered"] * 300)
@@ -45,7 +45,7 @@ async def test_two_dispatchers_deliver_each_event_once(
 
 
 async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     is_dead = asyncio.Event()
 
@@ -55,7 +55,7 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
         return 200
 
     receiver.answer = hang_but_for_the_first
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(4)])
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.webhooks.worker", database.dsn
@@ -84,7 +84,7 @@ async def test_what_a_killed_dispatcher_held_is_delivered_when_its_lease_ends(
 async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_back(
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     receiver: Receiver,
     *,
     is_cancelled: bool,
@@ -97,10 +97,10 @@ async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_bac
         return 200
 
     receiver.answer = hesitate
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(200)])
     async with Client(Guard(["127.0.0.0/8"]), "1") as client:
-        dispatcher = Dispatcher(database, seal, client, poll_s=0.02, concurrency=2)
+        dispatcher = Dispatcher(database, master_key, client, poll_s=0.02, concurrency=2)
         running = asyncio.create_task(dispatcher.run())
         await until(lambda: len(receiver.requests) == 102, 30)
         held = sum(len(queue.waiting) for queue in dispatcher._endpoints)
@@ -120,10 +120,10 @@ async def test_a_dispatcher_that_stops_ends_what_it_sends_and_gives_the_rest_bac
 
 
 async def test_a_dispatcher_that_stops_does_not_wait_for_ever(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     async with listening() as hole:
-        await samples.subscribe(database, seal, domain, "ringing", hole.url)
+        await samples.subscribe(database, master_key, domain, "ringing", hole.url)
         async with dispatching(database, grace_s=0.1):
             await samples.publish(database, samples.event(domain))
             await until(lambda: hole.connections)
@@ -134,7 +134,11 @@ async def test_a_dispatcher_that_stops_does_not_wait_for_ever(
 
 
 async def test_it_goes_on_when_the_database_comes_back(
-    dsn: str, database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    dsn: str,
+    database: db.Database,
+    domain: directory.Domain,
+    master_key: MasterKey,
+    receiver: Receiver,
 ) -> None:
     may_answer = asyncio.Event()
 
@@ -143,7 +147,7 @@ async def test_it_goes_on_when_the_database_comes_back(
         return 200
 
     receiver.answer = wait
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database):
         await samples.publish(database, samples.event(domain))
         await until(lambda: receiver.requests)
@@ -179,10 +183,10 @@ async def open_doors(dsn: str) -> None:
 async def test_a_claim_that_waited_too_long_is_given_back_unsent(
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     receiver: Receiver,
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database, send_within_s=-1.0) as dispatcher:
         await samples.publish(database, samples.event(domain))
         await looked(dispatcher)
@@ -196,12 +200,12 @@ async def test_a_claim_that_waited_too_long_is_given_back_unsent(
 
 
 async def test_endpoints_that_hang_delay_nobody(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with listening() as hole, dispatching(database, slots=64, grace_s=0, domain_share=0.5):
         for n in range(3):
-            await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
+            await samples.subscribe(database, master_key, domain, "ringing", f"{hole.url}/{n}")
         await samples.publish(database, *[samples.event(domain) for _ in range(100)])
         await until(lambda: len(receiver.requests) == 100, 30)
 
@@ -209,15 +213,15 @@ async def test_endpoints_that_hang_delay_nobody(
 
 
 async def test_unproven_endpoints_leave_most_slots_to_the_others(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     """Of the same domain, too."""
-    await samples.subscribe(database, seal, domain, "hangup", receiver.url)
+    await samples.subscribe(database, master_key, domain, "hangup", receiver.url)
     async with listening() as hole, dispatching(database, slots=8, grace_s=0, domain_share=1.0):
         await samples.publish(database, samples.event(domain, "hangup"))
         await settled(database, "delivered")
         for n in range(10):
-            await samples.subscribe(database, seal, domain, "ringing", f"{hole.url}/{n}")
+            await samples.subscribe(database, master_key, domain, "ringing", f"{hole.url}/{n}")
         await samples.publish(database, samples.event(domain))
         await until(lambda: hole.connections == 1)
         await samples.publish(database, *[samples.event(domain, "hangup") for _ in range(100)])
@@ -227,14 +231,14 @@ async def test_unproven_endpoints_leave_most_slots_to_the_others(
 
 
 async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     """Neither its endpoints that are new, nor those that others were sent to again."""
     crowd = await samples.domain(database)
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with listening() as hole, dispatching(database, slots=80, grace_s=0) as dispatcher:
         subscriptions = [
-            await samples.subscribe(database, seal, crowd, "ringing", f"{hole.url}/{n}")
+            await samples.subscribe(database, master_key, crowd, "ringing", f"{hole.url}/{n}")
             for n in range(60)
         ]
         event = samples.event(crowd)
@@ -255,14 +259,14 @@ async def test_many_silent_endpoints_of_a_domain_delay_no_other_domain(
 
 
 async def test_endpoints_that_fail_delay_none_that_is_new(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     """However many domains they are of, also after a start: the database knows that they fail."""
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with listening() as hole:
         for _ in range(6):
             other = await samples.domain(database)
-            await samples.subscribe(database, seal, other, "ringing", hole.url)
+            await samples.subscribe(database, master_key, other, "ringing", hole.url)
             await samples.publish(database, samples.event(other))
         async with database.connection() as tx:
             await tx.execute(
@@ -276,13 +280,13 @@ async def test_endpoints_that_fail_delay_none_that_is_new(
 
 
 async def test_a_new_endpoint_of_another_domain_gets_the_next_unproven_slot(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     """Though ever so many of the first domain wait for it."""
     crowd = await samples.domain(database)
     for n in range(30):
-        await samples.subscribe(database, seal, crowd, "ringing", f"{receiver.url}/{n}")
-    await samples.subscribe(database, seal, domain, "ringing", f"{receiver.url}/other")
+        await samples.subscribe(database, master_key, crowd, "ringing", f"{receiver.url}/{n}")
+    await samples.subscribe(database, master_key, domain, "ringing", f"{receiver.url}/other")
 
     async def slowly(_: Received) -> int:
         await asyncio.sleep(0.05)
@@ -301,14 +305,14 @@ async def test_a_new_endpoint_of_another_domain_gets_the_next_unproven_slot(
 
 
 async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     async def slowly(_: Received) -> int:
         await asyncio.sleep(0.01)
         return status
 
     status, receiver.answer = 200, slowly
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database, concurrency=4):
         await samples.publish(database, *[samples.event(domain) for _ in range(40)])
         await settled(database, *["delivered"] * 40)
@@ -326,7 +330,7 @@ async def test_an_endpoint_has_so_many_slots_and_one_while_it_fails(
 async def test_an_endpoint_that_goes_on_failing_is_probed_now_and_then(
     database: db.Database,
     domain: directory.Domain,
-    seal: Seal,
+    master_key: MasterKey,
     receiver: Receiver,
     *,
     probe_every_s: float,
@@ -336,7 +340,7 @@ async def test_an_endpoint_that_goes_on_failing_is_probed_now_and_then(
     brings the next try.
     """
     receiver.answer = in_turn(500)
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     await samples.publish(database, *[samples.event(domain) for _ in range(20)])
     async with dispatching(database, probe_every_s=probe_every_s) as dispatcher:
         await tried(database, *[500] * tries)
@@ -347,14 +351,14 @@ async def test_an_endpoint_that_goes_on_failing_is_probed_now_and_then(
 
 
 async def test_an_endpoint_that_recovers_has_all_its_slots_again(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     async def slowly(_: Received) -> int:
         await asyncio.sleep(0.01)
         return status
 
     status, receiver.answer = 500, slowly
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database, concurrency=4):
         await samples.publish(database, *[samples.event(domain) for _ in range(20)])
         await until(lambda: len(receiver.requests) == 20)
@@ -369,11 +373,11 @@ async def test_an_endpoint_that_recovers_has_all_its_slots_again(
 
 
 async def test_nothing_is_claimed_for_an_endpoint_before_its_failure_is_recorded(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     """Its answer may have been 410, which ends the subscription."""
     receiver.answer = in_turn(200, 410, 200)
-    await samples.subscribe(database, seal, domain, "ringing", receiver.url)
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
     async with dispatching(database, concurrency=1) as dispatcher:
         await samples.publish(database, samples.event(domain))
         await settled(database, "delivered")  # its breaker is closed
@@ -391,7 +395,7 @@ async def test_nothing_is_claimed_for_an_endpoint_before_its_failure_is_recorded
 
 
 async def test_attempts_and_outstanding_deliveries_are_counted(
-    database: db.Database, domain: directory.Domain, seal: Seal, receiver: Receiver
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
 ) -> None:
     def metric(name: str, **labels: str) -> float:
         return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
@@ -403,7 +407,7 @@ async def test_attempts_and_outstanding_deliveries_are_counted(
         request.event.state, 200
     )
     for name in ("ringing", "hangup", "cdr"):
-        await samples.subscribe(database, seal, domain, name, f"{receiver.url}/{name}")
+        await samples.subscribe(database, master_key, domain, name, f"{receiver.url}/{name}")
     await samples.publish(
         database, *[samples.event(domain, name) for name in ("ringing", "hangup", "cdr")]
     )

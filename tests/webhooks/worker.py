@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import Dispatcher
@@ -14,7 +14,7 @@ async def main(dsn: str) -> None:
     database = db.Database(dsn)
     await database.open()
     async with Client(Guard(["127.0.0.0/8"]), "worker") as client:
-        await Dispatcher(database, Seal(bytes(range(32))), client).run()
+        await Dispatcher(database, MasterKey(bytes(range(32))), client).run()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db, trunks
 
 
 async def create(
     tx: db.Tx,
     domain_uuid: UUID,
-    seal: Seal,
+    master_key: MasterKey,
     trunk: trunks.Trunk,
     *,
     auth_username: str | None,
@@ -24,14 +24,14 @@ async def create(
     if auth_username is None:
         auth_username = trunk.username if trunk.auth == "digest" else ""
     made = msgspec.structs.replace(trunk, auth_username=auth_username)
-    await trunks.insert(tx, domain_uuid, seal, made, password)
+    await trunks.insert(tx, domain_uuid, master_key, made, password)
     return made
 
 
 async def update(
     tx: db.Tx,
     domain_uuid: UUID,
-    seal: Seal,
+    master_key: MasterKey,
     name: str,
     changes: dict[str, Any],
     *,
@@ -41,7 +41,7 @@ async def update(
     trunks.update.
     """
     changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
-    await trunks.update(tx, domain_uuid, seal, changed, password)
+    await trunks.update(tx, domain_uuid, master_key, changed, password)
     return changed
 
 

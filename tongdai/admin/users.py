@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai.encryption import MasterKey
 from tongdai.permissions import Level
-from tongdai.seal import Seal
 from tongdai.store import db, operators, passwords, users
 
 LEVEL: Level = "admin"
@@ -16,7 +16,7 @@ LEVEL: Level = "admin"
 async def create(
     tx: db.Tx,
     domain_uuid: UUID,
-    seal: Seal,
+    master_key: MasterKey,
     username: str,
     *,
     password: str | None = None,
@@ -24,7 +24,7 @@ async def create(
 ) -> tuple[users.Account, str]:
     """Creates a user. Returns it and its password, given or generated. Raises as users.insert."""
     password = password or passwords.generated()
-    account = await users.insert(tx, domain_uuid, seal, username, password, level=level)
+    account = await users.insert(tx, domain_uuid, master_key, username, password, level=level)
     return account, password
 
 
@@ -42,13 +42,13 @@ async def update(
 
 
 async def create_operator(
-    tx: db.Tx, seal: Seal, username: str, *, password: str | None = None
+    tx: db.Tx, master_key: MasterKey, username: str, *, password: str | None = None
 ) -> tuple[operators.Account, str]:
     """Creates an operator. Returns it and its password, given or generated. Raises as
     operators.insert.
     """
     password = password or passwords.generated()
-    return await operators.insert(tx, seal, username, password), password
+    return await operators.insert(tx, master_key, username, password), password
 
 
 async def update_operator(

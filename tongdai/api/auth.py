@@ -10,7 +10,7 @@ from tongdai import errors
 from tongdai.api import responses
 from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.requests import Request
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db, operators, users
 
 
@@ -92,7 +92,7 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     context.wrong_logins.check(key)
     context.wrong_logins.count(key)  # before it is tried: many at once are many
     try:
-        async with context.login_slot(), context.pulse.beating():
+        async with context.login_slot(), context.health_probe.while_healthy():
             account = await _account(request, username, body.password)
     except (errors.Unavailable, errors.TooManyRequests):
         context.wrong_logins.forgive(key)  # the password was not looked at
@@ -116,34 +116,36 @@ async def token(request: Request, body: ApiKey) -> ASGIApp:
     API key is rotated.
     """
     context, api_key = request.context, body.api_key.strip()
-    async with context.pulse.beating(), context.deps.database.connection() as tx:
-        domain_uuid, user_uuid, version = await _key_holder(tx, context.seal, api_key)
+    async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
+        domain_uuid, user_uuid, version = await _key_holder(tx, context.master_key, api_key)
     signed, expires = context.tokens.issue(domain_uuid, user_uuid, version)
     return responses.json(
         TokenGranted(Token(expires, signed, user_uuid)), headers=responses.NO_STORE
     )
 
 
-async def _key_holder(tx: db.Tx, seal: Seal, api_key: str) -> tuple[UUID | None, UUID, int]:
+async def _key_holder(
+    tx: db.Tx, master_key: MasterKey, api_key: str
+) -> tuple[UUID | None, UUID, int]:
     """The domain (None: an operator), the user or operator, and the version of its API key. Raises
     errors.WrongCredentials.
     """
-    if user := await users.find_by_api_key(tx, seal, api_key):
+    if user := await users.find_by_api_key(tx, master_key, api_key):
         return user.domain_uuid, user.user_uuid, user.api_key_version
-    operator = await operators.by_api_key(tx, seal, api_key)
+    operator = await operators.by_api_key(tx, master_key, api_key)
     return None, operator.operator_uuid, operator.api_key_version
 
 
 async def _account(request: Request, username: str, password: str) -> Account:
     """The account of user@domain, or of an operator. Raises errors.WrongCredentials."""
-    database, seal = request.context.deps.database, request.context.seal
+    database, master_key = request.context.deps.database, request.context.master_key
     name, at, domain_name = username.rpartition("@")
     if at:
-        user = await users.login(database, seal, name, domain_name, password)
+        user = await users.login(database, master_key, name, domain_name, password)
         return Account(
             user.user_uuid, user.domain_uuid, user.username, user.api_key, "true", user.level
         )
-    operator = await operators.login(database, seal, username, password)
+    operator = await operators.login(database, master_key, username, password)
     return Account(
         operator.operator_uuid, None, operator.username, operator.api_key, "true", "operator"
     )

@@ -18,9 +18,9 @@ from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principals
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
+from tongdai.encryption import MasterKey
 from tongdai.pbx import commands as words
 from tongdai.recording_files import RecordingFiles
-from tongdai.seal import Seal
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
 
@@ -80,7 +80,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     # for look-ups before the domain is known, and of operators; for all others: `tenants`
     database: db.Database
     tenants: Tenants
-    seal: Seal
+    master_key: MasterKey
     base_url: str  # how clients reach us, without a trailing slash
     recordings: RecordingFiles
     callback_guard: Callable[[str], object]
@@ -105,13 +105,13 @@ class Context:
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
-        self.tenants, self.seal = deps.tenants, deps.seal
-        self.pulse = deps.tenants.pulse
+        self.tenants, self.master_key = deps.tenants, deps.master_key
+        self.health_probe = deps.tenants.health_probe
         self.recordings_url = f"{deps.base_url}/recordings/"
-        self.tokens = Tokens(deps.seal, deps.token_life_s)
+        self.tokens = Tokens(deps.master_key, deps.token_life_s)
         self.principals = Principals(deps.database, deps.tenants, self.tokens)
         self.outcomes = commands.Outcomes(deps.tenants)
-        self.scrolls = Scrolls(deps.seal)
+        self.scrolls = Scrolls(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
         self.by_domain, self.by_address = (
             limits.Limit(deps.domain_rate),

@@ -179,7 +179,7 @@ async def list_deliveries(
     """
     context, wanted = request.context, _filter(query, principal)
     async with context.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
         page = await delivery_log.page(
             tx,
             principal.domain_uuid,
@@ -204,7 +204,7 @@ async def get_delivery(request: Request, principal: Principal, path: OfDelivery)
     """Get a delivery with its attempts and its body."""
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
         entry, facts, attempts = await delivery_log.get(
             tx, principal.domain_uuid, found.subscription_uuid, path.webhook_id
         )
@@ -237,7 +237,7 @@ async def resend(
     context, domain_uuid = request.context, principal.domain_uuid
     url, chosen = _url(context, body.url), body.webhook_id or _selection(body, principal)
     async with context.tenants.transaction(domain_uuid) as tx:
-        await subscriptions.get(tx, domain_uuid, context.seal, path.id)
+        await subscriptions.get(tx, domain_uuid, context.master_key, path.id)
         if isinstance(chosen, UUID):
             done = await delivery_log.resend_one(tx, domain_uuid, path.id, chosen, url)
         else:
@@ -262,7 +262,7 @@ async def test_event(request: Request, principal: Principal, path: OfSubscriptio
     """
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     event = admin.sample(found, principal.user.domain_name)
     if context.deps.trial is None:
         raise errors.Unavailable(messages.NOTHING_SENT)

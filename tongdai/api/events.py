@@ -103,7 +103,7 @@ async def list_events(request: Request, principal: Principal) -> ASGIApp:
     """List event subscriptions."""
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.list(tx, principal.domain_uuid, context.seal)
+        found = await subscriptions.list(tx, principal.domain_uuid, context.master_key)
     shown = [_shown(one, principal.user.domain_name) for one in found]
     return responses.json(Subscriptions(shown, len(shown)))
 
@@ -140,7 +140,7 @@ async def create_event(request: Request, principal: Principal, body: NewSubscrip
         made = await subscriptions.insert(
             tx,
             principal.domain_uuid,
-            context.seal,
+            context.master_key,
             event_name=name,
             callback_url=url,
             callback_apikey=apikey,
@@ -181,7 +181,7 @@ async def get_event(request: Request, principal: Principal, path: OfSubscription
     """Get an event subscription."""
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     return responses.json(_shown(found, principal.user.domain_name))
 
 
@@ -202,7 +202,7 @@ async def enable_event(request: Request, principal: Principal, path: OfSubscript
     context = request.context
     async with context.tenants.transaction(principal.domain_uuid) as tx:
         await subscriptions.enable(tx, principal.domain_uuid, path.id)
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     return responses.json(_shown(found, principal.user.domain_name))
 
 
@@ -223,7 +223,7 @@ async def disable_event(request: Request, principal: Principal, path: OfSubscrip
     context = request.context
     async with context.tenants.transaction(principal.domain_uuid) as tx:
         await subscriptions.disable(tx, principal.domain_uuid, path.id, BY_HAND)
-        found = await subscriptions.get(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     return responses.json(_shown(found, principal.user.domain_name))
 
 
@@ -243,7 +243,9 @@ async def rotate_secret(request: Request, principal: Principal, path: OfSubscrip
     """
     context = request.context
     async with context.tenants.transaction(principal.domain_uuid) as tx:
-        found = await subscriptions.rotate_secret(tx, principal.domain_uuid, context.seal, path.id)
+        found = await subscriptions.rotate_secret(
+            tx, principal.domain_uuid, context.master_key, path.id
+        )
     shown = _shown(found, principal.user.domain_name, found.secret)
     return responses.json(shown, headers=responses.NO_STORE)
 

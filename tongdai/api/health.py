@@ -81,7 +81,7 @@ async def metrics() -> ASGIApp:
 
 
 async def _database(context: Context) -> None:
-    async with context.pulse.beating():
+    async with context.health_probe.while_healthy():
         await context.deps.database.check_writes()
 
 

@@ -86,7 +86,10 @@ class Principals:
 
     async def _operator(self, claims: Claims) -> Operator:
         try:
-            async with self._tenants.pulse.beating(), self._database.connection() as tx:
+            async with (
+                self._tenants.health_probe.while_healthy(),
+                self._database.connection() as tx,
+            ):
                 found = await operators.by_uuid(tx, claims.sub)
         except errors.NotFound as reason:
             raise errors.NotAuthenticated(messages.ACCOUNT_GONE) from reason

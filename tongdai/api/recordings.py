@@ -110,7 +110,7 @@ async def _by_token(context: Context, text: str) -> Recording:
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise errors.NotFound
-    async with context.pulse.beating(), context.deps.database.connection() as tx:
+    async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
         return await recordings.by_token(tx, token[1])
 
 

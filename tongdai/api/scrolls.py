@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai import errors, messages
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import cdr_search
 
 _SIGNATURE = 16  # bytes of keyed BLAKE2b (RFC 7693 §2.9): a third of HMAC's time here
@@ -27,8 +27,8 @@ class Scroll(msgspec.Struct, frozen=True, array_like=True):
 class Scrolls:
     """Writes and reads the scroll_ids of one installation."""
 
-    def __init__(self, seal: Seal) -> None:
-        self._key = seal.key("scroll")
+    def __init__(self, master_key: MasterKey) -> None:
+        self._key = master_key.derive("scroll")
 
     def write(self, domain_uuid: UUID, scroll: Scroll) -> str:
         """The scroll as a text without characters that URLs would change, but = at its end."""

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from tongdai import errors, messages
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 
 _ALGORITHM = "HS256"  # pinned: what the header of a token asks for is not heeded
 
@@ -33,8 +33,8 @@ class Claims(msgspec.Struct, frozen=True):
 class Tokens:
     """Issues and reads the tokens of one installation."""
 
-    def __init__(self, seal: Seal, life_s: int) -> None:
-        secret = seal.key("token")
+    def __init__(self, master_key: MasterKey, life_s: int) -> None:
+        secret = master_key.derive("token")
         self._key, self._life_s = OctKey.import_key(secret), life_s
         self._issuer = "tongdai:" + sha256(b"issuer" + secret).hexdigest()[:16]
         self._header = {

@@ -28,12 +28,14 @@ def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = Fals
 
     Example: tongdai api-key show admin@sales.example.vn
     """
-    seal = session.seal()
+    master_key = session.master_key()
     if operator:
         name = operator_name(who)
-        return _print(session.run(lambda tx: operators.api_key(tx, seal, name)), as_json=as_json)
+        return _print(
+            session.run(lambda tx: operators.api_key(tx, master_key, name)), as_json=as_json
+        )
     username, domain = parts(who)
-    found = session.call(domain, api_keys.get, seal, username)
+    found = session.call(domain, api_keys.get, master_key, username)
     if as_json:
         return terminal.json(found)
     return terminal.say(found.api_key)
@@ -46,13 +48,13 @@ def rotate(who: Who, *, operator: IsOperator = False, as_json: options.Json = Fa
 
     Example: tongdai api-key rotate admin@sales.example.vn
     """
-    seal = session.seal()
+    master_key = session.master_key()
     if operator:
         name = operator_name(who)
-        key = session.run(lambda tx: operators.rotate_api_key(tx, seal, name))
+        key = session.run(lambda tx: operators.rotate_api_key(tx, master_key, name))
     else:
         username, domain = parts(who)
-        key = session.call(domain, api_keys.rotate, seal, username)
+        key = session.call(domain, api_keys.rotate, master_key, username)
     _print(key, as_json=as_json)
 
 

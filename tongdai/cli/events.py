@@ -41,7 +41,7 @@ class Shown(msgspec.Struct, frozen=True):
 @app.command("list")
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's event subscriptions."""
-    found = session.call(domain, subscriptions.list, session.seal())
+    found = session.call(domain, subscriptions.list, session.master_key())
     terminal.many([_shown(one) for one in found], *COLUMNS, as_json=as_json)
 
 
@@ -153,7 +153,7 @@ def rotate_secret(
     subscription: Id, *, domain: options.Domain, as_json: options.Json = False
 ) -> None:
     """Replace a subscription's secret; deliveries are signed by both for 24 hours."""
-    one = session.call(domain, subscriptions.rotate_secret, session.seal(), subscription)
+    one = session.call(domain, subscriptions.rotate_secret, session.master_key(), subscription)
     terminal.one(_shown(one), as_json=as_json, secret=one.secret)
     terminal.once("secret")
 
@@ -185,7 +185,7 @@ def disable(
 
 
 def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
-    return session.call(domain, subscriptions.get, session.seal(), subscription)
+    return session.call(domain, subscriptions.get, session.master_key(), subscription)
 
 
 async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from tongdai import seal as seals
-from tongdai import settings
-from tongdai.seal import Seal
+from tongdai import encryption, settings
+from tongdai.encryption import MasterKey
 from tongdai.store import db, domains, server
 
 Parameters = ParamSpec("Parameters")
@@ -25,12 +24,12 @@ def dsn() -> str:
     return known.dsn or server.dsn_of(known.data.absolute() / "postgres")
 
 
-def seal() -> Seal:
+def master_key() -> MasterKey:
     """The master key of this installation. Raises errors.SetupError where there is none: a new one
     would open nothing.
     """
     known = settings.load()
-    return seals.load(known.secret, known.data / "secret")
+    return encryption.load(known.secret, known.data / "secret")
 
 
 def run(work: Callable[[db.Tx], Awaitable[Result]]) -> Result:

@@ -92,7 +92,7 @@ def create(
     made = session.call(
         domain,
         admin.create,
-        session.seal(),
+        session.master_key(),
         given,
         auth_username=auth_username,
         password=options.secret(password) or "",
@@ -165,7 +165,7 @@ def update(
         enabled=enabled,
     )
     new = options.secret(password)
-    changed = session.call(domain, admin.update, session.seal(), name, changes, password=new)
+    changed = session.call(domain, admin.update, session.master_key(), name, changes, password=new)
     terminal.one(changed, as_json=as_json)
 
 

@@ -62,15 +62,15 @@ def create(
     """
     given = options.secret(password)
     if operator:
-        name, seal = operator_name(who), session.seal()
+        name, master_key = operator_name(who), session.master_key()
         made, chosen = session.run(
-            lambda tx: admin.create_operator(tx, seal, name, password=given)
+            lambda tx: admin.create_operator(tx, master_key, name, password=given)
         )
         terminal.one(made, as_json=as_json, password=chosen)
     else:
         username, domain = parts(who)
         account, chosen = session.call(
-            domain, admin.create, session.seal(), username, password=given, level=level
+            domain, admin.create, session.master_key(), username, password=given, level=level
         )
         terminal.one(account, as_json=as_json, password=chosen)
     terminal.once("password")

@@ -52,7 +52,7 @@ from tongdai.pbx.signals import (
 )
 from tongdai.pbx.step import Declined, Step
 from tongdai.store import calls, commands, db
-from tongdai.store.pulse import Pulse
+from tongdai.store.health_probe import HealthProbe
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ LATE_S = 5.0
 
 class Engine:
     """Calls `published` with the domains of the events after each commit with events. While the
-    database is silent (`pulse`), commands are declined at once; a click-to-call that is not
+    database is silent (`health_probe`), commands are declined at once; a click-to-call that is not
     committed within `late_s` is not placed.
     """
 
@@ -76,13 +76,13 @@ class Engine:
         self,
         database: db.Database,
         config: NodeConfig,
-        pulse: Pulse,
+        health_probe: HealthProbe,
         published: Callable[[Collection[UUID]], None],
         *,
         late_s: float = LATE_S,
         retry_s: float = outage.RETRY_S,
     ) -> None:
-        self._database, self._config, self._pulse = database, config, pulse
+        self._database, self._config, self._health_probe = database, config, health_probe
         self._late_s = late_s
         self._background, self._outage = Background(), Outage(database, retry_s)
         self.answers = Answers()
@@ -229,7 +229,7 @@ class Engine:
 
     async def _decide_command(self, asked: CommandAsked) -> Step | Declined:
         try:
-            async with self._pulse.beating():
+            async with self._health_probe.while_healthy():
                 directory = await self.directories.get(asked.domain_uuid)
                 phones: list[str] = []
                 if asked.command.ext in directory.extensions:
@@ -266,7 +266,7 @@ class Engine:
         """
         committing = self.group_commit.put(step)
         try:
-            async with self._pulse.beating(), asyncio.timeout(self._late_s):
+            async with self._health_probe.while_healthy(), asyncio.timeout(self._late_s):
                 await asyncio.shield(committing)
         except errors.Unavailable as reason:
             outcome = Outcome(error=reason.code, why=messages.key(reason.reason))

@@ -11,10 +11,10 @@ from uuid import UUID
 import structlog
 
 from tongdai import errors
+from tongdai.encryption import MasterKey
 from tongdai.engine import reading
 from tongdai.engine.engine import Engine
 from tongdai.engine.inventory import BANS, Inventory, Part
-from tongdai.seal import Seal
 from tongdai.store import db
 
 log = structlog.get_logger()
@@ -30,16 +30,16 @@ class Provisioner:
     def __init__(
         self,
         database: db.Database,
-        seal: Seal,
+        master_key: MasterKey,
         engine: Engine,
         addresses: Iterable[str],
         main: str = "",
         *,
         gather_s: float = GATHER_S,
     ) -> None:
-        self._database, self._seal, self._engine = database, seal, engine
+        self._database, self._master_key, self._engine = database, master_key, engine
         # the same at each start, so that a switch that holds all objects is recognised
-        unknown_digest = seal.key("unknown endpoints").hex()[:32]
+        unknown_digest = master_key.derive("unknown endpoints").hex()[:32]
         self._inventory = Inventory(addresses, main, unknown_digest)
         self._gather_s = gather_s
         self._changed: set[Part] = set()
@@ -98,7 +98,8 @@ class Provisioner:
     async def now(self) -> None:
         """The switch holds the objects of the database, now or as soon as it is up."""
         read = await reading.in_thread(
-            self._database.dsn, lambda tx: reading.everything(tx, self._seal, self._engine.node)
+            self._database.dsn,
+            lambda tx: reading.everything(tx, self._master_key, self._engine.node),
         )
         await asyncio.to_thread(self._inventory.apply, read)
         wanted = await asyncio.to_thread(self._inventory.objects)
@@ -109,12 +110,12 @@ class Provisioner:
         is_small = len(parts) <= FEW and not any(part.kind in _LARGE for part in parts)
         if is_small:
             async with self._database.connection() as tx:
-                read = await reading.of(tx, self._seal, self._engine.node, parts)
+                read = await reading.of(tx, self._master_key, self._engine.node, parts)
             changed, gone = self._inventory.apply(read)
         else:
             read = await reading.in_thread(
                 self._database.dsn,
-                lambda tx: reading.of(tx, self._seal, self._engine.node, parts),
+                lambda tx: reading.of(tx, self._master_key, self._engine.node, parts),
             )
             changed, gone = await asyncio.to_thread(self._inventory.apply, read)
         if changed or gone or read.lifted:

@@ -9,9 +9,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from tongdai.asterisk import fallback, provisioning
+from tongdai.encryption import MasterKey
 from tongdai.engine.inventory import BANS, Part, Parts, Reading
 from tongdai.pbx.fallback import plan
-from tongdai.seal import Seal
 from tongdai.store import bans, db, devices, directory, trunks
 
 Result = TypeVar("Result")
@@ -32,17 +32,17 @@ def part(kind: str, domain_uuid: str, id_: str) -> Part:
             return Part("domain", UUID(domain_uuid))
 
 
-async def everything(tx: db.Tx, seal: Seal, node: str) -> Reading:
+async def everything(tx: db.Tx, master_key: MasterKey, node: str) -> Reading:
     """All objects of the node's switch."""
     reading = Reading(is_everything=True)
     await _devices(tx, reading, node)
-    reading.parts |= await _trunks(tx, seal, node)
+    reading.parts |= await _trunks(tx, master_key, node)
     await _bans(tx, reading)
     reading.parts |= await _fallback(tx, node)
     return reading
 
 
-async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Reading:
+async def of(tx: db.Tx, master_key: MasterKey, node: str, parts: Collection[Part]) -> Reading:
     """Reads these parts. A domain has its extensions, and all trunks: it may use any."""
     reading = Reading(asked={each for each in parts if each.kind != "domain"})
     for each in parts:
@@ -50,7 +50,7 @@ async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Readi
             case "extension":
                 await _devices(tx, reading, node, each.domain_uuid, each.id)
             case "trunk":
-                reading.parts |= await _trunks(tx, seal, node, UUID(each.id))
+                reading.parts |= await _trunks(tx, master_key, node, UUID(each.id))
             case "domain" if each.domain_uuid:
                 reading.domains.add(each.domain_uuid)
                 await _devices(tx, reading, node, each.domain_uuid)
@@ -60,7 +60,7 @@ async def of(tx: db.Tx, seal: Seal, node: str, parts: Collection[Part]) -> Readi
                 reading.parts |= await _fallback(tx, node, each.domain_uuid)
     if reading.domains:
         reading.has_all_trunks = True
-        reading.parts |= await _trunks(tx, seal, node)
+        reading.parts |= await _trunks(tx, master_key, node)
     if BANS in parts:
         await _bans(tx, reading)
     return reading
@@ -88,8 +88,10 @@ async def _devices(
         reading.names[known.domain_uuid] = known.domain
 
 
-async def _trunks(tx: db.Tx, seal: Seal, node: str, trunk_uuid: UUID | None = None) -> Parts:
-    known = await trunks.list_for_provisioning(tx, seal, node, trunk_uuid)
+async def _trunks(
+    tx: db.Tx, master_key: MasterKey, node: str, trunk_uuid: UUID | None = None
+) -> Parts:
+    known = await trunks.list_for_provisioning(tx, master_key, node, trunk_uuid)
     return {
         Part("trunk", None, str(each.trunk.trunk_uuid)): provisioning.trunk(_carrier(each))
         for each in known

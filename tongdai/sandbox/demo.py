@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 
 from tongdai import errors, files
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Extension, Queue, RingGroup
 from tongdai.sandbox import actors
-from tongdai.seal import Seal
 from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
 
 DOMAIN = "demo.tongdai.local"
@@ -53,14 +53,14 @@ def load(folder: Path) -> Demo | None:
         ) from reason
 
 
-async def make(database: db.Database, seal: Seal, folder: Path, carrier: str) -> Demo:
+async def make(database: db.Database, master_key: MasterKey, folder: Path, carrier: str) -> Demo:
     """The demo exists: the former one, or a new one with generated passwords. `carrier` is the
     sandbox's SIP host:port.
     """
     if (known := load(folder)) and await _exists(database, known):
-        await _move_trunk(database, seal, known, carrier)
+        await _move_trunk(database, master_key, known, carrier)
         return known
-    demo = await _insert(database, seal, carrier)
+    demo = await _insert(database, master_key, carrier)
     files.write(folder / "demo.json", msgspec.json.format(msgspec.json.encode(demo)))
     return demo
 
@@ -70,7 +70,9 @@ async def _exists(database: db.Database, demo: Demo) -> bool:
         return any(domain.domain_uuid == demo.domain_uuid for domain in await domains.list(tx))
 
 
-async def _move_trunk(database: db.Database, seal: Seal, demo: Demo, carrier: str) -> None:
+async def _move_trunk(
+    database: db.Database, master_key: MasterKey, demo: Demo, carrier: str
+) -> None:
     """Updates the trunk: the sandbox's address may differ at each start."""
     async with database.transaction() as tx:
         for trunk in await trunks.list(tx, demo.domain_uuid):
@@ -78,22 +80,22 @@ async def _move_trunk(database: db.Database, seal: Seal, demo: Demo, carrier: st
                 moved = msgspec.structs.replace(
                     trunk, host=carrier, addresses=(carrier.rpartition(":")[0],)
                 )
-                await trunks.update(tx, demo.domain_uuid, seal, moved)
+                await trunks.update(tx, demo.domain_uuid, master_key, moved)
 
 
-async def _insert(database: db.Database, seal: Seal, carrier: str) -> Demo:
+async def _insert(database: db.Database, master_key: MasterKey, carrier: str) -> Demo:
     password = secrets.token_urlsafe(12)
     async with database.transaction() as tx:
         domain = await domains.insert(tx, DOMAIN)
         uuid = domain.domain_uuid
-        account = await users.insert(tx, uuid, seal, ADMIN, password)
+        account = await users.insert(tx, uuid, master_key, ADMIN, password)
         passwords = {}
         for number, name in {**PHONES, **_robots()}.items():
             passwords[number] = await extensions.insert(tx, uuid, Extension(number, name=name))
         trunk = trunks.Trunk(
             name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],)
         )
-        await trunks.insert(tx, uuid, seal, trunk)
+        await trunks.insert(tx, uuid, master_key, trunk)
         late, prompt = actors.ROBOTS["answers_late"].number, actors.ROBOTS["answers"].number
         await ring_groups.insert(
             tx, uuid, RingGroup(RING_GROUP, name="Bán hàng", members=("101", late))

@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from tongdai import errors
+from tongdai.encryption import MasterKey
 from tongdai.permissions import Permission
-from tongdai.seal import Seal
 from tongdai.store import db
 
 
@@ -23,7 +23,7 @@ def new() -> str:
     return str(UUID(bytes=secrets.token_bytes(16), version=4))
 
 
-async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> ApiKey:
+async def get(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, username: str) -> ApiKey:
     """The user's API key. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
@@ -35,10 +35,12 @@ async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> ApiKey
     if row is None:
         raise errors.NotFound(f"no such user: {username}")
     scopes = row["api_key_scopes"]
-    return ApiKey(seal.open(row["api_key_sealed"]), None if scopes is None else tuple(scopes))
+    return ApiKey(
+        master_key.decrypt(row["api_key_sealed"]), None if scopes is None else tuple(scopes)
+    )
 
 
-async def rotate(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str:
+async def rotate(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, username: str) -> str:
     """The user's new API key, with the same scopes; the old one, and tokens made with it, are no
     longer valid. Raises errors.NotFound.
     """
@@ -51,8 +53,8 @@ async def rotate(tx: db.Tx, domain_uuid: UUID, seal: Seal, username: str) -> str
         """,
         domain_uuid,
         username,
-        seal.digest(key),
-        seal.seal(key),
+        master_key.digest(key),
+        master_key.encrypt(key),
     )
     if not done:
         raise errors.NotFound(f"no such user: {username}")

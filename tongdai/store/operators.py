@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from tongdai import errors, ids
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import api_keys, checks, db, passwords
 
 
@@ -34,7 +34,7 @@ class Account(msgspec.Struct, frozen=True):
     api_key_version: int
 
 
-async def insert(tx: db.Tx, seal: Seal, username: str, password: str) -> Account:
+async def insert(tx: db.Tx, master_key: MasterKey, username: str, password: str) -> Account:
     """Stores an operator with a new API key. Raises errors.Conflict when the name is taken,
     errors.Invalid.
     """
@@ -50,8 +50,8 @@ async def insert(tx: db.Tx, seal: Seal, username: str, password: str) -> Account
         account.operator_uuid,
         username,
         await passwords.hashed(password),
-        seal.digest(account.api_key),
-        seal.seal(account.api_key),
+        master_key.digest(account.api_key),
+        master_key.encrypt(account.api_key),
     )
     return account
 
@@ -91,7 +91,9 @@ async def delete(tx: db.Tx, username: str) -> None:
         raise errors.NotFound(f"no such operator: {username}")
 
 
-async def login(database: db.Database, seal: Seal, username: str, password: str) -> Account:
+async def login(
+    database: db.Database, master_key: MasterKey, username: str, password: str
+) -> Account:
     """The operator of that name and password, checked as by `users.login`. Raises
     errors.WrongCredentials.
     """
@@ -102,30 +104,30 @@ async def login(database: db.Database, seal: Seal, username: str, password: str)
     is_right = await passwords.matches(row["password_hash"] if row else None, password)
     if row is None or not is_right:
         raise errors.WrongCredentials
-    return _account(row, seal)
+    return _account(row, master_key)
 
 
-async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
+async def by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account:
     """The operator with this API key. Raises errors.WrongCredentials, also if it is disabled."""
     row = await tx.fetchrow(
-        "SELECT * FROM operators WHERE api_key_digest = $1", seal.digest(api_key)
+        "SELECT * FROM operators WHERE api_key_digest = $1", master_key.digest(api_key)
     )
     if row is None:
         raise errors.WrongCredentials
-    return _account(row, seal)
+    return _account(row, master_key)
 
 
-async def api_key(tx: db.Tx, seal: Seal, username: str) -> str:
+async def api_key(tx: db.Tx, master_key: MasterKey, username: str) -> str:
     """The operator's API key. Raises errors.NotFound."""
     sealed = await tx.fetchval(
         "SELECT api_key_sealed FROM operators WHERE username = $1", username
     )
     if sealed is None:
         raise errors.NotFound(f"no such operator: {username}")
-    return seal.open(sealed)
+    return master_key.decrypt(sealed)
 
 
-async def rotate_api_key(tx: db.Tx, seal: Seal, username: str) -> str:
+async def rotate_api_key(tx: db.Tx, master_key: MasterKey, username: str) -> str:
     """The operator's new API key; the old one, and tokens made with it, are no longer valid.
     Raises errors.NotFound.
     """
@@ -137,8 +139,8 @@ async def rotate_api_key(tx: db.Tx, seal: Seal, username: str) -> str:
         WHERE username = $1 RETURNING true
         """,
         username,
-        seal.digest(key),
-        seal.seal(key),
+        master_key.digest(key),
+        master_key.encrypt(key),
     )
     if not done:
         raise errors.NotFound(f"no such operator: {username}")
@@ -150,13 +152,13 @@ async def list(tx: db.Tx) -> Sequence[Operator]:
     return db.structs(await tx.fetch("SELECT * FROM operators ORDER BY username"), Operator)
 
 
-def _account(row: asyncpg.Record, seal: Seal) -> Account:
+def _account(row: asyncpg.Record, master_key: MasterKey) -> Account:
     if not row["enabled"]:
         raise errors.WrongCredentials
     return Account(
         row["operator_uuid"],
         row["username"],
-        seal.open(row["api_key_sealed"]),
+        master_key.decrypt(row["api_key_sealed"]),
         row["enabled"],
         row["api_key_version"],
     )

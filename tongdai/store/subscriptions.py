@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from tongdai import errors, ids, messages
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db
 
 BOTH_SECRETS = timedelta(hours=24)
@@ -44,7 +44,7 @@ class Subscription(msgspec.Struct, frozen=True):
 async def insert(
     tx: db.Tx,
     domain_uuid: UUID,
-    seal: Seal,
+    master_key: MasterKey,
     *,
     event_name: str,
     callback_url: str,
@@ -69,8 +69,8 @@ async def insert(
         subscription.subscription_uuid,
         event_name,
         callback_url,
-        seal.seal(callback_apikey) if callback_apikey else None,
-        seal.seal(subscription.secret),
+        master_key.encrypt(callback_apikey) if callback_apikey else None,
+        master_key.encrypt(subscription.secret),
         most,
     )
     if not inserted:
@@ -78,17 +78,19 @@ async def insert(
     return subscription
 
 
-async def list(tx: db.Tx, domain_uuid: UUID, seal: Seal) -> Sequence[Subscription]:
+async def list(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey) -> Sequence[Subscription]:
     """The domain's subscriptions, oldest first, those that were disabled too."""
     rows = await tx.fetch(
         "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, "
         "subscription_uuid",
         domain_uuid,
     )
-    return [_opened(row, seal) for row in rows]
+    return [_opened(row, master_key) for row in rows]
 
 
-async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID) -> Subscription:
+async def get(
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, subscription_uuid: UUID
+) -> Subscription:
     """Raises errors.NotFound."""
     row = await tx.fetchrow(
         "SELECT * FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2",
@@ -97,7 +99,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID)
     )
     if row is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
-    return _opened(row, seal)
+    return _opened(row, master_key)
 
 
 async def enable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
@@ -125,7 +127,7 @@ async def _set_enabled(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, re
 
 
 async def rotate_secret(
-    tx: db.Tx, domain_uuid: UUID, seal: Seal, subscription_uuid: UUID
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, subscription_uuid: UUID
 ) -> Subscription:
     """The subscription with a new secret; the one before signs too, for BOTH_SECRETS. Raises
     errors.NotFound.
@@ -140,12 +142,12 @@ async def rotate_secret(
         """,
         domain_uuid,
         subscription_uuid,
-        seal.seal(secret),
+        master_key.encrypt(secret),
         BOTH_SECRETS,
     )
     if row is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
-    return _opened(row, seal)
+    return _opened(row, master_key)
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
@@ -161,7 +163,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
 
 
-def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
+def _opened(row: asyncpg.Record, master_key: MasterKey) -> Subscription:
     until = row["previous_secret_until"]
     is_replaced = until is not None and until > datetime.now(UTC)
     return Subscription(
@@ -169,13 +171,13 @@ def _opened(row: asyncpg.Record, seal: Seal) -> Subscription:
         row["subscription_uuid"],
         row["event_name"],
         row["callback_url"],
-        seal.open(row["callback_apikey_sealed"]) if row["callback_apikey_sealed"] else "",
-        seal.open(row["secret_sealed"]),
+        master_key.decrypt(row["callback_apikey_sealed"]) if row["callback_apikey_sealed"] else "",
+        master_key.decrypt(row["secret_sealed"]),
         row["enabled"],
         row["disabled_reason"],
         row["failing_since"],
         until if is_replaced else None,
-        seal.open(row["previous_secret_sealed"]) if is_replaced else "",
+        master_key.decrypt(row["previous_secret_sealed"]) if is_replaced else "",
         row["dialect"],
     )
 

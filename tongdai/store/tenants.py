@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from tongdai import errors
 from tongdai.store import db
-from tongdai.store.pulse import Pulse
+from tongdai.store.health_probe import HealthProbe
 
 ROLE = "tongdai_tenant"
 """The role of the API: it may do what the API needs, on rows of the domain in the setting
@@ -43,13 +43,13 @@ class Tenants:
     """Connections that each see one domain. Without a domain they see nothing, nor rows of tables
     without tenants.
 
-    While they are open, the database's `pulse` is watched: no request waits for a database that
+    While they are open, `health_probe` watches the database: no request waits for one that
     hangs.
     """
 
     def __init__(self, dsn: str, size: int = 8, patience_s: float = 1.0) -> None:
         self._database = db.Database(dsn, size, patience_s, role=ROLE)
-        self.pulse = Pulse(dsn)
+        self.health_probe = HealthProbe(dsn)
         self._watching: asyncio.Task[None] | None = None
         self._shown: WeakKeyDictionary[db.Tx, UUID] = WeakKeyDictionary()
 
@@ -63,7 +63,7 @@ class Tenants:
         if missing:
             await self.close()
             raise errors.SetupError(f"Tenants are not isolated: {'; '.join(missing)}.")
-        self._watching = asyncio.create_task(self.pulse.run(), name="pulse")
+        self._watching = asyncio.create_task(self.health_probe.run(), name="health_probe")
 
     async def close(self) -> None:
         """As of db.Database."""
@@ -79,7 +79,7 @@ class Tenants:
         Setting the domain costs a round trip, so a connection that has it already is preferred.
         """
         shows = lambda tx: self._shown.get(tx) == domain_uuid  # noqa: E731 -- the preference
-        async with self.pulse.beating(), self._database.connection(shows) as tx:
+        async with self.health_probe.while_healthy(), self._database.connection(shows) as tx:
             if self._shown.get(tx) != domain_uuid:
                 await tx.fetchval(
                     "SELECT set_config('tongdai.domain', $1, false)", str(domain_uuid)

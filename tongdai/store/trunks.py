@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from tongdai import errors, ids, messages
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import checks, db
 
 _SHORTEST = 8  # characters of a password that authenticates calls from any address
@@ -52,7 +52,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def insert(
-    tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str = ""
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, trunk: Trunk, password: str = ""
 ) -> None:
     """Stores the trunk. Raises errors.Conflict when its name is taken, errors.Invalid naming the
     field.
@@ -79,7 +79,7 @@ async def insert(
         trunk.shared,
         trunk.max_calls,
         trunk.enabled,
-        seal.seal(_fit(trunk, password)) if password else None,
+        master_key.encrypt(_fit(trunk, password)) if password else None,
         trunk.auth_username,
     )
 
@@ -122,7 +122,7 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
 
 
 async def update(
-    tx: db.Tx, domain_uuid: UUID, seal: Seal, trunk: Trunk, password: str | None = None
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, trunk: Trunk, password: str | None = None
 ) -> None:
     """The trunk of that trunk_uuid is as given; password None leaves it unchanged, "" removes it.
 
@@ -131,9 +131,9 @@ async def update(
     """
     sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
     if password is None and sealed and trunk.auth_username:
-        _fit(trunk, seal.open(sealed))
+        _fit(trunk, master_key.decrypt(sealed))
     if password is not None:
-        sealed = seal.seal(_fit(trunk, password)) if password else None
+        sealed = master_key.encrypt(_fit(trunk, password)) if password else None
     trunk = _checked(trunk, has_password=sealed is not None)
     await tx.execute(
         """
@@ -194,7 +194,7 @@ WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
 
 
 async def list_for_provisioning(
-    tx: db.Tx, key: Seal, node: str, trunk_uuid: UUID | None = None
+    tx: db.Tx, key: MasterKey, node: str, trunk_uuid: UUID | None = None
 ) -> Sequence[Provisioned]:
     """The trunks of the node's switch, or one of them, with their passwords. It crosses
     tenants.
@@ -206,7 +206,7 @@ async def list_for_provisioning(
     return [
         Provisioned(
             trunk=db.struct(row, Trunk),
-            password=key.open(row["password_sealed"]) if row["password_sealed"] else "",
+            password=key.decrypt(row["password_sealed"]) if row["password_sealed"] else "",
             is_owner=row["is_owner"],
         )
         for row in rows

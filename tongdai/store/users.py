@@ -8,8 +8,8 @@ import asyncpg
 import msgspec
 
 from tongdai import errors, ids, permissions
+from tongdai.encryption import MasterKey
 from tongdai.permissions import Level, Permission
-from tongdai.seal import Seal
 from tongdai.store import api_keys, checks, db, passwords
 
 
@@ -65,7 +65,7 @@ class Principal(msgspec.Struct, frozen=True):
 async def insert(
     tx: db.Tx,
     domain_uuid: UUID,
-    seal: Seal,
+    master_key: MasterKey,
     username: str,
     password: str,
     *,
@@ -92,8 +92,8 @@ async def insert(
         await passwords.hashed(password),
         level,
         enabled,
-        seal.digest(account.api_key),
-        seal.seal(account.api_key),
+        master_key.digest(account.api_key),
+        master_key.encrypt(account.api_key),
     )
     return account
 
@@ -137,7 +137,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
 
 
 async def login(
-    database: db.Database, seal: Seal, username: str, domain_name: str, password: str
+    database: db.Database, master_key: MasterKey, username: str, domain_name: str, password: str
 ) -> Account:
     """The user of that name, in upper or lower case, and password.
 
@@ -157,10 +157,10 @@ async def login(
     is_right = await passwords.matches(row["password_hash"] if row else None, password)
     if row is None or not is_right:
         raise errors.WrongCredentials
-    return _account(row, seal)
+    return _account(row, master_key)
 
 
-async def find_by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account | None:
+async def find_by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account | None:
     """The user with this API key, or None. Raises errors.WrongCredentials if the user or its
     domain is disabled.
     """
@@ -170,14 +170,14 @@ async def find_by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account | None
         FROM users JOIN domains USING (domain_uuid)
         WHERE api_key_digest = $1
         """,
-        seal.digest(api_key),
+        master_key.digest(api_key),
     )
-    return None if row is None else _account(row, seal)
+    return None if row is None else _account(row, master_key)
 
 
-async def by_api_key(tx: db.Tx, seal: Seal, api_key: str) -> Account:
+async def by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account:
     """As `find_by_api_key`. Raises errors.WrongCredentials also without such a user."""
-    if (found := await find_by_api_key(tx, seal, api_key)) is None:
+    if (found := await find_by_api_key(tx, master_key, api_key)) is None:
         raise errors.WrongCredentials
     return found
 
@@ -209,14 +209,14 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[User]:
     )
 
 
-def _account(row: asyncpg.Record, seal: Seal) -> Account:
+def _account(row: asyncpg.Record, master_key: MasterKey) -> Account:
     if not (row["enabled"] and row["domain_enabled"]):
         raise errors.WrongCredentials
     return Account(
         row["user_uuid"],
         row["domain_uuid"],
         row["username"],
-        seal.open(row["api_key_sealed"]),
+        master_key.decrypt(row["api_key_sealed"]),
         row["enabled"],
         row["level"],
         row["api_key_version"],

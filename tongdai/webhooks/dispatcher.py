@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import db, deliveries, delivery_outcomes, low_water
 from tongdai.webhooks import metrics
 from tongdai.webhooks.breaker import CircuitBreaker
@@ -49,7 +49,7 @@ class Dispatcher:
     def __init__(
         self,
         database: db.Database,
-        seal: Seal,
+        master_key: MasterKey,
         client: Client,
         *,
         poll_s: float = 0.25,
@@ -64,7 +64,7 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._poll_s, self._grace_s, self._send_within_s = poll_s, grace_s, send_within_s
-        self._sender = Sender(seal, client, chance, clock)
+        self._sender = Sender(master_key, client, chance, clock)
         self._proven = _fair(slots - slots // 4, domain_share)
         self._fresh = Probes(_fair(slots // 8, domain_share))
         self._failing = Probes(_fair(slots // 8, domain_share))

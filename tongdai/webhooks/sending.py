@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from tongdai import dialects, errors
-from tongdai.seal import Seal
+from tongdai.encryption import MasterKey
 from tongdai.store import checks, deliveries
 from tongdai.webhooks import metrics, retry, sign
 from tongdai.webhooks.client import Client
@@ -32,14 +32,14 @@ class Sender:
 
     def __init__(
         self,
-        seal: Seal,
+        master_key: MasterKey,
         client: Client,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._chance, self._clock = client, chance, clock
-        self._apikey = lru_cache(_KEYS)(seal.open)
-        self._key = lru_cache(_KEYS)(lambda sealed: sign.key(seal.open(sealed)))
+        self._apikey = lru_cache(_KEYS)(master_key.decrypt)
+        self._key = lru_cache(_KEYS)(lambda sealed: sign.key(master_key.decrypt(sealed)))
 
     def not_sent(self, delivery: deliveries.Delivery) -> deliveries.Outcome:
         """The outcome of a delivery whose subscription is disabled."""

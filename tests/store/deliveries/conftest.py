@@ -7,8 +7,8 @@ import pytest
 from tests import databases
 from tests.store.deliveries.rounds import URL
 from tests.webhooks import samples
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.seal import Seal
 from tongdai.store import db
 
 
@@ -18,6 +18,8 @@ async def database(dispatched: db.Database) -> db.Database:
 
 
 @pytest.fixture
-async def subscription(database: db.Database, domain: directory.Domain, seal: Seal) -> UUID:
+async def subscription(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
+) -> UUID:
     """To `ringing`, at URL."""
-    return await samples.subscribe(database, seal, domain, "ringing", URL)
+    return await samples.subscribe(database, master_key, domain, "ringing", URL)

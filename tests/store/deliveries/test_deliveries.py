@@ -9,8 +9,8 @@ import pytest
 from tests.store.deliveries.rounds import HOUR, URL, claim, claim_in, never, outcome, record
 from tests.webhooks import samples
 from tongdai import dialects, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_outcomes, low_water, subscriptions
 from tongdai.store.deliveries import Outcome
 from tongdai.webhooks import retry
@@ -36,9 +36,11 @@ async def failing_since(database: db.Database, subscription_uuid: UUID) -> datet
 
 
 async def test_a_claim_gives_all_that_is_needed_to_send(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
-    subscription = await samples.subscribe(database, seal, domain, "ringing", URL, apikey="foo")
+    subscription = await samples.subscribe(
+        database, master_key, domain, "ringing", URL, apikey="foo"
+    )
     event = samples.event(domain)
     await samples.publish(database, event)
 
@@ -55,8 +57,8 @@ async def test_a_claim_gives_all_that_is_needed_to_send(
         "v1",
     )
     assert dialects.event("v1", delivery.event_name, delivery.facts) == samples.body(event)
-    assert seal.open(delivery.callback_apikey_sealed or b"") == "foo"
-    assert seal.open(delivery.secret_sealed) == samples.SECRET
+    assert master_key.decrypt(delivery.callback_apikey_sealed or b"") == "foo"
+    assert master_key.decrypt(delivery.secret_sealed) == samples.SECRET
     assert (delivery.is_enabled, delivery.is_failing, delivery.attempts) == (True, False, 0)
 
 
@@ -95,10 +97,10 @@ async def test_the_oldest_come_first_and_no_more_than_there_is_credit(
 
 
 async def test_each_endpoint_has_its_own_credit(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     for n in range(3):
-        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
+        await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/{n}")
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
     first = await claim(database, domain, credit=1)
     endpoints = {delivery.callback_url[-1]: delivery.endpoint for delivery in first}
@@ -124,14 +126,14 @@ async def test_a_claim_says_whether_the_subscription_is_failing(
 
 
 async def test_of_endpoints_never_tried_so_many_of_a_domain_have_one_each(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     """However many subscriptions it has, and whatever the others have."""
     other = await samples.domain(database)
     for n in range(5):
-        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
-        await samples.subscribe(database, seal, domain, "hangup", f"{URL}/{n}")
-    await samples.subscribe(database, seal, other, "ringing", URL)
+        await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/{n}")
+        await samples.subscribe(database, master_key, domain, "hangup", f"{URL}/{n}")
+    await samples.subscribe(database, master_key, other, "ringing", URL)
     await samples.publish(database, *[samples.event(domain) for _ in range(3)])
     await samples.publish(database, samples.event(other))
     fresh = {domain.domain_uuid: 2, other.domain_uuid: 2}
@@ -149,11 +151,11 @@ async def test_of_endpoints_never_tried_so_many_of_a_domain_have_one_each(
 
 
 async def test_an_endpoint_never_tried_that_has_nothing_due_takes_no_turn(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     for n in range(5):
-        await samples.subscribe(database, seal, domain, "hangup", f"{URL}/{n}")
-    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/due")
+        await samples.subscribe(database, master_key, domain, "hangup", f"{URL}/{n}")
+    await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/due")
     await samples.publish(database, samples.event(domain))
 
     async with database.connection() as tx:
@@ -175,10 +177,10 @@ async def test_of_another_domain_nothing_is_claimed(
 
 
 @pytest.fixture
-async def four(database: db.Database, domain: directory.Domain, seal: Seal) -> None:
+async def four(database: db.Database, domain: directory.Domain, master_key: MasterKey) -> None:
     """What a CRM subscribes: one URL for all four events of a call."""
     for name in NAMES:
-        await samples.subscribe(database, seal, domain, name, URL)
+        await samples.subscribe(database, master_key, domain, name, URL)
 
 
 async def test_the_events_of_a_call_come_one_after_the_other(
@@ -246,11 +248,11 @@ async def test_of_a_failing_endpoint_only_the_head_is_looked_at(
 
 
 async def test_other_urls_and_other_calls_do_not_wait(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/1")
-    await samples.subscribe(database, seal, domain, "answered", f"{URL}/2")
-    await samples.subscribe(database, seal, domain, "answered", f"{URL}/1")
+    await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/1")
+    await samples.subscribe(database, master_key, domain, "answered", f"{URL}/2")
+    await samples.subscribe(database, master_key, domain, "answered", f"{URL}/1")
     call = ids.new()
     await samples.publish(
         database,
@@ -347,9 +349,9 @@ async def test_who_lost_the_lease_and_delivered_ends_the_delivery(
 
 
 async def test_outcomes_of_a_subscription_that_is_gone_are_dropped(
-    database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
+    database: db.Database, domain: directory.Domain, subscription: UUID, master_key: MasterKey
 ) -> None:
-    await samples.subscribe(database, seal, domain, "ringing", f"{URL}/kept")
+    await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/kept")
     await samples.publish(database, samples.event(domain))
     claimed = await claim(database, domain)
     async with database.connection() as tx:
@@ -420,9 +422,9 @@ async def test_a_success_at_day_four_begins_the_count_anew(
 
 
 async def test_gone_disables_its_subscription_alone_and_once(
-    database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
+    database: db.Database, domain: directory.Domain, subscription: UUID, master_key: MasterKey
 ) -> None:
-    other = await samples.subscribe(database, seal, domain, "ringing", f"{URL}/other")
+    other = await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/other")
     await samples.publish(database, samples.event(domain), samples.event(domain))
     claimed = await claim(database, domain)
     gone = [
@@ -449,10 +451,10 @@ async def test_gone_disables_its_subscription_alone_and_once(
 
 
 async def test_endpoints_with_something_due_are_found_and_no_others(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     for n in range(3):
-        await samples.subscribe(database, seal, domain, "ringing", f"{URL}/{n}")
+        await samples.subscribe(database, master_key, domain, "ringing", f"{URL}/{n}")
     await samples.publish(database, samples.event(domain))
     by_url = {delivery.callback_url[-1]: delivery for delivery in await claim(database, domain)}
     await samples.publish(database, samples.event(domain))

@@ -9,8 +9,8 @@ import pytest
 from tests.store.deliveries.rounds import URL, claim_in, never
 from tests.webhooks import samples
 from tongdai import dialects, errors, ids
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
-from tongdai.seal import Seal
 from tongdai.store import db, deliveries, delivery_log, delivery_outcomes, low_water, subscriptions
 from tongdai.store.delivery_log import Entry, Filter
 
@@ -140,9 +140,9 @@ async def test_the_list_is_narrowed_by_time(
 
 
 async def test_one_delivery_is_read_with_its_attempts_and_the_events_facts(
-    database: db.Database, domain: directory.Domain, subscription: UUID, seal: Seal
+    database: db.Database, domain: directory.Domain, subscription: UUID, master_key: MasterKey
 ) -> None:
-    other = await samples.subscribe(database, seal, domain, "hangup", URL)
+    other = await samples.subscribe(database, master_key, domain, "hangup", URL)
     [event] = await publish(database, domain, 1)
     await answer(database, domain, 503)
     await samples.pass_time(database, 100)
@@ -242,11 +242,11 @@ async def test_all_that_failed_is_sent_again_at_once(
 
 
 async def test_a_range_holds_what_was_never_sent_too(
-    database: db.Database, domain: directory.Domain, seal: Seal
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
     """Events from before the subscription, and those while it was disabled."""
     await publish(database, domain, 2)
-    subscription = await samples.subscribe(database, seal, domain, "ringing", URL)
+    subscription = await samples.subscribe(database, master_key, domain, "ringing", URL)
     await samples.publish(database, samples.event(domain, "hangup"))  # is not its event
     await publish(database, domain, 2)
     await answer(database, domain, 200, 410)

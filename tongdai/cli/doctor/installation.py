@@ -196,10 +196,10 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
 async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
     """Checks that the master key decrypts the secrets in the database."""
     try:
-        seal = session.seal()
+        master_key = session.master_key()
         for domain_uuid in domain_uuids:
             for user in await users.list(tx, domain_uuid):
-                await api_keys.get(tx, domain_uuid, seal, user.username)
+                await api_keys.get(tx, domain_uuid, master_key, user.username)
                 return ok("secrets", "the master key opens them")
     except errors.SetupError as reason:
         return fail(

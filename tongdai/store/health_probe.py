@@ -18,7 +18,7 @@ _GIVE_UP_S = 2.0  # then the query uses another connection
 _log = structlog.get_logger()
 
 
-class Pulse:
+class HealthProbe:
     """Sends the smallest possible query at intervals, on a connection of its own.
 
     A statement may be slow because it reads much; this one cannot. A refusal is a response too:
@@ -32,7 +32,7 @@ class Pulse:
         self._waiting: set[asyncio.Timeout] = set()
 
     @asynccontextmanager
-    async def beating(self) -> AsyncIterator[None]:
+    async def while_healthy(self) -> AsyncIterator[None]:
         """Cancels its body within a second when the database falls silent; does not start it
         during the silence.
 
@@ -62,7 +62,7 @@ class Pulse:
 
     async def _watch(self) -> None:
         """Sends one query. Returns when its response comes or the silence begins."""
-        question = asyncio.create_task(self._ask(), name="pulse")
+        question = asyncio.create_task(self._ask(), name="health_probe")
         try:
             # several, so that a pause of this process itself counts as one
             for _ in range(_LOOKS):

@@ -1,5 +1,5 @@
-"""Secrets at rest: sealed so that only this installation reads them, or digested so that nobody
-does.
+"""Secrets at rest: encrypted, so that only this installation reads them, or digested, so that they
+can be compared and not read.
 """
 
 import hmac
@@ -19,8 +19,8 @@ _NONCE = 12  # bytes; NIST SP 800-38D §8.2.2, random nonces
 SHORTEST = 32  # bytes of a master key
 
 
-class Seal:
-    """All secrets of one installation, derived from its one master key (32 bytes or more)."""
+class MasterKey:
+    """The one key of an installation, 32 bytes or more; all others are derived from it."""
 
     def __init__(self, master: bytes) -> None:
         """Raises errors.SetupError for a master key under 32 bytes, wherever it comes from."""
@@ -29,10 +29,10 @@ class Seal:
                 f"the master key has {len(master)} bytes: {SHORTEST} or more are needed"
             )
         self._master = master
-        self._aead = AESGCM(self.key("seal"))
-        self._digest_key = self.key("digest")
+        self._aead = AESGCM(self.derive("encrypt"))
+        self._digest_key = self.derive("digest")
 
-    def key(self, purpose: str) -> bytes:
+    def derive(self, purpose: str) -> bytes:
         """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869); the same for the same master
         key.
         """
@@ -40,17 +40,15 @@ class Seal:
             self._master
         )
 
-    def seal(self, secret: str) -> bytes:
+    def encrypt(self, secret: str) -> bytes:
         """The secret as AES-256-GCM nonce + ciphertext, different each time."""
         nonce = os.urandom(_NONCE)
         return nonce + self._aead.encrypt(nonce, secret.encode(), None)
 
-    def open(self, sealed: bytes) -> str:
-        """The secret again. Raises errors.WrongMasterKey when it was sealed under another master
-        key.
-        """
+    def decrypt(self, encrypted: bytes) -> str:
+        """The secret. Raises errors.WrongMasterKey where another master key encrypted it."""
         try:
-            return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], None).decode()
+            return self._aead.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], None).decode()
         except InvalidTag as reason:
             raise errors.WrongMasterKey from reason
 
@@ -59,15 +57,15 @@ class Seal:
         return hmac.digest(self._digest_key, secret.encode(), sha256)
 
 
-def load(setting: str, path: Path) -> Seal:
-    """Of the master key that the setting gives, else of the one in the file.
+def load(setting: str, path: Path) -> MasterKey:
+    """The master key of the setting, else of the file.
 
     Raises errors.SetupError for a key that cannot be read or is too short.
     """
     if setting:
-        return Seal(setting.encode())
+        return MasterKey(setting.encode())
     try:
-        return Seal(path.read_bytes().strip())
+        return MasterKey(path.read_bytes().strip())
     except OSError as reason:
         raise errors.SetupError(
             f"the master key {path} cannot be read: {reason.strerror}. Set TONGDAI_DATA or"
@@ -80,7 +78,7 @@ def load(setting: str, path: Path) -> Seal:
         ) from reason
 
 
-def load_or_make(setting: str, path: Path) -> Seal:
+def load_or_make(setting: str, path: Path) -> MasterKey:
     """As `load`; a file that is not there is made with a new master key, whole or not at all.
 
     Raises errors.SetupError, and OSError when the file cannot be written.
