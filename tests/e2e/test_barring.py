@@ -74,6 +74,7 @@ async def test_a_number_is_dialled_with_separators_and_an_extension_takes_no_eme
         for barred in ("0190054541599", "+8419001919"):
             refused = await alice.calls(barred)
             assert await refused.refused() == 603
+            await hook.expect("ringing", direction="outbound", to_number=barred)
             await hook.over(direction="outbound")
         assert carrier.untaken == 0
 
