@@ -743,9 +743,9 @@ async def test_a_database_of_no_version_is_told_so_and_migrated(database: db.Dat
 
     assert "run tongdai migrate" in await in_thread(cli.refuses, "domain", "list", code=4)
     pending = await in_thread(cli.json, "migrate", "--pending")
-    assert pending[0] == "0001_initial.sql"
-    assert "pending 0001_initial.sql" in await in_thread(cli, "migrate", "--pending")
-    assert "applied 0001_initial.sql" in await in_thread(cli, "migrate")
+    assert pending[0] == "0001_schema.sql"
+    assert "pending 0001_schema.sql" in await in_thread(cli, "migrate", "--pending")
+    assert "applied 0001_schema.sql" in await in_thread(cli, "migrate")
     assert await in_thread(cli, "migrate") == "The schema is up to date.\n"
     assert await in_thread(cli.json, "domain", "list") == []
 

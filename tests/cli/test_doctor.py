@@ -235,7 +235,21 @@ async def empty(idle: dict[str, str], database: db.Database) -> dict[str, str]:
 def test_a_database_without_the_schema_is_told(empty: dict[str, str]) -> None:
     examined = Examined(empty)
     assert examined.failed == {"database"}
-    assert examined.found("database").startswith("lacks 0001_initial.sql")
+    assert examined.found("database").startswith("lacks 0001_schema.sql")
+
+
+async def test_a_database_of_another_version_is_reported(empty: dict[str, str]) -> None:
+    await migrate.apply(empty["TONGDAI_DSN"])
+    tx = await db.connect(empty["TONGDAI_DSN"])
+    await tx.execute("UPDATE migrations SET sha256 = ''")
+    await tx.close()
+
+    examined = await asyncio.to_thread(Examined, empty)
+
+    assert examined.failed == {"database"}
+    assert "0001_schema.sql was applied to this database with another text" in examined.found(
+        "database"
+    )
 
 
 def test_what_a_domain_lacks_is_told_until_it_lacks_nothing(empty: dict[str, str]) -> None:

@@ -317,7 +317,7 @@ BAD = [
     ({"ext": "101", "phone": "0909000111,30,g"}, "phone"),
     ({"ext": "101", "phone": "${SHELL(id)}"}, "phone"),
     ({"ext": "101", "phone": CUSTOMER, "src_cid_name": "An\r\nX-Evil: 1"}, "src_cid_name"),
-    ({"ext": "101", "phone": CUSTOMER, "src_cid_number": "12;x"}, "src_cid_number"),
+    ({"ext": "101", "phone": CUSTOMER, "src_cid_number": "12<x"}, "src_cid_number"),
     ({"ext": "101", "phone": CUSTOMER, "dest_cid_name": '"<sip:x@y>'}, "dest_cid_name"),
     ({"ext": "101", "phone": CUSTOMER, "dest_cid_number": "abc"}, "dest_cid_number"),
     ({"ext": "101", "phone": CUSTOMER, "auto_answer": "maybe"}, "auto_answer"),

@@ -4,10 +4,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib import resources
-from uuid import UUID
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -23,7 +20,6 @@ from tongdai.store import (
     delivery_outcomes,
     domains,
     feed,
-    migrate,
     outbox,
     partitions,
 )
@@ -243,70 +239,3 @@ async def test_a_domain_goes_with_its_events(
     async with database.connection() as tx:
         rows = await tx.fetch("SELECT DISTINCT domain_uuid FROM events")
     assert [row["domain_uuid"] for row in rows] == [other.domain_uuid]
-
-
-# --- the migration
-
-
-@pytest.fixture
-async def before(dsn: str) -> AsyncIterator[str]:
-    """A database as it was before there were partitions, with two events: of now, and of 50 days
-    ago.
-    """
-    server = await db.connect(dsn)
-    await server.execute("CREATE DATABASE before_days")
-    own = dsn.replace("/tongdai?", "/before_days?")
-    tx = await db.connect(own, statement_s=None)
-    await tx.execute(
-        "CREATE TABLE migrations (name text PRIMARY KEY, "
-        "applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    for name in ("0001_initial.sql", "0002_delivery_lanes.sql"):
-        await tx.execute(
-            (resources.files("tongdai.store") / "migrations" / name).read_text("utf-8")
-        )
-        await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
-    await tx.execute(
-        "INSERT INTO domains (domain_uuid, name, event_seq) VALUES ($1, 'old.example.vn', 2)", OLD
-    )
-    await tx.execute(
-        """
-        INSERT INTO events
-        SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'cdr', '{"n":' || n || '}', at
-        FROM (VALUES (1, now() - interval '50 days'), (2, now())) AS t (n, at)
-        """,
-        OLD,
-    )
-    await tx.close()
-    yield own
-    await server.execute("DROP DATABASE before_days WITH (FORCE)")
-    await server.close()
-
-
-OLD = UUID(int=7)
-
-
-async def test_events_of_an_older_version_are_kept_as_they_are(
-    before: str, master_key: MasterKey
-) -> None:
-    await migrate.apply(before)
-    database = db.Database(before, size=2)
-    await database.open()
-    domain = directory.Domain(OLD, "old.example.vn")
-    await samples.subscribe(database, master_key, domain, "ringing", URL)
-
-    await publish(database, domain, 0)
-    await housekeeping.keep_partitions(database, DAYS)
-
-    assert await seqs(database, domain) == [1, 2, 3]
-    async with database.connection() as tx:
-        page = await feed.read(tx, OLD, 0, 2)
-        assert [msgspec.json.decode(entry.facts)["n"] for entry in page.entries] == [1, 2]
-        [delivery] = await claim_in(tx, OLD, 8)
-        assert delivery.seq == 3
-        await domains.insert(tx, "new.example.vn")
-    async with database.transaction() as tx:
-        await domains.delete(tx, OLD)
-    async with database.connection() as tx:
-        assert await tx.fetchval("SELECT count(*) FROM events") == 0
-    await database.close()

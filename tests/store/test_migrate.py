@@ -1,12 +1,15 @@
 """Migrations on a database of their own."""
 
 import asyncio
-from uuid import UUID
+from pathlib import Path
 
 import pytest
 
 from tongdai import errors
 from tongdai.store import db, migrate
+
+IN_USE = Path(__file__).with_name("migrations.sha256")
+"""The SHA-256 and name of each migration, a line each, as sha256sum writes it."""
 
 
 @pytest.fixture
@@ -19,10 +22,31 @@ async def empty(dsn: str) -> str:
     return dsn.replace("/tongdai?", "/empty?")
 
 
+async def execute(dsn: str, *statements: str) -> None:
+    tx = await db.connect(dsn)
+    for statement in statements:
+        await tx.execute(statement)
+    await tx.close()
+
+
+async def refusal(dsn: str) -> str:
+    """What both `apply` and `pending` say: one line."""
+    with pytest.raises(errors.SetupError) as applying:
+        await migrate.apply(dsn)
+    with pytest.raises(errors.SetupError) as asking:
+        await migrate.pending(dsn)
+    assert str(applying.value) == str(asking.value)
+    assert "\n" not in str(asking.value)
+    return str(asking.value)
+
+
+# --- what is applied
+
+
 async def test_every_file_is_applied_once(empty: str) -> None:
     pending = await migrate.pending(empty)
 
-    assert pending[0] == "0001_initial.sql"
+    assert pending[0] == "0001_schema.sql"
     assert await migrate.apply(empty) == pending
     assert await migrate.apply(empty) == []
     assert await migrate.pending(empty) == []
@@ -36,80 +60,90 @@ async def test_two_at_a_time_apply_each_file_once(empty: str) -> None:
     assert sorted(applied) == [[], pending]
 
 
-async def test_a_newer_database_is_refused(empty: str) -> None:
-    await migrate.apply(empty)
-    tx = await db.connect(empty)
-    await tx.execute("INSERT INTO migrations (name) VALUES ('9999_future.sql')")
-    await tx.close()
-
-    with pytest.raises(errors.SetupError, match="9999_future"):
-        await migrate.apply(empty)
-
-
-DOMAIN, GOES_ON = UUID(int=1), UUID(int=2)
-
-
-async def test_deliveries_and_their_attempts_are_carried_over_to_the_log(empty: str) -> None:
-    """As the release before had them: due, delivered at the second attempt, given up, and dropped
-    without any.
-    """
-    tx = await db.connect(empty)
-    for name in (await migrate.pending(empty))[:2]:
-        await migrate._apply(tx, name)
-    await tx.execute("INSERT INTO domains (domain_uuid, name) VALUES ($1, 'old.vn')", DOMAIN)
-    await tx.execute(
-        """
-        INSERT INTO subscriptions (domain_uuid, subscription_uuid, event_name, callback_url, secret_sealed)
-        VALUES ($1, $2, 'cdr', 'http://crm.vn/', '')
-        """,
-        DOMAIN,
-        GOES_ON,
-    )
-    await tx.execute(
-        """
-        INSERT INTO events (domain_uuid, seq, event_uuid, call_uuid, name, body)
-        SELECT $1, n, gen_random_uuid(), gen_random_uuid(), 'cdr', '{}' FROM generate_series(1, 4) AS n
-        """,
-        DOMAIN,
-    )
-    await tx.execute(
-        """
-        INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint, state, attempts)
-        SELECT domain_uuid, subscription_uuid, seq, call_uuid, endpoint,
-               (ARRAY['due', 'delivered', 'failed', 'failed'])[seq], (ARRAY[1, 2, 1, 0])[seq]
-        FROM events JOIN subscriptions USING (domain_uuid)
-        """
-    )
-    await tx.execute(
-        """
-        INSERT INTO attempts (domain_uuid, subscription_uuid, seq, attempt, at, status, latency_ms)
-        SELECT $1, $2, seq, attempt, now() - interval '40 days' + attempt * interval '30 days', status, 7
-        FROM (VALUES (1, 1, 500), (2, 1, 503), (2, 2, 200), (3, 1, 410)) AS made (seq, attempt, status)
-        """,
-        DOMAIN,
-        GOES_ON,
-    )
-
+async def test_the_database_keeps_the_checksum_of_each_file(empty: str) -> None:
     await migrate.apply(empty)
 
-    due = await tx.fetch(
-        "SELECT seq, attempts, created_at = (SELECT min(created_at) FROM events) FROM deliveries"
-    )
-    assert [tuple(row) for row in due] == [(1, 1, True)]
-    log = await tx.fetch(
-        "SELECT seq, attempt, status, state, error FROM attempts ORDER BY seq, attempt"
-    )
-    assert [tuple(row) for row in log] == [
-        (1, 1, 500, "due", ""),
-        (2, 1, 503, "due", ""),
-        (2, 2, 200, "delivered", ""),
-        (3, 1, 410, "failed", ""),
-        (4, 0, 0, "failed", "not sent: the subscription was disabled"),
-    ]
-    assert await tx.fetchval("SELECT count(*) FROM attempts_default") == 0
+    tx = await db.connect(empty)
+    rows = await tx.fetch("SELECT name, sha256 FROM migrations ORDER BY name")
     await tx.close()
+    assert [tuple(row) for row in rows] == list(migrate.checksums().items())
 
 
-async def test_nobody_at_home_is_unavailable() -> None:
+async def test_without_a_server_the_database_is_unavailable() -> None:
     with pytest.raises(errors.Unavailable):
         await migrate.apply("postgresql://postgres@127.0.0.1:1/postgres")
+
+
+# --- what is refused
+
+
+async def test_a_newer_database_is_refused(empty: str) -> None:
+    await migrate.apply(empty)
+    await execute(empty, "INSERT INTO migrations (name, sha256) VALUES ('9999_future.sql', '')")
+
+    assert await refusal(empty) == (
+        "The database belongs to a newer version of tongdai (9999_future.sql)."
+    )
+
+
+async def test_a_database_whose_file_had_another_text_is_refused(empty: str) -> None:
+    await migrate.apply(empty)
+    await execute(
+        empty,
+        "UPDATE migrations SET sha256 = encode(sha256('another text'), 'hex') "
+        "WHERE name = '0001_schema.sql'",
+    )
+
+    said = await refusal(empty)
+
+    assert said.startswith("The migration 0001_schema.sql was applied to this database with ano")
+    assert "use the version that made the database" in said
+
+
+async def test_a_database_of_a_development_version_is_refused(empty: str) -> None:
+    """Before the first release, `migrations` had no checksums and other files, up to 0066."""
+    await execute(
+        empty,
+        "CREATE TABLE migrations (name text PRIMARY KEY, "
+        "applied_at timestamptz NOT NULL DEFAULT now())",
+        "INSERT INTO migrations VALUES ('0001_initial.sql'), ('0066_moh_class.sql')",
+    )
+
+    said = await refusal(empty)
+
+    assert "development version of tongdai (0001_initial.sql)" in said
+    assert "start with a new database (TONGDAI_DSN)" in said
+
+
+async def test_a_refused_database_stays_as_it_is(empty: str) -> None:
+    await execute(
+        empty,
+        "CREATE TABLE migrations (name text PRIMARY KEY)",
+        "INSERT INTO migrations VALUES ('0001_initial.sql')",
+    )
+
+    await refusal(empty)
+
+    tx = await db.connect(empty)
+    tables = await tx.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND oid >= 16384")
+    assert [row["relname"] for row in tables] == ["migrations"]
+    assert await tx.fetchval("SELECT count(*) FROM migrations") == 1
+    await tx.close()
+
+
+# --- the files
+
+
+def test_no_migration_is_edited() -> None:
+    in_use = {
+        name: checksum
+        for checksum, name in (line.split() for line in IN_USE.read_text("utf-8").splitlines())
+    }
+    now = migrate.checksums()
+
+    for name, checksum in in_use.items():
+        assert now.get(name) == checksum, (
+            f"{name} has changed: never edit a migration, add a new file"
+        )
+    new = sorted(now.keys() - in_use.keys())
+    assert not new, f"add the line of sha256sum for {', '.join(new)} to {IN_USE.name}"

@@ -1,7 +1,9 @@
 """Brings the schema up to date: applies each numbered SQL file of migrations/ once, in order, in a
-transaction.
+transaction. The table `migrations` keeps the SHA-256 of each applied file.
 """
 
+import hashlib
+from collections.abc import Mapping
 from importlib import resources
 
 import asyncpg
@@ -15,8 +17,9 @@ _LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, over all process
 async def apply(dsn: str) -> list[str]:
     """The schema is that of this version. Returns the names of the files applied now, in order.
 
-    Raises errors.SetupError when the database is of a newer version or we lack the rights for a
-    file, errors.Unavailable when the database is down.
+    Raises errors.SetupError when the database is not of this version or an earlier release, when
+    a file has changed since it was applied, or when we lack the rights for a file;
+    errors.Unavailable when the database is down.
     """
     tx = await db.connect(dsn, statement_s=None)
     try:
@@ -40,6 +43,15 @@ async def pending(dsn: str) -> list[str]:
         await tx.close()
 
 
+def checksums() -> dict[str, str]:
+    """The SHA-256 (hex) of each file of this version, by name, in the order of their numbers."""
+    files = sorted(
+        (each for each in _folder().iterdir() if each.name.endswith(".sql")),
+        key=lambda each: each.name,
+    )
+    return {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in files}
+
+
 async def _apply(tx: db.Tx, name: str) -> None:
     try:
         async with tx.transaction():
@@ -52,27 +64,53 @@ async def _execute(tx: db.Tx, name: str) -> None:
     await tx.execute(
         """
         CREATE TABLE IF NOT EXISTS migrations (
-          name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+          name text PRIMARY KEY, sha256 text NOT NULL,
+          applied_at timestamptz NOT NULL DEFAULT now())
         """
     )
-    await tx.execute((_folder() / name).read_text("utf-8"))
-    await tx.execute("INSERT INTO migrations (name) VALUES ($1)", name)
+    content = (_folder() / name).read_bytes()
+    await tx.execute(content.decode())
+    await tx.execute(
+        "INSERT INTO migrations (name, sha256) VALUES ($1, $2)",
+        name,
+        hashlib.sha256(content).hexdigest(),
+    )
 
 
 async def _pending(tx: db.Tx) -> list[str]:
-    known = sorted(entry.name for entry in _folder().iterdir() if entry.name.endswith(".sql"))
-    applied = await _applied(tx)
-    if newer := sorted(applied - set(known)):
-        raise errors.SetupError(
-            f"The database belongs to a newer version of tongdai ({newer[-1]})."
-        )
+    known, applied = checksums(), await _applied(tx)
+    _refuse_other_versions(known, applied)
     return [name for name in known if name not in applied]
 
 
-async def _applied(tx: db.Tx) -> set[str]:
+def _refuse_other_versions(known: Mapping[str, str], applied: Mapping[str, str]) -> None:
+    """Raises errors.SetupError when other files than those of this version made the database."""
+    unknown = sorted(applied.keys() - known.keys())
+    # a newer version only adds files, with higher numbers
+    if unknown and unknown[0] < max(known):
+        raise errors.SetupError(
+            f"The database is of a development version of tongdai ({unknown[0]}), which no "
+            "release can upgrade: start with a new database (TONGDAI_DSN), or with a new folder "
+            "(TONGDAI_DATA)."
+        )
+    if unknown:
+        raise errors.SetupError(
+            f"The database belongs to a newer version of tongdai ({unknown[-1]})."
+        )
+    for name in sorted(applied):
+        if applied[name] != known[name]:
+            raise errors.SetupError(
+                f"The migration {name} was applied to this database with another text than this "
+                "version of tongdai has: use the version that made the database."
+            )
+
+
+async def _applied(tx: db.Tx) -> dict[str, str]:
+    """The SHA-256 of each applied file, by name; "" where a development version kept none."""
     if await tx.fetchval("SELECT to_regclass('migrations')") is None:
-        return set()
-    return {row["name"] for row in await tx.fetch("SELECT name FROM migrations")}
+        return {}
+    rows = await tx.fetch("SELECT * FROM migrations")
+    return {row["name"]: row.get("sha256", "") for row in rows}
 
 
 def _folder() -> resources.abc.Traversable:

@@ -143,8 +143,10 @@ async def _database(known: Settings) -> tuple[str, Finding]:
         return "", warn("database", "the embedded PostgreSQL does not run", START)
     try:
         pending = await migrate.pending(dsn)
+    except errors.SetupError as reason:
+        return "", fail("database", str(reason), "Do what it says, or correct TONGDAI_DSN.")
     except errors.TongdaiError as reason:
-        return "", fail("database", str(reason), "Start that PostgreSQL, or mend TONGDAI_DSN.")
+        return "", fail("database", str(reason), "Start that PostgreSQL, or correct TONGDAI_DSN.")
     if pending:
         return "", fail("database", f"lacks {', '.join(pending)}", "Run `tongdai migrate`.")
     return dsn, ok("database", "answers, and its schema is up to date")
