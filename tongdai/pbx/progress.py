@@ -245,7 +245,8 @@ def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
 
 
 def _release_by_log(leg: Leg, signal: LegHungUp) -> causes.ReleaseCause:
-    release = leg.release or causes.ABSENT
+    # the log of a busy switch may have the caller's end, with the same cause, before the leg's own
+    release = leg.release or causes.failure(signal.cause, 0, rang=leg.rang)
     if leg.sip_status:
         return release
     if release == causes.ABSENT and signal.dialstatus == "NOANSWER":
