@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# Asterisk 22.10.1 (Debian 1:22.10.1+dfsg+~cs6.17.60671434-1), ARI; websocket-client 1.9.0 (PyPI)
+#
+# REST requests may be sent over the WebSocket that brings an ARI application's events; answers
+# come as messages of the type RESTResponse. An event filter of the application that allows some
+# events (PUT /ari/applications/{app}/eventFilter) filters these answers, too, although they are
+# no events of the application: a request is carried out, and its answer never comes. No error is
+# sent.
+#
+# Expected: the filter concerns events.
+#
+# Seen:
+#   answer before there is a filter: 204
+#   the filter {"allowed": [{"type": "StasisStart"}]}: 200
+#   answer with it, within 3 s: None
+#   what the request should do was done: yes
+#   answer when the filter allows RESTResponse, too: 204
+#
+# Exits 0 while Asterisk behaves so, 1 when it does otherwise, with another status when the
+# package cannot be had. Needs Debian (or apt sources that name Debian's archive) and Python 3;
+# no root. Everything is in a temporary folder and on 127.0.0.1.
+set -euo pipefail
+
+package='asterisk=1:22.10.1+dfsg+~cs6.17.60671434-1'
+suite=forky
+
+work=$(mktemp -d)
+pid=
+finish() {
+  trap '' INT TERM
+  if [ -n "$pid" ]; then
+    kill "$pid" 2>/dev/null || true
+    for _ in {1..50}; do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# --- the package: an apt of its own, which takes nothing as installed, down to the C library
+apt=$work/apt
+mkdir -p "$apt"/{state/lists/partial,cache/archives/partial} "$work"/{etc,lib,spool,run,log}
+archive=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(COMPONENT)' \
+  'Created-By: Packages' | awk '$1 ~ "/debian/$" && $2 == "main" && !n++ { print $1 }')
+[ -n "$archive" ] || { echo "apt's sources do not name Debian's archive" >&2; exit 2; }
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
+  > "$apt/sources.list"
+: > "$apt/status"
+{
+  apt-config dump --format '%f "%v";%n' Acquire
+  cat << END
+Dir::State "$apt/state";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Main "/dev/null";
+Dir::Etc::Parts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+APT::Sandbox::User "";
+APT::Install-Recommends "0";
+Debug::NoLocking "1";
+END
+} > "$apt/apt.conf"
+export APT_CONFIG=$apt/apt.conf
+apt-get -qq update
+(cd "$apt" && apt-get -qq -y install --download-only "$package")
+for deb in "$apt"/cache/archives/*.deb; do
+  dpkg-deb -x "$deb" "$work/root"
+done
+unset APT_CONFIG
+loader=$(ls "$work"/root/usr/lib*/ld-linux*.so.* | head -n 1)
+libraries=$(dirname "$work"/root/usr/lib/*/libc.so.6)
+python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore \
+  --target "$work/python" websocket-client==1.9.0
+export PYTHONPATH=$work/python
+
+# --- the configuration
+http=$(python3 -c '
+import socket
+with socket.socket() as tcp:
+    tcp.bind(("127.0.0.1", 0))
+    print(tcp.getsockname()[1])')
+cd "$work/etc"
+cat > asterisk.conf << END
+[directories]
+astetcdir => $work/etc
+astmoddir => $(echo "$work"/root/usr/lib/*/asterisk/modules)
+astvarlibdir => $work/lib
+astdbdir => $work/lib
+astkeydir => $work/lib
+astdatadir => $work/root/usr/share/asterisk
+astspooldir => $work/spool
+astrundir => $work/run
+astlogdir => $work/log
+END
+printf '[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = %s\n' "$http" > http.conf
+printf '[general]\nenabled = yes\n[ari]\ntype = user\npassword = ari\n' > ari.conf
+printf '[logfiles]\nfull = warning,error\n' > logger.conf
+touch extensions.conf pjproject.conf udptl.conf websocket_client.conf features.conf acl.conf
+modules='res_sorcery_config res_http_websocket res_websocket_client res_stasis
+res_stasis_answer res_stasis_playback res_stasis_recording res_stasis_snoop res_ari
+res_ari_model res_ari_asterisk res_ari_applications res_ari_bridges res_ari_channels
+res_ari_events pbx_config func_global app_stasis'
+{ printf '[modules]\nautoload = no\n'; printf 'load = %s.so\n' $modules; } > modules.conf
+
+# --- Asterisk, and what it does
+"$loader" --library-path "$libraries" "$work/root/usr/sbin/asterisk" \
+  -f -C "$work/etc/asterisk.conf" > "$work/log/console" 2>&1 &
+pid=$!
+python3 - "$http" "$work" << 'END'
+import base64
+import json
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import websocket
+
+HTTP, WORK = int(sys.argv[1]), sys.argv[2]
+
+
+def ari(method, path, body=None, **query):
+    """The status and the JSON of Asterisk's answer."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{HTTP}/ari/{path}?{urllib.parse.urlencode(query)}",
+        None if body is None else json.dumps(body).encode(),
+        {
+            "Authorization": "Basic " + base64.b64encode(b"ari:ari").decode(),
+            "Content-Type": "application/json",
+        },
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+
+
+def until(look, seconds=15):
+    """What `look` returns as soon as it is true, or false after so long."""
+    end = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
+def answers():
+    try:
+        return ari("GET", "asterisk/info")[0] == 200
+    except (OSError, ValueError):  # it listens before it is ready
+        return False
+
+
+def expect(what, seen, wanted):
+    print(f"{what}: {seen}")
+    if seen != wanted:
+        sys.exit(f"the behaviour has changed: expected {wanted}")
+
+
+if not until(answers):
+    sys.exit(open(f"{WORK}/log/console").read())
+
+link = websocket.create_connection(
+    f"ws://127.0.0.1:{HTTP}/ari/events?app=one&api_key=ari:ari", timeout=3
+)
+
+
+def ask(request_id, value):
+    """The status of the answer; None if there is none."""
+    link.send(
+        json.dumps(
+            {
+                "type": "RESTRequest",
+                "request_id": request_id,
+                "method": "POST",
+                "uri": f"asterisk/variable?variable=DONE&value={value}",
+            }
+        )
+    )
+    while True:
+        try:
+            message = json.loads(link.recv())
+        except websocket.WebSocketTimeoutException:
+            return None
+        if message["type"] == "RESTResponse" and message["request_id"] == request_id:
+            return message["status_code"]
+
+
+def allow(*types):
+    body = {"allowed": [{"type": each} for each in types]}
+    return ari("PUT", "applications/one/eventFilter", body)[0]
+
+
+expect("answer before there is a filter", ask("first", "no"), 204)
+expect('the filter {"allowed": [{"type": "StasisStart"}]}', allow("StasisStart"), 200)
+expect("answer with it, within 3 s", ask("second", "yes"), None)
+expect(
+    "what the request should do was done",
+    ari("GET", "asterisk/variable", variable="DONE")[1]["value"],
+    "yes",
+)
+allow("StasisStart", "RESTResponse")
+expect("answer when the filter allows RESTResponse, too", ask("third", "yes"), 204)
+END
