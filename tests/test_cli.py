@@ -89,7 +89,7 @@ def cli(database: db.Database) -> Cli:
 
 
 @pytest.fixture
-def sealed() -> MasterKey:
+def encrypted() -> MasterKey:
     return MasterKey(SECRET.encode())
 
 
@@ -177,11 +177,11 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
 
 async def test_a_user_logs_in_with_what_was_shown_once(
-    cli: Cli, database: db.Database, sealed: MasterKey
+    cli: Cli, database: db.Database, encrypted: MasterKey
 ) -> None:
     who = f"admin@{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who)
-    account = await users.login(database, sealed, "admin", cli.domain, shown["password"])
+    account = await users.login(database, encrypted, "admin", cli.domain, shown["password"])
 
     assert account.api_key == shown["api_key"]
     assert len(shown["password"]) >= 16
@@ -194,12 +194,12 @@ async def test_a_user_logs_in_with_what_was_shown_once(
 
     rotated = await in_thread(cli.json, "api-key", "rotate", who)
     async with database.connection() as tx:
-        assert (await users.by_api_key(tx, sealed, rotated["api_key"])).username == "admin"
+        assert (await users.by_api_key(tx, encrypted, rotated["api_key"])).username == "admin"
     assert rotated["api_key"] != shown["api_key"]
 
 
 async def test_a_user_is_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: MasterKey
+    cli: Cli, database: db.Database, encrypted: MasterKey
 ) -> None:
     who = f"foo@{cli.domain}"
     await in_thread(cli, "user", "create", who, "--level", "agent", "--password", "first password")
@@ -215,7 +215,7 @@ async def test_a_user_is_changed_and_deleted(
         given="mật khẩu mới\n",
     )
     assert changed["level"] == "admin"
-    assert await users.login(database, sealed, "foo", cli.domain, "mật khẩu mới")
+    assert await users.login(database, encrypted, "foo", cli.domain, "mật khẩu mới")
 
     assert (await in_thread(cli.json, "user", "update", who, "--disable"))["enabled"] is False
     assert await in_thread(cli, "user", "delete", who) == f"Deleted user {who}.\n"
@@ -223,11 +223,11 @@ async def test_a_user_is_changed_and_deleted(
 
 
 async def test_an_operator_is_made_listed_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: MasterKey
+    cli: Cli, database: db.Database, encrypted: MasterKey
 ) -> None:
     who = f"root-{cli.domain}"
     shown = await in_thread(cli.json, "user", "create", who, "--operator")
-    account = await operators.login(database, sealed, who, shown["password"])
+    account = await operators.login(database, encrypted, who, shown["password"])
     assert account.api_key == shown["api_key"]
     assert who in [
         one["username"] for one in await in_thread(cli.json, "user", "list", "--operator")
@@ -493,15 +493,15 @@ async def test_bans_are_listed_and_lifted(cli: Cli, database: db.Database) -> No
 
 
 async def test_a_trunk_is_made_listed_shown_changed_and_deleted(
-    cli: Cli, database: db.Database, sealed: MasterKey
+    cli: Cli, database: db.Database, encrypted: MasterKey
 ) -> None:
     async def password() -> str:
         async with database.connection() as tx:
             sql = """
-                SELECT password_sealed FROM trunks JOIN domains USING (domain_uuid)
-                WHERE domains.name = $1 AND password_sealed IS NOT NULL
+                SELECT password_encrypted FROM trunks JOIN domains USING (domain_uuid)
+                WHERE domains.name = $1 AND password_encrypted IS NOT NULL
             """
-            return sealed.decrypt(await tx.fetchval(sql, cli.domain))
+            return encrypted.decrypt(await tx.fetchval(sql, cli.domain))
 
     options = [
         "--host",

@@ -235,6 +235,6 @@ class SetupError(TongdaiError):
 class WrongMasterKey(SetupError):
     code = "WRONG_MASTER_KEY"
     texts: ClassVar = {
-        "en": "The data was sealed under another master key (TONGDAI_SECRET).",
+        "en": "The data was encrypted under another master key (TONGDAI_SECRET).",
         "vi": "Dữ liệu được mã hoá bằng khoá khác (TONGDAI_SECRET).",
     }

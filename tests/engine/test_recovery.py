@@ -389,7 +389,7 @@ async def test_the_journal_before_our_first_start_is_not_ours(
     async with database.connection() as tx:
         kept = await nodes.find(tx, controller.config.node)
     assert kept
-    assert cel_log.Offset(kept.journal_inode, kept.journal_offset) == cel_log.end(asterisk.journal)
+    assert cel_log.Offset(kept.cel_log_inode, kept.cel_log_offset) == cel_log.end(asterisk.journal)
 
 
 async def test_the_place_is_kept_behind_the_end_and_moves_on(
@@ -404,7 +404,7 @@ async def test_the_place_is_kept_behind_the_end_and_moves_on(
     async def kept() -> bool:
         async with database.connection() as tx:
             node = await nodes.find(tx, controller.config.node)
-        return node is not None and cel_log.Offset(node.journal_inode, node.journal_offset) == end
+        return node is not None and cel_log.Offset(node.cel_log_inode, node.cel_log_offset) == end
 
     await until(kept)
     assert controller.recovery._read == end

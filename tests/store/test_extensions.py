@@ -265,3 +265,18 @@ async def test_another_domains_extension_is_not_found(
         assert await extensions.list(tx, other) == []
         assert before == await provisioned(tx, domain)
         assert await extensions.get(tx, domain.domain_uuid, "101") == Extension("101")
+
+
+@pytest.mark.parametrize("seconds", [directory.SHORTEST_RING_S, directory.LONGEST_RING_S])
+async def test_the_schema_knows_the_same_ring_times(
+    database: db.Database, domain: directory.Domain, seconds: int
+) -> None:
+    """Click-to-call waits for as long as an extension may ring, and no longer."""
+    beyond = seconds + (1 if seconds == directory.LONGEST_RING_S else -1)
+    async with database.transaction() as tx:
+        kept = directory.Extension("101", ring_timeout_s=seconds)
+        await extensions.insert(tx, domain.domain_uuid, kept)
+    with pytest.raises(errors.Invalid):
+        async with database.transaction() as tx:
+            refused = directory.Extension("102", ring_timeout_s=beyond)
+            await extensions.insert(tx, domain.domain_uuid, refused)

@@ -110,9 +110,9 @@ async def test_nothing_is_written_into_another_domain(
     "statement",
     [
         "SELECT password_hash FROM users",
-        "SELECT api_key_sealed FROM users",
+        "SELECT api_key_encrypted FROM users",
         "SELECT digest_md5 FROM devices",
-        "SELECT password_sealed FROM trunks",
+        "SELECT password_encrypted FROM trunks",
         "SELECT * FROM nodes",
         "SELECT username FROM operators",
         "SELECT * FROM migrations",

@@ -86,11 +86,11 @@ async def test_the_switch_gets_enabled_trunks_with_their_passwords(
             master_key,
             trunks.Trunk(**BY_IP | {"name": "off", "enabled": False}),
         )
-        sealed = await tx.fetchval(
-            "SELECT password_sealed FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid
+        encrypted = await tx.fetchval(
+            "SELECT password_encrypted FROM trunks WHERE trunk_uuid = $1", secret.trunk_uuid
         )
 
-        assert b"carrier-pass" not in sealed
+        assert b"carrier-pass" not in encrypted
         assert await links(tx, domain, master_key) == [
             trunks.Provisioned(trunk=plain, password="", is_owner=True),
             trunks.Provisioned(trunk=secret, password="carrier-pass", is_owner=True),

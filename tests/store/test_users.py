@@ -129,7 +129,7 @@ async def test_the_password_is_kept_as_argon2id_alone(
     assert row["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert "mật khẩu" not in str(dict(row))
     assert foo.api_key not in str(dict(row))
-    assert foo.api_key.encode() not in row["api_key_sealed"]
+    assert foo.api_key.encode() not in row["api_key_encrypted"]
 
 
 async def test_an_api_key_opens_the_account(

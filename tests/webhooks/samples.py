@@ -56,8 +56,8 @@ async def subscribe(
         await tx.execute(
             """
             INSERT INTO subscriptions
-              (domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed,
-               secret_sealed)
+              (domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_encrypted,
+               secret_encrypted)
             VALUES ($1, $2, $3, $4, $5, $6)
             """,
             domain.domain_uuid,

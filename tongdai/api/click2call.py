@@ -16,9 +16,10 @@ from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.pbx import commands as words
 from tongdai.pbx import numbers
+from tongdai.pbx.call import FORGOTTEN_S
 from tongdai.store import commands
 
-_PICK_UP_S = 330.0  # the longest an extension may ring is 300
+_PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
 _TAKEN_S = 20.0  # for a command that the engine has taken, so that we may not call it off
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')

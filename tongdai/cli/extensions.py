@@ -7,7 +7,7 @@ import typer
 from tongdai.admin import extensions as admin
 from tongdai.cli import devices as devices_commands
 from tongdai.cli import options, session, terminal
-from tongdai.pbx.directory import Extension
+from tongdai.pbx.directory import LONGEST_RING_S, SHORTEST_RING_S, Extension
 from tongdai.store import devices, extensions
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ HOTLINE = typer.Option(
 )
 KIND = typer.Option(help="Kind of its default device: a SIP phone, or a browser (WebRTC).")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
-RING_TIMEOUT = typer.Option(help="Seconds that it rings, 5 to 300.")
+RING_TIMEOUT = typer.Option(help=f"Seconds that it rings, {SHORTEST_RING_S} to {LONGEST_RING_S}.")
 
 _RECORDING: dict[Recording, bool | None] = {"on": True, "off": False, "domain": None}
 

@@ -79,7 +79,7 @@ class Recovery:
         async with self._database.connection() as tx:
             known = await nodes.find(tx, self._config.node)
         if known:
-            self._kept = cel_log.Offset(known.journal_inode, known.journal_offset)
+            self._kept = cel_log.Offset(known.cel_log_inode, known.cel_log_offset)
         else:
             await self._save(cel_log.end(self._config.journal))
         self._read = self._kept
@@ -190,7 +190,7 @@ class Recovery:
 
     async def _save(self, offset: cel_log.Offset) -> None:
         async with self._database.connection() as tx:
-            await nodes.save(tx, nodes.Node(self._config.node, None, offset.inode, offset.offset))
+            await nodes.save(tx, nodes.Node(self._config.node, offset.inode, offset.offset))
         self._kept = offset
 
 

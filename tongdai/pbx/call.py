@@ -17,13 +17,13 @@ from msgspec import Meta
 
 from tongdai.pbx.causes import ReleaseCause
 from tongdai.pbx.commands import Asker
-from tongdai.pbx.directory import CallIdMode
+from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
 
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
 LATE_S = 2  # how long a channel's end may come after Dial's own
-FORGOTTEN_S = 310  # click-to-call: the switch itself rings the extension for at most 300 s
+FORGOTTEN_S = LONGEST_RING_S + 10  # click-to-call: the switch itself ends the ringing before
 Direction = Literal["inbound", "outbound", "local"]
 
 T = TypeVar("T")

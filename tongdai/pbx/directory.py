@@ -12,6 +12,7 @@ from tongdai.pbx.endpoint import Endpoint
 
 CallIdMode = Literal["leg", "conversation"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
+SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
 NODE = "switch-1"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import chain
+from typing import assert_never
 
 import msgspec
 
@@ -26,10 +27,19 @@ def steps(
     the endpoints of a member's devices, which ring together.
     """
     members = tuple(dict.fromkeys(group.members))
-    if group.strategy == "round_robin" and members:
-        start = group.next_member % len(members)
-        members = members[start:] + members[:start]
-    rung = [tuple(map(Party, endpoints(member))) for member in members if reachable(member)]
-    if group.strategy == "ring_all":
-        return (HuntStep(tuple(chain.from_iterable(rung)), group.timeout_s),) if rung else ()
-    return tuple(HuntStep(parties, group.ring_timeout_s) for parties in rung)
+    start = group.next_member % len(members) if members else 0
+
+    def rung(members: tuple[str, ...]) -> list[tuple[Party, ...]]:
+        return [tuple(map(Party, endpoints(member))) for member in members if reachable(member)]
+
+    match group.strategy:
+        case "ring_all":
+            together = tuple(chain.from_iterable(rung(members)))
+            return (HuntStep(together, group.timeout_s),) if together else ()
+        case "sequential":
+            in_turn = rung(members)
+        case "round_robin":
+            in_turn = rung(members[start:] + members[:start])
+        case _:
+            assert_never(group.strategy)
+    return tuple(HuntStep(parties, group.ring_timeout_s) for parties in in_turn)

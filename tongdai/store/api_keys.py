@@ -27,7 +27,8 @@ async def get(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, username: str
     """The user's API key. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT api_key_sealed, api_key_scopes FROM users WHERE domain_uuid = $1 AND username = $2
+        SELECT api_key_encrypted, api_key_scopes FROM users
+        WHERE domain_uuid = $1 AND username = $2
         """,
         domain_uuid,
         username,
@@ -36,7 +37,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, username: str
         raise errors.NotFound(f"no such user: {username}")
     scopes = row["api_key_scopes"]
     return ApiKey(
-        master_key.decrypt(row["api_key_sealed"]), None if scopes is None else tuple(scopes)
+        master_key.decrypt(row["api_key_encrypted"]), None if scopes is None else tuple(scopes)
     )
 
 
@@ -47,7 +48,7 @@ async def rotate(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, username: 
     key = new()
     done = await tx.fetchval(
         """
-        UPDATE users SET api_key_digest = $3, api_key_sealed = $4,
+        UPDATE users SET api_key_digest = $3, api_key_encrypted = $4,
                          api_key_version = api_key_version + 1
         WHERE domain_uuid = $1 AND username = $2 RETURNING true
         """,

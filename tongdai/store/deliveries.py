@@ -40,9 +40,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: str
     # not the subscription's own URL: failures there say nothing about the subscription
     is_elsewhere: bool
-    callback_apikey_sealed: bytes | None
-    secret_sealed: bytes
-    previous_secret_sealed: bytes | None  # signs too, while the secret is being replaced
+    callback_apikey_encrypted: bytes | None
+    secret_encrypted: bytes
+    previous_secret_encrypted: bytes | None  # signs too, while the secret is being replaced
     is_enabled: bool  # the subscription; what is left of a disabled one is to be given up
     is_failing: bool  # the subscription's latest delivery failed
     attempts: int  # so far
@@ -138,9 +138,10 @@ _CLAIM = f"""
     SELECT leased.domain_uuid, leased.subscription_uuid, leased.seq, leased.endpoint, event_uuid,
            event.event_name, facts, dialect,
            COALESCE(leased.callback_url, subscription.callback_url) AS callback_url,
-           leased.callback_url IS NOT NULL AS is_elsewhere, callback_apikey_sealed, secret_sealed,
-           CASE WHEN previous_secret_until > now() THEN previous_secret_sealed
-             END AS previous_secret_sealed,
+           leased.callback_url IS NOT NULL AS is_elsewhere,
+           callback_apikey_encrypted, secret_encrypted,
+           CASE WHEN previous_secret_until > now() THEN previous_secret_encrypted
+             END AS previous_secret_encrypted,
            enabled OR leased.callback_url IS NOT NULL AS is_enabled,
            failing_since IS NOT NULL AS is_failing, attempts, leased.created_at, leased_until
     FROM leased CROSS JOIN LATERAL (

@@ -1,21 +1,18 @@
 """The nodes: how far the CEL log of each one's switch has been read."""
 
-from datetime import datetime
-
 import msgspec
 
 from tongdai.store import db
 
 
 class Node(msgspec.Struct, frozen=True):
-    """`journal_inode` and `journal_offset` (bytes): the position in the CEL log where reading
+    """`cel_log_inode` and `cel_log_offset` (bytes): the position in the CEL log where reading
     continues.
     """
 
     node: str
-    switch_started_at: datetime | None = None
-    journal_inode: int = 0
-    journal_offset: int = 0
+    cel_log_inode: int = 0
+    cel_log_offset: int = 0
 
 
 async def find(tx: db.Tx, node: str) -> Node | None:
@@ -33,15 +30,13 @@ async def save(tx: db.Tx, node: Node) -> None:
     """The node is stored as given."""
     await tx.execute(
         """
-        INSERT INTO nodes (node, switch_started_at, journal_inode, journal_offset)
-        VALUES ($1, $2, $3, $4) ON CONFLICT (node) DO UPDATE SET
-          switch_started_at = excluded.switch_started_at,
-          journal_inode = excluded.journal_inode, journal_offset = excluded.journal_offset
+        INSERT INTO nodes (node, cel_log_inode, cel_log_offset)
+        VALUES ($1, $2, $3) ON CONFLICT (node) DO UPDATE SET
+          cel_log_inode = excluded.cel_log_inode, cel_log_offset = excluded.cel_log_offset
         """,
         node.node,
-        node.switch_started_at,
-        node.journal_inode,
-        node.journal_offset,
+        node.cel_log_inode,
+        node.cel_log_offset,
     )
 
 

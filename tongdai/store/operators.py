@@ -44,7 +44,7 @@ async def insert(tx: db.Tx, master_key: MasterKey, username: str, password: str)
     await tx.execute(
         """
         INSERT INTO operators (
-          operator_uuid, username, password_hash, enabled, api_key_digest, api_key_sealed)
+          operator_uuid, username, password_hash, enabled, api_key_digest, api_key_encrypted)
         VALUES ($1, $2, $3, true, $4, $5)
         """,
         account.operator_uuid,
@@ -119,12 +119,12 @@ async def by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account:
 
 async def api_key(tx: db.Tx, master_key: MasterKey, username: str) -> str:
     """The operator's API key. Raises errors.NotFound."""
-    sealed = await tx.fetchval(
-        "SELECT api_key_sealed FROM operators WHERE username = $1", username
+    encrypted = await tx.fetchval(
+        "SELECT api_key_encrypted FROM operators WHERE username = $1", username
     )
-    if sealed is None:
+    if encrypted is None:
         raise errors.NotFound(f"no such operator: {username}")
-    return master_key.decrypt(sealed)
+    return master_key.decrypt(encrypted)
 
 
 async def rotate_api_key(tx: db.Tx, master_key: MasterKey, username: str) -> str:
@@ -134,7 +134,7 @@ async def rotate_api_key(tx: db.Tx, master_key: MasterKey, username: str) -> str
     key = api_keys.new()
     done = await tx.fetchval(
         """
-        UPDATE operators SET api_key_digest = $2, api_key_sealed = $3,
+        UPDATE operators SET api_key_digest = $2, api_key_encrypted = $3,
                              api_key_version = api_key_version + 1
         WHERE username = $1 RETURNING true
         """,
@@ -158,7 +158,7 @@ def _account(row: asyncpg.Record, master_key: MasterKey) -> Account:
     return Account(
         row["operator_uuid"],
         row["username"],
-        master_key.decrypt(row["api_key_sealed"]),
+        master_key.decrypt(row["api_key_encrypted"]),
         row["enabled"],
         row["api_key_version"],
     )

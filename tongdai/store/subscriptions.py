@@ -60,8 +60,8 @@ async def insert(
     inserted = await tx.fetchval(
         """
         INSERT INTO subscriptions (
-          domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_sealed,
-          secret_sealed)
+          domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_encrypted,
+          secret_encrypted)
         SELECT $1, $2, $3, $4, $5, $6
         WHERE (SELECT count(*) FROM subscriptions WHERE domain_uuid = $1) < $7 RETURNING true
         """,
@@ -136,8 +136,8 @@ async def rotate_secret(
     row = await tx.fetchrow(
         """
         UPDATE subscriptions
-        SET previous_secret_sealed = secret_sealed, previous_secret_until = now() + $4,
-                                 secret_sealed = $3
+        SET previous_secret_encrypted = secret_encrypted, previous_secret_until = now() + $4,
+                                 secret_encrypted = $3
         WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING *
         """,
         domain_uuid,
@@ -171,13 +171,15 @@ def _opened(row: asyncpg.Record, master_key: MasterKey) -> Subscription:
         row["subscription_uuid"],
         row["event_name"],
         row["callback_url"],
-        master_key.decrypt(row["callback_apikey_sealed"]) if row["callback_apikey_sealed"] else "",
-        master_key.decrypt(row["secret_sealed"]),
+        master_key.decrypt(row["callback_apikey_encrypted"])
+        if row["callback_apikey_encrypted"]
+        else "",
+        master_key.decrypt(row["secret_encrypted"]),
         row["enabled"],
         row["disabled_reason"],
         row["failing_since"],
         until if is_replaced else None,
-        master_key.decrypt(row["previous_secret_sealed"]) if is_replaced else "",
+        master_key.decrypt(row["previous_secret_encrypted"]) if is_replaced else "",
         row["dialect"],
     )
 

@@ -23,7 +23,7 @@ WITHHELD = {
     "extensions": {"kind", "suspended_why", "created_at"},
     "trunks": {
         *(
-            "password_sealed",
+            "password_encrypted",
             "username",
             "auth_username",
             "auth",
@@ -33,7 +33,7 @@ WITHHELD = {
         ),
         *("from_user", "from_domain", "shared", "created_at"),
     },
-    "users": {"password_hash", "api_key_digest", "api_key_sealed", "created_at"},
+    "users": {"password_hash", "api_key_digest", "api_key_encrypted", "created_at"},
 }
 """Columns that the role may not read, of tables that it reads: secrets, and what the API does not
 need. A migration that adds a column grants it, or names it here; a test finds a missing one."""

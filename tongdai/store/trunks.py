@@ -62,7 +62,7 @@ async def insert(
         """
         INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses,
                             username, from_user, from_domain, number_format, shared, max_calls,
-                            enabled, password_sealed, auth_username)
+                            enabled, password_encrypted, auth_username)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         """,
         domain_uuid,
@@ -129,17 +129,17 @@ async def update(
     Raises errors.NotFound and as `insert`, and errors.Conflict when it is no longer shared but
     other domains' hotlines use it.
     """
-    sealed = await _password_sealed(tx, domain_uuid, trunk.trunk_uuid)
-    if password is None and sealed and trunk.auth_username:
-        _fit(trunk, master_key.decrypt(sealed))
+    encrypted = await _password_encrypted(tx, domain_uuid, trunk.trunk_uuid)
+    if password is None and encrypted and trunk.auth_username:
+        _fit(trunk, master_key.decrypt(encrypted))
     if password is not None:
-        sealed = master_key.encrypt(_fit(trunk, password)) if password else None
-    trunk = _checked(trunk, has_password=sealed is not None)
+        encrypted = master_key.encrypt(_fit(trunk, password)) if password else None
+    trunk = _checked(trunk, has_password=encrypted is not None)
     await tx.execute(
         """
         UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7,
           username = $8, from_user = $9, from_domain = $10, number_format = $11, shared = $12,
-          max_calls = $13, enabled = $14, password_sealed = $15, auth_username = $16
+          max_calls = $13, enabled = $14, password_encrypted = $15, auth_username = $16
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
@@ -156,7 +156,7 @@ async def update(
         trunk.shared,
         trunk.max_calls,
         trunk.enabled,
-        sealed,
+        encrypted,
         trunk.auth_username,
     )
     if not trunk.shared:
@@ -206,7 +206,7 @@ async def list_for_provisioning(
     return [
         Provisioned(
             trunk=db.struct(row, Trunk),
-            password=key.decrypt(row["password_sealed"]) if row["password_sealed"] else "",
+            password=key.decrypt(row["password_encrypted"]) if row["password_encrypted"] else "",
             is_owner=row["is_owner"],
         )
         for row in rows
@@ -221,15 +221,16 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[Trunk]:
     )
 
 
-async def _password_sealed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> bytes | None:
+async def _password_encrypted(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> bytes | None:
     row = await tx.fetchrow(
-        "SELECT password_sealed FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 FOR UPDATE",
+        "SELECT password_encrypted FROM trunks"
+        " WHERE domain_uuid = $1 AND trunk_uuid = $2 FOR UPDATE",
         domain_uuid,
         trunk_uuid,
     )
     if row is None:
         raise errors.NotFound(f"no such trunk: {trunk_uuid}")
-    return row["password_sealed"]  # type: ignore[no-any-return]
+    return row["password_encrypted"]  # type: ignore[no-any-return]
 
 
 async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:

@@ -83,7 +83,7 @@ async def insert(
         """
         INSERT INTO users (
           domain_uuid, user_uuid, username, password_hash, level, enabled, api_key_digest,
-          api_key_sealed)
+          api_key_encrypted)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         domain_uuid,
@@ -216,7 +216,7 @@ def _account(row: asyncpg.Record, master_key: MasterKey) -> Account:
         row["user_uuid"],
         row["domain_uuid"],
         row["username"],
-        master_key.decrypt(row["api_key_sealed"]),
+        master_key.decrypt(row["api_key_encrypted"]),
         row["enabled"],
         row["level"],
         row["api_key_version"],

@@ -39,7 +39,7 @@ class Sender:
     ) -> None:
         self._client, self._chance, self._clock = client, chance, clock
         self._apikey = lru_cache(_KEYS)(master_key.decrypt)
-        self._key = lru_cache(_KEYS)(lambda sealed: sign.key(master_key.decrypt(sealed)))
+        self._key = lru_cache(_KEYS)(lambda encrypted: sign.key(master_key.decrypt(encrypted)))
 
     def not_sent(self, delivery: deliveries.Delivery) -> deliveries.Outcome:
         """The outcome of a delivery whose subscription is disabled."""
@@ -84,11 +84,11 @@ class Sender:
     def _headers(
         self, delivery: deliveries.Delivery, timestamp: int, body: bytes
     ) -> dict[str, str]:
-        secrets = filter(None, (delivery.secret_sealed, delivery.previous_secret_sealed))
+        secrets = filter(None, (delivery.secret_encrypted, delivery.previous_secret_encrypted))
         keys = [self._key(secret) for secret in secrets]
         headers = sign.headers(delivery.event_uuid, timestamp, body, keys)
-        if delivery.callback_apikey_sealed:
-            headers["Authorization"] = self._apikey(delivery.callback_apikey_sealed)
+        if delivery.callback_apikey_encrypted:
+            headers["Authorization"] = self._apikey(delivery.callback_apikey_encrypted)
             checks.header_value(headers["Authorization"], "callback_apikey")
         return headers
 

@@ -57,8 +57,8 @@ async def test_a_claim_gives_all_that_is_needed_to_send(
         "v1",
     )
     assert dialects.event("v1", delivery.event_name, delivery.facts) == samples.body(event)
-    assert master_key.decrypt(delivery.callback_apikey_sealed or b"") == "foo"
-    assert master_key.decrypt(delivery.secret_sealed) == samples.SECRET
+    assert master_key.decrypt(delivery.callback_apikey_encrypted or b"") == "foo"
+    assert master_key.decrypt(delivery.secret_encrypted) == samples.SECRET
     assert (delivery.is_enabled, delivery.is_failing, delivery.attempts) == (True, False, 0)
 
 

@@ -192,10 +192,10 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
             found.append(
                 warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}")
             )
-    return [*found, await _sealed(tx, [domain.domain_uuid for domain in every])]
+    return [*found, await _encrypted(tx, [domain.domain_uuid for domain in every])]
 
 
-async def _sealed(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
+async def _encrypted(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
     """Checks that the master key decrypts the secrets in the database."""
     try:
         master_key = session.master_key()

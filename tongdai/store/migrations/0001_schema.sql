@@ -5,7 +5,7 @@
 -- Each table of tenants has domain_uuid first in its key, so that the data can be distributed by
 -- domain. Settings have no defaults here: those of a new domain, user, extension, trunk, hotline,
 -- ring group or queue are in tongdai.pbx.directory and tongdai.admin. Names that end in _s hold
--- seconds. Columns *_sealed hold text encrypted with the master key.
+-- seconds. Columns *_encrypted hold text encrypted with the master key.
 
 
 -- Domains ---------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ CREATE TABLE operators (
   password_hash    text NOT NULL,                               -- argon2id
   enabled          boolean NOT NULL,
   api_key_digest   bytea NOT NULL UNIQUE,                       -- requests look the key up by this
-  api_key_sealed   bytea NOT NULL,
+  api_key_encrypted   bytea NOT NULL,
   api_key_version  integer NOT NULL DEFAULT 1,
   created_at       timestamptz NOT NULL DEFAULT now()
 );
@@ -61,7 +61,7 @@ CREATE TABLE users (
   level            text NOT NULL CHECK (level IN ('admin', 'supervisor', 'agent')),
   enabled          boolean NOT NULL,
   api_key_digest   bytea NOT NULL UNIQUE,                       -- requests look the key up by this
-  api_key_sealed   bytea NOT NULL,                              -- login returns the key again
+  api_key_encrypted   bytea NOT NULL,                              -- login returns the key again
   -- Tokens name the version of the key that they were made with; a new key ends them.
   api_key_version  integer NOT NULL DEFAULT 1,
   api_key_scopes   text[],                                      -- NULL: all that the user may do
@@ -128,7 +128,7 @@ CREATE TABLE trunks (
   transport        text NOT NULL CHECK (transport IN ('udp', 'tcp', 'tls')),
   addresses        text[] NOT NULL,          -- sources of its calls, IP or CIDR; empty: host
   username         text NOT NULL,            -- our user name at the carrier
-  password_sealed  bytea,
+  password_encrypted  bytea,
   -- The user name by which the trunk's calls authenticate here, from any address; '': they are
   -- identified by their source address.
   auth_username    text NOT NULL CHECK (auth_username ~ '^[A-Za-z0-9._+~*-]{0,63}$'),
@@ -342,9 +342,9 @@ CREATE TABLE subscriptions (
                             md5(domain_uuid::text || callback_url)::uuid
                           ) STORED,
   dialect                 text NOT NULL DEFAULT 'v1',           -- of the JSON (tongdai/dialects)
-  callback_apikey_sealed  bytea,
-  secret_sealed           bytea NOT NULL,                       -- Standard Webhooks: whsec_...
-  previous_secret_sealed  bytea,                                -- signs too, until:
+  callback_apikey_encrypted  bytea,
+  secret_encrypted           bytea NOT NULL,                       -- Standard Webhooks: whsec_...
+  previous_secret_encrypted  bytea,                                -- signs too, until:
   previous_secret_until   timestamptz,
   enabled                 boolean NOT NULL DEFAULT true,
   disabled_reason         text NOT NULL DEFAULT '',
@@ -404,12 +404,11 @@ CREATE TABLE bans (
   lifted_at  timestamptz                     -- kept for a month, for a switch that missed it
 );
 
--- A switch: when it started, and the position (bytes) up to which its CEL log has been read.
+-- A switch, and the position (bytes) up to which its CEL log has been read.
 CREATE TABLE nodes (
-  node               text PRIMARY KEY,
-  switch_started_at  timestamptz,
-  journal_inode      bigint NOT NULL DEFAULT 0,
-  journal_offset     bigint NOT NULL DEFAULT 0
+  node            text PRIMARY KEY,
+  cel_log_inode   bigint NOT NULL DEFAULT 0,
+  cel_log_offset  bigint NOT NULL DEFAULT 0
 );
 
 
