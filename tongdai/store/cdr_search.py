@@ -1,8 +1,8 @@
-"""Finding call detail records: one by any of its ids, and lists of them, newest first, by cursor
+"""Search of call detail records: one by any of its ids, and lists of them, newest first, by cursor
 or by page.
 
-Whatever the domain's size, a page costs about the same: cursors continue an index, totals and far
-pages come from the counts by day (`cdr_days`) where the filter allows it.
+A page costs about the same for a domain of any size: cursors continue an index; totals and far
+pages come from the counts by day (`cdr_days`) where the filter permits it.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from tongdai.store import cdrs, db, recordings
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 28, tzinfo=UTC)
 _FIRST_ID = UUID(int=0)
-_FAR = 2_000  # records to pass over; from here on finding the day first is quicker than OFFSET
+_FAR = 2_000  # records to pass over; beyond, finding the day first is faster than OFFSET
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What records must be to be listed. An empty tuple asks nothing; of several values any will
-    do.
+    """The conditions on listed records. An empty tuple means no condition; of several values any
+    one matches.
     """
 
     since: datetime = FIRST  # first moment of time_started
@@ -35,7 +35,7 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     statuses: tuple[str, ...] = ()
     directions: tuple[int, ...] = ()
     durations: tuple[int, ...] = ()  # seconds
-    extensions: tuple[str, ...] = ()  # the record's extension; of a local call, either side
+    extensions: tuple[str, ...] = ()  # the record's extension; of a local call, either party
     phones: tuple[str, ...] = ()  # canonical, either side
     recordings: tuple[str, ...] = ()  # recording tokens, or ids of recorded calls
     least_duration: int = 0  # seconds
@@ -45,12 +45,12 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_only_time(self) -> bool:
-        """Whether it asks for nothing but a time, or for nothing at all."""
+        """Whether the time is its only condition, or it has none."""
         return not (self.statuses or self.directions) and self.counted_by_day
 
     @property
     def counted_by_day(self) -> bool:
-        """Whether `cdr_days` knows how many there are."""
+        """Whether `cdr_days` has the number of its records."""
         return not (
             self.durations
             or self.extensions
@@ -64,14 +64,14 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place in the list: after this record, before the next older one."""
+    """A position in the list: after this record, before the next older one."""
 
     time_started: datetime
     cdr_uuid: UUID
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Some records of a list, and where it goes on: None where there are none."""
+    """Some records of a list, and the position to continue from: None at the end."""
 
     records: list[cdr.Cdr]
     after: Position | None
@@ -89,9 +89,10 @@ _MAIN = """
 
 
 async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
-    """The record whose own id it is; else the newest with a leg of that id or SIP Call-ID.
+    """The record with that id; otherwise the newest record that has a leg with that id or SIP
+    Call-ID.
 
-    An id that holds no time (`ids.time_of`) is no id of ours, but may be a SIP Call-ID.
+    An id that holds no time (`ids.time_of`) is not one of ours, but may be a SIP Call-ID.
 
     Raises errors.NotFound.
     """
@@ -162,7 +163,7 @@ async def page(
 
 
 async def total(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter) -> int:
-    """How many records there are, exactly; `zone` is the domain's, whose days are counted."""
+    """The exact number of records; `zone` is the domain's, which defines its days."""
     if not wanted.counted_by_day:
         return await _count(tx, domain_uuid, wanted)
     older, days, newer = _split(wanted, zone)
@@ -196,7 +197,7 @@ _NEWEST = f"""
       AND time_started >= $4
     ORDER BY time_started DESC, cdrs.cdr_uuid DESC LIMIT $5
 """  # noqa: S608 names of columns
-# One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at the
+# One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at
 # double cost.
 _FEW = 10
 _NEWEST_FEW = _NEWEST.replace("LIMIT $5", f"LIMIT {_FEW}")
@@ -259,7 +260,7 @@ async def _keys(
           AND time_ended >= $14 AND time_ended < $15
         ORDER BY time_started DESC, cdr_uuid DESC LIMIT $16 OFFSET $17
         """,
-        # unnamed: planned anew for each set of filters, where a shared plan would fit none
+        # unnamed: planned anew for each set of filters, since no shared plan would fit
         name="",
     )
     rows = await statement.fetch(
@@ -324,8 +325,8 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
 async def _jump(
     tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter, offset: int
 ) -> tuple[datetime, int]:
-    """The same place as `offset` from the newest, from nearer by: a moment and the offset from
-    there.
+    """The position at `offset` from the newest, expressed by a nearer start: a moment and the
+    offset from it.
     """
     older, (first, end), newer = _split(wanted, zone)
     newest = replace(wanted, since=newer[0], until=newer[1])
@@ -362,8 +363,8 @@ Span = tuple[datetime, datetime]  # from the first moment to before the second
 
 
 def _split(wanted: Filter, zone: ZoneInfo) -> tuple[Span, tuple[date, date], Span]:
-    """The time asked for as a part-day, whole local days (the first, and the first no longer), and
-    a part-day.
+    """The requested time as a part-day, whole local days (first, and first no longer included),
+    and a part-day.
     """
     first = _whole_from(wanted.since, zone)
     end = date.max if wanted.until == LAST else wanted.until.astimezone(zone).date()

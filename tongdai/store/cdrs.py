@@ -1,9 +1,8 @@
-"""Call detail records: written once, with the call's end. `cdr_search` finds and lists them.
+"""Call detail records: written once, at the call's end. `cdr_search` finds and lists them.
 
-A record is kept as facts, a column for each field of `pbx.cdr.Cdr`, by its name; its recording is
-a row of `recordings`, written with it. `cdr_days` counts
-records by local day of the domain's time zone, in the transaction that writes them, so that totals
-of large domains need no counting.
+A record has a column for each field of `pbx.cdr.Cdr`, of the same name; its recording is a row of
+`recordings`, written with it. `cdr_days` counts records by local day of the domain's time zone, in
+the transaction that writes them, so that totals of large domains need no count of rows.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import msgspec
 from tongdai.pbx import cdr
 from tongdai.store import db, local_days, recordings
 
-# characters; phones choose Call-IDs, and what is longer only takes space
+# characters; phones choose Call-IDs, and a longer one only takes space
 _LONGEST_ID = 512
 
 STORED = tuple(
@@ -24,7 +23,7 @@ STORED = tuple(
     for name in cdr.Cdr.__struct_fields__
     if name not in ("recording", "other_ids", "other_sip_call_ids")  # rows of their own
 )
-"""The columns of `cdrs`: fields of the struct, each by its name, in whatever order."""
+"""The columns of `cdrs`: the fields of the struct by name, in any order."""
 
 _INSERT = """
     WITH written AS (
@@ -60,11 +59,11 @@ _INSERT = """
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
-    """The records, their recordings, the ids they are found by, and their days' counts are
-    written; the cdr_uuids that were new.
+    """Writes the records, their recordings, the ids that find them, and the counts of their days.
+    Returns the cdr_uuids that were new.
 
-    Records that were written before stay as they are: repeating is harmless. A recording gets the
-    state that is given, unless it was ready or deleted already.
+    Records that exist stay unchanged: repeats are harmless. A recording gets the given state,
+    unless it was ready or deleted already.
     """
     if not records:
         return set()
@@ -94,8 +93,8 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
 
 
 async def _days(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID, date]]:
-    """The local day of each record, in the time zone that its domain keeps until this transaction
-    ends: meanwhile `domains.update` recounts no days.
+    """The local day of each record, in the time zone of its domain; this transaction locks the
+    zone: meanwhile `domains.update` recounts no days.
     """
     rows = await tx.fetch(
         "SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($1) FOR KEY SHARE",
@@ -117,7 +116,7 @@ def _columns(
 
 
 async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
-    """How many seconds the domain's outbound calls that began since then have talked."""
+    """The seconds of talk of the domain's outbound calls that began since then."""
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
         SELECT coalesce(sum(billsec), 0)::bigint FROM cdrs
@@ -129,8 +128,8 @@ async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
 
 
 async def known(tx: db.Tx, keys: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
-    """Which of these calls, by domain_uuid and call_uuid, have a record: one of their own, or of
-    the call that they became part of.
+    """Those of the given calls (domain_uuid, call_uuid) that have a record: one of their own, or
+    that of the call that they became part of.
     """
     rows = await tx.fetch(
         """

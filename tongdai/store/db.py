@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: a fair queue of them, transactions, notifications, rows as structs,
+"""Connections to PostgreSQL: a fair queue for them, transactions, notifications, rows as structs,
 refusals as errors.
 """
 
@@ -25,20 +25,20 @@ else:
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _CONNECT_S = 2.0
-_STATEMENT_S = 10.0  # an answer that takes longer means a database that hangs
+_STATEMENT_S = 10.0  # a longer answer means that the database hangs
 _HEARTBEAT_S = 10.0
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
-# Arrays of a few rows look cheaper than arrays of any length, so PostgreSQL would plan each anew,
-# which takes longer than the statement. A plan that is kept must not depend on how full tables
-# were when it was made: it is to use indexes even where the table was empty then.
+# PostgreSQL would plan each statement anew, since arrays of a few rows look cheaper than arrays of
+# any length; that takes longer than the statement. A kept plan must not depend on how full tables
+# were when it was made: it has to use indexes even if the table was empty then.
 #
-# The hardest case is `deliveries`: nearly empty most of the time, a million rows when subscribers
-# are away. So its statements leave nothing to statistics:
+# The hardest case is `deliveries`: nearly empty most of the time, a million rows when endpoints
+# are down. So its statements leave no choice to statistics:
 # - LATERAL with LIMIT fixes which side of a join comes first.
 # - (SELECT true ... LIMIT 1) and (SELECT ... LIMIT 1) IS NULL stand for EXISTS and NOT EXISTS,
 #   which become joins. Join methods that are switched off do not help: a nested loop may take the
 #   wrong one of two indexes, which cost the same in an empty table.
-# - Rows that a statement has found are changed by their ctid, not found again.
+# - Rows that a statement has found are changed by their ctid, not searched again.
 # - A row BETWEEN the same row can use the primary key alone, no other index that begins with the
 #   same column.
 # tests/store/deliveries counts the rows and index entries that are read.
@@ -46,11 +46,12 @@ PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"
 
 
 class Database:
-    """`size` connections, handed out in the order they were asked for.
+    """`size` connections, handed out in the order of the requests.
 
-    Whoever waits `patience_s` for one, or `statement_s` for an answer, gets errors.Unavailable.
-    With a `role` they may do what that may, and no more. `is_busy` is for few statements that are
-    asked all the time: PostgreSQL plans each once, whatever the parameters, by indexes.
+    A task that waits `patience_s` for a connection, or `statement_s` for an answer, gets
+    errors.Unavailable. With a `role` the connections have the rights of that role only. `is_busy`
+    is for a few statements that run all the time: PostgreSQL plans each once, for all parameters,
+    by indexes.
     """
 
     def __init__(
@@ -66,13 +67,13 @@ class Database:
         self.dsn, self._size = dsn, size
         self._settings = ({"role": role} if role else {}) | (PLANNED_ONCE if is_busy else {})
         self._patience_s, self._statement_s = patience_s, statement_s
-        self._idle: deque[Tx | None] = deque()  # None: the place of a connection that was lost
+        self._idle: deque[Tx | None] = deque()  # None: a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()
         self._listeners: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def open(self) -> None:
-        """All connections stand. Raises errors.Unavailable, or errors.SetupError when the DSN is
+        """Opens all connections. Raises errors.Unavailable, or errors.SetupError when the DSN is
         wrong.
         """
         try:
@@ -83,7 +84,7 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Nothing of it is left: idle connections close now, those in use when they come back."""
+        """Closes idle connections now, and those in use when they come back."""
         self._closed = True
         for task in self._listeners:
             task.cancel()
@@ -97,9 +98,9 @@ class Database:
         """A connection on which every statement commits by itself. Leave no session state behind:
         nothing resets it.
 
-        One that `prefer` likes, when such a one is idle. Wait for nothing but the database in
-        here. Raises errors.Unavailable when that is away, hangs or has no connection free, and the
-        errors of `constraints` for what it refuses.
+        It is one that `prefer` accepts, if such a one is idle. Inside, wait for the database only.
+        Raises errors.Unavailable when the database is away, hangs or has no free connection, and
+        the errors of `constraints` for refusals.
         """
         tx = await self._take(prefer)
         try:
@@ -110,7 +111,7 @@ class Database:
                 raise errors.Unavailable(messages.DATABASE_SILENT) from reason
             raise
         except asyncpg.InternalClientError as reason:
-            # its server has said good-bye, and the driver does not know yet that it is closed
+            # the server has closed it, and the driver does not know yet
             tx.terminate()
             raise errors.Unavailable(messages.DATABASE_LOST) from reason
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as reason:
@@ -122,20 +123,20 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
-        """As `connection`, but all of it commits at the end, or nothing of it when anything is
-        raised.
+        """A `connection` in a transaction: everything commits at the end, or nothing when an
+        exception is raised.
         """
         async with self.connection() as tx, whole(tx):
             yield tx
 
     async def check(self) -> None:
-        """Raises errors.Unavailable unless it answers within two seconds."""
+        """Raises errors.Unavailable unless the database answers within two seconds."""
         async with self.connection() as tx:
             await tx.execute("SELECT 1", timeout=_CONNECT_S)
 
     async def check_writes(self) -> None:
-        """Raises errors.Unavailable unless it takes a write, to its log on the disk, within two
-        seconds. Nothing is left of that write.
+        """Raises errors.Unavailable unless the database writes to its log on the disk within two
+        seconds. That write leaves no row.
         """
         async with self.connection() as tx:
             found = await tx.fetchrow(
@@ -154,9 +155,9 @@ class Database:
         lost: Callable[[], None],
         back: Callable[[], None] | None = None,
     ) -> None:
-        """Each notification on a channel calls its callback with the payload, until `close`.
+        """Calls the callback of a channel with the payload of each notification, until `close`.
 
-        `lost` is called when the connection breaks, `back` (else `lost` again) when a new one
+        `lost` is called when the connection breaks, `back` (or `lost` again) when a new one
         listens: what was learnt before may be stale.
         """
         tx = await self._listening(callbacks)
@@ -211,8 +212,8 @@ class Database:
             raise
 
     def _next_idle(self, prefer: Callable[[Tx], bool] | None) -> Tx | None:
-        """The one that is liked, else the one that has been idle longest; without a wish the one
-        used last: what it asks most is warm there.
+        """The connection that `prefer` accepts, otherwise the one that has been idle longest;
+        without `prefer` the one used last: its caches are warm.
         """
         for tx in self._idle if prefer else ():
             if tx is not None and prefer and prefer(tx):
@@ -230,7 +231,7 @@ class Database:
             async with asyncio.timeout(self._patience_s):
                 return await waiter
         except BaseException as reason:
-            if waiter.done() and not waiter.cancelled():  # handed over in the moment we gave up
+            if waiter.done() and not waiter.cancelled():  # handed over while this task was being cancelled
                 self._give(waiter.result())
             if isinstance(reason, TimeoutError):
                 raise errors.Unavailable(messages.DATABASE_BUSY) from None
@@ -254,7 +255,7 @@ class Database:
 
 @asynccontextmanager
 async def whole(tx: Tx) -> AsyncIterator[None]:
-    """All of it commits at the end, or nothing of it when anything is raised."""
+    """Everything commits at the end, or nothing when an exception is raised."""
     transaction = tx.transaction()
     await transaction.start()
     try:
@@ -268,9 +269,9 @@ async def whole(tx: Tx) -> AsyncIterator[None]:
 
 
 async def by_index(tx: Tx) -> None:
-    """Until the end of the transaction a table is read through an index that is in the order asked
-    for, where there is one; then LIMIT ends the reading. With old statistics the planner prefers
-    to read all that match, and to sort it.
+    """Until the end of the transaction a table is read through an index in the requested order, if
+    there is one; then LIMIT ends the reading. With old statistics the planner prefers to read all
+    matching rows and to sort them.
     """
     await tx.execute(
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; "
@@ -283,11 +284,12 @@ async def connect(
     statement_s: float | None = _STATEMENT_S,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Tx:
-    """A connection of one's own, to be closed by the caller; statements longer than `statement_s`
-    raise TimeoutError.
+    """A separate connection, which the caller closes; statements longer than `statement_s` raise
+    TimeoutError.
 
     PostgreSQL's settings, such as `role`, hold from its first statement on. Raises
-    errors.Unavailable when PostgreSQL is not there, errors.SetupError when it does not let us in.
+    errors.Unavailable when PostgreSQL cannot be reached, errors.SetupError when it refuses the
+    login.
     """
     try:
         return await asyncpg.connect(
@@ -295,8 +297,8 @@ async def connect(
             timeout=_CONNECT_S,
             command_timeout=statement_s,
             statement_cache_size=512,
-            max_cached_statement_lifetime=0,  # for ever
-            # Probed once a minute: no firewall forgets a connection that is seldom used.
+            max_cached_statement_lifetime=0,  # without a limit
+            # TCP keep-alive once a minute: no firewall forgets a connection that is seldom used.
             server_settings={
                 "application_name": "tongdai",
                 "tcp_keepalives_idle": "60",
@@ -363,7 +365,9 @@ _AWAY = (
 
 
 def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | None:
-    """What a driver's error means to a user; None: a fault of ours, to be seen as it is."""
+    """The error of ours for a driver's error; None: it is a fault of ours, and is raised
+    unchanged.
+    """
     if isinstance(reason, asyncpg.IntegrityConstraintViolationError):
         return constraints.refusal(reason)
     if isinstance(reason, asyncpg.CharacterNotInRepertoireError):
@@ -380,12 +384,12 @@ def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | Non
 
 
 def _with_payload(callback: Callable[[str], None]) -> Callable[..., None]:
-    """asyncpg calls with (connection, pid, channel, payload)."""
+    """asyncpg calls it with (connection, pid, channel, payload)."""
     return lambda *notification: callback(notification[3])
 
 
 async def _until_broken(tx: Tx) -> None:
-    """Returns when the connection is lost, or does not answer."""
+    """Returns when the connection is lost, or does not respond."""
     broken = asyncio.Event()
     tx.add_termination_listener(lambda _: broken.set())
     while not tx.is_closed():

@@ -1,12 +1,12 @@
-"""Deliveries that are due: claimed for a while by a dispatcher, which sends them and records the
-outcome (`delivery_outcomes`).
+"""Due deliveries: a dispatcher claims them for a while, sends them and records the outcome
+(`delivery_outcomes`).
 
-Across domains, unlike the rest of `store`: one dispatcher serves all. Deliveries wait in queues,
-one for each endpoint (a callback URL of a domain). All times are the database's, so the clocks of
-dispatchers need not agree. A delivery that was taken or given up is not in the table any more;
-what became of it is in the log (`attempts`).
+Unlike the rest of `store`, this reads across domains: one dispatcher serves all. Deliveries wait
+in queues, one for each endpoint (a callback URL of a domain). All times are the database's, so the
+clocks of dispatchers need not agree. A delivery that was accepted or has failed for good is
+removed from the table; its outcome is in the log (`attempts`).
 
-The statements are written for connections with the settings `db.PLANNED_ONCE`, where it is said
+The statements are written for connections with the settings `db.PLANNED_ONCE`; its comment says
 how they keep PostgreSQL to one plan.
 """
 
@@ -22,12 +22,12 @@ from tongdai.store import db, low_water
 State = Literal["due", "delivered", "failed"]
 
 BATCH = 500
-"""The most that one `claim` gives."""
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # nothing is due before
+"""The most deliveries that one `claim` returns."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # no delivery is due before
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One event for one subscription, ours until `leased_until`."""
+    """One event for one subscription, claimed by us until `leased_until`."""
 
     domain_uuid: UUID
     subscription_uuid: UUID
@@ -38,21 +38,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     facts: str  # of the event, as JSON
     dialect: str  # the subscription's
     callback_url: str
-    # not the subscription's own URL: failures there say nothing about the subscription
+    # another URL than the subscription's: failures there say nothing about the subscription
     is_elsewhere: bool
     callback_apikey_encrypted: bytes | None
     secret_encrypted: bytes
     previous_secret_encrypted: bytes | None  # signs too, while the secret is being replaced
-    is_enabled: bool  # the subscription; what is left of a disabled one is to be given up
+    is_enabled: bool  # the subscription; deliveries of a disabled one fail
     is_failing: bool  # the subscription's latest delivery failed
-    attempts: int  # so far
+    attempts: int  # attempts so far
     created_at: datetime  # the event
     leased_until: datetime
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One POST, for the log, or why there was none. `status` is 0 where there was no answer;
-    `error` is for the subscriber to read.
+    """One POST for the log, or the reason that there was none. `status` is 0 if there was no
+    response; `error` is for the subscriber to read.
     """
 
     at: datetime
@@ -62,17 +62,17 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a claimed delivery; without an attempt it is given back."""
+    """The outcome of a claimed delivery; without an attempt the delivery is given back."""
 
     delivery: Delivery
     state: State
-    delay_s: float = 0.0  # until it is due again
+    delay_s: float = 0.0  # seconds until it is due again
     attempt: Attempt | None = None
-    disable: str = ""  # why the subscription is to be disabled
+    disable: str = ""  # the reason to disable the subscription
 
     @property
     def is_news(self) -> bool:
-        """Whether the subscription, and not the delivery alone, is to know."""
+        """Whether the outcome changes the subscription's health, beside the delivery."""
         is_its_own = (
             self.attempt is not None
             and self.delivery.is_enabled
@@ -82,7 +82,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 async def count_outstanding(tx: db.Tx) -> int:
-    """How many deliveries are neither delivered nor given up; counts up to 100,000."""
+    """The number of deliveries that are neither delivered nor failed; counts up to 100,000."""
     number: int = await tx.fetchval(
         "SELECT count(*) FROM (SELECT FROM deliveries LIMIT 100000) AS outstanding"
     )
@@ -168,11 +168,11 @@ async def claim(
     tried: Collection[UUID] = (),
     marks: low_water.Marks = low_water.NOT_LOOKED,
 ) -> list[Delivery]:
-    """What is due, at most as many for each endpoint as `credits_` says; no other claim gives it
-    within `lease_s`.
+    """Claims due deliveries, for each endpoint at most the number in `credits_`; no other claim
+    returns them within `lease_s`.
 
-    Besides, one delivery for each endpoint of the subscriptions of the domains in `fresh`, for at
-    most so many endpoints of each domain, and for none that was `tried`. A delivery waits for
+    In addition: one delivery for each endpoint of the subscriptions of the domains in `fresh`, for
+    at most that number of endpoints of each domain, and for none in `tried`. A delivery waits for
     earlier ones of its call to its endpoint, but not for those that are 30 seconds old.
     """
     asked = {*credits_, *(each for domain in fresh for each in marks.domains.get(domain, ()))}
@@ -193,8 +193,8 @@ async def claim(
 
 
 async def sweep(tx: db.Tx) -> int:
-    """Deliveries that were published while their subscription was being deleted are gone. How
-    many.
+    """Deletes deliveries that were published while their subscription was being deleted. Returns
+    the number.
     """
     swept: int = await tx.fetchval(
         """

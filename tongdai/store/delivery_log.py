@@ -1,8 +1,8 @@
-"""The log of deliveries: the outcomes of each event for a subscription, and sending it again.
+"""The log of deliveries: the attempts of each event for a subscription, and sending it again.
 
-A delivery is one event for one subscription, named by the event's id. It is `due` while it is in
-`deliveries`, else what the last of its attempts made of it. Times given as bounds are of the
-event's publishing.
+A delivery is one event for one subscription, named by the event's id. Its state is `due` while it
+is in `deliveries`, otherwise the result of its last attempt. Times that bound a list are those of
+the event's publication.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from tongdai.store import db, deliveries
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 MOST = 10_000
-"""How many deliveries one `resend` begins."""
+"""The most deliveries that one `resend` begins."""
 
 Choice = Literal["failed", "delivered", "unsent"]
 
@@ -50,8 +50,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One POST, or why there was none. `callback_url` is None where it went to the subscription's
-    own.
+    """One POST, or the reason that there was none. `callback_url` is None if it went to the
+    subscription's own.
     """
 
     at: datetime
@@ -62,9 +62,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Deliveries to send again. `unsent` are events of the subscription's name that it never had a
-    delivery of: from before it was there, or while it was disabled. From `since` on, before
-    `until`.
+    """Deliveries to send again. `unsent` are events of the subscription's name without a delivery
+    to it: published before it existed, or while it was disabled. From `since` on, before `until`.
     """
 
     states: tuple[Choice, ...]
@@ -73,8 +72,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resent(msgspec.Struct, frozen=True):
-    """How many deliveries are due now; where there were more than MOST, the time from which to go
-    on.
+    """The number of deliveries that are due now; if there were more than MOST, the time to
+    continue from.
     """
 
     count: int
@@ -180,7 +179,7 @@ async def resend_one(
     event_uuid: UUID,
     callback_url: str | None = None,
 ) -> Resent:
-    """The event, whatever its name, is due now for the subscription, at its own URL or another.
+    """The event, of any name, is due now for the subscription, at its own URL or another.
 
     Raises errors.NotFound, and errors.Conflict for a disabled subscription's own URL.
     """
@@ -207,7 +206,7 @@ async def resend(
     """The deliveries are due now, the oldest `most` of them, at the subscription's own URL or
     another.
 
-    Raises as `resend_one` does.
+    Raises the errors of `resend_one`.
     """
     rows = await tx.fetch(
         """
@@ -258,8 +257,8 @@ async def _begin(
     events: Sequence[asyncpg.Record],
     callback_url: str | None,
 ) -> None:
-    """These events are due now, with all their attempts before them; those that were due already
-    do not wait longer.
+    """These events are due now, with a full new series of attempts; those that were due already do
+    not wait longer.
     """
     enabled = await tx.fetchval(
         "SELECT enabled FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2 "

@@ -1,5 +1,5 @@
-"""Outcomes of deliveries: what was taken or given up is not due any more, the rest is due again,
-and subscriptions know how they do.
+"""Outcomes of deliveries: accepted and failed ones are removed, the rest is due again, and the
+health of their subscriptions is updated.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,8 +26,8 @@ class Disabled(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What is known once outcomes are recorded: subscriptions disabled now, and endpoints with
-    more that is due, after their domains.
+    """The result of recording outcomes: subscriptions disabled by it, and endpoints with more due
+    deliveries, by their domains.
     """
 
     disabled: Sequence[Disabled]
@@ -35,12 +35,13 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 DisableReason = Callable[[datetime, datetime], str]
-"""Why a subscription that has had nothing but failures since the first time is disabled at the
-second one; "": it is not."""
+"""The reason to disable, at the second time, a subscription that had nothing but failures since
+the first; "": it stays enabled.
+"""
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """An outcome as `_RECORD` reads it."""
+    """An outcome in the form that `_RECORD` reads."""
 
     domain_uuid: UUID
     subscription_uuid: UUID
@@ -60,14 +61,14 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 class _Judged(msgspec.Struct, frozen=True):
-    """A subscription as `_SET_HEALTH` reads it. `failing_since` None: its latest delivery was
-    taken.
+    """A subscription in the form that `_SET_HEALTH` reads. `failing_since` None: its latest
+    delivery was accepted.
     """
 
     domain_uuid: UUID
     subscription_uuid: UUID
     failing_since: datetime | None
-    reason: str  # why it is disabled; ""
+    reason: str  # the reason to disable it; ""
 
 
 _RECORD = f"""
@@ -122,12 +123,12 @@ async def record(
     *,
     marks: low_water.Marks = low_water.NOT_LOOKED,
 ) -> Recorded:
-    """Each outcome stands, its attempt is in the log, and its subscription knows how it went.
+    """Records each outcome, its attempt in the log, and the health of its subscription.
 
-    A subscription that `disable_reason` or an outcome gives a reason for is disabled, and an event
-    is published of it. An outcome whose lease ran out changes nothing when another dispatcher has
-    claimed the delivery since, or it is to be sent again, unless it was delivered there. One
-    statement, unless there is news.
+    A subscription is disabled if `disable_reason` or an outcome gives a reason, and an event of it
+    is published. An outcome that comes after its lease changes nothing when another dispatcher has
+    claimed the delivery since, or when the outcome is to send it again, unless it was delivered
+    there. One statement, unless the health of a subscription changes.
     """
     # locks first what deleting one locks first
     disabled = await _judge_subscriptions(tx, outcomes, disable_reason)
@@ -181,8 +182,8 @@ _SET_HEALTH = f"""
 async def _judge_subscriptions(
     tx: db.Tx, outcomes: Sequence[Outcome], disable_reason: DisableReason
 ) -> list[Disabled]:
-    """Their failing_since and enabled are up to date; those disabled now. A success among several
-    outcomes of one wins.
+    """Updates failing_since and enabled; returns the subscriptions disabled by it. Of several
+    outcomes of one subscription, a success wins.
     """
     if not (news := [outcome for outcome in outcomes if outcome.is_news]):
         return []

@@ -1,6 +1,6 @@
-"""Local days, by which records are counted. A day is computed here and never by PostgreSQL, whose
-time zone database is another than Python's: they disagree for months after a country changes its
-clocks, and a count would not be what a filter finds.
+"""Local days, by which records are counted. Python computes a day, never PostgreSQL: their time
+zone databases differ for months after a country changes its clocks, and a count would differ from
+what a filter finds.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _STEP = timedelta(days=1)
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Time within which a zone's clocks are not changed: from `since` to before `until`."""
+    """A time span in which a zone's clocks are not changed: from `since` to before `until`."""
 
     since: datetime
     until: datetime
-    offset: timedelta  # local time is UTC and this
+    offset: timedelta  # local time is UTC plus this
 
 
 def day(moment: datetime, zone: ZoneInfo) -> date:

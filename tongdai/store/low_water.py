@@ -1,7 +1,8 @@
-"""Low-water marks: for each endpoint, from when on deliveries wait. A claim reads nothing older.
+"""Low-water marks: for each endpoint, the time of its oldest waiting delivery. A claim reads
+nothing older.
 
-Before the mark lie the rows of what was delivered. PostgreSQL must keep them while any transaction
-is older than that (a backup), and without marks each claim would read them all.
+Before the mark lie the rows of deliveries that are done. PostgreSQL must keep them while any older
+transaction is open (a backup), and without marks each claim would read them all.
 """
 
 from collections import defaultdict
@@ -13,24 +14,26 @@ import msgspec
 
 from tongdai.store import db
 
-# what is published by a transaction that takes longer waits for the next look
+# events of a transaction that takes longer wait for the next look
 _LATE = timedelta(seconds=1)
 
 
 class Marks(msgspec.Struct, frozen=True):
     """The low-water marks of all endpoints at one moment.
 
-    What comes to lie below its mark later (it was long in being committed, the clock was set back,
-    a crash of PostgreSQL undid an outcome) waits for the next `look`, which reads from the
+    Rows that come to lie below their mark later (a late commit, a clock that was set back, an
+    outcome lost in a crash of PostgreSQL) wait for the next `look`, which reads from the
     beginning.
     """
 
-    early: Mapping[UUID, datetime] = {}  # by endpoint, where that is before `others`
+    early: Mapping[UUID, datetime] = {}  # by endpoint, where the mark is before `others`
     domains: Mapping[UUID, Collection[UUID]] = {}  # the same endpoints, by domain
-    others: datetime | None = None  # of all other endpoints
+    others: datetime | None = None  # the mark of all other endpoints
 
     def of(self, endpoint: UUID) -> datetime | None:
-        """The mark of the endpoint; None: not known, it is read from its beginning."""
+        """The mark of the endpoint; None: it is unknown, and the endpoint is read from its
+        beginning.
+        """
         return self.early.get(endpoint, self.others)
 
 
@@ -38,13 +41,13 @@ NOT_LOOKED = Marks()
 
 
 class Look(msgspec.Struct, frozen=True):
-    """The endpoints with something due, after their domains; and all marks at that moment."""
+    """The endpoints with due deliveries, by their domains; and all marks at that moment."""
 
     due: Sequence[tuple[UUID, UUID]]
     marks: Marks
 
 
-# Goes from endpoint to endpoint by the index, whatever lies between (a "loose index scan").
+# Steps from endpoint to endpoint along the index, past the rows between (a "loose index scan").
 _LOOK = """
     WITH RECURSIVE first AS (
       (SELECT domain_uuid, endpoint, due_at FROM deliveries ORDER BY endpoint, due_at LIMIT 1)
@@ -65,8 +68,8 @@ _LOOK = """
 
 
 async def look(tx: db.Tx) -> Look:
-    """What there is to do. Costs a look at the first delivery of each endpoint, however many wait,
-    and at what was delivered since the oldest transaction began.
+    """The due endpoints and all marks. Reads the first delivery of each endpoint, however many
+    wait, and the rows delivered since the oldest open transaction began.
     """
     rows = await tx.fetch(_LOOK)
     others: datetime = rows[0]["at"] - _LATE

@@ -1,4 +1,4 @@
-"""The outbox: the facts of events, and one delivery of each for every subscription, in the
+"""The outbox: the facts of events, and one delivery of each for every subscription, written in the
 transaction that made them true.
 """
 
@@ -14,12 +14,12 @@ _SLACK = timedelta(days=1)  # clocks of machines differ
 
 
 async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
-    """Each event stands once in its domain's log, with the next gap-free `seq`, and is due for
-    every enabled subscription of its name. Returns how many are new: one published before (same
-    event_uuid) changes nothing.
+    """Writes each event once into its domain's log, with the next gap-free `seq`, and makes it due
+    for every enabled subscription of its name. Returns the number of new events: one published
+    before (same event_uuid) changes nothing.
 
-    It looks for one that was published before only from its `since` on: at no more days than its
-    call has lasted. Holds the rows of the domains until the transaction ends, so events become
+    It searches for an earlier publication only from `since` on: over no more days than its call
+    has lasted. It locks the rows of the domains until the transaction ends, so events become
     visible in the order of their `seq`.
     """
     if not events:
@@ -80,8 +80,8 @@ async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
 
 
 async def needed_since(tx: db.Tx) -> datetime | None:
-    """From when on events are to be kept: those that are due to a subscription, or may be
-    published again; None: there are none.
+    """The time from which events must be kept: the oldest that is due to a subscription, or may be
+    published again; None: there is none.
     """
     since: datetime | None = await tx.fetchval(
         """

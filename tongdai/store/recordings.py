@@ -1,8 +1,8 @@
-"""Recordings of calls: their state, and those whose files are to go.
+"""Recordings of calls: their state, and the files to be deleted.
 
-Records write them (cdrs.insert_many). Housekeeping is of the installation: it crosses tenants.
-Each of its statements takes at most BATCH rows, by an index that holds no others, whatever the
-statistics of the table say.
+Records write them (cdrs.insert_many). Housekeeping works for the whole installation: it crosses
+tenants. Each of its statements takes at most BATCH rows, by an index that holds no others,
+independent of the table's statistics.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tongdai import errors, messages
 from tongdai.pbx.recording import Recording
 from tongdai.store import db
 
-BATCH = 1_000  # rows a statement; an object store deletes as many files in one request
+BATCH = 1_000  # rows of a statement; an object store deletes as many files in one request
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_ID = UUID(int=0)
 STORED = Recording.__struct_fields__
@@ -23,7 +23,7 @@ STORED = Recording.__struct_fields__
 
 
 class LeftOver(msgspec.Struct, frozen=True):
-    """A recording that was deleted, and whose file is still there."""
+    """A deleted recording with a file that still exists."""
 
     domain_uuid: UUID
     cdr_uuid: UUID
@@ -49,7 +49,7 @@ def upsert(rows: str) -> str:
 
 
 async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
-    """Those that were written before have their final state; the cdr_uuids of these."""
+    """Gives their final state to those that were written before; returns their cdr_uuids."""
     if not recordings:
         return set()
     rows = await tx.fetch(
@@ -73,7 +73,8 @@ async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
 
 
 async def by_token(tx: db.Tx, token: str) -> Recording:
-    """The recording with the public URL, of any domain: the token is the right to it.
+    """The recording with that token in its public URL, of any domain: the token alone gives
+    access.
 
     Raises errors.NotFound.
     """
@@ -83,7 +84,7 @@ async def by_token(tx: db.Tx, token: str) -> Recording:
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
-    """The domain's recording cannot be played any more; housekeeping removes its file.
+    """The domain's recording cannot be played any more; housekeeping deletes its file.
 
     Raises errors.NotFound, and errors.Conflict for one that is still being written.
     """
@@ -108,7 +109,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
 
 
 async def retention(tx: db.Tx) -> dict[UUID, int]:
-    """For how many days each domain that deletes recordings keeps them."""
+    """The number of days that each domain keeps recordings, for those that delete them."""
     rows = await tx.fetch(
         "SELECT domain_uuid, recording_days FROM domains WHERE recording_days IS NOT NULL"
     )
@@ -134,11 +135,11 @@ _EXPIRE = f"""
 async def expire(
     tx: db.Tx, domain_uuid: UUID, days: int, since: datetime = FIRST
 ) -> tuple[int, datetime]:
-    """The oldest ready recordings of the domain that began more than so many days ago are deleted:
+    """Marks as deleted the domain's oldest ready recordings that began more than so many days ago:
     at most BATCH of those that began at `since` or later.
 
-    How many, and from when on to look for more: what was deleted before is not passed over again,
-    which matters while VACUUM has not been there. `tx` is a transaction.
+    Returns their number, and the time to continue from: rows deleted before are not read again,
+    which matters until VACUUM has run. `tx` is a transaction.
     """
     await db.by_index(tx)
     row = await tx.fetchrow(_EXPIRE, domain_uuid, since, days)
@@ -154,8 +155,8 @@ _LEFT_OVER = f"""
 
 
 async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOver]:
-    """Deleted recordings whose file is still there, those deleted first: BATCH of them, the next
-    after that one. `tx` is a transaction.
+    """Deleted recordings with a file that still exists, those deleted first: BATCH of them, the
+    next after that one. `tx` is a transaction.
     """
     await db.by_index(tx)
     rows = await tx.fetch(
@@ -167,7 +168,7 @@ async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOv
 
 
 async def without_file(tx: db.Tx, recordings: Sequence[LeftOver]) -> None:
-    """The files of these are gone."""
+    """Forgets the files of these recordings, which are gone."""
     await tx.execute(
         """
         UPDATE recordings SET file_key = NULL WHERE ctid = ANY(ARRAY(

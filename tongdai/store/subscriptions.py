@@ -16,28 +16,27 @@ from tongdai.encryption import MasterKey
 from tongdai.store import db
 
 BOTH_SECRETS = timedelta(hours=24)
-"""For so long a secret that was replaced goes on signing, beside the new one."""
+"""A replaced secret continues to sign for so long, beside the new one."""
 MOST = 100
-"""Subscriptions of a domain, unless the operator sets another limit."""
+"""The most subscriptions of a domain, unless the operator sets another limit."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """One event name for one URL. `enabled` ends, with a reason, when the URL fails for too
-    long.
+    """One event name for one URL. It is disabled, with a reason, when the URL fails for too long.
     """
 
     domain_uuid: UUID
     subscription_uuid: UUID
     event_name: str
     callback_url: str
-    callback_apikey: str  # the Authorization header as it is sent; "" for none
+    callback_apikey: str  # the Authorization header, sent unchanged; "" for none
     secret: str  # signs deliveries (Standard Webhooks): whsec_ and base64
     enabled: bool = True
     disabled_reason: str = ""
     failing_since: datetime | None = None  # nothing but failures since then; UTC
-    # until then deliveries are signed by the secret before, too
+    # the previous secret signs deliveries too, until then
     previous_secret_until: datetime | None = None
-    previous_secret: str = ""  # "" when that is over
+    previous_secret: str = ""  # "" after that time
     dialect: str = "v1"  # of the bodies that it gets (tongdai.dialects)
 
 
@@ -51,8 +50,8 @@ async def insert(
     callback_apikey: str = "",
     most: int = MOST,
 ) -> Subscription:
-    """The new subscription, with a secret of its own. A second one of the same event and URL is
-    another one. Raises errors.Conflict where the domain has `most` already.
+    """The new subscription, with a secret of its own. The same event and URL again make another
+    subscription. Raises errors.Conflict if the domain has `most` already.
     """
     subscription = Subscription(
         domain_uuid, ids.new(), event_name, callback_url, callback_apikey, _new_secret()
@@ -79,7 +78,7 @@ async def insert(
 
 
 async def list(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey) -> Sequence[Subscription]:
-    """The domain's subscriptions, oldest first, those that were disabled too."""
+    """The domain's subscriptions, oldest first, disabled ones too."""
     rows = await tx.fetch(
         "SELECT * FROM subscriptions WHERE domain_uuid = $1 ORDER BY created_at, "
         "subscription_uuid",
@@ -103,12 +102,14 @@ async def get(
 
 
 async def enable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
-    """It gets events from now on, as if it had never failed. Raises errors.NotFound."""
+    """The subscription gets events from now on, without its earlier failures. Raises
+    errors.NotFound.
+    """
     await _set_enabled(tx, domain_uuid, subscription_uuid, "")
 
 
 async def disable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, reason: str) -> None:
-    """It gets no events any more; what is still due to it is given up. Raises errors.NotFound."""
+    """The subscription gets no more events; its due deliveries fail. Raises errors.NotFound."""
     await _set_enabled(tx, domain_uuid, subscription_uuid, reason)
 
 
@@ -129,7 +130,7 @@ async def _set_enabled(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID, re
 async def rotate_secret(
     tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, subscription_uuid: UUID
 ) -> Subscription:
-    """The subscription with a new secret; the one before signs too, for BOTH_SECRETS. Raises
+    """The subscription with a new secret; the previous one signs too, for BOTH_SECRETS. Raises
     errors.NotFound.
     """
     secret = _new_secret()
@@ -151,7 +152,7 @@ async def rotate_secret(
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
-    """The subscription is gone, with what was still due to it. Raises errors.NotFound."""
+    """Deletes the subscription with its due deliveries. Raises errors.NotFound."""
     if not await tx.fetchval(
         """
         WITH due AS (DELETE FROM deliveries WHERE domain_uuid = $1 AND subscription_uuid = $2)

@@ -1,3 +1,3 @@
-"""Tells: events go to the subscribers' callback URLs, signed, again and again until they are
-taken.
+"""Webhooks: each event is posted to the subscribers' callback URLs, signed, and retried until an
+endpoint accepts it.
 """

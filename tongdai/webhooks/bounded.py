@@ -1,5 +1,5 @@
-"""How much of an HTTP response is read: the work that a receiver can make us do is bounded, not
-only its time.
+"""Bounds on reading an HTTP response: a receiver can cost us only a bounded amount of work, as
+well as time.
 """
 
 from functools import partial
@@ -10,32 +10,34 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
 BODY_BYTES = 20_000
-"""Of a body; it is read so that the connection can be used again, and thrown away."""
+"""The bytes of a response body that are read and thrown away, so that the connection can be used
+again.
+"""
 _BYTES = BODY_BYTES + 16_384  # of head and body together
-_READS = 1_000  # from the socket
-_MESSAGES = 8  # heads: interim ones (1xx), and the final one
-_SLICE = 4_096  # bytes that are parsed before the messages in them are counted
+_READS = 1_000  # bytes of one read from the socket
+_MESSAGES = 8  # heads of one response: interim ones (1xx), and the final one
+_SLICE = 4_096  # bytes that are parsed before the heads in them are counted
 
 
 class BoundedResponse(ResponseHandler):
-    """aiohttp's protocol of a client connection, which reads so much for each request and closes
-    the connection then. A final status that came before counts.
+    """aiohttp's protocol of a client connection. It reads at most so much of each response, and
+    closes the connection then. A final status that arrived before that counts.
     """
 
-    _bytes = _reads = _messages = 0  # still to be read
+    _bytes = _reads = _messages = 0  # bytes that may still be read
 
-    def set_response_params(self, **params: Any) -> None:  # aiohttp's, called for each request
+    def set_response_params(self, **params: Any) -> None:  # aiohttp calls it for each request
         self._bytes, self._reads, self._messages = _BYTES, _READS, _MESSAGES
         super().set_response_params(**params)
 
-    def feed_data(self, data: Any, size: int = 0) -> None:  # aiohttp's, called for each head
+    def feed_data(self, data: Any, size: int = 0) -> None:  # aiohttp calls it for each head
         self._messages -= 1
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what the bounds permit."""
+        """Parses as many bytes as the bounds permit."""
         if not data:
-            return super().data_received(data)  # aiohttp goes on with what it has
+            return super().data_received(data)  # aiohttp continues with what it has
         self._reads -= 1
         for start in range(0, len(data), _SLICE):
             part = data[start : start + _SLICE]
@@ -52,7 +54,7 @@ class BoundedResponse(ResponseHandler):
 
 
 def connector(loop: Any, **options: Any) -> aiohttp.TCPConnector:
-    """A connector whose connections are bounded so."""
+    """A connector that opens connections of that protocol."""
     made = aiohttp.TCPConnector(loop=loop, **options)
-    made._factory = partial(BoundedResponse, loop=loop)  # type: ignore[assignment]  # noqa: SLF001  test_bounded.py holds it
+    made._factory = partial(BoundedResponse, loop=loop)  # type: ignore[assignment]  # noqa: SLF001  test_bounded.py checks that aiohttp has it
     return made

@@ -1,11 +1,11 @@
-"""A circuit breaker for each endpoint: it says how freely the endpoint is sent to, by how the
-latest attempts went. Pure: the caller hands in the time.
+"""A circuit breaker for each endpoint: the latest attempts decide how freely the endpoint is sent
+to. Pure: the caller passes the time.
 """
 
 from typing import Literal
 
 FAILURE_THRESHOLD = 3
-"""Failures in a row; after more of them the breaker is open between probes."""
+"""Consecutive failures; after more of them the breaker is open between probes."""
 
 State = Literal["closed", "half-open", "open"]
 
@@ -14,15 +14,15 @@ class CircuitBreaker:
     """The state of one endpoint.
 
     Closed: deliveries flow, several at a time. Half-open: one probe at a time. Open: nothing is
-    sent before `probe_at`. An endpoint of which no attempt is known begins half-open: it has yet
-    to show that it responds.
+    sent before `probe_at`. An endpoint without a known attempt begins half-open: it has not shown
+    yet that it responds.
     """
 
     __slots__ = ("_probe_every_s", "failures", "probe_at")
 
     def __init__(self, failures: int | None, probe_every_s: float) -> None:
-        self.failures = failures  # in a row; None: no attempt is known
-        self.probe_at = 0.0  # loop time
+        self.failures = failures  # consecutive failures; None: no attempt is known
+        self.probe_at = 0.0  # event loop time
         self._probe_every_s = probe_every_s
 
     @property
@@ -30,13 +30,13 @@ class CircuitBreaker:
         return self.failures == 0
 
     def state(self, now: float) -> State:
-        """The state at loop time `now`."""
+        """The state at that event loop time."""
         if self.failures == 0:
             return "closed"
         return "half-open" if now >= self.probe_at else "open"
 
     def record(self, now: float, *, is_taken: bool) -> None:
-        """The endpoint took a delivery or did not."""
+        """Counts one attempt: the endpoint accepted the delivery, or it did not."""
         self.failures = 0 if is_taken else (self.failures or 0) + 1
         is_open = self.failures > FAILURE_THRESHOLD
         self.probe_at = now + self._probe_every_s if is_open else 0.0

@@ -1,5 +1,5 @@
-"""The POST: one keep-alive session that goes where the guard lets it, waits only so long and reads
-only so much.
+"""The HTTP client that posts deliveries: one keep-alive session. It connects only where the guard
+permits, and limits the time and the bytes of each response.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from tongdai import errors
 from tongdai.webhooks import bounded, names, retry
 from tongdai.webhooks.guard import Guard
 
-# below Node.js' 5 s, the shortest of the common servers: who closes first must be us
+# below Node.js' 5 s, the shortest of the common servers: we must close first
 _KEEPALIVE_S = 4.0
-# a kept connection that breaks so soon was closed while we wrote: nobody has read the request
+# a reused connection that breaks so soon was closed while we wrote: the request was not read
 _AGAIN_S = 1.0
 _log = structlog.get_logger()
 _HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Seconds that one POST may take: to connect, in all until the status is there, and for the
-    answer's body.
+    """Time limits of one POST, in seconds: to connect, until the status has arrived, and for the
+    response's body.
     """
 
     connect_s: float = 5.0
@@ -63,7 +63,7 @@ class Client:
             socket_factory=self._guard.socket,
             limit=0,  # the dispatcher's slots are the limit
             keepalive_timeout=_KEEPALIVE_S,
-            use_dns_cache=False,  # the resolver has one, in which domains do not share a wait
+            use_dns_cache=False,  # the resolver has a timeout of its own, which one domain cannot use up for others
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -84,13 +84,13 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._session.close()
-        await self._resolver.close()  # the connector closes none that it was given
+        await self._resolver.close()  # the connector does not close a resolver that was passed to it
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, domain: UUID | None = None
     ) -> retry.Answer:
-        """How it went; only a cancelled task makes it raise. `headers` are sent as they are, or
-        nothing is. `domain`: the one whose share of name look-ups it uses.
+        """Posts the body and returns the result; it raises only when the task is cancelled.
+        `headers` are sent unchanged, or nothing is sent. `domain` is charged for the name look-up.
         """
         names.asking.set(domain)
         started = time.monotonic()
@@ -107,31 +107,31 @@ class Client:
     async def _post(
         self, target: yarl.URL, headers: Mapping[str, str], body: bytes
     ) -> retry.Answer | None:
-        """None: the connection broke before the answer."""
+        """None: the connection broke before a response."""
         try:
             async with self._session.post(
                 target, headers=headers, data=body, allow_redirects=False
             ) as response:
                 await self._drain(response)
                 return retry.Answer(status=response.status, retry_after_s=_retry_after_s(response))
-        except Exception as reason:  # noqa: BLE001  whatever one POST meets, the others go on
+        except Exception as reason:  # noqa: BLE001  an unexpected failure of one POST must not stop the others
             return _failure(reason)
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
-        """The body was read to its end and the connection can be used again, or else it will be
-        closed.
+        """Reads the body. True: it was read to its end, so the connection can be used again;
+        otherwise the connection will be closed.
         """
         if response.content.at_eof():
             return
-        # the status alone is what counts
+        # only the status counts
         with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):
             async with asyncio.timeout(self._limits.body_s):
                 left = bounded.BODY_BYTES
-                while chunk := await response.content.read(left):  # nothing, once nothing is left
+                while chunk := await response.content.read(left):  # "" when no text is left
                     left -= len(chunk)
 
 
-# refused, filtered, forbidden or unknown: subscribers are not to map our network
+# refused, filtered, forbidden or unknown look alike: subscribers must not map our network
 _NOT_CONNECTED = "no connection"
 _FAILURES: tuple[
     tuple[type[Exception] | tuple[type[Exception], ...], retry.Answer | None], ...
@@ -153,7 +153,9 @@ _FAILURES: tuple[
 
 
 def _failure(reason: Exception) -> retry.Answer | None:
-    """What the first line that fits says; None: the connection broke before the answer."""
+    """The failure in the words of the first matching line; None: the connection broke before a
+    response.
+    """
     for kinds, answer in _FAILURES:
         if isinstance(reason, kinds):
             return answer
@@ -162,7 +164,9 @@ def _failure(reason: Exception) -> retry.Answer | None:
 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
-    """Seconds, from delta-seconds or a date (RFC 9110 10.2.3); None where absent or neither."""
+    """Retry-After in seconds, given as delta-seconds or as a date (RFC 9110 10.2.3); None where it
+    is absent or malformed.
+    """
     if (text := response.headers.get("Retry-After")) is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", text):

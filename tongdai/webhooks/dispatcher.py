@@ -1,10 +1,10 @@
-"""The dispatcher: it claims what is due, sends it, and records the outcome; claiming and recording
-go on side by side.
+"""The dispatcher claims due deliveries, sends them, and records the outcomes. Claims and records
+run side by side.
 
-The schedule says what to look at next. Each endpoint has a queue and a circuit breaker. Endpoints
-whose breaker is closed share most of the slots; those never tried share an eighth, those that fail
-another. Of each part a domain holds a tenth at most, so its endpoints delay no other domain's.
-Deliveries for which there is no slot stay in the database.
+The schedule decides what to look at next. Each endpoint has a queue and a circuit breaker.
+Endpoints with a closed breaker share most of the slots; untried endpoints share an eighth, failing
+ones another eighth. One domain holds at most a tenth of each part, so its endpoints delay no other
+domain's. Deliveries without a slot stay in the database.
 """
 
 import asyncio
@@ -27,23 +27,25 @@ from tongdai.webhooks.sending import Sender
 from tongdai.webhooks.slots import FairSlots
 
 LEASE_S = 25.0
-"""For so long a delivery is claimed; that of a dispatcher that died waits as long. Later events of
-its call wait longer."""
-SEND_WITHIN_S = 8.0  # of the claim, or not at all: the POST must end before the lease
-_HELD = 4096  # deliveries claimed at a time, at most: memory, and what a crash delays
+"""The lease of a claimed delivery. When a dispatcher dies, its deliveries wait until the lease
+ends; the later events of their call wait longer.
+"""
+SEND_WITHIN_S = 8.0  # after the claim, or not at all: the POST must end before the lease
+_HELD = 4096  # most deliveries claimed at a time: limits memory, and what a crash delays
 _HELD_PER_DOMAIN = _HELD // 10
-_LOOK_SHARE = 10  # looking takes a tenth of the time at most, however many endpoints there are
+_LOOK_SHARE = 10  # looks take a tenth of the time at most, for any number of endpoints
 _COUNT_EVERY_S = 10.0
 
 
 class Dispatcher:
-    """Delivers for all domains until it is stopped. Any number of them may share a database.
+    """Delivers for all domains until it is stopped. Any number of dispatchers may share a
+    database.
 
     `poll_s`: how late a delivery may start that no `wake` announced. `slots`: POSTs at a time;
     `concurrency`: those of them to one endpoint. `domain_share`: the part of the slots that one
-    domain may hold. `send_within_s`: how long after its claim a delivery may be sent.
-    `probe_every_s`: how long an endpoint that goes on failing is left alone between probes.
-    `grace_s`: how long POSTs under way may take when it stops.
+    domain may hold. `send_within_s`: a delivery is sent so soon after its claim, or not at all.
+    `probe_every_s`: the pause between two probes of an endpoint that keeps failing. `grace_s`: how
+    long POSTs under way may take after `stop`.
     """
 
     def __init__(
@@ -72,16 +74,16 @@ class Dispatcher:
         self._schedule = Schedule()
         self._due: set[Endpoint] = set()  # with a closed breaker
         self._woken: set[UUID] = set()  # domains
-        self._marks = low_water.NOT_LOOKED  # as of the latest look
+        self._marks = low_water.NOT_LOOKED  # from the latest look
         self._recorder = OutcomeRecorder(database, self._record, self._recorded)
         self._workers: set[asyncio.Task[None]] = set()
-        self.looks = 0  # so often it has looked for whatever is due
+        self.looks = 0  # how often it has looked for due deliveries
         self._count_at = 0.0
         self._is_stopping = False
 
     def wake(self, domains: Collection[UUID] = ()) -> None:
-        """New deliveries may be due for these domains (none named: for any). To be called after
-        the commit.
+        """Announces new deliveries that may be due for these domains (no names: for any domain).
+        Call it after the commit.
         """
         for domain in domains:
             self._schedule.add(Domain(domain))
@@ -89,12 +91,14 @@ class Dispatcher:
             self._schedule.add("everything")
 
     def stop(self) -> None:
-        """`run` claims nothing more, gives back what it has not begun to send, and returns."""
+        """`run` claims nothing more, gives back the deliveries that it has not begun to send, and
+        returns.
+        """
         self._is_stopping = True
         self._schedule.wake()
 
     async def run(self) -> None:
-        """Delivers until `stop` or until cancelled; what is being sent then has `grace_s` to
+        """Delivers until `stop`, or until it is cancelled; POSTs under way then have `grace_s` to
         end.
         """
         self._is_stopping = False
@@ -102,7 +106,7 @@ class Dispatcher:
         try:
             await asyncio.shield(delivering)
         except asyncio.CancelledError:
-            self.stop()  # a claim that is cut off would hold its deliveries until the lease ends
+            self.stop()  # a cancelled claim would hold its deliveries until the lease ends
             await delivering
             raise
 
@@ -118,7 +122,7 @@ class Dispatcher:
         await asyncio.gather(recording, return_exceptions=True)
         await self._recorder.finish()
 
-    # --- looking
+    # --- look for due deliveries
 
     async def _look_and_claim(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -130,14 +134,14 @@ class Dispatcher:
                 case Endpoint():
                     self._consider(subject, now)
                 case "everything" | "probes":
-                    pass  # below; `_claim` thinks of those that wait for a slot anyway
+                    pass  # below; `_claim` considers those that wait for a slot anyway
         if "everything" in subjects:
             await self._look(now)
         await self._claim(now)
 
     async def _look(self, now: float) -> None:
-        """The endpoints with something due are known, whoever published it; the next look is
-        scheduled.
+        """Finds the endpoints with due deliveries, from all publishers, and schedules the next
+        look.
         """
         clock = asyncio.get_running_loop().time
         next_at = now + self._poll_s
@@ -157,13 +161,16 @@ class Dispatcher:
             self._consider(Endpoint(domain, endpoint), now)
 
     def _consider_domain(self, domain: UUID, now: float) -> None:
-        """Its subscriptions' endpoints may have something due, those never tried too."""
+        """The endpoints of the domain's subscriptions may have due deliveries, untried ones too.
+        """
         self._woken.add(domain)
         for endpoint in self._endpoints.subscribed(domain):
             self._consider(Endpoint(domain, endpoint), now)
 
     def _consider(self, endpoint: Endpoint, now: float) -> None:
-        """The endpoint may have something due: it is claimed as soon as its breaker lets it."""
+        """The endpoint may have due deliveries; they are claimed as soon as its breaker permits
+        it.
+        """
         breaker = self._endpoints.breaker(endpoint.id)
         match breaker.state(now):
             case "closed":
@@ -173,10 +180,10 @@ class Dispatcher:
             case "open":
                 self._schedule.add(endpoint, breaker.probe_at)
 
-    # --- claiming
+    # --- claim
 
     async def _claim(self, now: float) -> None:
-        """Endpoints with credit have what is due for them, and are sending it."""
+        """Claims what is due for the endpoints with credit, and starts to send it."""
         if self._endpoints.held >= _HELD:
             return
         proven, probes = self._credits(now), self._take_probes()
@@ -201,10 +208,8 @@ class Dispatcher:
         self._look_again(claimed, probes, fresh, now)
 
     def _credits(self, now: float) -> dict[UUID, int]:
-        """How many deliveries to claim for each endpoint whose breaker is closed, where that may
-        have some.
-        """
-        # Nothing more before the database knows of a failure: it may be the subscription's end.
+        """The credit of each endpoint with a closed breaker that may have due deliveries."""
+        # Claim nothing more before the failure is recorded: it may disable the subscription.
         failed = self._recorder.failed
         held = Counter[UUID]()
         for queue in self._endpoints:
@@ -222,11 +227,11 @@ class Dispatcher:
         return found
 
     def _take_probes(self) -> dict[UUID, UUID]:
-        """Endpoints that are to be probed now, with their domains."""
+        """Endpoints to be probed now, with their domains."""
         failed = self._recorder.failed
 
         def is_free(endpoint: UUID) -> bool:
-            """Else it is considered again once its outcome is recorded."""
+            """Otherwise the endpoint is considered again after its outcome is recorded."""
             queue = self._endpoints.find(endpoint)
             return endpoint not in failed and not (queue and queue.held)
 
@@ -237,8 +242,8 @@ class Dispatcher:
         }
 
     def _take_woken(self, probes: Mapping[UUID, UUID]) -> dict[UUID, int]:
-        """Domains whose subscriptions may have endpoints never tried, and how many of them may be
-        tried now; domains without a slot go on waiting.
+        """Domains whose subscriptions may have untried endpoints, and how many of these may be
+        tried now; domains without a free slot keep waiting.
         """
         taken = Counter(probes.values())
         slots = self._fresh.slots
@@ -254,7 +259,7 @@ class Dispatcher:
         fresh: Mapping[UUID, int],
         now: float,
     ) -> None:
-        """Where there may be more than this claim gave, it is looked for again."""
+        """Schedules another look where more may be due than this claim returned."""
         if len(claimed) == deliveries.BATCH:
             for endpoint, domain in probes.items():
                 self._consider(Endpoint(domain, endpoint), now)
@@ -269,10 +274,10 @@ class Dispatcher:
         ):
             self._schedule.add("probes")
 
-    # --- sending
+    # --- send
 
     def _start(self, queue: EndpointQueue) -> None:
-        """As many workers as the queue has slots and deliveries."""
+        """Starts workers, as many as the queue has slots and deliveries."""
         for _ in range(min(queue.slots - queue.sending, len(queue.waiting))):
             queue.sending += 1
             task = asyncio.create_task(self._work(queue))
@@ -280,11 +285,11 @@ class Dispatcher:
             task.add_done_callback(self._workers.discard)
 
     async def _work(self, queue: EndpointQueue) -> None:
-        """Sends what waits in the queue, one by one, while there is a slot for this worker."""
+        """Sends the deliveries of the queue one by one, while there is a slot for this worker."""
         try:
             while queue.waiting and queue.sending <= queue.slots:
                 delivery, send_by = queue.waiting.popleft()
-                outcome = deliveries.Outcome(delivery, "due")  # given back, should this be cut off
+                outcome = deliveries.Outcome(delivery, "due")  # given back if this is cancelled
                 try:
                     outcome = await self._outcome(queue, delivery, send_by)
                 finally:
@@ -295,7 +300,7 @@ class Dispatcher:
     async def _outcome(
         self, queue: EndpointQueue, delivery: deliveries.Delivery, send_by: float
     ) -> deliveries.Outcome:
-        """What came of one delivery."""
+        """Sends one delivery and returns its outcome."""
         if not delivery.is_enabled:
             return self._sender.not_sent(delivery)
         clock, domain = asyncio.get_running_loop().time, delivery.domain_uuid
@@ -319,17 +324,19 @@ class Dispatcher:
         return sent.outcome
 
     def _slots(self, breaker: CircuitBreaker) -> FairSlots:
-        """The part of the slots that its endpoint shares."""
+        """The part of the slots that the endpoint belongs to."""
         if breaker.is_closed:
             return self._proven
         return (self._fresh if breaker.failures is None else self._failing).slots
 
     def _give_back(self, queue: EndpointQueue) -> None:
-        """What the queue has not begun to send is due again, for whatever dispatcher has room."""
+        """Gives back the deliveries that the queue has not begun to send: they are due again, for
+        any dispatcher with a free slot.
+        """
         self._recorder.add([deliveries.Outcome(delivery, "due") for delivery, _ in queue.waiting])
         queue.waiting.clear()
 
-    # --- recording
+    # --- record
 
     async def _record(
         self,
@@ -340,17 +347,17 @@ class Dispatcher:
         return await delivery_outcomes.record(tx, outcomes, disable_reason, marks=self._marks)
 
     def _recorded(self, recorded: delivery_outcomes.Recorded) -> None:
-        """Endpoints with more that is due are looked at again."""
+        """Schedules the endpoints that have more due deliveries."""
         for domain, endpoint in recorded.due:
             breaker = self._endpoints.breaker(endpoint)
             self._schedule.add(Endpoint(domain, endpoint), breaker.probe_at)
-        for subscription in recorded.disabled:  # others may have subscribed to that
+        for subscription in recorded.disabled:  # other endpoints may be subscribed to that event
             self._schedule.add(Domain(subscription.domain_uuid))
 
-    # --- stopping
+    # --- stop
 
     async def _finish_sending(self) -> None:
-        """Nothing is sent any more; what had not begun to be is given back."""
+        """Stops all sending, and gives back the deliveries not begun."""
         for queue in self._endpoints:
             self._give_back(queue)
         if self._workers:

@@ -1,5 +1,5 @@
-"""The endpoints that a dispatcher knows: for each a circuit breaker, and while there is work for
-it a queue.
+"""The endpoints that a dispatcher knows: a circuit breaker for each, and a queue for each endpoint
+with work.
 """
 
 from collections import deque
@@ -10,38 +10,38 @@ from tongdai.store import deliveries
 from tongdai.webhooks.breaker import CircuitBreaker
 from tongdai.webhooks.schedule import Endpoint
 
-_AHEAD_S = 0.25  # so much work is claimed ahead for an endpoint
+_AHEAD_S = 0.25  # seconds of work that are claimed ahead for an endpoint
 _AHEAD = 16  # and at most so many times its concurrency
 _REMEMBERED = 100_000  # endpoints
-_PER_DOMAIN = 1000  # endpoints of a domain's subscriptions that its wake-up thinks of
+_PER_DOMAIN = 1000  # endpoints of a domain's subscriptions that a wake-up of the domain considers
 
 
 class EndpointQueue:
-    """What is claimed for one endpoint and waits to be sent, in order.
+    """The deliveries claimed for one endpoint that wait to be sent, in order.
 
     `concurrency`: how many deliveries it sends at a time while the breaker is closed.
     """
 
     def __init__(self, endpoint: Endpoint, breaker: CircuitBreaker, concurrency: int) -> None:
         self.endpoint, self.breaker = endpoint, breaker
-        # with the loop time to send it by
+        # with the event loop time to send it by
         self.waiting: deque[tuple[deliveries.Delivery, float]] = deque()
         self.sending = 0
         self._concurrency, self._latency_s = concurrency, _AHEAD_S
 
     @property
     def slots(self) -> int:
-        """How many deliveries it sends at a time now."""
+        """The number of deliveries that it may send at a time now."""
         return self._concurrency if self.breaker.is_closed else 1
 
     @property
     def held(self) -> int:
-        """How many deliveries are claimed for it, and not done with."""
+        """The number of deliveries that are claimed for the endpoint and not finished."""
         return len(self.waiting) + self.sending
 
     def credit(self, now: float) -> int:
-        """How many more deliveries are to be claimed for it: more ahead, the quicker its endpoint
-        responds.
+        """The number of further deliveries to claim: the faster the endpoint responds, the more
+        are claimed ahead.
         """
         match self.breaker.state(now):
             case "closed":
@@ -53,13 +53,13 @@ class EndpointQueue:
                 return 0
 
     def record(self, now: float, *, is_taken: bool, latency_s: float) -> None:
-        """Its endpoint took a delivery or did not."""
+        """Counts one attempt: the endpoint accepted the delivery, or it did not."""
         self.breaker.record(now, is_taken=is_taken)
         self._latency_s += (max(latency_s, 0.001) - self._latency_s) / 8
 
 
 class Endpoints:
-    """Queues of the endpoints at work, and breakers of the latest that were."""
+    """The queues of endpoints with work, and the breakers of recently used endpoints."""
 
     def __init__(self, concurrency: int, probe_every_s: float) -> None:
         self._concurrency, self._probe_every_s = concurrency, probe_every_s
@@ -72,24 +72,24 @@ class Endpoints:
 
     @property
     def held(self) -> int:
-        """How many deliveries are claimed, and not done with."""
+        """The number of deliveries that are claimed and not finished."""
         return sum(queue.held for queue in self._queues.values())
 
     def subscribed(self, domain: UUID) -> Iterable[UUID]:
-        """The endpoints of the domain's subscriptions, of which an attempt is known."""
+        """The endpoints of the domain's subscriptions that have a known attempt."""
         return self._subscribed.get(domain, ())
 
     def find(self, endpoint: UUID) -> EndpointQueue | None:
-        """Its queue; None: there is no work for it."""
+        """The queue of the endpoint; None: it has no work."""
         return self._queues.get(endpoint)
 
     def credit(self, endpoint: UUID, now: float) -> int:
-        """How many more deliveries are to be claimed for an endpoint whose breaker is closed."""
+        """The number of further deliveries to claim for an endpoint with a closed breaker."""
         queue = self._queues.get(endpoint)
         return self._concurrency if queue is None else queue.credit(now)
 
     def breaker(self, endpoint: UUID, failures: int | None = None) -> CircuitBreaker:
-        """Its breaker; that of an unknown endpoint begins with so many failures."""
+        """The breaker of the endpoint; a new one starts with that number of failures."""
         if (queue := self._queues.get(endpoint)) is not None:
             return queue.breaker
         if (breaker := self._breakers.get(endpoint)) is not None:
@@ -97,19 +97,19 @@ class Endpoints:
         return CircuitBreaker(failures, self._probe_every_s)
 
     def queue(self, delivery: deliveries.Delivery) -> EndpointQueue:
-        """The queue of the delivery's endpoint, a new one where there was no work for it."""
+        """The queue of the delivery's endpoint; a new one if the endpoint had no work."""
         if (queue := self._queues.get(delivery.endpoint)) is None:
             breaker = self.breaker(delivery.endpoint, 1 if delivery.is_failing else None)
             endpoint = Endpoint(delivery.domain_uuid, delivery.endpoint)
             queue = EndpointQueue(endpoint, breaker, self._concurrency)
             self._queues[delivery.endpoint] = queue
-            if delivery.is_failing:  # it waits for a slot of those, next time too
+            if delivery.is_failing:  # it waits for a slot of these endpoints, next time too
                 self.remember(delivery, breaker)
         return queue
 
     def remember(self, delivery: deliveries.Delivery, breaker: CircuitBreaker) -> None:
-        """How the delivery's endpoint does is known after its queue is gone; of too many, those
-        used longest ago are forgotten.
+        """Keeps the breaker of the delivery's endpoint after its queue is gone; of too many
+        breakers, the least recently used are dropped.
         """
         if self._breakers.pop(delivery.endpoint, None) is None and not delivery.is_elsewhere:
             known = self._subscribed.setdefault(delivery.domain_uuid, {})
@@ -121,5 +121,5 @@ class Endpoints:
             del self._breakers[next(iter(self._breakers))]
 
     def drop_idle(self) -> None:
-        """Queues without work are gone."""
+        """Drops the queues without work."""
         self._queues = {endpoint: queue for endpoint, queue in self._queues.items() if queue.held}

@@ -1,10 +1,9 @@
-"""Which addresses and URLs callbacks may reach: the public Internet, and what the operator allows
-besides.
+"""The guard decides which addresses and URLs callbacks may reach: the public Internet, and the
+networks that the operator permits.
 
-Names are judged by the addresses that sockets connect to (`Guard.socket`, called by the connector
-for each of them), so there is no moment between check and use in which a name could change its
-meaning. Python's `is_global` is not enough: it takes multicast, site-local addresses and IPv4
-loopback inside IPv6 for public ones.
+Names are judged by the addresses that sockets connect to (the connector calls `Guard.socket` for
+each of them), so a name cannot change its address between check and use. Python's `is_global` is
+not enough: it accepts multicast, site-local addresses, and IPv4 loopback inside IPv6.
 """
 
 import re
@@ -20,12 +19,12 @@ from tongdai.messages import Text
 
 _DENIED4 = [
     ip_network(cidr)
-    for cidr in (  # the IANA special-purpose registry (RFC 6890), whether routed or not
+    for cidr in (  # the IANA special-purpose registry (RFC 6890), routed or not
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",
         "100.64.0.0/10",  # carrier-grade NAT; holds Alibaba's metadata service
         "127.0.0.0/8",
-        "168.63.129.16/32",  # Azure's host services: public by number, private by nature
+        "168.63.129.16/32",  # Azure's host services: a public number, used privately
         "169.254.0.0/16",  # link-local; holds the metadata services of most clouds
         "172.16.0.0/12",
         "192.0.0.0/24",  # IETF protocols; holds Oracle's metadata service
@@ -39,7 +38,7 @@ _DENIED4 = [
         "240.0.0.0/4",  # reserved, and broadcast
     )
 ]
-# all global unicast there is; loopback, ULA, link-local, multicast lie outside
+# all global unicast addresses; loopback, ULA, link-local, multicast lie outside
 _GLOBAL6 = ip_network("2000::/3")
 _DENIED6 = [
     ip_network(cidr)
@@ -56,7 +55,7 @@ _SERVICES = frozenset({  # ports above 1023 that speak other protocols
     # fetch.spec.whatwg.org, "bad ports"
     1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000,
     6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
-    2181, 3306, 5432, 6379, 9042, 9092, 11211, 27017,  # databases and their like
+    2181, 3306, 5432, 6379, 9042, 9092, 11211, 27017,  # databases and similar services
     5038,  # Asterisk's manager interface
 })  # fmt: skip
 _URL_LENGTH = 2048
@@ -71,30 +70,29 @@ class Refused(PermissionError):
 
 
 class Guard:
-    """Judges by the list above; `allowed` networks (CIDRs) may be reached whatever the list
-    says.
-    """
+    """Judges by the list above. `allowed` networks (CIDRs) may be reached in any case."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = [ip_network(cidr) for cidr in allowed]
 
     def permits(self, address: str) -> bool:
-        """Whether a socket may connect to the IP address (a zone after % does not count)."""
+        """Whether a socket may connect to the IP address (a zone after % is ignored)."""
         ip = _embedded(ip_address(address.partition("%")[0]))
         return any(ip in network for network in self._allowed) or _is_public(ip)
 
     def socket(self, info: AddrInfoType) -> socket.socket:
-        """A socket to connect to an address that getaddrinfo gave. Raises Refused."""
+        """A socket to connect to an address from getaddrinfo. Raises Refused."""
         family, kind, protocol, _, address = info
         if not self.permits(str(address[0])):
             raise Refused(f"{address[0]} is not to be reached")
         return socket.socket(family, kind, protocol)
 
     def acceptable(self, url: str, field: str = "callback_url") -> yarl.URL:
-        """The URL as it is called (international names in ASCII). Names are not looked up yet.
+        """The URL in the form that is called (international names in ASCII). Names are not
+        resolved yet.
 
-        Raises errors.Invalid unless it is http or https, without a user, to a sane port and no
-        forbidden address.
+        Raises errors.Invalid unless it is http or https, without a user, with a permitted port and
+        no forbidden address.
         """
         if len(url) > _URL_LENGTH:
             raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=_URL_LENGTH), field=field)
@@ -118,7 +116,7 @@ class Guard:
         if ":" in host:
             is_permitted = "%" not in host and self._permits_literal(host)
             return None if is_permitted else messages.ADDRESS_REFUSED
-        # never a name: 2130706433, 0x7f.1 and 127.1 all are 127.0.0.1 to getaddrinfo
+        # never a name: getaddrinfo takes 2130706433, 0x7f.1 and 127.1 for 127.0.0.1
         if _is_number(host):
             return None if self._permits_literal(host) else messages.ADDRESS_REFUSED
         if not _NAME.fullmatch(host):
@@ -137,7 +135,7 @@ class Guard:
 def _parsed(text: str) -> yarl.URL | None:
     """The URL, or None where it is none."""
     if not text.isprintable() or any(map(str.isspace, text)) or "\\" in text:
-        return None  # parsers disagree on what to make of these
+        return None  # parsers read these differently
     try:
         url = yarl.URL(text)
     except ValueError:
@@ -146,7 +144,7 @@ def _parsed(text: str) -> yarl.URL | None:
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that the network will see behind an IPv6 one, where there is one."""
+    """The IPv4 address that the network reaches through an IPv6 one, if there is one."""
     if isinstance(ip, IPv6Address):
         return IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else ip.ipv4_mapped or ip
     return ip

@@ -1,5 +1,5 @@
-"""Measurements of the dispatcher, in a registry of their own: the process that delivers shows
-them, and it need not be the one that serves /metrics.
+"""Measurements of the dispatcher, in a registry of their own: the process that delivers exports
+them, and /metrics may be served by another process.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram

@@ -1,5 +1,5 @@
-"""Name look-ups for the HTTP client, so bounded that the names of one domain cannot hold up the
-others'. The guard judges the addresses, when the connector makes its sockets.
+"""Name look-ups for the HTTP client, limited per domain: the names of one domain cannot delay the
+others'. The guard judges the addresses when the connector makes its sockets.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tongdai.webhooks.slots import FairSlots
 
 asking: ContextVar[UUID | None] = ContextVar("asking", default=None)
-"""The domain that a POST is made for: aiohttp hands its resolver the name alone."""
+"""The domain that a POST is made for: aiohttp passes only the name to its resolver."""
 
-# getaddrinfo cannot be cancelled, and a name whose server is dead holds its thread for many
+# getaddrinfo cannot be cancelled, and a name with a dead server holds its thread for many
 # seconds
 _THREADS = 64
 _PER_DOMAIN = 6  # look-ups at a time
 _WITHIN_S = 4.0
-_FOUND_S, _FAILED_S = 30.0, 10.0  # how long the result of a look-up is kept
-_KEPT = 4096  # names
+_FOUND_S, _FAILED_S = 30.0, 10.0  # how long the result of a look-up is kept, in seconds
+_KEPT = 4096  # names that are kept
 _FLAGS = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 Addresses = list[ResolveResult]
@@ -32,8 +32,8 @@ Key = tuple[str, int, socket.AddressFamily]
 
 
 class Names(AbstractResolver):
-    """Looks names up by `lookup` (getaddrinfo) on threads of its own, so many at a time, and keeps
-    the results for some seconds, failures too.
+    """Resolves names by `lookup` (getaddrinfo) on a limited number of threads of its own, and
+    keeps the results for some seconds, failures too.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class Names(AbstractResolver):
         self._lookup, self._within_s = lookup, within_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="webhooks-dns")
         self._slots = FairSlots(threads, per_domain)
-        self._kept: dict[Key, tuple[float, Addresses | OSError]] = {}  # until a loop time
+        self._kept: dict[Key, tuple[float, Addresses | OSError]] = {}  # kept until an event loop time
         # Not shared between domains: a look-up waits for the others of its domain.
         self._under_way: dict[tuple[UUID | None, Key], asyncio.Task[Addresses]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> Addresses:
-        """All addresses of the name. Raises OSError where it has none, and after `within_s`
-        aiohttp.ConnectionTimeoutError; the look-up then goes on, and its result is kept.
+        """All addresses of the name. Raises OSError if it has none, and after `within_s`
+        aiohttp.ConnectionTimeoutError; the look-up then continues, and its result is kept.
         """
         key = (host, port, family)
         until, known = self._kept.get(key, (0.0, []))
@@ -78,7 +78,7 @@ class Names(AbstractResolver):
         return task
 
     def _done(self, domain: UUID | None, key: Key, task: asyncio.Task[Addresses]) -> None:
-        """The result is kept; of too many, the oldest is dropped."""
+        """Keeps the result; of too many results, the oldest is dropped."""
         del self._under_way[domain, key]
         if task.cancelled():
             return
@@ -99,7 +99,9 @@ class Names(AbstractResolver):
             del self._kept[next(iter(self._kept))]
 
     async def _look_up(self, domain: UUID | None, key: Key) -> Addresses:
-        """Its slot is the domain's until the thread is done, however long nobody waits for it."""
+        """The look-up holds a slot of the domain until its thread ends, even if no task waits for
+        it any more.
+        """
         host, port, family = key
         await self._slots.acquire(domain)
         try:
@@ -128,7 +130,7 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """No more look-ups; threads end with those under way."""
+        """Starts no more look-ups; the threads end with those under way."""
         for task in [*self._under_way.values()]:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Outcomes on their way into the database: they gather, and are recorded together."""
+"""Outcomes are collected and recorded together in one transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -11,17 +11,17 @@ from tongdai.store import db, deliveries
 from tongdai.store.delivery_outcomes import DisableReason, Recorded
 from tongdai.webhooks import retry
 
-# for so long a busy machine lets outcomes gather: a transaction costs more than they do
+# a busy machine collects outcomes for so long: a transaction costs more than they do
 _GATHER_S = 0.005
-_PAUSE_S = 0.25  # after a step that failed
+_PAUSE_S = 0.25  # seconds of pause after a failed step
 
 _log = structlog.get_logger()
 Record = Callable[[db.Tx, Sequence[deliveries.Outcome], DisableReason], Awaitable[Recorded]]
 
 
 class OutcomeRecorder:
-    """Records outcomes while it runs. `recorded` is called with what the database says after
-    each transaction.
+    """Records outcomes while it runs. It calls `recorded` with the database's answer after each
+    transaction.
     """
 
     def __init__(
@@ -35,19 +35,19 @@ class OutcomeRecorder:
         self._has_some = asyncio.Event()
 
     def add(self, outcomes: Iterable[deliveries.Outcome]) -> None:
-        """They are recorded soon."""
+        """Takes outcomes, to be recorded soon."""
         self._outcomes += outcomes
         self._has_some.set()
 
     @property
     def failed(self) -> set[UUID]:
-        """Endpoints with a failure that the database does not know yet."""
+        """Endpoints with a failure that is not recorded yet."""
         return {
             outcome.delivery.endpoint for outcome in self._outcomes if outcome.state != "delivered"
         }
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Records until it is cancelled."""
         while True:
             await self._has_some.wait()
             self._has_some.clear()
@@ -57,7 +57,7 @@ class OutcomeRecorder:
                     await asyncio.sleep(_GATHER_S)
 
     async def record(self) -> None:
-        """The oldest outcomes are in the database; what waited for them may be due."""
+        """Records the oldest outcomes; deliveries that waited for them may be due."""
         outcomes = self._outcomes[: deliveries.BATCH]
         has_news = any(outcome.is_news for outcome in outcomes)
         async with self._database.transaction() if has_news else self._database.connection() as tx:
@@ -74,11 +74,11 @@ class OutcomeRecorder:
         self._recorded(recorded)
 
     async def finish(self) -> None:
-        """Everything is recorded, unless the database is away: then leases end."""
+        """Records all outcomes, unless the database is away: then the leases run out."""
         try:
             while self._outcomes:
                 await self.record()
-        except Exception as reason:  # noqa: BLE001  we stop, whatever it is
+        except Exception as reason:  # noqa: BLE001  we are stopping in any case
             _log.warning(
                 "deliveries are left to their leases",
                 outcomes=len(self._outcomes),
@@ -88,12 +88,12 @@ class OutcomeRecorder:
 
 
 async def attempted(step: Callable[[], Awaitable[None]]) -> None:
-    """The step was done, or it failed and a pause is over: the next one may do better."""
+    """Runs the step. If it fails, it is logged, and a pause follows before the next one."""
     try:
         await step()
     except errors.Unavailable as reason:
         _log.warning("deliveries wait for the database", why=str(reason))
         await asyncio.sleep(_PAUSE_S)
-    except Exception:  # noqa: BLE001  nobody else would deliver
+    except Exception:  # noqa: BLE001  this task is the only one that delivers
         _log.exception("a step of the dispatcher failed")
         await asyncio.sleep(_PAUSE_S)

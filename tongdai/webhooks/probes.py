@@ -1,4 +1,4 @@
-"""Endpoints whose breaker is not closed wait here, in turn, for a slot of their domain."""
+"""Endpoints with a breaker that is not closed wait here, in turn, for a slot of their domain."""
 
 from collections.abc import Callable, Iterable
 from uuid import UUID
@@ -8,14 +8,14 @@ from tongdai.webhooks.slots import FairSlots
 
 
 class Probes:
-    """A line of endpoints for each domain, and the slots that they wait for."""
+    """A queue of endpoints for each domain, and the slots that they wait for."""
 
     def __init__(self, slots: FairSlots) -> None:
         self.slots = slots
         self._waiting: dict[UUID, dict[UUID, None]] = {}
 
     def add(self, endpoint: Endpoint) -> None:
-        """The endpoint waits, where it does not already."""
+        """Adds the endpoint, unless it waits already."""
         self._waiting.setdefault(endpoint.domain, {})[endpoint.id] = None
 
     def waits(self, domain: UUID) -> bool:
@@ -24,12 +24,12 @@ class Probes:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether an endpoint waits whose domain has a slot."""
+        """Whether an endpoint waits and its domain has a free slot."""
         return any(map(self.slots.left, self._waiting))
 
     def take(self, is_free: Callable[[UUID], bool]) -> Iterable[Endpoint]:
-        """Those that are to be probed now: no more of a domain than it has slots. Others that are
-        not free wait no longer.
+        """Takes the endpoints to be probed now: of each domain no more than it has slots.
+        Endpoints that are not free are dropped.
         """
         for domain, waiting in [*self._waiting.items()]:
             left = self.slots.left(domain)

@@ -1,5 +1,5 @@
-"""What follows from an attempt: delivered, again later, or given up. Pure: clock and chance are
-handed in.
+"""The verdict on an attempt: delivered, retried later, or failed. Pure: the caller passes time and
+random numbers.
 """
 
 from datetime import datetime, timedelta
@@ -20,33 +20,36 @@ SCHEDULE_S = (
     20 * HOUR,
     24 * HOUR,
 )
-"""Seconds from one attempt to the next (Standard Webhooks' example): 10 attempts within about 75
-hours."""
+"""Seconds from one attempt to the next (the example of Standard Webhooks): 10 attempts within
+about 75 hours.
+"""
 JITTER = 0.2
-"""Waits differ by as much either way, so that an endpoint that comes back is not hit by all
-deliveries at once."""
+"""Random change of each wait, up and down, so that an endpoint that returns does not get all
+deliveries at once.
+"""
 THROTTLED_S = MINUTE
-"""The least wait for an endpoint that is overloaded, or too slow to answer."""
+"""The shortest wait, in seconds, for an endpoint that is overloaded or too slow to respond."""
 THROTTLED = frozenset({429, 502, 504})
 DISABLE_AFTER = timedelta(hours=120)
-"""A subscription that has had nothing but failures for so long is disabled; after one success the
-time is counted from the start."""
+"""A subscription that had nothing but failures for so long is disabled; one success restarts the
+count.
+"""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """How one POST went."""
+    """The result of one POST."""
 
-    status: int = 0  # HTTP status; 0: no answer
-    error: str = ""  # what kept the POST from an answer, in words for the subscriber
+    status: int = 0  # HTTP status; 0: no response
+    error: str = ""  # why the POST got no response, in words for the subscriber
     latency_s: float = 0.0
     retry_after_s: float | None = None
     is_timeout: bool = False
-    is_hopeless: bool = False  # it can never be sent: the next attempt would fail alike
+    is_hopeless: bool = False  # it can never be sent: the next attempt would fail too
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`delay_s` is to the next attempt, for "due" alone. `disable` says why the subscription ends,
-    or "".
+    """`delay_s` is the wait until the next attempt, for "due" alone. `disable` is the reason to
+    disable the subscription, or "".
     """
 
     state: Literal["delivered", "due", "failed"]
@@ -55,10 +58,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
-    """The verdict on attempt 1, 2, ... `chance` is random, from 0 to 1.
+    """The verdict on attempt 1, 2, ... `chance` is a random number from 0 to 1.
 
-    Only 2xx is success: a redirect is not followed, and 410 says that nobody wants these events
-    any more.
+    Only 2xx is a success: redirects are not followed, and 410 means that the receiver wants no
+    more events.
     """
     if 200 <= answer.status < 300:
         return Verdict("delivered")
@@ -70,8 +73,7 @@ def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
 
 
 def delay_s(attempt: int, answer: Answer, chance: float) -> float:
-    """Seconds from a failed attempt to the next. Retry-After is honoured up to twice what we would
-    wait anyway.
+    """Seconds from a failed attempt to the next. Retry-After is obeyed up to twice our own wait.
     """
     is_throttled = answer.status in THROTTLED or answer.is_timeout
     least = THROTTLED_S if is_throttled else 0.0
@@ -82,8 +84,8 @@ def delay_s(attempt: int, answer: Answer, chance: float) -> float:
 
 
 def disable_reason(failing_since: datetime, now: datetime) -> str:
-    """Why a subscription with nothing but failures since then is disabled now; "": it is not.
-    Both times in UTC.
+    """The reason to disable a subscription now that had nothing but failures since then; "": it
+    stays enabled. Both times in UTC.
     """
     if now - failing_since < DISABLE_AFTER:
         return ""

@@ -1,5 +1,5 @@
-"""One queue of what is to be looked at for deliveries, and not before when: an endpoint, a domain,
-or everything.
+"""The schedule: one queue of what to check for due deliveries, and the earliest time for each: an
+endpoint, a domain, or everything.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ import msgspec
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """An endpoint that may have something due. `id` is of a callback URL of the domain."""
+    """An endpoint that may have due deliveries. `id` stands for a callback URL of the domain."""
 
     domain: UUID
     id: UUID
 
 
 class Domain(msgspec.Struct, frozen=True):
-    """A domain for whose subscriptions something was published."""
+    """A domain with a new event for its subscriptions."""
 
     id: UUID
 
@@ -29,7 +29,7 @@ Subject = Endpoint | Domain | Literal["everything", "probes"]
 
 
 class Schedule:
-    """Subjects by loop time. A subject is in it once, at the earliest time that was asked for."""
+    """Subjects by event loop time. Each is in it once, at the earliest time requested."""
 
     def __init__(self) -> None:
         self._times: dict[Subject, float] = {}
@@ -38,7 +38,7 @@ class Schedule:
         self._has_earlier = asyncio.Event()
 
     def add(self, subject: Subject, not_before: float = 0.0) -> None:
-        """The subject is to be looked at, not before that loop time."""
+        """The subject will be returned, not before that event loop time."""
         if not_before >= self._times.get(subject, float("inf")):
             return
         self._times[subject] = not_before
@@ -48,7 +48,7 @@ class Schedule:
             self._has_earlier.set()
 
     def take(self, now: float) -> list[Subject]:
-        """The subjects whose time has come; they are not in the schedule any more."""
+        """Removes and returns the subjects that are due."""
         taken = []
         while self._heap and self._heap[0][0] <= now:
             at, _, subject = heapq.heappop(self._heap)
@@ -58,7 +58,8 @@ class Schedule:
         return taken
 
     async def ripe(self) -> None:
-        """Returns when there is something to take, or `add` or `wake` was called meanwhile."""
+        """Returns when there is something to take, or when `add` or `wake` was called meanwhile.
+        """
         self._has_earlier.clear()
         next_at = self._heap[0][0] if self._heap else None
         if next_at is not None and next_at <= asyncio.get_running_loop().time():

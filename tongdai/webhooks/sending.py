@@ -15,11 +15,11 @@ from tongdai.webhooks import metrics, retry, sign
 from tongdai.webhooks.client import Client
 
 _NOT_SENT = "not sent: the subscription is disabled"
-_KEYS = 4096  # kept in memory, decrypted
+_KEYS = 4096  # secrets that are kept in memory, decrypted
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What came of a POST, and how many seconds it took."""
+    """The result of a POST, and its duration in seconds."""
 
     outcome: deliveries.Outcome
     latency_s: float
@@ -42,13 +42,13 @@ class Sender:
         self._key = lru_cache(_KEYS)(lambda encrypted: sign.key(master_key.decrypt(encrypted)))
 
     def not_sent(self, delivery: deliveries.Delivery) -> deliveries.Outcome:
-        """The outcome of a delivery whose subscription is disabled."""
+        """The outcome of a delivery of a disabled subscription."""
         at = datetime.fromtimestamp(self._clock(), UTC)
         attempt = deliveries.Attempt(at, 0, 0, _NOT_SENT)
         return deliveries.Outcome(delivery, "failed", attempt=attempt)
 
     async def send(self, delivery: deliveries.Delivery) -> Sent:
-        """The delivery was posted once, unless it cannot be sent; what follows from it."""
+        """Posts the delivery once, unless it cannot be sent, and returns the outcome."""
         at = self._clock()
         answer = await self._post(delivery, int(at))
         verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
@@ -65,7 +65,7 @@ class Sender:
         return Sent(outcome, answer.latency_s)
 
     async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
-        """How the POST went, or why it could not be made."""
+        """The result of the POST, or the reason that it could not be made."""
         try:
             body = dialects.event(delivery.dialect, delivery.event_name, delivery.facts)
             headers = self._headers(delivery, timestamp, body)

@@ -1,5 +1,5 @@
-"""Standard Webhooks 1.0 signatures: who receives one knows that the body came from here, unchanged
-and just now.
+"""Standard Webhooks 1.0 signatures: they show a receiver that the body comes from here, is
+unchanged and recent.
 """
 
 import hmac
@@ -15,8 +15,8 @@ _SIZES = range(24, 65)  # bytes; Standard Webhooks, "Signature scheme"
 
 
 def key(secret: str) -> bytes:
-    """The bytes that sign. Raises errors.Invalid unless it is whsec_ and the base64 of 24 to 64
-    bytes.
+    """The bytes of the key. Raises errors.Invalid unless the secret is whsec_ and the base64 of 24
+    to 64 bytes.
     """
     try:
         signing = b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -39,7 +39,7 @@ def headers(
     """The three headers of one attempt at `timestamp` (Unix seconds), with a signature for each
     key.
 
-    While a secret is being replaced there are two: receivers know the body by either.
+    While a secret is being replaced there are two keys: receivers accept either.
     """
     message_id = str(event_uuid)
     return {

@@ -6,23 +6,23 @@ from uuid import UUID
 
 
 class FairSlots:
-    """`total` slots. One domain holds `per_domain` of them at most, so it cannot use up all; where
-    several domains wait, they get the slots that become free in turn.
+    """`total` slots. One domain holds at most `per_domain` of them, so it cannot use up all; when
+    several domains wait, free slots go to them in turn.
     """
 
     def __init__(self, total: int, per_domain: int) -> None:
         self._free, self._per_domain = total, min(per_domain, total)
         self._held = Counter[UUID | None]()
-        # the domain that waits longest for its turn is first
+        # the domain that waits longest is first
         self._waiting: dict[UUID | None, deque[asyncio.Future[None]]] = {}
 
     def left(self, domain: UUID | None) -> int:
-        """How many more slots the domain may ask for without waiting for its own."""
+        """The number of slots that the domain may still take before it reaches its own limit."""
         waiting = len(self._waiting.get(domain, ()))
         return max(0, self._per_domain - self._held[domain] - waiting)
 
     async def acquire(self, domain: UUID | None) -> None:
-        """The domain holds one slot more, to be given back by `release`."""
+        """The domain takes one slot, and gives it back by `release`."""
         if self._free and self._held[domain] < self._per_domain:
             self._take(domain)
             return
@@ -32,11 +32,11 @@ class FairSlots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.release(domain)  # it was handed over in the moment we gave up
+                self.release(domain)  # it was handed over while this task was being cancelled
             raise
 
     def release(self, domain: UUID | None) -> None:
-        """The slot is free, or the next waiting domain's that may have it."""
+        """Frees the slot, or hands it to the next waiting domain that may have it."""
         self._free += 1
         self._held[domain] -= 1
         if not self._held[domain]:
@@ -46,7 +46,9 @@ class FairSlots:
                 break
 
     def _hand_over(self, domain: UUID | None) -> bool:
-        """Whether one that waits for the domain took the slot; the domain is the last in turn."""
+        """Hands the slot to one that waits for the domain; the domain is then last in turn. False:
+        none waits.
+        """
         turns = self._waiting.pop(domain)
         while turns:
             turn = turns.popleft()

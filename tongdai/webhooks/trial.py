@@ -1,6 +1,4 @@
-"""One POST to a subscription's URL at once, outside of the log: it shows whether its endpoint
-takes what we send.
-"""
+"""A test event: one POST to a subscription's URL at once, outside of the log."""
 
 import time
 from datetime import UTC, datetime
@@ -12,7 +10,7 @@ from tongdai.webhooks.client import Client
 
 
 class Trial:
-    """Sends as the dispatcher does, and only once."""
+    """Sends in the same way as the dispatcher, but only once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -20,7 +18,9 @@ class Trial:
     async def send(
         self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
     ) -> deliveries.Attempt:
-        """How it went. Raises errors.Invalid when the subscription's own values cannot be sent."""
+        """The result of the POST. Raises errors.Invalid when the subscription's own values cannot
+        be sent.
+        """
         at = time.time()
         keys = [
             sign.key(secret)
