@@ -1,6 +1,6 @@
 """The composition root: settings become a database, a switch, an engine, a dispatcher, an API.
 
-In this order they start, in the reverse they stop.
+They start in this order, and stop in reverse.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ from tongdai.webhooks.trial import Trial
 Role = Literal["api", "engine", "webhooks"]
 ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
 Work: TypeAlias = Coroutine[Any, Any, None]
-"""What runs until it is cancelled."""
+"""A task that runs until it is cancelled."""
 
 READY = "ready.json"
 """In the data folder while all can be used: addresses and credentials of this instance."""
@@ -58,7 +58,9 @@ KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: th
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """What runs here: what it is known by, and when all of it can be used."""
+    """The running instance: its addresses and credentials, and an event for when all of it is
+    usable.
+    """
 
     settings: Settings
     ready: asyncio.Event
@@ -70,25 +72,26 @@ class Instance(msgspec.Struct, frozen=True):
 async def up(
     settings: Settings, progress: services.Progress
 ) -> AsyncIterator[tuple[Instance, Work]]:
-    """Everything: API and engine in this process, the dispatcher in one of its own, with a
-    PostgreSQL and an Asterisk of its own where none are given.
+    """Everything: API and engine in this process, the dispatcher in one of its own, with a private
+    PostgreSQL and Asterisk if none are given.
 
-    Yields what was started, and what serves until it is cancelled. A clean stop ends PostgreSQL
-    and Asterisk. When we are killed, or fail, they live on with their calls and the next start
-    takes them over; a start that fails leaves running what ran before. Raises errors.SetupError.
+    Yields the instance, and the task that serves until it is cancelled. A clean stop ends
+    PostgreSQL and Asterisk. When this process is killed, or fails, they live on with their calls
+    and the next start takes them over; a start that fails leaves running what ran before. Raises
+    errors.SetupError.
     """
     key = services.master_key(settings)
     supervised: list[Supervised] = []
     async with AsyncExitStack() as stack:
         stack.enter_context(services.locked(settings.data.absolute()))
-        # what one left that was killed: nobody begins before this one is ready
+        # left by a killed process: clients must not use it before this instance is ready
         (settings.data / READY).unlink(missing_ok=True)
         ports.check_free("HTTP", "tcp", settings.http)
         with _left_at_failure(supervised, only_adopted=True):
             opened, instance = await _started(stack, settings, key, progress, supervised)
             dispatcher = await DispatcherProcess(opened.settings).start()
             supervised.append(Supervised("the dispatcher", dispatcher, dispatcher.start))
-            # also at a failure: what it has to do is in the database
+            # also after a failure: its work is in the database
             stack.push_async_callback(dispatcher.stop)
             stack.enter_context(_shown(dispatcher))
         with _left_at_failure(supervised):
@@ -100,7 +103,7 @@ async def up(
 def _left_at_failure(
     supervised: Collection[Supervised], *, only_adopted: bool = False
 ) -> Iterator[None]:
-    """A failure of ours is no reason to stop the services; a stop that was asked for is."""
+    """A failure of ours does not stop the services; a requested stop does."""
     try:
         yield
     except Exception:
@@ -116,7 +119,7 @@ async def _started(
     progress: services.Progress,
     supervised: list[Supervised],
 ) -> tuple[Services, Instance]:
-    """The services that are not given run, and the sandbox where it is wanted."""
+    """Starts the services that are not given, and the sandbox if it is wanted."""
     settings = await services.with_database(stack, settings, progress, supervised)
     root = None
     if not settings.asterisk_url or settings.sandbox:
@@ -133,8 +136,8 @@ async def _started(
 
 
 async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
-    """These roles until cancelled, on a database, and for the engine a switch, that are there
-    already.
+    """Runs these roles until cancelled, on an existing database and, for the engine, an existing
+    switch.
     """
     key = services.master_key(settings)
     async with AsyncExitStack() as stack:
@@ -152,8 +155,8 @@ async def _serve(
     supervised: Collection[Supervised] = (),
     *others: Callable[[Collection[UUID]], None],
 ) -> None:
-    """The roles run until one fails for good or we are cancelled; then all stop. `others` are
-    called with the domains that have new events.
+    """Runs the roles until one fails for good or the task is cancelled; then all stop. `others`
+    are called with the domains that have new events.
     """
     settings = opened.settings
     callbacks = guard.Guard(configuration.callback_networks(settings))
@@ -163,7 +166,7 @@ async def _serve(
         woken: list[Callable[[Collection[UUID]], None]] = [feeds.wake, *others]
 
         def published(domains: Collection[UUID]) -> None:
-            """Dispatchers and listeners in other processes look by themselves."""
+            """Does nothing: dispatchers and listeners in other processes poll."""
             for wake in woken:
                 wake(domains)
 
@@ -193,7 +196,7 @@ async def _serve(
 
 @contextlib.contextmanager
 def _shown(collector: Collector) -> Iterator[None]:
-    """Its metrics are among ours meanwhile."""
+    """Its metrics are among ours while it runs."""
     REGISTRY.register(collector)
     try:
         yield
@@ -236,8 +239,8 @@ def _deps(
 
 
 async def _http(settings: Settings, application: Any, stopping: Callable[[], None]) -> None:
-    """Serves until cancelled; requests under way are finished first: `stopping` ends those that
-    would not end.
+    """Serves until cancelled; requests under way are finished first: `stopping` ends those without
+    an end of their own.
     """
     host, port = configuration.address(settings.http)
     trusted = configuration.networks(settings.proxies)
@@ -270,7 +273,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
 
 
 async def _is_writable(folder: Path) -> None:
-    """Raises errors.Unavailable where no file can be written, as on a full volume."""
+    """Raises errors.Unavailable if no file can be written, as on a full volume."""
     try:
         await asyncio.to_thread(files.write, folder / ".readyz", bytes(4096))
     except OSError as reason:
@@ -283,13 +286,13 @@ async def _is_linked(engine: Engine) -> None:
 
 
 async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
-    """`instance.ready` is set when the switch is linked, the robots have registered and the API
-    answers.
+    """Sets `instance.ready` when the switch is linked, the robots have registered and the API
+    responds.
     """
     if engine:
         await engine.switch.linked.wait()
         for number in demo.robots(instance.demo) if instance.demo else ():
-            while not await engine.switch.phones(str(Endpoint(number, demo.DOMAIN))):  # noqa: ASYNC110 -- Asterisk tells nobody
+            while not await engine.switch.phones(str(Endpoint(number, demo.DOMAIN))):  # noqa: ASYNC110 -- Asterisk sends no event
                 await asyncio.sleep(LOOK_S)
     limit = aiohttp.ClientTimeout(total=2)
     async with aiohttp.ClientSession(timeout=limit) as session:
@@ -308,7 +311,9 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
 async def _engine(
     stack: AsyncExitStack, opened: Services, published: Callable[[Collection[UUID]], None]
 ) -> tuple[Engine, CommandRunner, Work]:
-    """The engine, what runs commands on it, and what makes it lead its switch and steer it."""
+    """The engine, the runner of its commands, and the task that makes it lead its switch and steer
+    it.
+    """
     settings, database = opened.settings, opened.database
     config = _node_config(opened)
     engine = Engine(database, config, opened.tenants.health_probe, published)
@@ -359,7 +364,7 @@ async def _engine(
         partial(kept, "switch", partial(engine.switch.run, recovery.reconnected)),
         partial(kept, "recovery", recovery.run),
         partial(kept, "commands", commands.run),
-        # what it was about to push when it failed is not known any more
+        # after a failure it is unknown which objects were pushed
         partial(kept, "provisioner", provisioner.run, provisioner.lost),
         partial(kept, "volumes", volumes.run),
         partial(kept, "housekeeping", keeping),
@@ -370,7 +375,7 @@ async def _engine(
 
 
 def _own_logs(settings: Settings) -> Path | None:
-    """The folder of the private Asterisk's logs; None where somebody else keeps them."""
+    """The folder of the private Asterisk's logs; None if the operator runs Asterisk."""
     folder = Path(settings.asterisk_security).parent
     return folder if folder.is_relative_to(settings.data.absolute()) else None
 
@@ -395,8 +400,8 @@ async def _lead(
     prepared: Callable[[], Awaitable[None]],
     steering: Collection[Callable[[], Work]],
 ) -> None:
-    """Once it leads, the engine steers the switch; when another leads, or nothing is committed any
-    more, it ends.
+    """Once it leads, the engine steers the switch; it ends when another leads, or when commits
+    fail for good.
     """
     await leader.acquire()
     await prepared()
@@ -415,6 +420,6 @@ async def _lead(
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Raises what the task raised, once it has ended; cancelled, it leaves the task alone."""
+    """Raises the exception of the task, once it has ended; cancellation does not reach the task."""
     await asyncio.wait([task])
     task.result()

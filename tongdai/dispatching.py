@@ -1,11 +1,12 @@
-"""The dispatcher in a process of its own, beside `tongdai up`: whatever a receiver does to it, the
-event loop that decides calls does not notice.
+"""The dispatcher in a process of its own, beside `tongdai up`: receivers cannot delay the event
+loop that decides calls.
 
     python -m tongdai.dispatching
 
 The process reads domains to wake from standard input, 16 bytes each (zeros: any domain), and ends
 cleanly at its end: when we stop, or die. It writes its metrics to standard output, each time the
-length (4 bytes, big-endian) before the text. It logs where we do. See docs/decisions/0033.
+length (4 bytes, big-endian) before the text. It logs to the same place as we do. See
+docs/decisions/0033.
 """
 
 import asyncio
@@ -33,8 +34,10 @@ from tongdai.webhooks.guard import Guard
 
 _ANY = UUID(int=0)
 _METRICS_EVERY_S = 1.0
-_BEHIND = 65_536  # bytes of wake-ups that it has not read: then it finds the work by itself
-_STOP_S = 15.0  # POSTs under way may end, and outcomes are recorded
+_BEHIND = (
+    65_536  # bytes of unread wake-ups; beyond, none is sent: the process finds the work by itself
+)
+_STOP_S = 15.0  # seconds in which POSTs under way may end, and outcomes are recorded
 
 
 class DispatcherProcess(Collector):
@@ -42,11 +45,11 @@ class DispatcherProcess(Collector):
     metrics.
     """
 
-    adopted = False  # it does not outlive us
+    adopted = False  # it ends with us
 
     def __init__(self, settings: Settings) -> None:
         self._environment = {
-            # a name whose server does not answer holds a thread no longer than this (resolver(5))
+            # limits how long a name with a dead server holds a thread (resolver(5))
             "RES_OPTIONS": "timeout:2 attempts:2",
             **os.environ,
             **configuration.environment(settings),
@@ -57,13 +60,13 @@ class DispatcherProcess(Collector):
         self._metrics = ""
 
     async def start(self) -> Self:
-        """It runs; also once it has ended. Raises OSError."""
+        """Starts the process; again after it has ended. Raises OSError."""
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tongdai.dispatching"),
             env=self._environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # our Ctrl-C is none for it
+            start_new_session=True,  # our Ctrl-C must not reach it
         )
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -74,16 +77,16 @@ class DispatcherProcess(Collector):
 
     @property
     def pid(self) -> int:
-        """Of the process that runs, or ran last."""
+        """The id of the process that runs, or ran last."""
         return self._process.pid
 
     async def wait(self) -> None:
-        """Returns when it has ended, for whatever reason."""
+        """Returns when the process has ended, for any reason."""
         await self._process.wait()
 
     async def stop(self) -> None:
-        """Returns when it has ended: what it was sending is done with, or was cut off after some
-        seconds.
+        """Returns when the process has ended: its POSTs under way are finished, or were cut off
+        after some seconds.
         """
         self._stdin.close()
         try:
@@ -96,7 +99,7 @@ class DispatcherProcess(Collector):
         await self._reading
 
     def wake(self, domains: Collection[UUID] = ()) -> None:
-        """As `Dispatcher.wake`."""
+        """Like `Dispatcher.wake`, in the process."""
         transport = self._stdin.transport
         if not transport.is_closing() and transport.get_write_buffer_size() < _BEHIND:
             transport.write(b"".join(domain.bytes for domain in domains or [_ANY]))
@@ -149,7 +152,7 @@ async def _hear(dispatcher: Dispatcher) -> None:
 
 
 async def _show_metrics() -> None:
-    """Writes them from time to time, unless nobody has read the latest yet."""
+    """Writes the metrics from time to time, unless the latest have not been read yet."""
     transport, _ = await asyncio.get_running_loop().connect_write_pipe(
         asyncio.BaseProtocol, sys.stdout
     )

@@ -1,4 +1,4 @@
-"""The HTTP API of the reference, in JSON: one module for each noun. It never speaks to the switch:
+"""The HTTP API of the reference, in JSON: one module for each noun. It never talks to the switch:
 see `tongdai.store.commands`.
 """
 
@@ -48,14 +48,15 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *sandbox.OPERATIONS,
     *health.OPERATIONS,
 )
-"""Every operation. Routes are tried in this order, so what is asked most stands first, and
-/v1/event/feed before /v1/event/{id}."""
+"""Every operation. Routes are tried in this order, so the most used ones come first, and
+/v1/event/feed before /v1/event/{id}.
+"""
 _EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range")
 
 
 def create(deps: Deps) -> ASGIApp:
-    """The ASGI application. Between its start-up and shutdown it hears of changes and outcomes
-    from the database.
+    """The ASGI application. From start-up to shutdown it gets notifications of changes and
+    outcomes from the database.
     """
     context = Context(deps)
 
@@ -76,8 +77,8 @@ def create(deps: Deps) -> ASGIApp:
         router,
         allow_origins=deps.cors_origins,
         allow_methods=sorted({method for one in declared for method in one.methods}),
-        allow_headers=["*"],  # whatever a page adds; the token is one of them
-        allow_credentials=False,  # no cookie counts
+        allow_headers=["*"],  # any header that a page adds; the token is one of them
+        allow_credentials=False,  # cookies are not used
         expose_headers=_EXPOSED,
         max_age=86_400,
     )
@@ -92,14 +93,14 @@ class TrailingSlashes:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The request is served by its path without slashes at the end."""
+        """Serves the request by its path without slashes at the end."""
         if scope["type"] == "http" and scope["path"].endswith("/"):
             scope["path"] = scope["path"].rstrip("/") or "/"
         await self._app(scope, receive, send)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a request that no route serves; a WebSocket is closed."""
+    """Responds to a request without a route; a WebSocket is closed."""
     if scope["type"] != "http":
         return await WebSocketClose()(scope, receive, send)
     language = problems.language_of(Headers(scope=scope).get("accept-language", ""))

@@ -1,4 +1,4 @@
-"""The access log: one line and one measurement for every request, whatever its response."""
+"""The access log: one line and one measurement for every request, with any response."""
 
 import time
 from functools import cache
@@ -23,7 +23,7 @@ class AccessLog:
         self._app, self._log = app, structlog.get_logger("tongdai.http").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The request is served, then logged and measured."""
+        """Serves the request, then logs and measures it."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         status, began = 500, time.perf_counter()
@@ -57,16 +57,16 @@ def _write(
 
 @cache
 def _of_route(method: str, route: str, status: int) -> Histogram:
-    """The measurement of a route, by its template and never by its path: there are endless
-    paths.
+    """The label of a route in measurements: its template, never its path, since paths are
+    unlimited in number.
     """
     return _SECONDS.labels(method, route, status)
 
 
 def _printable(path: str) -> str:
-    """At most 200 characters and none that could begin another line or colour a terminal.
+    """At most 200 characters, and none that begins another line or changes a terminal's colours.
 
-    A recording's token is a secret, and is not shown.
+    A recording's token is a secret, and is not logged.
     """
     if path.startswith("/recordings/"):
         return "/recordings/..."

@@ -1,4 +1,4 @@
-"""Attempts that are limited: passwords, and guesses of recording URLs."""
+"""Limits on attempts: passwords, and guesses of recording URLs."""
 
 import math
 import time
@@ -9,7 +9,7 @@ from tongdai.windows import SlidingWindow
 
 
 class Attempts:
-    """At most `limit` attempts a key in any `window_s` seconds, in this process."""
+    """At most `limit` attempts per key in any `window_s` seconds, in this process."""
 
     def __init__(self, limit: int, window_s: float = 60) -> None:
         self._limit, self._made = limit, SlidingWindow[Hashable](window_s)
@@ -20,9 +20,9 @@ class Attempts:
             raise errors.TooManyRequests(retry_after_s=math.ceil(wait_s))
 
     def count(self, key: Hashable) -> None:
-        """One more attempt of the key."""
+        """Counts one more attempt of the key."""
         self._made.add(key, time.monotonic())
 
     def forgive(self, key: Hashable) -> None:
-        """The key's newest attempt was a good one: it does not count."""
+        """Uncounts the key's newest attempt: it succeeded."""
         self._made.take_back(key)

@@ -1,4 +1,4 @@
-"""Accounts and tokens: user name and password give an API key, an API key gives a token."""
+"""Accounts and tokens: a user name and password give an API key, an API key gives a token."""
 
 from typing import Annotated
 from uuid import UUID
@@ -90,12 +90,14 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     context, username = request.context, body.username.strip()
     key = (username.lower(), request.address)
     context.wrong_logins.check(key)
-    context.wrong_logins.count(key)  # before it is tried: many at once are many
+    context.wrong_logins.count(
+        key
+    )  # before the password is checked: attempts at the same time count too
     try:
         async with context.login_slot(), context.health_probe.while_healthy():
             account = await _account(request, username, body.password)
     except (errors.Unavailable, errors.TooManyRequests):
-        context.wrong_logins.forgive(key)  # the password was not looked at
+        context.wrong_logins.forgive(key)  # the password was not checked
         raise
     context.wrong_logins.forgive(key)
     return responses.json(AccountFound(account), headers=responses.NO_STORE)

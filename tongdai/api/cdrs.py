@@ -21,7 +21,7 @@ _MAX_OFFSET = _MAX_LIMIT * _MAX_PAGE
 
 
 class Page(Struct, frozen=True):
-    """One page, and how many records there are in all."""
+    """One page, and the total number of records."""
 
     data: list[v1.CallRecord]
     limit: int
@@ -33,14 +33,14 @@ class Page(Struct, frozen=True):
 
 
 class ScrollPage(Struct, frozen=True):
-    """Some records, and where the list goes on: "" where there are none."""
+    """Some records, and the position of the next ones: "" at the end of the list."""
 
     data: list[v1.CallRecord]
     scroll_id: str
 
 
 class CdrQuery(filters.Filters, frozen=True):
-    """The filters, and how much of the list is asked for."""
+    """The filters, and which part of the list is wanted."""
 
     page: Annotated[int | None, Meta(ge=1, le=_MAX_PAGE, description="From 1.", examples=[1])] = (
         None
@@ -73,7 +73,7 @@ class CdrQuery(filters.Filters, frozen=True):
 
     @property
     def is_paged(self) -> bool:
-        """An empty scroll_id asks for a scroll, of `limit` at a time."""
+        """An empty scroll_id asks for a scroll of `limit` records at a time."""
         is_counted = self.page is not None or self.offset is not None
         return is_counted or (self.limit is not None and self.scroll_id is None)
 

@@ -20,7 +20,7 @@ from tongdai.pbx.call import FORGOTTEN_S
 from tongdai.store import commands
 
 _PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
-_TAKEN_S = 20.0  # for a command that the engine has taken, so that we may not call it off
+_TAKEN_S = 20.0  # seconds to wait for a command that the engine has taken, which we may not cancel
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -32,7 +32,7 @@ class Message(Struct, frozen=True):
 
 
 class Called(Struct, frozen=True):
-    """The extension is ringing; `call_id` is that of the events to come."""
+    """The extension is ringing; its events will have this `call_id`."""
 
     status: str
     call_id: UUID
@@ -72,7 +72,7 @@ def _key(text: str, name: str) -> str:
 
 
 class Click(Struct, frozen=True):
-    """Parameters of a click-to-call, safe to be put into SIP."""
+    """Parameters of a click-to-call, safe to put into SIP."""
 
     ext: Annotated[
         str,
@@ -201,7 +201,7 @@ async def click2call(
 
 
 def command_of(given: Click) -> words.ClickToCall:
-    """The command that the parameters ask for."""
+    """The command for these parameters."""
     return words.ClickToCall(
         ext=given.ext,
         phone=given.phone,
@@ -219,11 +219,11 @@ def command_of(given: Click) -> words.ClickToCall:
 async def _outcome(
     context: Context, domain_uuid: UUID, command: words.ClickToCall, key: str | None
 ) -> words.Outcome:
-    """The engine's outcome. Raises errors.SwitchDown when no engine took the command, and then
-    none will.
+    """The engine's outcome. Raises errors.SwitchDown when no engine took the command; then none
+    will take it later.
     """
     runner = context.deps.commands
-    # without a key nothing has to be remembered: half the time without the database
+    # without a key there is nothing to remember, which halves the time in the database
     if runner and key is None and await runner.serves(domain_uuid):
         return await runner.outcome(domain_uuid, command)
     async with context.tenants.connection(domain_uuid) as tx:
@@ -243,7 +243,7 @@ async def _outcome(
 
 
 def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:
-    """The engine's refusal, and the call's id where one was placed first."""
+    """The engine's refusal, with the call's id if the call was placed first."""
     why = messages.by_key(outcome.why)
     error = problems.by_code(outcome.error)(why, field=outcome.field)
     placed = {"call_id": outcome.call_id} if outcome.call_id else {}

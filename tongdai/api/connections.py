@@ -1,7 +1,7 @@
-"""Connections of clients: how many there may be, how long one may keep silent, and how large the
-head of a request may be.
+"""Connections of clients: limits on their number, on their silence, and on the size of a request's
+head.
 
-uvicorn bounds none of these with httptools (its `limit_concurrency` counts requests, and its
+uvicorn has no such limits with httptools (its `limit_concurrency` counts requests, and its
 keep-alive begins after the first response).
 """
 
@@ -20,11 +20,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tongdai import errors, messages
 from tongdai.api import limits, problems
 
-HEAD_S = 10.0  # from the first byte of a request, or from the connection, to the end of its head
-STUCK_S = 60.0  # a client that takes nothing of its response for so long is gone
+HEAD_S = 10.0  # seconds from the connection, or the first byte of a request, to the head's end
+STUCK_S = 60.0  # seconds after which a client that reads nothing of its response is disconnected
 MAX_HEAD = 64 * 1024  # bytes of target and headers
 MAX_HEADERS = 100
-LINGER_S, MAX_LINGER = 1.0, 4_000_000  # seconds, and bytes passed over, after a refusal
+LINGER_S, MAX_LINGER = 1.0, 4_000_000  # seconds, and bytes that are skipped, after a refusal
 MOST, MOST_OF_ADDRESS = 2000, 200
 
 _closed = Metric(
@@ -33,10 +33,11 @@ _closed = Metric(
 
 
 class Connections:
-    """The connections of one server: at most `most`, and `of_address` of a client address.
+    """The connections of one server: at most `most`, and `of_address` per client address.
 
-    When there are too many, the one that has waited longest without a request gives way: first of
-    those that never made one. `trusted` are reverse proxies, whose connections are many clients'.
+    When there are too many, the one that has waited longest without a request is closed: first
+    those that never sent one. `trusted` are reverse proxies, whose connections belong to many
+    clients.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Connections:
         self._idle: dict[Protocol, None] = {}
 
     def opened(self, one: "Protocol") -> errors.TongdaiError | None:
-        """One more. The refusal when it is too many."""
+        """Counts one more connection. Returns the refusal if it is too many."""
         self._open += 1
         self._by_address[one.address] += 1
         if self._by_address[one.address] > self._of_address and not self._is_trusted(one.address):
@@ -62,7 +63,7 @@ class Connections:
         return None
 
     def closed(self, one: "Protocol") -> None:
-        """It is no more."""
+        """Counts the connection no longer."""
         self._open -= 1
         self._by_address[one.address] -= 1
         if not self._by_address[one.address]:
@@ -70,12 +71,12 @@ class Connections:
         self.busy(one)
 
     def busy(self, one: "Protocol") -> None:
-        """It has a request, and does not give way."""
+        """The connection has a request, and will not be closed for others."""
         self._new.pop(one, None)
         self._idle.pop(one, None)
 
     def idle(self, one: "Protocol") -> None:
-        """Its response is complete."""
+        """The response is complete."""
         self._idle[one] = None
 
     def _make_room(self, newest: "Protocol") -> errors.TongdaiError | None:
@@ -95,12 +96,12 @@ class Connections:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol within limits, which refuses in JSON instead of plain text: requests that
-    the parser cannot read (most have a Vietnamese name in their URL that is not percent-encoded),
-    heads that are too large or too slow, and connections that are too many.
+    """uvicorn's protocol with limits. It refuses in JSON instead of plain text: requests that the
+    parser cannot read (most have a Vietnamese name in their URL that is not percent-encoded),
+    heads that are too large or too slow, and connections beyond the limit.
 
-    What it overrides is no documented part of uvicorn: tests/api/test_uvicorn.py says when an
-    upgrade takes it away.
+    It overrides undocumented parts of uvicorn: tests/api/test_uvicorn.py fails when an upgrade
+    removes them.
     """
 
     among = Connections()
@@ -117,14 +118,14 @@ class Protocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._stuck_timer: asyncio.TimerHandle | None = None
         self._head_bytes = self._headers_read = self._unread = 0
-        self._is_begun = False  # some of a request's head has come
+        self._is_begun = False  # a part of a request's head has arrived
         self._refusal: errors.TongdaiError | None = None
         self._is_refused = False
 
     # --- the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """It counts, and is closed when no request comes within `head_s`."""
+        """The connection counts, and is closed when no request arrives within `head_s`."""
         super().connection_made(transport)
         self.address = limits.client_key(self.client[0]) if self.client else ""
         if refusal := self.among.opened(self):
@@ -135,22 +136,22 @@ class Protocol(HttpToolsProtocol):
             self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """No timer of it is left."""
+        """Its timers are cancelled."""
         self.among.closed(self)
         self._stop(self._head_timer)
         self._stop(self._stuck_timer)
         super().connection_lost(exc)
 
     def give_way(self) -> None:
-        """It is closed for another."""
+        """The connection is closed to make room for another."""
         _closed.labels("gave way").inc()
         self.transport.close()
 
-    # --- what comes
+    # --- received
 
     def data_received(self, data: bytes) -> None:
-        """Bytes that lead to nothing, such as those of a head without end, are bounded; what the
-        parser holds of it is that much and one read.
+        """Limits the bytes that lead to no request, such as those of a head without end; the
+        parser holds at most that number and one read.
         """
         self._unread += len(data)
         if self._is_refused:
@@ -200,10 +201,10 @@ class Protocol(HttpToolsProtocol):
         if not self._is_serving and not self.transport.is_closing():
             self.among.idle(self)
 
-    # --- what goes
+    # --- sent
 
     def pause_writing(self) -> None:
-        """The client has to go on reading within STUCK_S."""
+        """The client must continue to read within STUCK_S."""
         super().pause_writing()
         self._stuck_timer = self.loop.call_later(STUCK_S, self.transport.abort)
 
@@ -213,7 +214,7 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's signature
-        """The connection ends: where the next request would begin cannot be known."""
+        """The connection ends: the beginning of a next request cannot be known."""
         self._refuse(self._refusal or problems.BadRequest(messages.NO_HTTP))
 
     # ---
@@ -224,9 +225,7 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _count(self, size: int) -> None:
-        """So many more bytes of the head. Raises, which ends the parsing, when they are too
-        many.
-        """
+        """Counts bytes of the head. Raises when there are too many, which ends the parsing."""
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD or self._headers_read > MAX_HEADERS:
             self._refusal = problems.HeadersTooLarge()
@@ -237,8 +236,8 @@ class Protocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(self.head_s, self._head_is_late)
 
     def _head_is_late(self) -> None:
-        """A client that sent nothing gets no answer: it may be one that opens connections before
-        it needs them.
+        """A client that sent nothing gets no response: it may open connections before it needs
+        them.
         """
         _closed.labels("silent").inc()
         if self._is_begun:
@@ -247,8 +246,8 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: errors.TongdaiError) -> None:
-        """The refusal is sent, unless a response has begun, and the connection ends: a moment
-        later, since closing it with bytes unread would take the refusal back (RFC 9112 §9.6).
+        """Sends the refusal, unless a response has begun, and ends the connection a moment later:
+        closing it with unread bytes would discard the refusal (RFC 9112 §9.6).
         """
         self._is_refused, self._unread = True, 0
         if not (self._is_serving and self.cycle.response_started):
@@ -263,7 +262,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def _response(error: errors.TongdaiError) -> bytes:
-    """The error as a whole HTTP response; no application has seen the request."""
+    """The error as a whole HTTP response; the application has not seen the request."""
     body = msgspec.json.encode(problems.body(error, "en"))
     headers = problems.headers(error) | {
         "Content-Type": "application/json",

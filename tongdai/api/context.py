@@ -1,5 +1,5 @@
-"""The API's context: what the composition root gives it, and what remembers something between
-requests.
+"""The API's context: the dependencies that the composition root passes, and the state that
+outlives a request.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ _LOGIN_WAIT_S = 1.5
 
 
 class Sandbox(Protocol):
-    """The simulated carrier, as far as the API may ask of it."""
+    """The simulated carrier, with the part that the API uses."""
 
     def carries(self, domain_name: str) -> bool:
         """Whether its customers' calls reach that domain."""
 
     async def inbound(self, hotline: str, customer: str, talk_s: int) -> str:
-        """A customer, by behaviour (answers, hangs_up, ...) or by number, calls the hotline; the
-        customer's number.
+        """A customer, given by behaviour (answers, hangs_up, ...) or by number, calls the hotline.
+        Returns the customer's number.
 
-        Once answered it hangs up after `talk_s` seconds. Raises errors.Invalid naming `customer`,
-        errors.Unavailable.
+        The customer hangs up `talk_s` seconds after the answer. Raises errors.Invalid naming
+        `customer`, errors.Unavailable.
         """
 
 
@@ -48,12 +48,11 @@ class Commands(Protocol):
     """Runs commands on an engine in this process, without a row in the database."""
 
     async def serves(self, domain_uuid: UUID) -> bool:
-        """Whether the domain's commands are carried out here, and now."""
+        """Whether this process can carry out the domain's commands now."""
 
     async def outcome(self, domain_uuid: UUID, command: words.ClickToCall) -> words.Outcome:
-        """The outcome of a command that is asked here and now; with `wait_answer`, once the
-        extension has
-        answered or has not.
+        """Runs the command at once and returns its outcome; with `wait_answer`, after the
+        extension has answered or has failed to.
         """
 
 
@@ -63,45 +62,45 @@ class Trial(Protocol):
     async def send(
         self, subscription: subscriptions.Subscription, event_uuid: UUID, body: bytes
     ) -> deliveries.Attempt:
-        """The outcome of one POST. Raises errors.Invalid when the subscription's own values cannot
+        """The result of one POST. Raises errors.Invalid when the subscription's own values cannot
         be sent.
         """
 
 
 def _no_dispatcher(_domains: Collection[UUID]) -> None:
-    """Dispatchers in other processes poll."""
+    """Does nothing: dispatchers in other processes poll."""
 
 
 class Deps(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the composition root gives. `callback_guard` raises errors.Invalid for a URL
-    that must not be called.
+    """The dependencies that the composition root passes. `callback_guard` raises errors.Invalid
+    for a URL that must not be called.
     """
 
-    # for look-ups before the domain is known, and of operators; for all others: `tenants`
+    # for look-ups before the domain is known, and for operators; all others use `tenants`
     database: db.Database
     tenants: Tenants
     master_key: MasterKey
-    base_url: str  # how clients reach us, without a trailing slash
+    base_url: str  # the URL by which clients reach us, without a trailing slash
     recordings: RecordingFiles
     callback_guard: Callable[[str], object]
     token_life_s: int = 86_400
-    patience_s: float = 5.0  # for the engine to take a command and answer it
+    patience_s: float = 5.0  # seconds for the engine to take a command and return its outcome
     cors_origins: tuple[str, ...] = ("*",)
-    domain_rate: int = 0  # requests a second that a domain may make; 0: any number
-    address_rate: int = 0  # and a client address
+    domain_rate: int = 0  # requests per second that a domain may make; 0: no limit
+    address_rate: int = 0  # the same for a client address
     most_subscriptions: int = subscriptions.MOST  # of a domain
-    # of readiness: each raises what is missing
+    # of readiness: each raises an error that names what is missing
     checks: Mapping[str, Callable[[], Awaitable[object]]] = {}
     sandbox: Sandbox | None = None
     commands: Commands | None = None
     trial: Trial | None = None
-    feeds: Feeds | None = None  # where somebody else in this process wakes and closes them
-    # told after each commit of events of these domains
+    feeds: Feeds | None = None  # given when another part of this process wakes and closes them
+    # called after each commit of events of these domains
     published: Callable[[Collection[UUID]], None] = _no_dispatcher
 
 
 class Context:
-    """The deps, and what remembers something between requests."""
+    """The dependencies, and the state that outlives a request."""
 
     def __init__(self, deps: Deps) -> None:
         self.deps = deps
@@ -123,8 +122,8 @@ class Context:
 
     @asynccontextmanager
     async def login_slot(self) -> AsyncIterator[None]:
-        """One of few log-ins at a time. Raises errors.TooManyRequests where it would have to wait
-        for others longer than _LOGIN_WAIT_S.
+        """One of few log-ins at a time. Raises errors.TooManyRequests if it would have to wait for
+        others longer than _LOGIN_WAIT_S.
         """
         try:
             async with asyncio.timeout(_LOGIN_WAIT_S):
@@ -137,7 +136,7 @@ class Context:
             self._login_slots.release()
 
     async def listen(self) -> None:
-        """From now on it hears of changes of users and outcomes of commands at once."""
+        """From now on, changes of users and outcomes of commands are notified at once."""
         heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
         await self.deps.database.listen(
             heard, lost=self.principals.lost, back=self.principals.listening
@@ -146,7 +145,7 @@ class Context:
         self._looking = asyncio.create_task(self.feeds.run(), name="event feed")
 
     async def close(self) -> None:
-        """Streams and long polls have ended, and nothing listens any more."""
+        """Ends streams and long polls, and stops listening."""
         self.feeds.close()
         self._looking.cancel()
         await asyncio.gather(self._looking, return_exceptions=True)

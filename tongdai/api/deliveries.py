@@ -56,7 +56,7 @@ class Deliveries(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One POST, or why there was none."""
+    """One POST, or the reason that there was none."""
 
     at: Annotated[datetime, Meta(description="UTC.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[503])]
@@ -70,7 +70,7 @@ class Attempt(Struct, frozen=True):
 
 
 class DeliveryDetail(Struct, frozen=True):
-    """One delivery, all its attempts, oldest first, and what is sent."""
+    """One delivery, all its attempts, oldest first, and the body that is sent."""
 
     data: Delivery
     attempts: list[Attempt]
@@ -78,7 +78,7 @@ class DeliveryDetail(Struct, frozen=True):
 
 
 class Resend(Struct, frozen=True):
-    """Which deliveries: one, or those of a state and a time."""
+    """The deliveries to send again: one, or those with a state and a time."""
 
     webhook_id: Annotated[
         UUID | None, Meta(description="That event alone, whatever became of it.")
@@ -117,7 +117,7 @@ class Resent(Struct, frozen=True):
 
 
 class Tested(Struct, frozen=True):
-    """The endpoint's answer to a sample."""
+    """The endpoint's response to a sample."""
 
     taken: Annotated[bool, Meta(description="Whether it was a 2xx.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[204])]
@@ -130,7 +130,7 @@ class Tested(Struct, frozen=True):
 
 
 class DeliveryQuery(Struct, frozen=True):
-    """Which deliveries to list."""
+    """Conditions on the listed deliveries."""
 
     state: Annotated[deliveries.State | None, Meta(description="Only those.")] = None
     since: Annotated[
@@ -309,7 +309,7 @@ def _filter(query: DeliveryQuery, principal: Principal) -> delivery_log.Filter:
 
 
 def _bound(text: str | None, principal: Principal, field: str) -> datetime | None:
-    """A moment; None where none is given. Raises errors.Invalid."""
+    """A moment; None if none is given. Raises errors.Invalid."""
     if not text:
         return None
     moment, _ = filters.moment(text, principal.zone, field)

@@ -23,7 +23,7 @@ class OfSubscription(Struct, frozen=True):
 
 
 class NewSubscription(Struct, frozen=True):
-    """An event, and where to post it."""
+    """An event name, and the URL to post such events to."""
 
     callback_url: Annotated[
         str,
@@ -46,7 +46,7 @@ class NewSubscription(Struct, frozen=True):
 
 
 class Subscription(Struct, frozen=True):
-    """An event, and where it is posted."""
+    """An event name, and the URL that such events are posted to."""
 
     event_domain_uuid: Annotated[UUID, Meta(description="The subscription's id.")]
     domain_uuid: UUID

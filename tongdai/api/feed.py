@@ -28,14 +28,14 @@ Name = TypeVar("Name", bound=str)
 _LIMIT, _MAX_LIMIT, _MAX_WAIT_S = 100, 1000, 60
 _LARGEST = 2**63 - 1 - feed.WINDOW
 _STREAM = "text/event-stream"
-_STUCK_S = 60.0  # a reader that takes nothing for so long is gone
-_END_S = 1.0  # and for so long, when we stop
-_PAUSE_S = 1.0  # while the database is away
-_RETRY_MS = 2000  # until a browser connects again
+_STUCK_S = 60.0  # seconds after which a reader that takes nothing is disconnected
+_END_S = 1.0  # and the seconds when we stop
+_PAUSE_S = 1.0  # seconds between tries while the database is away
+_RETRY_MS = 2000  # milliseconds until a browser connects again
 _HEADERS = [
     (b"content-type", f"{_STREAM}; charset=utf-8".encode()),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+    (b"x-accel-buffering", b"no"),  # nginx would buffer events
 ]
 
 
@@ -57,7 +57,7 @@ class FeedEvent(Struct, frozen=True):
 
 
 class FeedPage(Struct, frozen=True):
-    """Some events in their order, and where to go on."""
+    """Some events in their order, and the position of the next ones."""
 
     data: list[FeedEvent]
     next: Annotated[int, Meta(description="The `after` of the next request.", examples=[42])]
@@ -84,7 +84,7 @@ def _header_seq(text: str, _: str) -> int:
 
 
 class FeedQuery(Struct, frozen=True):
-    """The place to go on from, and how many events of which names."""
+    """The position to continue from, the number of events, and their names."""
 
     after: Annotated[
         int | None,
@@ -227,10 +227,11 @@ async def trigger_event(request: Request, principal: Principal, body: NewSample)
 
 class Stream:
     """An ASGI response: server-sent events (WHATWG HTML §9.2) until the reader leaves, its token
-    ends, or we stop.
+    expires, or we stop.
 
-    Each has its seq as `id`, its name as `event`, its webhook-id in a field of that name, which
-    browsers ignore, and its body as `data`. A heartbeat says up to which seq there was nothing.
+    Each event has its seq as `id`, its name as `event`, its webhook-id in a field of that name,
+    which browsers ignore, and its body as `data`. A heartbeat carries the seq up to which no event
+    came.
     """
 
     def __init__(
@@ -241,7 +242,7 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
         """Raises errors.TooManyRequests before anything is sent."""
-        # it takes nothing
+        # the reader takes nothing
         with self._feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await _while_there(self._request, self._pump(topic, send))
@@ -254,7 +255,7 @@ class Stream:
             news = topic.news
             try:
                 page = await topic.read(self._after, _LIMIT, self._names)
-            except errors.EventsGone:  # who connects again is told so
+            except errors.EventsGone:  # the reader gets this error when it connects again
                 return
             except errors.Unavailable:
                 await asyncio.sleep(_PAUSE_S)
@@ -274,8 +275,8 @@ class Stream:
 
 
 async def _check(request: Request) -> None:
-    """Returns while the token is good and still permits it, and while the database cannot say
-    otherwise. Raises errors.NotAuthenticated, errors.Forbidden.
+    """Returns while the token is valid and has the permission, and while the database cannot
+    answer. Raises errors.NotAuthenticated, errors.Forbidden.
     """
     with suppress(errors.Unavailable):
         permitted(await request.context.principals.of(bearer(request)), "event:read")
@@ -289,7 +290,7 @@ async def _awaited(  # noqa: PLR0917 - all of the request
     wait_s: float,
     domain_uuid: UUID,
 ) -> feed.Page:
-    """The first page from here on with an event; an empty one when time is over. Raises
+    """The first page from here on with an event; an empty one when the time is over. Raises
     errors.TooManyRequests.
     """
 
@@ -310,8 +311,8 @@ async def _awaited(  # noqa: PLR0917 - all of the request
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """The result of the work; None when the client hangs up before, or we stop. Raises as the work
-    does.
+    """The result of the work; None when the client disconnects first, or we stop. Raises the
+    errors of the work.
     """
     working = asyncio.create_task(work)
     ends = [
@@ -341,8 +342,8 @@ async def _set(news: asyncio.Event, within_s: float) -> bool:
 
 
 async def _send(send: Send, text: str) -> None:
-    """Raises TimeoutError when the reader takes nothing: until it does, nothing more is read for
-    it.
+    """Raises TimeoutError when the reader takes nothing: nothing more is read from the database
+    until it does.
     """
     async with asyncio.timeout(_STUCK_S):
         await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
@@ -360,7 +361,7 @@ def _event(entry: feed.Entry) -> FeedEvent:
 
 
 def _body(entry: feed.Entry) -> bytes:
-    """The feed speaks the dialect of its URL."""
+    """The dialect of the feed is that of its URL."""
     return dialects.event("v1", entry.name, entry.facts)
 
 
@@ -372,8 +373,8 @@ def _one_of(names: tuple[Name, ...], text: str, field: str) -> Name:
 
 
 def _after(asked: int | None, known: feed.Bounds, *, is_stream: bool) -> int:
-    """The seq after which to go on. Raises errors.EventsGone when what follows it is no longer
-    kept, errors.Invalid.
+    """The seq to continue after. Raises errors.EventsGone when the events that follow it are no
+    longer kept, errors.Invalid.
     """
     if asked is None:
         return known.last_seq if is_stream else known.first_seq - 1

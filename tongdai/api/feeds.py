@@ -1,8 +1,8 @@
-"""Listeners to the events of a domain: all are woken together when some were published, and none
-holds a database connection.
+"""Listeners to the events of a domain: one publication wakes all of them together, and none holds
+a database connection.
 
-The process that publishes calls `wake`. For events of other processes one statement asks for all
-domains at once, four times a second while there are listeners.
+The process that publishes calls `wake`. For events of other processes one statement covers all
+domains, four times a second while there are listeners.
 """
 
 import asyncio
@@ -18,11 +18,13 @@ from tongdai.store import db, feed
 from tongdai.store.tenants import Tenants
 
 HEARTBEAT_S = 15.0
-"""The longest silence on a stream: proxies cut connections that are silent for a minute."""
+"""The longest silence on a stream, in seconds: proxies cut connections that are silent for a
+minute.
+"""
 _POLL_S = 0.25
 _DUTY = 10  # polling takes a tenth of the time at most
-_PAUSE_S = 1.0  # after the database was away
-_RETRY_S = 5  # for listeners that were refused
+_PAUSE_S = 1.0  # seconds of pause after the database was away
+_RETRY_S = 5  # Retry-After for listeners that were refused
 
 _log = structlog.get_logger()
 _listeners = Gauge(
@@ -31,7 +33,7 @@ _listeners = Gauge(
 
 
 class Topic:
-    """One domain that has listeners. A page that several of them want is read once."""
+    """One domain with listeners. A page that several of them want is read once."""
 
     def __init__(self, tenants: Tenants, domain_uuid: UUID) -> None:
         self._tenants, self._domain_uuid = tenants, domain_uuid
@@ -41,21 +43,23 @@ class Topic:
         self.last_seq = -1
 
     def publish(self) -> None:
-        """Wakes the listeners that wait for the present `news`. Later ones get no page that was
-        being read before.
+        """Wakes the listeners that wait for the present `news`. Later ones get no page from a read
+        that began earlier.
         """
         self.news.set()
         self.news, self._reading = asyncio.Event(), {}
 
     async def read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
-        """As feed.read. Take `news` before: what is published while this reads may not be in
-        it.
+        """A page of the feed, as `feed.read` returns it. Take `news` before: an event published
+        during the read may not be in it.
         """
         key = (after, limit, names)
         if (reading := self._reading.get(key)) is None:
             reading = self._reading[key] = asyncio.create_task(self._read(*key))
             reading.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(reading)  # a listener that leaves cancels no other's page
+        return await asyncio.shield(
+            reading
+        )  # a listener that leaves does not cancel the page of another
 
     async def _read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
         async with self._tenants.connection(self._domain_uuid) as tx:
@@ -71,7 +75,7 @@ class Topic:
 
 
 class Feeds:
-    """The listeners of this process; at most `most` for each domain."""
+    """The listeners of this process; at most `most` per domain."""
 
     def __init__(
         self,
@@ -89,18 +93,18 @@ class Feeds:
         self.closing = asyncio.Event()
 
     def wake(self, domains: Collection[UUID]) -> None:
-        """Events of these domains were published. To be called after the commit."""
+        """Events of these domains were published. Call it after the commit."""
         for domain_uuid in domains:
             if topic := self._topics.get(domain_uuid):
                 topic.publish()
 
     def close(self) -> None:
-        """Streams and long polls end."""
+        """Ends streams and long polls."""
         self.closing.set()
 
     @contextmanager
     def listening(self, domain_uuid: UUID) -> Iterator[Topic]:
-        """One more listener of the domain. Raises errors.TooManyRequests where there are too
+        """Counts one more listener of the domain. Raises errors.TooManyRequests when there are too
         many.
         """
         topic = self._topics.setdefault(domain_uuid, Topic(self._tenants, domain_uuid))
@@ -117,7 +121,7 @@ class Feeds:
                 del self._topics[domain_uuid]
 
     async def run(self) -> None:
-        """Until cancelled: listeners learn of what other processes publish."""
+        """Polls for events of other processes, and wakes listeners, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await self._anybody.wait()
@@ -127,8 +131,8 @@ class Feeds:
             except errors.Unavailable as reason:
                 _log.warning("the event feed waits for the database", why=str(reason))
                 await asyncio.sleep(_PAUSE_S)
-            except Exception:  # noqa: BLE001 nobody awaits this task: it has to go on
-                _log.exception("the event feed failed")  # listeners poll no less for that
+            except Exception:  # noqa: BLE001 no other task sees this one fail: it must continue
+                _log.exception("the event feed failed")  # the listeners poll in any case
                 await asyncio.sleep(_PAUSE_S)
             if not self._topics:
                 self._anybody.clear()

@@ -1,4 +1,4 @@
-"""Query parameters of the CDR list as a filter, each validated and named when it is wrong."""
+"""Query parameters of the CDR list as a filter. Each is validated, and named when it is wrong."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -26,8 +26,8 @@ def recording_name(text: str, field: str = "recordingfile") -> str:
     return name
 
 
-# Words of the family's other documents, reports and dialects. A word that no call ends with
-# here finds nothing, as it does where such calls exist and the domain has none.
+# Words of the family's other documents, reports and dialects. A word for a status that does not
+# exist here finds nothing, as for a domain without such calls.
 _SYNONYMS: dict[str, tuple[cdr.Status, ...]] = {
     "NO-ANSWER": ("NO-ANSWERED",),
     "NOANSWER": ("NO-ANSWERED",),
@@ -47,8 +47,8 @@ _NONE = "no call"
 
 
 def _status(text: str, field: str) -> tuple[str, ...]:
-    """The statuses that a word means, in whatever case and with whatever between its parts; one
-    that no record has where it means none. Raises errors.Invalid.
+    """The statuses that a word means, in any case and with any separators; a status that no record
+    has if it means none. Raises errors.Invalid.
     """
     word = re.sub(r"[\s_-]+", "-", text.upper())
     if word in cdr.STATUSES:
@@ -78,7 +78,7 @@ def _extension(text: str, field: str) -> str:
 
 
 class Filters(Struct, frozen=True):
-    """The documented filters of the CDR list, as they are given."""
+    """The documented filters of the CDR list, as the client wrote them."""
 
     start_date: Annotated[
         str,
@@ -171,8 +171,8 @@ class Filters(Struct, frozen=True):
 
 
 def of(given: Filters, principal: Principal) -> cdr_search.Filter:
-    """The filter that is asked for, in the principal's time zone and country. Raises
-    errors.Invalid naming the parameter.
+    """The requested filter, in the principal's time zone and country. Raises errors.Invalid naming
+    the parameter.
     """
     zone, country = principal.zone, principal.user.country
     phones = (numbers.canonical(phone, country) for phone in given.phone)
@@ -194,7 +194,7 @@ def of(given: Filters, principal: Principal) -> cdr_search.Filter:
 
 
 def _forms(number: str, country: str) -> tuple[str, ...]:
-    """The forms in which a hotline may have been entered: as given, international, national."""
+    """The forms in which a hotline may be stored: as given, international, national."""
     canonical = numbers.canonical(number, country)
     return (number, canonical, f"+{canonical}", numbers.national(number, country))
 
@@ -206,8 +206,8 @@ def _since(text: str, zone: ZoneInfo, field: str) -> datetime:
 
 
 def _until(text: str, zone: ZoneInfo, field: str) -> datetime:
-    """The first moment after it: a date means its whole day, a time its whole second, as times are
-    shown.
+    """The first moment after it: a date includes its whole day, a time its whole second, in the
+    precision of displayed times.
     """
     if not text:
         return cdr_search.LAST
@@ -220,8 +220,8 @@ def _until(text: str, zone: ZoneInfo, field: str) -> datetime:
 
 
 def _meant(local: datetime) -> tuple[datetime, datetime]:
-    """The earlier and the later moment that a local time may mean: two where clocks are changed
-    (PEP 495).
+    """The earlier and the later moment that a local time may mean: they differ where clocks are
+    set back (PEP 495).
     """
     first, second = local.replace(fold=0), local.replace(fold=1)
     if first.utcoffset() == second.utcoffset():

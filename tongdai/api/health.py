@@ -24,7 +24,7 @@ class Alive(Struct, frozen=True):
 
 
 class Ready(Struct, frozen=True):
-    """`checks` says "ok" of each part, or what it lacks."""
+    """`checks` has "ok" for each part, or what it lacks."""
 
     status: str
     checks: dict[str, str]
@@ -86,7 +86,7 @@ async def _database(context: Context) -> None:
 
 
 async def _checked(check: Callable[[], Awaitable[object]]) -> str:
-    """One line that says what is missing, or "ok"."""
+    """One line that names what is missing, or "ok"."""
     try:
         async with asyncio.timeout(_CHECK_S):
             await check()
@@ -94,7 +94,7 @@ async def _checked(check: Callable[[], Awaitable[object]]) -> str:
         return "no answer"
     except errors.TongdaiError as reason:
         return str(reason)
-    except Exception as reason:  # noqa: BLE001 a check may fail in any way, and readiness is to say so
+    except Exception as reason:  # noqa: BLE001 a check may fail in any way, and readiness must report it
         _log.exception("check failed")
         return type(reason).__name__
     return "ok"

@@ -1,5 +1,4 @@
-"""Reads what clients send, tolerantly: query strings, JSON and forms. Unknown names are
-ignored.
+"""Reads clients' input tolerantly: query strings, JSON and forms. Unknown names are ignored.
 
 Libraries write a repeated name in three ways (`name=a&name=b`, `name[]=a&name[]=b`,
 `name[0]=a&name[1]=b`); all mean the same.
@@ -23,13 +22,15 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _MAX_VALUE = 4096  # characters
 _MAX_PARTS = 100  # of a multipart form
-_PLUS = re.compile(rb"=\+(?=[0-9]{7})")  # phone=+84899888999, by a client that did not encode it
-_INDEX = re.compile(r"\[[0-9]{0,9}\]$")  # of an array, as axios, jQuery, PHP and qs write them
-_BOM = b"\xef\xbb\xbf"  # which some put before JSON (RFC 8259 §8.1: it may be ignored)
+_PLUS = re.compile(
+    rb"=\+(?=[0-9]{7})"
+)  # phone=+84899888999, from a client that did not encode the plus sign
+_INDEX = re.compile(r"\[[0-9]{0,9}\]$")  # of an array, as axios, jQuery, PHP and qs write it
+_BOM = b"\xef\xbb\xbf"  # some clients put it before JSON (RFC 8259 §8.1: it may be ignored)
 
 
 class Fields:
-    """Named texts, some given more than once, without space around."""
+    """Named texts, some given more than once, without surrounding space."""
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._values: dict[str, list[str]] = {}
@@ -38,14 +39,14 @@ class Fields:
         self.names = self._values.keys()
 
     def all(self, name: str) -> list[str]:
-        """Every value of the name that is not empty, in order. Raises errors.Invalid for what no
-        field may hold.
+        """Every value of the name that is not empty, in order. Raises errors.Invalid for a value
+        that no field may hold.
         """
         return [clean(name, value) for value in self._values.get(name, ()) if value]
 
     def last(self, name: str) -> str | None:
-        """The last value of the name that is not empty; "" where all are empty, None where the
-        name is not given. Raises errors.Invalid for what no field may hold.
+        """The last value of the name that is not empty; "" if all are empty, None if the name is
+        not given. Raises errors.Invalid for a value that no field may hold.
         """
         if (values := self._values.get(name)) is None:
             return None
@@ -58,7 +59,7 @@ def query(request: Request) -> Fields:
 
 
 async def fields(request: Request) -> Fields:
-    """The query string and, over it, the names and plain values of a JSON object or a form in the
+    """The query string, overridden by the names and plain values of a JSON object or a form in the
     body.
     """
     pairs = _pairs(request.scope["query_string"])
@@ -86,7 +87,7 @@ async def struct(request: Request, kind: type[Struct]) -> Struct:
 
 
 def clean(name: str, value: str) -> str:
-    """The value, once it is known that a database and a log can hold it. Raises errors.Invalid."""
+    """The value, after a check that a database and a log can hold it. Raises errors.Invalid."""
     if len(value) > _MAX_VALUE:
         raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=_MAX_VALUE), field=name)
     if "\0" in value:
@@ -95,12 +96,12 @@ def clean(name: str, value: str) -> str:
 
 
 async def _object(request: Request, body: bytes) -> Mapping[str, Any]:
-    """The body's names and values: JSON, or a form, by its Content-Type; JSON where that says
-    nothing of use. `null` and `[]` name nothing: PHP encodes an empty array so.
+    """The body's names and values: JSON, or a form, by its Content-Type; JSON if the type is
+    neither. `null` and `[]` name nothing: PHP encodes an empty array so.
     """
     media_type = request.header(b"content-type").partition(";")[0].strip().lower()
     is_form = media_type == "application/x-www-form-urlencoded"
-    if is_form and not body.lstrip().startswith(b"{"):  # curl -d says form, whatever it sends
+    if is_form and not body.lstrip().startswith(b"{"):  # curl -d always says form
         return dict(_pairs(body))
     if media_type == "multipart/form-data":
         return await _parts(request, body)
@@ -123,7 +124,7 @@ async def _object(request: Request, body: bytes) -> Mapping[str, Any]:
 
 @contextmanager
 def _shallow() -> Iterator[None]:
-    """JSON that is nested beyond what Python recurses into is refused: errors.Invalid."""
+    """Refuses JSON with more nesting than we read: errors.Invalid."""
     try:
         yield
     except RecursionError as reason:
@@ -131,7 +132,7 @@ def _shallow() -> Iterator[None]:
 
 
 async def _parts(request: Request, body: bytes) -> Mapping[str, str]:
-    """The plain fields of a multipart form (RFC 7578); files in it are passed over. Raises
+    """The plain fields of a multipart form (RFC 7578); files in it are skipped. Raises
     problems.BadRequest.
     """
 
@@ -152,8 +153,8 @@ async def _parts(request: Request, body: bytes) -> Mapping[str, str]:
 
 
 def _pairs(urlencoded: bytes) -> list[tuple[str, str]]:
-    """Names, without an index, and values; a + before a telephone number is one, not the space
-    that it would be elsewhere.
+    """Names, without an index, and values; a + before a telephone number stays a plus sign,
+    elsewhere it is a space.
     """
     if not urlencoded:
         return []

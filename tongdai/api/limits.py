@@ -1,6 +1,4 @@
-"""Rate limits: requests a second of a domain and of a client's address, counted in this
-process.
-"""
+"""Rate limits: requests per second of a domain and of a client's address, counted in this process."""
 
 import math
 import time
@@ -10,14 +8,15 @@ from ipaddress import ip_address, ip_network
 from tongdai import errors
 
 BURST_S = 5.0
-_MANY = 10_000  # keys; beyond, those that have their whole burst again are forgotten
+_MANY = 10_000  # keys; beyond it, keys with their whole burst available are dropped
 
 
 class Limit:
-    """Each key may send `rate` requests a second, and BURST_S seconds' worth of that at once; a
-    rate of 0 is no limit.
+    """Each key may send `rate` requests per second, and BURST_S seconds' worth of them at once; a
+    rate of 0 means no limit.
 
-    A token bucket, kept as one number a key: when it will be full again (GCRA, ITU-T I.371).
+    A token bucket, kept as one number per key: the time when it will be full again (GCRA, ITU-T
+    I.371).
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +25,7 @@ class Limit:
         self._sweep_at = _MANY
 
     def take(self, key: Hashable) -> None:
-        """One more request of the key. Raises errors.TooManyRequests, and then it does not
+        """Counts one more request of the key. Raises errors.TooManyRequests; then it does not
         count.
         """
         if not self._interval_s:
@@ -42,8 +41,8 @@ class Limit:
 
 
 def client_key(address: str) -> str:
-    """The address that requests are counted by: itself, or the /64 of IPv6, of which one client
-    has all.
+    """The address by which requests are counted: itself, or the /64 of IPv6, which belongs to one
+    client.
     """
     if ":" not in address:
         return address

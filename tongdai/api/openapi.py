@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the declared operations."""
+"""The OpenAPI 3.1 document, generated from the declared operations."""
 
 import inspect
 import re
@@ -36,7 +36,7 @@ TAGS = (
     "Health",
 )
 """The parts of the document, in its order."""
-_METHODS = ("get", "post", "put", "patch", "delete")  # as they are listed
+_METHODS = ("get", "post", "put", "patch", "delete")  # in the order of the document
 _PLACES = {"path": "path", "query": "query", "fields": "query", "headers": "header"}
 
 
@@ -101,7 +101,7 @@ def document(declared: Iterable[Operation], base_url: str) -> dict[str, Any]:
 def _described(entry: Entry) -> dict[str, Any]:
     operation = entry.operation
     summary, _, description = inspect.cleandoc(operation.handler.__doc__ or "").partition("\n")
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": _name(entry),
         "tags": [operation.tag],
         "summary": summary.rstrip("."),
@@ -116,14 +116,14 @@ def _described(entry: Entry) -> dict[str, Any]:
             level for level in permissions.LEVELS if operation.may in permissions.OF_LEVEL[level]
         ]
         needs = f"Permission `{operation.may}`: {', '.join(levels)}."
-        told["description"] = f"{told['description']}\n\n{needs}".strip()
+        described["description"] = f"{described['description']}\n\n{needs}".strip()
     if body := operation.takes.get("body"):
-        told["requestBody"] = {"required": True, "content": _content(body)}
-    return told
+        described["requestBody"] = {"required": True, "content": _content(body)}
+    return described
 
 
 def _name(entry: Entry) -> str:
-    """The handler's name; for a handler of several methods or paths, one made of these."""
+    """The handler's name; for a handler of several methods or paths, a name made of these."""
     operation = entry.operation
     if len(operation.methods) * len(operation.paths) == 1:
         return operation.handler.__name__
@@ -138,18 +138,18 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _parameter(parameter: parameters.Parameter, place: str) -> dict[str, Any]:
-    told = {
+    described = {
         "name": parameter.name,
         "in": place,
         "description": parameter.description,
         "required": parameter.is_required,
         "schema": parameter.schema,
     }
-    return told | ({"example": parameter.example} if parameter.example else {})
+    return described | ({"example": parameter.example} if parameter.example else {})
 
 
 def _responses(operation: Operation, method: str) -> dict[str, Any]:
-    told = {
+    described = {
         str(status): {"description": meaning} | ({"content": _content(content)} if content else {})
         for status, (meaning, content) in operation.gives.items()
     }
@@ -158,8 +158,8 @@ def _responses(operation: Operation, method: str) -> dict[str, Any]:
     for status, kinds in groupby(
         sorted(set(fails), key=lambda kind: (kind.status, kind.code)), lambda kind: kind.status
     ):
-        told[str(status)] = _problem(list(kinds), operation)
-    return told
+        described[str(status)] = _problem(list(kinds), operation)
+    return described
 
 
 def _problem(kinds: list[type[errors.TongdaiError]], operation: Operation) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _problem(kinds: list[type[errors.TongdaiError]], operation: Operation) -> di
 
 
 def _example(kind: type[errors.TongdaiError], operation: Operation) -> errors.TongdaiError:
-    """One of that kind, as a client of the operation may meet it."""
+    """An error of that kind, as a client of the operation may get it."""
     body = operation.takes.get("body")
     names = [field.encode_name for field in msgspec.structs.fields(body)] if body else []
     names += [one["name"] for one in _parameters(operation)]

@@ -1,6 +1,6 @@
-"""Operations of the API. Each is declared once, at its handler: method and path, who may, what it
-takes, gives and refuses. From that come its route, the reading of its parameters, the check of its
-permission, and the OpenAPI document (`tongdai.api.openapi`).
+"""Operations of the API. Each is declared once, at its handler: method and path, permission,
+parameters, responses and errors. The declaration gives its route, the reading of its parameters,
+the check of its permission, and the OpenAPI document (`tongdai.api.openapi`).
 
 A handler names what it takes by its parameters:
 
@@ -30,29 +30,29 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler: TypeAlias = Callable[..., Awaitable[ASGIApp]]
 
 PUBLIC: Literal["public"] = "public"
-"""Instead of a permission: no token is needed."""
+"""In place of a permission: no token is needed."""
 _TAKES = ("path", "query", "headers", "fields", "body")
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One declared operation; its handler's docstring is the summary and, after an empty line, the
-    rest.
+    description.
     """
 
     methods: tuple[Method, ...]
-    paths: tuple[str, ...]  # as Starlette writes them: {name} or {name:path}
+    paths: tuple[str, ...]  # in Starlette's notation: {name} or {name:path}
     handler: Handler
     may: Permission | Literal["public"]
-    tag: str  # of the OpenAPI document; "": not in it
-    # by status: what it means; a struct, a media type, several, or None
+    tag: str  # of the OpenAPI document; "": not in the document
+    # by status, its content: a struct, a media type, several, or None
     gives: Mapping[int, tuple[str, Any]]
     fails: tuple[type[errors.TongdaiError], ...]
     takes: dict[str, type[msgspec.Struct]]  # by the handler's parameter
-    wants: frozenset[str]  # "request" and "principal", where the handler takes them
+    wants: frozenset[str]  # "request" and "principal", if the handler takes them
     is_limited: bool  # counts against the rate of the client's address
 
     async def response(self, request: Request) -> ASGIApp:
-        """The handler's response, once the principal is known to have the permission. Raises
+        """The handler's response, after the check of the principal's permission. Raises
         errors.TongdaiError.
         """
         given: dict[str, Any] = {"request": request} if "request" in self.wants else {}
@@ -101,7 +101,7 @@ def operation(
 
 
 def permitted(principal: Principal | Operator, permission: Permission) -> Principal:
-    """The principal, which has the permission: the one place where that is checked. Raises
+    """The principal, which has the permission: the only place that checks it. Raises
     errors.Forbidden.
     """
     if isinstance(principal, Operator):
@@ -112,7 +112,7 @@ def permitted(principal: Principal | Operator, permission: Permission) -> Princi
 
 
 def routes(context: Context, declared: Iterable[Operation]) -> list[Route]:
-    """One route for each path, in the order of their declaration."""
+    """One route for each path, in the order of declaration."""
     by_path: dict[str, dict[str, Operation]] = {}
     for one in declared:
         for path in one.paths:
@@ -121,13 +121,13 @@ def routes(context: Context, declared: Iterable[Operation]) -> list[Route]:
 
 
 def template(path: str) -> str:
-    """The path as the OpenAPI document and the metrics write it."""
+    """The path in the notation of the OpenAPI document and the metrics."""
     return path.replace(":path}", "}")
 
 
 class Endpoint:
-    """An ASGI application: the operations of one path. OPTIONS is answered everywhere, HEAD where
-    GET only reads: never where GET does what POST does (RFC 9110 §9.2.1).
+    """An ASGI application: the operations of one path. It answers OPTIONS always, and HEAD if GET
+    only reads: never if GET does what POST does (RFC 9110 §9.2.1).
     """
 
     def __init__(self, context: Context, path: str, operations: dict[str, Operation]) -> None:
@@ -138,7 +138,7 @@ class Endpoint:
         self._allow = ", ".join([*self._operations, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the request. Every error becomes a response, unless one has begun."""
+        """Serves the request. Every error becomes a response, unless a response has begun."""
         scope["path_template"] = self._template
         request, has_begun = Request(self._context, scope, receive), False
 

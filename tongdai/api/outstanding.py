@@ -14,7 +14,7 @@ from tongdai.store import outstanding
 
 
 class LiveCalls(Struct, frozen=True):
-    """Calls that go on."""
+    """Calls in progress."""
 
     count: int
     oldest_s: Annotated[
@@ -33,7 +33,7 @@ class EndedCall(Struct, frozen=True):
 
 
 class EndedCalls(Struct, frozen=True):
-    """Calls that have ended and are not published whole: for a moment, while a recording is
+    """Ended calls that are not completely published yet: for a moment, while a recording is
     closed.
     """
 
@@ -43,7 +43,7 @@ class EndedCalls(Struct, frozen=True):
 
 
 class DueDeliveries(Struct, frozen=True):
-    """Events that have happened, and were not taken by a callback URL yet."""
+    """Events that no endpoint has accepted yet."""
 
     due: int
     oldest_s: Annotated[
@@ -52,7 +52,7 @@ class DueDeliveries(Struct, frozen=True):
 
 
 class Outstanding(Struct, frozen=True):
-    """What has yet to be published or delivered in the domain."""
+    """The outstanding events, records and deliveries of the domain."""
 
     calls: LiveCalls
     ended_calls: EndedCalls

@@ -76,8 +76,8 @@ def operations(described: Iterable[Operation]) -> tuple[Operation, ...]:
 
 @cache
 def _bundled(name: str) -> bytes:
-    """A file of the package `offapi`, found without importing it: that would read all its files
-    into memory.
+    """A file of the package `offapi`, found without importing it: an import would read all its
+    files into memory.
     """
     spec = find_spec("offapi")
     if spec is None or spec.origin is None:

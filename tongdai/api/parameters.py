@@ -2,10 +2,10 @@
 document.
 
 A field's type says how its text is read: `str`, `int`, `bool`, `UUID`, a Literal; `tuple[X, ...]`
-takes every value of a repeated name, anything else the last one. What is empty counts as not
-given, but for `str | None`, where None is what was not given at all. `Meta(description=...,
-examples=[...], ge=..., le=...)` describes it; `Meta(extra={"read": read})` names a function of
-text and parameter name that reads it otherwise and raises errors.Invalid.
+takes every value of a repeated name, any other type the last one. An empty value counts as not
+given, except for `str | None`, where None means that the name was not given.
+`Meta(description=..., examples=[...], ge=..., le=...)` describes it; `Meta(extra={"read": read})`
+names another reader: a function of text and parameter name that raises errors.Invalid.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any]
     is_required: bool
     is_many: bool
-    tells_empty: bool  # "" differs from what is not given
+    tells_empty: bool  # "" differs from a name that is not given
     read: Reader
 
 
@@ -72,7 +72,7 @@ def read_headers(kind: type[Struct], request: Request) -> Struct:
 
 
 def read_path(kind: type[Struct], texts: Mapping[str, str]) -> Struct:
-    """The struct of a path's parameters. Raises errors.NotFound for what cannot be one."""
+    """The struct of a path's parameters. Raises errors.NotFound for a text that cannot be one."""
     try:
         return kind(**{one.field: one.read(texts[one.name], one.name) for one in of(kind)})
     except errors.Invalid as reason:
@@ -86,12 +86,12 @@ def _by_name(kind: type[msgspec.Struct]) -> dict[str, Parameter]:
 
 @cache
 def _required(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
-    """Name and field of the parameters that must be given."""
+    """Name and field of the required parameters."""
     return tuple((one.name, one.field) for one in of(kind) if one.is_required)
 
 
 def _value(parameter: Parameter, fields: Fields) -> Any:
-    """The value given for the parameter; None: there is none."""
+    """The given value of the parameter; None: there is none."""
     name = parameter.name
     if parameter.is_many:
         texts = fields.all(name)
@@ -132,7 +132,7 @@ def _parameter(field: msgspec.structs.FieldInfo, hint: Any) -> Parameter:
 
 
 def _split(hint: Any) -> tuple[Any, list[Meta]]:
-    """A type, and what is noted at it."""
+    """A type, and its annotations."""
     if get_origin(hint) is Annotated:
         kind, *noted = get_args(hint)
         return kind, [one for one in noted if isinstance(one, Meta)]
@@ -161,7 +161,7 @@ def _reader(kind: Any, meta: list[Meta]) -> Reader:
 
 
 def one_of(choices: tuple[str, ...]) -> Reader:
-    """A reader that takes these texts alone."""
+    """A reader that accepts only these texts."""
 
     def chosen(text: str, name: str) -> str:
         if text not in choices:

@@ -1,4 +1,4 @@
-"""Principals: the user, or the operator of the installation, that a request is made for."""
+"""Principals: the user, or the operator of the installation, that makes a request."""
 
 import time
 from functools import cached_property
@@ -12,11 +12,13 @@ from tongdai.store import db, operators, users
 from tongdai.store.tenants import Tenants
 
 _MANY = 10_000
-_LOOK_AGAIN_S = 60  # should a notification have been lost all the same
+_LOOK_AGAIN_S = 60  # seconds, in case a notification was lost
 
 
 class Principal:
-    """A user of a domain who may act now, and what its level and its API key's scopes permit."""
+    """A user of a domain who may act now, with the permissions of the user's level and API key
+    scopes.
+    """
 
     def __init__(self, user: users.Principal, expires: float) -> None:
         self.user, self.expires = user, expires
@@ -38,8 +40,8 @@ class Operator:
 
 
 class Principals:
-    """Finds the principal of a token. Remembers users while it hears of every change of them; else
-    it asks the database each time, as it always does for operators.
+    """Finds the principal of a token. It caches users while it is notified of their changes;
+    otherwise it asks the database each time, and for operators always.
     """
 
     def __init__(self, database: db.Database, tenants: Tenants, tokens: Tokens) -> None:
@@ -49,8 +51,8 @@ class Principals:
         self._changes = 0
 
     async def of(self, token: str) -> Principal | Operator:
-        """The principal. Raises errors.NotAuthenticated for a bad, old or revoked token, or a
-        disabled account.
+        """The principal. Raises errors.NotAuthenticated for a malformed, expired or revoked token,
+        or a disabled account.
         """
         known = self._known.get(token)
         if known is not None and known.expires > time.time():
@@ -61,22 +63,20 @@ class Principals:
         return await self._user(token, claims, claims.dom)
 
     def forget(self, domain_uuid: str) -> None:
-        """To be called with each payload of the `directory` channel: something changed in that
-        domain.
-        """
+        """Call it with each payload of the `directory` channel: something changed in that domain."""
         self._changes += 1
         uuid = UUID(domain_uuid)
         self._known = {token: one for token, one in self._known.items() if one.domain_uuid != uuid}
 
     def listening(self) -> None:
-        """To be called when notifications begin, and when they are back after `lost`: from now on
+        """Call it when notifications begin, and when they are back after `lost`: from now on
         `forget` is called for every change.
         """
         self._is_hearing = True
         self._forget_all()
 
     def lost(self) -> None:
-        """To be called when notifications stop: no user is remembered until `listening`."""
+        """Call it when notifications stop: no user is cached until `listening`."""
         self._is_hearing = False
         self._forget_all()
 

@@ -1,8 +1,7 @@
-"""Errors as HTTP responses: one shape, the right status, in the language that the client asks
-for.
+"""Errors as HTTP responses: one shape, the right status, in the client's language.
 
-    {"status": "fail", "error": "STABLE_CODE", "message": "...", "field": "only where one is to
-    blame"}
+    {"status": "fail", "error": "STABLE_CODE", "message": "...", "field": "only if one parameter
+    is wrong"}
 
 docs/errors.md lists the codes.
 """
@@ -31,7 +30,7 @@ class BadRequest(errors.TongdaiError):
 
 
 class MethodNotAllowed(errors.TongdaiError):
-    """`why` names the methods that the path knows, as in `Allow`."""
+    """`why` names the methods that the path has, as in `Allow`."""
 
     code, status = "METHOD_NOT_ALLOWED", 405
     texts: ClassVar = {
@@ -93,8 +92,8 @@ _NEEDED = (
 
 
 def response(reason: Exception, language: str, path: str, **more: object) -> Response:
-    """Any error as a response, with `more` keys in its JSON. What is no error of ours is logged
-    and says nothing of itself.
+    """Any error as a response, with `more` keys in its JSON. An exception that is not one of ours
+    is logged, and its text is not shown to the client.
     """
     error = reason if isinstance(reason, errors.TongdaiError) else errors.TongdaiError()
     if error.status == 500:
@@ -106,12 +105,12 @@ def response(reason: Exception, language: str, path: str, **more: object) -> Res
 
 def body(error: errors.TongdaiError, language: str) -> dict[str, object]:
     """The JSON of an error."""
-    told: dict[str, object] = {
+    shown: dict[str, object] = {
         "status": "fail",
         "error": error.code,
         "message": error.text(language),
     }
-    return told | ({"field": error.field} if error.field else {})
+    return shown | ({"field": error.field} if error.field else {})
 
 
 def by_code(code: str) -> type[errors.TongdaiError]:
@@ -120,7 +119,7 @@ def by_code(code: str) -> type[errors.TongdaiError]:
 
 
 def kinds() -> Iterator[type[errors.TongdaiError]]:
-    """Every error there is."""
+    """Every error that exists."""
     found = [errors.TongdaiError]
     for kind in found:
         found += kind.__subclasses__()
@@ -128,8 +127,8 @@ def kinds() -> Iterator[type[errors.TongdaiError]]:
 
 
 def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
-    """The field that msgspec refused, and why, such as "Expected `str`, got `int` - at
-    `$.password`", in our words.
+    """The field that msgspec refused, and the reason in our words: msgspec's text is such as
+    "Expected `str`, got `int` - at `$.password`".
     """
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
@@ -140,7 +139,7 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
 
 
 def _needed(refusal: str) -> Text | str:
-    """The reason that msgspec gives, in our words."""
+    """The reason of msgspec in our words."""
     if refusal.endswith("got `null`"):
         return messages.REQUIRED
     for pattern, needed in _NEEDED:
@@ -150,7 +149,7 @@ def _needed(refusal: str) -> Text | str:
 
 
 def headers(error: errors.TongdaiError) -> dict[str, str]:
-    """Headers that go with the status (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
+    """Headers that belong to the status (RFC 9110 §15.5.2, §15.5.6, §10.2.3)."""
     named = dict(responses.NO_STORE)
     if error.status == 401:
         named["WWW-Authenticate"] = 'Bearer realm="tongdai"' + (
@@ -168,8 +167,8 @@ def headers(error: errors.TongdaiError) -> dict[str, str]:
 
 
 def language_of(accept: str) -> str:
-    """The one of "vi" and "en" that `Accept-Language` prefers (RFC 9110 §12.5.4); "en" where it
-    names neither.
+    """The one of "vi" and "en" that `Accept-Language` prefers (RFC 9110 §12.5.4); "en" if it names
+    neither.
     """
     preferred = {"en": 0.0, "vi": 0.0}
     for choice in accept.lower().split(","):
@@ -181,7 +180,7 @@ def language_of(accept: str) -> str:
 
 
 def _quality(text: str) -> float:
-    """The q of "q=0.8"; 1 where there is none, 0 where it is no number."""
+    """The q of "q=0.8"; 1 if there is none, 0 if it is not a number."""
     name, _, value = text.strip().partition("=")
     try:
         return float(value) if name else 1.0

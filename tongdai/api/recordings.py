@@ -1,8 +1,9 @@
-"""Recordings by their public URL, whose token alone is the right to hear them. No text of a
-request becomes a path.
+"""Recordings by their public URL; its token alone gives access. No text of a request becomes a
+file path.
 
-Ranges are read here and not by Starlette's FileResponse, which answers several ranges by multipart
-and malformed ones by 400: players get one range, or the whole (RFC 9110 §14.2 allows both).
+Ranges are read here and not by Starlette's FileResponse, which answers several ranges with
+multipart and malformed ones with 400: players get one range, or the whole file (RFC 9110 §14.2
+allows both).
 """
 
 import re
@@ -72,7 +73,7 @@ async def recording(request: Request, path: OfRecording, headers: RangeHeader) -
                 {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
             )
         case "ready" if file := await context.deps.recordings.open(found.file_key or ""):
-            # If-Range names an ETag, and we give none (RFC 9110 §13.1.5)
+            # If-Range names an ETag, and we send none (RFC 9110 §13.1.5)
             wanted = "" if request.has_header(b"if-range") else headers.range
             return await _file(wanted, found.token, file)
         case "deleted":
@@ -115,7 +116,7 @@ async def _by_token(context: Context, text: str) -> Recording:
 
 
 async def _file(wanted: str, token: str, file: OpenFile) -> ASGIApp:
-    """The file, or the range of it that is wanted. Raises problems.RangeNotSatisfiable."""
+    """The file, or the requested range of it. Raises problems.RangeNotSatisfiable."""
     headers = _HEADERS | {
         "Content-Type": "audio/wav",
         "Content-Disposition": f'inline; filename="{token}.wav"',
@@ -138,8 +139,8 @@ async def _file(wanted: str, token: str, file: OpenFile) -> ASGIApp:
 
 
 def _span(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a Range header; None where the whole is to be sent (RFC 9110 §14.2:
-    none, many, unknown).
+    """First and last byte of a Range header; None if the whole file is sent (RFC 9110 §14.2: no
+    range, several, unknown).
 
     Raises problems.RangeNotSatisfiable.
     """
@@ -167,7 +168,7 @@ class Stream:
         self._headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
-        """Closes the file at the end, whatever happens."""
+        """Sends the bytes, and closes the file in any case."""
         try:
             await self._send(send, is_head=scope.get("method") == "HEAD")
         finally:

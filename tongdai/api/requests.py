@@ -1,4 +1,4 @@
-"""One HTTP request, as the handlers of operations get it."""
+"""One HTTP request, in the form that the handlers of operations get."""
 
 import asyncio
 import zlib
@@ -12,8 +12,8 @@ from tongdai.api import limits, problems
 if TYPE_CHECKING:
     from tongdai.api.context import Context
 
-MAX_BODY = 64 * 1024  # bytes, also of what a compressed body holds
-BODY_S = 20.0  # from when it is wanted to its end
+MAX_BODY = 64 * 1024  # bytes, also of a body after decompression
+BODY_S = 20.0  # seconds for the whole body, from the first read
 
 
 class Request:
@@ -26,7 +26,7 @@ class Request:
 
     @property
     def path_parameters(self) -> dict[str, Any]:
-        """The texts that the path's {names} stand for."""
+        """The texts in place of the path's {names}."""
         found: dict[str, Any] = self.scope.get("path_params", {})
         return found
 
@@ -41,7 +41,7 @@ class Request:
         return problems.language_of(self.header(b"accept-language"))
 
     def header(self, name: bytes) -> str:
-        """The first header of that name, which is given in lower case; "" where there is none."""
+        """The first header of that name (in lower case); "" if there is none."""
         for known, value in self.scope["headers"]:
             if known == name:
                 return str(value, "latin-1")
@@ -57,9 +57,9 @@ class Request:
         return length != "0" or self.has_header(b"transfer-encoding")
 
     async def body(self) -> bytes:
-        """The whole body, inflated. Raises problems.TooLarge beyond MAX_BODY bytes,
+        """The whole body, decompressed. Raises problems.TooLarge beyond MAX_BODY bytes,
         problems.RequestTimeout beyond BODY_S seconds, problems.UnsupportedEncoding, and
-        problems.BadRequest for what is no gzip or when the client leaves before the end.
+        problems.BadRequest for malformed gzip or when the client leaves before the end.
         """
         try:
             async with asyncio.timeout(BODY_S):
@@ -91,8 +91,8 @@ class Request:
 
 
 def _inflated(body: bytes) -> bytes:
-    """The content of a gzip file (RFC 1952) of one member. No more than MAX_BODY bytes and one are
-    made of it. Raises problems.TooLarge, problems.BadRequest.
+    """The content of a gzip file (RFC 1952) of one member; it decompresses at most MAX_BODY + 1
+    bytes. Raises problems.TooLarge, problems.BadRequest.
     """
     inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
@@ -107,7 +107,7 @@ def _inflated(body: bytes) -> bytes:
 
 
 def bearer(request: Request) -> str:
-    """The token of `Authorization: Bearer` (RFC 6750 §2.1). Raises errors.NotAuthenticated where
+    """The token of `Authorization: Bearer` (RFC 6750 §2.1). Raises errors.NotAuthenticated if
     there is none.
     """
     scheme, _, token = request.header(b"authorization").partition(" ")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-NO_STORE = {"Cache-Control": "no-store"}  # for what holds a secret (RFC 9111 §5.2.2.5)
+NO_STORE = {"Cache-Control": "no-store"}  # for content with a secret (RFC 9111 §5.2.2.5)
 
 _encoder = msgspec.json.Encoder()
 

@@ -17,7 +17,7 @@ from tongdai.store import directory
 
 
 class Inbound(Struct, frozen=True):
-    """The customer that is to call, and the hotline."""
+    """The customer that calls, and the hotline."""
 
     hotline: Annotated[
         str,
@@ -42,7 +42,7 @@ class Inbound(Struct, frozen=True):
 
 
 class Calling(Struct, frozen=True):
-    """The customer's phone dials. Events tell the rest."""
+    """The customer's phone dials. Events report the rest."""
 
     status: str
     from_number: Annotated[str, Meta(examples=["0900000001"])]
@@ -71,7 +71,7 @@ async def sandbox_inbound(request: Request, principal: Principal, body: Inbound)
 
 
 async def _hotline(context: Context, domain_uuid: UUID, number: str) -> str:
-    """The domain's own hotline that is meant, as it is written. Raises errors.Invalid."""
+    """The domain's own hotline that is meant, in its stored form. Raises errors.Invalid."""
     async with context.tenants.connection(domain_uuid) as tx:
         found = await directory.load(tx, domain_uuid)
     hotline = (

@@ -1,5 +1,5 @@
-"""scroll_id: the place where a list goes on, as a signed text that only its own domain can use and
-that never expires.
+"""scroll_id: the position in a list as a signed text that only its own domain can use and that
+never expires.
 """
 
 import base64
@@ -17,7 +17,7 @@ _SIGNATURE = 16  # bytes of keyed BLAKE2b (RFC 7693 §2.9): a third of HMAC's ti
 
 
 class Scroll(msgspec.Struct, frozen=True, array_like=True):
-    """The filter of a list, how many records at a time, and after which record it goes on."""
+    """The filter of a list, the number of records at a time, and the record to continue after."""
 
     wanted: cdr_search.Filter
     limit: int
@@ -31,12 +31,12 @@ class Scrolls:
         self._key = master_key.derive("scroll")
 
     def write(self, domain_uuid: UUID, scroll: Scroll) -> str:
-        """The scroll as a text without characters that URLs would change, but = at its end."""
+        """The scroll as a text that needs no escapes in a URL, except for = at its end."""
         body = msgspec.msgpack.encode(scroll)
         return base64.urlsafe_b64encode(self._sign(domain_uuid, body) + body).decode()
 
     def read(self, domain_uuid: UUID, text: str) -> Scroll:
-        """The scroll again. Raises errors.Invalid for any text that was not written for this
+        """The scroll of the text. Raises errors.Invalid for any text that was not written for this
         domain.
         """
         try:
@@ -45,7 +45,7 @@ class Scrolls:
             signature, body = signed[:_SIGNATURE], signed[_SIGNATURE:]
             if hmac.compare_digest(signature, self._sign(domain_uuid, body)):
                 return msgspec.msgpack.decode(body, type=Scroll)
-        except (ValueError, msgspec.DecodeError) as reason:  # also those of another version
+        except (ValueError, msgspec.DecodeError) as reason:  # also a text of another version
             raise errors.Invalid(messages.NOT_OUR_SCROLL, field="scroll_id") from reason
         raise errors.Invalid(messages.NOT_OUR_SCROLL, field="scroll_id")
 

@@ -9,8 +9,8 @@ import uvicorn
 class Server(uvicorn.Server):
     """`serve()` runs until `should_exit` is set, and installs no signal handlers.
 
-    `capture_signals` is no documented part of uvicorn: tests/api/test_uvicorn.py says when an
-    upgrade takes it away.
+    It overrides `capture_signals`, which uvicorn does not document: tests/api/test_uvicorn.py
+    fails when an upgrade removes it.
     """
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Access tokens: signed by this installation with one algorithm, good until they expire or their
+"""Access tokens: signed by this installation with one algorithm, valid until they expire or their
 API key is rotated (RFC 7515, RFC 7519).
 """
 
@@ -14,20 +14,18 @@ from joserfc.jwk import OctKey
 from tongdai import errors, messages
 from tongdai.encryption import MasterKey
 
-_ALGORITHM = "HS256"  # pinned: what the header of a token asks for is not heeded
+_ALGORITHM = "HS256"  # fixed: the algorithm in a token's header is ignored
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """The user, or operator, that a token speaks for, by which version of its API key, and when it
-    expires (Unix time).
-    """
+    """The user, or operator, of a token, the version of its API key, and its expiry (Unix time)."""
 
     iss: str
     sub: UUID  # user or operator
     dom: UUID | None  # domain; None for an operator of the installation
     iat: int
     exp: int
-    key: int = 1  # in tokens from before keys had versions
+    key: int = 1  # absent in tokens from before keys had versions
 
 
 class Tokens:

@@ -64,7 +64,7 @@ async def tidy(steps: Mapping[str, Callable[[], Awaitable[int]]]) -> dict[str, i
 
 
 async def tidy_logs(logs: Path | None) -> int:
-    """Large logs begin anew. Returns 0: not worth a line in the log."""
+    """Large logs begin anew. Returns 0, so that no line is logged."""
     for path in [logs / name for name in LOGS] if logs else []:
         await asyncio.to_thread(trim, path)
     if logs:

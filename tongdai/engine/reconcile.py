@@ -1,4 +1,4 @@
-"""A call as we know it, compared with what Asterisk has: the differences are signals."""
+"""Compares a known call with the channels of Asterisk: the differences become signals."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
 
 
 def running(call: Call, snapshot: Snapshot) -> dict[str, events.Channel]:
-    """The channels of the call, and of what became part of it, by id."""
+    """The channels of the call, and of the calls that became part of it, by id."""
     known = (call.call_uuid, *call.merged)
     return {
         channel.id: channel
@@ -20,7 +20,7 @@ def running(call: Call, snapshot: Snapshot) -> dict[str, events.Channel]:
 
 
 def gone(call: Call, snapshot: Snapshot, at: datetime) -> list[Signal]:
-    """Legs that Asterisk has no more; they ended then."""
+    """Hang-ups of legs that Asterisk no longer has, at that time."""
     channels = running(call, snapshot)
     return [
         LegHungUp(leg.channel, max(at, leg.started_at), causes.FAILED.q850, reconstructed=True)
@@ -30,7 +30,7 @@ def gone(call: Call, snapshot: Snapshot, at: datetime) -> list[Signal]:
 
 
 def unheard(call: Call, snapshot: Snapshot, now: datetime) -> list[Signal]:
-    """Legs that only Asterisk has, and answers that we did not hear."""
+    """Legs that only Asterisk has, and answers that we missed."""
     found: list[Signal] = []
     for channel in running(call, snapshot).values():
         known = call.leg(channel.id)

@@ -1,17 +1,18 @@
-"""What happens after each (re)connection with Asterisk, in this order. A crash of this process, a
-lost link and a restart of Asterisk go the same way; a signal that comes twice changes nothing.
+"""Recovery: the steps after each (re)connection with Asterisk, in this order. A crash of this
+process, a lost link and a restart of Asterisk are handled alike; a repeated signal changes
+nothing.
 
  1. `asterisk/reconnect.py` connects, after its back-off.
  2. `asterisk/switch.py` (_open) filters events, learns whether Asterisk was restarted, pushes the
     phones and trunks (`dynamic_config.py`), and takes a snapshot of the channels.
  3. `Recovery.reconnected` replays the CEL log from the kept offset: its entries become signals.
- 4. It reconciles each known call with the snapshot (`reconcile.py`): legs that are gone have hung
-    up, legs and answers that we did not hear come as signals.
- 5. It adopts parties that stand in Stasis and are of no call that we know.
+ 4. It reconciles each known call with the snapshot (`reconcile.py`): missing legs have hung up,
+    new legs and answers become signals.
+ 5. It adopts parties that wait in Stasis and belong to no known call.
  6. It offers waiting callers to agents.
- 7. Only then the signals of the new link are taken (`reconnect.py`, linked).
- 8. A moment later a party that still stands in Stasis is decided again (`resuming.py`).
- 9. From then on `watchdog.py` looks for calls that the CEL log has and we missed.
+ 7. Only then are the signals of the new link taken (`reconnect.py`, linked).
+ 8. A moment later a party that still waits in Stasis is routed again (`resuming.py`).
+ 9. From then on `watchdog.py` looks for calls that are in the CEL log and unknown to us.
 """
 
 import asyncio
@@ -42,8 +43,8 @@ log = structlog.get_logger()
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """Seconds. `lag_s`: how far the kept offset is behind the end of the CEL log, longer than a
-    dead link goes unnoticed. `resume_s`: events of what was under way have come by then.
+    """Seconds. `lag_s`: the distance of the kept offset from the end of the CEL log, longer than a
+    dead link goes unnoticed. `resume_s`: the time in which events of actions under way arrive.
     """
 
     tail_s: float = 0.1  # from one read of the CEL log to the next
@@ -56,7 +57,9 @@ DEFAULT = Timing()
 
 
 class Recovery:
-    """Follows the CEL log of one switch, and puts the engine right after each (re)connection."""
+    """Follows the CEL log of one switch, and brings the engine up to date after each
+    (re)connection.
+    """
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Recovery:
         self._history: deque[tuple[float, cel_log.Offset]] = deque()
 
     async def load(self) -> None:
-        """Reading goes on at the kept offset; a CEL log never read before is begun at its end."""
+        """Continues at the kept offset; a CEL log that was never read is begun at its end."""
         async with self._database.connection() as tx:
             known = await nodes.find(tx, self._config.node)
         if known:
@@ -85,7 +88,7 @@ class Recovery:
         self._read = self._kept
 
     async def run(self) -> None:
-        """Follows the CEL log, and watches for calls that were missed, until cancelled."""
+        """Follows the CEL log, and watches for missed calls, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self.watchdog.run())
@@ -94,7 +97,7 @@ class Recovery:
     # --- after a (re)connection
 
     async def reconnected(self, snapshot: Snapshot) -> None:
-        """The engine knows all that happened up to now (steps 3 to 6 above)."""
+        """Brings the engine up to date with the switch (steps 3 to 6 above)."""
         now = datetime.now(UTC)
         entries = cel_log.since(self._config.journal, self._kept)
         self._replay(entries)
@@ -121,14 +124,14 @@ class Recovery:
     ) -> list[Signal]:
         if isinstance(call.course, Ended):
             return []
-        # while an action of ours is under way, a party may stand there because it waits for that
+        # while an action of ours is under way, a party may wait there for it
         self._resumer.suspect(call, None if is_acting else snapshot)
         at = gone_at if snapshot.started_at > call.started_at else now
         return reconcile.gone(call, snapshot, at) + reconcile.unheard(call, snapshot, now)
 
     def _adopt(self, snapshot: Snapshot, now: datetime) -> None:
-        """Parties in Stasis whose calls we do not know: new callers begin; others end, as what
-        was decided for them is lost.
+        """Parties in Stasis with an unknown call: new callers begin a call; others are released,
+        since the decision for them is lost.
         """
         for call_uuid, channels in snapshot.channels.items():
             if self._engine.mailboxes.knows(call_uuid):
@@ -152,8 +155,8 @@ class Recovery:
     # --- the CEL log, while the link is up
 
     async def _follow(self) -> None:
-        """Live, the CEL log tells only what ARI does not: attended transfers, and calls that we
-        were not told of (the watchdog's).
+        """While the link is up, the CEL log adds only facts that ARI does not report: attended
+        transfers, and calls that ARI missed (the watchdog's).
         """
         loop = asyncio.get_running_loop()
         kept_at = loop.time()
@@ -167,7 +170,7 @@ class Recovery:
             if loop.time() - kept_at > self._timing.keep_s:
                 kept_at = loop.time()
                 await self._keep(kept_at)
-            # also after finding some: each look at a busy log would find a line or two
+            # also after it found lines: each look at a busy log would find one or two
             await asyncio.sleep(self._timing.tail_s)
 
     def has_read_all(self) -> bool:
@@ -175,7 +178,7 @@ class Recovery:
         return self._read == cel_log.end(self._config.journal)
 
     async def _keep(self, now: float) -> None:
-        """The next recovery begins at the offset that was the log's end `lag_s` ago."""
+        """Keeps the offset that was the log's end `lag_s` ago: the next recovery begins there."""
         lag_s = self._timing.lag_s
         self._history.append((now, self._read))
         while len(self._history) > 1 and self._history[1][0] <= now - lag_s:
@@ -196,8 +199,8 @@ class Recovery:
 
 def _gone_at(entries: list[cel_log.Entry], snapshot: Snapshot) -> datetime:
     """The last sign of life of an Asterisk that has been restarted: an entry of its CEL log, the
-    last frame of a link, or the loss of the link. A loss that a busy engine noticed only after the
-    restart was before it.
+    last frame of a link, or the loss of the link. A busy engine may notice a loss only after the
+    restart; such a loss still counts as before it.
     """
     restarted_at = snapshot.started_at
     heard = [*(entry.at for entry in entries), *snapshot.last_frames_at]

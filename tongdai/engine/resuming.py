@@ -49,7 +49,7 @@ class Resumer:
             await asyncio.sleep(self._delay_s)
             try:
                 snapshot = await self._engine.switch.snapshot()
-            except errors.SwitchDown:  # the next link starts over
+            except errors.SwitchDown:  # after a reconnection the checks start over
                 continue
             suspects, self._suspects = self._suspects, {}
             self._is_wanted.clear()
@@ -85,12 +85,12 @@ def _decided(call: Call) -> object:
 
 
 def _stands(channel: events.Channel, before: events.Channel | None) -> bool:
-    """Whether the channel has not moved."""
+    """Whether the channel is still at the same place."""
     return before is not None and before.dialplan == channel.dialplan
 
 
 def _is_to_be_routed(call: Call, channel: events.Channel) -> bool:
-    """Whether to route the channel; not a caller that waits in a queue, with music: its place is
+    """Whether to route the channel; not a caller that waits in a queue, with music: it belongs in
     Stasis.
     """
     leg = call.leg(channel.id)

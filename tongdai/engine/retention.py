@@ -1,9 +1,9 @@
 """Deletes recordings: those older than their domain's days, those marked as deleted, and those of
 deleted domains.
 
-First the record is marked, then the file is deleted, then its name: a crash in between leaves
-nothing for long. Batches are separate transactions, with pauses, so that calls do not wait for
-them.
+The record is marked first, then the file is deleted, then its name: a crash in between leaves
+nothing behind for long. Batches are separate transactions, with pauses, so that calls do not wait
+for them.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from uuid import UUID
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import db, domains, recordings
 
-PAUSE_S = 0.05  # between two batches
+PAUSE_S = 0.05  # seconds between two batches
 GRACE_S = 7 * 86_400.0  # how long recordings of a deleted domain stay
 
 

@@ -1,5 +1,5 @@
-"""Every call in the CEL log gets its record and its events. A call that was missed, by whatever
-fault, is found here: it begins as the CEL log tells it, and is then a call like all others.
+"""The watchdog: every call in the CEL log gets its record and its events. A call that was missed,
+through any fault, is found here: it begins from its entries, and then continues like all others.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ EXPIRED = 102  # Q.850: recovery on timer expiry
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """Seconds. `grace_s`: how long after the CEL log, and after a new link, ARI may still tell of
-    a call. `audit_s`: a call with something outstanding at two audits, unchanged, is mended.
+    """Seconds. `grace_s`: how long after the CEL log, and after a new link, ARI may still report a
+    call. `audit_s`: a call with something outstanding at two audits, unchanged, is repaired.
     `finishing_s`: how long a recording may take to be kept; `longest_s`: how long a call may last.
     """
 
@@ -55,8 +55,8 @@ OLDEST_S = Gauge("tongdai_outstanding_oldest_seconds", "How long the oldest of t
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """A call that the CEL log has; `place` is the offset of its first entry, `seen` when we read
-    it (event loop's time).
+    """A call in the CEL log; `place` is the offset of its first entry, `seen` the event loop time
+    at which we read it.
     """
 
     signal: ArrivedInFallback
@@ -65,8 +65,8 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Watchdog:
-    """Gets all entries of the CEL log, and checks now and then that each of their calls is live
-    or has its record.
+    """Gets all entries of the CEL log, and checks at intervals that each of their calls is live or
+    has its record.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Watchdog:
         self._database, self._engine, self._config = database, engine, config
         self._timing = timing
         self._arrivals: dict[UUID, Arrival] = {}
-        # calls begun here: what happened while they began was not told by ARI
+        # calls begun here: ARI did not report their events from before
         self._followed: set[UUID] = set()
         self._linked_at = 0.0
         self._suspects: dict[UUID, Call] = {}
 
     def see(self, entries: list[cel_log.Entry], before: cel_log.Offset) -> None:
-        """These were read from there on."""
+        """Entries from this offset on will be passed in."""
         now = asyncio.get_running_loop().time()
         for entry in entries:
             if arrival := cel_log.arrival(entry):
@@ -94,7 +94,7 @@ class Watchdog:
                 self._tell([entry], self._followed)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Checks until cancelled."""
         while True:
             await self._engine.switch.linked.wait()
             self._linked_at = asyncio.get_running_loop().time()
@@ -111,7 +111,7 @@ class Watchdog:
                     log.warning("outstanding.waiting", why=str(reason))
 
     async def look(self) -> None:
-        """No call of the CEL log is left that had to be known by now and is not. Raises
+        """Begins each call of the CEL log that should be known by now and is not. Raises
         errors.Unavailable.
         """
         self._followed = set(filter(self._engine.mailboxes.knows, self._followed))
@@ -141,7 +141,7 @@ class Watchdog:
                 self._begin(missed, snapshot)
 
     async def _unrecorded(self, arrivals: dict[UUID, Arrival]) -> dict[UUID, Arrival]:
-        """Calls of our domains that have no record."""
+        """Calls of our domains without a record."""
         keys = []
         for call_uuid, arrival in arrivals.items():
             try:
@@ -154,8 +154,8 @@ class Watchdog:
         return {call_uuid: arrivals[call_uuid] for _, call_uuid in keys if call_uuid not in known}
 
     def _begin(self, missed: dict[UUID, Arrival], snapshot: Snapshot) -> None:
-        """The calls, in the order of their arrival, begin; all that the CEL log has of them
-        happens; then each is reconciled with the snapshot.
+        """Begins the calls, in the order of their arrival, and replays all their entries of the
+        CEL log; then each is reconciled with the snapshot.
         """
         for call_uuid, arrival in missed.items():
             log.warning(
@@ -174,7 +174,7 @@ class Watchdog:
             self._engine.mailboxes[call_uuid].put(look)
 
     def _tell(self, entries: list[cel_log.Entry], calls: AbstractSet[UUID]) -> None:
-        """These calls get the signals of the entries."""
+        """Gives these calls the signals of the entries."""
         for entry in entries:
             for call_uuid, signal in cel_log.signals(entry):
                 if call_uuid in calls:
@@ -182,11 +182,11 @@ class Watchdog:
             if (happened := cel_log.transfer(entry)) and entry.call_uuid in calls:
                 self._engine.transfers.happened(happened)
 
-    # --- calls that we know
+    # --- known calls
 
     async def audit(self) -> None:
-        """Calls that had something outstanding at the last audit already, and have not changed
-        since, are mended. Raises errors.Unavailable.
+        """Repairs calls that had something outstanding at the last audit already, and have not
+        changed since. Raises errors.Unavailable.
         """
         snapshot = await self._engine.switch.snapshot()
         now = datetime.now(UTC)
@@ -241,7 +241,7 @@ class Watchdog:
         self._replay(call, snapshot, now)
 
     async def _reopen(self, call: Call) -> Call | None:
-        """The call as it was committed last, as after a restart; None when all of it has been
+        """The call in its last committed state, as after a restart; None when all of it has been
         committed, or nothing. Raises errors.Unavailable.
         """
         async with self._database.connection() as tx:
@@ -260,7 +260,7 @@ class Watchdog:
         return committed
 
     def _replay(self, call: Call, snapshot: Snapshot, now: datetime) -> None:
-        """All that the CEL log has of the call happens again; legs that are gone end now."""
+        """Replays all entries of the call; missing legs end now."""
         began = cel_log.place_at(
             self._config.journal, call.started_at - timedelta(seconds=self._timing.grace_s)
         )
@@ -270,7 +270,7 @@ class Watchdog:
 
 
 def _waiting(snapshot: Snapshot) -> set[str]:
-    """Channels in Stasis: ARI is about to tell of them."""
+    """Channels in Stasis: ARI is about to report them."""
     channels = (channel for channels in snapshot.channels.values() for channel in channels)
     return {channel.id for channel in channels if channel.dialplan.app_name == "Stasis"}
 

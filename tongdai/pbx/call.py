@@ -1,9 +1,9 @@
-"""A call: its course (where it stands, with what only matters there), its legs, and its result.
+"""A call: its course (its present state, with the data of that state), its legs, and its result.
 `pbx.step` says how signals change it.
 
-Each field of a struct here says what has to outlive a crash of the engine: `Committed` fields are
-committed whenever they change; `Recovered` fields need no commit of their own, because recovery
-finds them again (in the CEL log, or on the switch). `is_worth_a_commit` reads these marks.
+Each field of a struct here has a mark for a crash of the engine: `Committed` fields are committed
+whenever they change; `Recovered` fields need no commit of their own, because recovery finds them
+again (in the CEL log, or on the switch). `is_worth_a_commit` reads these marks.
 """
 
 from datetime import datetime, timedelta
@@ -22,17 +22,19 @@ from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
 
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
-LATE_S = 2  # how long a channel's end may come after Dial's own
+LATE_S = 2  # how long after the end of Dial the end of a channel may come
 FORGOTTEN_S = LONGEST_RING_S + 10  # click-to-call: the switch itself ends the ringing before
 Direction = Literal["inbound", "outbound", "local"]
 
 T = TypeVar("T")
 COMMITTED, RECOVERED = "commit", "recovery"
 Committed: TypeAlias = Annotated[T, Meta(extra={"outlives_by": COMMITTED})]
-"""A change of this field is committed before the next signal is handled: nothing else knows it."""
+"""A change of this field is committed before the next signal is handled: it cannot be recovered.
+"""
 Recovered: TypeAlias = Annotated[T, Meta(extra={"outlives_by": RECOVERED})]
 """A change of this field is committed with the next commit of the call only: after a crash, the
-CEL log or the switch tells it again."""
+CEL log or the switch supplies it again.
+"""
 
 
 class Stage(StrEnum):
@@ -51,7 +53,7 @@ class Stage(StrEnum):
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """One party. `number` is its extension or telephone number; `leg_uuid` is its id in events,
-    which speak of extensions only.
+    which show extensions only.
     """
 
     channel: Committed[str]
@@ -59,17 +61,17 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     role: Committed[Literal["caller", "callee"]]
     is_extension: Committed[bool]
     started_at: Committed[datetime]
-    sip_call_id: Recovered[str] = ""  # ARI tells it of every channel
+    sip_call_id: Recovered[str] = ""  # ARI reports it of every channel
     leg_uuid: Committed[UUID | None] = None
     attempt: Committed[int] = 0  # the number of the dial that called it
-    trunk: Committed[str] = ""  # the UUID of the trunk that it came or was called by
-    # the CEL log tells it by the cause that the dialplan releases the caller with
+    trunk: Committed[str] = ""  # the UUID of the trunk that carries it
+    # the CEL log shows it by the cause with which the dialplan releases the caller
     rang: Recovered[bool] = False
-    answered_at: Recovered[datetime | None] = None  # it picked up
-    connected_at: Recovered[datetime | None] = None  # it was joined with the other party
+    answered_at: Recovered[datetime | None] = None  # it answered
+    connected_at: Recovered[datetime | None] = None  # it was connected with the other party
     ended_at: Recovered[datetime | None] = None
     release: Recovered[ReleaseCause | None] = None
-    # the final SIP response that ended it, 0 if none did; the CEL log knows only Q.850 causes
+    # the final SIP response that ended it, 0 if none did; the CEL log has Q.850 causes only
     sip_status: Committed[int] = 0
     published: Committed[tuple[str, ...]] = ()  # names of the events published of this leg
 
@@ -103,15 +105,15 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag="waiting"):
 
 
 class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
-    """Parties are being called for the controlled leg. `then` is what follows when nobody
-    answers: the rest of the hunt, or waiting in the queue again.
+    """Parties are being called for the controlled leg. `then` follows when none answers: the rest
+    of the hunt, or waiting in the queue again.
     """
 
     then: Committed[Hunt | Waiting] = Hunt()
     agent: Committed[str] = ""  # the extension that a queue offers the call to
-    egress_trunk: Committed[str] = ""  # the trunk that is being dialled by, if it is one
+    egress_trunk: Committed[str] = ""  # the trunk that is being dialled by, "" for none
     extensions: Committed[tuple[str, ...]] = ()  # the extensions that are being dialled
-    # Dial() is over, and the release of a leg that it rang has yet to come
+    # Dial() is over, and the release of a leg that it rang is still to come
     dial_ended: Committed[DialEnded | None] = None
 
 
@@ -122,12 +124,12 @@ class Calling(msgspec.Struct, frozen=True, kw_only=True, tag="calling"):
 
 
 class Talking(msgspec.Struct, frozen=True, kw_only=True, tag="talking"):
-    """Two parties are connected; the switch alone keeps them so."""
+    """Two parties are connected; the switch alone keeps them connected."""
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="leaving"):
-    """The controlled leg is being released by us (`release` says why), or has left by itself
-    (None); channels are left.
+    """We are releasing the controlled leg (`release` is the cause), or it has left by itself
+    (None); other channels are left.
     """
 
     release: Committed[ReleaseCause | None] = None
@@ -160,7 +162,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     started_at: Committed[datetime]
     channel: Committed[str]
     caller_number: Committed[str]  # a telephone number (inbound), else an extension
-    # what was called: a hotline (inbound), a telephone number (outbound), an internal number
+    # the called number: a hotline (inbound), a telephone number (outbound), an internal number
     dialled: Committed[str]
     # ours: the one that answered or rang first (inbound), else the one that calls
     extension: Committed[str] = ""
@@ -174,10 +176,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     record: Committed[bool] = False
     recording_token: Committed[str] = ""
     legs: Committed[tuple[Leg, ...]] = ()
-    attempt: Committed[int] = 0  # how often parties have been dialled
+    attempt: Committed[int] = 0  # number of dials
     overflows: Committed[int] = 0
-    failures: Committed[tuple[ReleaseCause, ...]] = ()  # of parties dialled in vain, each once
-    # when a channel last came back to be routed: a signal that says so again changes nothing
+    failures: Committed[tuple[ReleaseCause, ...]] = ()  # of failed dials, each once
+    # when a channel last came back to be routed: a signal that repeats it changes nothing
     returned_at: Committed[datetime | None] = None
     answered_at: Recovered[datetime | None] = None
     ended_at: Recovered[datetime | None] = None
@@ -193,7 +195,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def release(self) -> ReleaseCause | None:
-        """Why the call ends, as far as that is decided."""
+        """The cause of the call's end, as far as it is decided."""
         return self.course.release if isinstance(self.course, Leaving | Ended) else None
 
     @property
@@ -222,8 +224,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def extensions(self) -> frozenset[str]:
-        """Ours that are in the call now, or that it is about to ring: they count from the decision
-        on, so that limits hold for calls that come at once.
+        """Our extensions that are in the call now, or that it is about to ring: they count from
+        the decision on, so that limits hold for simultaneous calls.
         """
         here = {leg.number for leg in self.live_legs if leg.is_extension} | {self.agent} - {""}
         if not isinstance(self.course, Ringing) or self.course.dial_ended:
@@ -242,9 +244,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def trunks(self) -> tuple[str, ...]:
-        """The trunks that its parties talk or are being called by; a trunk as often as it carries
-        one.
-        """
+        """The trunks that its parties talk or are being called by; each trunk once per party."""
         carried = tuple(leg.trunk for leg in self.live_legs if leg.trunk)
         is_dialling = isinstance(self.course, Calling | Ringing) and self.egress_trunk
         if not is_dialling or any(leg.trunk for leg in self.dialled_legs):
@@ -260,7 +260,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def published_legs(self) -> tuple[Leg, ...]:
-        """The legs that events speak of: our extensions', in the order they were called."""
+        """The legs that events show: our extensions', in the order they were called."""
         return tuple(leg for leg in self.legs if leg.leg_uuid)
 
     @property
@@ -274,7 +274,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def published_id(self, leg: Leg | None) -> UUID:
-        """The call_id that events and records give for a leg, by the domain's call_id_mode."""
+        """The call_id in events and records for a leg, by the domain's call_id_mode."""
         own = leg.leg_uuid if leg and self.call_id_mode == "leg" else None
         return own or self.call_uuid
 
@@ -298,7 +298,7 @@ _STAGES: dict[type[Course], Stage] = {
 
 
 def due(call: Call) -> datetime | None:
-    """The moment that the call wants a TimerFired at; None when only signals move it."""
+    """The moment at which the call needs a TimerFired; None when only signals move it."""
     match call.course:
         case Waiting(until=until):
             return until
@@ -311,9 +311,7 @@ def due(call: Call) -> datetime | None:
 
 
 def seconds(start: datetime, end: datetime) -> int:
-    """Whole seconds as people count them from times shown without fractions: 17:30:35 to 17:30:46
-    is 11.
-    """
+    """Whole seconds between times shown without fractions: 17:30:35 to 17:30:46 is 11."""
     return max(0, int((end.replace(microsecond=0) - start.replace(microsecond=0)).total_seconds()))
 
 
@@ -321,8 +319,8 @@ def seconds(start: datetime, end: datetime) -> int:
 
 
 def is_worth_a_commit(before: Call, after: Call) -> bool:
-    """Whether a crash now would lose something for good: a `Committed` field has changed, of the
-    call, its course or a leg.
+    """Whether a crash now would lose data for good: a `Committed` field of the call, its course or
+    a leg has changed.
     """
     return _differs(before, after)
 
@@ -352,7 +350,7 @@ def committed_fields(kind: type) -> tuple[str, ...] | None:
 
 
 def marks_of(kind: type) -> dict[str, str]:
-    """What each field of a struct is marked as: COMMITTED, RECOVERED, or "" for no mark."""
+    """The mark of each field of a struct: COMMITTED, RECOVERED, or "" for no mark."""
     if not issubclass(kind, msgspec.Struct):
         return {}
     hints = get_type_hints(kind, include_extras=True)

@@ -1,10 +1,10 @@
-"""The call flow: what each signal makes of a call in each course, one case a transition.
+"""The call flow: the effect of each signal on a call in each course, one case per transition.
 
 Rule 1: everything that affects a call's course stands here and in setup, progress, release,
-routing, hunting, queueing and transfer. Rule 2: late and repeated signals are normal; one that
-means nothing in the present course changes nothing, and is counted. Rule 3: the switch rings,
-bridges and tears down two parties by itself, and asks again only when nobody answered. So a call
-ends when its last channel is gone, not when we decide so.
+routing, hunting, queueing and transfer. Rule 2: late and repeated signals are normal; one without
+a meaning in the present course changes nothing, and is counted. Rule 3: the switch rings, bridges
+and tears down two parties by itself, and returns to us only without an answer. So a call ends when
+its last channel is gone, not when we decide so.
 """
 
 from msgspec.structs import replace
@@ -47,7 +47,7 @@ from tongdai.pbx.step import Step, ignored, publish, with_events, with_leg
 
 
 def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
-    """What the signal makes of the call, and the outcome of the command that asked for it."""
+    """Applies the signal to the call; also the outcome of the command that asked for it."""
     made = _step(call, signal, context)
     if made.call.asker is None or not (answer := outcomes.due(made.call, signal)):
         return made
@@ -81,7 +81,7 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
         case Waiting() as waiting, AgentOffered():
             return progress.offer(call, waiting, signal, context)
         case Calling(), Unanswered():
-            return Step(call)  # the phone may ring; the asker is told so
+            return Step(call)  # the phone may ring; the API user gets the outcome
         case Calling(), Refused(action=Originate()):
             return release.originate_refused(call, signal)
         case Ringing(), Refused(action=Dial()):
@@ -110,8 +110,8 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
 
 
 def _dialed(call: Call, signal: LegDialed) -> Step:
-    """A party is being called. The second phone of an extension shares the leg id of the first:
-    it is one extension.
+    """A party is being called. The second phone of an extension shares the leg id of the first: it
+    is one extension.
     """
     if known := call.leg(signal.channel):
         return _known_dialed(call, known, signal)
@@ -137,9 +137,7 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
 
 
 def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
-    """Click-to-call: the extension's phone has been asked to ring; its SIP Call-ID is known
-    now.
-    """
+    """Click-to-call: the extension's phone has been asked to ring; its SIP Call-ID is known now."""
     call = with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
     if call.is_click_to_call and leg.is_live:
         return _publish_ringing(call, leg, signal)
@@ -147,8 +145,8 @@ def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
 
 
 def _with_id(call: Call, leg: Leg) -> Leg:
-    """The leg with the id that events give it: the conversation's own for the first extension,
-    else a derived one.
+    """The leg with its id for events: the conversation's own for the first extension, else a
+    derived one.
     """
     for sibling in call.published_legs:
         if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
@@ -181,14 +179,14 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
     if leg.role == "caller":
         if isinstance(call.course, Calling):
             return _extension_answered(call, call.course, leg, signal)
-        return Step(call)  # the CEL log tells that the caller's channel was answered too
+        return Step(call)  # the CEL log shows that the caller's channel was answered too
     if leg.connected_at:
         return ignored(call)
     return _connected(call, leg, signal)
 
 
 def _extension_answered(call: Call, calling: Calling, leg: Leg, signal: LegAnswered) -> Step:
-    """Click-to-call: the extension picked up; the switch is calling the other side already."""
+    """Click-to-call: the extension answered; the switch is calling the other party already."""
     losers = tuple(
         HangUp(other.channel, causes.ANSWERED_ELSEWHERE)
         for other in call.live_legs
@@ -210,7 +208,7 @@ def _extension_answered(call: Call, calling: Calling, leg: Leg, signal: LegAnswe
 
 
 def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
-    """The leg talks with the controlled one."""
+    """The leg is connected with the controlled one."""
     call = with_leg(
         call,
         signal.channel,
@@ -222,7 +220,7 @@ def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
         call,
         course=Talking(),
         answered_at=call.answered_at or signal.at,
-        # a caller that abandons may meet an answer on its way
+        # a caller that abandons may cross with an answer
         ended_at=call.ended_at and max(call.ended_at, signal.at),
     )
     is_first = not any(
@@ -258,8 +256,8 @@ def _hangup_asked(call: Call, signal: HangupAsked) -> Step:
 
 
 def _is_over_without(call: Call, leg: Leg) -> bool:
-    """Two talk; more only while one transfers, and its leaving ends nothing. Before the talk, only
-    the caller can end the call.
+    """Two parties talk; a third is there only during a transfer, and its leaving ends nothing.
+    Before the talk, only the caller can end the call.
     """
     if not isinstance(call.course, Talking):
         is_only = not isinstance(call.course, Calling) or len(call.live_legs) == 1
@@ -293,8 +291,8 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
 
 
 def _sip_status_by_log(call: Call, leg: Leg, signal: LegHungUp) -> int:
-    """480 where the CEL log has cause 19 of a leg that did not ring; else unknown, 0. That it did
-    not ring is known when we heard the end of its Dial(): we would have heard the ringing before.
+    """480 if the CEL log has cause 19 of a leg that did not ring; else unknown, 0. We know that it
+    did not ring if we heard the end of its Dial(): its ringing would have come earlier.
     """
     is_heard = isinstance(call.course, Ringing) and call.course.dial_ended is not None
     is_480 = signal.reconstructed and signal.cause == causes.NO_ANSWER.q850 and not leg.rang
@@ -302,10 +300,10 @@ def _sip_status_by_log(call: Call, leg: Leg, signal: LegHungUp) -> int:
 
 
 def _left(call: Call, signal: LegHungUp) -> Call:
-    """The controlled leg is gone before anybody answered: nothing is left to route.
+    """The controlled leg is gone before an answer: there is nothing left to route.
 
-    A dial in vain that we did not hear of is only known from here, by the dialstatus of the CEL
-    log.
+    If we missed the end of a Dial() without an answer, only the dialstatus in the CEL log shows
+    it.
     """
     if not isinstance(call.course, Ringing) or signal.dialstatus not in progress.IN_VAIN:
         return replace(call, course=Leaving())
@@ -321,7 +319,7 @@ def _left(call: Call, signal: LegHungUp) -> Call:
 
 
 def _is_transferee(call: Call, signal: BlindTransferred) -> bool:
-    """Whether the transferee waits to be routed. The CEL log tells of old transfers too."""
+    """Whether the transferee waits to be routed. The CEL log contains old transfers too."""
     if isinstance(signal, TransferredInFallback) and call.returned_at:
         return signal.at > call.returned_at and progress.is_back(call, signal)
     return progress.is_back(call, signal)

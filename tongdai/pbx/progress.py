@@ -1,5 +1,5 @@
-"""The way of the controlled leg: to a destination, from one hunt step to the next, into a queue
-and out of it, to the overflow, and to its release when nobody answers.
+"""The progress of the controlled leg: to a destination, from one hunt step to the next, into a
+queue and out of it, to the overflow, and to its release when there is no answer.
 """
 
 from datetime import datetime, timedelta
@@ -89,7 +89,7 @@ def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingCo
 
 
 def _left(until: datetime | None, timeout_s: int, at: datetime) -> int:
-    """Seconds that one step may ring: never longer than the whole hunt, or wait, may take."""
+    """Seconds that one step may ring: never longer than the rest of the hunt, or of the wait."""
     left = int((until - at).total_seconds()) if until else timeout_s
     return max(1, min(timeout_s, left))
 
@@ -123,7 +123,7 @@ def own_extension(call: Call) -> str:
 
 
 def _release(call: Call, release: causes.ReleaseCause) -> Step:
-    """The controlled leg is released, by the most significant of all that went wrong."""
+    """Releases the controlled leg, by the most significant of all failures."""
     release = causes.most_significant([*call.failures, release])
     call = replace(call, course=Leaving(release=release), hangup_by=call.hangup_by or "system")
     return Step(call, (HangUp(call.channel, release.q850),))
@@ -133,15 +133,15 @@ def _release(call: Call, release: causes.ReleaseCause) -> Step:
 
 
 def dial_refused(call: Call, signal: Refused) -> Step:
-    """Asterisk rings nobody for the controlled leg: it is released."""
+    """Asterisk rings no phone for the controlled leg: it is released."""
     if not _is_controlled(call, signal):
         return ignored(call)
     return _release(call, causes.FAILED)
 
 
 def wait_refused(call: Call, waiting: Waiting, signal: Refused, context: RoutingContext) -> Step:
-    """The caller cannot wait in the queue: the overflow, or the release. An old refusal is of
-    another time in a queue.
+    """The caller cannot wait in the queue: the overflow, or the release. A refusal from an earlier
+    wait in a queue changes nothing.
     """
     if signal.at <= waiting.since or not _is_controlled(call, signal):
         return ignored(call)
@@ -157,16 +157,16 @@ def _is_controlled(call: Call, signal: Refused) -> bool:
 
 
 def is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
-    """Whether one of our channels waits to be routed. It comes once for each moment, however
-    often that is signalled.
+    """Whether one of our channels waits to be routed. Each moment counts once, even if it is
+    signalled again.
     """
     leg = call.leg(signal.channel)
     return leg is not None and leg.is_live and signal.at != call.returned_at
 
 
 def controlled(call: Call, signal: DialEnded | BlindTransferred) -> Call:
-    """The channel of the signal is the controlled leg from now on. What seemed to end a talk was
-    a transfer; a release that we decided is the reason of the last attempt only.
+    """The channel of the signal becomes the controlled leg. The end of a talk that seemed to come
+    was a transfer; a release that we decided only explains the last attempt.
     """
     if isinstance(call.course, Talking) or call.hangup_by == "system":
         call = replace(call, hangup_by="", ended_at=None)
@@ -176,15 +176,15 @@ def controlled(call: Call, signal: DialEnded | BlindTransferred) -> Call:
 
 
 def dial_ended(call: Call, signal: DialEnded, context: RoutingContext) -> Step:
-    """Dial() came back to us: nobody answered."""
+    """Dial() returned to us without an answer."""
     ringing = call.course if isinstance(call.course, Ringing) else Ringing()
     call = replace(controlled(call, signal), course=replace(ringing, dial_ended=signal))
     return when_all_ended(call, context)
 
 
 def when_all_ended(call: Call, context: RoutingContext) -> Step:
-    """A dial in vain is decided on when the last leg that it rang has ended: Asterisk may signal
-    that a moment after Dial() is over.
+    """A dial without an answer is decided on when the last leg that it rang has ended: Asterisk
+    may signal that a moment after Dial() is over.
     """
     if not isinstance(call.course, Ringing) or call.course.dial_ended is None:
         return Step(call)
@@ -213,7 +213,7 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
 
 
 def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:
-    """The release cause of the dial just made: from what the phones or carriers said; our own
+    """The release cause of the dial just made: from the responses of phones or carriers; our own
     limit on ringing means no answer.
     """
     rung = [leg for leg in call.dialled_legs if not leg.connected_at]
@@ -231,7 +231,7 @@ _DIALSTATUS = {
     "CHANUNAVAIL": causes.ABSENT,
 }
 IN_VAIN = frozenset(_DIALSTATUS)
-"""The values of DIALSTATUS that mean that nobody answered, and the caller had not left."""
+"""The values of DIALSTATUS that mean no answer while the caller had not left."""
 
 
 def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
@@ -252,12 +252,12 @@ def _release_by_log(leg: Leg, signal: LegHungUp) -> causes.ReleaseCause:
     if release == causes.ABSENT and signal.dialstatus == "NOANSWER":
         return causes.NO_ANSWER  # no cause of its own: the limit of Dial()
     if release == causes.NO_ANSWER and not leg.rang and signal.cause == causes.ABSENT.q850:
-        return causes.ABSENT  # 480 and no ringing: the dialplan has told the caller so
+        return causes.ABSENT  # 480 and no ringing: the dialplan has sent the caller the same
     return release
 
 
 def failed(call: Call, release: causes.ReleaseCause) -> Call:
-    """The call remembers each kind of failure once: a caller may wait long in a queue whose agents
+    """The call stores each kind of failure once: a caller may wait long in a queue whose agents
     are away.
     """
     if release in call.failures:

@@ -34,7 +34,7 @@ def end(call: Call, at: datetime) -> Step:
 
 def _release_cause(call: Call) -> causes.ReleaseCause:
     """The call's release cause: the one decided, else by the caller's hang-up, else by the parties
-    not reached.
+    that were not reached.
     """
     if call.answered_at:
         return causes.ANSWERED

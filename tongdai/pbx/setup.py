@@ -23,7 +23,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     domain = context.directory.domain
     signal = replace(signal, dialled=numbers.clean(signal.dialled) or signal.dialled)
     if isinstance(signal, ArrivedInFallback):
-        # the call was long ago: how busy everybody is now does not matter
+        # the call was long ago: the present load does not matter
         context = RoutingContext(context.directory, context.now)
     caller = Leg(
         channel=signal.channel,
@@ -50,7 +50,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
 
 
 def _in_fallback(call: Call, destination: Destination, signal: ArrivedInFallback) -> Step:
-    """The switch has routed the call already: its events are all that is left to do. It may have
+    """The switch has routed the call already: only its events are left to make. It may have
     recorded the talk.
     """
     call = replace(followed(call, destination), record=True, reconstructed=True)
@@ -65,7 +65,7 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
     hotline = directory.hotline(signal.dialled)
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
-    # the call is this extension's, even if none of its phones rings
+    # the call belongs to this extension, even if none of its phones rings
     if hotline and hotline.destination in directory.extensions:
         call = replace(call, extension=hotline.destination)
     trunk = next(
@@ -110,7 +110,7 @@ def _allowed(
 
 
 def _is_emergency(destination: Destination, signal: Arrived, domain: Domain) -> bool:
-    """Whether the call goes to an emergency number, whatever limits are reached."""
+    """Whether the call goes to an emergency number, to which no limit applies."""
     return isinstance(destination, CallOut) and numbers.is_emergency(
         signal.dialled, domain.country
     )

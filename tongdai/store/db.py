@@ -231,7 +231,7 @@ class Database:
             async with asyncio.timeout(self._patience_s):
                 return await waiter
         except BaseException as reason:
-            if waiter.done() and not waiter.cancelled():  # handed over while this task was being cancelled
+            if waiter.done() and not waiter.cancelled():  # handed over during our cancellation
                 self._give(waiter.result())
             if isinstance(reason, TimeoutError):
                 raise errors.Unavailable(messages.DATABASE_BUSY) from None

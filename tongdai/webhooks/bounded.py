@@ -14,7 +14,7 @@ BODY_BYTES = 20_000
 again.
 """
 _BYTES = BODY_BYTES + 16_384  # of head and body together
-_READS = 1_000  # bytes of one read from the socket
+_READS = 1_000  # reads from the socket for one response
 _MESSAGES = 8  # heads of one response: interim ones (1xx), and the final one
 _SLICE = 4_096  # bytes that are parsed before the heads in them are counted
 
@@ -24,7 +24,7 @@ class BoundedResponse(ResponseHandler):
     closes the connection then. A final status that arrived before that counts.
     """
 
-    _bytes = _reads = _messages = 0  # bytes that may still be read
+    _bytes = _reads = _messages = 0  # what the bounds still permit
 
     def set_response_params(self, **params: Any) -> None:  # aiohttp calls it for each request
         self._bytes, self._reads, self._messages = _BYTES, _READS, _MESSAGES

@@ -84,7 +84,9 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._session.close()
-        await self._resolver.close()  # the connector does not close a resolver that was passed to it
+        await (
+            self._resolver.close()
+        )  # the connector does not close a resolver that was passed to it
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, domain: UUID | None = None
@@ -114,12 +116,12 @@ class Client:
             ) as response:
                 await self._drain(response)
                 return retry.Answer(status=response.status, retry_after_s=_retry_after_s(response))
-        except Exception as reason:  # noqa: BLE001  an unexpected failure of one POST must not stop the others
+        except Exception as reason:  # noqa: BLE001  the other POSTs must go on
             return _failure(reason)
 
     async def _drain(self, response: aiohttp.ClientResponse) -> None:
-        """Reads the body. True: it was read to its end, so the connection can be used again;
-        otherwise the connection will be closed.
+        """The body was read to its end, so the connection can be used again; otherwise the
+        connection will be closed.
         """
         if response.content.at_eof():
             return
@@ -127,7 +129,7 @@ class Client:
         with suppress(TimeoutError, aiohttp.ClientError, ConnectionError):
             async with asyncio.timeout(self._limits.body_s):
                 left = bounded.BODY_BYTES
-                while chunk := await response.content.read(left):  # "" when no text is left
+                while chunk := await response.content.read(left):  # b"" once nothing is left
                     left -= len(chunk)
 
 
