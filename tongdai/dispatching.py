@@ -34,9 +34,8 @@ from tongdai.webhooks.guard import Guard
 
 _ANY = UUID(int=0)
 _METRICS_EVERY_S = 1.0
-_BEHIND = (
-    65_536  # bytes of unread wake-ups; beyond, none is sent: the process finds the work by itself
-)
+# bytes of unread wake-ups; beyond, none is sent: the process finds the work by itself
+_BEHIND = 65_536
 _STOP_S = 15.0  # seconds in which POSTs under way may end, and outcomes are recorded
 
 

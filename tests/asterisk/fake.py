@@ -400,7 +400,7 @@ class FakeAsterisk:
         login = aiohttp.encode_basic_auth(self.address.user, self.address.password)
         if request.headers.get("Authorization") != login:
             return web.Response(status=401)
-        if dict(request.query) != {"app": "tongdai"}:  # subscribeAll can deadlock Asterisk
+        if dict(request.query) != {"app": "tongdai"}:  # no subscription in the URL
             self._unknown.append(Request("GET /ari/events", dict(request.query)))
         socket = web.WebSocketResponse()
         await socket.prepare(request)

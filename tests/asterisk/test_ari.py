@@ -196,8 +196,8 @@ async def test_a_handshake_that_hangs_is_a_switch_that_is_down() -> None:
 
 
 def test_nothing_subscribes_to_everything() -> None:
-    """Closing such a connection can deadlock Asterisk 22. Comments and docstrings may speak of
-    it.
+    """One kind of subscription can deadlock Asterisk 22.10.1 (docs/reliability.md). Comments and
+    docstrings are not searched.
     """
     source = Path(ari.__file__).parents[1]
     for file in source.rglob("*.py"):

@@ -90,9 +90,7 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     context, username = request.context, body.username.strip()
     key = (username.lower(), request.address)
     context.wrong_logins.check(key)
-    context.wrong_logins.count(
-        key
-    )  # before the password is checked: attempts at the same time count too
+    context.wrong_logins.count(key)  # before the check: attempts at the same time count too
     try:
         async with context.login_slot(), context.health_probe.while_healthy():
             account = await _account(request, username, body.password)

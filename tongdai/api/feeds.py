@@ -57,9 +57,7 @@ class Topic:
         if (reading := self._reading.get(key)) is None:
             reading = self._reading[key] = asyncio.create_task(self._read(*key))
             reading.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(
-            reading
-        )  # a listener that leaves does not cancel the page of another
+        return await asyncio.shield(reading)  # a listener that leaves cancels no other's page
 
     async def _read(self, after: int, limit: int, names: tuple[str, ...]) -> feed.Page:
         async with self._tenants.connection(self._domain_uuid) as tx:

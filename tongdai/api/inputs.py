@@ -22,9 +22,7 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _MAX_VALUE = 4096  # characters
 _MAX_PARTS = 100  # of a multipart form
-_PLUS = re.compile(
-    rb"=\+(?=[0-9]{7})"
-)  # phone=+84899888999, from a client that did not encode the plus sign
+_PLUS = re.compile(rb"=\+(?=[0-9]{7})")  # phone=+84899888999, with a + that is not encoded
 _INDEX = re.compile(r"\[[0-9]{0,9}\]$")  # of an array, as axios, jQuery, PHP and qs write it
 _BOM = b"\xef\xbb\xbf"  # some clients put it before JSON (RFC 8259 §8.1: it may be ignored)
 

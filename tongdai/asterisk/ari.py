@@ -134,8 +134,8 @@ async def connect(
     request_s: float = REQUEST_S,
     backlog: int = BACKLOG,
 ) -> Link:
-    """An open link for the application. Never with subscribeAll: closing such a socket can
-    deadlock Asterisk 22.
+    """An open link for the application. The URL has no subscription: one kind of it can deadlock
+    Asterisk 22.10.1. `reconnect` subscribes later, to the endpoints of PJSIP only.
 
     No WebSocket pings: Asterisk does not answer those without a payload, and answers others even
     if the application is dead; `reconnect` asks for an echo instead.

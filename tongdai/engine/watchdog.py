@@ -79,7 +79,7 @@ class Watchdog:
         self._database, self._engine, self._config = database, engine, config
         self._timing = timing
         self._arrivals: dict[UUID, Arrival] = {}
-        # calls begun here: ARI did not report their events from before
+        # calls begun here: ARI did not report what happened while they began
         self._followed: set[UUID] = set()
         self._linked_at = 0.0
         self._suspects: dict[UUID, Call] = {}

@@ -63,7 +63,7 @@ class Client:
             socket_factory=self._guard.socket,
             limit=0,  # the dispatcher's slots are the limit
             keepalive_timeout=_KEEPALIVE_S,
-            use_dns_cache=False,  # the resolver has a timeout of its own, which one domain cannot use up for others
+            use_dns_cache=False,  # the resolver caches, for each domain apart
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -84,9 +84,7 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         await self._session.close()
-        await (
-            self._resolver.close()
-        )  # the connector does not close a resolver that was passed to it
+        await self._resolver.close()  # the connector does not close one that it was given
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, domain: UUID | None = None

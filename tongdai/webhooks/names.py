@@ -47,9 +47,7 @@ class Names(AbstractResolver):
         self._lookup, self._within_s = lookup, within_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="webhooks-dns")
         self._slots = FairSlots(threads, per_domain)
-        self._kept: dict[
-            Key, tuple[float, Addresses | OSError]
-        ] = {}  # kept until an event loop time
+        self._kept: dict[Key, tuple[float, Addresses | OSError]] = {}  # until a loop time
         # Not shared between domains: a look-up waits for the others of its domain.
         self._under_way: dict[tuple[UUID | None, Key], asyncio.Task[Addresses]] = {}
 
