@@ -420,6 +420,8 @@ async def _lead(
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    """Raises the exception of the task, once it has ended; cancellation does not reach the task."""
+    """Raises the exception of the task, once it has ended; cancellation does not reach the
+    task.
+    """
     await asyncio.wait([task])
     task.result()

@@ -1,4 +1,6 @@
-"""Rate limits: requests per second of a domain and of a client's address, counted in this process."""
+"""Rate limits: requests per second of a domain and of a client's address, counted in this
+process.
+"""
 
 import math
 import time

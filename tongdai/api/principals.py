@@ -63,7 +63,9 @@ class Principals:
         return await self._user(token, claims, claims.dom)
 
     def forget(self, domain_uuid: str) -> None:
-        """Call it with each payload of the `directory` channel: something changed in that domain."""
+        """Call it with each payload of the `directory` channel: something changed in that
+        domain.
+        """
         self._changes += 1
         uuid = UUID(domain_uuid)
         self._known = {token: one for token, one in self._known.items() if one.domain_uuid != uuid}

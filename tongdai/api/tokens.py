@@ -18,7 +18,9 @@ _ALGORITHM = "HS256"  # fixed: the algorithm in a token's header is ignored
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """The user, or operator, of a token, the version of its API key, and its expiry (Unix time)."""
+    """The user, or operator, of a token, the version of its API key, and its expiry (Unix
+    time).
+    """
 
     iss: str
     sub: UUID  # user or operator

@@ -41,5 +41,11 @@ def listed(text: str | None) -> tuple[str, ...] | None:
 
 
 def secret(text: str | None) -> str | None:
-    """The password; for "-" the first line of standard input, so that no process list shows it."""
-    return sys.stdin.readline().rstrip("\r\n") if text == "-" else text
+    """The password; for "-" the first line of standard input, so that no process list shows it. On
+    a terminal it is asked for, and not shown.
+    """
+    if text != "-":
+        return text
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True))
+    return sys.stdin.readline().rstrip("\r\n")

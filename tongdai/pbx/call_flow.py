@@ -137,7 +137,9 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
 
 
 def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
-    """Click-to-call: the extension's phone has been asked to ring; its SIP Call-ID is known now."""
+    """Click-to-call: the extension's phone has been asked to ring; its SIP Call-ID is known
+    now.
+    """
     call = with_leg(call, leg.channel, sip_call_id=leg.sip_call_id or signal.sip_call_id)
     if call.is_click_to_call and leg.is_live:
         return _publish_ringing(call, leg, signal)

@@ -22,7 +22,9 @@ MOST = 100
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """One event name for one URL. It is disabled, with a reason, when the URL fails for too long."""
+    """One event name for one URL. It is disabled, with a reason, when the URL fails for too
+    long.
+    """
 
     domain_uuid: UUID
     subscription_uuid: UUID

@@ -161,7 +161,9 @@ class Dispatcher:
             self._consider(Endpoint(domain, endpoint), now)
 
     def _consider_domain(self, domain: UUID, now: float) -> None:
-        """The endpoints of the domain's subscriptions may have due deliveries, untried ones too."""
+        """The endpoints of the domain's subscriptions may have due deliveries, untried ones
+        too.
+        """
         self._woken.add(domain)
         for endpoint in self._endpoints.subscribed(domain):
             self._consider(Endpoint(domain, endpoint), now)

@@ -73,7 +73,9 @@ def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
 
 
 def delay_s(attempt: int, answer: Answer, chance: float) -> float:
-    """Seconds from a failed attempt to the next. Retry-After is obeyed up to twice our own wait."""
+    """Seconds from a failed attempt to the next. Retry-After is obeyed up to twice our own
+    wait.
+    """
     is_throttled = answer.status in THROTTLED or answer.is_timeout
     least = THROTTLED_S if is_throttled else 0.0
     step = max(SCHEDULE_S[attempt - 1], least)

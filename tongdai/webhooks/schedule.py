@@ -58,7 +58,9 @@ class Schedule:
         return taken
 
     async def ripe(self) -> None:
-        """Returns when there is something to take, or when `add` or `wake` was called meanwhile."""
+        """Returns when there is something to take, or when `add` or `wake` was called
+        meanwhile.
+        """
         self._has_earlier.clear()
         next_at = self._heap[0][0] if self._heap else None
         if next_at is not None and next_at <= asyncio.get_running_loop().time():
