@@ -1,6 +1,6 @@
 """The link to Asterisk: a lost link is connected again after a back-off.
 
-Three rules (docs/reliability.md): subscribe only to what is needed; an echo shows that the link is
+Three rules (docs/reliability.md): subscribe only to `endpoint:PJSIP`; an echo shows that the link is
 alive; one controller for each node.
 """
 

@@ -104,7 +104,7 @@ class Recovery:
         self._reconcile(snapshot, now, _gone_at(entries, snapshot))
         self._adopt(snapshot, now)
         await self._offer()
-        log.info("recovery.settled", calls=len(self._engine.mailboxes), entries=len(entries))
+        log.info("recovery.done", calls=len(self._engine.mailboxes), entries=len(entries))
 
     def _replay(self, entries: list[cel_log.Entry]) -> None:
         owners = {entry.uniqueid: call_uuid for entry in entries if (call_uuid := entry.call_uuid)}
@@ -189,7 +189,7 @@ class Recovery:
         try:
             await self._save(offset)
         except errors.Unavailable as reason:
-            log.warning("journal.not_kept", why=str(reason))
+            log.warning("cel_log.offset_not_kept", why=str(reason))
 
     async def _save(self, offset: cel_log.Offset) -> None:
         async with self._database.connection() as tx:
