@@ -80,9 +80,7 @@ class DeliveryDetail(Struct, frozen=True):
 class Resend(Struct, frozen=True):
     """The deliveries to send again: one, or those with a state and a time."""
 
-    webhook_id: Annotated[
-        UUID | None, Meta(description="That event alone, whatever became of it.")
-    ] = None
+    webhook_id: Annotated[UUID | None, Meta(description="Only that event, in any state.")] = None
     state: Annotated[
         delivery_log.Choice | None,
         Meta(
@@ -175,7 +173,7 @@ async def list_deliveries(
 ) -> ASGIApp:
     """List what was delivered to a subscription.
 
-    What is due, and what became of the rest within the days that the log is kept.
+    Due deliveries, and the results of the others within the days that the log is kept.
     """
     context, wanted = request.context, _filter(query, principal)
     async with context.tenants.connection(principal.domain_uuid) as tx:
@@ -230,9 +228,9 @@ async def resend(
     """Send events to a subscription again.
 
     One, all that failed, or those of a time. Body and `webhook-id` stay; the attempts begin anew
-    and are in the log. With `url` they go there instead, signed by the same secret; how that goes
-    says nothing about the subscription. A disabled subscription is to be enabled first. What waits
-    for its next attempt is left to it, unless it is named.
+    and are in the log. With `url` they go there instead, signed by the same secret; the
+    result does not count for the subscription. Enable a disabled subscription first. A delivery
+    that waits for its next attempt keeps waiting, unless it is named.
     """
     context, domain_uuid = request.context, principal.domain_uuid
     url, chosen = _url(context, body.url), body.webhook_id or _selection(body, principal)

@@ -120,10 +120,10 @@ async def create_event(request: Request, principal: Principal, body: NewSubscrip
     """Subscribe to an event.
 
     From now on each such event is posted to the URL, with the headers `webhook-id`,
-    `webhook-timestamp` and `webhook-signature` of Standard Webhooks, until some 2xx is answered.
+    `webhook-timestamp` and `webhook-signature` of Standard Webhooks, until the response is a 2xx.
     Several subscriptions to one event are fine; how many a domain may have is limited (100 unless
-    the operator says otherwise). An event name that we do not know is taken, with a
-    warning, and never happens.
+    the operator says otherwise). An unknown event name is accepted, with a
+    warning; such an event never comes.
     """
     context = request.context
     name, url, apikey = (
@@ -196,7 +196,7 @@ async def get_event(request: Request, principal: Principal, path: OfSubscription
 async def enable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Enable an event subscription.
 
-    It gets events from now on, as if it had never failed. Those that it missed can be sent again:
+    It gets events from now on, as if it had never failed. Missed events can be sent again:
     see resend.
     """
     context = request.context
@@ -217,8 +217,7 @@ async def enable_event(request: Request, principal: Principal, path: OfSubscript
 async def disable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
     """Disable an event subscription.
 
-    It gets no events until it is enabled again; what was still due to it is given up, and counts
-    as failed.
+    It gets no events until it is enabled again; its due deliveries count as failed.
     """
     context = request.context
     async with context.tenants.transaction(principal.domain_uuid) as tx:

@@ -163,7 +163,7 @@ async def read_feed(
 ) -> ASGIApp:
     """Read the domain's events in order.
 
-    Every event, whether or not anybody subscribed to it, numbered without gaps: a client that goes
+    Every event, with or without subscriptions to it, numbered without gaps: a client that goes
     on from `next` misses nothing. Events are kept for a number of days; where `after` is older
     than that the answer is 410 with `first_seq` and `last_seq`, and what is missing is in the
     CDRs.

@@ -69,9 +69,9 @@ class Outstanding(Struct, frozen=True):
 async def outstanding_events(request: Request, principal: Principal) -> ASGIApp:
     """Show what is outstanding.
 
-    Every call has its events and its record outstanding until it has ended. Where some are still
-    outstanding afterwards the call is listed among the ended ones, and is completed within
-    seconds. A delivery is outstanding until a callback URL has taken it.
+    Every call has its events and its record outstanding until it has ended. If some are still
+    outstanding afterwards, the call is listed among the ended ones, and is completed within
+    seconds. A delivery is outstanding until a callback URL has accepted it.
     """
     async with request.context.tenants.transaction(principal.domain_uuid) as tx:
         found = await outstanding.of(tx, principal.domain_uuid)

@@ -1,7 +1,7 @@
 """The link to Asterisk: a lost link is connected again after a back-off.
 
-Three rules (docs/reliability.md): subscribe only to `endpoint:PJSIP`; an echo shows that the link is
-alive; one controller for each node.
+Three rules (docs/reliability.md): subscribe only to `endpoint:PJSIP`; an echo shows that the link
+is alive; one controller for each node.
 """
 
 import asyncio
