@@ -313,7 +313,8 @@ def patterns(region_: str) -> tuple[tuple[NumberClass, re.Pattern[str]], ...]:
 
 def metadata_of(region_: str) -> PhoneMetadata:
     found = PhoneMetadata.metadata_for_region(region_)
-    assert found, region_  # noqa: S101  only regions from phonenumbers
+    if found is None:
+        raise LookupError(region_)  # callers pass regions of phonenumbers only
     return found
 
 
