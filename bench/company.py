@@ -13,7 +13,7 @@ from tongdai.pbx.directory import Domain, Extension
 from tongdai.store import domains, extensions, hotlines, subscriptions, trunks, users
 
 EVENTS = ("ringing", "answered", "hangup", "cdr")
-FIRST_HOTLINE, FIRST_EXTENSION = 2471000000, 101
+FIRST_HOTLINE, FIRST_EXTENSION = 2471000000, 201  # 112 to 115 are emergency numbers
 
 
 class Company(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from tongdai.pbx.directory import Extension
 from tongdai.store import db, domains, extensions, hotlines, subscriptions, trunks, users
 
 DOMAIN, PASSWORD = "chaos.example.vn", "a password of the chaos's own"
-FIRST_EXTENSION, FIRST_HOTLINE = 101, 2471000000
+FIRST_EXTENSION, FIRST_HOTLINE = 201, 2471000000  # 112 to 115 are emergency numbers
 
 
 class Company(msgspec.Struct, frozen=True):
