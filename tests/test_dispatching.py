@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from testbed.receivers import Receiver, receiving
+from testbed.until import until
 from tests import databases
-from tests.until import until
 from tests.webhooks import samples
 from tongdai import supervision
 from tongdai.dispatching import DispatcherProcess

@@ -17,9 +17,9 @@ import msgspec
 import pytest
 
 from chaos import __main__ as chaos
+from testbed.until import until
 from tests import commands_page
 from tests.cli.conftest import free_address
-from tests.until import until
 from tongdai import settings
 from tongdai.api import problems
 from tongdai.cli import config

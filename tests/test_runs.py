@@ -12,7 +12,7 @@ import pytest
 
 from testbed import leftovers
 from testbed.instance import REPOSITORY
-from tests.until import until
+from testbed.until import until
 
 SUITE = """
 import time

@@ -10,8 +10,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Tenant
-from tests.until import until
 from tongdai import ids
 from tongdai.api.tokens import Tokens
 from tongdai.encryption import MasterKey

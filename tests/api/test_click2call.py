@@ -13,8 +13,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
-from tests.until import until
 from tongdai import api, errors, ids
 from tongdai.api import problems
 from tongdai.pbx.commands import ClickToCall, Outcome

@@ -11,8 +11,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
-from tests.until import until
 from tongdai import api
 from tongdai.api import connections
 from tongdai.store import passwords

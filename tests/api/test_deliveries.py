@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from testbed.receivers import Receiver, receiving
+from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
 from tests.store.deliveries.rounds import claim_in, never
-from tests.until import until
 from tests.webhooks import samples
 from tongdai import api
 from tongdai.encryption import MasterKey

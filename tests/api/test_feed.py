@@ -15,8 +15,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from testbed.until import until
 from tests.api.conftest import Client, Tenant, move_in, serve
-from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.api import feeds

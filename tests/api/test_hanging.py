@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from testbed.proxy import Proxy
+from testbed.until import until
 from tests import hanging
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, serve
-from tests.until import until
 from tongdai import api
 from tongdai.store import db, tenants
 from tongdai.store.tenants import Tenants

@@ -17,8 +17,8 @@ import pytest
 from msgspec.structs import replace
 
 from testbed.samples import call, record, recording_of
+from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_hotline, move_in
-from tests.until import until
 from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.encryption import MasterKey

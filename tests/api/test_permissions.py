@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Tenant
-from tests.until import until
 from tongdai import ids, permissions
 from tongdai.api import OPERATIONS, openapi
 from tongdai.api.operations import PUBLIC

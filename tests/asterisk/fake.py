@@ -24,7 +24,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from tests.until import until
+from testbed.until import until
 from tongdai import ids
 from tongdai.asterisk.reconnect import Address
 

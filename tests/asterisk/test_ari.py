@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
-from tests.until import until
 from tongdai import errors
 from tongdai.asterisk import ari
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.until import until
+from testbed.until import until
 from tongdai.asterisk import recording
 from tongdai.recording_files import LocalFolder
 

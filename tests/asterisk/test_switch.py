@@ -14,9 +14,9 @@ import msgspec
 import pytest
 import structlog
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
-from tests.until import until
 from tongdai import errors
 from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.contacts import Contacts

@@ -18,9 +18,9 @@ import pytest
 
 from testbed.instance import REPOSITORY, Instance
 from testbed.receivers import receiving
+from testbed.until import until
 from tests.cli.conftest import run
 from tests.e2e.test_webhooks import is_signed
-from tests.until import until
 
 STORY = ["ringing", "answered", "hangup", "cdr"]
 

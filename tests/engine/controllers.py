@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.engine.companies import Company
-from tests.until import until
 from tongdai.asterisk.reconnect import Timing
 from tongdai.engine import recovery, watchdog
 from tongdai.engine.commands import REPEAT_S, CommandRunner

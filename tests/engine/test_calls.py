@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.asterisk.test_recording import part, sound
 from tests.engine.companies import CUSTOMER, HOTLINE, Company, prepare
 from tests.engine.controllers import URL, Controller
-from tests.until import until
 from tongdai.pbx.call import Stage
 from tongdai.pbx.cdr import DIRECTIONS
 from tongdai.store import cdr_search

@@ -14,12 +14,12 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from testbed.until import until
 from tests import hanging
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, Controllers
-from tests.until import until
 from tongdai import errors
 from tongdai.engine.commands import CommandRunner
 from tongdai.pbx.commands import ClickToCall, Outcome

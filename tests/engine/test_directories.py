@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from testbed.until import until
 from tests.engine.companies import HOTLINE, Company
-from tests.until import until
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.engine.directories import Directories

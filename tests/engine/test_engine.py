@@ -13,11 +13,11 @@ import pytest
 import structlog
 from msgspec.structs import replace
 
+from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine import companies
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
-from tests.until import until
 from tongdai.encryption import MasterKey
 from tongdai.pbx.signals import AgentOffered, LegRinging
 from tongdai.store import db, domains, migrate, queues, ring_groups, server

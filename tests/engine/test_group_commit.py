@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from testbed import samples
+from testbed.until import until
 from tests.engine.companies import Company
 from tests.engine.test_live_calls import a_call, a_leg
-from tests.until import until
 from tongdai import errors, ids
 from tongdai.engine.group_commit import GroupCommit
 from tongdai.pbx import events

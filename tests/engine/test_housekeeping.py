@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.until import until
+from testbed.until import until
 from tongdai import errors, ids
 from tongdai.engine import housekeeping
 from tongdai.pbx.commands import ClickToCall

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller
-from tests.until import until
 from tongdai import errors
 from tongdai.engine.leader import Leader
 from tongdai.store import db, server

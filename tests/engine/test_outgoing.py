@@ -11,10 +11,10 @@ import prometheus_client
 import pytest
 
 from testbed import samples
+from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
-from tests.until import until
 from tongdai import errors
 from tongdai.pbx import barring
 from tongdai.pbx.commands import ClickToCall

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, node_of
-from tests.until import until
 from tongdai.encryption import MasterKey
 from tongdai.engine import provisioner
 from tongdai.engine.provisioner import Provisioner

@@ -4,10 +4,10 @@ nothing is done twice.
 
 from datetime import timedelta
 
+from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controllers
-from tests.until import until
 from tongdai.pbx.call import Stage
 
 

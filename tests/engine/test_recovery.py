@@ -11,13 +11,13 @@ from typing import TypeAlias
 
 import pytest
 
+from testbed.until import until
 from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk, Recording
 from tests.asterisk.test_recording import part, sound
 from tests.engine import companies
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller, Controllers
-from tests.until import until
 from tongdai.asterisk import cel_log
 from tongdai.asterisk.switch import Snapshot
 from tongdai.encryption import MasterKey

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
-from tests.until import until
 from tongdai.engine import watchdog
 from tongdai.pbx.step import Step
 from tongdai.store import db

@@ -1,6 +1,6 @@
 """Who waits for whom in the database."""
 
-from tests.until import until
+from testbed.until import until
 from tongdai.store import db
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import asyncpg
 import pytest
 
-from tests.until import until
+from testbed.until import until
 from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.store import db, domains

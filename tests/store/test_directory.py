@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from tests.until import until
+from testbed.until import until
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue, RingGroup, Trunk

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from testbed.proxy import Proxy
+from testbed.until import until
 from tests import hanging
-from tests.until import until
 from tongdai import errors
 from tongdai.store import db
 from tongdai.store.health_probe import HealthProbe

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.until import until
+from testbed.until import until
 from tests.webhooks import samples
 from tongdai.encryption import MasterKey
 from tongdai.pbx import events

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from testbed.receivers import Received, Receiver, listening, receiving
-from tests.until import until
+from testbed.until import until
 from tests.webhooks import samples
 from tests.webhooks.dispatching import (
     HOUR,

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from testbed.receivers import Received, Receiver, listening
-from tests.until import until
+from testbed.until import until
 from tests.webhooks import samples
 from tests.webhooks.dispatching import (
     NEVER_S,

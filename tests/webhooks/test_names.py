@@ -10,7 +10,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from tests.until import until
+from testbed.until import until
 from tongdai.webhooks.names import Names, asking
 
 A, B = UUID(int=1), UUID(int=2)

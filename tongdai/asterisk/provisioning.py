@@ -55,7 +55,8 @@ _SIP: Fields = {
     "rtcp_mux": "no",
     "dtls_auto_generate_cert": "no",
 }
-"""Includes each field that webrtc=yes sets: the endpoint of a former browser would keep it."""
+"""Includes fields that webrtc=yes sets: the endpoint of a former browser would keep them. It does
+keep bundle, dtls_verify and dtls_setup, which are not named here."""
 _BROWSER: Fields = {
     "webrtc": "yes",
     "use_avpf": "yes",
