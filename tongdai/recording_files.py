@@ -7,6 +7,7 @@ name, a range is a ranged GET, a thousand keys are one DeleteObjects, and a doma
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -31,9 +32,12 @@ def key(domain_uuid: UUID, call_uuid: UUID, recording_uuid: UUID, started_at: da
 
 
 class OpenFile(Protocol):
-    """A file that is read; `size` is in bytes."""
+    """A file that is read; `size` is in bytes. `version` is another text for every other content
+    of the key; it holds letters, digits and - only.
+    """
 
     size: int
+    version: str
 
     def read(self, first: int, length: int) -> AsyncIterator[bytes]:
         """`length` bytes from the byte `first` on, in pieces."""
@@ -117,10 +121,13 @@ class LocalFolder:
 
 
 class LocalFile:
-    """An open file of a LocalFolder."""
+    """An open file of a LocalFolder. Its content has come there whole (`put`) and is never written
+    again, so its size and time identify it.
+    """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self.size = file, size
+    def __init__(self, file: BinaryIO, status: os.stat_result) -> None:
+        self._file, self.size = file, status.st_size
+        self.version = f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
     async def read(self, first: int, length: int) -> AsyncIterator[bytes]:
         self._file.seek(first)
@@ -171,7 +178,8 @@ def _open(folder: Path, key: str) -> OpenFile | None:
     path = _path(folder, key)
     if path is None or not path.is_file():
         return None
-    return LocalFile(path.open("rb"), path.stat().st_size)
+    file = path.open("rb")
+    return LocalFile(file, os.fstat(file.fileno()))
 
 
 def _delete(folder: Path, keys: Sequence[str]) -> set[str]:

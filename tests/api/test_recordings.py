@@ -1,5 +1,6 @@
 """Recordings by their public URL."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ import pytest
 from yarl import URL
 
 from testbed.samples import recorded
-from tests.api.conftest import Client, Tenant, folder_of, serve
+from tests.api.conftest import Client, Reply, Tenant, folder_of, serve
 from tongdai import api, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx.recording import Recording
@@ -73,9 +74,63 @@ async def test_it_plays_from_the_cdrs_url_without_a_token(
 
 
 async def test_the_head_alone(anybody: Client, shelf: Shelf) -> None:
-    answer = await anybody.ask("HEAD", path_of(await shelf.put()))
+    path = path_of(await shelf.put())
+    whole, head = await anybody.get(path), await anybody.ask("HEAD", path)
 
-    assert (str(len(SOUND)), b"") == (answer.headers["Content-Length"], answer.body)
+    assert (str(len(SOUND)), b"") == (head.headers["Content-Length"], head.body)
+    assert of_the_file(head) == of_the_file(whole)
+    same = {"If-None-Match": whole.headers["ETag"]}
+    assert (await anybody.ask("HEAD", path, headers=same, expect=304)).body == b""
+
+
+def of_the_file(reply: Reply) -> dict[str, str]:
+    """The headers that describe what is sent."""
+    others = ("Date", "Server", "Vary", "Connection", "Keep-Alive")
+    return {name: value for name, value in reply.headers.items() if name.title() not in others}
+
+
+async def test_who_has_the_file_gets_it_no_second_time(anybody: Client, shelf: Shelf) -> None:
+    path = path_of(await shelf.put())
+    etag = (await anybody.get(path)).headers["ETag"]
+    assert re.fullmatch('"[0-9a-z-]+"', etag)
+
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        answer = await anybody.get(path, headers={"If-None-Match": known}, expect=304)
+        assert (answer.body, answer.headers["ETag"]) == (b"", etag)
+        assert answer.headers["Cache-Control"] == "private, no-store"
+    # it comes before ranges (RFC 9110 §13.2.2)
+    both = {"If-None-Match": etag, "Range": "bytes=99999999-"}
+    await anybody.get(path, headers=both, expect=304)
+    for other in ('"other"', etag.strip('"'), ""):
+        assert (await anybody.get(path, headers={"If-None-Match": other})).body == SOUND
+
+
+async def test_every_file_and_every_content_has_an_etag_of_its_own(
+    anybody: Client, shelf: Shelf, deps: api.Deps
+) -> None:
+    call, other = await shelf.put(), await shelf.put()
+    first = (await anybody.get(path_of(call))).headers["ETag"]
+    assert first == (await anybody.get(path_of(call) + ".wav")).headers["ETag"]
+    assert first != (await anybody.get(path_of(other))).headers["ETag"]
+
+    assert call.file_key
+    (folder_of(deps) / call.file_key).write_bytes(SOUND[::-1])  # somebody put a backup in place
+    changed = await anybody.get(path_of(call), headers={"If-None-Match": first})
+    assert (changed.body, changed.headers["ETag"] != first) == (SOUND[::-1], True)
+
+
+async def test_a_download_that_broke_off_goes_on_with_the_same_file(
+    anybody: Client, shelf: Shelf
+) -> None:
+    path = path_of(await shelf.put())
+    etag = (await anybody.get(path)).headers["ETag"]
+    same = {"Range": "bytes=1000-", "If-Range": etag}
+    rest = await anybody.get(path, headers=same, expect=206)
+    assert (rest.body, rest.headers["ETag"]) == (SOUND[1000:], etag)
+
+    for other in ('"old"', f"W/{etag}", "Mon, 30 Nov 2026 15:00:00 GMT", ""):
+        answer = await anybody.get(path, headers=same | {"If-Range": other})
+        assert answer.body == SOUND
 
 
 END = len(SOUND) - 1
@@ -119,11 +174,6 @@ async def test_what_is_no_single_range_gets_the_whole(
     anybody: Client, shelf: Shelf, asked: str
 ) -> None:
     assert (await anybody.get(path_of(await shelf.put()), headers={"Range": asked})).body == SOUND
-
-
-async def test_a_range_of_some_other_version_gets_the_whole(anybody: Client, shelf: Shelf) -> None:
-    headers = {"Range": "bytes=0-9", "If-Range": '"old"'}
-    assert (await anybody.get(path_of(await shelf.put()), headers=headers)).body == SOUND
 
 
 async def test_while_it_is_written_one_is_asked_to_come_again(

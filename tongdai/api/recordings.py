@@ -10,6 +10,7 @@ import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tongdai import errors, messages
@@ -39,8 +40,18 @@ class OfRecording(Struct, frozen=True):
     ]
 
 
-class RangeHeader(Struct, frozen=True, rename={"range": "Range"}):
+class Conditions(
+    Struct,
+    frozen=True,
+    rename={"range": "Range", "if_none_match": "If-None-Match", "if_range": "If-Range"},
+):
     range: Annotated[str, Meta(description="One range of bytes.", examples=["bytes=0-1023"])] = ""
+    if_none_match: Annotated[
+        str, Meta(description="The ETag of the copy that you have: 304 if it is the same file.")
+    ] = ""
+    if_range: Annotated[
+        str | None, Meta(description="The range only if the file has this ETag; else all of it.")
+    ] = None
 
 
 @operation(
@@ -51,14 +62,15 @@ class RangeHeader(Struct, frozen=True, rename={"range": "Range"}):
     gives={
         200: ("The whole file.", "audio/wav"),
         206: ("The range that was asked for.", "audio/wav"),
+        304: ("`If-None-Match` names the file as it is.", None),
         202: ("Still being written: try again after `Retry-After` seconds.", None),
     },
     fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable),
 )
-async def recording(request: Request, path: OfRecording, headers: RangeHeader) -> ASGIApp:
+async def recording(request: Request, path: OfRecording, headers: Conditions) -> ASGIApp:
     """Play a recording.
 
-    WAV, both sides. Needs no token but the one in its URL.
+    WAV, both sides. Needs no token but the one in its URL. Its `ETag` never changes.
     """
     context, address = request.context, request.address
     context.wrong_recordings.check(address)
@@ -73,9 +85,7 @@ async def recording(request: Request, path: OfRecording, headers: RangeHeader) -
                 {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
             )
         case "ready" if file := await context.deps.recordings.open(found.file_key or ""):
-            # If-Range names an ETag, and we send none (RFC 9110 §13.1.5)
-            wanted = "" if request.has_header(b"if-range") else headers.range
-            return await _file(wanted, found.token, file)
+            return await _file(headers, found.token, file)
         case "deleted":
             raise errors.Gone(messages.RECORDING_DELETED)
         case _:
@@ -115,14 +125,22 @@ async def _by_token(context: Context, text: str) -> Recording:
         return await recordings.by_token(tx, token[1])
 
 
-async def _file(wanted: str, token: str, file: OpenFile) -> ASGIApp:
-    """The file, or the requested range of it. Raises problems.RangeNotSatisfiable."""
-    headers = _HEADERS | {
+async def _file(asked: Conditions, token: str, file: OpenFile) -> ASGIApp:
+    """The file, the requested range of it, or 304 without it, in the order of RFC 9110 §13.2.2.
+    Raises problems.RangeNotSatisfiable.
+    """
+    etag = f'"{file.version}"'
+    headers = _HEADERS | {"ETag": etag}
+    if _names(asked.if_none_match, etag):
+        await file.close()
+        return Response(status_code=304, headers=headers)
+    headers |= {
         "Content-Type": "audio/wav",
         "Content-Disposition": f'inline; filename="{token}.wav"',
     }
     try:
-        span = _span(wanted, file.size)
+        # If-Range compares strongly; we send no date that it could name (RFC 9110 §13.1.5)
+        span = _span(asked.range, file.size) if asked.if_range in (None, etag) else None
     except problems.RangeNotSatisfiable:
         await file.close()
         raise
@@ -136,6 +154,14 @@ async def _file(wanted: str, token: str, file: OpenFile) -> ASGIApp:
         206,
         headers | {"Content-Range": f"bytes {first}-{last}/{file.size}"},
     )
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    """Whether the header names the ETag, by weak comparison (RFC 9110 §13.1.2). Our ETags hold no
+    comma.
+    """
+    named = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return etag in named or named == ["*"]
 
 
 def _span(text: str, size: int) -> tuple[int, int] | None:
