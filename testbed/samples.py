@@ -40,6 +40,7 @@ def record(domain_uuid: UUID, started: str = "2021-02-17 17:30:35", **changes: A
         "duration": 11,
         "billsec": 3,
         "hangup_by": "caller",
+        "time_ringing": start + timedelta(seconds=1),
     }
     return cdr.Cdr(**fields | changes)
 

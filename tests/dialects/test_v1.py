@@ -118,7 +118,14 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("customer_id", ""),
         ("recording_status", "none"),
         ("hangup_by", "caller"),
+        ("time_ringging", "2021-02-17 17:30:36"),
+        ("called_count", 1),
     ]
+
+
+def test_what_never_rang_has_no_time_of_ringing() -> None:
+    found = rendered(time_ringing=None, called_count=0)
+    assert (found["time_ringging"], found["called_count"]) == ("", 0)
 
 
 @pytest.mark.parametrize(

@@ -184,9 +184,66 @@ def test_the_record() -> None:
             duration_s=2.0,
             size=32_044,
         ),
+        time_ringing=ladder.NOON + timedelta(seconds=0.1),
+        called_count=2,
         other_ids=(ids.derived(call_uuid, "102"),),
         other_sip_call_ids=("sip-101", "sip-customer"),
     )
+
+
+CALLED: dict[str, tuple[tuple[str, ...], tuple[str, ...], float | None, int]] = {
+    "two phones of one extension": (
+        (),
+        ("Arrived trunk 0899888999 19001919", "LegDialed 101", "LegDialed 101b",
+         "HangupAsked customer", "LegHungUp customer 16", "LegHungUp 101 16", "LegHungUp 101b 16"),
+        1.0, 1,
+    ),
+    "a hunt comes to its second step": (
+        ("hotline destination=600", "group 600 strategy=sequential members=101,102"),
+        ("Arrived trunk 0899888999 19001919", "LegDialed 101", "LegHungUp 101 17 486",
+         "DialEnded customer BUSY", "LegDialed 102", "HangupAsked customer",
+         "LegHungUp customer 16", "LegHungUp 102 16"),
+        1.0, 2,
+    ),
+    "a call out": (
+        (),
+        ("Arrived phone 101 0899888999", "LegDialed carrier", "LegRinging carrier",
+         "HangupAsked 101", "LegHungUp 101 16", "LegHungUp carrier 16"),
+        1.0, 1,
+    ),
+    "a call that is barred": (
+        (),
+        ("Arrived phone 101 0011234567890", "HangupAsked 101", "LegHungUp 101 52"),
+        None, 0,
+    ),
+    "an extension that is not registered": (
+        (),
+        ("Arrived trunk 0899888999 19001919", "DialEnded customer CHANUNAVAIL",
+         "LegHungUp customer 20"),
+        None, 0,
+    ),
+    "a click-to-call": (
+        (),
+        ("Click 101 0899888999", "LegDialed 101", "LegAnswered 101", "LegDialed carrier",
+         "HangupAsked carrier", "LegHungUp carrier 17 486", "DialEnded 101 BUSY",
+         "LegHungUp 101 17"),
+        0.0, 2,
+    ),
+    "a click-to-call that no phone was asked for": (
+        (),
+        ("Click 101 0899888999", "Refused Originate 101"),
+        None, 0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_when_it_began_to_ring_and_how_often_somebody_was_called(name: str) -> None:
+    given, said, ringing_s, count = CALLED[name]
+    rungs = [f"{second}.0 {text}" for second, text in enumerate(said)]
+    record = records(play(*rungs, given=given))[-1]
+    at = None if ringing_s is None else ladder.NOON + timedelta(seconds=ringing_s)
+    assert (record.time_ringing, record.called_count) == (at, count)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,21 @@ class CallRecord(msgspec.Struct, frozen=True):
     customer_id: Annotated[str, Meta(description="As given to click-to-call.")]
     recording_status: recording.Status
     hangup_by: Annotated[str, Meta(description="caller, callee or system.")]
+    time_ringging: Annotated[
+        str,
+        Meta(
+            description='When it began to ring, "" if it never did. Spelt as clients know it.',
+            examples=["2021-02-17 17:30:36"],
+        ),
+    ]
+    called_count: Annotated[
+        int,
+        Meta(
+            description="How often a party was called: once for each extension that rang, each "
+            "time, and for the number outside.",
+            examples=[1],
+        ),
+    ]
 
 
 def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
@@ -142,4 +157,6 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
         customer_id=record.customer_id,
         recording_status=kept.status if kept else "none",
         hangup_by=record.hangup_by,
+        time_ringging=view.local(record.time_ringing),
+        called_count=record.called_count,
     )

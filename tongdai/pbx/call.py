@@ -273,6 +273,26 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             default=next(iter(self.published_legs), None),
         )
 
+    @property
+    def rung_legs(self) -> tuple[Leg, ...]:
+        """The legs that the switch called, in that order; of a click-to-call also the extension's
+        own, unless Asterisk refused to call them.
+        """
+        return tuple(leg for leg in self.legs if leg.role == "callee" or self._is_own_phone(leg))
+
+    def _is_own_phone(self, leg: Leg) -> bool:
+        return self.is_click_to_call and "ringing" in leg.published
+
+    @property
+    def ringing_at(self) -> datetime | None:
+        """When the switch first called a party; None if it called nobody."""
+        return min((leg.started_at for leg in self.rung_legs), default=None)
+
+    @property
+    def called_count(self) -> int:
+        """How often a party was called. Phones of an extension that ring together count once."""
+        return len({(leg.role, leg.number, leg.attempt) for leg in self.rung_legs})
+
     def published_id(self, leg: Leg | None) -> UUID:
         """The call_id in events and records for a leg, by the domain's call_id_mode."""
         own = leg.leg_uuid if leg and self.call_id_mode == "leg" else None

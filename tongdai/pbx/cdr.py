@@ -1,6 +1,7 @@
 """Call detail records: the facts of an ended call, in the reference's words."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -12,12 +13,14 @@ from tongdai.pbx.recording import Recording
 
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "Status", "of"]
 
+Application = Literal["dial", "click2call"]
 DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole
-    seconds.
+    seconds. `time_ringing` is when the switch first called a party, `called_count` how often it
+    called one; records from before these fields have None and 1.
     """
 
     domain_uuid: UUID
@@ -43,6 +46,10 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     hangup_by: str
     recording: Recording | None = None  # the main one; rows of its own
     reconstructed: bool = False  # made from the CEL log afterwards
+    time_ringing: datetime | None = None
+    called_count: int = 1
+    application: Application = "dial"
+    sip_hangup_disposition: str = ""  # of the record's leg; "": unknown
     # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
@@ -81,6 +88,9 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         hangup_by=call.hangup_by,
         recording=recording,
         reconstructed=call.reconstructed,
+        time_ringing=call.ringing_at,
+        called_count=call.called_count,
+        application="click2call" if call.is_click_to_call else "dial",
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
     )
