@@ -2,6 +2,7 @@
 
 import base64
 import time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from joserfc.jwk import OctKey
 from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Tenant
 from tongdai import ids
+from tongdai.admin import api_keys as admin
 from tongdai.api.tokens import Tokens
 from tongdai.encryption import MasterKey
 from tongdai.store import api_keys, db, domains, users
@@ -63,6 +65,52 @@ async def test_an_api_key_gives_a_token(anybody: Client, tenant: Tenant) -> None
     assert before + 86_400 <= data["expired"] <= time.time() + 86_400
     assert data["token_type"] == "Bearer"
     await Client(anybody._session, data["token"]).get("/v1/event")
+
+
+async def test_version_3_shows_the_same_token_flat(anybody: Client, tenant: Tenant) -> None:
+    before = int(time.time())
+    shown = (await anybody.post("/v3/auth/token", {"api_key": tenant.api_key})).json
+
+    assert set(shown) == {"token", "expired_in", "expired", "token_type", "user_id"}
+    assert shown["token_type"] == "Bearer"
+    assert 86_390 <= shown["expired_in"] <= 86_400
+    assert before + 86_400 <= shown["expired"] <= time.time() + 86_400
+    await Client(anybody._session, shown["token"]).get("/v1/event")
+    wrong = await anybody.post("/v3/auth/token", {"api_key": str(ids.new())}, expect=401)
+    assert wrong.json["error"] == "WRONG_CREDENTIALS"
+
+
+YEARS_S = 10 * 365 * 86_400
+
+
+async def test_tokens_live_as_long_as_their_api_key_says_and_end_with_it(
+    anybody: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    async def life_s() -> int:
+        given = (await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})).json["data"]
+        tokens.append(given["token"])
+        return int(given["expired"]) - int(time.time())
+
+    async def live(life_s: int | None) -> None:
+        async with database.transaction() as tx:
+            await admin.set_token_life(tx, tenant.domain.domain_uuid, "foo", life_s)
+
+    tokens: list[str] = []
+    await live(YEARS_S)
+    assert abs(await life_s() - YEARS_S) < 5
+    await live(None)
+    assert abs(await life_s() - 86_400) < 5
+    await Client(anybody._session, tokens[0]).get("/v1/event")  # it was given before
+
+    async with database.transaction() as tx:
+        await api_keys.rotate(tx, tenant.domain.domain_uuid, master_key, "foo")
+    for token in tokens:
+        client = Client(anybody._session, token)
+        await until(partial(is_refused, client))
+
+
+async def is_refused(client: Client) -> bool:
+    return (await client.get("/v1/event", expect=None)).status == 401
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""API keys: their scopes."""
+"""API keys: their scopes, and the life of their tokens."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,6 +6,9 @@ from uuid import UUID
 from tongdai import errors, messages
 from tongdai.permissions import PERMISSIONS
 from tongdai.store import api_keys, db
+
+SHORTEST_LIFE_S, LONGEST_LIFE_S = 60, 100 * 365 * 86_400
+"""Of a token, in seconds."""
 
 
 async def restrict(
@@ -21,3 +24,14 @@ async def restrict(
         choices = messages.ONE_OF(choices=", ".join(PERMISSIONS))
         raise errors.Invalid(choices, field="scopes")
     return await api_keys.set_scopes(tx, domain_uuid, username, chosen)
+
+
+async def set_token_life(tx: db.Tx, domain_uuid: UUID, username: str, life_s: int | None) -> None:
+    """Tokens of the user's API key live so many seconds; None: as the installation says
+    (TONGDAI_TOKEN_LIFE_S). It holds for tokens that are given from now on; a rotation of the key
+    ends the others. Raises errors.Invalid, errors.NotFound.
+    """
+    if life_s is not None and not SHORTEST_LIFE_S <= life_s <= LONGEST_LIFE_S:
+        bounds = messages.INTEGER_RANGE(first=SHORTEST_LIFE_S, last=LONGEST_LIFE_S)
+        raise errors.Invalid(bounds, field="token_life_s")
+    await api_keys.set_token_life(tx, domain_uuid, username, life_s)

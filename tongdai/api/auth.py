@@ -1,6 +1,7 @@
 """Accounts and tokens: a user name and password give an API key, an API key gives a token."""
 
-from typing import Annotated
+import time
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -113,27 +114,68 @@ async def token(request: Request, body: ApiKey) -> ASGIApp:
     """Get an access token.
 
     For the header `Authorization: Bearer {token}` of all other requests, until it expires or the
-    API key is rotated.
+    API key is rotated. An API key may have a life of its tokens of its own, such as ten years.
     """
+    return responses.json(TokenGranted(await _token(request, body)), headers=responses.NO_STORE)
+
+
+class FlatToken(Struct, frozen=True):
+    """Goes into the header `Authorization: Bearer {token}`."""
+
+    token: str
+    expired_in: Annotated[int, Meta(description="Seconds until it expires.", examples=[86_400])]
+    expired: Annotated[
+        int, Meta(description="Unix time at which it expires.", examples=[1613636318])
+    ]
+    token_type: str
+    user_id: UUID
+
+
+@operation(
+    "POST",
+    "/v3/auth/token",
+    may=PUBLIC,
+    tag="Authentication",
+    gives={200: ("The token.", FlatToken)},
+    fails=(errors.WrongCredentials, errors.Invalid),
+)
+async def get_token_v3(request: Request, body: ApiKey) -> ASGIApp:
+    """Get an access token, as version 3 shows it.
+
+    The same token as of `POST /v1/auth/token`: either serves all requests of both versions.
+    """
+    made = await _token(request, body)
+    expires_s = made.expired - int(time.time())
+    shown = FlatToken(made.token, expires_s, made.expired, made.token_type, made.user_id)
+    return responses.json(shown, headers=responses.NO_STORE)
+
+
+async def _token(request: Request, body: ApiKey) -> Token:
+    """A new token of the API key. Raises errors.WrongCredentials."""
     context, api_key = request.context, body.api_key.strip()
     async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
-        domain_uuid, user_uuid, version = await _key_holder(tx, context.master_key, api_key)
-    signed, expires = context.tokens.issue(domain_uuid, user_uuid, version)
-    return responses.json(
-        TokenGranted(Token(expires, signed, user_uuid)), headers=responses.NO_STORE
-    )
+        holder = await _key_holder(tx, context.master_key, api_key)
+    signed, expires = context.tokens.issue(*holder)
+    return Token(expires, signed, holder.user_uuid)
 
 
-async def _key_holder(
-    tx: db.Tx, master_key: MasterKey, api_key: str
-) -> tuple[UUID | None, UUID, int]:
-    """The domain (None: an operator), the user or operator, and the version of its API key. Raises
-    errors.WrongCredentials.
+class Holder(NamedTuple):
+    """The holder of an API key; `domain_uuid` None: an operator. `life_s` is that of its tokens in
+    seconds; None: the installation's.
     """
+
+    domain_uuid: UUID | None
+    user_uuid: UUID
+    api_key_version: int
+    life_s: int | None = None
+
+
+async def _key_holder(tx: db.Tx, master_key: MasterKey, api_key: str) -> Holder:
+    """The user, or operator, whose API key it is. Raises errors.WrongCredentials."""
     if user := await users.find_by_api_key(tx, master_key, api_key):
-        return user.domain_uuid, user.user_uuid, user.api_key_version
+        return Holder(user.domain_uuid, user.user_uuid, user.api_key_version, user.token_life_s)
     operator = await operators.by_api_key(tx, master_key, api_key)
-    return None, operator.operator_uuid, operator.api_key_version
+    return Holder(None, operator.operator_uuid, operator.api_key_version)
 
 
 async def _account(request: Request, username: str, password: str) -> Account:
@@ -151,4 +193,4 @@ async def _account(request: Request, username: str, password: str) -> Account:
     )
 
 
-OPERATIONS = (login, token)
+OPERATIONS = (login, token, get_token_v3)

@@ -44,14 +44,23 @@ class Tokens:
         }
 
     def issue(
-        self, domain_uuid: UUID | None, user_uuid: UUID, api_key_version: int
+        self,
+        domain_uuid: UUID | None,
+        user_uuid: UUID,
+        api_key_version: int,
+        life_s: int | None = None,
     ) -> tuple[str, int]:
         """A token for the user of the domain (None: for an operator) while it has that API key,
-        and the Unix time at which it expires.
+        and the Unix time at which it expires: after `life_s` seconds, or the installation's life.
         """
         now = int(time.time())
         claims = Claims(
-            self._issuer, user_uuid, domain_uuid, now, now + self._life_s, api_key_version
+            self._issuer,
+            user_uuid,
+            domain_uuid,
+            now,
+            now + (life_s or self._life_s),
+            api_key_version,
         )
         return jwt.encode(
             self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]

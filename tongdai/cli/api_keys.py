@@ -19,12 +19,17 @@ SCOPES = typer.Option(
     help=f"Comma-separated, of {', '.join(PERMISSIONS)}; all: all that the user may.",
     show_default=False,
 )
+TOKEN_LIFE = typer.Option(
+    help="How long tokens of the key live: seconds, or such as 12h, 30d, 10y; default: as "
+    "TONGDAI_TOKEN_LIFE_S says.",
+    show_default=False,
+)
 
 
 @app.command()
 def show(who: Who, *, operator: IsOperator = False, as_json: options.Json = False) -> None:
-    """Show a user's API key, as JSON with its scopes; without scopes it has all of the user's
-    permissions.
+    """Show a user's API key, as JSON with its scopes (without any it has all of the user's
+    permissions) and the life of its tokens.
 
     Example: tongdai api-key show admin@sales.example.vn
     """
@@ -68,6 +73,20 @@ def restrict(who: Who, *, scopes: Annotated[str, SCOPES]) -> None:
     chosen = None if scopes == "all" else options.listed(scopes)
     session.call(domain, admin.restrict, username, chosen)
     terminal.say(f"The API key of {who} may do: {scopes}.")
+
+
+@app.command()
+def update(who: Who, *, token_life: Annotated[str, TOKEN_LIFE]) -> None:
+    """Change how long tokens of a user's API key live, for programs that keep one for years.
+
+    It holds for tokens that are given from now on; `rotate` ends those that are out.
+
+    Example: tongdai api-key update crm@sales.example.vn --token-life 10y
+    """
+    username, domain = parts(who)
+    life_s = None if token_life == "default" else options.seconds(token_life)  # noqa: S105 a word
+    session.call(domain, admin.set_token_life, username, life_s)
+    terminal.say(f"Tokens of the API key of {who} live: {token_life}.")
 
 
 def _print(key: str, *, as_json: bool) -> None:

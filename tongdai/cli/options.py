@@ -1,5 +1,6 @@
 """Options that several commands share, and their parsing."""
 
+import re
 import sys
 from typing import Annotated, Any
 
@@ -38,6 +39,19 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return (
         None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
     )
+
+
+_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "y": 365 * 86_400}
+
+
+def seconds(text: str) -> int:
+    """The seconds of "90", "90s", "15m", "12h", "30d" or "10y" (of 365 days). Raises
+    typer.BadParameter.
+    """
+    found = re.fullmatch(r"([0-9]{1,12})([smhdy]?)", text.strip().lower())
+    if found is None:
+        raise typer.BadParameter("a number of seconds is needed, or one such as 12h, 30d or 10y")
+    return int(found[1]) * _UNITS_S[found[2]]
 
 
 def secret(text: str | None) -> str | None:

@@ -20,7 +20,6 @@ ROLE = "tongdai_tenant"
 WITHHELD = {
     "calls": {"node", "state"},
     "devices": {"digest_md5", "digest_sha256"},
-    "extensions": {"kind", "suspended_why", "created_at"},
     "trunks": {
         *(
             "password_encrypted",
@@ -33,7 +32,10 @@ WITHHELD = {
         ),
         *("from_user", "from_domain", "shared", "created_at"),
     },
-    "users": {"password_hash", "api_key_digest", "api_key_encrypted", "created_at"},
+    "users": {
+        *("password_hash", "api_key_digest", "api_key_encrypted", "api_key_token_life_s"),
+        "created_at",
+    },
 }
 """Columns that the role may not read, of tables that it reads: secrets, and what the API does not
 need. A migration that adds a column grants it, or names it here; a test finds a missing one."""

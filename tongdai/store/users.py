@@ -34,6 +34,7 @@ class Account(msgspec.Struct, frozen=True):
     enabled: bool
     level: Level
     api_key_version: int  # 1, 2, 3, ...: incremented by each rotation
+    token_life_s: int | None = None  # seconds; None: as the installation says
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -220,4 +221,5 @@ def _account(row: asyncpg.Record, master_key: MasterKey) -> Account:
         row["enabled"],
         row["level"],
         row["api_key_version"],
+        row["api_key_token_life_s"],
     )
