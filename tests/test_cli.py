@@ -274,6 +274,49 @@ async def test_an_api_key_is_restricted_to_scopes_and_freed_again(cli: Cli) -> N
     assert (await in_thread(cli.json, "api-key", "show", who))["scopes"] is None
 
 
+async def test_a_domain_gets_a_key_for_telephone_numbers(
+    cli: Cli, database: db.Database, encrypted: MasterKey
+) -> None:
+    async def kept() -> bytes | None:
+        async with database.connection() as tx:
+            domain = await domains.by_name(tx, cli.domain)
+            return await domains.phone_key(tx, domain.domain_uuid, encrypted)
+
+    assert await kept() is None
+    key = (await in_thread(cli.json, "domain", "phone-key", cli.domain))["key"]
+    assert (len(key), await kept()) == (32, key.encode())
+    given = "x" * 32
+    await in_thread(cli, "domain", "phone-key", cli.domain, "--key", "-", given=f"{given}\n")
+    assert await kept() == given.encode()
+    await in_thread(cli, "domain", "phone-key", cli.domain, "--key", "0f" * 32)
+    assert await kept() == b"\x0f" * 32
+    for wrong in ("x" * 31, "x" * 33, "é" * 32, "0f" * 33):
+        refused = cli.refuses, "domain", "phone-key", cli.domain, "--key", wrong
+        assert (await in_thread(*refused)).startswith("key: 32 visible ASCII characters")
+    await in_thread(cli, "domain", "phone-key", cli.domain, "--remove")
+    assert await kept() is None
+    shown = await in_thread(cli, "domain", "show", cli.domain, "--json")
+    assert "phone_key" not in shown
+
+
+async def test_tokens_of_an_api_key_live_as_long_as_it_is_told(cli: Cli) -> None:
+    who = f"crm@{cli.domain}"
+    await in_thread(cli, "user", "create", who)
+    for text, life_s in (("90", 90), ("12h", 43_200), ("10y", 315_360_000), ("default", None)):
+        await in_thread(cli, "api-key", "update", who, "--token-life", text)
+        assert (await in_thread(cli.json, "api-key", "show", who))["token_life_s"] == life_s
+    await in_thread(cli, "api-key", "update", who, "--token-life", "2d")
+    await in_thread(cli, "api-key", "rotate", who)
+    assert (await in_thread(cli.json, "api-key", "show", who))["token_life_s"] == 172_800
+
+    for text in ("59", "101y"):
+        refused = await in_thread(cli.refuses, "api-key", "update", who, "--token-life", text)
+        assert refused.startswith("token_life_s: a number from 60 to 3153600000")
+    for text in ("", "ten years", "-1", "1.5h"):
+        told = await in_thread(cli, "api-key", "update", who, "--token-life", text, code=2)
+        assert "12h, 30d or 10y" in told
+
+
 @pytest.mark.parametrize("who", ["admin", "@x.vn", "admin@"])
 def test_a_user_is_named_as_it_logs_in(cli: Cli, who: str) -> None:
     assert "expected user@domain" in cli("user", "show", who, code=2)

@@ -82,12 +82,27 @@ NOT_IN_NAMES = Text(
 )
 ONLY_ANSWER = Text("only answer is known", "chỉ có thể là answer")
 
+NOT_BASE64 = Text("It is not Base64 of a number.", "Không phải là Base64 của một số.")
+NOT_ENCRYPTED = Text(
+    "It is not the hex of a number in AES-256-ECB under the domain's key.",
+    "Không phải là hex của một số được mã hoá AES-256-ECB bằng khoá của domain.",
+)
+ONLY_AES = Text("encrypt_method can only be aes.", "encrypt_method chỉ có thể là aes.")
+PHONE_KEY = Text(
+    "32 visible ASCII characters or 64 hexadecimal digits are needed",
+    "phải là 32 ký tự ASCII in được hoặc 64 chữ số thập lục phân",
+)
+
 # --- a value that does not fit what is there
 
 NEWEST_SEQ = Text("the newest event has seq {seq}", "sự kiện mới nhất có seq {seq}")
 NOT_OUR_SCROLL = Text("not a scroll_id of ours", "không phải scroll_id do hệ thống này cấp")
 NOT_OUR_HOTLINE = Text("not a hotline of this domain", "không phải đầu số của domain này")
 NO_SUCH_HOTLINE = Text("the domain has no such hotline", "domain không có đầu số này")
+NO_PHONE_KEY = Text(
+    "The domain has no key for encrypted numbers: ask the operator.",
+    "Domain chưa có khoá để giải mã số điện thoại: hãy liên hệ đơn vị vận hành.",
+)
 NO_SUCH_CUSTOMER = Text(
     "a telephone number or one of {known}", "phải là số điện thoại hoặc một trong: {known}"
 )
@@ -209,6 +224,9 @@ OPERATOR_EXISTS = Text(
     "an operator of this name exists already", "đã có tài khoản vận hành tên này"
 )
 KEY_EXISTS = Text("this API key is taken", "API key này đã được dùng")
+NUMBER_STAYS = Text(
+    "an extension keeps its number: make another", "máy nhánh không đổi số được: hãy tạo máy mới"
+)
 NUMBER_EXISTS = Text(
     "this number is an extension, a ring group or a queue already",
     "số này đã là máy nhánh, nhóm đổ chuông hoặc hàng đợi",

@@ -15,7 +15,8 @@ import pytest
 
 from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
-from tongdai import api, errors, ids
+from tongdai import api, errors, ids, messages
+from tongdai.admin import domains
 from tongdai.api import problems
 from tongdai.pbx.commands import ClickToCall, Outcome
 from tongdai.pbx.directory import NODE
@@ -193,6 +194,91 @@ async def test_nothing_dangerous_reaches_the_engine(
     ):
         assert (code, parameter) == (answer.json["error"], answer.json["field"])
     assert engine.asked == []
+
+
+# --- encoded numbers
+
+KEY = "0123456789abcdef0123456789ABCDEF"
+BASE64, AES = "MDg5OTA5ODg5OQ==", "a174f6b94eaa577bacb9013ee0d9c90e"  # by base64 and openssl
+
+
+async def give_key(tenant: Tenant, deps: api.Deps, key: str = KEY) -> None:
+    async with deps.database.transaction() as tx:
+        await domains.give_phone_key(tx, tenant.domain.domain_uuid, deps.master_key, key)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        {"phone": BASE64, "is_encode": "true"},
+        {"phone": BASE64, "is_encode": "1"},
+        {"phone": BASE64, "is_encode": "1", "encrypt_method": ""},
+        {"phone": AES, "is_encode": "true", "encrypt_method": "aes"},
+        {"phone": AES.upper(), "is_encode": "true", "encrypt_method": "AES"},
+        {"phone": "0899.098.899", "is_encode": "false", "encrypt_method": "aes"},
+        {"phone": "0899.098.899", "encrypt_method": "none"},
+    ],
+)
+async def test_an_encoded_number_is_called_in_the_clear(
+    client: Client,
+    engine: Engine,
+    tenant: Tenant,
+    deps: api.Deps,
+    encoded: dict[str, str],
+) -> None:
+    await give_key(tenant, deps)
+    given = {"ext": "101"} | encoded
+    await client.get("/v1/click2call", params=given)
+    await client.post("/v1/click2call/async", given)
+
+    assert {asked.phone for asked in engine.asked} == {"0899098899"}
+    assert len(engine.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"phone": "0899098899"}, messages.NOT_BASE64),
+        ({"phone": "aGVsbG8="}, ""),
+        ({"phone": BASE64, "encrypt_method": "aes"}, messages.NOT_ENCRYPTED),
+        ({"phone": "c7a117314c7a68412b3db9b12fa5902d", "encrypt_method": "aes"}, ""),
+        ({"phone": AES, "encrypt_method": "des"}, messages.ONLY_AES),
+    ],
+)
+async def test_what_cannot_be_decoded_is_refused_with_the_reason(
+    client: Client,
+    engine: Engine,
+    tenant: Tenant,
+    deps: api.Deps,
+    *,
+    given: dict[str, str],
+    why: messages.Text | str,
+) -> None:
+    await give_key(tenant, deps)
+    wish = {"ext": "101", "is_encode": "true"} | given
+    for language in ("en", "vi"):
+        headers = {"Accept-Language": language}
+        answer = await client.post("/v1/click2call", wish, headers=headers, expect=422)
+        assert (answer.json["error"], answer.json["field"]) == ("INVALID_PHONE", "phone")
+        assert (why.of(language) if isinstance(why, messages.Text) else why) in (
+            answer.json["message"]
+        )
+    assert engine.asked == []
+
+
+async def test_without_a_key_of_the_domain_nothing_is_decrypted(
+    client: Client, engine: Engine, tenant: Tenant, deps: api.Deps
+) -> None:
+    wish = {"ext": "101", "phone": AES, "is_encode": True, "encrypt_method": "aes"}
+    refused = await client.post("/v1/click2call", wish, expect=422)
+    assert (refused.json["error"], "operator" in refused.json["message"]) == (
+        "INVALID_PHONE", True,
+    )  # fmt: skip
+    await give_key(tenant, deps, KEY[::-1])
+    await client.post("/v1/click2call", wish, expect=422)
+    assert engine.asked == []
+    await give_key(tenant, deps, KEY.encode().hex())  # the same key in hex; the last one holds
+    await client.post("/v1/click2call", wish)
 
 
 REFUSALS = [

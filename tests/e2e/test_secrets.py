@@ -77,6 +77,8 @@ async def spilled(
         pbx.ready["base_url"], f"clerk@{company.name}", planted.known["password of a user"]
     )
     planted.note("token", api._token)
+    password = planted.new("password of a phone, by the API")
+    await api.post("/v3/extension", extension="106", password=password)
     answers += await strangers(company, pbx, planted)
     async with receiving(lambda _: 200 if len(receiver.requests) > 1 else 500) as receiver:
         key = f"Bearer {planted.new('callback_apikey')}"
@@ -106,6 +108,8 @@ async def operator(company: Company, pbx: Instance, planted: Planted) -> list[by
         planted.note("API key", tell("api-key", "rotate", clerk).stdout.strip().strip('"'))
         made = tell("extension", "create", "104", "--password", planted.new("password of a phone"))
         assert made.exit_code == 0, made.output
+        key = planted.note("key of telephone numbers", secrets.token_hex(16))
+        assert tell("domain", "phone-key", company.name, "--key", key).exit_code == 0
         digest = ("--host", company.address, "--auth", "digest", "--username", "u7")
         trunk = planted.new("password of a trunk")
         made = tell("trunk", "create", planted.marker, *digest, "--password", trunk)

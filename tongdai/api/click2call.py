@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import problems, responses
+from tongdai.api import phone_encoding, problems, responses
 from tongdai.api.context import Context
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
@@ -17,7 +17,7 @@ from tongdai.api.requests import Request
 from tongdai.pbx import commands as words
 from tongdai.pbx import numbers
 from tongdai.pbx.call import FORGOTTEN_S
-from tongdai.store import commands
+from tongdai.store import commands, domains
 
 _PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
 _TAKEN_S = 20.0  # seconds to wait for a command that the engine has taken, which we may not cancel
@@ -82,14 +82,7 @@ class Click(Struct, frozen=True):
             extra={"read": numbers.extension},
         ),
     ]
-    phone: Annotated[
-        str,
-        Meta(
-            description="The number to be called.",
-            examples=["0899098899"],
-            extra={"read": numbers.phone},
-        ),
-    ]
+    phone: Annotated[str, Meta(description="The number to be called.", examples=["0899098899"])]
     src_cid_name: Annotated[
         str,
         Meta(
@@ -134,6 +127,21 @@ class Click(Struct, frozen=True):
     customer_id: Annotated[
         str,
         Meta(description="Comes back in events and in the CDR.", extra={"read": _customer_id}),
+    ] = ""
+    is_encode: Annotated[
+        bool,
+        Meta(
+            description="phone is encoded: 1, true or yes. It is Base64 of the number, unless "
+            "encrypt_method is given.",
+        ),
+    ] = False
+    encrypt_method: Annotated[
+        str,
+        Meta(
+            description="With is_encode: aes. phone is the hex of the number in AES-256-ECB with "
+            "PKCS#7 padding, under the 32 bytes of the domain's key, which the operator sets.",
+            extra_json_schema={"enum": [phone_encoding.AES]},
+        ),
     ] = ""
     wait: Annotated[
         bool,
@@ -192,7 +200,7 @@ async def click2call(
     """
     if headers.key == "":
         raise errors.Invalid(messages.KEY_CHARACTERS, field="Idempotency-Key")
-    command = command_of(fields)
+    command = command_of(fields, await _phone_key(request.context, principal, fields))
     outcome = await _outcome(request.context, principal.domain_uuid, command, headers.key)
     if outcome.error or outcome.call_id is None:
         return _refusal(request, outcome)
@@ -200,11 +208,19 @@ async def click2call(
     return responses.json(called, headers=responses.NO_STORE)
 
 
-def command_of(given: Click) -> words.ClickToCall:
-    """The command for these parameters."""
+async def _phone_key(context: Context, principal: Principal, given: Click) -> bytes | None:
+    """The key of the domain's encrypted numbers, if this request needs it and there is one."""
+    if not (given.is_encode and given.encrypt_method):
+        return None
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        return await domains.phone_key(tx, principal.domain_uuid, context.master_key)
+
+
+def command_of(given: Click, phone_key: bytes | None = None) -> words.ClickToCall:
+    """The command for these parameters. Raises errors.InvalidPhone."""
     return words.ClickToCall(
         ext=given.ext,
-        phone=given.phone,
+        phone=numbers.phone(_decoded(given, phone_key), "phone"),
         src_cid_name=given.src_cid_name,
         src_cid_number=given.src_cid_number,
         dest_cid_name=given.dest_cid_name,
@@ -214,6 +230,19 @@ def command_of(given: Click) -> words.ClickToCall:
         customer_id=given.customer_id,
         wait_answer=given.wait,
     )
+
+
+def _decoded(given: Click, key: bytes | None) -> str:
+    """The number as it was before the client encoded it. Raises errors.InvalidPhone."""
+    if not given.is_encode:
+        return given.phone
+    if not given.encrypt_method:
+        return phone_encoding.from_base64(given.phone, "phone")
+    if given.encrypt_method.lower() != phone_encoding.AES:
+        raise errors.InvalidPhone(messages.ONLY_AES, field="phone")
+    if key is None:
+        raise errors.InvalidPhone(messages.NO_PHONE_KEY, field="phone")
+    return phone_encoding.from_aes(given.phone, key, "phone")
 
 
 async def _outcome(

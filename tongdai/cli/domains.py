@@ -41,6 +41,11 @@ NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
 )
+PHONE_KEY = typer.Option(
+    help='32 ASCII characters or 64 hexadecimal digits; "-" reads it from standard input; without '
+    "it a random one is made.",
+    show_default=False,
+)
 MINUTES_PER_DAY = typer.Option(min=0, help="Minutes of outbound calls a day; 0: no limit.")
 
 
@@ -153,6 +158,29 @@ def update(
         return await admin.update(tx, name, changes, unsuspend=unsuspend)
 
     terminal.one(session.run(work), as_json=as_json)
+
+
+@app.command("phone-key")
+def phone_key(
+    name: Name,
+    *,
+    key: Annotated[str | None, PHONE_KEY] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the key away.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Give a domain a key with which its clients encrypt telephone numbers (click-to-call with
+    encrypt_method=aes), and show it; the key before is no longer valid.
+
+    Example: tongdai domain phone-key sales.example.vn
+    """
+    master_key = session.master_key()
+    if remove:
+        session.call(name, domains.set_phone_key, master_key, None)
+        return terminal.say(f"Domain {name} has no key for telephone numbers.")
+    given = options.secret(key)
+    made = session.call(name, admin.give_phone_key, master_key, given)
+    terminal.fields({"key": made}, as_json=as_json)
+    return terminal.once("key")
 
 
 @app.command()

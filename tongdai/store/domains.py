@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tongdai import errors, ids, messages
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, numbers
 from tongdai.store import checks, db, local_days
 
@@ -125,6 +126,27 @@ async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str
         domain_uuid,
         until,
         why,
+    )
+    if not done:
+        raise errors.NotFound(f"no such domain: {domain_uuid}")
+
+
+async def phone_key(tx: db.Tx, domain_uuid: UUID, master_key: MasterKey) -> bytes | None:
+    """The AES key of telephone numbers that clients encrypt, 32 bytes; None if there is none."""
+    encrypted = await tx.fetchval(
+        "SELECT phone_key_encrypted FROM domains WHERE domain_uuid = $1", domain_uuid
+    )
+    return None if encrypted is None else bytes.fromhex(master_key.decrypt(encrypted))
+
+
+async def set_phone_key(
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, key: bytes | None
+) -> None:
+    """That key is this one; None: there is none. Raises errors.NotFound."""
+    done = await tx.fetchval(
+        "UPDATE domains SET phone_key_encrypted = $2 WHERE domain_uuid = $1 RETURNING true",
+        domain_uuid,
+        None if key is None else master_key.encrypt(key.hex()),
     )
     if not done:
         raise errors.NotFound(f"no such domain: {domain_uuid}")
