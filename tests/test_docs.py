@@ -23,7 +23,7 @@ from tests.cli.conftest import free_address
 from tongdai import settings
 from tongdai.api import problems
 from tongdai.cli import config
-from tongdai.dialects import v1
+from tongdai.dialects import v1, v3
 from tongdai.pbx import cdr, events
 from tongdai.webhooks import sign
 
@@ -68,6 +68,18 @@ def test_every_event_is_explained() -> None:
     example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
     assert list(json.loads(example)) == list(v1.CallEvent.__struct_fields__)
     assert msgspec.json.decode(example, type=v1.CallEvent).state == "cdr"
+
+
+def test_every_key_of_version_3_is_shown_in_a_row_of_its_form() -> None:
+    page = (DOCS / "dialects.md").read_text()
+    example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
+    assert list(json.loads(example)) == list(v3.CallRow.__struct_fields__)
+    row = msgspec.json.decode(example, type=v3.CallRow)
+    assert msgspec.to_builtins(row) == json.loads(example)
+    for status in cdr.STATUSES:
+        assert f"`{status.lower()}`" in page
+    for name in ("time_ringging", "called_count", "is_encode", "encrypt_method"):
+        assert f"`{name}" in page
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)

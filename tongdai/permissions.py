@@ -18,6 +18,8 @@ Permission = Literal[
     "event:write",
     "event:trigger",
     "recording:delete",
+    "extension:read",
+    "extension:write",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)

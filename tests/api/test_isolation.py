@@ -96,8 +96,9 @@ def row(method: str, path: str) -> Callable[[Row], Row]:
 
 async def same_as_nothing(client: Client, method: str, path: str, foreign: str) -> None:
     """Another's id and a random one get the same answer, to the byte, and it is 404."""
+    given: dict[str, Any] = {"json": {}} if method == "PUT" else {}
     strange = [
-        await client.ask(method, path.format(name), expect=404)
+        await client.ask(method, path.format(name), expect=404, **given)
         for name in (foreign, str(ids.new()))
     ]
 
@@ -277,6 +278,67 @@ async def get_cdr(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/v1/cdr/{}", name)
 
 
+@row("get", "/v3/cdr")
+async def v3_list_cdrs(own: House, other: House, database: db.Database) -> None:
+    for query in ("", "limit=0", "extension=101&status=answered", "phone=0899888999&limit=1"):
+        listed = (await own.tenant.client.get(f"/v3/cdr?{query}")).json
+        assert [own.cdr] == [one["id"] for one in listed["data"]]
+        assert listed["total"] == 1
+    for theirs in (other.recording, other.cdr, str(ids.new())):
+        listed = (await own.tenant.client.get(f"/v3/cdr?recordingfile={theirs}")).json
+        assert (listed["data"], listed["total"]) == ([], 0)
+
+
+@row("get", "/v3/cdr/{id}")
+async def v3_get_cdr(own: House, other: House, database: db.Database) -> None:
+    for name in (own.cdr, own.leg, SIP_CALL_ID):
+        assert own.cdr == (await own.tenant.client.get(f"/v3/cdr/{name}")).json["id"]
+    for name in (other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/v3/cdr/{}", name)
+
+
+async def extension_uuid(house: House, number: str = "101") -> str:
+    return str((await house.tenant.client.get(f"/v3/extension/{number}")).json["extension_uuid"])
+
+
+@row("get", "/v3/extension")
+async def list_extensions(own: House, other: House, database: db.Database) -> None:
+    listed = (await own.tenant.client.get("/v3/extension")).json
+
+    assert [await extension_uuid(own)] == [one["extension_uuid"] for one in listed["data"]]
+    assert listed["total"] == 1
+
+
+@row("get", "/v3/extension/{id}")
+async def get_extension(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await extension_uuid(own), await extension_uuid(other)
+    assert mine != theirs
+    await same_as_nothing(own.tenant.client, "GET", "/v3/extension/{}", theirs)
+    assert (await own.tenant.client.get(f"/v3/extension/{mine}")).json["extension"] == "101"
+
+
+@row("post", "/v3/extension")
+async def create_extension(own: House, other: House, database: db.Database) -> None:
+    """The number of another's extension is free."""
+    new = {"extension": "102", "password": "Chosen-Secret.1"}
+    made = await other.tenant.client.post("/v3/extension", new)
+    wish = new | {"domain_uuid": str(other.tenant.domain.domain_uuid)}
+    mine = await own.tenant.client.post("/v3/extension", wish)
+
+    assert made.json["extension_uuid"] != mine.json["extension_uuid"]
+    for house in (own, other):
+        assert (await house.tenant.client.get("/v3/extension")).json["total"] == 2
+
+
+@row("put", "/v3/extension/{id}")
+async def update_extension(own: House, other: House, database: db.Database) -> None:
+    theirs = await extension_uuid(other)
+    await same_as_nothing(own.tenant.client, "PUT", "/v3/extension/{}", theirs)
+    for name in ("101", await extension_uuid(own)):
+        await own.tenant.client.ask("PUT", f"/v3/extension/{name}", json={"enabled": False})
+    assert (await other.tenant.client.get("/v3/extension/101")).json["enabled"] is True
+
+
 async def click(
     own: House, other: House, database: db.Database, *, method: str, path: str
 ) -> None:
@@ -361,15 +423,19 @@ async def login(own: House, other: House, database: db.Database) -> None:
         )
 
 
-@row("post", "/v1/auth/token")
-async def token(own: House, other: House, database: db.Database) -> None:
+async def token(own: House, other: House, database: db.Database, *, path: str) -> None:
     anybody = Client(own.tenant.client._session)
-    granted = (await anybody.post("/v1/auth/token", {"api_key": own.tenant.api_key})).json["data"]
+    granted = (await anybody.post(path, {"api_key": own.tenant.api_key})).json
+    granted = granted.get("data", granted)
 
     assert [own.cdr] == [
         one["id"]
         for one in (await Client(anybody._session, granted["token"]).get("/v1/cdr")).json["data"]
     ]
+
+
+for _path in ("/v1/auth/token", "/v3/auth/token"):
+    ROWS["post", _path] = partial(token, path=_path)
 
 
 async def tells_of_nobody(own: House, other: House, database: db.Database, *, path: str) -> None:

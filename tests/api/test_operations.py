@@ -44,7 +44,7 @@ async def test_it_is_openapi_3_1_with_all_of_the_reference(document: Any) -> Non
 
 async def test_they_are_in_order(document: Any) -> None:
     paths = list(document["paths"])
-    assert paths[:3] == ["/v1/auth", "/v1/auth/token", "/v1/event"]
+    assert paths[:4] == ["/v1/auth", "/v1/auth/token", "/v3/auth/token", "/v1/event"]
     assert paths.index("/v1/click2call") < paths.index("/v1/click2call/async")
     assert list(document["paths"]["/recordings/{token}"]) == ["get", "delete"]
 
@@ -105,6 +105,7 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
     assert public == {
         ("post", "/v1/auth"),
         ("post", "/v1/auth/token"),
+        ("post", "/v3/auth/token"),
         ("get", "/recordings/{token}"),
         ("get", "/healthz"),
         ("get", "/readyz"),

@@ -40,11 +40,18 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/click2call"): ("call:create", EVERYBODY),
     ("get", "/v1/click2call/async"): ("call:create", EVERYBODY),
     ("post", "/v1/click2call/async"): ("call:create", EVERYBODY),
+    ("get", "/v3/cdr"): ("cdr:read", EVERYBODY),
+    ("get", "/v3/cdr/{id}"): ("cdr:read", EVERYBODY),
+    ("get", "/v3/extension"): ("extension:read", ADMIN),
+    ("post", "/v3/extension"): ("extension:write", ADMIN),
+    ("get", "/v3/extension/{id}"): ("extension:read", ADMIN),
+    ("put", "/v3/extension/{id}"): ("extension:write", ADMIN),
     ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
     ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
 }
 OPEN = {
-    ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("get", "/recordings/{token}"),
+    ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
+    ("get", "/recordings/{token}"),
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
 }  # fmt: skip
 

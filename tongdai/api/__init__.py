@@ -27,6 +27,8 @@ from tongdai.api import (
     problems,
     recordings,
     sandbox,
+    v3_cdrs,
+    v3_extensions,
 )
 from tongdai.api.access_log import AccessLog
 from tongdai.api.connections import Connections, Protocol
@@ -45,13 +47,15 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *events.OPERATIONS,
     *deliveries.OPERATIONS,
     *recordings.OPERATIONS,
+    *v3_cdrs.OPERATIONS,
+    *v3_extensions.OPERATIONS,
     *sandbox.OPERATIONS,
     *health.OPERATIONS,
 )
 """Every operation. Routes are tried in this order, so the most used ones come first, and
 /v1/event/feed before /v1/event/{id}.
 """
-_EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range")
+_EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range", "ETag")
 
 
 def create(deps: Deps) -> ASGIApp:

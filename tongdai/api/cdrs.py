@@ -133,14 +133,20 @@ async def get_cdr(request: Request, principal: Principal, path: OfCdr) -> ASGIAp
     By its id, the `call_id` of an event, or the SIP Call-ID that a phone knows; of several calls
     with one SIP Call-ID the newest.
     """
-    if "\0" in path.id:
+    found = await find(request.context, principal, path.id)
+    return responses.json(v1.record(found, view_of(request.context, principal)))
+
+
+async def find(context: Context, principal: Principal, name: str) -> cdr.Cdr:
+    """The record of the principal's domain by any of its ids. Raises errors.NotFound."""
+    if "\0" in name:
         raise errors.NotFound
-    async with request.context.tenants.connection(principal.domain_uuid) as tx:
-        found = await cdr_search.get(tx, principal.domain_uuid, path.id)
-    return responses.json(v1.record(found, _view(request.context, principal)))
+    async with context.tenants.connection(principal.domain_uuid) as tx:
+        return await cdr_search.get(tx, principal.domain_uuid, name)
 
 
-def _view(context: Context, principal: Principal) -> View:
+def view_of(context: Context, principal: Principal) -> View:
+    """How records look in the principal's domain."""
     return View(principal.zone, context.recordings_url)
 
 
@@ -160,7 +166,7 @@ async def _page(
             found = await cdr_search.page(
                 tx, domain_uuid, zone, wanted, limit=limit, offset=offset
             )
-    view = _view(context, principal)
+    view = view_of(context, principal)
     given = UNSET if query.offset is None else query.offset
     page = Page(
         [v1.record(each, view) for each in found], limit, offset // limit + 1, total, given
@@ -175,7 +181,7 @@ async def _scroll(
     limit: int,
     after: cdr_search.Position | None,
 ) -> ASGIApp:
-    domain_uuid, view = principal.domain_uuid, _view(context, principal)
+    domain_uuid, view = principal.domain_uuid, view_of(context, principal)
     async with context.tenants.connection(domain_uuid) as tx:
         part = await cdr_search.scroll(tx, domain_uuid, wanted, limit=limit, after=after)
     scroll_id = (

@@ -58,6 +58,14 @@ def _status(text: str, field: str) -> tuple[str, ...]:
     return _SYNONYMS[word] or (_NONE,)
 
 
+def any_status(text: str, field: str) -> tuple[str, ...]:
+    """As `_status`; a word that is no status has no record."""
+    try:
+        return _status(text, field)
+    except errors.Invalid:
+        return (_NONE,)
+
+
 def _direction(text: str, field: str) -> int:
     direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in ("1", "2", "3") else 0)
     if not direction:

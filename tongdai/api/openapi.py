@@ -32,6 +32,7 @@ TAGS = (
     "CDRs",
     "Click-to-call",
     "Recordings",
+    "Extensions",
     "Sandbox",
     "Health",
 )

@@ -152,9 +152,9 @@ def _reader(kind: Any, meta: list[Meta]) -> Reader:
     if kind is int:
         return _integer(meta)
     if kind is bool:
-        return _boolean
+        return boolean
     if kind is UUID:
-        return _uuid
+        return uuid
     if get_origin(kind) is Literal:
         return one_of(get_args(kind))
     raise TypeError(f"no parameter can be a {kind}")
@@ -185,13 +185,15 @@ def _integer(meta: list[Meta]) -> Reader:
     return integer
 
 
-def _boolean(text: str, name: str) -> bool:
+def boolean(text: str, name: str) -> bool:
+    """Reads true or false, in any of their spellings. Raises errors.Invalid."""
     if text.lower() not in _TRUE + _FALSE:
         raise errors.Invalid(messages.BOOLEAN_NEEDED, field=name)
     return text.lower() in _TRUE
 
 
-def _uuid(text: str, name: str) -> UUID:
+def uuid(text: str, name: str) -> UUID:
+    """Reads a UUID. Raises errors.Invalid."""
     try:
         return UUID(text)
     except ValueError as reason:

@@ -1,8 +1,9 @@
 """Dialects: the JSON that clients read, rendered from facts.
 
-A dialect is a module here with an `event` and a `record`; it is added to DIALECTS, and that is
-all. Rendering is pure and depends on nothing but its arguments: the same facts give the same
-bytes, today and after a restart, so what is sent again has the same signature.
+A dialect is a module here; one with an `event` and a `record` is added to DIALECTS, and that is
+all. Version 3 has no events: no subscription has it, and it is not there. Rendering is pure and
+depends on nothing but its arguments: the same facts give the same bytes, today and after a
+restart, so what is sent again has the same signature.
 """
 
 from types import MappingProxyType

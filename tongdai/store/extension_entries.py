@@ -1,0 +1,73 @@
+"""Extensions as clients of version 3 of the API know them: by an id, and with what they keep."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from tongdai.store import db
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An extension. `user_uuid` is any text, and `follow_me` JSON ("": none), that a client gave:
+    they are kept for it, and mean nothing for calls.
+    """
+
+    extension_uuid: UUID
+    extension: str
+    enabled: bool
+    user_uuid: str = ""
+    follow_me: str = ""
+
+
+async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> Entry:
+    """The extension of that number or extension_uuid (in lower case). Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        """
+        SELECT * FROM extensions
+        WHERE domain_uuid = $1 AND (extension = $2 OR extension_uuid::text = $2)
+        """,
+        domain_uuid,
+        name,
+    )
+    return db.struct(row, Entry)
+
+
+async def list(tx: db.Tx, domain_uuid: UUID, *, limit: int, offset: int) -> Sequence[Entry]:
+    """The domain's extensions by number, from that one on."""
+    rows = await tx.fetch(
+        "SELECT * FROM extensions WHERE domain_uuid = $1 ORDER BY extension LIMIT $2 OFFSET $3",
+        domain_uuid,
+        limit,
+        offset,
+    )
+    return db.structs(rows, Entry)
+
+
+async def total(tx: db.Tx, domain_uuid: UUID) -> int:
+    """The number of the domain's extensions."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        "SELECT count(*) FROM extensions WHERE domain_uuid = $1", domain_uuid
+    )
+
+
+async def keep(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    extension: str,
+    *,
+    user_uuid: str | None = None,
+    follow_me: str | None = None,
+) -> None:
+    """What a client keeps at its extension of that number; None leaves what was there."""
+    await tx.execute(
+        """
+        UPDATE extensions
+        SET user_uuid = coalesce($3, user_uuid), follow_me = coalesce($4, follow_me)
+        WHERE domain_uuid = $1 AND extension = $2
+        """,
+        domain_uuid,
+        extension,
+        user_uuid,
+        follow_me,
+    )
