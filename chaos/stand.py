@@ -31,7 +31,7 @@ from testbed.until import until
 from tongdai import errors, process, services
 from tongdai.encryption import MasterKey
 from tongdai.settings import Settings
-from tongdai.store import db, deliveries, migrate, server
+from tongdai.store import db, deliveries, migrate, postmaster, server
 
 POLL_S = 0.02
 
@@ -222,7 +222,7 @@ class Stand:
     @property
     def dsn(self) -> str:
         """Of the database itself, whatever proxy stands between it and tongdai."""
-        return server.dsn_of(self.instance.data / "postgres")
+        return postmaster.dsn_of(self.instance.data / "postgres")
 
     @property
     def asterisk_pid(self) -> int:

@@ -27,9 +27,9 @@ from tongdai.store import (
     domains,
     extensions,
     hotlines,
+    postmaster,
     queues,
     ring_groups,
-    server,
     trunks,
     users,
 )
@@ -173,7 +173,7 @@ class Office:
     async def reopen(self) -> None:
         """Connects again, after the database was restarted."""
         await self.database.close()
-        self.database = db.Database(server.dsn_of(self.instance.data / "postgres"))
+        self.database = db.Database(postmaster.dsn_of(self.instance.data / "postgres"))
         await self.database.open()
 
     @property
@@ -372,7 +372,7 @@ class Company:
 @asynccontextmanager
 async def operated(instance: Instance, sipp: SippSetup) -> AsyncIterator[Office]:
     """The operator of a running instance."""
-    database = db.Database(server.dsn_of(instance.data / "postgres"))
+    database = db.Database(postmaster.dsn_of(instance.data / "postgres"))
     await database.open()
     master_key = MasterKey((instance.data / "secret").read_text().strip().encode())
     office = Office(instance, database, master_key, sipp)

@@ -4,8 +4,7 @@ anew.
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from tongdai import cli
 
@@ -68,17 +67,9 @@ def _is_argument(parameter: Any) -> bool:
 
 def _row(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
-    choices = ", ".join(f"`{choice}`" for choice in _choices(option.type_descriptor.annotation))
+    choices = ", ".join(f"`{choice}`" for choice in getattr(option.type, "choices", ()))
     meaning = " ".join(filter(None, [option.help, choices and f"One of {choices}."]))
     return f"| {names} | {meaning} | {_default(option)} |"
-
-
-def _choices(annotation: Any) -> Iterator[str]:
-    """The values of a Literal, also of an optional one."""
-    if get_origin(annotation) is Literal:
-        yield from get_args(annotation)
-    for inner in get_args(annotation) if isinstance(annotation, UnionType) else ():
-        yield from _choices(inner)
 
 
 def _default(option: Any) -> str:

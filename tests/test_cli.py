@@ -929,3 +929,20 @@ def test_the_help_needs_nothing_of_what_up_needs() -> None:
     assert "ring-group" in done.stdout
     for heavy in ("starlette", "aiohttp", "asyncpg", "uvicorn", "tongdai.engine", "tongdai.api"):
         assert f"'{heavy}'" not in done.stdout
+
+
+def test_a_command_starts_without_what_it_does_not_need() -> None:
+    """Their imports took half of a command's start."""
+    unneeded = {"pydantic", "structlog", "aiohttp", "uvloop", "starlette", "tongdai.app"}
+    asked = (
+        "import sys; from tongdai.cli import loaded; "
+        "[loaded(name) for name in ('domain', 'extension', 'trunk', 'hotline', 'queue')]; "
+        f"print(sorted({unneeded!r} & sys.modules.keys()))"
+    )
+    run = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_version_is_shown() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout.split()[0]) == (0, "tongdai")

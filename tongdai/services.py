@@ -18,7 +18,7 @@ from tongdai.asterisk import events, node, packages, provisioning
 from tongdai.encryption import MasterKey
 from tongdai.sandbox import carrier, demo
 from tongdai.settings import Settings
-from tongdai.store import db, migrate, server
+from tongdai.store import db, migrate, postmaster, server
 from tongdai.store.tenants import Tenants
 from tongdai.supervision import Supervised
 
@@ -93,7 +93,7 @@ async def with_database(
 
 def with_running_database(settings: Settings) -> Settings:
     """The database that the settings name, or the embedded one that runs in this data folder."""
-    dsn = settings.dsn or server.dsn_of(settings.data.absolute() / "postgres")
+    dsn = settings.dsn or postmaster.dsn_of(settings.data.absolute() / "postgres")
     return msgspec.structs.replace(settings, dsn=dsn)
 
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from tongdai import errors, process
-from tongdai.store import server
+from tongdai.store import postmaster, server
 
 Start: TypeAlias = Callable[[Path], Awaitable[server.Server]]
 
@@ -220,7 +220,7 @@ async def test_damaged_passwords_are_told_in_one_line(
     running = await start(tmp_path / "pg")
     (tmp_path / "pg" / "login.json").write_bytes(content)
     with pytest.raises(errors.SetupError, match=r"login\.json") as told:
-        server.dsn_of(tmp_path / "pg")
+        postmaster.dsn_of(tmp_path / "pg")
     with pytest.raises(errors.SetupError, match=r"login\.json"):
         await server.start(tmp_path / "pg")
 

@@ -12,7 +12,17 @@ from testbed.samples import record
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.store import cdrs, db, domains, migrate, server, subscriptions, tenants, users
+from tongdai.store import (
+    cdrs,
+    db,
+    domains,
+    migrate,
+    postmaster,
+    server,
+    subscriptions,
+    tenants,
+    users,
+)
 from tongdai.store.tenants import Tenants
 
 PARTITION = """
@@ -202,7 +212,7 @@ async def fresh(tmp_path: Path) -> AsyncIterator[tuple[str, db.Tx]]:
     """
     running = await server.start(tmp_path / "postgres", {"fsync": "off"})
     login = msgspec.json.decode(
-        (tmp_path / "postgres" / "login.json").read_bytes(), type=server.Login
+        (tmp_path / "postgres" / "login.json").read_bytes(), type=postmaster.Login
     )
     host = parse_qs(urlsplit(running.dsn).query)["host"][0]
     admin = await asyncpg.connect(

@@ -5,7 +5,7 @@ A command's module is imported when that command is used: the imports of `up` ta
 """
 
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -114,6 +114,18 @@ app = typer.Typer(
 )
 
 
+def _said(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    """Shows the version, and ends the command."""
+    if is_asked:
+        typer.echo(f"tongdai {import_module('tongdai').__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def tongdai() -> None:
+def tongdai(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_said)
+    ] = False,
+) -> None:
     pass

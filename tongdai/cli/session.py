@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongdai import encryption, settings
 from tongdai.encryption import MasterKey
-from tongdai.store import db, domains, server
+from tongdai.store import db, domains, postmaster
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -21,7 +21,7 @@ def dsn() -> str:
     Raises errors.SetupError when there is none.
     """
     known = settings.load()
-    return known.dsn or server.dsn_of(known.data.absolute() / "postgres")
+    return known.dsn or postmaster.dsn_of(known.data.absolute() / "postgres")
 
 
 def master_key() -> MasterKey:

@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import pwd
-import re
 import secrets
 import shutil
 import signal
@@ -20,22 +19,18 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote
 
 import asyncpg
 import msgspec
 import structlog
 
 from tongdai import errors, files, process
-from tongdai.store import tenants
+from tongdai.store import postmaster, tenants
 
 log = structlog.get_logger()
 
 VERSION = "18"
 """The version for new data; existing data stays with its version."""
-ROLE = "tongdai"
-"""The owner of the database of this name. It may create databases, but is no superuser: it cannot
-read the machine's files."""
 START_S = 60.0
 """Recovery after a crash takes seconds for each GB of log to replay."""
 STOP_S = 30.0
@@ -64,13 +59,6 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
 }
-
-
-class Login(msgspec.Struct, frozen=True):
-    """The password, in a file of the server's folder that only its owner can read."""
-
-    superuser: str
-    role: str
 
 
 class Server:
@@ -108,7 +96,7 @@ async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
     folder = folder.absolute()
     if not (data := folder / "data").exists():
         await asyncio.to_thread(_create, folder)
-    adopted = _find(data)
+    adopted = postmaster.find(data)
     running = adopted or _launch(folder, data, {**SETTINGS, **settings})
     try:
         async with asyncio.timeout(START_S):
@@ -124,36 +112,6 @@ async def start(folder: Path, settings: Mapping[str, str] = MappingProxyType({})
                 f"PostgreSQL in {folder} does not start: {failure!r}. {_tail(folder)}"
             ) from failure
         raise
-
-
-def dsn_of(folder: Path) -> str:
-    """The DSN of the server running on the data in this folder. Raises errors.SetupError when
-    there is none.
-    """
-    folder = folder.absolute()
-    state = _state(folder / "data")
-    if len(state) < 5 or _find(folder / "data") is None:
-        raise errors.SetupError(
-            f"no PostgreSQL runs in {folder}: start tongdai first, or set TONGDAI_DSN"
-        )
-    login = _login(folder)
-    return _dsn(Path(state[4]), ROLE, login.role, ROLE)
-
-
-def _login(folder: Path) -> Login:
-    """Raises errors.SetupError for a file that is damaged."""
-    path = folder / "login.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Login)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
-        raise errors.SetupError(
-            f"{path}, the passwords of PostgreSQL, is damaged: put it back from a backup"
-        ) from reason
-
-
-def _find(data: Path) -> process.Process | None:
-    state = _state(data)
-    return process.find(int(state[0]), str(data)) if state else None
 
 
 def _launch(folder: Path, data: Path, settings: Mapping[str, str]) -> process.Process:
@@ -175,7 +133,7 @@ def _disown(data: Path) -> None:
     no server lives that wrote it. Raises errors.SetupError where one does.
     """
     path = data / "postmaster.pid"
-    if state := _state(data):
+    if state := postmaster.state(data):
         files.write(path, "\n".join([str(os.getpid()), *state[1:], ""]))
         _give(data.parent, path)
     elif path.exists():
@@ -192,7 +150,7 @@ async def _ready(running: process.Process, data: Path) -> Path:
     before.
     """
     while True:
-        state = _state(data)
+        state = postmaster.state(data)
         if len(state) >= 8 and int(state[0]) == running.pid and state[7].strip() == "ready":
             return Path(state[4])
         if not running.is_running:
@@ -200,21 +158,12 @@ async def _ready(running: process.Process, data: Path) -> Path:
         await asyncio.sleep(0.02)
 
 
-def _state(data: Path) -> list[str]:
-    """Lines of postmaster.pid: process id, data folder, start, port, folder of the socket,
-    address, memory, status. None where there is no such file, or none that can be read.
-    """
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        lines = (data / "postmaster.pid").read_text().splitlines()
-        if lines and re.fullmatch("[0-9]{1,9}", lines[0]):
-            return lines
-    return []
-
-
 async def _prepared(folder: Path, sockets: Path) -> str:
     """The DSN of our database; the first call makes the database and its role."""
-    login = _login(folder)
-    connection = await asyncpg.connect(_dsn(sockets, "postgres", login.superuser, "postgres"))
+    login = postmaster.login(folder)
+    connection = await asyncpg.connect(
+        postmaster.dsn(sockets, "postgres", login.superuser, "postgres")
+    )
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = 'tongdai'"):
             # This statement takes no parameters; the generated password has no quotes.
@@ -229,18 +178,14 @@ async def _prepared(folder: Path, sockets: Path) -> str:
             await connection.execute("CREATE DATABASE tongdai OWNER tongdai")
     finally:
         await connection.close()
-    return _dsn(sockets, ROLE, login.role, ROLE)
-
-
-def _dsn(sockets: Path, user: str, password: str, database: str) -> str:
-    return f"postgresql://{user}:{password}@/{database}?host={quote(str(sockets), safe='')}"
+    return postmaster.dsn(sockets, postmaster.ROLE, login.role, postmaster.ROLE)
 
 
 def _create(folder: Path) -> None:
     """An empty cluster and its passwords exist; an incomplete cluster is made again."""
     # Only its owner lists it; a server of another user can pass through.
     folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-    login = Login(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    login = postmaster.Login(secrets.token_urlsafe(24), secrets.token_urlsafe(24))
     files.write(folder / "login.json", msgspec.json.encode(login))
     files.write(password := folder / "password", login.superuser.encode())
     shutil.rmtree(draft := folder / "data.new", ignore_errors=True)
@@ -292,7 +237,7 @@ def _socket_folder(folder: Path) -> Path:
     """
     shutil.rmtree(sockets := folder / "run", ignore_errors=True)
     if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES:
-        before = Path((_state(folder / "data") + 5 * [""])[4])
+        before = Path((postmaster.state(folder / "data") + 5 * [""])[4])
         is_kept = before.name.startswith("tongdai-") and before.is_dir()
         sockets = before if is_kept else Path(tempfile.mkdtemp(prefix="tongdai-"))
     sockets.mkdir(mode=0o700, exist_ok=True)

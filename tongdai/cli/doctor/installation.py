@@ -14,7 +14,7 @@ from tongdai.cli.doctor.finding import Finding, fail, ok, warn
 from tongdai.pbx.directory import Directory
 from tongdai.sandbox import demo
 from tongdai.settings import Settings
-from tongdai.store import api_keys, db, directory, domains, migrate, server, tenants, users
+from tongdai.store import api_keys, db, directory, domains, migrate, postmaster, tenants, users
 
 ANSWER_S = 3.0
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
@@ -138,7 +138,7 @@ async def _database(known: Settings) -> tuple[str, Finding]:
     if not known.dsn and not (folder / "data").exists():
         return "", ok("database", "is made at the first start")
     try:
-        dsn = known.dsn or server.dsn_of(folder)
+        dsn = known.dsn or postmaster.dsn_of(folder)
     except errors.SetupError:
         return "", warn("database", "the embedded PostgreSQL does not run", START)
     try:
