@@ -190,14 +190,18 @@ class Office:
 
     async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
         """The switch has been told whether that endpoint is a browser."""
-        path = f"asterisk/config/dynamic/res_pjsip/endpoint/{endpoint}"
 
         async def known() -> bool:
-            shown = msgspec.json.decode(await self._ask_switch(path) or "[]")
-            values = {each["attribute"]: each["value"] for each in shown}
-            return (values.get("webrtc") in ("yes", "true")) == is_browser
+            shown = await self.endpoint(endpoint)
+            return (shown.get("webrtc") in ("yes", "true")) == is_browser
 
         await until(known, 15)
+
+    async def endpoint(self, endpoint: str) -> dict[str, str]:
+        """The fields of that endpoint, as the switch shows them."""
+        path = f"asterisk/config/dynamic/res_pjsip/endpoint/{endpoint}"
+        shown = msgspec.json.decode(await self._ask_switch(path) or "[]")
+        return {each["attribute"]: each["value"] for each in shown}
 
     async def has_fallback(self, key: str, part: str) -> None:
         """The switch's entry of the fallback plan (tongdai/asterisk/fallback.py) has that part."""

@@ -53,10 +53,13 @@ _SIP: Fields = {
     "media_use_received_transport": "no",
     "ice_support": "no",
     "rtcp_mux": "no",
+    "bundle": "no",
     "dtls_auto_generate_cert": "no",
+    "dtls_verify": "no",
+    "dtls_setup": "active",
 }
-"""Includes fields that webrtc=yes sets: the endpoint of a former browser would keep them. It does
-keep bundle, dtls_verify and dtls_setup, which are not named here."""
+"""Names all fields that webrtc=yes sets, with Asterisk's defaults: webrtc=no takes none of them
+back from an endpoint that was a browser's."""
 _BROWSER: Fields = {
     "webrtc": "yes",
     "use_avpf": "yes",
@@ -64,7 +67,10 @@ _BROWSER: Fields = {
     "media_use_received_transport": "yes",
     "ice_support": "yes",
     "rtcp_mux": "yes",
+    "bundle": "yes",
     "dtls_auto_generate_cert": "yes",
+    "dtls_verify": "fingerprint",
+    "dtls_setup": "actpass",
     "allow": "opus,alaw,ulaw,g722",  # opus tolerates packet loss; all browsers have it
 }
 _USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # the user part of a device's SIP address
