@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from tongdai.admin import queues as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import Queue
 from tongdai.store import queues
@@ -114,7 +113,7 @@ def update(
         overflow=overflow,
         moh_class=music,
     )
-    changed = session.call(domain, admin.update, number, changes)
+    changed = session.call(domain, queues.change, number, changes)
     terminal.one(changed, as_json=as_json)
 
 

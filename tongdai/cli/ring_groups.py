@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from tongdai.admin import ring_groups as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx.directory import RingGroup, Strategy
 from tongdai.store import ring_groups
@@ -93,7 +92,7 @@ def update(
         timeout_s=timeout,
         overflow=overflow,
     )
-    changed = session.call(domain, admin.update, number, changes)
+    changed = session.call(domain, ring_groups.change, number, changes)
     terminal.one(changed, as_json=as_json)
 
 

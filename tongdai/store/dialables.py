@@ -13,7 +13,7 @@ from tongdai.pbx import numbers
 from tongdai.store import checks, db, domains
 
 Kind = Literal["extension", "ring_group", "queue"]
-_WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
+WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
@@ -43,7 +43,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
         kind,
     )
     if not held:
-        raise errors.NotFound(f"no such {_WORDS[kind]}: {number}")
+        raise errors.NotFound(f"no such {WORDS[kind]}: {number}")
     if users := await _users(tx, domain_uuid, number):
         raise errors.Conflict(messages.IN_USE_BY(users=", ".join(users)), field="number")
     await tx.execute(
@@ -69,7 +69,7 @@ async def require(
         kind,
     )
     if missing := [number for number in wanted if number not in {row["number"] for row in rows}]:
-        what = _WORDS[kind] if kind else "extension, ring group or queue"
+        what = WORDS[kind] if kind else "extension, ring group or queue"
         raise errors.Invalid(messages.NO_SUCH(kind=what, numbers=", ".join(missing)), field=field)
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, devices, dialables, domains
+from tongdai.store import checks, db, devices, dialables, domains, rows
 
+_OWN = ("devices", "suspended_until", "suspended_why")  # written by other statements
 _SELECT = """
 SELECT *, ARRAY(
   SELECT name FROM devices WHERE domain_uuid = e.domain_uuid AND extension = e.extension
@@ -31,21 +32,8 @@ async def insert(
     """
     await _check(tx, domain_uuid, extension)
     await dialables.insert(tx, domain_uuid, extension.extension, "extension")
-    await tx.execute(
-        """
-        INSERT INTO extensions (domain_uuid, extension, name, enabled, recording, hotline,
-                                max_calls, ring_timeout_s)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        """,
-        domain_uuid,
-        extension.extension,
-        extension.name,
-        extension.enabled,
-        extension.recording,
-        extension.hotline,
-        extension.max_calls,
-        extension.ring_timeout_s,
-    )
+    row = rows.values(extension, without=_OWN)
+    await rows.insert(tx, "extensions", domain_uuid=domain_uuid, **row)
     device = devices.Device(kind=kind)
     return await devices.insert(tx, domain_uuid, extension.extension, device, password)
 
@@ -74,22 +62,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
     Raises as `insert` does.
     """
     await _check(tx, domain_uuid, extension)
-    done = await tx.fetchval(
-        """
-        UPDATE extensions SET name = $3, enabled = $4, recording = $5, hotline = $6,
-                              max_calls = $7, ring_timeout_s = $8
-        WHERE domain_uuid = $1 AND extension = $2 RETURNING true
-        """,
-        domain_uuid,
-        extension.extension,
-        extension.name,
-        extension.enabled,
-        extension.recording,
-        extension.hotline,
-        extension.max_calls,
-        extension.ring_timeout_s,
-    )
-    if not done:
+    key = {"domain_uuid": domain_uuid, "extension": extension.extension}
+    row = rows.values(extension, without=("extension", *_OWN))
+    if not await rows.update(tx, "extensions", key, row):
         raise errors.NotFound(f"no such extension: {extension.extension}")
 
 
@@ -122,8 +97,8 @@ async def delete(tx: db.Tx, domain_uuid: UUID, extension: str) -> None:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Extension]:
     """The domain's extensions, by number."""
-    rows = await tx.fetch(_SELECT + "WHERE domain_uuid = $1 ORDER BY extension", domain_uuid)
-    return db.structs(rows, directory.Extension)
+    found = await tx.fetch(_SELECT + "WHERE domain_uuid = $1 ORDER BY extension", domain_uuid)
+    return db.structs(found, directory.Extension)
 
 
 async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, dialables, domains, trunks
+from tongdai.store import checks, db, dialables, domains, rows, trunks
 
 
 async def insert(
@@ -33,21 +33,7 @@ async def insert(
         number, canonical, trunk_uuid, name, destination, is_default, enabled
     )
     await _check(tx, domain_uuid, hotline)
-    await tx.execute(
-        """
-        INSERT INTO hotlines (
-          domain_uuid, number, canonical, trunk_uuid, name, destination, is_default, enabled)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        """,
-        domain_uuid,
-        number,
-        canonical,
-        trunk_uuid,
-        name,
-        destination,
-        is_default,
-        enabled,
-    )
+    await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **rows.values(hotline))
     return hotline
 
 
@@ -73,21 +59,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     and as `insert`.
     """
     await _check(tx, domain_uuid, hotline)
-    done = await tx.fetchval(
-        """
-        UPDATE hotlines
-        SET trunk_uuid = $3, name = $4, destination = $5, is_default = $6, enabled = $7
-        WHERE domain_uuid = $1 AND canonical = $2 RETURNING true
-        """,
-        domain_uuid,
-        hotline.canonical,
-        hotline.trunk_uuid,
-        hotline.name,
-        hotline.destination,
-        hotline.is_default,
-        hotline.enabled,
-    )
-    if not done:
+    key = {"domain_uuid": domain_uuid, "canonical": hotline.canonical}
+    row = rows.values(hotline, without=("number", "canonical"))
+    if not await rows.update(tx, "hotlines", key, row):
         raise errors.NotFound(f"no such hotline: {hotline.number}")
 
 
@@ -102,7 +76,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
     await tx.execute(
         "DELETE FROM hotlines WHERE domain_uuid = $1 AND canonical = $2", domain_uuid, canonical
     )
-    rows = await tx.fetch(
+    found = await tx.fetch(
         """
         SELECT extension, hotline FROM extensions
         WHERE domain_uuid = $1 AND hotline IS NOT NULL ORDER BY extension
@@ -110,17 +84,17 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
         domain_uuid,
     )
     if users := [
-        row["extension"] for row in rows if numbers.canonical(row["hotline"], code) == canonical
+        row["extension"] for row in found if numbers.canonical(row["hotline"], code) == canonical
     ]:
         raise errors.Conflict(messages.SHOWN_BY(extensions=", ".join(users)), field="number")
 
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
     """The domain's hotlines, by canonical number."""
-    rows = await tx.fetch(
+    found = await tx.fetch(
         "SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid
     )
-    return db.structs(rows, directory.Hotline)
+    return db.structs(found, directory.Hotline)
 
 
 async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
