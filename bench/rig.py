@@ -111,7 +111,7 @@ class Rig(msgspec.Struct):
             "sip": f"{HOST}:{self.sip}",
             "dsn": self.postgres.dsn,
             "asterisk_url": address,
-            "asterisk_journal": str(self.asterisk.journal),
+            "asterisk_cel_log": str(self.asterisk.cel_log),
             "asterisk_spool": str(self.folder / "recordings"),
             "secret": SECRET,
             "callback_allow": "127.0.0.0/8",

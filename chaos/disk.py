@@ -23,7 +23,7 @@ from testbed.until import until
 
 ALARM_S = 30.0
 VOLUMES = {"asterisk/log/cel-custom": "4m", "asterisk/spool/recording": "32m", "recordings": "32m"}
-FREE, SILENT = 'tongdai_volume_free_ratio{{volume="{}"}}', "tongdai_journal_silent"
+FREE, SILENT = 'tongdai_volume_free_ratio{{volume="{}"}}', "tongdai_cel_log_silent"
 FULL = 0.05
 
 
@@ -44,11 +44,11 @@ class Fault(msgspec.Struct, frozen=True):
 
 async def run(on: stand.Stand, size: Size, fault: Fault, *, is_full: bool) -> list[Figure]:
     data = on.instance.data
-    journal, spool, kept = (data / name for name in VOLUMES)
+    cel_log, spool, kept = (data / name for name in VOLUMES)
     figures = []
     async with on.calls(size.rate, size.talk_s) as callers:
         await callers.talking(2)
-        figures += await _without(on, "journal", [journal], size, fault, is_full=is_full)
+        figures += await _without(on, "cel_log", [cel_log], size, fault, is_full=is_full)
         figures += await _without(
             on, "recordings", [spool, kept] if is_full else [kept], size, fault, is_full=is_full
         )
@@ -62,7 +62,7 @@ async def _without(
     on: stand.Stand, what: str, folders: list[Path], size: Size, fault: Fault, *, is_full: bool
 ) -> list[Figure]:
     """Nothing can be written to these folders for `full_s`. Then the CEL log goes on."""
-    written = on.instance.data / "asterisk" / "log" / "cel-custom" / "journal.jsonl"
+    written = on.instance.data / "asterisk" / "log" / "cel-custom" / "cel.jsonl"
     began, since = time.monotonic(), time.time()
     for folder in folders:
         fault.begin(folder)
@@ -72,15 +72,15 @@ async def _without(
                 f"{what} full: told by a metric", await _told(on, what, is_full=is_full), ALARM_S
             )
         ]
-        if what == "journal":
+        if what == "cel_log":
             await until(lambda: _is(on, SILENT, 1.0), 60)
             figures += [
-                at_most("calls that the journal misses: told", time.monotonic() - began, ALARM_S)
+                at_most("calls that the CEL log misses: alarm", time.monotonic() - began, ALARM_S)
             ]
         else:
             before = written.stat().st_size
             await until(lambda: written.stat().st_size > before, 30)
-            figures += [Figure("recordings full: the journal goes on", "yes", "yes")]
+            figures += [Figure("recordings full: the CEL log goes on", "yes", "yes")]
         await asyncio.sleep(max(0.0, began + size.full_s - time.monotonic()))
     finally:
         for folder in folders:

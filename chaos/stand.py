@@ -356,7 +356,7 @@ async def _start_services(stack: AsyncExitStack, stand: Given) -> dict[str, str]
     return {
         "dsn": f"postgresql://{login}@127.0.0.1:{stand.to_postgres.port}/tongdai",
         "asterisk_url": f"http://{ari.username}:{ari.password}@127.0.0.1:{stand.to_asterisk.port}",
-        "asterisk_journal": chosen.asterisk_journal,
+        "asterisk_cel_log": chosen.asterisk_cel_log,
         "asterisk_spool": chosen.asterisk_spool,
         "callback_allow": "127.0.0.0/8",
     }

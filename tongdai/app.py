@@ -353,11 +353,11 @@ async def _engine(
 
     watched = {
         "data": settings.data,
-        "journal": config.journal.parent,
+        "cel_log": config.cel_log.parent,
         "spool": config.spool,
         "recordings": opened.recordings,
     }
-    volumes = Volumes(watched, config.journal, lambda: engine.arrivals)
+    volumes = Volumes(watched, config.cel_log, lambda: engine.arrivals)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
     keeping = partial(housekeeping.run, database, config.recordings, days, _own_logs(settings))
     steering = [
@@ -387,7 +387,7 @@ def _node_config(opened: Services) -> NodeConfig:
     return NodeConfig(
         node=settings.node,
         address=Address(url, unquote(address.username or ""), unquote(address.password or "")),
-        journal=Path(settings.asterisk_journal),
+        cel_log=Path(settings.asterisk_cel_log),
         spool=Path(settings.asterisk_spool),
         recordings=LocalFolder(opened.recordings),
         recording_url=f"{settings.base_url}/recordings/",

@@ -132,7 +132,7 @@ async def with_switch(
     url = running.url.replace("://", f"://{running.user}:{running.password}@")
     known = {
         "asterisk_url": url,
-        "asterisk_journal": str(running.journal),
+        "asterisk_cel_log": str(running.cel_log),
         "asterisk_spool": str(spool),
         "asterisk_security": str(running.security),
     }
@@ -166,7 +166,7 @@ def with_running_switch(settings: Settings) -> Settings:
         ) from reason
     except FileNotFoundError as reason:
         raise errors.SetupError(
-            "no Asterisk is known: set TONGDAI_ASTERISK_URL, TONGDAI_ASTERISK_JOURNAL and"
+            "no Asterisk is known: set TONGDAI_ASTERISK_URL, TONGDAI_ASTERISK_CEL_LOG and"
             " TONGDAI_ASTERISK_SPOOL"
         ) from reason
     return msgspec.structs.replace(settings, **known)

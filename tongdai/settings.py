@@ -95,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "private one is started."
         ),
     ] = ""
-    asterisk_journal: Annotated[str, _says("Path of that Asterisk's CEL log on this machine.")] = (
+    asterisk_cel_log: Annotated[str, _says("Path of that Asterisk's CEL log on this machine.")] = (
         ""
     )
     asterisk_spool: Annotated[str, _says("Path of its folder of recordings on this machine.")] = ""

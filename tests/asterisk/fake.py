@@ -1,10 +1,10 @@
 """An Asterisk as its ARI speaks, on loopback: a real WebSocket server with the answers that
 Asterisk 22 gives to what we ask; anything else that is asked fails the test. Calls happen in it by
-script, whether anybody listens or not: the channels change, the journal tells, and who listens
+script, whether anybody listens or not: the channels change, the CEL log tells, and who listens
 gets the events.
 
 `recordings` are what really went over the socket between `tongdai up` and Asterisk 22.10.1, with
-SIPp as phones and carrier, and what Asterisk wrote into its journal meanwhile; only the domain's
+SIPp as phones and carrier, and what Asterisk wrote into its CEL log meanwhile; only the domain's
 and the trunk's names were made the same.
 """
 
@@ -58,7 +58,7 @@ class Recording(msgspec.Struct, frozen=True):
 
     told: str
     frames: list[Json]
-    journal: list[dict[str, str]]
+    cel_log: list[dict[str, str]]
 
     @property
     def events(self) -> list[Json]:
@@ -103,8 +103,8 @@ class FakeAsterisk:
     endpoint.
     """
 
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
+    def __init__(self, cel_log: Path) -> None:
+        self.cel_log = cel_log
         self.address = Address("", "tongdai", "a-password")
         self.ahead = timedelta()  # of the real time
         self.started_at = self.now
@@ -292,7 +292,7 @@ class FakeAsterisk:
         await self._enters(self.channels[channel], "transferred", exten=dialled)
 
     def sends_on(self, by: str, transferee: str, dialled: str) -> None:
-        """A phone sent its peer on (REFER): only the journal tells."""
+        """A phone sent its peer on (REFER): only the CEL log tells."""
         extra = {
             "extension": dialled,
             "context": "transfer",
@@ -329,7 +329,7 @@ class FakeAsterisk:
         await self.send({**event, "tech_cause": tech_cause} if tech_cause else event)
 
     def ends_untold(self, channel: str, cause: int = 16) -> None:
-        """The channel is gone, and only the journal tells."""
+        """The channel is gone, and only the CEL log tells."""
         self._write(
             "HANGUP",
             self.channels.pop(channel),
@@ -337,7 +337,7 @@ class FakeAsterisk:
         )
 
     def transfer(self, by: str, *, transferee: str, target: str) -> None:
-        """A phone joined the two parties it talked to (REFER with Replaces): only the journal
+        """A phone joined the two parties it talked to (REFER with Replaces): only the CEL log
         tells.
         """
         extra = {
@@ -347,8 +347,8 @@ class FakeAsterisk:
         self._write("ATTENDEDTRANSFER", self.channels[by], extra)
 
     def pass_unheard(self, recording: Recording, names: dict[str, str] | None = None) -> None:
-        """It happened while nobody listened: only the journal tells. `names`: as `play` gave."""
-        for entry in recording.journal:
+        """It happened while nobody listened: only the CEL log tells. `names`: as `play` gave."""
+        for entry in recording.cel_log:
             self._append(_renamed(entry, names or {}))
 
     async def play(
@@ -360,7 +360,7 @@ class FakeAsterisk:
         `quiet` returns when all that was sent has been taken in; where time passed in the
         recording it is waited for.
         """
-        self._played, journal, last = asyncio.Queue(), list(recording.journal), ""
+        self._played, entries, last = asyncio.Queue(), list(recording.cel_log), ""
         names: dict[str, str] = {}
         for frame in recording.frames:
             if "request" in frame:
@@ -369,10 +369,10 @@ class FakeAsterisk:
             if last and _moment(frame["timestamp"]) - _moment(last) > PAUSE_S:
                 await quiet()
             last = frame["timestamp"]
-            while journal and float(journal[0]["eventtime"]) < _moment(last):
-                self._append(_renamed(journal.pop(0), names))
+            while entries and float(entries[0]["eventtime"]) < _moment(last):
+                self._append(_renamed(entries.pop(0), names))
             await self.send(_renamed(frame, names))
-        for entry in journal:
+        for entry in entries:
             self._append(_renamed(entry, names))
         await quiet()
         assert self._played.empty(), "we asked for more than in the recording"
@@ -627,16 +627,16 @@ class FakeAsterisk:
         self._append(entry | more)
 
     def _append(self, entry: Json) -> None:
-        with self.journal.open("ab") as file:
+        with self.cel_log.open("ab") as file:
             file.write(msgspec.json.encode(entry) + b"\n")
 
 
 @asynccontextmanager
-async def running(journal: Path) -> AsyncIterator[FakeAsterisk]:
+async def running(cel_log: Path) -> AsyncIterator[FakeAsterisk]:
     """It listens on a free port of loopback; at the end nothing may have been asked that it does
     not know.
     """
-    fake = FakeAsterisk(journal)
+    fake = FakeAsterisk(cel_log)
     application = web.Application()
     application.router.add_get("/ari/events", fake.listen)
     runner = web.AppRunner(application, shutdown_timeout=0.1)

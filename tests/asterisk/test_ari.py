@@ -20,7 +20,7 @@ from tongdai.asterisk import ari
 
 @pytest.fixture
 async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
-    async with fake.running(tmp_path / "journal.jsonl") as asterisk:
+    async with fake.running(tmp_path / "cel.jsonl") as asterisk:
         yield asterisk
 
 

@@ -1,4 +1,4 @@
-"""The journal is read whole, once and in order, whatever crashes and rotation left of it; and says
+"""The CEL log is read whole, once and in order, whatever crashes and rotation left of it; and says
 what ARI says.
 """
 
@@ -49,7 +49,7 @@ def read_all(path: Path, place: Offset) -> tuple[list[int], Offset]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.jsonl"
+    return tmp_path / "cel.jsonl"
 
 
 def append(path: Path, data: bytes) -> None:
@@ -60,7 +60,7 @@ def append(path: Path, data: bytes) -> None:
 # --- reading
 
 
-def test_no_journal_yet_is_read_from_its_beginning_later(path: Path) -> None:
+def test_no_cel_log_yet_is_read_from_its_beginning_later(path: Path) -> None:
     assert cel_log.end(path) == Offset()
     assert cel_log.read(path, Offset()) == ([], Offset())
     append(path, line(1))
@@ -106,7 +106,7 @@ def test_a_line_that_is_no_entry_is_left_out(path: Path, odd: bytes) -> None:
     assert read_all(path, Offset())[0] == [1, 2]
 
 
-def test_a_long_journal_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_cel_log_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cel_log, "CHUNK", 1000)
     append(path, b"".join(map(line, range(100))))
     entries, place = cel_log.read(path, Offset())
@@ -123,26 +123,26 @@ def test_what_is_longer_than_any_line_is_passed_over(
     assert read_all(path, Offset()) == ([1, 2], cel_log.end(path))
 
 
-def test_a_rotated_journal_is_read_to_its_end_first(path: Path) -> None:
+def test_a_rotated_cel_log_is_read_to_its_end_first(path: Path) -> None:
     append(path, line(1))
     _, place = read_all(path, Offset())
     append(path, line(2))
-    path.rename(path.with_name("journal.jsonl.1"))
+    path.rename(path.with_name("cel.jsonl.1"))
     assert read_all(path, place)[0] == [2]
     append(path, line(3))
     assert read_all(path, place) == ([2, 3], cel_log.end(path))
 
 
-def test_a_torn_end_of_a_rotated_journal_does_not_hold_the_new_one_up(path: Path) -> None:
+def test_a_torn_end_of_a_rotated_cel_log_does_not_hold_the_new_one_up(path: Path) -> None:
     append(path, line(1))
     _, place = read_all(path, Offset())
     append(path, line(2)[:20])
-    path.rename(path.with_name("journal.jsonl.1"))
+    path.rename(path.with_name("cel.jsonl.1"))
     append(path, line(3))
     assert read_all(path, place) == ([3], cel_log.end(path))
 
 
-def test_of_a_journal_that_was_deleted_the_new_one_is_read(path: Path, tmp_path: Path) -> None:
+def test_of_a_cel_log_that_was_deleted_the_new_one_is_read(path: Path, tmp_path: Path) -> None:
     append(path, line(1))
     _, place = read_all(path, Offset())
     path.rename(tmp_path / "elsewhere")  # so that the new one cannot get its inode
@@ -150,7 +150,7 @@ def test_of_a_journal_that_was_deleted_the_new_one_is_read(path: Path, tmp_path:
     assert read_all(path, place)[0] == [2, 3]
 
 
-def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
+def test_a_cel_log_cut_short_is_read_anew(path: Path) -> None:
     append(path, line(1) + line(2))
     _, place = read_all(path, Offset())
     os.truncate(path, 0)
@@ -158,9 +158,9 @@ def test_a_journal_cut_short_is_read_anew(path: Path) -> None:
     assert read_all(path, place)[0] == [3]
 
 
-def test_a_journal_that_cannot_be_read_for_a_while_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_cel_log_that_cannot_be_read_for_a_while_goes_on_where_it_was(tmp_path: Path) -> None:
     (folder := tmp_path / "cel").mkdir()
-    path = folder / "journal.jsonl"
+    path = folder / "cel.jsonl"
     append(path, line(1))
     _, place = read_all(path, Offset())
     folder.rename(away := tmp_path / "away")
@@ -177,8 +177,8 @@ def test_a_journal_that_cannot_be_read_for_a_while_goes_on_where_it_was(tmp_path
 def test_however_it_is_written_and_rotated_every_entry_is_read_once(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], rotations: set[int]
 ) -> None:
-    """Bytes come in any portions; between lines the journal may be renamed."""
-    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    """Bytes come in any portions; between lines the CEL log may be renamed."""
+    path = tmp_path_factory.mktemp("cel_log") / "cel.jsonl"
     place, read, kept = Offset(), [], 0
     for number in range(21):
         data = line(number)
@@ -192,7 +192,7 @@ def test_however_it_is_written_and_rotated_every_entry_is_read_once(
             numbers, place = read_all(path, place)
             read += numbers
             kept += 1
-            path.rename(path.with_name(f"journal.jsonl.{kept}"))
+            path.rename(path.with_name(f"cel.jsonl.{kept}"))
     assert read + read_all(path, place)[0] == list(range(21))
 
 
@@ -200,24 +200,24 @@ def test_however_it_is_written_and_rotated_every_entry_is_read_once(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_journal_says_what_ari_says(name: str) -> None:
+def test_the_cel_log_says_what_ari_says(name: str) -> None:
     """All ends with their causes, all beginnings and answers, and who hung up: except a phone's
     refusal, which ARI calls a hang-up too.
     """
     recording = fake.recording(name)
     by_ari = [heard for event in recording.events if (heard := by_event(event))]
     entries = cel_log.attributed(
-        [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
+        [msgspec.convert(entry, Entry, strict=False) for entry in recording.cel_log]
     )
-    by_journal = [meant for entry in entries for meant in cel_log.signals(entry)]
+    by_cel_log = [meant for entry in entries for meant in cel_log.signals(entry)]
     # a party took another's channel: whose it is now, they say differently
     if name == "semi_attended_transfer":
-        by_ari, by_journal = (
-            [(CALL, signal) for _, signal in meant] for meant in (by_ari, by_journal)
+        by_ari, by_cel_log = (
+            [(CALL, signal) for _, signal in meant] for meant in (by_ari, by_cel_log)
         )
-    assert told(by_journal, "LegHungUp") == told(by_ari, "LegHungUp")
-    assert told(by_journal, "LegDialed", "LegAnswered") >= told(by_ari, "LegDialed", "LegAnswered")
-    assert told(by_journal, "HangupAsked") <= told(by_ari, "HangupAsked")
+    assert told(by_cel_log, "LegHungUp") == told(by_ari, "LegHungUp")
+    assert told(by_cel_log, "LegDialed", "LegAnswered") >= told(by_ari, "LegDialed", "LegAnswered")
+    assert told(by_cel_log, "HangupAsked") <= told(by_ari, "HangupAsked")
 
 
 def by_event(event: fake.Json) -> tuple[UUID, Signal] | None:
@@ -243,7 +243,7 @@ def test_an_attended_transfer(name: str, is_answered: bool) -> None:
     101 (third) was.
     """
     recording = fake.recording(name)
-    entries = [msgspec.convert(entry, Entry, strict=False) for entry in recording.journal]
+    entries = [msgspec.convert(entry, Entry, strict=False) for entry in recording.cel_log]
     channels = list(dict.fromkeys(entry.uniqueid for entry in entries))
     (happened,) = [happened for entry in entries if (happened := cel_log.transfer(entry))]
     assert happened.transferee == channels[0]
@@ -317,7 +317,7 @@ LINES = st.binary(max_size=80) | st.tuples(
 def test_whatever_stands_in_it_is_read_or_passed_over(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
 ) -> None:
-    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    path = tmp_path_factory.mktemp("cel_log") / "cel.jsonl"
     path.write_bytes(b"".join(one + b"\n" for one in [*lines, line(1).strip()]))
     entries, place = cel_log.read(path, Offset())
 
@@ -333,7 +333,7 @@ def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
     """Wherever it lies, no entry of that moment or later is missed, and little is read before
     it.
     """
-    path = tmp_path / "journal.jsonl"
+    path = tmp_path / "cel.jsonl"
     text = (
         b'{"eventtype":"HANGUP","eventtime":"%.6f",'
         b'"uniqueid":"c%d","channame":"PJSIP/101@a.vn-1"}\n'
@@ -347,12 +347,12 @@ def test_the_place_of_a_moment(tmp_path: Path, lines: int) -> None:
         assert len(found) - len(late) <= cel_log.NEAR / 80
 
 
-def test_the_place_of_a_moment_in_no_journal(tmp_path: Path) -> None:
+def test_the_place_of_a_moment_in_no_cel_log(tmp_path: Path) -> None:
     assert cel_log.place_at(tmp_path / "none", datetime.now(UTC)) == cel_log.Offset()
 
 
 @pytest.mark.parametrize("lines", [3, 1_500])
-def test_the_place_of_a_moment_before_the_journal_was_rotated(path: Path, lines: int) -> None:
+def test_the_place_of_a_moment_before_the_cel_log_was_rotated(path: Path, lines: int) -> None:
     append(path, b"".join(map(line, range(lines))))
     path.rename(path.with_name(f"{path.name}.1"))
     append(path, b"".join(map(line, range(lines, 2 * lines))))

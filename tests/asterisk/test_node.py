@@ -15,8 +15,7 @@ import pytest
 
 from testbed import ports
 from tongdai import errors, process
-from tongdai.asterisk import cel_log as journals
-from tongdai.asterisk import music, node, packages
+from tongdai.asterisk import cel_log, music, node, packages
 from tongdai.engine import housekeeping
 
 Start: TypeAlias = Callable[[node.Spec], Coroutine[None, None, node.Node]]
@@ -123,11 +122,11 @@ async def push(running: node.Node, kind: str, name: str, **fields: str) -> None:
     )
 
 
-async def journal(running: node.Node, until: str) -> list[dict[str, str]]:
+async def entries(running: node.Node, until: str) -> list[dict[str, str]]:
     """The events so far, once one of that type is among them."""
     async with asyncio.timeout(10):
         while True:
-            lines = running.journal.read_text().splitlines() if running.journal.exists() else []
+            lines = running.cel_log.read_text().splitlines() if running.cel_log.exists() else []
             events = [msgspec.json.decode(line, type=dict[str, str]) for line in lines]
             if any(event["eventtype"] == until for event in events):
                 return events
@@ -176,7 +175,7 @@ async def test_every_kind_of_object_is_pushed_over_ari(start: Start, spec: node.
     await ari(running, "DELETE", "asterisk/config/dynamic/res_pjsip/endpoint/trunk")
 
 
-async def test_two_side_by_side_call_each_other_and_the_journal_tells(
+async def test_two_side_by_side_call_each_other_and_the_cel_log_tells(
     start: Start, root: packages.Root, tmp_path: Path
 ) -> None:
     specs = [a_spec(root, tmp_path / name) for name in ("one", "other")]
@@ -202,10 +201,10 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
         "callerId": '"<é" <7>',
     }
     channel = await ari(one, "POST", "channels", call)
-    await journal(one, until="ANSWER")
+    await entries(one, until="ANSWER")
     assert len(await ari(other, "GET", "channels")) == 1
     await ari(one, "DELETE", f"channels/{channel['id']}")
-    events = await journal(one, until="HANGUP")
+    events = await entries(one, until="HANGUP")
     assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER", "HANGUP"]
     hangup = events[2]
     assert (hangup["uniqueid"], hangup["tenantid"]) == (channel["id"], "a")
@@ -217,7 +216,7 @@ async def test_two_side_by_side_call_each_other_and_the_journal_tells(
 
 
 @pytest.mark.parametrize("caller", [b"%0A%7B%7D", b"%FF%FE", b"a%09b", b"%22%5C", b"%E1%BA%BF"])
-async def test_no_caller_can_write_into_the_journal(
+async def test_no_caller_can_write_into_the_cel_log(
     start: Start, spec: node.Spec, caller: bytes
 ) -> None:
     running = await start(spec)
@@ -227,11 +226,11 @@ async def test_no_caller_can_write_into_the_journal(
         phone.sendto(
             INVITE % {b"from": caller, b"port": phone.getsockname()[1]}, (host, int(port))
         )
-        events = await journal(running, until="ANSWER")
+        events = await entries(running, until="ANSWER")
     assert [event["eventtype"] for event in events] == ["CHAN_START", "ANSWER"]
 
 
-async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(
+async def test_a_cel_log_that_grew_long_is_begun_anew_and_read_on(
     start: Start, spec: node.Spec
 ) -> None:
     running = await start(spec)
@@ -241,15 +240,15 @@ async def test_a_journal_that_grew_long_is_begun_anew_and_read_on(
         phone.sendto(
             INVITE % {b"from": b"101", b"port": phone.getsockname()[1]}, (host, int(port))
         )
-        written = await journal(running, until="ANSWER")
-        place = journals.Offset(running.journal.stat().st_ino, 0)
-        housekeeping.rotate(running.journal, 1 << 20)
-        assert running.journal.exists(), "it was not long"
-        housekeeping.rotate(running.journal, 10)
+        written = await entries(running, until="ANSWER")
+        place = cel_log.Offset(running.cel_log.stat().st_ino, 0)
+        housekeeping.rotate(running.cel_log, 1 << 20)
+        assert running.cel_log.exists(), "it was not long"
+        housekeeping.rotate(running.cel_log, 10)
         (channel,) = {event["uniqueid"] for event in written}
         await ari(running, "DELETE", f"channels/{channel}")
-        await journal(running, until="HANGUP")
-    told = [entry.eventtype for entry in journals.since(running.journal, place)]
+        await entries(running, until="HANGUP")
+    told = [entry.eventtype for entry in cel_log.since(running.cel_log, place)]
     assert told == ["CHAN_START", "ANSWER", "HANGUP"]
 
 

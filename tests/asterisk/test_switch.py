@@ -57,7 +57,7 @@ IMPATIENT = Timing(back_off_s=(0.01,), echo_s=0.01, echo_limit_s=0.05, request_s
 
 @pytest.fixture
 async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
-    async with fake.running(tmp_path / "journal.jsonl") as asterisk:
+    async with fake.running(tmp_path / "cel.jsonl") as asterisk:
         yield asterisk
 
 
@@ -543,7 +543,7 @@ async def test_phones_are_asked_for_again_when_any_may_have_changed(
         """Those that the controller knows of, and how often it has asked."""
         found = await controller.switch.phones(endpoint)
         return [each.rpartition("/")[2] for each in found], asterisk.count(
-            "GET channels/tongdai-asks/variable"
+            "GET channels/tongdai-query/variable"
         )
 
     async def register(endpoint: str, *addresses: str) -> None:
@@ -586,15 +586,15 @@ async def test_what_was_asked_before_a_change_is_not_remembered(
     before = controller.contacts.changes
     asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
     await asterisk.expect(
-        "GET channels/tongdai-asks/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
+        "GET channels/tongdai-query/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
     )
     await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
     await until(lambda: controller.contacts.changes > before)
     asterisk.may_answer.set()
     assert await asking == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
-    asked = asterisk.count("GET channels/tongdai-asks/variable")
+    asked = asterisk.count("GET channels/tongdai-query/variable")
     assert await controller.switch.phones("101@a.vn") == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
-    assert asterisk.count("GET channels/tongdai-asks/variable") == asked + 1, "asked again"
+    assert asterisk.count("GET channels/tongdai-query/variable") == asked + 1, "asked again"
 
 
 PHONES = ("PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7")

@@ -215,7 +215,7 @@ def test_a_switch_with_another_password_or_files_that_are_missing_is_told(
     }
     examined = Examined({**idle, **files})
     assert examined.states("switch") == ["ok"]
-    assert "TONGDAI_ASTERISK_JOURNAL is not set" in examined.found("journal")
+    assert "TONGDAI_ASTERISK_CEL_LOG is not set" in examined.found("CEL log")
     assert f"{tmp_path / 'none'} is not there" in examined.found("spool")
 
 

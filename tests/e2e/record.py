@@ -171,7 +171,7 @@ class Tapped(Instance):
     @property
     def log_of_channels(self) -> list[dict[str, str]]:
         """The CEL log so far."""
-        path = self.data / "asterisk" / "log" / "cel-custom" / "journal.jsonl"
+        path = self.data / "asterisk" / "log" / "cel-custom" / "cel.jsonl"
         if not path.exists():
             return []
         return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
@@ -194,13 +194,13 @@ async def record(instance: Tapped, company: Company, name: str) -> None:
     (fake.RECORDINGS / f"{name}.json").write_text(text)
 
 
-def _as_text(about: str, frames: list[dict[str, Any]], journal: list[dict[str, str]]) -> str:
+def _as_text(about: str, frames: list[dict[str, Any]], cel_log: list[dict[str, str]]) -> str:
     """One frame, one entry a line."""
     lists = [
         ",\n  ".join(msgspec.json.encode(each).decode() for each in some)
-        for some in (frames, journal)
+        for some in (frames, cel_log)
     ]
-    text = '{{"told": {},\n "frames": [\n  {}],\n "journal": [\n  {}]}}\n'.format(
+    text = '{{"told": {},\n "frames": [\n  {}],\n "cel_log": [\n  {}]}}\n'.format(
         msgspec.json.encode(about).decode(), *lists
     )
     return re.sub(r'"asterisk_id":"[^"]*"', '"asterisk_id":"00:00:00:00:00:00"', text)

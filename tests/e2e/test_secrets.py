@@ -168,7 +168,7 @@ async def a_call(company: Company, office: Office, password: str) -> None:
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Everything that is kept: tables, write-ahead log, journal, logs, Asterisk's files."""
+    """Everything that is kept: tables, write-ahead log, CEL log, logs, Asterisk's files."""
     for path in sorted(folder.rglob("*")):
         with contextlib.suppress(OSError):  # a socket, or a file that is gone meanwhile
             if path.is_file() and path != folder / "secret":

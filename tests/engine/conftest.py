@@ -40,7 +40,7 @@ def errors_said() -> Iterator[set[str]]:
 
 @pytest.fixture
 async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
-    async with fake.running(tmp_path / "journal.jsonl") as asterisk:
+    async with fake.running(tmp_path / "cel.jsonl") as asterisk:
         yield asterisk
 
 

@@ -52,7 +52,7 @@ class Controller:
         self.config = NodeConfig(
             node=node_of(folder),
             address=asterisk.address,
-            journal=asterisk.journal,
+            cel_log=asterisk.cel_log,
             spool=folder / "spool",
             recordings=LocalFolder(folder / "recordings"),
             recording_url=URL,

@@ -192,7 +192,7 @@ async def test_told_twice_or_thrice_it_is_the_same_call(
     recording = fake.recording(name, company.name, company.trunk, began=datetime.now(UTC))
     frames = [frame for frame in recording.frames for _ in range(1 if "request" in frame else 3)]
     await controller.asterisk.play(
-        Recording(recording.told, frames, recording.journal), controller.quiet
+        Recording(recording.told, frames, recording.cel_log), controller.quiet
     )
     assert sorted(await company.told()) == sorted(CALLS[name][0])
     assert (await company.cdr())["status"] == CALLS[name][1][1]

@@ -416,7 +416,7 @@ async def test_the_outcome_of_a_call_that_was_never_placed_as_the_engine_died(
     asterisk: FakeAsterisk, company: Company, controllers: Controllers, phone: str
 ) -> None:
     """The call was committed, and the engine died before it asked Asterisk: the next engine ends
-    the call, and its asker learns that it may have rung.
+    the call, and its requester learns that it may have rung.
     """
     first = await controllers.start()
     asked = await keyed(company)

@@ -52,7 +52,7 @@ async def running(
     folder.mkdir(exist_ok=True)
     listener = db.Database(database.dsn, size=1)
     async with AsyncExitStack() as stack:
-        asterisk = await stack.enter_async_context(fake.running(folder / "journal.jsonl"))
+        asterisk = await stack.enter_async_context(fake.running(folder / "cel.jsonl"))
         controller = Controller(database, asterisk, folder)
         provisioning = Provisioner(database, master_key, controller.engine, [], gather_s=0.0)
         await listener.open()

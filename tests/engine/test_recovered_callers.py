@@ -137,7 +137,7 @@ async def test_a_customer_sent_on_while_we_were_dead(
 async def test_a_transfer_that_we_decided_about_is_not_made_again(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    """The journal tells of it all the same."""
+    """The CEL log tells of it all the same."""
     await controllers.start()
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/continue")

@@ -54,8 +54,8 @@ async def nothing() -> None:
 def cut(recording: Recording, index: int) -> tuple[Recording, Recording]:
     """Before the frame, and from it on."""
     at = datetime.fromisoformat(recording.frames[index]["timestamp"]).timestamp()
-    heard = [entry for entry in recording.journal if float(entry["eventtime"]) < at]
-    unheard = recording.journal[len(heard) :]
+    heard = [entry for entry in recording.cel_log if float(entry["eventtime"]) < at]
+    unheard = recording.cel_log[len(heard) :]
     told = recording.told
     return Recording(told, recording.frames[:index], heard), Recording(
         told, recording.frames[index:], unheard
@@ -164,7 +164,7 @@ def places_to_die(name: str) -> list[int]:
         if "request" not in frames[index] and not frames[index].get("soft"):
             heard, _ = cut(recording, index)
             is_transferred = any(
-                entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.journal
+                entry["eventtype"] == "ATTENDEDTRANSFER" for entry in heard.cel_log
             )
             is_recorded = any(
                 frame.get("request", "").endswith("/record") for frame in heard.frames
@@ -224,7 +224,7 @@ async def test_a_talk_that_goes_on_is_heard_of_again(
     assert asterisk.count(f"POST channels/{customer}/continue") == 1, "nobody dials into a talk"
 
 
-async def test_a_leg_that_the_journal_does_not_tell_of_is_found_by_comparing(
+async def test_a_leg_that_the_cel_log_does_not_tell_of_is_found_by_comparing(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
     await controllers.start()
@@ -233,7 +233,7 @@ async def test_a_leg_that_the_journal_does_not_tell_of_is_found_by_comparing(
     await until(company.live)
     await controllers.kill()
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
-    asterisk.journal.unlink()
+    asterisk.cel_log.unlink()
     controller = await controllers.start()
     await until(lambda: company.was_told("answered 101"))
     await asterisk.hangs_up(phone)
@@ -270,7 +270,7 @@ async def test_an_ended_call_whose_recording_was_not_finished_is_told_of(
 async def test_calls_of_an_asterisk_that_crashed_ended_when_its_link_did(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    """Nothing happened for long before: its journal does not tell."""
+    """Nothing happened for long before: its CEL log does not tell."""
     asterisk.ahead = -timedelta(seconds=600)
     controller = await controllers.start()
     customer = await asterisk.arrives(company.trunk, HOTLINE)
@@ -378,10 +378,10 @@ async def test_calls_of_an_asterisk_that_crashed_while_we_were_dead_too(
     )
 
 
-# --- the place in the journal
+# --- the place in the CEL log
 
 
-async def test_the_journal_before_our_first_start_is_not_ours(
+async def test_the_cel_log_before_our_first_start_is_not_ours(
     controllers: Controllers, asterisk: FakeAsterisk, database: db.Database
 ) -> None:
     asterisk.pass_unheard(fake.recording("inbound_answered"))
@@ -389,7 +389,7 @@ async def test_the_journal_before_our_first_start_is_not_ours(
     async with database.connection() as tx:
         kept = await nodes.find(tx, controller.config.node)
     assert kept
-    assert cel_log.Offset(kept.cel_log_inode, kept.cel_log_offset) == cel_log.end(asterisk.journal)
+    assert cel_log.Offset(kept.cel_log_inode, kept.cel_log_offset) == cel_log.end(asterisk.cel_log)
 
 
 async def test_the_place_is_kept_behind_the_end_and_moves_on(
@@ -399,7 +399,7 @@ async def test_the_place_is_kept_behind_the_end_and_moves_on(
 ) -> None:
     controller = await controllers.start(recovery.Timing(keep_s=0.0, lag_s=0.2, tail_s=0.01))
     asterisk.pass_unheard(fake.recording("inbound_answered"))
-    end = cel_log.end(asterisk.journal)
+    end = cel_log.end(asterisk.cel_log)
 
     async def kept() -> bool:
         async with database.connection() as tx:

@@ -1,4 +1,4 @@
-"""A volume that fills up, and a journal that is not written, are told of, once, and when that is
+"""A volume that fills up, and a CEL log that is not written, are told of, once, and when that is
 over too.
 """
 
@@ -13,18 +13,18 @@ from tongdai.engine.volumes import Volumes
 
 
 class Told:
-    """A watch over a journal of its own. `look` is one look at it; what was logged meanwhile."""
+    """A watch over a CEL log of its own. `look` is one look at it; what was logged meanwhile."""
 
     def __init__(self, folder: Path) -> None:
-        self.path, self.arrivals = folder / "journal.jsonl", 0
-        self._watch = Volumes({"journal": folder}, self.path, lambda: self.arrivals)
+        self.path, self.arrivals = folder / "cel.jsonl", 0
+        self._watch = Volumes({"cel_log": folder}, self.path, lambda: self.arrivals)
 
     def look(self, *, arrivals: int = 0, entries: int = 0, free: float = 0.5) -> list[str]:
         self.arrivals += arrivals
         with self.path.open("a") as file:
             file.write("{}\n" * entries)
         with capture_logs() as logs:
-            self._watch._judge("journal", self.path.parent, free)
+            self._watch._judge("cel_log", self.path.parent, free)
             self._watch._listen()
         return [str(line["event"]) for line in logs]
 
@@ -38,15 +38,15 @@ def test_a_volume_that_is_almost_full_is_told_of_once(told: Told) -> None:
     assert [told.look(free=free) for free in (0.06, 0.04, 0.0, 0.04, 0.05, 0.5)] == [
         *([], ["volume.full"], [], [], ["volume.has_room"], [])
     ]
-    assert REGISTRY.get_sample_value("tongdai_volume_free_ratio", {"volume": "journal"}) == 0.5
+    assert REGISTRY.get_sample_value("tongdai_volume_free_ratio", {"volume": "cel_log"}) == 0.5
 
 
-def test_calls_that_the_journal_does_not_know_of_are_told_of_once(told: Told) -> None:
+def test_calls_that_the_cel_log_does_not_know_of_are_told_of_once(told: Told) -> None:
     assert [told.look(arrivals=1, entries=3) for _ in range(4)] == [[]] * 4
-    assert [told.look(arrivals=1) for _ in range(4)] == [[], ["journal.silent"], [], []]
-    assert REGISTRY.get_sample_value("tongdai_journal_silent") == 1
-    assert told.look(arrivals=1, entries=1) == ["journal.written_again"]
-    assert REGISTRY.get_sample_value("tongdai_journal_silent") == 0
+    assert [told.look(arrivals=1) for _ in range(4)] == [[], ["cel_log.silent"], [], []]
+    assert REGISTRY.get_sample_value("tongdai_cel_log_silent") == 1
+    assert told.look(arrivals=1, entries=1) == ["cel_log.written_again"]
+    assert REGISTRY.get_sample_value("tongdai_cel_log_silent") == 0
 
 
 def test_a_call_that_we_hear_of_after_a_look_was_written_before_it(told: Told) -> None:
@@ -55,7 +55,7 @@ def test_a_call_that_we_hear_of_after_a_look_was_written_before_it(told: Told) -
     assert [told.look(entries=1), told.look(arrivals=1), told.look(), told.look()] == [[]] * 4
 
 
-def test_a_journal_where_nothing_happens_is_not_silent(told: Told) -> None:
+def test_a_cel_log_where_nothing_happens_is_not_silent(told: Told) -> None:
     assert [told.look() for _ in range(5)] == [[]] * 5
 
 

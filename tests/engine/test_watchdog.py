@@ -116,7 +116,7 @@ async def test_a_call_that_we_were_not_told_of_though_we_listened(
 async def test_a_call_that_was_recorded_is_not_recorded_again(
     controller: Controller, second: Controller, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    """Each start reads the journal from a while before the last one's end."""
+    """Each start reads the CEL log from a while before the last one's end."""
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/continue")
     phone = await asterisk.rings(customer, company.phone("101"), answers=True)
@@ -228,12 +228,12 @@ async def a_talk(
     return customer, phone
 
 
-@pytest.mark.parametrize("is_in_journal", [True, False])
+@pytest.mark.parametrize("is_in_cel_log", [True, False])
 async def test_a_call_whose_end_was_not_told(
-    controller: Controller, asterisk: FakeAsterisk, company: Company, *, is_in_journal: bool
+    controller: Controller, asterisk: FakeAsterisk, company: Company, *, is_in_cel_log: bool
 ) -> None:
     customer, phone = await a_talk(controller, asterisk, company)
-    if is_in_journal:
+    if is_in_cel_log:
         asterisk.ends_untold(customer, 16)
         asterisk.ends_untold(phone, 16)
     else:
@@ -265,7 +265,7 @@ async def test_a_record_that_was_refused_is_written_again(
     errors_said: set[str],
 ) -> None:
     """The call is over in memory, and not in the database: it goes on from what was committed, by
-    the journal.
+    the CEL log.
     """
     customer, phone = await a_talk(controller, asterisk, company)
     committed = controller.engine.group_commit.commit

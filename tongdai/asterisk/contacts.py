@@ -4,7 +4,7 @@ import asyncio
 
 from tongdai.asterisk import ari, translate
 
-ASKER = "tongdai-asks"  # the channel that carries our questions
+QUERY_CHANNEL = "tongdai-query"  # carries our queries of contacts
 ASK_AGAIN_S = 300.0
 
 
@@ -47,10 +47,13 @@ class Contacts:
         """Asks Asterisk. The dialplan function for contacts needs a channel. One Local channel,
         which calls nothing, serves all questions: a channel for each would take ten times as long.
         """
-        uri, query = f"channels/{ASKER}/variable", {"variable": translate.contacts(endpoint)}
+        uri, query = (
+            f"channels/{QUERY_CHANNEL}/variable",
+            {"variable": translate.contacts(endpoint)},
+        )
         answer = await link.request("GET", uri, query)
         if answer.status_code == 404:  # the first question since Asterisk started
-            create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": ASKER}
+            create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": QUERY_CHANNEL}
             await link.request("POST", "channels/create", create)
             answer = await link.request("GET", uri, query)
         contacts = answer.json()["value"] if answer.is_ok else ""

@@ -85,7 +85,7 @@ class Node:
         self.user, self.password = USER, state.password
         self.adopted = adopted
         """Whether it ran already, started by a program that has ended."""
-        self.journal = spec.folder / "log" / "cel-custom" / "journal.jsonl"
+        self.cel_log = spec.folder / "log" / "cel-custom" / "cel.jsonl"
         """The CEL file: one JSON object a line (conf/common/cel_custom.conf)."""
         self.security = spec.folder / "log" / "security"
         """The security log: successful and failed SIP authentications (conf/common/logger.conf).

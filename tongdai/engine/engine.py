@@ -106,7 +106,7 @@ class Engine:
         async with self._database.connection() as tx:
             live = await calls.list(tx, self._config.node)
             self.live_calls.remember(await calls.last_talks(tx))
-            asked = [call.asker.command_uuid for call in live if call.asker]
+            asked = [call.requester.command_uuid for call in live if call.requester]
             await commands.abandon(tx, self._config.node, [each for each in asked if each])
         now = datetime.now(UTC)
         for call in live:

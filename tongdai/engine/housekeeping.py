@@ -20,7 +20,7 @@ log = structlog.get_logger()
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
 LOGS, LOG_BYTES = ("messages", "security"), 64 << 20
-JOURNAL, JOURNAL_BYTES = Path("cel-custom", "journal.jsonl"), 256 << 20  # about 50,000 calls
+CEL_LOG, CEL_LOG_BYTES = Path("cel-custom", "cel.jsonl"), 256 << 20  # about 50,000 calls
 
 
 async def run(
@@ -68,7 +68,7 @@ async def tidy_logs(logs: Path | None) -> int:
     for path in [logs / name for name in LOGS] if logs else []:
         await asyncio.to_thread(trim, path)
     if logs:
-        rotate(logs / JOURNAL)
+        rotate(logs / CEL_LOG)
     return 0
 
 
@@ -92,7 +92,7 @@ def trim(log_file: Path, most: int = LOG_BYTES) -> None:
             os.truncate(log_file, 0)
 
 
-def rotate(cel_log: Path, most: int = JOURNAL_BYTES) -> None:
+def rotate(cel_log: Path, most: int = CEL_LOG_BYTES) -> None:
     """A CEL log of more than that many bytes is renamed to NAME.1, replacing the former one. Its
     writer opens it for each line; its readers first read NAME.1 to its end (asterisk.cel_log).
     """

@@ -17,7 +17,7 @@ from tongdai.pbx.signals import Signal, TimerFired
 class HandOver:
     """Not a signal: another mailbox asks for this call, to merge it into its own.
 
-    In order: the owner offers the call after all earlier items; the asker takes or leaves it; the
+    In order: the owner offers the call after all earlier items; the taker takes or leaves it; the
     mailbox of a taken call closes.
     """
 
@@ -28,7 +28,7 @@ class HandOver:
         self._taken: asyncio.Future[bool] = loop.create_future()
 
     async def offer(self, call: Call | None) -> bool:
-        """For the owner: offers the call (None: there is none). Returns whether the asker has
+        """For the owner: offers the call (None: there is none). Returns whether the taker has
         taken it.
         """
         self._offered.set_result(call)
@@ -39,7 +39,7 @@ class HandOver:
         self._offered.set_result(None)
 
     async def offered(self) -> Call | None:
-        """For the asker: the offered call, None if it has ended. `take` or `leave` must follow."""
+        """For the taker: the offered call, None if it has ended. `take` or `leave` must follow."""
         return await self._offered
 
     def take(self) -> None:

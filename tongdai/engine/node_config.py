@@ -12,7 +12,7 @@ from tongdai.recording_files import RecordingFiles
 class NodeConfig(msgspec.Struct, frozen=True):
     node: str  # its name in the database, the same for ever
     address: Address
-    journal: Path  # the CEL log, written by the switch
+    cel_log: Path  # the CEL log, written by the switch
     spool: Path  # parts of recordings, written by the switch
     recordings: RecordingFiles  # finished recordings
     recording_url: str  # prefix of a recording's token

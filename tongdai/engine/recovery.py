@@ -84,7 +84,7 @@ class Recovery:
         if known:
             self._kept = cel_log.Offset(known.cel_log_inode, known.cel_log_offset)
         else:
-            await self._save(cel_log.end(self._config.journal))
+            await self._save(cel_log.end(self._config.cel_log))
         self._read = self._kept
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class Recovery:
     async def reconnected(self, snapshot: Snapshot) -> None:
         """Brings the engine up to date with the switch (steps 3 to 6 above)."""
         now = datetime.now(UTC)
-        entries = cel_log.since(self._config.journal, self._kept)
+        entries = cel_log.since(self._config.cel_log, self._kept)
         self._replay(entries)
         self._reconcile(snapshot, now, _gone_at(entries, snapshot))
         self._adopt(snapshot, now)
@@ -162,7 +162,7 @@ class Recovery:
         kept_at = loop.time()
         while True:
             before = self._read
-            entries, self._read = cel_log.read(self._config.journal, self._read)
+            entries, self._read = cel_log.read(self._config.cel_log, self._read)
             self.watchdog.see(entries, before)
             for entry in entries:
                 if happened := cel_log.transfer(entry):
@@ -175,7 +175,7 @@ class Recovery:
 
     def has_read_all(self) -> bool:
         """Whether the CEL log has been read to its end."""
-        return self._read == cel_log.end(self._config.journal)
+        return self._read == cel_log.end(self._config.cel_log)
 
     async def _keep(self, now: float) -> None:
         """Keeps the offset that was the log's end `lag_s` ago: the next recovery begins there."""

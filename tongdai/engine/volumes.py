@@ -21,7 +21,7 @@ LEAST = 0.05  # of a volume
 
 _free = Gauge("tongdai_volume_free_ratio", "What is free of the volume that holds it.", ["volume"])
 _silent = Gauge(
-    "tongdai_journal_silent", "1 while calls arrive but Asterisk's CEL log does not grow."
+    "tongdai_cel_log_silent", "1 while calls arrive but Asterisk's CEL log does not grow."
 )
 
 
@@ -68,10 +68,10 @@ class Volumes:
         has_grown = now[0] != earliest[0]
         if len(self._looks) == 3 and now[1] > before[1] and not has_grown and not self._is_silent:
             self._is_silent = True
-            log.error("journal.silent", path=str(self._path))
+            log.error("cel_log.silent", path=str(self._path))
         elif has_grown and self._is_silent:
             self._is_silent = False
-            log.info("journal.written_again")
+            log.info("cel_log.written_again")
         _silent.set(self._is_silent)
 
 

@@ -167,7 +167,7 @@ class Watchdog:
             self._engine.signal(call_uuid, arrival.signal)
         self._followed |= missed.keys()
         first = next(iter(missed.values())).place
-        self._tell(cel_log.since(self._config.journal, first), missed.keys())
+        self._tell(cel_log.since(self._config.cel_log, first), missed.keys())
         now = datetime.now(UTC)
         for call_uuid in missed:
             look = Reconcile(now, partial(reconcile.unheard, snapshot=snapshot, now=now))
@@ -262,9 +262,9 @@ class Watchdog:
     def _replay(self, call: Call, snapshot: Snapshot, now: datetime) -> None:
         """Replays all entries of the call; missing legs end now."""
         began = cel_log.place_at(
-            self._config.journal, call.started_at - timedelta(seconds=self._timing.grace_s)
+            self._config.cel_log, call.started_at - timedelta(seconds=self._timing.grace_s)
         )
-        self._tell(cel_log.since(self._config.journal, began), {call.call_uuid, *call.merged})
+        self._tell(cel_log.since(self._config.cel_log, began), {call.call_uuid, *call.merged})
         for signal in reconcile.gone(call, snapshot, now):
             self._engine.signal(call.call_uuid, signal)
 

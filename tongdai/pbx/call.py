@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from tongdai.pbx.causes import ReleaseCause
-from tongdai.pbx.commands import Asker
+from tongdai.pbx.commands import Requester
 from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
@@ -172,7 +172,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: Committed[str] = ""
     is_click_to_call: Committed[bool] = False
     # of the command that made the call, until its outcome is known
-    asker: Committed[Asker | None] = None
+    requester: Committed[Requester | None] = None
     record: Committed[bool] = False
     recording_token: Committed[str] = ""
     legs: Committed[tuple[Leg, ...]] = ()

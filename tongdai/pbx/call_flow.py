@@ -49,9 +49,9 @@ from tongdai.pbx.step import Step, ignored, publish, with_events, with_leg
 def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     """Applies the signal to the call; also the outcome of the command that asked for it."""
     made = _step(call, signal, context)
-    if made.call.asker is None or not (answer := outcomes.due(made.call, signal)):
+    if made.call.requester is None or not (answer := outcomes.due(made.call, signal)):
         return made
-    answered = replace(made.call, asker=None)
+    answered = replace(made.call, requester=None)
     return replace(made, call=answered, answers=(answer,), unexpected=False)
 
 

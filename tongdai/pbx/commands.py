@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
 Command = ClickToCall  # becomes a union with the next command
 
 
-class Asker(msgspec.Struct, frozen=True):
+class Requester(msgspec.Struct, frozen=True):
     """The API request that waits for the outcome of a command. `command_uuid`: the row of table
     commands for the outcome; None for a request in the engine's own process.
     """

@@ -35,9 +35,11 @@ def due(call: Call, signal: Signal) -> Answer | None:
     Without `wait_answer` the request learns whether a phone rings; with it, whether the extension
     answered.
     """
-    if call.asker is None or not (outcome := _outcome(call, signal, call.asker.wait_answer)):
+    if call.requester is None or not (
+        outcome := _outcome(call, signal, call.requester.wait_answer)
+    ):
         return None
-    return Answer(call.domain_uuid, call.call_uuid, call.asker.command_uuid, outcome)
+    return Answer(call.domain_uuid, call.call_uuid, call.requester.command_uuid, outcome)
 
 
 def _outcome(call: Call, signal: Signal, wait_answer: bool) -> Outcome | None:  # noqa: FBT001

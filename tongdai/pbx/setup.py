@@ -9,7 +9,7 @@ from tongdai.pbx import numbers, outcomes, routing
 from tongdai.pbx.actions import Contact, Dial, Originate
 from tongdai.pbx.call import Call, Calling, Direction, Leg, Ringing
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
-from tongdai.pbx.commands import Answer, Asker, ClickToCall, Outcome
+from tongdai.pbx.commands import Answer, ClickToCall, Outcome, Requester
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.progress import followed, go
@@ -177,7 +177,7 @@ def click_to_call(
         call,
         presented_number=own or call.hotline,
         recording_token=recording_token,
-        asker=_asker(asked),
+        requester=_requester(asked),
     )
     then = go(call, destination, context, asked.at)
     dial = next((action for action in then.actions if isinstance(action, Dial)), None)
@@ -210,8 +210,8 @@ def _declined(asked: CommandAsked, outcome: Outcome, why: Refuse | None = None) 
     return Declined(answer, why.reason if why else None)
 
 
-def _asker(asked: CommandAsked) -> Asker:
-    return Asker(asked.command_uuid, asked.command.wait_answer)
+def _requester(asked: CommandAsked) -> Requester:
+    return Requester(asked.command_uuid, asked.command.wait_answer)
 
 
 def _asked_for(

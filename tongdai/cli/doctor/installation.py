@@ -105,13 +105,13 @@ def _files(known: Settings) -> Iterator[Finding]:
     """Checks the files of an existing Asterisk that tongdai reads. The CEL log appears with its
     first call.
     """
-    for name, what in (("asterisk_journal", "journal"), ("asterisk_spool", "spool")):
+    for name, what in (("asterisk_cel_log", "CEL log"), ("asterisk_spool", "spool")):
         path, variable = getattr(known, name), f"TONGDAI_{name.upper()}"
         if not path:
             yield fail(
                 what, f"{variable} is not set", f"Set {variable}; see docs/existing-asterisk.md."
             )
-        elif not (Path(path).parent if what == "journal" else Path(path)).is_dir():
+        elif not (Path(path).parent if what == "CEL log" else Path(path)).is_dir():
             yield fail(
                 what, f"{path} is not there", f"Mend {variable}, or mount that folder here."
             )
