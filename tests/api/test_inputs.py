@@ -40,7 +40,7 @@ PRINCIPAL = Principal(
         time_zone="Asia/Ho_Chi_Minh",
         country="84",
     ),
-    expires=0,
+    cached_until=0,
 )
 SPICY = st.text(st.sampled_from('0189+ .-()"<>\\;\r\n\0@/&=%aé\u2028\u0085\ud800１٠'), max_size=80)
 ANY = st.one_of(st.text(max_size=80), SPICY, st.from_regex(r"\+?[0-9 .()-]{0,25}", fullmatch=True))
@@ -153,7 +153,7 @@ def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
         country="84",
     )
     asked = fields({"start_date": str(moment), "end_date": str(moment)})
-    wanted = wanted_by(asked, Principal(user, expires=0))
+    wanted = wanted_by(asked, Principal(user, cached_until=0))
 
     assert (
         wanted.since <= wanted.until <= wanted.since + timedelta(seconds=1)

@@ -8,18 +8,11 @@ import msgspec
 import pytest
 
 from tests.api.conftest import Client, Tenant, move_in, serve
+from tests.clock import Clock
 from tongdai import api, errors
 from tongdai.api import limits
 from tongdai.encryption import MasterKey
 from tongdai.store import db
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def taken(limit: limits.Limit, key: str) -> int:

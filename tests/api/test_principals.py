@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tests.api.conftest import PASSWORD
+from tests.clock import Clock
 from tongdai import errors, ids
 from tongdai.api.attempts import Attempts
 from tongdai.api.principals import Principal, Principals
@@ -24,7 +25,8 @@ class Door:
     ) -> None:
         self.tenants, self.user = tenants, user
         tokens = Tokens(master_key, 60)
-        self.principals = Principals(database, tenants, tokens)
+        self.clock = Clock()
+        self.principals = Principals(database, tenants, tokens, self.clock)
         self._token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
 
     async def knock(self) -> UUID:
@@ -64,6 +66,19 @@ async def test_while_changes_are_heard_the_second_time_costs_no_query(door: Door
     door.principals.listening()
     assert await door.knock() == door.user.user_uuid
     assert not await door.is_asking_the_database()
+
+
+async def test_a_principal_is_looked_up_again_in_time(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a minute, or when the token has expired, whatever the time of day says."""
+    door.principals.listening()
+    await door.knock()
+    monkeypatch.setattr("tongdai.api.principals.time.time", lambda: 0.0)  # it was set back
+    door.clock.now += 59
+    assert not await door.is_asking_the_database()
+    door.clock.now += 2
+    assert await door.is_asking_the_database()
 
 
 async def test_unheard_nobody_is_remembered(door: Door, database: db.Database) -> None:
@@ -113,23 +128,20 @@ async def test_a_change_while_it_is_looked_up_is_not_missed(
     assert await door.is_asking_the_database()
 
 
-def test_attempts_end_at_their_limit_and_begin_again_in_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    attempts = Attempts(3)
+def test_attempts_end_at_their_limit_and_begin_again_in_time() -> None:
+    clock = Clock()
+    attempts = Attempts(3, clock=clock)
     for at in (1000.0, 1010.0, 1020.0):
-        now = at
+        clock.now = at
         attempts.check("a")
         attempts.count("a")
 
-    now = 1025.0
+    clock.now = 1025.0
     attempts.check("b")
     with pytest.raises(errors.TooManyRequests) as refused:
         attempts.check("a")
     assert refused.value.retry_after_s == 35
-    now = 1060.5
+    clock.now = 1060.5
     attempts.check("a")
     attempts.count("a")
     attempts.forgive("a")

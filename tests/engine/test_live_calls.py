@@ -179,6 +179,22 @@ def test_who_talked_wraps_up_first() -> None:
     assert offers(calls, directory, at_s=30) == [(caller.call_uuid, "101")]
 
 
+def test_a_clock_that_is_set_back_prolongs_no_pause() -> None:
+    offered = offered_to("101")
+    talked = a_call(a_leg("102", connected_at=NOW, ended_at=NOW), course=Ended(release=ANSWERED))
+    calls = live(offered, talked)
+    caller = replace(offered, course=in_queue("700", NOW))
+    calls.update(caller, NOW)
+    directory = with_queues(Queue("700", agents=("101", "102"), no_answer_delay_s=5, wrap_up_s=30))
+    back = NOW - timedelta(hours=1)
+    assert calls.offers(directory, back) == ([], back + timedelta(seconds=5))
+    assert offers(calls, directory, at_s=-3595) == [(caller.call_uuid, "101")]
+    assert calls.offers(with_queues(Queue("700", agents=("102",), wrap_up_s=30)), back) == (
+        [],
+        back + timedelta(seconds=30),
+    )
+
+
 def test_the_agent_idle_for_longest_is_first_also_after_a_restart() -> None:
     caller = waiting("700", 0)
     calls = live(caller)

@@ -4,10 +4,11 @@ process.
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from ipaddress import ip_address, ip_network
 
 from tongdai import errors
+from tongdai.windows import Clock
 
 BURST_S = 5.0
 _MANY = 10_000  # keys; beyond it, keys with their whole burst available are dropped
@@ -21,7 +22,7 @@ class Limit:
     I.371).
     """
 
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, clock: Clock = time.monotonic) -> None:
         self._interval_s, self._clock = 1 / rate if rate else 0.0, clock
         self._full_at: dict[Hashable, float] = {}
         self._sweep_at = _MANY

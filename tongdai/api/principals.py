@@ -10,6 +10,7 @@ from tongdai.api.tokens import Claims, Tokens
 from tongdai.permissions import Permission
 from tongdai.store import db, operators, users
 from tongdai.store.tenants import Tenants
+from tongdai.windows import Clock
 
 _MANY = 10_000
 _LOOK_AGAIN_S = 60  # seconds, in case a notification was lost
@@ -17,11 +18,11 @@ _LOOK_AGAIN_S = 60  # seconds, in case a notification was lost
 
 class Principal:
     """A user of a domain who may act now, with the permissions of the user's level and API key
-    scopes.
+    scopes. It may be cached until that time of the cache's clock.
     """
 
-    def __init__(self, user: users.Principal, expires: float) -> None:
-        self.user, self.expires = user, expires
+    def __init__(self, user: users.Principal, cached_until: float) -> None:
+        self.user, self.cached_until = user, cached_until
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions: frozenset[Permission] = user.permissions
 
@@ -44,8 +45,15 @@ class Principals:
     otherwise it asks the database each time, and for operators always.
     """
 
-    def __init__(self, database: db.Database, tenants: Tenants, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        database: db.Database,
+        tenants: Tenants,
+        tokens: Tokens,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._database, self._tenants, self._tokens = database, tenants, tokens
+        self._clock = clock
         self._known: dict[str, Principal] = {}
         self._is_hearing = False
         self._changes = 0
@@ -55,7 +63,7 @@ class Principals:
         or a disabled account.
         """
         known = self._known.get(token)
-        if known is not None and known.expires > time.time():
+        if known is not None and known.cached_until > self._clock():
             return known
         claims = self._tokens.read(token)
         if claims.dom is None:
@@ -106,7 +114,8 @@ class Principals:
         except errors.NotFound as reason:
             raise errors.NotAuthenticated(messages.ACCOUNT_GONE) from reason
         _check(claims, is_enabled=user.enabled, version=user.api_key_version)
-        principal = Principal(user, min(claims.exp, time.time() + _LOOK_AGAIN_S))
+        left_s = min(claims.exp - time.time(), _LOOK_AGAIN_S)
+        principal = Principal(user, self._clock() + left_s)
         if self._is_hearing and changes == self._changes:
             self._remember(token, principal)
         return principal

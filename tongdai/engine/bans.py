@@ -1,6 +1,7 @@
 """Bans addresses that give too many wrong passwords, found in the switch's security log."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tongdai import errors
 from tongdai.asterisk import security
 from tongdai.asterisk.security import Attempt
 from tongdai.store import bans, db
-from tongdai.windows import SlidingWindow
+from tongdai.windows import Clock, SlidingWindow
 
 log = structlog.get_logger()
 
@@ -31,13 +32,18 @@ _BANNED = prometheus_client.Counter("tongdai_bans_total", "Addresses that were b
 class Bans:
     """Allows fewer than `most` failed authentications from an address within a minute; 0: any
     number.
+
+    The log has the time of day. The age of an attempt is taken from that once, when it is read;
+    from then on the `clock` counts.
     """
 
-    def __init__(self, database: db.Database, path: Path, most: int) -> None:
-        self._database, self._path, self._most = database, path, most
+    def __init__(
+        self, database: db.Database, path: Path, most: int, clock: Clock = time.monotonic
+    ) -> None:
+        self._database, self._path, self._most, self._clock = database, path, most, clock
         self._offset = security.Offset()
-        self._failed = SlidingWindow[str](WINDOW.total_seconds())
-        self._succeeded: dict[str, datetime] = {}
+        self._failed = SlidingWindow[str](WINDOW.total_seconds(), clock)
+        self._succeeded: dict[str, float] = {}  # by address, the clock's time
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -56,24 +62,26 @@ class Bans:
             self._offset = place
             for each in attempts:
                 self._take(each, now)
-        for address in self.due(now):
+        for address in self.due():
             await self._ban(address, now)
         async with self._database.connection() as tx:
             await bans.expire(tx)
 
     def _take(self, attempt: Attempt, now: datetime) -> None:
+        ago_s = max(0.0, (now - attempt.at).total_seconds())
         if attempt.is_successful:
-            self._succeeded[attempt.address] = attempt.at
-        elif attempt.at > now - WINDOW:
+            self._succeeded[attempt.address] = self._clock() - ago_s
+        elif ago_s < WINDOW.total_seconds():
             _FAILED.inc()
-            self._failed.add(attempt.address, attempt.at.timestamp())
+            self._failed.add(attempt.address, ago_s)
 
-    def due(self, now: datetime) -> list[str]:
+    def due(self) -> list[str]:
         """Addresses to ban now. Forgets failures and successes that are too old to count."""
+        trusted_since = self._clock() - TRUST.total_seconds()
         self._succeeded = {
-            address: at for address, at in self._succeeded.items() if at > now - TRUST
+            address: at for address, at in self._succeeded.items() if at > trusted_since
         }
-        counted = {one: self._failed.count(one, now.timestamp()) for one in self._failed.counted()}
+        counted = {one: self._failed.count(one) for one in self._failed.counted()}
         return [one for one, failed in counted.items() if self._is_too_often(one, failed)]
 
     def _is_too_often(self, address: str, failed: int) -> bool:
@@ -81,7 +89,7 @@ class Bans:
         return bool(self._most and failed) and failed >= most
 
     async def _ban(self, address: str, now: datetime) -> None:
-        failed = self._failed.count(address, now.timestamp())
+        failed = self._failed.count(address)
         why = f"{failed} wrong passwords within a minute"
         async with self._database.connection() as tx:
             is_banned = await bans.insert(tx, address, why, now + BAN)

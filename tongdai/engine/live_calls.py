@@ -106,7 +106,7 @@ class LiveCalls:
             if not waiting:
                 continue
             agents = {
-                name: self._agent(domain_uuid, name, is_taken=name in taken)
+                name: self._agent(domain_uuid, name, now, is_taken=name in taken)
                 for name in queue.agents
                 if (known := directory.extensions.get(name)) and known.enabled
             }
@@ -122,8 +122,13 @@ class LiveCalls:
                 looks.append(look)
         return found, min(looks, default=None)
 
-    def _agent(self, domain_uuid: UUID, name: str, *, is_taken: bool) -> queueing.Agent:
+    def _agent(
+        self, domain_uuid: UUID, name: str, now: datetime, *, is_taken: bool
+    ) -> queueing.Agent:
         key = (domain_uuid, name)
+        for moments in (self._talked_until, self._ignored_at):
+            if key in moments and moments[key] > now:  # the time of day was set back
+                moments[key] = now
         return queueing.Agent(
             talks=self._talks[domain_uuid][name] + is_taken,
             talked_until=self._talked_until.get(key),

@@ -70,6 +70,7 @@ class Mailbox:
         self.task: asyncio.Task[None] | None = None
         self._items: asyncio.Queue[Item] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
+        self._due: datetime | None = None  # of the timer
 
     @property
     def is_idle(self) -> bool:
@@ -91,13 +92,21 @@ class Mailbox:
         return [self._items.get_nowait() for _ in range(self._items.qsize())]
 
     def arm(self) -> None:
-        """Sets the timer: TimerFired comes at the moment for which the call waits, if any."""
+        """Sets the timer: TimerFired comes at the moment for which the call waits, if any.
+
+        A timer that is set for this moment stays as it is, and fires on time, whatever became of
+        the time of day meanwhile.
+        """
+        due = calls.due(self.call) if self.call else None
+        if self._timer and due == self._due:
+            return
         self.disarm()
-        if self.call is None or (due := calls.due(self.call)) is None:
+        if self.call is None or due is None:
             return
         left = (due - datetime.now(UTC)).total_seconds()
+        self._due = due
         self._timer = asyncio.get_running_loop().call_later(
-            max(0.0, left), self._fire, self.call.channel
+            max(0.0, left), self._fire, self.call.channel, due
         )
 
     def disarm(self) -> None:
@@ -105,5 +114,6 @@ class Mailbox:
             self._timer.cancel()
             self._timer = None
 
-    def _fire(self, channel: str) -> None:
-        self.put(TimerFired(channel, datetime.now(UTC)))
+    def _fire(self, channel: str, due: datetime) -> None:
+        self._timer = None
+        self.put(TimerFired(channel, max(due, datetime.now(UTC))))

@@ -3,6 +3,7 @@ destinations. Derived from live calls; the day's minutes also from the records.
 """
 
 import contextlib
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import TypeAlias
@@ -16,7 +17,7 @@ from tongdai.pbx import barring
 from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.directory import Domain
 from tongdai.store import cdrs, db, domains, extensions
-from tongdai.windows import SlidingWindow
+from tongdai.windows import Clock, SlidingWindow
 
 log = structlog.get_logger()
 
@@ -38,11 +39,11 @@ _SUSPENDED = prometheus_client.Counter(
 class Outgoing:
     """The counts of all domains."""
 
-    def __init__(self, database: db.Database) -> None:
+    def __init__(self, database: db.Database, clock: Clock = time.monotonic) -> None:
         self._database = database
-        self._started = SlidingWindow[UUID](barring.WINDOW.total_seconds())
+        self._started = SlidingWindow[UUID](barring.WINDOW.total_seconds(), clock)
         # attempts on barred destinations
-        self._tried = SlidingWindow[Who](barring.WINDOW.total_seconds())
+        self._tried = SlidingWindow[Who](barring.WINDOW.total_seconds(), clock)
         self._talked: dict[UUID, tuple[date, int]] = {}  # seconds of the day's ended calls
         for reason in barring.BarReason:
             _BARRED.labels(reason)
@@ -57,7 +58,7 @@ class Outgoing:
             talked_s = over + sum(
                 call.billsec(now) for call in calls if call.direction == "outbound"
             )
-        return barring.Usage(self._started.count(domain.domain_uuid, now.timestamp()), talked_s)
+        return barring.Usage(self._started.count(domain.domain_uuid), talked_s)
 
     async def _over(self, domain: Domain, now: datetime) -> int:
         today = barring.day(domain, now)
@@ -76,7 +77,8 @@ class Outgoing:
             before.attempt != call.attempt and before.merged == call.merged
         )
         if call.egress_trunk and is_dialled:
-            self._started.add(call.domain_uuid, at.timestamp())
+            ago_s = (datetime.now(UTC) - at).total_seconds()
+            self._started.add(call.domain_uuid, ago_s)
         is_over = (
             isinstance(call.course, Ended)
             and before is not None
@@ -114,9 +116,8 @@ class Outgoing:
 
     def _is_too_often(self, who: Who, most: int) -> bool:
         """Whether the count has just reached `most`: True once, not for each later attempt."""
-        now = datetime.now(UTC).timestamp()
-        self._tried.add(who, now)
-        if self._tried.count(who, now) < most:
+        self._tried.add(who)
+        if self._tried.count(who) < most:
             return False
         self._tried.clear(who)
         return True
