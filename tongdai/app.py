@@ -359,7 +359,14 @@ async def _engine(
     }
     volumes = Volumes(watched, config.cel_log, lambda: engine.arrivals)
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
-    keeping = partial(housekeeping.run, database, config.recordings, days, _own_logs(settings))
+    keeping = partial(
+        housekeeping.run,
+        database,
+        config.recordings,
+        days,
+        node=config.node,
+        logs=_own_logs(settings),
+    )
     steering = [
         partial(kept, "switch", partial(engine.switch.run, recovery.reconnected)),
         partial(kept, "recovery", recovery.run),

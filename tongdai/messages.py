@@ -122,6 +122,10 @@ IN_USE = Text("is in use", "đang được dùng")
 SUBSCRIPTION_DISABLED = Text(
     "the subscription is disabled: enable it first", "subscription đang bị tắt: hãy bật lại trước"
 )
+TOO_MANY_URLS = Text(
+    "deliveries wait for {most} other URLs already: wait until they are delivered or have failed",
+    "đã có lượt gửi đang chờ ở {most} URL khác: hãy đợi đến khi gửi xong hoặc thất bại hẳn",
+)
 SUBSCRIPTIONS_LIMIT = Text(
     "the domain has {most} subscriptions, and may have no more: delete those not needed",
     "domain đã có {most} subscription, là mức tối đa: hãy xoá những cái không cần nữa",
@@ -198,6 +202,7 @@ DEFAULT_DEVICE = Text(
     "every extension has its default device", "máy nhánh nào cũng phải có thiết bị mặc định"
 )
 CALLS_LIVE = Text("{count} calls are live", "đang có {count} cuộc gọi")
+DELETING = Text("the domain is being deleted", "domain đang được xoá")
 COUNTRY_IN_USE = Text(
     "hotlines or calls are stored under the old one",
     "đã có đầu số hoặc cuộc gọi được lưu theo mã cũ",

@@ -33,7 +33,9 @@ async def test_a_table_that_is_locked_stops_no_step_but_those_that_need_it(
         async with database.transaction() as tx:
             await tx.execute("LOCK TABLE recordings")
             keeping = asyncio.create_task(
-                housekeeping.run(impatient, LocalFolder(tmp_path), {}, every_s=3600)
+                housekeeping.run(
+                    impatient, LocalFolder(tmp_path), {}, node="switch-1", every_s=3600
+                )
             )
             await until(lambda: _has_no_command(database))
             keeping.cancel()

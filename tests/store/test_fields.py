@@ -42,7 +42,12 @@ class Noun(msgspec.Struct, frozen=True):
 
 
 NOUNS = [
-    Noun(Domain, "domains", "created_at event_seq", silent="domain_uuid name suspended_why"),
+    Noun(
+        Domain,
+        "domains",
+        "created_at event_seq deleting_since zone_rules",
+        silent="domain_uuid name suspended_why",
+    ),
     Noun(Extension, "extensions", joined="devices"),
     Noun(
         Trunk,

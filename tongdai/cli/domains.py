@@ -8,7 +8,7 @@ from tongdai import settings
 from tongdai.admin import domains as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
-from tongdai.store import db, domains
+from tongdai.store import db, deletion, domains
 
 app = typer.Typer(
     no_args_is_help=True, help="Domains: the tenants. A domain's name is also its SIP domain."
@@ -188,12 +188,20 @@ def delete(
     name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> None:
     """Delete a domain with all in it: users, extensions, call records, subscriptions. Recordings
-    go a week later.
+    go a week later. A deletion that was interrupted is finished by the same command, or within
+    hours by the engine; until then the domain stays disabled.
     """
     if not yes:
         typer.confirm(
             f"Delete {name} with its users, extensions, call records and subscriptions?",
             abort=True,
         )
-    session.call(name, domains.delete)
+
+    async def work(database: db.Database) -> None:
+        async with database.transaction() as tx:
+            known = await domains.by_name(tx, name)
+            await deletion.begin(tx, known.domain_uuid)
+        await deletion.finish(database, known.domain_uuid, terminal.Progress())
+
+    session.in_steps(work)
     terminal.say(f"Deleted domain {name}.")

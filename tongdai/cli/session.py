@@ -53,11 +53,23 @@ def call(
     return run(work)
 
 
+def in_steps(work: Callable[[db.Database], Awaitable[Result]]) -> Result:
+    """The result of work that makes its own transactions. Raises errors.TongdaiError."""
+    return asyncio.run(_in_steps(dsn(), work))
+
+
 async def _run(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
+    async def whole(database: db.Database) -> Result:
+        async with database.transaction() as tx:
+            return await work(tx)
+
+    return await _in_steps(dsn, whole)
+
+
+async def _in_steps(dsn: str, work: Callable[[db.Database], Awaitable[Result]]) -> Result:
     database = db.Database(dsn, size=1)
     await database.open()
     try:
-        async with database.transaction() as tx:
-            return await work(tx)
+        return await work(database)
     finally:
         await database.close()

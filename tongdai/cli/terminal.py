@@ -1,5 +1,6 @@
 """Terminal output: tables for people, JSON for scripts, refusals in one line."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,20 @@ def say(text: str) -> None:
 def aside(text: str) -> None:
     """Prints a line for people on standard error, which scripts do not read."""
     typer.echo(text, err=True)
+
+
+class Progress:
+    """Prints what is being deleted on standard error, at most once a second: a table and how many
+    of its rows are gone.
+    """
+
+    def __init__(self) -> None:
+        self._shown_at = time.monotonic()
+
+    def __call__(self, table: str, rows: int) -> None:
+        if rows and (now := time.monotonic()) >= self._shown_at + 1:
+            self._shown_at = now
+            aside(f"deleting {_words(table)}: {rows:,}")
 
 
 def once(what: str) -> None:

@@ -1,4 +1,6 @@
-"""Deletes old data: recordings (retention.py), partitions, commands and logs."""
+"""Deletes old data: recordings (retention.py), partitions, commands, logs, and the rest of domains
+whose deletion was interrupted. Counts days anew when the rules of their time zone have changed.
+"""
 
 import asyncio
 import contextlib
@@ -13,7 +15,16 @@ import structlog
 from tongdai import errors
 from tongdai.engine import retention
 from tongdai.recording_files import RecordingFiles
-from tongdai.store import commands, db, deliveries, outbox, partitions
+from tongdai.store import (
+    batches,
+    cdr_days,
+    commands,
+    db,
+    deletion,
+    deliveries,
+    outbox,
+    partitions,
+)
 
 log = structlog.get_logger()
 
@@ -27,11 +38,13 @@ async def run(
     database: db.Database,
     files: RecordingFiles,
     days: Mapping[str, int],
+    *,
+    node: str,
     logs: Path | None = None,
     every_s: float = EVERY_S,
 ) -> None:
-    """Runs until cancelled. `days`: how many days each partitioned table holds. `logs`: the
-    private Asterisk's folder.
+    """Runs until cancelled. `days`: how many days each partitioned table holds. `node`: whose
+    domains are counted anew. `logs`: the private Asterisk's folder.
     """
     steps = {
         "logs": partial(tidy_logs, logs),
@@ -40,7 +53,9 @@ async def run(
         "recordings": partial(retention.delete_files, database, files),
         "domains": partial(retention.delete_of_lost_domains, database, files),
         "commands": partial(_purge_commands, database),
-        "deliveries": partial(_sweep_deliveries, database),
+        "deletions": partial(_finish_deletions, database),
+        "deliveries": partial(deliveries.sweep, database),
+        "recounted": partial(_recount_days, database, node),
     }
     while True:
         gone = await tidy(steps)
@@ -50,7 +65,7 @@ async def run(
 
 
 async def tidy(steps: Mapping[str, Callable[[], Awaitable[int]]]) -> dict[str, int]:
-    """Runs each step. Returns how much each one deleted. A step that fails, because the database
+    """Runs each step. Returns how much each one has done. A step that fails, because the database
     is down or slow or a file cannot be removed, is logged and tried again the next time; the other
     steps still run.
     """
@@ -73,13 +88,35 @@ async def tidy_logs(logs: Path | None) -> int:
 
 
 async def _purge_commands(database: db.Database) -> int:
-    async with database.connection() as tx:
-        return await commands.purge(tx, COMMANDS_S)
+    total = 0
+    while True:
+        async with database.transaction() as tx:
+            gone = await commands.purge(tx, COMMANDS_S, batches.BATCH)
+        total += gone
+        if gone < batches.BATCH:
+            return total
+        await asyncio.sleep(batches.PAUSE_S)
 
 
-async def _sweep_deliveries(database: db.Database) -> int:
+async def _finish_deletions(database: db.Database) -> int:
+    """Deletes the domains whose deletion was interrupted. Returns how many."""
     async with database.connection() as tx:
-        return await deliveries.sweep(tx)
+        unfinished = await deletion.unfinished(tx)
+    for domain_uuid in unfinished:
+        with contextlib.suppress(errors.Conflict):  # a call is live
+            await deletion.finish(database, domain_uuid)
+    return len(unfinished)
+
+
+async def _recount_days(database: db.Database, node: str) -> int:
+    """Counts the days of the domains whose time zone has other rules in this version. Returns how
+    many domains.
+    """
+    async with database.connection() as tx:
+        outdated = await cdr_days.outdated(tx, node)
+    for domain_uuid in outdated:
+        await cdr_days.recount(database, domain_uuid)
+    return len(outdated)
 
 
 def trim(log_file: Path, most: int = LOG_BYTES) -> None:

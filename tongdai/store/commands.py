@@ -167,17 +167,21 @@ async def outcome(tx: db.Tx, domain_uuid: UUID, command_uuid: UUID) -> commands.
     return _decoded(text) if text else None
 
 
-async def purge(tx: db.Tx, older_than_s: float) -> int:
-    """Deletes the commands of all domains older than `older_than_s` seconds, with their
-    idempotency keys. Returns how many.
+async def purge(tx: db.Tx, older_than_s: float, most: int) -> int:
+    """Deletes commands of all domains older than `older_than_s` seconds, with their idempotency
+    keys: the oldest `most`. Returns how many.
     """
+    await db.by_index(tx)
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
         WITH gone AS (
-          DELETE FROM commands WHERE created_at < now() - make_interval(secs => $1) RETURNING 1)
+          DELETE FROM commands WHERE ctid = ANY (ARRAY (
+            SELECT ctid FROM commands WHERE created_at < now() - make_interval(secs => $1)
+            ORDER BY created_at LIMIT $2)) RETURNING 1)
         SELECT count(*) FROM gone
         """,
         older_than_s,
+        most,
     )
 
 

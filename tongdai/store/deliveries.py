@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.store import db, low_water
+from tongdai.store import batches, db, low_water
 
 State = Literal["due", "delivered", "failed"]
 
@@ -192,20 +192,34 @@ async def claim(
     return db.structs(rows, Delivery)
 
 
-async def sweep(tx: db.Tx) -> int:
-    """Deletes deliveries that were published while their subscription was being deleted. Returns
-    the number.
-    """
-    swept: int = await tx.fetchval(
-        """
-        WITH swept AS (
-          DELETE FROM deliveries WHERE NOT EXISTS (
-            SELECT FROM subscriptions
-            WHERE subscriptions.domain_uuid = deliveries.domain_uuid
-              AND subscriptions.subscription_uuid = deliveries.subscription_uuid
-          ) RETURNING true
-        )
-        SELECT count(*) FROM swept
-        """
+# Steps from subscription to subscription along the primary key, past the rows between.
+_ORPHANED = """
+    WITH RECURSIVE waiting AS (
+      (SELECT domain_uuid, subscription_uuid FROM deliveries
+       ORDER BY domain_uuid, subscription_uuid LIMIT 1)
+      UNION ALL
+      SELECT next.* FROM waiting CROSS JOIN LATERAL (
+        SELECT domain_uuid, subscription_uuid FROM deliveries
+        WHERE (domain_uuid, subscription_uuid) > (waiting.domain_uuid, waiting.subscription_uuid)
+        ORDER BY domain_uuid, subscription_uuid LIMIT 1
+      ) AS next
     )
-    return swept
+    SELECT domain_uuid, subscription_uuid FROM waiting WHERE NOT EXISTS (
+      SELECT FROM subscriptions
+      WHERE subscriptions.domain_uuid = waiting.domain_uuid
+        AND subscriptions.subscription_uuid = waiting.subscription_uuid)
+"""
+
+
+async def sweep(database: db.Database, batch: int = batches.BATCH) -> int:
+    """Deletes deliveries that were published while their subscription was being deleted. Returns
+    the number. It reads the first delivery of each subscription, however many wait.
+    """
+    async with database.transaction() as tx:
+        await db.by_index(tx)
+        orphaned = await tx.fetch(_ORPHANED)
+    gone = 0
+    for of in orphaned:
+        rows = batches.Rows("deliveries", dict(of), ("seq",))
+        gone += await batches.delete(database, rows, batch=batch)
+    return gone

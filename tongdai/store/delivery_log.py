@@ -19,6 +19,8 @@ from tongdai.store import db, deliveries
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 MOST = 10_000
 """The most deliveries that one `resend` begins."""
+ELSEWHERE = 100
+"""The most URLs, other than its subscriptions', for which deliveries of a domain wait at once."""
 
 Choice = Literal["failed", "delivered", "unsent"]
 
@@ -270,6 +272,8 @@ async def _begin(
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
     if not enabled and callback_url is None:
         raise errors.Conflict(messages.SUBSCRIPTION_DISABLED, field="id")
+    if callback_url is not None:
+        await _refuse_if_many_elsewhere(tx, domain_uuid, callback_url)
     await tx.execute(
         """
         INSERT INTO deliveries (domain_uuid, subscription_uuid, seq, call_uuid, endpoint,
@@ -295,3 +299,29 @@ async def _begin(
         [event["created_at"] for event in events],
         callback_url,
     )
+
+
+async def _refuse_if_many_elsewhere(tx: db.Tx, domain_uuid: UUID, callback_url: str) -> None:
+    """Raises errors.Conflict if deliveries of the domain wait for so many URLs, beside its
+    subscriptions' and this one, that one more would be too many: each look of a dispatcher reads
+    all endpoints.
+    """
+    others = await tx.fetchval(
+        """
+        WITH RECURSIVE elsewhere AS (
+          (SELECT endpoint FROM deliveries
+           WHERE domain_uuid = $1 AND callback_url IS NOT NULL ORDER BY endpoint LIMIT 1)
+          UNION ALL
+          SELECT next.endpoint FROM elsewhere CROSS JOIN LATERAL (
+            SELECT endpoint FROM deliveries
+            WHERE domain_uuid = $1 AND callback_url IS NOT NULL AND endpoint > elsewhere.endpoint
+            ORDER BY endpoint LIMIT 1
+          ) AS next
+        )
+        SELECT count(*) FROM elsewhere WHERE endpoint <> md5($1::text || $2)::uuid
+        """,
+        domain_uuid,
+        callback_url,
+    )
+    if others >= ELSEWHERE:
+        raise errors.Conflict(messages.TOO_MANY_URLS(most=ELSEWHERE), field="url")

@@ -1,14 +1,13 @@
 """Domains: the tenants."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, local_days
+from tongdai.store import cdr_days, checks, db, local_days
 
 NEW = directory.Domain(UUID(int=0), "")
 """The default values of a domain."""
@@ -38,8 +37,9 @@ async def insert(
         """
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
-          max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING *
+          max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
+          zone_rules)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -55,6 +55,7 @@ async def insert(
         minutes_per_day,
         checks.node(node),
         checks.region(region, country_code),
+        local_days.rules(time_zone),
     )
     return db.struct(row, directory.Domain)
 
@@ -75,15 +76,17 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
     """The domain is as given, except its name and the suspension of its outbound calls
     (`suspend`). After a change of time zone its calls are counted anew by that zone's days.
 
-    Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict for a new country
-    if numbers are stored under the old one, or if an internal number is one of its emergency
-    numbers.
+    Raises errors.NotFound, errors.Invalid naming the field, and errors.Conflict while it is being
+    deleted, for a new country if numbers are stored under the old one, or if an internal number is
+    one of its emergency numbers.
     """
     # FOR UPDATE: no new CDR (foreign key) can be inserted during the recount.
     row = await tx.fetchrow(
         "SELECT * FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain.domain_uuid
     )
     before = db.struct(row, directory.Domain, f"no such domain: {domain.name}")
+    if row and row["deleting_since"]:
+        raise errors.Conflict(messages.DELETING, field="domain")
     checks.region(domain.region, checks.country_code(domain.country_code))
     if domain.country != before.country:
         await _refuse_if_numbered(tx, domain)
@@ -111,7 +114,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.region,
     )
     if domain.time_zone != before.time_zone:
-        await _recount(tx, domain.domain_uuid, domain.time_zone)
+        await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)
 
 
 async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
@@ -152,23 +155,29 @@ async def set_phone_key(
         raise errors.NotFound(f"no such domain: {domain_uuid}")
 
 
+async def hold_without_calls(tx: db.Tx, domain_uuid: UUID) -> None:
+    """Until the transaction ends the domain has no calls, and gets none. Raises errors.NotFound,
+    and errors.Conflict while calls are live.
+    """
+    if not await tx.fetchval(
+        "SELECT true FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain_uuid
+    ):
+        raise errors.NotFound(f"no such domain: {domain_uuid}")
+    if live := await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", domain_uuid):
+        raise errors.Conflict(messages.CALLS_LIVE(count=live), field="domain")
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
-    """The domain and everything in it are deleted.
+    """The domain and everything in it are deleted, in one transaction: large tables are emptied
+    before (`deletion`).
 
     Raises errors.NotFound, and errors.Conflict while calls are live or other domains' hotlines use
     its trunks.
     """
-    # no new calls
-    await tx.fetchval("SELECT true FROM domains WHERE domain_uuid = $1 FOR UPDATE", domain_uuid)
-    if live := await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", domain_uuid):
-        raise errors.Conflict(messages.CALLS_LIVE(count=live), field="domain")
-    if not await tx.fetchval(
-        "DELETE FROM domains WHERE domain_uuid = $1 RETURNING true", domain_uuid
-    ):
-        raise errors.NotFound(f"no such domain: {domain_uuid}")
-    await tx.execute("DELETE FROM deliveries WHERE domain_uuid = $1", domain_uuid)
-    await tx.execute("DELETE FROM events WHERE domain_uuid = $1", domain_uuid, timeout=600)
-    await tx.execute("DELETE FROM attempts WHERE domain_uuid = $1", domain_uuid, timeout=600)
+    await hold_without_calls(tx, domain_uuid)
+    await tx.execute("DELETE FROM domains WHERE domain_uuid = $1", domain_uuid)
+    for table in ("deliveries", "events", "attempts"):  # no foreign keys
+        await tx.execute(f"DELETE FROM {table} WHERE domain_uuid = $1", domain_uuid)  # noqa: S608
 
 
 async def gone(tx: db.Tx, domain_uuids: Sequence[UUID]) -> set[UUID]:
@@ -200,40 +209,6 @@ async def _refuse_if_numbered(tx: db.Tx, domain: directory.Domain) -> None:
         numbers.emergency_numbers(domain.country),
     ):
         raise errors.Conflict(messages.EMERGENCY_NUMBER(number=taken), field="country_code")
-
-
-async def _recount(tx: db.Tx, domain_uuid: UUID, zone: str) -> None:
-    """`cdr_days` is counted anew in the domain's time zone. A million calls take about a
-    second.
-    """
-    await tx.execute("DELETE FROM cdr_days WHERE domain_uuid = $1", domain_uuid, timeout=600)
-    row = await tx.fetchrow(
-        """
-        SELECT min(time_started) AS first, max(time_started) AS last FROM cdrs
-        WHERE domain_uuid = $1
-        """,
-        domain_uuid,
-    )
-    if row is None or row["first"] is None:
-        return
-    spans = [*local_days.spans(ZoneInfo(zone), row["first"], row["last"] + timedelta(seconds=1))]
-    await tx.execute(
-        """
-        INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
-        SELECT domain_uuid, (time_started AT TIME ZONE 'UTC' + "offset")::date AS day, direction,
-               status, count(*)
-        FROM unnest($2::timestamptz[], $3::timestamptz[], $4::interval[])
-               AS span (since, until, "offset")
-        JOIN cdrs ON time_started >= since AND time_started < until
-        WHERE domain_uuid = $1
-        GROUP BY domain_uuid, day, direction, status
-        """,
-        domain_uuid,
-        [span.since for span in spans],
-        [span.until for span in spans],
-        [span.offset for span in spans],
-        timeout=600,
-    )
 
 
 async def list(tx: db.Tx) -> Sequence[directory.Domain]:

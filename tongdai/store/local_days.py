@@ -5,11 +5,14 @@ what a filter finds.
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 _STEP = timedelta(days=1)
+_AGE = datetime(2000, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -36,6 +39,16 @@ def spans(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Span]:
             began = change
         at = after
     yield Span(began, until, _offset(zone, began))
+
+
+@lru_cache(maxsize=1024)
+def rules(name: str) -> str:
+    """A digest of the zone's offsets from 2000 to 2037, by the time zone database of this
+    process.
+    """
+    zone = ZoneInfo(name)
+    listed = [(span.since.isoformat(), span.offset.total_seconds()) for span in spans(zone, *_AGE)]
+    return sha256(repr(listed).encode()).hexdigest()[:16]
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

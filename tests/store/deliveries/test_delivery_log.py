@@ -207,6 +207,50 @@ async def test_another_url_says_nothing_of_the_subscription_and_is_in_the_log(
     assert [(one.status, one.callback_url) for one in made] == [(200, None), (410, ELSEWHERE)]
 
 
+async def test_deliveries_wait_for_so_many_other_urls_and_no_more(
+    database: db.Database, domain: directory.Domain, subscription: UUID
+) -> None:
+    most = delivery_log.ELSEWHERE
+    made = await publish(database, domain, most + 3)
+
+    async def resend(n: int, url: str) -> None:
+        async with database.transaction() as tx:
+            await delivery_log.resend_one(
+                tx, domain.domain_uuid, subscription, made[n].event_uuid, url
+            )
+
+    for n in range(most):
+        await resend(n, f"{ELSEWHERE}/{n}")
+    with pytest.raises(errors.Conflict) as refused:
+        await resend(most, f"{ELSEWHERE}/{most}")
+    assert refused.value.field == "url"
+    await resend(most, f"{ELSEWHERE}/0")  # deliveries wait for it already
+    await resend(most + 1, f"{ELSEWHERE}/1")
+    async with database.transaction() as tx:
+        await tx.execute("DELETE FROM deliveries WHERE callback_url = $1", f"{ELSEWHERE}/7")
+    await resend(most + 2, f"{ELSEWHERE}/{most}")
+
+
+async def test_deliveries_without_their_subscription_are_swept_and_no_others(
+    database: db.Database,
+    domain: directory.Domain,
+    subscription: UUID,
+    master_key: MasterKey,
+) -> None:
+    """They were published while it was being deleted."""
+    gone = [await samples.subscribe(database, master_key, domain, "ringing", URL) for _ in "ab"]
+    await publish(database, domain, 10)
+    async with database.transaction() as tx:
+        await tx.execute("DELETE FROM subscriptions WHERE subscription_uuid = ANY ($1)", gone)
+
+    assert await deliveries.sweep(database, batch=3) == 20
+    assert await deliveries.sweep(database) == 0
+    async with database.connection() as tx:
+        left = await tx.fetch("SELECT subscription_uuid, seq FROM deliveries")
+    assert {row["subscription_uuid"] for row in left} == {subscription}
+    assert len(left) == 10
+
+
 async def test_all_that_failed_is_sent_again_at_once(
     database: db.Database, domain: directory.Domain, subscription: UUID
 ) -> None:
