@@ -45,10 +45,15 @@ NOUNS = [
     Noun(
         Domain,
         "domains",
-        "created_at event_seq deleting_since zone_rules",
+        "created_at event_seq deleting_since zone_rules phone_key_encrypted",
         silent="domain_uuid name suspended_why",
     ),
-    Noun(Extension, "extensions", joined="devices"),
+    Noun(
+        Extension,
+        "extensions",
+        "created_at domain_uuid kind extension_uuid user_uuid follow_me",
+        joined="devices",
+    ),
     Noun(
         Trunk,
         "trunks",
