@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from testbed import ports
 from tongdai import app, errors, services, supervision
 from tongdai.cli import remote
 from tongdai.sandbox import demo
@@ -119,7 +120,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data=tmp_path, http="127.0.0.1:1", secret="x" * 32)
+    return Settings(data=tmp_path, http=ports.server(), secret="x" * 32)
 
 
 async def run(settings: Settings, failure: BaseException | None) -> None:

@@ -1,8 +1,7 @@
-"""The environment as one frozen Settings, checked at start-up; each wrong value gives one readable
-line.
+"""The environment and the settings files as one frozen Settings, checked at start-up; each wrong
+value gives one readable line.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tongdai import encryption, errors
+from tongdai import encryption, errors, settings_file
 from tongdai.pbx.directory import NODE
 from tongdai.store import checks
 
@@ -223,15 +222,16 @@ def described(known: Settings) -> list[Setting]:
     return [
         Setting(
             variable=PREFIX + field.name.upper(),
-            default=_text(field.default),
-            value=_shown(field.name, _text(getattr(known, field.name))),
+            default=text(field.default),
+            value=_shown(field.name, text(getattr(known, field.name))),
             meaning=hints[field.name].__metadata__[0].description,
         )
         for field in msgspec.structs.fields(Settings)
     ]
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """A setting's value as its variable has it."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
@@ -244,8 +244,11 @@ def _shown(name: str, text: str) -> str:
     return re.sub(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", "***", text)
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in the environment. Raises errors.SetupError naming each wrong variable."""
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in these variables; without any, in the environment and the settings files.
+    Raises errors.SetupError naming each wrong variable.
+    """
+    environ = settings_file.environment() if environ is None else environ
     known = {PREFIX + name.upper(): name for name in Settings.__struct_fields__}
     given = {known[key]: value for key, value in environ.items() if key in known and value != ""}
     wrong = [_why_wrong(name, value) for name, value in given.items()]
@@ -279,7 +282,7 @@ def environment(chosen: Settings) -> dict[str, str]:
     covered.
     """
     return {
-        PREFIX + name.upper(): _text(getattr(chosen, name)) for name in Settings.__struct_fields__
+        PREFIX + name.upper(): text(getattr(chosen, name)) for name in Settings.__struct_fields__
     }
 
 

@@ -1,11 +1,12 @@
 """tongdai config: every setting with its value, and no secret in it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import run
-from tongdai import errors, settings
+from tongdai import errors, settings, settings_file
 
 SECRET = "a master key of thirty-two characters or more"
 
@@ -80,3 +81,41 @@ def test_a_wrong_secret_is_named_without_showing_it() -> None:
 def test_all_wrong_values_are_named_at_once() -> None:
     with pytest.raises(errors.SetupError, match=r"TONGDAI_HTTP.*; TONGDAI_SIP"):
         settings.load({"TONGDAI_HTTP": "x", "TONGDAI_SIP": "y"})
+
+
+def test_settings_files_hold_what_each_shell_would_have_to_know(tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text(
+        "# of this installation\nTONGDAI_HTTP=0.0.0.0:8081\nTONGDAI_SIP='192.0.2.1:5060'\n"
+        "TONGDAI_SECRET=$no{interpolation}, and an = in it as well\n",
+        "utf-8",
+    )
+    (machine := tmp_path / "tongdai.env").write_text(
+        f"TONGDAI_DATA={tmp_path}\nTONGDAI_SIP=192.0.2.9:5060\nTONGDAI_RTP=20000-20999\n", "utf-8"
+    )
+    found = settings.load(
+        settings_file.environment({"TONGDAI_HTTP": "127.0.0.1:9", "HOME": "/"}, system=machine)
+    )
+    assert found.http == "127.0.0.1:9", "the environment is the strongest"
+    assert found.sip == "192.0.2.1:5060", "then the data folder's file"
+    assert (found.rtp, found.data) == ("20000-20999", tmp_path), "then the machine's"
+    assert found.secret == "$no{interpolation}, and an = in it as well"
+    shown = run({"TONGDAI_DATA": str(tmp_path)}, "config").stdout.splitlines()
+    assert "* TONGDAI_HTTP=0.0.0.0:8081" in shown
+
+
+@pytest.mark.parametrize("content", [b"TONGDAI_HTTP", b"\xff\xfe=1", b"TONGDAI_HTTP=8080"])
+def test_a_wrong_settings_file_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "settings").write_bytes(content)
+    refused = run({"TONGDAI_DATA": str(tmp_path)}, "config")
+    assert refused.exit_code == 4
+    assert refused.stderr.count("\n") == 1
+    assert "TONGDAI_HTTP" in refused.stderr or str(tmp_path / "settings") in refused.stderr
+
+
+def test_an_option_of_up_is_stronger_than_the_file(tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text(
+        "TONGDAI_HTTP=0.0.0.0:8081\nTONGDAI_DATA=/elsewhere\n", "utf-8"
+    )
+    named = {"TONGDAI_DATA": str(tmp_path), "TONGDAI_HTTP": "127.0.0.1:8082"}
+    found = settings_file.environment(named, system=tmp_path / "none")
+    assert found == named, "its own file cannot name the data folder"

@@ -120,7 +120,7 @@ async def test_data_and_registrations_survive_a_restart(
 async def test_the_same_data_is_not_run_twice(pbx: Instance) -> None:
     second = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tongdai", "up"),
-        env={**os.environ, "TONGDAI_DATA": str(pbx.data), "TONGDAI_HTTP": "127.0.0.1:1"},
+        env={**os.environ, "TONGDAI_DATA": str(pbx.data), "TONGDAI_HTTP": ports.server()},
         cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

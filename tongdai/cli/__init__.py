@@ -106,7 +106,7 @@ app = typer.Typer(
     cls=Commands,
     name="tongdai",
     help="A multi-tenant cloud PBX with a CRM integration API.",
-    epilog="Settings come from the environment: `tongdai config` lists them. "
+    epilog="Settings come from the environment and from files: `tongdai config` lists them. "
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 not possible now (database "
     "away, wrong set-up).",
     no_args_is_help=True,

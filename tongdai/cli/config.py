@@ -17,7 +17,8 @@ def config(
 ) -> None:
     """Show every setting: its variable, its value now, its default and its meaning.
 
-    Settings come from the environment. Those with a value of their own are marked with *.
+    Settings come from the environment, <data>/settings and /etc/tongdai.env. Those with a value
+    of their own are marked with *.
     """
     known = settings.described(settings.load())
     if markdown:
@@ -45,8 +46,11 @@ def page(known: list[settings.Setting]) -> str:
 _BEFORE = """\
 # Settings
 
-Settings are environment variables. A wrong one is named at the start, in one line; an empty one
-counts as not set.
+Settings are environment variables. Those that every command must know stand in a file, one
+`TONGDAI_HTTP=0.0.0.0:8080` a line: `<data>/settings`, or `/etc/tongdai.env` for the whole machine.
+The environment is the strongest, then `<data>/settings`. With the file in place, `TONGDAI_DATA` is
+all that another shell needs.
+A wrong setting is named at the start, in one line; an empty one counts as not set.
 `tongdai config` shows them with their present values, `tongdai doctor` checks what they lead to.
 `tongdai up` takes the first few as options too: `tongdai up --help`.
 

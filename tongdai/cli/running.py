@@ -12,46 +12,61 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from tongdai import app, logs, process, settings
-from tongdai.cli import ready
+from tongdai import app, logs, process, settings, settings_file
+from tongdai.cli import options, ready
 
 console = Console(stderr=True)
 
 
 def up(
     data: Annotated[
-        str, typer.Option(envvar="TONGDAI_DATA", help="Folder of everything that must survive.")
-    ] = "data",
-    http: Annotated[
-        str, typer.Option(envvar="TONGDAI_HTTP", help="Address of the API.")
-    ] = "127.0.0.1:8080",
-    sip: Annotated[
-        str,
+        str | None,
         typer.Option(
-            envvar="TONGDAI_SIP", help="SIP address for phones and carriers, UDP and TCP."
+            envvar="TONGDAI_DATA",
+            help="Folder of everything that must survive.",
+            show_default="data",
         ),
-    ] = "127.0.0.1:5060",
+    ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TONGDAI_HTTP", help="Address of the API.", show_default="127.0.0.1:8080"
+        ),
+    ] = None,
+    sip: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TONGDAI_SIP",
+            help="SIP address for phones and carriers, UDP and TCP.",
+            show_default="127.0.0.1:5060",
+        ),
+    ] = None,
     rtp: Annotated[
-        str, typer.Option(envvar="TONGDAI_RTP", help="UDP ports of audio, first-last.")
-    ] = "10000-11999",
+        str | None,
+        typer.Option(
+            envvar="TONGDAI_RTP",
+            help="UDP ports of audio, first-last.",
+            show_default="10000-11999",
+        ),
+    ] = None,
     *,
     sandbox: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             envvar="TONGDAI_SANDBOX",
             help="A demo company with a simulated carrier and robot phones.",
+            show_default="false",
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Run everything in one process: PostgreSQL, Asterisk, engine, webhooks, API. Ctrl-C stops it
     all.
 
-    Any other setting comes from the environment; `tongdai config` lists them.
+    Any other setting comes from the environment or the settings file; `tongdai config` lists them.
     """
-    given = {"data": data, "http": http, "sip": sip, "rtp": rtp, "sandbox": str(sandbox).lower()}
-    chosen = settings.load(
-        {**os.environ, **{settings.PREFIX + name.upper(): value for name, value in given.items()}}
-    )
+    given = options.given(data=data, http=http, sip=sip, rtp=rtp, sandbox=sandbox)
+    named = {settings.PREFIX + name.upper(): settings.text(value) for name, value in given.items()}
+    chosen = settings.load(settings_file.environment({**os.environ, **named}))
     logs.configure(chosen)
     _run(_up(chosen))
 

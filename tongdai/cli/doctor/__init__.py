@@ -3,12 +3,11 @@ nothing running.
 """
 
 import asyncio
-import os
 from collections.abc import Iterable
 
 import typer
 
-from tongdai import errors, settings
+from tongdai import errors, settings, settings_file
 from tongdai.cli import options, terminal
 from tongdai.cli.doctor import installation, machine, ports
 from tongdai.cli.doctor.finding import Finding, fail
@@ -32,9 +31,11 @@ def doctor(*, as_json: options.Json = False) -> None:
 
 
 async def _examined() -> list[Finding]:
-    found = [machine.python(), machine.clock(), *machine.unknown(os.environ)]
+    found = [machine.python(), machine.clock()]
     try:
-        known = settings.load()
+        variables = settings_file.environment()
+        found += machine.unknown(variables)
+        known = settings.load(variables)
     except errors.SetupError as wrong:
         return [*found, fail("settings", str(wrong), "Mend it; `tongdai config` lists all.")]
     found += [machine.postgresql(known), machine.asterisk(known), machine.disk(known)]
