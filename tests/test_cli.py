@@ -1,6 +1,7 @@
 """The operator's commands, from the command line down to a real PostgreSQL."""
 
 import asyncio
+import getpass
 import itertools
 import json
 import os
@@ -946,3 +947,20 @@ def test_a_command_starts_without_what_it_does_not_need() -> None:
 def test_the_version_is_shown() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout.split()[0]) == (0, "tongdai")
+
+
+def test_the_audit_log_tells_who_changed_what(cli: Cli) -> None:
+    cli("extension", "update", "101", "--name", "Ánh")
+    cli("extension", "update", "101", "--name", "Bình", "--new-password")
+
+    shown = cli("audit", "--noun", "extension")
+    assert "name: Ánh -> Bình" in shown
+    assert "+07:00" in shown
+    entries = json.loads(cli("audit", "--json"))
+    assert {one["actor"] for one in entries} == {f"cli:{getpass.getuser()}"}
+    assert [(one["noun"], one["action"]) for one in entries[:2]] == [
+        ("device", "update"), ("extension", "update"),
+    ]  # fmt: skip
+    cli("domain", "delete", cli.domain, "--yes")
+    cli("user", "create", "root", "--operator")
+    assert "operator root" in Cli(**cli.environ)("audit", "--domain", "")

@@ -365,6 +365,7 @@ async def _engine(
         config.recordings,
         days,
         node=config.node,
+        audit_days=settings.audit_days,
         logs=_own_logs(settings),
     )
     steering = [

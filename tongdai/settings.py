@@ -157,6 +157,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_log_days: Annotated[
         int, _says("Days that the log of deliveries to webhooks is kept.")
     ] = 30
+    audit_days: Annotated[
+        int, _says("Days that the log of administrators' changes (audit log) is kept.")
+    ] = 730
     subscriptions: Annotated[
         int, _says("Event subscriptions that a domain may have; beyond: 409.")
     ] = 100
@@ -378,4 +381,5 @@ _CHECKS = {
     "token_life_s": _positive,
     "event_days": _a_week,
     "delivery_log_days": _positive,
+    "audit_days": _positive,
 }

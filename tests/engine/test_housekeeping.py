@@ -34,7 +34,12 @@ async def test_a_table_that_is_locked_stops_no_step_but_those_that_need_it(
             await tx.execute("LOCK TABLE recordings")
             keeping = asyncio.create_task(
                 housekeeping.run(
-                    impatient, LocalFolder(tmp_path), {}, node="switch-1", every_s=3600
+                    impatient,
+                    LocalFolder(tmp_path),
+                    {},
+                    node="switch-1",
+                    audit_days=730,
+                    every_s=3600,
                 )
             )
             await until(lambda: _has_no_command(database))

@@ -61,6 +61,7 @@ COMMANDS = {
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
     "event": ("events:app", "Event subscriptions and their deliveries."),
+    "audit": ("audit:audit", "Show who changed what of a domain, from where, before and after."),
     "ban": ("bans:app", "Bans: addresses that gave too many wrong SIP passwords."),
     "sandbox": (
         "sandbox:app",

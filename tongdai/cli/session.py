@@ -3,6 +3,7 @@ command.
 """
 
 import asyncio
+import getpass
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -67,7 +68,7 @@ async def _run(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
 
 
 async def _in_steps(dsn: str, work: Callable[[db.Database], Awaitable[Result]]) -> Result:
-    database = db.Database(dsn, size=1)
+    database = db.Database(dsn, size=1, actor=f"cli:{getpass.getuser()}")
     await database.open()
     try:
         return await work(database)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -86,6 +87,11 @@ def refused(refusal: errors.TongdaiError) -> int:
     if isinstance(refusal, errors.NotFound):
         return 3
     return 4 if isinstance(refusal, errors.Unavailable | errors.SetupError) else 1
+
+
+def local(moment: datetime, zone: str) -> str:
+    """The moment in that time zone, with its offset."""
+    return moment.astimezone(ZoneInfo(zone)).isoformat(" ", "seconds")
 
 
 def _words(name: str) -> str:

@@ -16,6 +16,7 @@ from tongdai import errors
 from tongdai.engine import retention
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import (
+    audit,
     batches,
     cdr_days,
     commands,
@@ -40,11 +41,13 @@ async def run(
     days: Mapping[str, int],
     *,
     node: str,
+    audit_days: int,
     logs: Path | None = None,
     every_s: float = EVERY_S,
 ) -> None:
     """Runs until cancelled. `days`: how many days each partitioned table holds. `node`: whose
-    domains are counted anew. `logs`: the private Asterisk's folder.
+    domains are counted anew. `audit_days`: how long entries of the audit log stay.
+    `logs`: the private Asterisk's folder.
     """
     steps = {
         "logs": partial(tidy_logs, logs),
@@ -52,7 +55,8 @@ async def run(
         "expired": partial(retention.expire, database),
         "recordings": partial(retention.delete_files, database, files),
         "domains": partial(retention.delete_of_lost_domains, database, files),
-        "commands": partial(_purge_commands, database),
+        "commands": partial(_purged, database, partial(commands.purge, older_than_s=COMMANDS_S)),
+        "audit": partial(_purged, database, partial(audit.purge, days=audit_days)),
         "deletions": partial(_finish_deletions, database),
         "deliveries": partial(deliveries.sweep, database),
         "recounted": partial(_recount_days, database, node),
@@ -87,11 +91,12 @@ async def tidy_logs(logs: Path | None) -> int:
     return 0
 
 
-async def _purge_commands(database: db.Database) -> int:
+async def _purged(database: db.Database, purge: Callable[..., Awaitable[int]]) -> int:
+    """Old rows are deleted in batches. Returns how many."""
     total = 0
     while True:
         async with database.transaction() as tx:
-            gone = await commands.purge(tx, COMMANDS_S, batches.BATCH)
+            gone = await purge(tx, most=batches.BATCH)
         total += gone
         if gone < batches.BATCH:
             return total

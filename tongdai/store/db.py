@@ -49,9 +49,9 @@ class Database:
     """`size` connections, handed out in the order of the requests.
 
     A task that waits `patience_s` for a connection, or `statement_s` for an answer, gets
-    errors.Unavailable. With a `role` the connections have the rights of that role only. `is_busy`
-    is for a few statements that run all the time: PostgreSQL plans each once, for all parameters,
-    by indexes.
+    errors.Unavailable. With a `role` the connections have the rights of that role only. The
+    audit log names the `actor` of their changes. `is_busy` is for a few statements that run
+    all the time: PostgreSQL plans each once, for all parameters, by indexes.
     """
 
     def __init__(
@@ -62,10 +62,15 @@ class Database:
         statement_s: float = _STATEMENT_S,
         *,
         role: str = "",
+        actor: str = "",
         is_busy: bool = False,
     ) -> None:
         self.dsn, self._size = dsn, size
-        self._settings = ({"role": role} if role else {}) | (PLANNED_ONCE if is_busy else {})
+        self._settings = {
+            **({"role": role} if role else {}),
+            **({"tongdai.actor": actor} if actor else {}),
+            **(PLANNED_ONCE if is_busy else {}),
+        }
         self._patience_s, self._statement_s = patience_s, statement_s
         self._idle: deque[Tx | None] = deque()  # None: a connection that was lost
         self._waiting: deque[asyncio.Future[Tx | None]] = deque()

@@ -1,0 +1,182 @@
+"""The audit log: every change of a company's configuration, whoever made it and however."""
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from tongdai import ids
+from tongdai.encryption import MasterKey
+from tongdai.pbx import directory
+from tongdai.pbx.directory import Extension, Queue, RingGroup
+from tongdai.store import (
+    audit,
+    db,
+    deletion,
+    devices,
+    domains,
+    extensions,
+    hotlines,
+    operators,
+    queues,
+    ring_groups,
+    subscriptions,
+    trunks,
+    users,
+)
+from tongdai.store.tenants import Tenants
+from tongdai.store.trunks import Trunk
+
+# tables that routing, log-ins or deliveries read, and whose changes are not a company's choice
+NOT_LOGGED = {"dialables"}  # each row belongs to an extension, ring group or queue
+
+
+async def logged(
+    database: db.Database, domain: directory.Domain, *, noun: str = "", name: str = ""
+) -> list[audit.Entry]:
+    """The entries, oldest first."""
+    async with database.connection() as tx:
+        found = await audit.list(tx, domain.domain_uuid, audit.Filter(noun, name), limit=100)
+    return [*reversed(found)]
+
+
+async def test_a_change_is_logged_with_its_actor_and_the_fields_that_changed(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        await audit.acting(tx, "user:ánh", "203.0.113.9")
+        await extensions.insert(tx, domain.domain_uuid, Extension("101", name="Ánh"))
+    async with database.transaction() as tx:
+        await audit.acting(tx, "cli:root")
+        known = await extensions.get(tx, domain.domain_uuid, "101")
+        changed = replace(known, name="Bình", max_calls=3)
+        await extensions.update(tx, domain.domain_uuid, changed)
+    async with database.transaction() as tx:
+        await extensions.delete(tx, domain.domain_uuid, "101")
+
+    made, changed_, gone = await logged(database, domain, noun="extension", name="101")
+
+    assert (made.action, made.actor, made.address) == ("create", "user:ánh", "203.0.113.9")
+    assert (made.before, (made.after or {})["name"]) == ({}, "Ánh")
+    assert (changed_.action, changed_.actor, changed_.address) == ("update", "cli:root", "")
+    assert changed_.before == {"name": "Ánh", "max_calls": 2}
+    assert changed_.after == {"name": "Bình", "max_calls": 3}
+    assert (gone.action, gone.actor, gone.after) == ("delete", "", {})
+    assert (gone.before or {})["name"] == "Bình"
+
+
+async def test_a_change_that_changes_nothing_is_none(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        await ring_groups.insert(tx, domain.domain_uuid, RingGroup("600"))
+        await ring_groups.change(tx, domain.domain_uuid, "600", {"name": ""})
+        await ring_groups.advance(tx, domain.domain_uuid, "600")
+
+    assert [one.action for one in await logged(database, domain, noun="ring_group")] == ["create"]
+
+
+async def test_secrets_are_told_without_their_values(
+    database: db.Database, master_key: MasterKey, domain: directory.Domain
+) -> None:
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await extensions.insert(tx, uuid, Extension("101"), "Some-Secret.1")
+        await devices.set_password(tx, uuid, "101", "default", "Other-Secret.2")
+        trunk = Trunk(name="viettel", auth="digest", host="203.0.113.1", username="u")
+        await trunks.insert(tx, uuid, master_key, trunk, "Some-Secret.1")
+        await users.insert(tx, uuid, master_key, "an", "Some-Secret.1")
+        await subscriptions.insert(
+            tx, uuid, master_key, event_name="cdr", callback_url="https://a.vn/",
+            callback_apikey="Bearer x",
+        )  # fmt: skip
+        stored = await tx.fetch("SELECT * FROM devices WHERE domain_uuid = $1", uuid)
+
+    entries = await logged(database, domain)
+    told = str(entries)
+    assert "Secret" not in told
+    assert "Bearer" not in told
+    assert stored[0]["digest_md5"] not in told
+    passwords = [one for one in entries if one.noun == "device" and one.action == "update"]
+    assert [one.after for one in passwords] == [{"digest_md5": "***", "digest_sha256": "***"}]
+    assert {one.noun for one in entries} == {
+        "domain", "extension", "device", "trunk", "user", "subscription",
+    }  # fmt: skip
+
+
+async def test_every_table_of_the_configuration_is_logged(database: db.Database) -> None:
+    async with database.connection() as tx:
+        rows = await tx.fetch(
+            """
+            SELECT relname, array_agg(proname::text) AS functions
+            FROM pg_trigger JOIN pg_class ON tgrelid = pg_class.oid
+                 JOIN pg_proc ON tgfoid = pg_proc.oid
+            WHERE relnamespace = current_schema()::regnamespace AND NOT tgisinternal
+            GROUP BY relname
+            """
+        )
+    configured = {row["relname"] for row in rows if "notify_directory" in row["functions"]}
+    written = {row["relname"] for row in rows if "write_audit_log" in row["functions"]}
+    assert len(configured) > 5
+    assert configured - NOT_LOGGED <= written
+    assert {name.removesuffix("s") for name in written} == {*audit.NOUNS, "operator"}
+
+
+async def test_a_deleted_domain_leaves_that_it_was_deleted(
+    database: db.Database, master_key: MasterKey
+) -> None:
+    async with database.transaction() as tx:
+        await audit.acting(tx, "cli:root")
+        made = await domains.insert(tx, f"d{ids.new().hex}.example.vn")
+        trunk = Trunk(name="a", auth="ip", host="203.0.113.1")
+        await trunks.insert(tx, made.domain_uuid, master_key, trunk)
+        await hotlines.insert(tx, made.domain_uuid, "02873001234", trunk.trunk_uuid)
+        await extensions.insert(tx, made.domain_uuid, Extension("101"))
+        await queues.insert(tx, made.domain_uuid, Queue("700", agents=("101",)))
+        await deletion.begin(tx, made.domain_uuid)
+    await deletion.finish(database, made.domain_uuid)
+
+    entries = await logged(database, made)
+    assert [(one.noun, one.action) for one in entries if one.action == "delete"] == [
+        ("domain", "delete")
+    ]
+    assert [one.after for one in entries] == [None] * len(entries), "its values are erased"
+
+
+async def test_a_tenant_reads_its_own_log_and_writes_none(
+    database: db.Database, tenants: Tenants, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        other = await domains.insert(tx, f"d{ids.new().hex}.example.vn")
+        await extensions.insert(tx, other.domain_uuid, Extension("101"))
+        await operators.insert(tx, MasterKey(bytes(32)), f"o{ids.new().hex}", "a long password")
+
+    async with tenants.transaction(domain.domain_uuid) as tx:
+        await extensions.insert(tx, domain.domain_uuid, Extension("102"))
+    async with tenants.connection(domain.domain_uuid) as tx:
+        assert await audit.list(tx, other.domain_uuid, limit=10) == []
+        assert await audit.list(tx, None, limit=10) == []
+        assert {one.noun for one in await audit.list(tx, domain.domain_uuid, limit=10)} >= {
+            "extension"
+        }
+    for statement in ("DELETE FROM audit_log", "UPDATE audit_log SET actor = ''"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with tenants.connection(domain.domain_uuid) as tx:
+                await tx.execute(statement)
+
+
+async def test_old_entries_are_deleted_some_at_a_time(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        for number in range(101, 106):
+            await extensions.insert(tx, domain.domain_uuid, Extension(str(number)))
+        await tx.execute(
+            "UPDATE audit_log SET at = now() - interval '40 days' "
+            "WHERE domain_uuid = $1 AND noun = 'extension'",
+            domain.domain_uuid,
+        )
+        assert await audit.purge(tx, 50, 100) == 0
+        assert await audit.purge(tx, 30, 2) == 2
+        assert await audit.purge(tx, 30, 100) == 3
+        assert await audit.purge(tx, 30, 100) == 0
+    assert await logged(database, domain, noun="extension") == []

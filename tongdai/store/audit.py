@@ -1,0 +1,119 @@
+"""The audit log: who changed what, from where, before and after. Triggers write it
+(migrations/0010_audit.sql); a transaction says first who acts in it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from tongdai.store import db
+
+Action = Literal["create", "update", "delete"]
+NOUNS = (
+    "domain",
+    "user",
+    "extension",
+    "device",
+    "trunk",
+    "hotline",
+    "ring_group",
+    "queue",
+    "subscription",
+)
+"""The nouns of a domain whose changes are logged; `operator` is one of the installation."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One change. `actor`: user:NAME, operator:NAME or cli:NAME; "": tongdai itself. `address`:
+    the client's; "": this machine. `before` and `after` have the fields that changed, secrets as
+    "***"; None: they are erased.
+    """
+
+    audit_id: int
+    at: datetime
+    actor: str
+    address: str
+    action: Action
+    noun: str
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which entries are wanted; "" and None are no condition."""
+
+    noun: str = ""
+    name: str = ""
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def acting(tx: db.Tx, actor: str, address: str = "") -> None:
+    """Changes in this transaction are logged as this actor's."""
+    await tx.execute(
+        """
+        SELECT set_config('tongdai.actor', $1, true), set_config('tongdai.address', $2, true)
+        """,
+        actor,
+        address,
+    )
+
+
+async def list(
+    tx: db.Tx,
+    domain_uuid: UUID | None,
+    wanted: Filter = Filter(),  # noqa: B008  it is frozen
+    *,
+    limit: int,
+    before: int | None = None,
+) -> Sequence[Entry]:
+    """The newest entries of the domain (None: of the installation), or those before an entry."""
+    rows = await tx.fetch(
+        """
+        SELECT audit_id, at, actor, address, action, noun, name,
+               before::text AS before, after::text AS after
+        FROM audit_log
+        WHERE domain_uuid IS NOT DISTINCT FROM $1 AND ($2::bigint IS NULL OR audit_id < $2)
+          AND ($3 = '' OR noun = $3) AND ($4 = '' OR name = $4) AND ($5 = '' OR actor = $5)
+          AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)
+        ORDER BY audit_id DESC LIMIT $8
+        """,
+        domain_uuid,
+        before,
+        wanted.noun,
+        wanted.name,
+        wanted.actor,
+        wanted.since,
+        wanted.until,
+        limit,
+    )
+    return [_entry(dict(row)) for row in rows]
+
+
+async def purge(tx: db.Tx, days: int, most: int) -> int:
+    """Deletes entries older than so many days, at most `most` of them. Returns how many."""
+    gone: int = await tx.fetchval(
+        """
+        WITH gone AS (
+          DELETE FROM audit_log WHERE audit_id IN (
+            SELECT audit_id FROM audit_log WHERE at < now() - make_interval(days => $1)
+            ORDER BY at LIMIT $2
+          ) RETURNING true
+        )
+        SELECT count(*) FROM gone
+        """,
+        days,
+        most,
+    )
+    return gone
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    for side in ("before", "after"):
+        row[side] = None if row[side] is None else msgspec.json.decode(row[side])
+    return Entry(**row)
