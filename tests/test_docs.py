@@ -21,7 +21,7 @@ from testbed.until import until
 from tests import commands_page
 from tests.cli.conftest import free_address
 from tongdai import settings
-from tongdai.api import problems
+from tongdai.api import guides, problems
 from tongdai.cli import config
 from tongdai.dialects import v1, v3
 from tongdai.pbx import cdr, events
@@ -199,6 +199,5 @@ def _links(page: str) -> list[str]:
 
 
 def _anchors(page: str) -> Iterator[str]:
-    """As the usual renderers make them of headings."""
     for heading in re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE):
-        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        yield guides.anchor(heading)

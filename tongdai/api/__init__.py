@@ -20,6 +20,7 @@ from tongdai.api import (
     deliveries,
     events,
     feed,
+    guides,
     health,
     operations,
     outstanding,
@@ -70,7 +71,7 @@ def create(deps: Deps) -> ASGIApp:
         yield
         await context.close()
 
-    declared = (*OPERATIONS, *pages.operations(OPERATIONS))
+    declared = (*OPERATIONS, *pages.operations(OPERATIONS), *guides.OPERATIONS)
     router = Router(
         operations.routes(context, declared),
         default=_not_found,

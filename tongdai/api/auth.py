@@ -21,10 +21,11 @@ class Credentials(Struct, frozen=True):
     username: Annotated[
         str,
         Meta(
-            description="With the domain; an operator's without.", examples=["foo@test.tel4vn.com"]
+            description="With the domain; an operator's without.",
+            examples=["admin@demo.tongdai.local"],
         ),
     ]
-    password: Annotated[str, Meta(examples=["foo123"])]
+    password: Annotated[str, Meta(examples=["as the account shows it"])]
 
 
 class ApiKey(Struct, frozen=True):
@@ -44,7 +45,7 @@ class Account(Struct, frozen=True):
 
     user_uuid: UUID
     domain_uuid: Annotated[UUID | None, Meta(description="null: of an operator.")]
-    username: Annotated[str, Meta(description="Without the domain.", examples=["foo"])]
+    username: Annotated[str, Meta(description="Without the domain.", examples=["admin"])]
     api_key: Annotated[
         str, Meta(description="Gives tokens at `POST /v1/auth/token`. Keep it secret.")
     ]
@@ -110,7 +111,7 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     gives={200: ("The token.", TokenGranted)},
     fails=(errors.WrongCredentials, errors.Invalid),
 )
-async def token(request: Request, body: ApiKey) -> ASGIApp:
+async def get_token(request: Request, body: ApiKey) -> ASGIApp:
     """Get an access token.
 
     For the header `Authorization: Bearer {token}` of all other requests, until it expires or the
@@ -193,4 +194,4 @@ async def _account(request: Request, username: str, password: str) -> Account:
     )
 
 
-OPERATIONS = (login, token, get_token_v3)
+OPERATIONS = (login, get_token, get_token_v3)

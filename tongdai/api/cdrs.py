@@ -42,17 +42,10 @@ class ScrollPage(Struct, frozen=True):
 class CdrQuery(filters.Filters, frozen=True):
     """The filters, and which part of the list is wanted."""
 
-    page: Annotated[int | None, Meta(ge=1, le=_MAX_PAGE, description="From 1.", examples=[1])] = (
-        None
-    )
+    page: Annotated[int | None, Meta(ge=1, le=_MAX_PAGE, description="From 1.")] = None
     limit: Annotated[
         int | None,
-        Meta(
-            ge=1,
-            le=_MAX_LIMIT,
-            description=f"Records at a time, at most {_MAX_LIMIT}.",
-            examples=[_LIMIT],
-        ),
+        Meta(ge=1, le=_MAX_LIMIT, description=f"Records at a time, at most {_MAX_LIMIT}."),
     ] = None
     offset: Annotated[
         int | None,
@@ -60,7 +53,6 @@ class CdrQuery(filters.Filters, frozen=True):
             ge=0,
             le=_MAX_OFFSET,
             description="Records to pass over, instead of page; it is the stronger.",
-            examples=[0],
         ),
     ] = None
     scroll_id: Annotated[

@@ -78,16 +78,15 @@ class Click(Struct, frozen=True):
         str,
         Meta(
             description="The extension that calls.",
-            examples=["101"],
+            examples=["201"],
             extra={"read": numbers.extension},
         ),
     ]
-    phone: Annotated[str, Meta(description="The number to be called.", examples=["0899098899"])]
+    phone: Annotated[str, Meta(description="The number to be called.", examples=["0900000002"])]
     src_cid_name: Annotated[
         str,
         Meta(
             description="The name that the extension's phone shows. Default: Click2Call.",
-            examples=["Nguyen Van A"],
             extra={"read": _name},
         ),
     ] = "Click2Call"
@@ -113,7 +112,6 @@ class Click(Struct, frozen=True):
         bool,
         Meta(
             description="The extension's phone answers by itself: 1, true or yes.",
-            examples=["false"],
         ),
     ] = False
     hotline: Annotated[
@@ -148,7 +146,7 @@ class Click(Struct, frozen=True):
         Meta(
             description="answer: wait until the extension has answered, or has not.",
             extra={"read": _wait},
-            extra_json_schema={"enum": ["answer"]},
+            extra_json_schema={"type": "string", "enum": ["answer", *_NO_WAIT]},
         ),
     ] = False
 

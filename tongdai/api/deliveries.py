@@ -16,6 +16,8 @@ from tongdai.api.events import OfSubscription
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
+from tongdai.api.schemas import EventBody
+from tongdai.dialects import Utc
 from tongdai.store import deliveries, delivery_log, subscriptions
 
 _LIMIT, _MAX_LIMIT = 50, 500
@@ -28,7 +30,7 @@ class Delivery(Struct, frozen=True):
     webhook_id: Annotated[UUID, Meta(description="The event, as in the header `webhook-id`.")]
     seq: Annotated[int, Meta(description="The event's number in the domain.", examples=[41])]
     event: Annotated[str, Meta(examples=["hangup"])]
-    created_at: Annotated[datetime, Meta(description="When the event was published.")]
+    created_at: Annotated[Utc, Meta(description="When the event was published.")]
     state: Annotated[
         deliveries.State,
         Meta(
@@ -36,9 +38,9 @@ class Delivery(Struct, frozen=True):
             "Else it was answered with 2xx."
         ),
     ]
-    next_attempt_at: Annotated[datetime | None, Meta(description="Of those that are due.")]
+    next_attempt_at: Annotated[Utc | None, Meta(description="Of those that are due.")]
     attempts: int
-    last_attempt_at: datetime | None
+    last_attempt_at: Utc | None
     last_status: Annotated[
         int | None, Meta(description="HTTP status of the last attempt; 0: no answer.")
     ]
@@ -58,7 +60,7 @@ class Deliveries(Struct, frozen=True):
 class Attempt(Struct, frozen=True):
     """One POST, or the reason that there was none."""
 
-    at: Annotated[datetime, Meta(description="UTC.")]
+    at: Annotated[Utc, Meta(description="UTC.")]
     status: Annotated[int, Meta(description="HTTP status; 0: no answer.", examples=[503])]
     latency_ms: int
     error: Annotated[
@@ -74,7 +76,7 @@ class DeliveryDetail(Struct, frozen=True):
 
     data: Delivery
     attempts: list[Attempt]
-    body: Annotated[msgspec.Raw, Meta(description="The same on each attempt, to the byte.")]
+    body: Annotated[EventBody, Meta(description="The same on each attempt, to the byte.")]
 
 
 class Resend(Struct, frozen=True):
@@ -85,19 +87,17 @@ class Resend(Struct, frozen=True):
         delivery_log.Choice | None,
         Meta(
             description="failed; delivered; or unsent: events from before the subscription, "
-            "or while it was disabled. None: all three, and then since is needed."
+            "or while it was disabled. None: all three, and then since is needed.",
+            examples=["failed"],
         ),
     ] = None
     since: Annotated[
         str | None,
         Meta(
-            description="Events from then on, local or with offset.",
-            examples=["2026-11-20 08:00:00"],
+            description="Events from then on, local or with offset, such as `2026-11-20 08:00:00`."
         ),
     ] = None
-    until: Annotated[
-        str | None, Meta(description="And before then.", examples=["2026-11-21 08:00:00"])
-    ] = None
+    until: Annotated[str | None, Meta(description="And before then.")] = None
     url: Annotated[
         str | None, Meta(description="Send there instead, held to the rules of callback_url.")
     ] = None
@@ -106,7 +106,7 @@ class Resend(Struct, frozen=True):
 class Resent(Struct, frozen=True):
     resent: Annotated[int, Meta(description="How many deliveries are due now.", examples=[1000])]
     next: Annotated[
-        datetime | None,
+        Utc | None,
         Meta(
             description=f"Where there were more than {delivery_log.MOST}: "
             "the `since` to go on with."
@@ -124,7 +124,7 @@ class Tested(Struct, frozen=True):
         str, Meta(description="What kept it from an answer.", examples=["no connection"])
     ]
     webhook_id: UUID
-    body: Annotated[msgspec.Raw, Meta(description="What was sent.")]
+    body: Annotated[EventBody, Meta(description="What was sent.")]
 
 
 class DeliveryQuery(Struct, frozen=True):
@@ -134,25 +134,18 @@ class DeliveryQuery(Struct, frozen=True):
     since: Annotated[
         str,
         Meta(
-            description="Of events published from then on, local or with offset.",
-            examples=["2026-11-20 08:00:00"],
+            description="Of events published from then on, local or with offset, "
+            "such as `2026-11-20 08:00:00`."
         ),
     ] = ""
-    until: Annotated[
-        str, Meta(description="And before then.", examples=["2026-11-21 08:00:00"])
-    ] = ""
+    until: Annotated[str, Meta(description="And before then.")] = ""
     limit: Annotated[
         int,
-        Meta(
-            ge=1,
-            le=_MAX_LIMIT,
-            description=f"Deliveries at a time, at most {_MAX_LIMIT}.",
-            examples=[_LIMIT],
-        ),
+        Meta(ge=1, le=_MAX_LIMIT, description=f"Deliveries at a time, at most {_MAX_LIMIT}."),
     ] = _LIMIT
     before: Annotated[
         int,
-        Meta(ge=1, le=_LARGEST, description="The `next` of the page before.", examples=[41]),
+        Meta(ge=1, le=_LARGEST, description="The `next` of the page before."),
     ] = _LARGEST
 
 
@@ -222,7 +215,7 @@ async def get_delivery(request: Request, principal: Principal, path: OfDelivery)
     gives={200: ("They are due.", Resent)},
     fails=(errors.Invalid, errors.NotFound, errors.Conflict),
 )
-async def resend(
+async def resend_events(
     request: Request, principal: Principal, path: OfSubscription, body: Resend
 ) -> ASGIApp:
     """Send events to a subscription again.
@@ -252,7 +245,9 @@ async def resend(
     gives={200: ("The endpoint was asked.", Tested)},
     fails=(errors.Invalid, errors.NotFound),
 )
-async def test_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def test_subscription(
+    request: Request, principal: Principal, path: OfSubscription
+) -> ASGIApp:
     """Send a sample event to a subscription now.
 
     Once, signed as always, to no other subscription, and not in the log. Its `customer_id` is
@@ -330,4 +325,4 @@ def _delivery(entry: delivery_log.Entry) -> Delivery:
     )
 
 
-OPERATIONS = (list_deliveries, get_delivery, resend, test_event)
+OPERATIONS = (list_deliveries, get_delivery, resend_events, test_subscription)

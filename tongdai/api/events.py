@@ -1,6 +1,5 @@
 """Event subscriptions: each posts one kind of call event to one URL."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from tongdai.api import responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
+from tongdai.dialects import Utc
 from tongdai.pbx import events
 from tongdai.store import checks, subscriptions
 
@@ -27,7 +27,9 @@ class NewSubscription(Struct, frozen=True):
 
     callback_url: Annotated[
         str,
-        Meta(description="Gets a POST with the event's JSON.", examples=["https://webhook.demo/"]),
+        Meta(
+            description="Gets a POST with the event's JSON.", examples=["http://127.0.0.1:9000/"]
+        ),
     ]
     event: Annotated[
         str,
@@ -38,10 +40,7 @@ class NewSubscription(Struct, frozen=True):
     ]
     callback_apikey: Annotated[
         str | None,
-        Meta(
-            description="Sent as it is in the `Authorization` header of each POST.",
-            examples=["foo"],
-        ),
+        Meta(description="Sent as it is in the `Authorization` header of each POST."),
     ] = None
 
 
@@ -58,11 +57,9 @@ class Subscription(Struct, frozen=True):
     event: Annotated[str, Meta(description="The same as event_name.")]
     enabled: Annotated[bool, Meta(description="false after the URL failed for too long.")]
     disabled_reason: str
-    failing_since: Annotated[
-        datetime | None, Meta(description="Nothing but failures since then, UTC.")
-    ]
+    failing_since: Annotated[Utc | None, Meta(description="Nothing but failures since then, UTC.")]
     previous_secret_until: Annotated[
-        datetime | None,
+        Utc | None,
         Meta(description="Until then deliveries are signed by the secret before, too, UTC."),
     ]
     secret: Annotated[
@@ -99,7 +96,7 @@ class Deleted(Struct, frozen=True):
     tag="Events",
     gives={200: ("All of the domain's.", Subscriptions)},
 )
-async def list_events(request: Request, principal: Principal) -> ASGIApp:
+async def list_subscriptions(request: Request, principal: Principal) -> ASGIApp:
     """List event subscriptions."""
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
@@ -116,7 +113,9 @@ async def list_events(request: Request, principal: Principal) -> ASGIApp:
     gives={200: ("It is created.", Created)},
     fails=(errors.Invalid, errors.Conflict),
 )
-async def create_event(request: Request, principal: Principal, body: NewSubscription) -> ASGIApp:
+async def create_subscription(
+    request: Request, principal: Principal, body: NewSubscription
+) -> ASGIApp:
     """Subscribe to an event.
 
     From now on each such event is posted to the URL, with the headers `webhook-id`,
@@ -161,7 +160,9 @@ async def create_event(request: Request, principal: Principal, body: NewSubscrip
     gives={200: ("It is deleted.", Deleted)},
     fails=(errors.NotFound,),
 )
-async def delete_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def delete_subscription(
+    request: Request, principal: Principal, path: OfSubscription
+) -> ASGIApp:
     """Delete an event subscription."""
     context = request.context
     async with context.tenants.transaction(principal.domain_uuid) as tx:
@@ -177,7 +178,9 @@ async def delete_event(request: Request, principal: Principal, path: OfSubscript
     gives={200: ("It.", Subscription)},
     fails=(errors.NotFound,),
 )
-async def get_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def get_subscription(
+    request: Request, principal: Principal, path: OfSubscription
+) -> ASGIApp:
     """Get an event subscription."""
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
@@ -193,7 +196,9 @@ async def get_event(request: Request, principal: Principal, path: OfSubscription
     gives={200: ("It is enabled.", Subscription)},
     fails=(errors.NotFound,),
 )
-async def enable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def enable_subscription(
+    request: Request, principal: Principal, path: OfSubscription
+) -> ASGIApp:
     """Enable an event subscription.
 
     It gets events from now on, as if it had never failed. Missed events can be sent again:
@@ -214,7 +219,9 @@ async def enable_event(request: Request, principal: Principal, path: OfSubscript
     gives={200: ("It is disabled.", Subscription)},
     fails=(errors.NotFound,),
 )
-async def disable_event(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def disable_subscription(
+    request: Request, principal: Principal, path: OfSubscription
+) -> ASGIApp:
     """Disable an event subscription.
 
     It gets no events until it is enabled again; its due deliveries count as failed.
@@ -277,11 +284,11 @@ def _shown(
 
 
 OPERATIONS = (
-    list_events,
-    create_event,
-    get_event,
-    delete_event,
-    enable_event,
-    disable_event,
+    list_subscriptions,
+    create_subscription,
+    get_subscription,
+    delete_subscription,
+    enable_subscription,
+    disable_subscription,
     rotate_secret,
 )

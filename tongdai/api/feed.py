@@ -5,7 +5,6 @@ server-sent events.
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -19,6 +18,8 @@ from tongdai.api.feeds import Topic
 from tongdai.api.operations import operation, permitted
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request, bearer
+from tongdai.api.schemas import EventBody
+from tongdai.dialects import Utc
 from tongdai.pbx import events, samples
 from tongdai.store import feed, outbox
 
@@ -50,9 +51,9 @@ class FeedEvent(Struct, frozen=True):
         UUID, Meta(description="As in the header `webhook-id` of its deliveries.")
     ]
     event: Annotated[str, Meta(description="Its name.", examples=["hangup"])]
-    created_at: Annotated[datetime, Meta(description="When it was published, UTC.")]
+    created_at: Annotated[Utc, Meta(description="When it was published, UTC.")]
     body: Annotated[
-        msgspec.Raw, Meta(description="What webhooks of this dialect deliver, to the byte.")
+        EventBody, Meta(description="What webhooks of this dialect deliver, to the byte.")
     ]
 
 
@@ -91,9 +92,9 @@ class FeedQuery(Struct, frozen=True):
         Meta(
             description="The events after this seq. "
             "None: all that is kept; a stream: from now on.",
-            examples=[41],
+            ge=0,
+            le=_LARGEST,
             extra={"read": _seq},
-            extra_json_schema={"type": "integer"},
         ),
     ] = None
     limit: Annotated[
@@ -102,7 +103,6 @@ class FeedQuery(Struct, frozen=True):
             ge=1,
             le=_MAX_LIMIT,
             description=f"Events at a time, at most {_MAX_LIMIT}; not for streams.",
-            examples=[_LIMIT],
         ),
     ] = _LIMIT
     event: Annotated[
@@ -120,7 +120,6 @@ class FeedQuery(Struct, frozen=True):
             le=_MAX_WAIT_S,
             description="Seconds to wait for an event where there is none, "
             f"at most {_MAX_WAIT_S}.",
-            examples=[30],
         ),
     ] = 0
 
@@ -138,6 +137,7 @@ class FeedHeaders(
         Meta(
             description="As after, and stronger: browsers send it when they connect again.",
             extra={"read": _header_seq},
+            extra_json_schema={"type": "string"},
         ),
     ] = None
     accept: Annotated[

@@ -44,6 +44,7 @@ _SYNONYMS: dict[str, tuple[cdr.Status, ...]] = {
     "PHONE-BLOCK": (),
 }
 _NONE = "no call"
+_DIRECTIONS = ("1", "2", "3")
 
 
 def _status(text: str, field: str) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def any_status(text: str, field: str) -> tuple[str, ...]:
 
 
 def _direction(text: str, field: str) -> int:
-    direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in ("1", "2", "3") else 0)
+    direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in _DIRECTIONS else 0)
     if not direction:
         raise errors.Invalid(messages.ONE_OF(choices=", ".join(cdr.DIRECTIONS)), field=field)
     return direction
@@ -91,46 +92,50 @@ class Filters(Struct, frozen=True):
     start_date: Annotated[
         str,
         Meta(
-            description="Calls that started at that local time or later.",
-            examples=["2021-02-18 17:20:58"],
+            description="Calls that started at that local time or later, "
+            "such as `2021-02-18 17:20:58`."
         ),
     ] = ""
     end_date: Annotated[
         str,
         Meta(
             description="Calls that started at that local time or before; "
-            "a date alone means its whole day.",
-            examples=["2021-02-19"],
+            "a date alone means its whole day."
         ),
     ] = ""
     start_date_ended: Annotated[
         str,
-        Meta(
-            description="Calls that ended at that local time or later.",
-            examples=["2021-02-18 17:20:58"],
-        ),
+        Meta(description="Calls that ended at that local time or later."),
     ] = ""
     end_date_ended: Annotated[
         str,
         Meta(
             description="Calls that ended at that local time or before; "
-            "a date alone means its whole day.",
-            examples=["2021-02-19"],
+            "a date alone means its whole day."
         ),
     ] = ""
     min_duration: Annotated[
         int,
-        Meta(description="So many seconds or more.", examples=[10], extra={"read": _duration}),
+        Meta(
+            description="So many seconds or more.",
+            ge=0,
+            le=_LONGEST,
+            extra={"read": _duration},
+        ),
     ] = 0
     duration: Annotated[
         tuple[int, ...],
-        Meta(description="Exactly so many seconds.", examples=["10"], extra={"read": _duration}),
+        Meta(
+            description="Exactly so many seconds.",
+            ge=0,
+            le=_LONGEST,
+            extra={"read": _duration},
+        ),
     ] = ()
     extension: Annotated[
         tuple[str, ...],
         Meta(
             description="Calls made or received by it.",
-            examples=["101"],
             extra={"read": _extension},
         ),
     ] = ()
@@ -138,7 +143,6 @@ class Filters(Struct, frozen=True):
         tuple[str, ...],
         Meta(
             description="The file name or URL of a recording.",
-            examples=["abcd.wav"],
             extra={"read": recording_name},
         ),
     ] = ()
@@ -146,7 +150,6 @@ class Filters(Struct, frozen=True):
         tuple[tuple[str, ...], ...],
         Meta(
             description="How it ended.",
-            examples=["ANSWERED"],
             extra={"read": _status},
             extra_json_schema={"enum": list(cdr.STATUSES)},
         ),
@@ -155,7 +158,6 @@ class Filters(Struct, frozen=True):
         tuple[str, ...],
         Meta(
             description="Calls from or to the number, however it is written.",
-            examples=["0899888999"],
             extra={"read": numbers.party},
         ),
     ] = ()
@@ -163,17 +165,15 @@ class Filters(Struct, frozen=True):
         tuple[str, ...],
         Meta(
             description="The domain's number that was called, or that the call went out by.",
-            examples=["19001919"],
             extra={"read": numbers.phone},
         ),
     ] = ()
     direction: Annotated[
         tuple[int, ...],
         Meta(
-            description="Or 1, 2, 3.",
-            examples=["outbound"],
+            description="By name, or as records have it: 1 local, 2 inbound, 3 outbound.",
             extra={"read": _direction},
-            extra_json_schema={"enum": list(cdr.DIRECTIONS)},
+            extra_json_schema={"type": "string", "enum": [*cdr.DIRECTIONS, *_DIRECTIONS]},
         ),
     ] = ()
 

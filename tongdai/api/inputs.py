@@ -5,7 +5,7 @@ Libraries write a repeated name in three ways (`name=a&name=b`, `name[]=a&name[]
 """
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -30,8 +30,10 @@ _BOM = b"\xef\xbb\xbf"  # some clients put it before JSON (RFC 8259 §8.1: it ma
 class Fields:
     """Named texts, some given more than once, without surrounding space."""
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._values: dict[str, list[str]] = {}
+    def __init__(self, pairs: list[tuple[str, str]], unfit: Collection[str] = ()) -> None:
+        """`unfit` are names whose values are no text, such as a JSON object."""
+        self._values: dict[str, list[str]] = {name: [] for name in unfit}
+        self._unfit = unfit
         for name, value in pairs:
             self._values.setdefault(name, []).append(value.strip())
         self.names = self._values.keys()
@@ -40,15 +42,21 @@ class Fields:
         """Every value of the name that is not empty, in order. Raises errors.Invalid for a value
         that no field may hold.
         """
+        self._check(name)
         return [clean(name, value) for value in self._values.get(name, ()) if value]
 
     def last(self, name: str) -> str | None:
         """The last value of the name that is not empty; "" if all are empty, None if the name is
         not given. Raises errors.Invalid for a value that no field may hold.
         """
+        self._check(name)
         if (values := self._values.get(name)) is None:
             return None
         return next((clean(name, value) for value in reversed(values) if value), "")
+
+    def _check(self, name: str) -> None:
+        if name in self._unfit:
+            raise errors.Invalid(messages.TEXT_NEEDED, field=name)
 
 
 def query(request: Request) -> Fields:
@@ -60,12 +68,17 @@ async def fields(request: Request) -> Fields:
     """The query string, overridden by the names and plain values of a JSON object or a form in the
     body.
     """
-    pairs = _pairs(request.scope["query_string"])
+    pairs, given = _pairs(request.scope["query_string"]), dict[str, Any]()
     if request.has_body() and (body := await request.body()):
         with _shallow():
-            given = await _object(request, body)
-            pairs += [(name, _text(value)) for name, value in given.items() if value is not None]
-    return Fields(pairs)
+            given = {**await _object(request, body)}
+    unfit = {name for name, value in given.items() if isinstance(value, (dict, list))}
+    pairs += [
+        (name, _text(value))
+        for name, value in given.items()
+        if value is not None and name not in unfit
+    ]
+    return Fields(pairs, unfit)
 
 
 async def struct(request: Request, kind: type[Struct]) -> Struct:
@@ -95,8 +108,10 @@ def clean(name: str, value: str) -> str:
 
 async def _object(request: Request, body: bytes) -> Mapping[str, Any]:
     """The body's names and values: JSON, or a form, by its Content-Type; JSON if the type is
-    neither. `null` and `[]` name nothing: PHP encodes an empty array so.
+    neither. `null` and `[]` name nothing, as PHP encodes an empty array, and so does no body.
     """
+    if not body:
+        return {}
     media_type = request.header(b"content-type").partition(";")[0].strip().lower()
     is_form = media_type == "application/x-www-form-urlencoded"
     if is_form and not body.lstrip().startswith(b"{"):  # curl -d always says form

@@ -66,7 +66,7 @@ class Outstanding(Struct, frozen=True):
     tag="Events",
     gives={200: ("What is outstanding now.", Outstanding)},
 )
-async def outstanding_events(request: Request, principal: Principal) -> ASGIApp:
+async def get_outstanding(request: Request, principal: Principal) -> ASGIApp:
     """Show what is outstanding.
 
     Every call has its events and its record outstanding until it has ended. If some are still
@@ -86,4 +86,4 @@ async def outstanding_events(request: Request, principal: Principal) -> ASGIApp:
     )
 
 
-OPERATIONS = (outstanding_events,)
+OPERATIONS = (get_outstanding,)

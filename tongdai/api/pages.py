@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from tongdai import errors
-from tongdai.api import openapi, responses
+from tongdai.api import openapi
 from tongdai.api.operations import PUBLIC, Operation, operation
 from tongdai.api.requests import Request
 
@@ -21,6 +21,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>tongdai API</title>
+<link rel="icon" href="/favicon.ico">
 <link rel="stylesheet" href="/schema/swagger-ui.css">
 <div id="swagger-ui"></div>
 <script src="/schema/swagger-ui.js"></script>
@@ -31,6 +32,7 @@ SwaggerUIBundle({
 </script>
 </html>
 """
+_ICON = (Path(__file__).parent / "favicon.svg").read_bytes()
 _FILES = {
     "swagger-ui.css": ("swagger_style.css", "text/css; charset=utf-8"),
     "swagger-ui.js": ("swagger_bundle.js", "text/javascript; charset=utf-8"),
@@ -45,6 +47,13 @@ class OfFile(msgspec.Struct, frozen=True):
 async def landing() -> ASGIApp:
     """Redirects to the readable page."""
     return RedirectResponse("/schema", status_code=307)
+
+
+@operation("GET", "/favicon.ico", may=PUBLIC, gives={})
+async def favicon() -> ASGIApp:
+    """The icon that browsers ask for."""
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return Response(_ICON, headers=headers, media_type="image/svg+xml")
 
 
 @operation("GET", "/schema", may=PUBLIC, gives={})
@@ -66,12 +75,17 @@ async def schema_file(path: OfFile) -> ASGIApp:
 def operations(described: Iterable[Operation]) -> tuple[Operation, ...]:
     """The pages about these operations. None of them is in the OpenAPI document."""
 
+    @cache
+    def encoded(base_url: str) -> bytes:
+        return msgspec.json.encode(openapi.document(described, base_url))
+
     @operation("GET", "/schema/openapi.json", may=PUBLIC, gives={})
     async def document(request: Request) -> ASGIApp:
-        """OpenAPI 3.1."""
-        return responses.json(openapi.document(described, request.context.deps.base_url))
+        """OpenAPI 3.1; made by the first request for it."""
+        body = encoded(request.context.deps.base_url)
+        return Response(body, media_type="application/json")
 
-    return (landing, schema, document, schema_file)
+    return (landing, favicon, schema, document, schema_file)
 
 
 @cache

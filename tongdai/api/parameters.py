@@ -5,7 +5,8 @@ A field's type says how its text is read: `str`, `int`, `bool`, `UUID`, a Litera
 takes every value of a repeated name, any other type the last one. An empty value counts as not
 given, except for `str | None`, where None means that the name was not given.
 `Meta(description=..., examples=[...], ge=..., le=...)` describes it; `Meta(extra={"read": read})`
-names another reader: a function of text and parameter name that raises errors.Invalid.
+names another reader: a function of text and parameter name that raises errors.Invalid. An example
+is sent by whoever tries the operation in the page, so only what is required has one.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # as clients write it
     field: str  # of the struct
     description: str
-    example: str
+    example: Any  # None: there is none
     schema: dict[str, Any]
     is_required: bool
     is_many: bool
@@ -115,20 +116,27 @@ def _parameter(field: msgspec.structs.FieldInfo, hint: Any) -> Parameter:
         kind, inner = _split(next(one for one in get_args(kind) if one is not NoneType))
         meta = [*inner, *meta]
     extra = {name: value for one in meta for name, value in (one.extra or {}).items()}
-    schema = msgspec.json.schema(str if "read" in extra else kind)
-    for one in meta:
-        schema |= _limits(one) | (one.extra_json_schema or {})
     return Parameter(
         name=field.encode_name,
         field=field.name,
         description=next((one.description for one in meta if one.description), ""),
-        example=next((str(one.examples[0]) for one in meta if one.examples), ""),
-        schema=schema,
+        example=next((one.examples[0] for one in meta if one.examples), None),
+        schema=_schema(kind, meta, is_read="read" in extra, is_many=is_many),
         is_required=field.required,
         is_many=is_many,
         tells_empty=is_optional and kind is str,
         read=extra.get("read") or _reader(kind, meta),
     )
+
+
+def _schema(kind: Any, meta: list[Meta], *, is_read: bool, is_many: bool) -> dict[str, Any]:
+    """The schema of the value, or of an array of such values. A value with a reader of its own is
+    text, unless it is a number or its annotation says more.
+    """
+    schema = msgspec.json.schema(str if is_read and kind is not int else kind)
+    for one in meta:
+        schema |= _limits(one) | (one.extra_json_schema or {})
+    return {"type": "array", "items": schema, "maxItems": _MANY} if is_many else schema
 
 
 def _split(hint: Any) -> tuple[Any, list[Meta]]:

@@ -7,7 +7,7 @@ allows both).
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from starlette.responses import Response
@@ -40,12 +40,16 @@ class OfRecording(Struct, frozen=True):
     ]
 
 
+class PendingRecording(Struct, frozen=True):
+    status: Literal["pending"]
+
+
 class Conditions(
     Struct,
     frozen=True,
     rename={"range": "Range", "if_none_match": "If-None-Match", "if_range": "If-Range"},
 ):
-    range: Annotated[str, Meta(description="One range of bytes.", examples=["bytes=0-1023"])] = ""
+    range: Annotated[str, Meta(description="One range of bytes, such as `bytes=0-1023`.")] = ""
     if_none_match: Annotated[
         str, Meta(description="The ETag of the copy that you have: 304 if it is the same file.")
     ] = ""
@@ -63,11 +67,11 @@ class Conditions(
         200: ("The whole file.", "audio/wav"),
         206: ("The range that was asked for.", "audio/wav"),
         304: ("`If-None-Match` names the file as it is.", None),
-        202: ("Still being written: try again after `Retry-After` seconds.", None),
+        202: ("Still being written: try again after `Retry-After` seconds.", PendingRecording),
     },
     fails=(errors.NotFound, errors.Gone, problems.RangeNotSatisfiable),
 )
-async def recording(request: Request, path: OfRecording, headers: Conditions) -> ASGIApp:
+async def get_recording(request: Request, path: OfRecording, headers: Conditions) -> ASGIApp:
     """Play a recording.
 
     WAV, both sides. Needs no token but the one in its URL. Its `ETag` never changes.
@@ -82,7 +86,9 @@ async def recording(request: Request, path: OfRecording, headers: Conditions) ->
     match found.status:
         case "pending":
             return responses.json(
-                {"status": "pending"}, status=202, headers=_HEADERS | {"Retry-After": _RETRY_S}
+                PendingRecording("pending"),
+                status=202,
+                headers=_HEADERS | {"Retry-After": _RETRY_S},
             )
         case "ready" if file := await context.deps.recordings.open(found.file_key or ""):
             return await _file(headers, found.token, file)
@@ -210,4 +216,4 @@ class Stream:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-OPERATIONS = (recording, delete_recording)
+OPERATIONS = (get_recording, delete_recording)

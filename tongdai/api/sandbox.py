@@ -21,12 +21,12 @@ class Inbound(Struct, frozen=True):
 
     hotline: Annotated[
         str,
-        Meta(description='A hotline of the domain; "": its default one.', examples=["19001919"]),
+        Meta(description='A hotline of the domain; "": its default one.'),
     ] = ""
     customer: Annotated[
         str,
         Meta(
-            description="How the customer behaves, or its number.",
+            description="How the customer behaves, or its number. Default: answers.",
             examples=["answers", "hangs_up", "0900000001"],
         ),
     ] = "answers"
@@ -35,7 +35,7 @@ class Inbound(Struct, frozen=True):
         Meta(
             ge=1,
             le=3600,
-            description="Seconds after the answer until the customer hangs up.",
+            description="Seconds after the answer until the customer hangs up. Default: 3600.",
             examples=[10],
         ),
     ] = 3600

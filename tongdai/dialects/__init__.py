@@ -12,11 +12,21 @@ from typing import Literal, Protocol
 import msgspec
 
 from tongdai.dialects import v1
-from tongdai.dialects.view import View
+from tongdai.dialects.view import Utc, View
 from tongdai.pbx import events
 from tongdai.pbx.cdr import Cdr
 
-__all__ = ["DEFAULT", "DIALECTS", "Dialect", "Renderer", "Unknown", "View", "event", "event_of"]
+__all__ = [
+    "DEFAULT",
+    "DIALECTS",
+    "Dialect",
+    "Renderer",
+    "Unknown",
+    "Utc",
+    "View",
+    "event",
+    "event_of",
+]
 
 Dialect = Literal["v1"]
 DEFAULT: Dialect = "v1"

@@ -1,13 +1,14 @@
 """Version 1: the keys of the reference in its order, and then ours."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from tongdai.dialects.view import View
+from tongdai.dialects.view import Utc, View
 from tongdai.pbx import cdr, events, recording
 from tongdai.pbx.call import Direction
 
@@ -41,7 +42,13 @@ class EndpointDisabled(msgspec.Struct, frozen=True):
     event_name: str
     callback_url: str
     disabled_reason: str
-    disabled_at: datetime  # UTC
+    disabled_at: Utc
+
+
+EVENTS: Mapping[str, type[CallEvent | EndpointDisabled]] = MappingProxyType(
+    dict.fromkeys(events.NAMES, CallEvent) | {events.DISABLED: EndpointDisabled}
+)
+"""What the body of each event is."""
 
 
 class CallRecord(msgspec.Struct, frozen=True):

@@ -1,9 +1,14 @@
-"""A domain's view of its records."""
+"""A domain's view of its records, and moments as clients read them."""
 
 from datetime import datetime
+from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
+
+Utc: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""A moment with its offset, in JSON by RFC 3339."""
 
 
 class View(msgspec.Struct, frozen=True):

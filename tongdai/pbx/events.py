@@ -3,7 +3,9 @@
 A dialect (`tongdai.dialects`) renders the facts for clients.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -21,6 +23,17 @@ AT_THE_END: frozenset[EventName] = frozenset(("hangup", "cdr", "missed"))
 DISABLED: Literal["endpoint.disabled"] = "endpoint.disabled"
 ALL: tuple[str, ...] = (*NAMES, DISABLED)
 """All events that a client can subscribe to."""
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "ringing": "An extension's phone rings.",
+        "answered": "The call is answered: the parties talk.",
+        "hangup": "The call has ended.",
+        "cdr": "The call's record is written, and its recording can be played.",
+        "missed": "An inbound call ended without an answer.",
+        DISABLED: "A subscription was disabled: its URL failed for too long, or answered 410.",
+    }
+)
+"""What has happened, by the event's name."""
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="call"):
