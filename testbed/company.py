@@ -51,7 +51,7 @@ class Api:
     """A client of the HTTP API, with a token."""
 
     def __init__(self, base_url: str, token: str = "") -> None:
-        self._base_url, self._token = base_url, token
+        self.base_url, self.token = base_url, token
 
     async def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Answer:
         return await self.ask("GET", path, query, headers=headers)
@@ -71,11 +71,11 @@ class Api:
         own = (
             {}
             if "://" in path
-            else {"Authorization": f"Bearer {self._token}"}
-            if self._token
+            else {"Authorization": f"Bearer {self.token}"}
+            if self.token
             else {}
         )
-        url = path if "://" in path else self._base_url + path
+        url = path if "://" in path else self.base_url + path
         limit = aiohttp.ClientTimeout(total=30)
         async with (
             aiohttp.ClientSession(headers=own, timeout=limit) as session,
@@ -103,11 +103,11 @@ class Api:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[aiohttp.ClientResponse]:
         """The domain's events as a stream."""
-        own = {"Authorization": f"Bearer {self._token}", "Accept": "text/event-stream"}
+        own = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
         limit = aiohttp.ClientTimeout(total=60)
         async with (
             aiohttp.ClientSession(headers=own, timeout=limit) as session,
-            session.get(f"{self._base_url}/v1/event/feed") as answer,
+            session.get(f"{self.base_url}/v1/event/feed") as answer,
         ):
             yield answer
 

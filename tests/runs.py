@@ -1,5 +1,6 @@
 """A run of the suite as a whole: which worker gets which tests, and that nothing of it is left."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if HERE / "e2e" in item.path.parents:
+    if not {HERE / "e2e", HERE / "clients"}.isdisjoint(item.path.parents):
         return 0
     return 1 if item.path.parent == HERE else 2
 
@@ -56,8 +57,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class ByFixtures(LoadScopeScheduling):
-    """Tests of one file run in one worker, as they share fixtures. Each e2e test, and each of a
-    long file, runs in any worker that is free: they share what a worker starts once.
+    """Tests of one file run in one worker, as they share fixtures. Each e2e test, each that runs
+    clients of others, and each of a long file, runs in any worker that is free: they share what a
+    worker starts once.
 
     `--dist loadgroup` is of no use: its marks do not reach the scheduler in xdist 3.8 under
     pytest 9.2.
@@ -65,5 +67,5 @@ class ByFixtures(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        is_alone = "/e2e/" in file and "/test_chaos_" not in file
+        is_alone = re.search("/(e2e|clients)/", file) and "/test_chaos_" not in file
         return nodeid if is_alone or file in LONG else file

@@ -48,14 +48,16 @@ def _call_event(name: str) -> events.EventName:
 def test_operations_have_these_names() -> None:
     """Generated clients have methods of these names: a name stays."""
     assert [*OPERATIONS] == [
-        *("login", "getToken"),
+        *("login", "getToken", "getTokenV3"),
         *("listSubscriptions", "createSubscription", "readFeed", "getOutstanding"),
         *("triggerEvent", "getSubscription", "deleteSubscription", "listDeliveries"),
         *("getDelivery", "disableSubscription", "enableSubscription", "resendEvents"),
         *("rotateSecret", "testSubscription"),
-        *("listCdrs", "getCdr"),
+        *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
-        *("getRecording", "deleteRecording", "sandboxInbound", "healthz", "metrics", "readyz"),
+        *("getRecording", "deleteRecording"),
+        *("listExtensions", "createExtension", "getExtension", "updateExtension"),
+        *("sandboxInbound", "healthz", "metrics", "readyz"),
     ]
 
 

@@ -76,7 +76,7 @@ async def spilled(
     api = await log_in(
         pbx.ready["base_url"], f"clerk@{company.name}", planted.known["password of a user"]
     )
-    planted.note("token", api._token)
+    planted.note("token", api.token)
     password = planted.new("password of a phone, by the API")
     await api.post("/v3/extension", extension="106", password=password)
     answers += await strangers(company, pbx, planted)

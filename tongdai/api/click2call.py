@@ -137,8 +137,8 @@ class Click(Struct, frozen=True):
         str,
         Meta(
             description="With is_encode: aes. phone is the hex of the number in AES-256-ECB with "
-            "PKCS#7 padding, under the 32 bytes of the domain's key, which the operator sets.",
-            extra_json_schema={"enum": [phone_encoding.AES]},
+            "PKCS#7 padding, under the 32 bytes of the domain's key, which the operator sets. "
+            "Without is_encode it means nothing.",
         ),
     ] = ""
     wait: Annotated[
