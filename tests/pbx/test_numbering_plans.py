@@ -14,7 +14,7 @@ from phonenumbers import PhoneMetadata, PhoneNumberType
 
 from tests.pbx.company import COMPANY
 from tests.pbx.test_barring import NOON
-from tongdai.pbx import barring, numbers, plain_prefixes
+from tongdai.pbx import barring, numbering_corrections, numbers, plain_prefixes
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.numbers import COSTLY, NumberClass
 
@@ -284,11 +284,25 @@ def test_no_three_digits_are_an_emergency_number_but_those_of_the_country(region
         ("61", {"000", "106", "112"}),
         ("US", {"911", "112"}),
         ("590", {"112", "15", "17", "18"}),
+        ("RE", {"112", "15", "17", "18"}),
+        ("MQ", {"112", "15", "17", "18"}),
+        ("YT", {"112", "15"}),
         ("TK", {"112", "911"}),
     ],
 )
 def test_the_emergency_numbers_of_a_country(country: str, known: set[str]) -> None:
     assert numbers.emergency_numbers(country) == known
+
+
+def test_the_metadata_lack_what_is_corrected() -> None:
+    """A correction that an upgrade of phonenumbers brings too is removed from ours."""
+    superfluous = {
+        (region, number)
+        for region, added in numbering_corrections.EMERGENCY.items()
+        for number in added
+        if phonenumbers.is_emergency_number(number, region)
+    }
+    assert superfluous == set()
 
 
 def test_emergency_numbers_of_another_country_are_none() -> None:

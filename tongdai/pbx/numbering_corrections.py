@@ -45,7 +45,7 @@ EMERGENCY: dict[str, frozenset[str]] = {
     # Japan Coast Guard: 118, handled as 110 and 119 are since May 2000
     "JP": frozenset({"118"}),
     # Directive (EU) 2018/1972, article 109: 112 in the outermost regions too
-    **dict.fromkeys(("GF", "GP", "MF", "RE", "MQ", "YT"), frozenset({"112"})),
+    **dict.fromkeys(("GF", "GP", "MF"), frozenset({"112"})),
 }
 # ITU-T E.161.1: a country without a number of its own should take one of these.
 EMERGENCY_ELSEWHERE = frozenset({"112", "911"})

@@ -76,7 +76,9 @@ async def test_what_was_delivered_under_an_old_transaction_is_read_by_looks_alon
     await busy.close()
 
     assert looked() < 5000 + 50, "once"
-    assert worked() < 1000
+    # Eight deliveries. Measured: 356, and 460 to 520 with statistics, by how many of the entries
+    # of the first eight are marked as dead; none of the 5000.
+    assert worked() < 600
     assert worked_without() > 8 * 5000
 
 
