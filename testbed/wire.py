@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, cast
 
@@ -130,8 +130,9 @@ def request(
     cseq: int = 1,
     call: str = "",
     credentials: str = "",
+    headers: Sequence[str] = (),
 ) -> bytes:
-    """A request of user@host: a REGISTER, or any method to sip:`to`."""
+    """A request of user@host: a REGISTER, or any method to sip:`to`; with more `headers`."""
     target = f"sip:{to}" if to else f"sip:{host}"
     lines = [
         f"{method} {target} SIP/2.0",
@@ -143,6 +144,7 @@ def request(
         f"CSeq: {cseq} {method}",
         f"Contact: <sip:{user}@{wire.address};transport={wire.via.lower()}>",
         *([f"Authorization: {credentials}"] if credentials else []),
+        *headers,
         "Content-Length: 0",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
@@ -159,11 +161,21 @@ async def ask(wire: Wire, message: bytes) -> str:
 
 
 async def authenticated(
-    wire: Wire, method: str, user: str, host: str, password: str, *, login: str = "", to: str = ""
+    wire: Wire,
+    method: str,
+    user: str,
+    host: str,
+    password: str,
+    *,
+    login: str = "",
+    to: str = "",
+    headers: Sequence[str] = (),
 ) -> list[str]:
     """The responses to the request without credentials, and then with them."""
     call = f"{next(_calls):06d}"
-    challenge = await ask(wire, request(wire, method, user, host, to=to, call=call))
+    challenge = await ask(
+        wire, request(wire, method, user, host, to=to, call=call, headers=headers)
+    )
     if status(challenge) != 401:
         return [challenge]
     credentials = digest(challenge, method, f"sip:{to or host}", login or user, password)
@@ -171,7 +183,17 @@ async def authenticated(
         challenge,
         await ask(
             wire,
-            request(wire, method, user, host, to=to, call=call, cseq=2, credentials=credentials),
+            request(
+                wire,
+                method,
+                user,
+                host,
+                to=to,
+                call=call,
+                cseq=2,
+                credentials=credentials,
+                headers=headers,
+            ),
         ),
     ]
 
