@@ -12,7 +12,6 @@ from testbed.receivers import Receiver, receiving
 from testbed.until import until
 from tests import databases
 from tests.webhooks import samples
-from tongdai import supervision
 from tongdai.dispatching import DispatcherProcess
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
@@ -71,11 +70,9 @@ async def test_it_is_started_again_when_it_was_killed(
     domain: directory.Domain,
     receiver: Receiver,
     running: DispatcherProcess,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(supervision, "DELAYS_S", (0.0,))
     await samples.subscribe(database, MasterKey(SECRET.encode()), domain, "ringing", receiver.url)
-    watching = asyncio.create_task(Supervised("it", running, running.start).run())
+    watching = asyncio.create_task(Supervised("it", running, running.start, (0.0,)).run())
     first = running.pid
     os.kill(first, 9)
     await until(lambda: running.pid != first)

@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 
 from testbed import ports
-from tongdai import app, errors, services, supervision
+from tongdai import app, errors, services
 from tongdai.cli import remote
 from tongdai.sandbox import demo
 from tongdai.settings import Settings
 from tongdai.supervision import Supervised, kept
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "DELAYS_S", (0.0, 0.001))
+AT_ONCE = (0.0, 0.001)
 
 
 class Part:
@@ -37,7 +34,7 @@ async def test_a_part_that_fails_is_begun_again() -> None:
     part = Part(OSError(24, "Too many open files"), KeyError("x"), RuntimeError())
     again: list[int] = []
 
-    await kept("bans", part.run, lambda: again.append(part.began))
+    await kept("bans", part.run, lambda: again.append(part.began), AT_ONCE)
 
     assert part.began == 4
     assert again == [1, 2, 3]
@@ -53,7 +50,7 @@ async def test_a_part_that_fails_is_begun_again() -> None:
 async def test_what_the_operator_has_to_mend_ends_it(reason: Exception) -> None:
     part = Part(reason)
     with pytest.raises(type(reason)):
-        await kept("switch", part.run)
+        await kept("switch", part.run, delays_s=AT_ONCE)
 
     assert part.began == 1
 
@@ -100,7 +97,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
     found = [Running(adopted=True), Running()]
 
     def started(stack: Any, each: Running, supervised: list[Supervised]) -> None:
-        supervised.append(Supervised("one", each, each.again))
+        supervised.append(Supervised("one", each, each.again, AT_ONCE))
         stack.push_async_callback(supervised[-1].stop)
 
     async def with_database(stack: Any, settings: Settings, _: Any, supervised: Any) -> Settings:

@@ -7,7 +7,7 @@ over. Only a stop that was asked for stops them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -45,9 +45,14 @@ class Supervised:
     """
 
     def __init__(
-        self, name: str, service: Service, restart: Callable[[], Awaitable[Service]]
+        self,
+        name: str,
+        service: Service,
+        restart: Callable[[], Awaitable[Service]],
+        delays_s: Sequence[float] = DELAYS_S,
     ) -> None:
         self._name, self._service, self._restart = name, service, restart
+        self._delays_s = delays_s
         self._was_adopted, self._is_left = service.adopted, False
 
     async def run(self) -> None:
@@ -60,14 +65,16 @@ class Supervised:
             began = clock()
             await self._service.wait()
             tries = 0 if clock() - began > STABLE_S else tries
-            log.error("service.ended", service=self._name, restart_in_s=_delay_s(tries))
+            log.error(
+                "service.ended", service=self._name, restart_in_s=_delay_s(self._delays_s, tries)
+            )
             tries = await self._start(tries)
             log.warning("service.restarted", service=self._name)
 
     async def _start(self, tries: int) -> int:
         """The number of tries so far, once it runs."""
         while True:
-            await asyncio.sleep(_delay_s(tries))
+            await asyncio.sleep(_delay_s(self._delays_s, tries))
             tries += 1
             try:
                 self._service = await self._restart()
@@ -89,7 +96,10 @@ class Supervised:
 
 
 async def kept(
-    part: str, run: Callable[[], Awaitable[None]], again: Callable[[], None] | None = None
+    part: str,
+    run: Callable[[], Awaitable[None]],
+    again: Callable[[], None] | None = None,
+    delays_s: Sequence[float] = DELAYS_S,
 ) -> None:
     """Runs a part until it is cancelled or ends. One that fails is begun again at once, and one
     that keeps failing after longer and longer delays; `again` is called before.
@@ -106,9 +116,9 @@ async def kept(
             if _is_of_the_setup(reason):
                 raise
             tries = 0 if clock() - began > STABLE_S else tries
-            log.exception("part.failed", part=part, again_in_s=_delay_s(tries))
+            log.exception("part.failed", part=part, again_in_s=_delay_s(delays_s, tries))
         _failures.labels(part).inc()
-        await asyncio.sleep(_delay_s(tries))
+        await asyncio.sleep(_delay_s(delays_s, tries))
         tries += 1
         if again:
             again()
@@ -120,5 +130,5 @@ def _is_of_the_setup(reason: Exception) -> bool:
     return isinstance(reason, errors.SetupError)
 
 
-def _delay_s(tries: int) -> float:
-    return DELAYS_S[min(tries, len(DELAYS_S) - 1)]
+def _delay_s(delays_s: Sequence[float], tries: int) -> float:
+    return delays_s[min(tries, len(delays_s) - 1)]

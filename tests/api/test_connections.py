@@ -10,11 +10,11 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
 from tongdai import api
-from tongdai.api import connections
 from tongdai.store import passwords
 
 HEAD_S = 0.3
@@ -121,16 +121,15 @@ async def test_a_response_to_a_body_that_never_ends_ends_the_connection(
     assert (await hearing).startswith(b"HTTP/1.1 401 ")
 
 
-async def test_a_body_that_is_awaited_comes_in_time_or_is_refused(
-    anybody: Client, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tongdai.api.requests.BODY_S", 0.2)
-    slow = await raw(url)
-    await slow.says(
-        b"POST /v1/auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n{"
-    )
+async def test_a_body_that_is_awaited_comes_in_time_or_is_refused(deps: api.Deps) -> None:
+    async for url in serve(replace(deps, timing=api.Timing(body_s=0.2))):
+        slow = await raw(url)
+        await slow.says(
+            b"POST /v1/auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Content-Length: 1000\r\n\r\n{"
+        )
 
-    assert (await slow.hears()).startswith(b"HTTP/1.1 408 ")
+        assert (await slow.hears()).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_connection_without_a_request_is_kept_as_long_as_was_said(
@@ -254,11 +253,8 @@ async def test_nothing_is_left_of_connections_that_ended(
     assert [*known._by_address, *known._new, *known._idle] == []
 
 
-async def test_a_client_that_takes_nothing_is_gone(
-    deps: api.Deps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "STUCK_S", 0.3)
-    known = api.Connections(8, 8)
+async def test_a_client_that_takes_nothing_is_gone(deps: api.Deps) -> None:
+    known = api.Connections(8, 8, stuck_s=0.3)
     async for url in serve(deps, http=api.Protocol.within(known)):
         port = int(url.rpartition(":")[2])
         with socket.socket() as deaf:
@@ -297,12 +293,11 @@ async def test_logins_wait_two_seconds_at_most(
 
 
 async def test_a_login_refused_for_others_counts_as_no_guess(
-    anybody: Client, tenant: Tenant, deps: api.Deps, monkeypatch: pytest.MonkeyPatch
+    anybody: Client, tenant: Tenant, deps: api.Deps
 ) -> None:
-    monkeypatch.setattr("tongdai.api.context._LOGIN_WAIT_S", 0.0)
-    monkeypatch.setattr("tongdai.api.context._LOGINS_AT_ONCE", 0)
     given = {"username": tenant.username, "password": "guess guess"}
-    async for url in serve(deps):
+    full = replace(deps, timing=api.Timing(login_s=0.0), logins_at_once=0)
+    async for url in serve(full):
         async with aiohttp.ClientSession(url) as session:
             for _ in range(7):
                 answer = await Client(session).post("/v1/auth", given, expect=429)

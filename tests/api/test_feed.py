@@ -93,9 +93,7 @@ async def test_a_domain_without_events_has_an_empty_feed(tenant: Tenant) -> None
     }
 
 
-async def test_only_events_of_a_name(
-    database: db.Database, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_events_of_a_name(database: db.Database, tenant: Tenant) -> None:
     await publish(database, tenant, *["ringing", "answered", "cdr"] * 3)
 
     page = (
@@ -107,15 +105,13 @@ async def test_only_events_of_a_name(
         await tenant.client.get(FEED, params={"event": "cdr,answered", "after": page["next"]})
     ).json
     none = (await tenant.client.get(FEED, params={"event": "missed"})).json
-    monkeypatch.setattr(feed, "WINDOW", 5)
-    looked = (await tenant.client.get(FEED, params={"event": "missed"})).json
+    async with database.connection() as tx:
+        looked = await feed.read(tx, tenant.domain.domain_uuid, 0, 100, ["missed"], window=5)
 
     assert (seqs(page), page["next"]) == ([2, 3, 5], 5)
     assert (seqs(rest), rest["next"]) == ([6, 8, 9], 9)
     assert (seqs(none), none["next"]) == ([], 9)
-    assert (seqs(looked), looked["next"], looked["last_seq"]) == ([], 5, 9), (
-        "it goes on where it stopped looking"
-    )
+    assert looked == feed.Page([], 5, 9), "it goes on where it stopped looking"
 
 
 async def test_notices_are_in_the_feed_too(database: db.Database, tenant: Tenant) -> None:
@@ -483,13 +479,13 @@ async def test_streams_and_long_polls_end_when_we_stop(deps: api.Deps, tenant: T
 
 
 async def test_a_reader_that_takes_nothing_is_read_nothing_for(
-    database: db.Database, deps: api.Deps, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    database: db.Database, deps: api.Deps, tenant: Tenant
 ) -> None:
     """What it is owed stays in the database; after a while it is hung up on."""
-    monkeypatch.setattr("tongdai.api.feed._STUCK_S", 0.5)
+    quick = msgspec.structs.replace(deps, timing=api.Timing(reader_s=0.5))
     big = [samples.event(tenant.domain) for _ in range(20_000)]
     await samples.publish(database, *big)
-    async with impatient(deps, tenant) as (own, client):
+    async with impatient(quick, tenant) as (own, client):
         host, port = client._session._base_url.host, client._session._base_url.port  # type: ignore[union-attr]
         _, writer = await asyncio.open_connection(host, port, limit=1)
         lines = [
@@ -504,12 +500,12 @@ async def test_a_reader_that_takes_nothing_is_read_nothing_for(
 
 
 async def test_a_stream_outlives_a_database_that_is_away(
-    database: db.Database, deps: api.Deps, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    database: db.Database, deps: api.Deps, tenant: Tenant
 ) -> None:
-    monkeypatch.setattr("tongdai.api.feed._PAUSE_S", 0.01)
+    quick = msgspec.structs.replace(deps, timing=api.Timing(away_s=0.01))
     own = Tenants(database.dsn, size=1, patience_s=0.05)
     await own.open()
-    async with impatient(deps, tenant, tenants=own) as (_, client), listening(client) as listener:
+    async with impatient(quick, tenant, tenants=own) as (_, client), listening(client) as listener:
         tx = await own._database._take(None)  # nobody else gets a connection
         await publish(database, tenant, "ringing")
         beats = len(listener.blocks)

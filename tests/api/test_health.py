@@ -57,12 +57,12 @@ async def test_what_is_missing_is_named_and_503(deps: api.Deps) -> None:
     }
 
 
-async def test_a_check_that_hangs_is_not_waited_for(
-    deps: api.Deps, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tongdai.api.health._CHECK_S", 0.05)
+async def test_a_check_that_hangs_is_not_waited_for(deps: api.Deps) -> None:
     forever = asyncio.Event()
-    async for url in serve(msgspec.structs.replace(deps, checks={"switch": forever.wait})):
+    quick = msgspec.structs.replace(
+        deps, checks={"switch": forever.wait}, timing=api.Timing(check_s=0.05)
+    )
+    async for url in serve(quick):
         async with aiohttp.ClientSession(url) as session:
             answer = await Client(session).get("/readyz", expect=503)
 

@@ -36,11 +36,11 @@ def line(number: int, **changes: str) -> bytes:
     )
 
 
-def read_all(path: Path, place: Offset) -> tuple[list[int], Offset]:
+def read_all(path: Path, place: Offset, chunk: int = cel_log.CHUNK) -> tuple[list[int], Offset]:
     """Numbers of the entries from the place on, as Recovery reads them."""
     numbers: list[int] = []
     while True:
-        entries, found = cel_log.read(path, place)
+        entries, found = cel_log.read(path, place, chunk)
         if not entries and found == place:
             return numbers, place
         numbers += [int(entry.uniqueid) for entry in entries]
@@ -106,21 +106,17 @@ def test_a_line_that_is_no_entry_is_left_out(path: Path, odd: bytes) -> None:
     assert read_all(path, Offset())[0] == [1, 2]
 
 
-def test_a_long_cel_log_is_read_in_parts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cel_log, "CHUNK", 1000)
+def test_a_long_cel_log_is_read_in_parts(path: Path) -> None:
     append(path, b"".join(map(line, range(100))))
-    entries, place = cel_log.read(path, Offset())
+    entries, place = cel_log.read(path, Offset(), 1000)
     assert 0 < len(entries) < 10
     assert place.offset <= 1000
-    assert read_all(path, Offset()) == (list(range(100)), cel_log.end(path))
+    assert read_all(path, Offset(), 1000) == (list(range(100)), cel_log.end(path))
 
 
-def test_what_is_longer_than_any_line_is_passed_over(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cel_log, "CHUNK", 1000)
+def test_what_is_longer_than_any_line_is_passed_over(path: Path) -> None:
     append(path, line(1) + b"\0" * 5000 + b"\n" + line(2))
-    assert read_all(path, Offset()) == ([1, 2], cel_log.end(path))
+    assert read_all(path, Offset(), 1000) == ([1, 2], cel_log.end(path))
 
 
 def test_a_rotated_cel_log_is_read_to_its_end_first(path: Path) -> None:

@@ -31,11 +31,13 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "kept" / "2026" / "call.wav"
 
 
-async def finish(spool: Path, call_uuids: list[UUID], target: Path) -> int:
+async def finish(
+    spool: Path, call_uuids: list[UUID], target: Path, closing_s: float = recording.CLOSING_S
+) -> int:
     """The recording's parts become the file `target`, in a folder of recordings two levels up."""
     folder = target.parent.parent
     key = str(target.relative_to(folder))
-    return await recording.finish(spool, call_uuids, LocalFolder(folder), key)
+    return await recording.finish(spool, call_uuids, LocalFolder(folder), key, closing_s=closing_s)
 
 
 def sound(level: int, frames: int = 800) -> bytes:
@@ -96,45 +98,35 @@ async def test_nothing_there_is_nothing(spool: Path, target: Path) -> None:
     assert not target.parent.exists()
 
 
-async def test_a_part_that_was_never_closed_is_repaired(
-    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+async def test_a_part_that_was_never_closed_is_repaired(spool: Path, target: Path) -> None:
     part(spool, "1-1", sound(1), closed=False)
-    assert await finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target, 0.05)
     assert played(target) == sound(1)
 
 
-async def test_parts_never_closed_are_repaired_and_joined(
-    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+async def test_parts_never_closed_are_repaired_and_joined(spool: Path, target: Path) -> None:
     part(spool, "1-1", sound(1), closed=False)
     part(spool, "2-1", sound(2))
     part(spool, "3-1", sound(3, frames=11), closed=False)
-    assert await finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target, 0.05)
     assert played(target) == sound(1) + sound(2) + sound(3, frames=11)
 
 
 @pytest.mark.parametrize("silence", [b"", sound(0, frames=0)])
 async def test_a_part_in_which_nothing_was_said_is_left_out(
-    spool: Path, target: Path, silence: bytes, monkeypatch: pytest.MonkeyPatch
+    spool: Path, target: Path, silence: bytes
 ) -> None:
-    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
     (spool / f"{CALL.hex}-1-1.wav").write_bytes(silence)
     part(spool, "2-1", b"")
     part(spool, "3-1", sound(3))
-    assert await finish(spool, [CALL], target)
+    assert await finish(spool, [CALL], target, 0.05)
     assert played(target) == sound(3)
     assert list(spool.iterdir()) == []
 
 
-async def test_silence_alone_is_no_recording(
-    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+async def test_silence_alone_is_no_recording(spool: Path, target: Path) -> None:
     part(spool, "1-1", b"")
-    assert not await finish(spool, [CALL], target)
+    assert not await finish(spool, [CALL], target, 0.05)
     assert not target.exists()
     assert list(spool.iterdir()) == []
 
@@ -198,29 +190,24 @@ async def test_a_half_written_whole_is_written_anew(spool: Path, target: Path) -
     assert list(spool.iterdir()) == []
 
 
-async def test_a_part_that_is_no_sound_is_said_and_kept(
-    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recording, "CLOSING_S", 0.05)
+async def test_a_part_that_is_no_sound_is_said_and_kept(spool: Path, target: Path) -> None:
     part(spool, "1-1", sound(1))
     (spool / f"{CALL.hex}-2-1.wav").write_bytes(b"\0" * 500)
     with pytest.raises(OSError, match="cannot be made"):
-        await finish(spool, [CALL], target)
+        await finish(spool, [CALL], target, 0.05)
     assert not target.exists()
     assert len(list(spool.iterdir())) == 2
 
 
 async def test_parts_that_are_no_sound_are_said_and_leave_no_draft(
-    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+    spool: Path, target: Path
 ) -> None:
     """A full volume took the headers."""
-    monkeypatch.setattr(recording, "SILENT_S", 0.0)
-    monkeypatch.setattr(recording, "CLOSING_S", 0.0)
     torn = [part(spool, name, sound(3)) for name in ("1-a", "2-b")]
     for each in torn:
         each.write_bytes(bytes(4096))
     with pytest.raises(OSError, match="cannot be made"):
-        await finish(spool, [CALL], target)
+        await finish(spool, [CALL], target, 0.0)
     assert not target.exists()
     assert sorted(spool.iterdir()) == sorted(torn)
 

@@ -176,19 +176,14 @@ async def test_scrolling_gives_each_record_once_newest_first(
     assert [one.cdr_uuid for one in got] == [one.cdr_uuid for one in written if matches(one)]
 
 
-@pytest.fixture(params=[0, 10_000], ids=["by day", "by offset"])
-def far(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From where on a page is looked for by day."""
-    monkeypatch.setattr(cdr_search, "_FAR", request.param)
-
-
+@pytest.mark.parametrize("far", [0, 10_000], ids=["by day", "by offset"])
 @pytest.mark.parametrize("name", FILTERS)
 async def test_pages_and_totals_agree_with_the_whole(
     database: db.Database,
     domain: directory.Domain,
     written: list[cdr.Cdr],
-    far: None,
     *,
+    far: int,
     name: str,
 ) -> None:
     wanted, matches = FILTERS[name]
@@ -199,7 +194,7 @@ async def test_pages_and_totals_agree_with_the_whole(
         assert len(expected) == await total(tx, domain, wanted)
         for offset in range(0, len(expected) + 26, 13):
             page = await cdr_search.page(
-                tx, domain.domain_uuid, zone, wanted, limit=13, offset=offset
+                tx, domain.domain_uuid, zone, wanted, limit=13, offset=offset, far=far
             )
             assert expected[offset : offset + 13] == [one.cdr_uuid for one in page]
 

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
+from msgspec.structs import replace
 
 from testbed.receivers import Behaviour, Receiver, listening
 from tongdai.webhooks import bounded
@@ -32,10 +33,10 @@ def saying(*parts: bytes, pause_s: float = 0) -> Behaviour:
     return behave
 
 
-async def post(behaviour: Behaviour) -> tuple[int, str]:
+async def post(behaviour: Behaviour, limits: Limits = LIMITS) -> tuple[int, str]:
     async with (
         listening(behaviour) as receiver,
-        Client(Guard(["127.0.0.0/8"]), "1", LIMITS) as client,
+        Client(Guard(["127.0.0.0/8"]), "1", limits) as client,
     ):
         answer = await client.post(receiver.url, {}, b"{}")
     return answer.status, answer.error
@@ -64,13 +65,11 @@ async def test_more_bytes_than_the_bound_end_the_delivery() -> None:
     assert await post(saying(b"HTTP/1.1 200 OK\r\n", *[header] * number)) == (0, TOO_LONG)
 
 
-async def test_more_reads_than_the_bound_end_the_delivery(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bounded, "_READS", 5)
+async def test_more_reads_than_the_bound_end_the_delivery() -> None:
+    few = replace(LIMITS, reads=5)
     parts = [b"HTTP/1.1 200 OK\r\n", *[b"X-A: a\r\n"] * 6]
 
-    assert await post(saying(*parts, pause_s=0.02)) == (0, TOO_LONG)
+    assert await post(saying(*parts, pause_s=0.02), few) == (0, TOO_LONG)
 
 
 async def test_a_body_in_tiny_chunks_is_not_read_to_its_end() -> None:

@@ -33,11 +33,21 @@ from tongdai.api import (
 )
 from tongdai.api.access_log import AccessLog
 from tongdai.api.connections import Connections, Protocol
-from tongdai.api.context import Context, Deps, Sandbox
+from tongdai.api.context import Context, Deps, Sandbox, Timing
 from tongdai.api.feeds import Feeds
 from tongdai.api.server import Server
 
-__all__ = ["OPERATIONS", "Connections", "Deps", "Feeds", "Protocol", "Sandbox", "Server", "create"]
+__all__ = [
+    "OPERATIONS",
+    "Connections",
+    "Deps",
+    "Feeds",
+    "Protocol",
+    "Sandbox",
+    "Server",
+    "Timing",
+    "create",
+]
 
 OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,

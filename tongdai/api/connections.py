@@ -37,13 +37,17 @@ class Connections:
 
     When there are too many, the one that has waited longest without a request is closed: first
     those that never sent one. `trusted` are reverse proxies, whose connections belong to many
-    clients.
+    clients. A client that reads nothing of its response for `stuck_s` seconds is disconnected.
     """
 
     def __init__(
-        self, most: int = MOST, of_address: int = MOST_OF_ADDRESS, trusted: Iterable[str] = ()
+        self,
+        most: int = MOST,
+        of_address: int = MOST_OF_ADDRESS,
+        trusted: Iterable[str] = (),
+        stuck_s: float = STUCK_S,
     ) -> None:
-        self._most, self._of_address = most, of_address
+        self._most, self._of_address, self.stuck_s = most, of_address, stuck_s
         self._trusted = tuple(ip_network(one) for one in trusted)
         self._open = 0
         self._by_address: Counter[str] = Counter()
@@ -204,9 +208,9 @@ class Protocol(HttpToolsProtocol):
     # --- sent
 
     def pause_writing(self) -> None:
-        """The client must continue to read within STUCK_S."""
+        """The client must continue to read within `Connections.stuck_s`."""
         super().pause_writing()
-        self._stuck_timer = self.loop.call_later(STUCK_S, self.transport.abort)
+        self._stuck_timer = self.loop.call_later(self.among.stuck_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         self._stop(self._stuck_timer)

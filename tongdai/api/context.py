@@ -24,9 +24,15 @@ from tongdai.recording_files import RecordingFiles
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
 
-# argon2 takes 20 ms of a core and 19 MiB: logins wait for each other, calls do not wait for them
-_LOGINS_AT_ONCE = 2
-_LOGIN_WAIT_S = 1.5
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the API waits, in seconds."""
+
+    check_s: float = 2.0  # for a part that readiness asks
+    body_s: float = 20.0  # for the whole body of a request, from the first read
+    login_s: float = 1.5  # of a log-in for others
+    reader_s: float = 60.0  # for a reader of the event stream that takes nothing
+    away_s: float = 1.0  # between two tries while the database is away
 
 
 class Sandbox(Protocol):
@@ -85,6 +91,9 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     callback_guard: Callable[[str], object]
     token_life_s: int = 86_400
     patience_s: float = 5.0  # seconds for the engine to take a command and return its outcome
+    timing: Timing = Timing()
+    # argon2 takes 20 ms of a core and 19 MiB: log-ins wait for each other, calls not for them
+    logins_at_once: int = 2
     cors_origins: tuple[str, ...] = ("*",)
     domain_rate: int = 0  # requests per second that a domain may make; 0: no limit
     address_rate: int = 0  # the same for a client address
@@ -118,18 +127,19 @@ class Context:
         )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
-        self._login_slots = asyncio.Semaphore(_LOGINS_AT_ONCE)
+        self._login_slots = asyncio.Semaphore(deps.logins_at_once)
 
     @asynccontextmanager
     async def login_slot(self) -> AsyncIterator[None]:
         """One of few log-ins at a time. Raises errors.TooManyRequests if it would have to wait for
-        others longer than _LOGIN_WAIT_S.
+        others longer than `Timing.login_s`.
         """
+        wait_s = self.deps.timing.login_s
         try:
-            async with asyncio.timeout(_LOGIN_WAIT_S):
+            async with asyncio.timeout(wait_s):
                 await self._login_slots.acquire()
         except TimeoutError as reason:
-            raise errors.TooManyRequests(retry_after_s=math.ceil(_LOGIN_WAIT_S)) from reason
+            raise errors.TooManyRequests(retry_after_s=math.ceil(wait_s)) from reason
         try:
             yield
         finally:

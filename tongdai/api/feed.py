@@ -29,9 +29,7 @@ Name = TypeVar("Name", bound=str)
 _LIMIT, _MAX_LIMIT, _MAX_WAIT_S = 100, 1000, 60
 _LARGEST = 2**63 - 1 - feed.WINDOW
 _STREAM = "text/event-stream"
-_STUCK_S = 60.0  # seconds after which a reader that takes nothing is disconnected
 _END_S = 1.0  # and the seconds when we stop
-_PAUSE_S = 1.0  # seconds between tries while the database is away
 _RETRY_MS = 2000  # milliseconds until a browser connects again
 _HEADERS = [
     (b"content-type", f"{_STREAM}; charset=utf-8".encode()),
@@ -238,6 +236,7 @@ class Stream:
         self, request: Request, domain_uuid: UUID, after: int, names: tuple[str, ...]
     ) -> None:
         self._request, self._feeds = request, request.context.feeds
+        self._timing = request.context.deps.timing
         self._domain_uuid, self._after, self._names = domain_uuid, after, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
@@ -250,7 +249,7 @@ class Stream:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pump(self, topic: Topic, send: Send) -> None:
-        await _send(send, f"retry: {_RETRY_MS}\nid: {self._after}\n\n")
+        await self._send(send, f"retry: {_RETRY_MS}\nid: {self._after}\n\n")
         while await self._is_allowed():
             news = topic.news
             try:
@@ -258,13 +257,20 @@ class Stream:
             except errors.EventsGone:  # the reader gets this error when it connects again
                 return
             except errors.Unavailable:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(self._timing.away_s)
                 page = feed.Page([], self._after, self._after)
             if page.entries:
-                await _send(send, "".join(map(_line, page.entries)))
+                await self._send(send, "".join(map(_line, page.entries)))
             self._after = page.next
             if self._after >= page.last_seq and not await _set(news, self._feeds.heartbeat_s):
-                await _send(send, f":\nid: {self._after}\n\n")
+                await self._send(send, f":\nid: {self._after}\n\n")
+
+    async def _send(self, send: Send, text: str) -> None:
+        """Raises TimeoutError when the reader takes nothing: nothing more is read from the
+        database until it does.
+        """
+        async with asyncio.timeout(self._timing.reader_s):
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
     async def _is_allowed(self) -> bool:
         try:
@@ -339,14 +345,6 @@ async def _set(news: asyncio.Event, within_s: float) -> bool:
             return await news.wait()
     except TimeoutError:
         return False
-
-
-async def _send(send: Send, text: str) -> None:
-    """Raises TimeoutError when the reader takes nothing: nothing more is read from the database
-    until it does.
-    """
-    async with asyncio.timeout(_STUCK_S):
-        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
 def _line(entry: feed.Entry) -> str:

@@ -16,7 +16,6 @@ from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.requests import Request
 
 _log = structlog.get_logger("tongdai.api")
-_CHECK_S = 2.0
 
 
 class Alive(Struct, frozen=True):
@@ -58,7 +57,8 @@ async def readyz(request: Request) -> ASGIApp:
     """
     context = request.context
     checks = {"database": lambda: _database(context), **context.deps.checks}
-    found = await asyncio.gather(*(_checked(check) for check in checks.values()))
+    limit_s = context.deps.timing.check_s
+    found = await asyncio.gather(*(_checked(check, limit_s) for check in checks.values()))
     lacks = any(one != "ok" for one in found)
     ready = Ready("unavailable" if lacks else "ok", dict(zip(checks, found, strict=True)))
     return responses.json(ready, status=503 if lacks else 200)
@@ -85,10 +85,10 @@ async def _database(context: Context) -> None:
         await context.deps.database.check_writes()
 
 
-async def _checked(check: Callable[[], Awaitable[object]]) -> str:
+async def _checked(check: Callable[[], Awaitable[object]], limit_s: float) -> str:
     """One line that names what is missing, or "ok"."""
     try:
-        async with asyncio.timeout(_CHECK_S):
+        async with asyncio.timeout(limit_s):
             await check()
     except TimeoutError:
         return "no answer"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tongdai.api.context import Context
 
 MAX_BODY = 64 * 1024  # bytes, also of a body after decompression
-BODY_S = 20.0  # seconds for the whole body, from the first read
 
 
 class Request:
@@ -58,11 +57,11 @@ class Request:
 
     async def body(self) -> bytes:
         """The whole body, decompressed. Raises problems.TooLarge beyond MAX_BODY bytes,
-        problems.RequestTimeout beyond BODY_S seconds, problems.UnsupportedEncoding, and
+        problems.RequestTimeout beyond `Timing.body_s`, problems.UnsupportedEncoding, and
         problems.BadRequest for malformed gzip or when the client leaves before the end.
         """
         try:
-            async with asyncio.timeout(BODY_S):
+            async with asyncio.timeout(self.context.deps.timing.body_s):
                 body = await self._received()
         except TimeoutError as reason:
             raise problems.RequestTimeout from reason

@@ -100,13 +100,13 @@ class Offset(msgspec.Struct, frozen=True):
     offset: int = 0
 
 
-def read(path: Path, place: Offset) -> tuple[list[Entry], Offset]:
-    """The entries of whole lines from the offset on, at most CHUNK bytes of them, and the offset
+def read(path: Path, place: Offset, chunk: int = CHUNK) -> tuple[list[Entry], Offset]:
+    """The entries of whole lines from the offset on, at most `chunk` bytes of them, and the offset
     after them; none at the end. A log that was rotated (renamed beside the new one) is read to its
     end first; a log that is gone, or was truncated, gives nothing more.
     """
     for file in (*_rotated(path, place), path):
-        entries, found = _read(file, place)
+        entries, found = _read(file, place, chunk)
         if found.offset != place.offset or found.inode != place.inode:
             return entries, found
     return [], place
@@ -123,7 +123,7 @@ def _rotated(path: Path, place: Offset) -> list[Path]:
     return [Path(file) for file in beside if file.inode() == place.inode]
 
 
-def _read(path: Path, place: Offset) -> tuple[list[Entry], Offset]:
+def _read(path: Path, place: Offset, chunk: int) -> tuple[list[Entry], Offset]:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -133,11 +133,11 @@ def _read(path: Path, place: Offset) -> tuple[list[Entry], Offset]:
                 else 0
             )
             file.seek(offset)
-            data = file.read(CHUNK)
+            data = file.read(chunk)
     except OSError:  # missing, or not readable now: engine.volumes reports it
         return [], place
     whole = data[: data.rfind(b"\n") + 1]
-    if not whole and len(data) == CHUNK:  # no line is so long: a crash left it
+    if not whole and len(data) == chunk:  # no line is so long: a crash left it
         whole = data
     entries = [entry for line in whole.splitlines() if (entry := _entry(line))]
     return entries, Offset(status.st_ino, offset + len(whole))

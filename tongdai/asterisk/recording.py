@@ -12,20 +12,27 @@ from tongdai.recording_files import RecordingFiles
 
 HEADER = 44  # bytes of a RIFF header with one fmt and one data chunk, as Asterisk writes it
 CLOSING_S = 5.0  # how long a file may take to be closed after its channel has gone
-SILENT_S = 1.0  # and how long until its first audio
+SILENT_S = 1.0  # and how long until its first audio, at most
 POLL_S = 0.02
 CUT = ".cut"  # beside a part: the moment (Unix seconds) up to which it counts
 JOINED = "joined.draft"  # among the parts of a call: all of them in one file
 RATE = 16_000  # bytes a second: 8 kHz, 16 bits, mono
 
 
-async def finish(spool: Path, call_uuids: list[UUID], files: RecordingFiles, key: str) -> int:
+async def finish(
+    spool: Path,
+    call_uuids: list[UUID],
+    files: RecordingFiles,
+    key: str,
+    *,
+    closing_s: float = CLOSING_S,
+) -> int:
     """The parts of a call's recording become one file of that key, and leave the spool. Returns
     its size in bytes; 0 if there was no sound, and no file.
 
-    A part that was not closed (Asterisk was killed) is repaired. Parts are in the order in which
-    they began. A repeated call, also after a crash, finds the file or makes it. Raises OSError;
-    then the parts stay.
+    A part that was not closed within `closing_s` (Asterisk was killed) is repaired. Parts are in
+    the order in which they began. A repeated call, also after a crash, finds the file or makes it.
+    Raises OSError; then the parts stay.
     """
     parts = [
         part
@@ -33,7 +40,7 @@ async def finish(spool: Path, call_uuids: list[UUID], files: RecordingFiles, key
         for part in _parts(spool, call_uuid)
         if part.suffix == ".wav"
     ]
-    await asyncio.gather(*(_closed(part) for part in parts if not _is_closed(part)))
+    await asyncio.gather(*(_closed(part, closing_s) for part in parts if not _is_closed(part)))
     whole = await asyncio.to_thread(_whole, parts)
     size = await (files.put(whole, key) if whole else files.size(key))
     if rest := [part for part in parts if part != whole]:
@@ -66,7 +73,7 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
     return [spool / name for name in sorted(names) if name.startswith(beginning)]
 
 
-async def _closed(part: Path) -> None:
+async def _closed(part: Path, closing_s: float) -> None:
     """Returns when the header has the file's true size: Asterisk writes it on closing.
 
     An open part without sound looks like a closed one. After SILENT_S it counts as silent.
@@ -74,7 +81,7 @@ async def _closed(part: Path) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     while not _is_closed(part):
-        limit = CLOSING_S if part.stat().st_size > HEADER else min(SILENT_S, CLOSING_S)
+        limit = closing_s if part.stat().st_size > HEADER else min(SILENT_S, closing_s)
         if loop.time() > began + limit:
             return
         await asyncio.sleep(POLL_S)

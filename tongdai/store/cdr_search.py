@@ -22,7 +22,7 @@ from tongdai.store import cdrs, db, recordings
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 28, tzinfo=UTC)
 _FIRST_ID = UUID(int=0)
-_FAR = 2_000  # records to pass over; beyond, finding the day first is faster than OFFSET
+FAR = 2_000  # records to pass over; beyond, finding the day first is faster than OFFSET
 
 
 class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,13 +149,22 @@ async def scroll(
 
 
 async def page(
-    tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter, *, limit: int, offset: int
+    tx: db.Tx,
+    domain_uuid: UUID,
+    zone: ZoneInfo,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int,
+    far: int = FAR,
 ) -> list[cdr.Cdr]:
-    """The records from the `offset`-th newest on; `zone` is the domain's."""
+    """The records from the `offset`-th newest on; `zone` is the domain's. From the offset `far`
+    on, the day is found first.
+    """
     if offset == 0:
         return (await scroll(tx, domain_uuid, wanted, limit=limit)).records
     until = wanted.until
-    if offset >= _FAR and wanted.counted_by_day:
+    if offset >= far and wanted.counted_by_day:
         until, offset = await _jump(tx, domain_uuid, zone, wanted, offset)
     top = Position(until, _FIRST_ID)
     keys = await _keys(tx, domain_uuid, wanted, limit=limit, top=top, offset=offset)

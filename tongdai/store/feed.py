@@ -63,11 +63,17 @@ async def bounds(tx: db.Tx, domain_uuid: UUID) -> Bounds:
 
 
 async def read(
-    tx: db.Tx, domain_uuid: UUID, after: int, limit: int, names: Sequence[str] = ()
+    tx: db.Tx,
+    domain_uuid: UUID,
+    after: int,
+    limit: int,
+    names: Sequence[str] = (),
+    *,
+    window: int = WINDOW,
 ) -> Page:
     """At most `limit` events after that `seq`, of these names; of all names if none is given.
 
-    With names, an empty page means that there are none among the next WINDOW: continue from its
+    With names, an empty page means that there are none among the next `window`: continue from its
     `next`. Raises errors.EventsGone when later events are no longer in the log.
     """
     rows = await tx.fetch(
@@ -87,13 +93,13 @@ async def read(
         after,
         limit,
         list(names),
-        WINDOW,
+        window,
     )
     last_seq: int = rows[0]["last_seq"] if rows else after
     if rows and rows[0]["is_gone"]:
         raise errors.EventsGone
     entries = db.structs((row for row in rows if row["seq"] is not None), Entry)
-    seen = entries[-1].seq if len(entries) == limit else min(last_seq, after + WINDOW)
+    seen = entries[-1].seq if len(entries) == limit else min(last_seq, after + window)
     return Page(entries, max(after, seen), last_seq)
 
 

@@ -14,7 +14,7 @@ BODY_BYTES = 20_000
 again.
 """
 _BYTES = BODY_BYTES + 16_384  # of head and body together
-_READS = 1_000  # reads from the socket for one response
+READS = 1_000  # reads from the socket for one response
 _MESSAGES = 8  # heads of one response: interim ones (1xx), and the final one
 _SLICE = 4_096  # bytes that are parsed before the heads in them are counted
 
@@ -26,8 +26,12 @@ class BoundedResponse(ResponseHandler):
 
     _bytes = _reads = _messages = 0  # what the bounds still permit
 
+    def __init__(self, *args: Any, most_reads: int = READS, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._most_reads = most_reads
+
     def set_response_params(self, **params: Any) -> None:  # aiohttp calls it for each request
-        self._bytes, self._reads, self._messages = _BYTES, _READS, _MESSAGES
+        self._bytes, self._reads, self._messages = _BYTES, self._most_reads, _MESSAGES
         super().set_response_params(**params)
 
     def feed_data(self, data: Any, size: int = 0) -> None:  # aiohttp calls it for each head
@@ -53,8 +57,8 @@ class BoundedResponse(ResponseHandler):
             self.transport.abort()
 
 
-def connector(loop: Any, **options: Any) -> aiohttp.TCPConnector:
+def connector(loop: Any, *, most_reads: int = READS, **options: Any) -> aiohttp.TCPConnector:
     """A connector that opens connections of that protocol."""
     made = aiohttp.TCPConnector(loop=loop, **options)
-    made._factory = partial(BoundedResponse, loop=loop)  # type: ignore[assignment]  # noqa: SLF001  test_bounded.py checks that aiohttp has it
+    made._factory = partial(BoundedResponse, loop=loop, most_reads=most_reads)  # type: ignore[assignment]  # noqa: SLF001  test_bounded.py checks that aiohttp has it
     return made

@@ -32,13 +32,14 @@ _HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encodin
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Time limits of one POST, in seconds: to connect, until the status has arrived, and for the
-    response's body.
+    """Limits of one POST: seconds to connect, until the status has arrived, and for the response's
+    body; and reads from the socket.
     """
 
     connect_s: float = 5.0
     total_s: float = 15.0
     body_s: float = 1.0
+    reads: int = bounded.READS
 
 
 class Client:
@@ -59,6 +60,7 @@ class Client:
     async def __aenter__(self) -> Self:
         connector = bounded.connector(
             asyncio.get_running_loop(),
+            most_reads=self._limits.reads,
             resolver=self._resolver,
             socket_factory=self._guard.socket,
             limit=0,  # the dispatcher's slots are the limit
