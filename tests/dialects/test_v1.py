@@ -27,12 +27,19 @@ CALL_FACTS = events.CallFacts(
     extension="101",
     receive_dest="600",
     customer_id="crm-7",
+    application="click2call",
+    time_zone="Asia/Tokyo",
     time_started=AT,
-    time_answered=AT,
+    time_answered=None,
     time_ended=AT,
     duration=9,
     billsec=5,
     recording_url="https://pbx.example.vn/recordings/t0",
+    status="BUSY",
+    cause="CALL_REJECTED",
+    hangup_by="system",
+    reason="rejected",
+    sip_hangup_disposition="recv_refuse",
 )
 CALL_JSON = (
     '{"call_id":"00000000-0000-0000-0000-000000000002",'
@@ -40,7 +47,11 @@ CALL_JSON = (
     '"direction":"inbound","from_number":"0899888999","to_number":"101",'
     '"hotline":"19001919","state":"cdr","duration":9,"billsec":5,'
     '"recording_url":"https://pbx.example.vn/recordings/t0",'
-    '"conversation_id":"019a2b3c-4d5e-7f60-8a9b-0c1d2e3f4051","customer_id":"crm-7"}'
+    '"conversation_id":"019a2b3c-4d5e-7f60-8a9b-0c1d2e3f4051","customer_id":"crm-7",'
+    '"extension":"101","receive_dest":"600","application":"click2call",'
+    '"time_started":"2026-11-23 18:12:55","time_answered":"",'
+    '"time_ended":"2026-11-23 18:12:55","status":"BUSY","cause":"CALL_REJECTED",'
+    '"hangup_by":"system","reason":"rejected","sip_hangup_disposition":"recv_refuse"}'
 )
 NOTICE_FACTS = events.SubscriptionFacts(
     domain="demo.example.vn",

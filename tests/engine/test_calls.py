@@ -44,7 +44,7 @@ CALLS = {
         ("inbound", "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", "101", "system"),
     ),
     "ring_group": (
-        ["ringing 101", "ringing 102", "answered 102", "hangup 102", "cdr 102"],
+        ["ringing 101", "ringing 102", "answered 102", "hangup 101", "hangup 102", "cdr 102"],
         ("inbound", "ANSWERED", "NORMAL_CLEARING", "102", "callee"),
     ),
     "queue": (
@@ -60,11 +60,11 @@ CALLS = {
         ("inbound", "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", "101", "system"),
     ),
     "ring_group_rang_out": (
-        ["ringing 101", "ringing 102", "hangup 101", "missed 101", "cdr 101"],
+        ["ringing 101", "ringing 102", "hangup 101", "hangup 102", "missed 101", "cdr 101"],
         ("inbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
     ),
     "ring_group_in_turn_rang_out": (
-        ["ringing 101", "ringing 102", "hangup 101", "missed 101", "cdr 101"],
+        ["ringing 101", "ringing 102", "hangup 101", "hangup 102", "missed 101", "cdr 101"],
         ("inbound", "NO-ANSWERED", "NO_ANSWER", "101", "system"),
     ),
     "queue_timed_out": (
@@ -113,6 +113,9 @@ CALLS = {
             "answered 101",
             "ringing 102",
             "answered 102",
+            "hangup 102",  # of the consultation
+            "ringing 102",
+            "answered 102",
             "hangup 101",
             "hangup 102",
             "cdr 101",
@@ -123,6 +126,8 @@ CALLS = {
         [
             "ringing 101",
             "answered 101",
+            "ringing 102",
+            "hangup 102",  # of the consultation
             "ringing 102",
             "hangup 101",
             "answered 102",

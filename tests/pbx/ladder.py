@@ -11,9 +11,11 @@ seconds and signal | stage | actions | events; "unexpected" after the stage when
 nothing. A record is what the rung above it wrote.
 
 Channels are named by their parties: customer, carrier, 101, and 101b or 101-1 for a second
-phone. Events are named by the leg whose id they carry; "call" is the conversation's own. Durations
-are duration/billsec. "#2" before a signal means the second call of the ladder. "log" after
-LegHungUp means that the CEL log tells it, with the DIALSTATUS that follows.
+phone. Events are named by the leg whose id they carry; "call" is the conversation's own, "former"
+that of a consultation. Durations are duration/billsec; a hangup's are followed by the reason why a
+phone stopped ringing, and by the SIP disposition. "#2" before a signal means the second call of
+the ladder. "log" after LegHungUp means that the CEL log tells it, with the DIALSTATUS that
+follows.
 """
 
 import re
@@ -308,6 +310,8 @@ def _event(call: Call, event: Event) -> str:
     text = f"{event.name} {_name(call, facts.call_id)} {facts.from_number}>{facts.to_number}"
     if event.name in AT_THE_END:
         text += f" {facts.duration}/{facts.billsec}"
+    if event.name == "hangup":
+        text += " ".join(["", *filter(None, (facts.reason, facts.sip_hangup_disposition))])
     return text + " rec" * bool(facts.recording_url)
 
 
@@ -329,7 +333,9 @@ def _record(call: Call, cdr: Cdr) -> str:
 
 
 def _name(call: Call, call_id: UUID) -> str:
-    """Whose leg goes by an id."""
+    """The leg that has an id; "former": it had the id before it became part of the call."""
     if call_id == call.call_uuid:
         return "call"
+    if call_id in (*call.merged, *call.former_ids):
+        return "former"
     return next((leg.channel for leg in call.legs if leg.leg_uuid == call_id), "?")

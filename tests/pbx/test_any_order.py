@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.pbx import company, ladder
 from tongdai.pbx.actions import Dial
-from tongdai.pbx.call import Call
+from tongdai.pbx.call import Call, is_worth_a_commit
 from tongdai.pbx.cdr import Cdr
-from tongdai.pbx.events import CallFacts
+from tongdai.pbx.events import AT_THE_END, CallFacts
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Step
 
@@ -81,7 +81,11 @@ def _house(**domain: str) -> RoutingContext:
 
 HOUSES = {mode: _house(call_id_mode=mode) for mode in ("leg", "conversation")}
 RECORDED = [
-    flow for flow in ladder.read_all() if "#2" not in flow.text and "declined" not in flow.text
+    flow
+    for flow in ladder.read_all()
+    if "#2" not in flow.text
+    and "declined" not in flow.text
+    and flow.context.directory.domain.ringing_hangups
 ]
 
 STRANGERS = (
@@ -124,6 +128,41 @@ def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.Data
     _check(_steps([first, *rest], context), mode)
 
 
+@settings(max_examples=250)
+@given(st.sampled_from(RECORDED), modes, st.data())
+def test_a_known_flow_over_a_crash(flow: ladder.Ladder, mode: str, data: st.DataObject) -> None:
+    """The engine dies: it forgets what it has not committed. Then the CEL log tells of the whole
+    call, from its beginning.
+    """
+    first, *rest = [rung.said for rung in flow.rungs]
+    place = data.draw(st.integers(0, len(rest)))
+    context = company.given(flow.context, f"domain call_id_mode={mode}")
+    begun = ladder.begin(ladder.rung(first), context).outcome
+    if not isinstance(begun, Step):
+        return
+    heard, committed = [begun], [begun]
+    for said in rest[:place]:
+        before = heard[-1].call
+        if heard[-1].done:
+            break
+        _go_on(heard, said, context)
+        if heard[-1].events or heard[-1].done or is_worth_a_commit(before, heard[-1].call):
+            committed.append(heard[-1])
+    if not committed[-1].done:
+        for said in filter(None, map(_as_logged, rest)):
+            _go_on(committed, said, context)
+        _end(committed, rest[-1:] or [first], context)
+    _check(committed, mode)
+
+
+def _as_logged(said: str) -> str:
+    """The signal in the CEL log; "" for those that it has not."""
+    seconds, kind, *words = said.split()
+    if kind == "LegHungUp":
+        return f"{seconds} LegHungUp {words[0]} {words[1]} log"
+    return said if kind in ("LegDialed", "LegAnswered", "HangupAsked") else ""
+
+
 def _steps(said: Sequence[str], context: RoutingContext) -> list[Step]:
     """What comes of it, until all is said; at last everything that lives is hung up and the
     recording is there.
@@ -134,11 +173,15 @@ def _steps(said: Sequence[str], context: RoutingContext) -> list[Step]:
     steps = [begun.outcome]
     for text in said[1:]:
         _go_on(steps, text, context)
+    _end(steps, said, context)
+    return steps
+
+
+def _end(steps: list[Step], said: Sequence[str], context: RoutingContext) -> None:
     last = f"{max(float(text.split()[0]) for text in said):.1f}"
     for leg in steps[-1].call.live_legs:
         _go_on(steps, f"{last} LegHungUp {leg.channel} 16", context)
     _go_on(steps, f"{last} RecordingFinished a.wav", context)
-    return steps
 
 
 def _go_on(steps: list[Step], said: str, context: RoutingContext) -> None:
@@ -186,7 +229,6 @@ def _check(steps: list[Step], mode: str) -> None:
 
 def _check_events(told: list[tuple[str, CallFacts]], call: Call, mode: str) -> None:
     counts = Counter((facts.call_id, name) for name, facts in told)
-    ringing = {facts.call_id for name, facts in told if name == "ringing"}
     for (call_id, state), count in counts.items():
         most = (
             len({leg.leg_uuid for leg in call.published_legs})
@@ -194,12 +236,25 @@ def _check_events(told: list[tuple[str, CallFacts]], call: Call, mode: str) -> N
             else 1
         )
         assert count <= most, (call_id, state)
-    for call_id in {call_id for call_id, state in counts if state == "answered"}:
-        assert call_id in ringing
-        assert counts[call_id, "hangup"] == 1
+    ringing = {facts.call_id for name, facts in told if name == "ringing"}
+    hung_up = {facts.call_id for name, facts in told if name == "hangup"}
+    assert {facts.call_id for name, facts in told if name == "answered"} <= ringing
+    assert hung_up == (ringing or {call.call_uuid})
     for call_id in {facts.call_id for _, facts in told}:
         _check_order([name for name, facts in told if facts.call_id == call_id], mode)
-    assert all(0 <= facts.billsec <= facts.duration for _, facts in told)
+    for name, facts in told:
+        _check_end(name, facts)
+
+
+def _check_end(name: str, facts: CallFacts) -> None:
+    assert 0 <= facts.billsec <= facts.duration
+    end = (facts.time_ended, facts.status, facts.cause, facts.hangup_by)
+    assert all(end) if name in AT_THE_END else not any(end)
+    assert bool(facts.sip_hangup_disposition) == (name in AT_THE_END)
+    if name in AT_THE_END:
+        assert (facts.status == "ANSWERED") == (facts.time_answered is not None)
+        assert facts.time_started <= (facts.time_answered or facts.time_started)
+    assert bool(facts.reason) == (name == "hangup" and facts.status != "ANSWERED")
 
 
 def _check_order(states: list[str], mode: str) -> None:

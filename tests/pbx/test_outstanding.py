@@ -67,3 +67,12 @@ def test_what_is_still_to_be_told() -> None:
     assert outstanding.events(ago(60)) == ("hangup", "cdr")
     assert outstanding.events(ago(60, answered_at=None)) == ("hangup", "missed", "cdr")
     assert outstanding.events(ago(60, answered_at=None, direction="local")) == ("hangup", "cdr")
+
+
+def test_a_hangup_is_outstanding_for_each_extension_that_rang() -> None:
+    first, second = ago(60).legs
+    rang = replace(second, leg_uuid=ids.new(), published=("ringing", "hangup"))
+    over = ago(60, legs=(first, rang), answered_at=None)
+    assert outstanding.events(over) == ("missed", "cdr")
+    rings = replace(rang, channel="3", leg_uuid=ids.new(), published=("ringing",))
+    assert outstanding.events(replace(over, legs=(*over.legs, rings)))[0] == "hangup"

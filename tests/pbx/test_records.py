@@ -82,13 +82,43 @@ def test_an_event_holds_the_facts_of_its_leg_and_call() -> None:
         hotline="19001919",
         extension="102",
         receive_dest="600",
+        time_zone="Asia/Ho_Chi_Minh",
         time_started=ladder.NOON,
         time_answered=ladder.NOON + timedelta(seconds=4),
         time_ended=ladder.NOON + timedelta(seconds=9),
         duration=9,
         billsec=5,
         recording_url="https://pbx/rec/token",
+        status="ANSWERED",
+        cause="NORMAL_CLEARING",
+        hangup_by="caller",
+        sip_hangup_disposition="send_bye",
     )
+
+
+def test_each_leg_has_the_times_and_the_end_of_its_own() -> None:
+    lost, talked = (
+        event.facts for event in told(play(*ANSWERED, given=GROUP)) if event.name == "hangup"
+    )
+    assert (lost.extension, lost.time_answered, lost.time_ended) == (
+        "101",
+        None,
+        ladder.NOON + timedelta(seconds=4.1),
+    )
+    assert (lost.status, lost.cause, lost.hangup_by, lost.reason) == (
+        "NO-ANSWERED",
+        "LOSE_RACE",
+        "system",
+        "answered_elsewhere",
+    )
+    assert (talked.extension, talked.time_answered) == ("102", ladder.NOON + timedelta(seconds=4))
+    assert (talked.status, talked.hangup_by, talked.reason) == ("ANSWERED", "caller", "")
+
+
+def test_a_click_to_call_is_told_apart() -> None:
+    asked = told(play("0.0 Click 101 0899888999", "0.1 LegDialed 101"))
+    dialled = told(play("0.0 Arrived phone 101 0899888999"))
+    assert [event.facts.application for event in (*asked, *dialled)] == ["click2call", "dial"]
 
 
 def test_durations_are_told_at_the_end_only() -> None:
@@ -97,6 +127,7 @@ def test_durations_are_told_at_the_end_only() -> None:
         ("ringing", 0, 0),
         ("ringing", 0, 0),
         ("answered", 0, 0),
+        ("hangup", 4, 0),
         ("hangup", 9, 5),
         ("cdr", 9, 5),
     ]
@@ -120,6 +151,7 @@ def test_the_sip_call_id_is_that_of_the_extensions_leg() -> None:
         "sip-101",
         "sip-102",
         "sip-102",
+        "sip-101",
         "sip-102",
         "sip-102",
     ]

@@ -223,7 +223,7 @@ def signals(entry: Entry) -> list[tuple[UUID, Signal]]:
     if call_uuid is None:
         return []
     match entry.eventtype:
-        case "CHAN_START":
+        case "CHAN_START" if entry.channame.startswith("PJSIP/"):
             return [(call_uuid, LegDialed(channel, at, entry.endpoint, ""))]
         case "ANSWER":
             return [(call_uuid, LegAnswered(channel, at))]

@@ -41,6 +41,13 @@ class Channel(msgspec.Struct, frozen=True):
     def endpoint(self) -> str:
         return self.name.partition("/")[2].rpartition("-")[0]
 
+    @property
+    def is_party(self) -> bool:
+        """Whether a phone or carrier is behind it. Dial() calls a Local channel where a phone
+        forwards by 302: nobody rings by that.
+        """
+        return self.name.startswith("PJSIP/")
+
 
 class StasisStart(msgspec.Struct, frozen=True):
     timestamp: str

@@ -104,6 +104,8 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
 
 def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
     peer, at = event.peer, events.moment(event.timestamp)
+    if not peer.is_party:
+        return None
     call_uuid = call_id(peer) or (call_id(event.caller) if event.caller else None)
     if call_uuid is None:
         return None

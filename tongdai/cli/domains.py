@@ -26,6 +26,10 @@ REGION = typer.Option(
 CALL_ID_MODE = typer.Option(
     help="The call_id that events carry: each leg's own, or the conversation's."
 )
+RINGING_HANGUPS = typer.Option(
+    "--ringing-hangups/--no-ringing-hangups",
+    help="A hangup event for each extension that stops ringing, not for talks alone.",
+)
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
 RECORDING_DAYS = typer.Option(min=0, help="Days that recordings stay; 0: for ever.")
 MAX_CALLS = typer.Option(help="Calls at the same time.")
@@ -57,6 +61,7 @@ def create(
     country_code: Annotated[str, COUNTRY_CODE] = domains.NEW.country_code,
     region: Annotated[str, REGION] = domains.NEW.region,
     call_id_mode: Annotated[directory.CallIdMode, CALL_ID_MODE] = domains.NEW.call_id_mode,
+    ringing_hangups: Annotated[bool, RINGING_HANGUPS] = domains.NEW.ringing_hangups,
     recording: Annotated[bool, RECORDING] = domains.NEW.recording,
     recording_days: Annotated[int, RECORDING_DAYS] = domains.NEW.recording_days or 0,
     max_calls: Annotated[int, MAX_CALLS] = domains.NEW.max_calls,
@@ -79,6 +84,7 @@ def create(
             country_code=country_code,
             region=region,
             call_id_mode=call_id_mode,
+            ringing_hangups=ringing_hangups,
             recording=recording,
             recording_days=recording_days or None,
             max_calls=max_calls,
@@ -121,6 +127,7 @@ def update(
     country_code: Annotated[str | None, COUNTRY_CODE] = None,
     region: Annotated[str | None, REGION] = None,
     call_id_mode: Annotated[directory.CallIdMode | None, CALL_ID_MODE] = None,
+    ringing_hangups: Annotated[bool | None, RINGING_HANGUPS] = None,
     recording: Annotated[bool | None, RECORDING] = None,
     recording_days: Annotated[int | None, RECORDING_DAYS] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
@@ -141,6 +148,7 @@ def update(
         country_code=country_code,
         region="" if country_code and region is None else region,
         call_id_mode=call_id_mode,
+        ringing_hangups=ringing_hangups,
         recording=recording,
         max_calls=max_calls,
         destinations=options.listed(destinations),

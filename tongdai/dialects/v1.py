@@ -8,14 +8,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from tongdai.dialects.view import Utc, View
+from tongdai.dialects.view import Utc, View, local
 from tongdai.pbx import cdr, events, recording
 from tongdai.pbx.call import Direction
+from tongdai.pbx.causes import HangupReason
 
 
 class CallEvent(msgspec.Struct, frozen=True):
     """The body of a call's event. `duration` and `billsec` are whole seconds, 0 before the end of
-    the call.
+    the call. Times are local to the domain, `YYYY-MM-DD HH:MM:SS`, "" while unknown. The fields
+    from `status` on are of `hangup`, `cdr` and `missed`, else "".
     """
 
     call_id: UUID
@@ -31,6 +33,17 @@ class CallEvent(msgspec.Struct, frozen=True):
     recording_url: str
     conversation_id: UUID
     customer_id: str = ""
+    extension: str = ""
+    receive_dest: str = ""  # the ring group or queue
+    application: events.Application = "dial"
+    time_started: str = ""
+    time_answered: str = ""
+    time_ended: str = ""
+    status: cdr.Status | Literal[""] = ""
+    cause: str = ""
+    hangup_by: events.Party = ""
+    reason: HangupReason = ""  # of hangup: why the extension stopped ringing
+    sip_hangup_disposition: events.Disposition = ""
 
 
 class EndpointDisabled(msgspec.Struct, frozen=True):
@@ -135,6 +148,17 @@ def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
         recording_url=facts.recording_url,
         conversation_id=facts.conversation_id,
         customer_id=facts.customer_id,
+        extension=facts.extension,
+        receive_dest=facts.receive_dest,
+        application=facts.application,
+        time_started=local(facts.time_started, facts.time_zone),
+        time_answered=local(facts.time_answered, facts.time_zone),
+        time_ended=local(facts.time_ended, facts.time_zone),
+        status=facts.status,
+        cause=facts.cause,
+        hangup_by=facts.hangup_by,
+        reason=facts.reason,
+        sip_hangup_disposition=facts.sip_hangup_disposition,
     )
 
 

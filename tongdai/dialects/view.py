@@ -19,6 +19,15 @@ class View(msgspec.Struct, frozen=True):
 
     def local(self, moment: datetime | None) -> str:
         """`YYYY-MM-DD HH:MM:SS`, "" for None."""
-        if moment is None:
-            return ""
-        return moment.astimezone(self.zone).isoformat(" ", "seconds")[:19]
+        return _text(moment, self.zone)
+
+
+def local(moment: datetime | None, zone: str) -> str:
+    """The same, in the time zone of that name."""
+    return _text(moment, ZoneInfo(zone))
+
+
+def _text(moment: datetime | None, zone: ZoneInfo) -> str:
+    if moment is None:
+        return ""
+    return moment.astimezone(zone).isoformat(" ", "seconds")[:19]

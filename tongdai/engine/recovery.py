@@ -156,11 +156,13 @@ class Recovery:
 
     async def _follow(self) -> None:
         """While the link is up, the CEL log adds only facts that ARI does not report: attended
-        transfers, and calls that ARI missed (the watchdog's).
+        transfers, and calls that ARI missed (the watchdog's). After a lost link the replay comes
+        first: calls become one with all that had happened to them before.
         """
         loop = asyncio.get_running_loop()
         kept_at = loop.time()
         while True:
+            await self._engine.switch.linked.wait()
             before = self._read
             entries, self._read = cel_log.read(self._config.cel_log, self._read)
             self.watchdog.see(entries, before)

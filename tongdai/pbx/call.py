@@ -67,7 +67,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     trunk: Committed[str] = ""  # the UUID of the trunk that carries it
     # the CEL log shows it by the cause with which the dialplan releases the caller
     rang: Recovered[bool] = False
-    answered_at: Recovered[datetime | None] = None  # it answered
+    answered_at: Recovered[datetime | None] = None  # it answered; a queue answers its callers
     connected_at: Recovered[datetime | None] = None  # it was connected with the other party
     ended_at: Recovered[datetime | None] = None
     release: Recovered[ReleaseCause | None] = None
@@ -157,6 +157,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     domain: Committed[str]
     country_code: Committed[str]
     call_id_mode: Committed[CallIdMode]
+    time_zone: Committed[str] = "UTC"  # of local times in events
+    # whether each extension that stops ringing has a hangup event
+    ringing_hangups: Committed[bool] = True
     direction: Committed[Direction]
     course: Committed[Course]
     started_at: Committed[datetime]
@@ -188,6 +191,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reconstructed: Recovered[bool] = False
     # consultations that an attended transfer made part of this call
     merged: Committed[tuple[UUID, ...]] = ()
+    # ids in events of legs that got a new one when they became part of this call
+    former_ids: Committed[tuple[UUID, ...]] = ()
 
     @property
     def stage(self) -> Stage:

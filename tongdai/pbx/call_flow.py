@@ -7,12 +7,15 @@ and tears down two parties by itself, and returns to us only without an answer. 
 its last channel is gone, not when we decide so.
 """
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx import causes, outcomes, progress, release, routing
+from tongdai.pbx import causes, hangups, outcomes, progress, release, routing
 from tongdai.pbx.actions import Dial, HangUp, Originate, Wait
 from tongdai.pbx.call import (
+    LATE_S,
     Call,
     Calling,
     Ended,
@@ -25,7 +28,6 @@ from tongdai.pbx.call import (
     due,
 )
 from tongdai.pbx.endpoint import Endpoint
-from tongdai.pbx.events import Event
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import (
     AgentOffered,
@@ -47,8 +49,12 @@ from tongdai.pbx.step import Step, ignored, publish, with_events, with_leg
 
 
 def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
-    """Applies the signal to the call; also the outcome of the command that asked for it."""
+    """Applies the signal to the call; also the outcome of the command that asked for it, and the
+    hangup event of each extension that does not ring any more.
+    """
     made = _step(call, signal, context)
+    after, stopped = hangups.stopped(made.call)
+    made = replace(with_events(made, stopped), call=after) if stopped else made
     if made.call.requester is None or not (answer := outcomes.due(made.call, signal)):
         return made
     answered = replace(made.call, requester=None)
@@ -148,10 +154,11 @@ def _known_dialed(call: Call, leg: Leg, signal: LegDialed) -> Step:
 
 def _with_id(call: Call, leg: Leg) -> Leg:
     """The leg with its id for events: the conversation's own for the first extension, else a
-    derived one.
+    derived one. Phones of one extension share it while they ring.
     """
     for sibling in call.published_legs:
-        if (sibling.number, sibling.role, sibling.attempt) == (leg.number, "callee", leg.attempt):
+        is_together = (sibling.role, sibling.attempt) == ("callee", leg.attempt)
+        if is_together and sibling.number == leg.number and "hangup" not in sibling.published:
             return replace(leg, leg_uuid=sibling.leg_uuid, published=sibling.published)
     derived = ids.derived(call.call_uuid, leg.channel)
     return replace(leg, leg_uuid=derived if call.published_legs else call.call_uuid)
@@ -184,7 +191,19 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         return Step(call)  # the CEL log shows that the caller's channel was answered too
     if leg.connected_at:
         return ignored(call)
+    if _has_abandoned(call, signal):
+        return Step(with_leg(call, leg.channel, answered_at=signal.at))
     return _connected(call, leg, signal)
+
+
+def _has_abandoned(call: Call, signal: LegAnswered) -> bool:
+    """Whether the controlled leg had left before this answer (RFC 3261 §9.2: its INVITE got 487):
+    the switch connects nobody.
+    """
+    controlled = call.controlled
+    has_left = controlled is not None and call.hangup_by == controlled.role
+    is_ringing = isinstance(call.course, Ringing | Leaving)
+    return is_ringing and has_left and call.ended_at is not None and signal.at >= call.ended_at
 
 
 def _extension_answered(call: Call, calling: Calling, leg: Leg, signal: LegAnswered) -> Step:
@@ -222,7 +241,7 @@ def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
         call,
         course=Talking(),
         answered_at=call.answered_at or signal.at,
-        # a caller that abandons may cross with an answer
+        # the answer may be signalled late
         ended_at=call.ended_at and max(call.ended_at, signal.at),
     )
     is_first = not any(
@@ -282,14 +301,28 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     cause = causes.failure(signal.cause, sip_status, rang=leg.rang)
     call = with_leg(call, leg.channel, ended_at=signal.at, release=cause, sip_status=sip_status)
     call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
+    if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:
+        call = _answered_too_late(call, signal)
     if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting):
         call = _left(call, signal)
-    published: tuple[Event, ...] = ()
-    if leg.connected_at and leg.leg_uuid and call.call_id_mode == "leg":
-        call, published = publish(call, leg, "hangup", call.ended_at or signal.at)
+    call, published = hangups.stopped(call)
     if call.live_legs:
         return with_events(progress.when_all_ended(call, context), published)
     return with_events(release.end(call, signal.at), published)
+
+
+def _answered_too_late(call: Call, signal: LegHungUp) -> Call:
+    """The call as abandoned, if the caller's CANCEL crossed with the answer of a phone and won:
+    its INVITE got 487 (RFC 3261 §9.2). Nobody has talked then.
+    """
+    answered_at = call.answered_at
+    is_cancelled = signal.sip_status == causes.REQUEST_TERMINATED and answered_at is not None
+    if not (is_cancelled and answered_at and isinstance(call.course, Talking)):
+        return call
+    if signal.at > answered_at + timedelta(seconds=LATE_S):
+        return call
+    legs = tuple(replace(leg, connected_at=None) for leg in call.legs)
+    return replace(call, course=Leaving(), answered_at=None, hangup_by="caller", legs=legs)
 
 
 def _sip_status_by_log(call: Call, leg: Leg, signal: LegHungUp) -> int:
@@ -309,6 +342,7 @@ def _left(call: Call, signal: LegHungUp) -> Call:
     """
     if not isinstance(call.course, Ringing) or signal.dialstatus not in progress.IN_VAIN:
         return replace(call, course=Leaving())
+    call = progress.explained_by_log(call, signal)
     cause = progress.why_by_log(call, signal)
     return replace(
         call,

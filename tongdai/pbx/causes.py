@@ -29,6 +29,7 @@ CAUSES: dict[int, tuple[str, Status]] = {
     20: ("SUBSCRIBER_ABSENT", "NOT-AVAILABLE"),
     21: ("CALL_REJECTED", "BUSY"),
     22: ("NUMBER_CHANGED", "INVALID"),
+    26: ("LOSE_RACE", "NO-ANSWERED"),
     27: ("DESTINATION_OUT_OF_ORDER", "NOT-AVAILABLE"),
     28: ("INVALID_NUMBER_FORMAT", "INVALID"),
     29: ("FACILITY_REJECTED", "INVALID"),
@@ -69,7 +70,39 @@ CONGESTED = ReleaseCause("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
 OVERLOADED = ReleaseCause("CONGESTION", "SWITCH_CONGESTION", 42)
 # Q.850: for phones that rang when another answered (RFC 3326 §2, "Call completed elsewhere")
 ANSWERED_ELSEWHERE = 26
+ANSWERED_BY_ANOTHER = ReleaseCause("NO-ANSWERED", "LOSE_RACE", ANSWERED_ELSEWHERE)
+# of a consultation before and after its answer, when it became part of another call
+TRANSFERRED = ReleaseCause("NO-ANSWERED", "ATTENDED_TRANSFER", 16)
+TRANSFERRED_TALK = ReleaseCause("ANSWERED", "ATTENDED_TRANSFER", 16)
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
+REQUEST_TERMINATED = 487
+"""The SIP status of an INVITE after its CANCEL (RFC 3261 §21.4.25)."""
+
+HangupReason = Literal[
+    "",
+    "answered_elsewhere",
+    "no_answer",
+    "busy",
+    "rejected",
+    "caller_gave_up",
+    "unreachable",
+    "transferred",
+]
+"""The reason for which a phone stopped ringing, in events; "" after a talk."""
+_REASONS: dict[str, HangupReason] = {
+    "LOSE_RACE": "answered_elsewhere",
+    "NO_ANSWER": "no_answer",
+    "USER_BUSY": "busy",
+    "CALL_REJECTED": "rejected",
+    "ORIGINATOR_CANCEL": "caller_gave_up",
+    "ATTENDED_TRANSFER": "transferred",
+}
+_REASONS_BY_STATUS: dict[Status, HangupReason] = {
+    "ANSWERED": "",
+    "BUSY": "busy",
+    "NO-ANSWERED": "no_answer",
+    "CANCEL": "caller_gave_up",
+}
 
 # The most significant first: the one that matters to a caller if several parties were not
 # reached.
@@ -105,3 +138,9 @@ def most_significant(releases: list[ReleaseCause]) -> ReleaseCause:
     """
     known = [release for release in releases if release.status in _BY_SIGNIFICANCE]
     return min(known, key=lambda release: _BY_SIGNIFICANCE.index(release.status), default=ABSENT)
+
+
+def hangup_reason(release: ReleaseCause) -> HangupReason:
+    """The reason in events; what is neither busy nor unanswered is unreachable."""
+    by_status = _REASONS_BY_STATUS.get(release.status, "unreachable")
+    return _REASONS.get(release.cause, by_status)

@@ -97,9 +97,9 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
 
 
 def _other_ids(call: Call) -> tuple[UUID, ...]:
-    """The ids of the call's legs and of merged calls."""
+    """The ids of the call's legs, now and before a transfer, and of merged calls."""
     legs = {leg.leg_uuid for leg in call.legs if leg.leg_uuid}
-    return tuple(sorted((legs | set(call.merged)) - {call.call_uuid}))
+    return tuple(sorted((legs | {*call.merged, *call.former_ids}) - {call.call_uuid}))
 
 
 def _other_sip_call_ids(call: Call, of_the_record: str) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class Domain(msgspec.Struct, frozen=True):
     country_code: str = "84"
     region: str = ""
     call_id_mode: CallIdMode = "leg"
+    ringing_hangups: bool = True
     recording: bool = True
     recording_days: int | None = None
     max_calls: int = 100

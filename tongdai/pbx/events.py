@@ -10,11 +10,22 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai import ids
+from tongdai.pbx import causes
 from tongdai.pbx.call import Call, Direction, Leg, seconds
+from tongdai.pbx.causes import HangupReason, ReleaseCause, Status
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
+Application = Literal["dial", "click2call"]
+Party = Literal["", "caller", "callee", "system"]
+Disposition = Literal[
+    "", "recv_bye", "send_bye", "recv_cancel", "send_cancel", "recv_refuse", "send_refuse"
+]
+"""FreeSWITCH's sip_hangup_disposition: the SIP message that ended the leg, received or sent by
+us.
+"""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
 """Of calls."""
@@ -40,8 +51,10 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     """The state of a call, and of one leg of it, when the event happened.
 
     `call_id` is the leg's id by the domain's call_id_mode. `duration` and `billsec` are whole
-    seconds, 0 before the end. Moments are UTC. `recording_url` is stored as published: a repeated
-    delivery must have the same bytes, even if the API's URL has changed since.
+    seconds, 0 before the end. Moments are UTC; `time_answered` is that of the leg, and of the call
+    in `cdr`. From `status` on, fields are of AT_THE_END, else "". `recording_url` and `time_zone`
+    are stored as published: a repeated delivery must have the same bytes, even if the API's URL or
+    the domain's time zone has changed since.
     """
 
     domain: str
@@ -52,15 +65,22 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     from_number: str
     to_number: str
     hotline: str
-    extension: str = ""
+    extension: str = ""  # of the leg; of the call if no extension rang
     receive_dest: str = ""  # the ring group or queue
     customer_id: str = ""
+    application: Application = "dial"
+    time_zone: str = "UTC"
     time_started: datetime
     time_answered: datetime | None = None
     time_ended: datetime | None = None  # of the leg; other legs may go on
     duration: int = 0
     billsec: int = 0
     recording_url: str = ""
+    status: Status | Literal[""] = ""
+    cause: str = ""
+    hangup_by: Party = ""
+    reason: HangupReason = ""  # of hangup: why the leg stopped ringing
+    sip_hangup_disposition: Disposition = ""
 
 
 class SubscriptionFacts(
@@ -91,9 +111,16 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def of_call(
-    call: Call, leg: Leg | None, name: EventName, at: datetime, *, recording_url: str = ""
+    call: Call,
+    leg: Leg | None,
+    name: EventName,
+    at: datetime,
+    *,
+    release: ReleaseCause | None = None,
+    recording_url: str = "",
 ) -> Event:
-    """An event of a leg, or of a call that rang no extension (leg None).
+    """An event of a leg, or of a call that rang no extension (leg None). `release`: why the leg,
+    or the call, is over; of AT_THE_END only.
 
     As in the reference, from_number is the extension on outbound calls, to_number on inbound ones.
     """
@@ -107,16 +134,28 @@ def of_call(
         from_number=_from(call, leg),
         to_number=_to(call, leg),
         hotline=call.hotline,
-        extension=call.extension,
+        extension=leg.number if leg and leg.is_extension else call.extension,
         receive_dest=call.receive_dest,
         customer_id=call.customer_id,
+        application="click2call" if call.is_click_to_call else "dial",
+        time_zone=call.time_zone,
         time_started=call.started_at,
-        time_answered=call.answered_at,
+        time_answered=_answered_at(call, leg, name),
         time_ended=at if has_ended else None,
         duration=call.duration(at) if has_ended else 0,
-        billsec=_billsec(call, leg, at) if has_ended else 0,
+        billsec=_billsec(call, leg, name, at) if has_ended else 0,
         recording_url=recording_url,
     )
+    if has_ended and release:
+        by = hung_up_by(call, leg, release)
+        facts = replace(
+            facts,
+            status=release.status,
+            cause=release.cause,
+            hangup_by=by,
+            reason=causes.hangup_reason(release) if name == "hangup" else "",
+            sip_hangup_disposition=disposition(call, leg, release, by),
+        )
     return Event(
         event_uuid=ids.derived(call.call_uuid, f"{name}:{leg.leg_uuid if leg else ''}"),
         domain_uuid=call.domain_uuid,
@@ -124,6 +163,55 @@ def of_call(
         name=name,
         facts=facts,
         since=call.started_at,
+    )
+
+
+def hung_up_by(call: Call, leg: Leg | None, release: ReleaseCause) -> Party:
+    """The party that ended the leg, which is over for the cause `release`."""
+    match release:
+        case causes.CANCELLED:
+            return _party(call.hangup_by) or "caller"
+        case _ if leg is None or leg.role == "caller" or leg.connected_at:
+            return _party(call.hangup_by) or "system"
+        case _:
+            return "system"
+
+
+def _party(text: str) -> Party:
+    match text:
+        case "caller" | "callee" | "system":
+            return text
+        case _:
+            return ""
+
+
+def disposition(call: Call, leg: Leg | None, release: ReleaseCause, by: Party) -> Disposition:
+    """The SIP message that ended the leg (None: the caller's), which `by` has ended for the cause
+    `release`. Once it is answered, its end is a BYE; before, a CANCEL by the side that sent the
+    INVITE, or a refusal by the other side. An attended transfer ends no leg.
+    """
+    if release in (causes.TRANSFERRED, causes.TRANSFERRED_TALK):
+        return ""
+    leg = leg or call.caller
+    if release.status == "ANSWERED" or leg.answered_at:
+        return "recv_bye" if by == leg.role and _is_first_to_leave(call, leg) else "send_bye"
+    if leg.role == "caller" and not call.is_click_to_call:
+        return "recv_cancel" if by == leg.role else "send_refuse"
+    reason = causes.hangup_reason(release)
+    has_refused = reason == "no_answer" and leg.sip_status not in (0, causes.REQUEST_TERMINATED)
+    is_refused = has_refused or reason in ("busy", "rejected", "unreachable")
+    return "recv_refuse" if is_refused else "send_cancel"
+
+
+def _is_first_to_leave(call: Call, leg: Leg) -> bool:
+    """Whether no other party of the leg's role left the last talk before it: after a transfer
+    there may be two callees.
+    """
+    since, until = call.ended_at, leg.ended_at
+    return not (since and until) or not any(
+        since <= other.ended_at < until
+        for other in call.legs
+        if other.role == leg.role and other.connected_at and other.ended_at
     )
 
 
@@ -149,8 +237,14 @@ def _to(call: Call, leg: Leg | None) -> str:
     return leg.number
 
 
-def _billsec(call: Call, leg: Leg | None, at: datetime) -> int:
+def _answered_at(call: Call, leg: Leg | None, name: EventName) -> datetime | None:
+    if leg is None or name in ("cdr", "missed") or call.call_id_mode == "conversation":
+        return call.answered_at
+    return leg.connected_at
+
+
+def _billsec(call: Call, leg: Leg | None, name: EventName, at: datetime) -> int:
     """The leg's own talk time if the call had several talks; else that of the whole call."""
     if leg and leg.connected_at and call.answered_at and leg.connected_at > call.answered_at:
         return seconds(leg.connected_at, at)
-    return call.billsec(at)
+    return call.billsec(at) if _answered_at(call, leg, name) else 0

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tongdai.pbx import hangups
 from tongdai.pbx.call import LONGEST_S, Call, Ended
 
 FINISHING_S = 120  # for closing and storing a recording
@@ -43,4 +44,5 @@ def events(call: Call) -> tuple[str, ...]:
     if isinstance(call.course, Ended):
         return ("cdr",)
     is_missed = call.direction == "inbound" and not call.answered_at
-    return ("hangup", "missed", "cdr") if is_missed else ("hangup", "cdr")
+    hangup, missed = ("hangup",) * hangups.is_outstanding(call), ("missed",) * is_missed
+    return (*hangup, *missed, "cdr")

@@ -12,7 +12,7 @@ from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 from tongdai.pbx.signals import AgentOffered, BlindTransferred, DialEnded, LegHungUp, Refused
-from tongdai.pbx.step import Step, ignored
+from tongdai.pbx.step import Step, ignored, with_leg
 
 
 def go(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Step:
@@ -70,6 +70,8 @@ def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> 
         overflow=queue.overflow,
     )
     call = replace(call, course=waiting, receive_dest=number)
+    if (leg := call.controlled) and not leg.answered_at:
+        call = with_leg(call, leg.channel, answered_at=at)
     return Step(call, (Wait(call.channel, queue.moh_class),))
 
 
@@ -234,26 +236,37 @@ IN_VAIN = frozenset(_DIALSTATUS)
 """The values of DIALSTATUS that mean no answer while the caller had not left."""
 
 
-def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
-    """The same, from the CEL log, once the controlled leg is gone. The log has the Q.850 causes of
-    the legs that were rung, but neither their SIP responses nor whether they rang.
+def explained_by_log(call: Call, signal: LegHungUp) -> Call:
+    """The call with the releases of the legs that it rang as the CEL log explains them, once the
+    controlled leg is gone. The log has their Q.850 causes, but neither their SIP responses nor
+    whether they rang.
     """
+    rung = {leg.channel for leg in call.dialled_legs if not leg.connected_at}
+    legs = tuple(
+        _explained(leg, signal) if leg.channel in rung and not leg.sip_status else leg
+        for leg in call.legs
+    )
+    return replace(call, legs=legs)
+
+
+def why_by_log(call: Call, signal: LegHungUp) -> causes.ReleaseCause:
+    """The same as why_not_answered, of a call explained by the log."""
     rung = [leg for leg in call.dialled_legs if not leg.connected_at]
     if not rung:
         return causes.failure(signal.cause, 0, rang=False)
-    return causes.most_significant([_release_by_log(leg, signal) for leg in rung])
-
-
-def _release_by_log(leg: Leg, signal: LegHungUp) -> causes.ReleaseCause:
     # the log of a busy switch may have the caller's end, with the same cause, before the leg's own
-    release = leg.release or causes.failure(signal.cause, 0, rang=leg.rang)
-    if leg.sip_status:
-        return release
-    if release == causes.ABSENT and signal.dialstatus == "NOANSWER":
-        return causes.NO_ANSWER  # no cause of its own: the limit of Dial()
-    if release == causes.NO_ANSWER and not leg.rang and signal.cause == causes.ABSENT.q850:
-        return causes.ABSENT  # 480 and no ringing: the dialplan has sent the caller the same
-    return release
+    unknown = causes.failure(signal.cause, 0, rang=False)
+    return causes.most_significant([leg.release or unknown for leg in rung])
+
+
+def _explained(leg: Leg, signal: LegHungUp) -> Leg:
+    if leg.release == causes.ABSENT and signal.dialstatus == "NOANSWER":
+        return replace(leg, release=causes.NO_ANSWER)  # no cause of its own: the limit of Dial()
+    is_480 = leg.release == causes.NO_ANSWER and not leg.rang
+    if is_480 and signal.cause == causes.ABSENT.q850:
+        # 480 and no ringing: the dialplan has sent the caller the same
+        return replace(leg, release=causes.ABSENT, sip_status=480)
+    return leg
 
 
 def failed(call: Call, release: causes.ReleaseCause) -> Call:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, cdr, events, recording
+from tongdai.pbx import causes, cdr, events, hangups, recording
 from tongdai.pbx.actions import FinishRecording, HangUp
 from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.events import Event
@@ -20,16 +20,15 @@ def end(call: Call, at: datetime) -> Step:
     release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
     by = call.hangup_by or ("caller" if release == causes.CANCELLED else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
-    published: tuple[Event, ...] = ()
-    if not any("hangup" in leg.published for leg in call.legs):
-        published = (events.of_call(call, call.published_leg, "hangup", at),)
+    call, published = hangups.at_end(call, release, at)
     if call.direction == "inbound" and not call.answered_at:
-        published = (*published, events.of_call(call, call.published_leg, "missed", at))
+        shown = call.published_leg
+        published = (*published, events.of_call(call, shown, "missed", at, release=release))
     if call.record and call.answered_at:
         record = cdr.of(call, release, recording.main(call, "pending"))
         return Step(call, (FinishRecording(call.call_uuid),), published, record)
     record = cdr.of(call, release, None)
-    return Step(call, (), (*published, _cdr_event(call, "")), record, done=True)
+    return Step(call, (), (*published, _cdr_event(call, release, "")), record, done=True)
 
 
 def _release_cause(call: Call) -> causes.ReleaseCause:
@@ -82,9 +81,9 @@ def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: Routi
     status: recording.Status = "failed" if signal.failed else "ready" if signal.file else "none"
     url = context.recording_url + call.recording_token if status == "ready" else ""
     record = cdr.of(call, ended.release, recording.main(call, status, signal))
-    return Step(call, (), (_cdr_event(call, url),), record, done=True)
+    return Step(call, (), (_cdr_event(call, ended.release, url),), record, done=True)
 
 
-def _cdr_event(call: Call, recording_url: str) -> Event:
-    at = call.ended_at or call.started_at
-    return events.of_call(call, call.published_leg, "cdr", at, recording_url=recording_url)
+def _cdr_event(call: Call, release: causes.ReleaseCause, recording_url: str) -> Event:
+    at, leg = call.ended_at or call.started_at, call.published_leg
+    return events.of_call(call, leg, "cdr", at, release=release, recording_url=recording_url)

@@ -131,6 +131,8 @@ def _begin(
         domain=domain.name,
         country_code=domain.country,
         call_id_mode=domain.call_id_mode,
+        time_zone=domain.time_zone,
+        ringing_hangups=domain.ringing_hangups,
         direction=direction,
         course=Ringing(),
         started_at=signal.at,

@@ -9,6 +9,7 @@ from tongdai.pbx import events
 from tongdai.pbx.actions import Action
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.causes import ReleaseCause
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.commands import Answer
 from tongdai.pbx.events import Event, EventName
@@ -58,9 +59,11 @@ def with_leg(call: Call, channel: str, **changes: object) -> Call:
     )
 
 
-def publish(call: Call, leg: Leg, name: EventName, at: datetime) -> tuple[Call, tuple[Event, ...]]:
+def publish(
+    call: Call, leg: Leg, name: EventName, at: datetime, release: ReleaseCause | None = None
+) -> tuple[Call, tuple[Event, ...]]:
     """The event of the leg, and the call, which marks it as published on every leg of that id. A
-    published event is not published again.
+    published event is not published again. `release`: why the leg is over.
 
     In call_id_mode "conversation" all legs have one id: the call is answered once, even after a
     transfer.
@@ -77,4 +80,5 @@ def publish(call: Call, leg: Leg, name: EventName, at: datetime) -> tuple[Call, 
         else each
         for each in call.legs
     )
-    return replace(call, legs=legs), (events.of_call(call, current, name, at),)
+    event = events.of_call(call, current, name, at, release=release)
+    return replace(call, legs=legs), (event,)

@@ -21,6 +21,7 @@ async def insert(
     country_code: str = NEW.country_code,
     region: str = NEW.region,
     call_id_mode: directory.CallIdMode = NEW.call_id_mode,
+    ringing_hangups: bool = NEW.ringing_hangups,
     recording: bool = NEW.recording,
     recording_days: int | None = NEW.recording_days,
     max_calls: int = NEW.max_calls,
@@ -38,8 +39,9 @@ async def insert(
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
-          zone_rules)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING *
+          zone_rules, ringing_hangups)
+        VALUES (
+          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -56,6 +58,7 @@ async def insert(
         checks.node(node),
         checks.region(region, country_code),
         local_days.rules(time_zone),
+        ringing_hangups,
     )
     return db.struct(row, directory.Domain)
 
@@ -96,7 +99,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            recording = $5, recording_days = $6,
                            max_calls = $7, enabled = $8, destinations = $9,
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
-                           region = $13
+                           region = $13, ringing_hangups = $14
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -112,6 +115,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.minutes_per_day,
         checks.node(domain.node),
         domain.region,
+        domain.ringing_hangups,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)
