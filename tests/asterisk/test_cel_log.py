@@ -275,6 +275,12 @@ def test_an_entry_of_no_call_of_ours_means_nothing(an: An) -> None:
     assert cel_log.signals(an("BRIDGE_ENTER")) == []
 
 
+def test_nobody_rings_by_a_local_channel(an: An) -> None:
+    phone = an("CHAN_START")
+    assert cel_log.signals(phone)
+    assert not cel_log.signals(msgspec.structs.replace(phone, channame="Local/102@phone-01;1"))
+
+
 def test_who_hung_up_is_told_before_the_end(an: An) -> None:
     entry = an("HANGUP", hangupcause="16", hangupsource="PJSIP/101@a.vn-1")
     assert cel_log.signals(entry) == [

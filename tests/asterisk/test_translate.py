@@ -355,6 +355,16 @@ def test_a_channel_of_no_call_of_ours_means_nothing() -> None:
         assert _signal(event) is None
 
 
+def test_nobody_rings_by_a_local_channel() -> None:
+    """Dial() makes one where a phone forwards by 302."""
+    event = next(
+        each for each in fake.recording("inbound_answered").events if each["type"] == "Dial"
+    )
+    assert _signal(event) is not None
+    event["peer"]["name"] = "Local/102@phone-00000000;1"
+    assert _signal(event) is None
+
+
 TRUNK = "01a208b1-0000-7000-8000-000000000009"
 
 

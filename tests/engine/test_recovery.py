@@ -119,7 +119,7 @@ async def test_wherever_we_die_the_record_is_the_same(
         await controller.has_nothing_left(company)
         await controllers.kill()
         outcomes.append((_matters(await company.cdr()), await _told(company)))
-        asterisk.journal.write_bytes(b"")  # channels have the same ids the next time
+        asterisk.cel_log.write_bytes(b"")  # channels have the same ids the next time
     assert outcomes == [outcomes[-1]] * len(outcomes)
 
 
