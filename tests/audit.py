@@ -13,8 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+ROOT = Path(__file__).parents[1]
 LOCKS = [
-    Path(__file__).parents[1] / name for name in ("requirements.lock", "requirements-dev.lock")
+    ROOT / "requirements.lock",
+    ROOT / "requirements-dev.lock",
+    ROOT / "tests" / "clients" / "requirements.lock",
 ]
 AWAY = re.compile(
     r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError)\b"

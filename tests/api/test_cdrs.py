@@ -314,6 +314,7 @@ WRONG = {
     "extension[]=x": "extension",
     "scroll_id=x": "scroll_id",
     "extension=101" + "&extension=1" * 100: "extension",
+    "extension=" + "&extension=" * 100: "extension",
 }
 
 

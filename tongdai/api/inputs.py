@@ -45,6 +45,10 @@ class Fields:
         self._check(name)
         return [clean(name, value) for value in self._values.get(name, ()) if value]
 
+    def count(self, name: str) -> int:
+        """How often the name is given, empty values included."""
+        return len(self._values.get(name, ()))
+
     def last(self, name: str) -> str | None:
         """The last value of the name that is not empty; "" if all are empty, None if the name is
         not given. Raises errors.Invalid for a value that no field may hold.

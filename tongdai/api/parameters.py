@@ -95,9 +95,9 @@ def _value(parameter: Parameter, fields: Fields) -> Any:
     """The given value of the parameter; None: there is none."""
     name = parameter.name
     if parameter.is_many:
-        texts = fields.all(name)
-        if len(texts) > _MANY:
+        if fields.count(name) > _MANY:
             raise errors.Invalid(messages.AT_MOST_TIMES(most=_MANY), field=name)
+        texts = fields.all(name)
         return tuple(dict.fromkeys(parameter.read(text, name) for text in texts)) or None
     text = fields.last(name)
     if text:
