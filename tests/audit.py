@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[1]
-LOCKS = [
-    ROOT / "requirements.lock",
-    ROOT / "requirements-dev.lock",
-    ROOT / "tests" / "clients" / "requirements.lock",
-]
+ENVIRONMENTS = (
+    (ROOT / "requirements.lock", ROOT / "requirements-dev.lock"),
+    (ROOT / "tests" / "clients" / "requirements.lock",),
+)
+"""Locks of one environment are asked for together: they have the same versions."""
 AWAY = re.compile(
     r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError)\b"
 )
@@ -92,6 +92,7 @@ def verdict(packages: Sequence[Package]) -> tuple[str, bool]:
 
 
 if __name__ == "__main__":
-    said, passes = audit(LOCKS, *sys.argv[1:])
-    print(f"pip-audit: {said}")  # noqa: T201
-    sys.exit(not passes)
+    found = [audit(locks, *sys.argv[1:]) for locks in ENVIRONMENTS]
+    for said in dict.fromkeys(said for said, _ in found):
+        print(f"pip-audit: {said}")  # noqa: T201
+    sys.exit(not all(passes for _, passes in found))
