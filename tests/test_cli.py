@@ -27,6 +27,7 @@ from tongdai.store import (
     domains,
     extensions,
     migrate,
+    named_keys,
     operators,
     server,
     users,
@@ -316,6 +317,44 @@ async def test_tokens_of_an_api_key_live_as_long_as_it_is_told(cli: Cli) -> None
     for text in ("", "ten years", "-1", "1.5h"):
         told = await in_thread(cli, "api-key", "update", who, "--token-life", text, code=2)
         assert "12h, 30d or 10y" in told
+
+
+async def test_a_user_has_further_api_keys_by_name(
+    cli: Cli, database: db.Database, encrypted: MasterKey
+) -> None:
+    async def holder(key: str) -> named_keys.Holder | None:
+        async with database.connection() as tx:
+            return await named_keys.holder(tx, encrypted, key)
+
+    who = f"crm@{cli.domain}"
+    own = (await in_thread(cli.json, "user", "create", who))["api_key"]
+    scoped = "--name", "CRM", "--scopes", "cdr:read", "--token-life", "2d"
+    made = await in_thread(cli.json, "api-key", "create", who, *scoped, "--expires", "2099-01-01")
+    key = made.pop("api_key")
+    assert made == made | {"name": "CRM", "scopes": ["cdr:read"], "token_life_s": 172_800}
+    assert datetime.fromisoformat(made["expires_at"]).astimezone(UTC) == datetime(
+        2098, 12, 31, 17, tzinfo=UTC
+    )
+    assert [made] == await in_thread(cli.json, "api-key", "list", who)
+    assert key not in await in_thread(cli, "api-key", "list", who)
+    assert "already" in await in_thread(cli.refuses, "api-key", "create", who, "--name", "CRM")
+    found = await holder(key)
+    assert found
+    assert str(found.api_key_uuid) == made["api_key_uuid"]
+
+    rotated = (await in_thread(cli.json, "api-key", "rotate", who, "--name", "CRM"))["api_key"]
+    assert (await holder(key), (await holder(rotated)) is not None) == (None, True)
+    assert await in_thread(cli, "api-key", "show", who) == own + "\n"
+    await in_thread(cli, "api-key", "restrict", who, "--name", "CRM", "--scopes", "all")
+    await in_thread(cli, "api-key", "update", who, "--name", "CRM", "--token-life", "default")
+    (changed,) = await in_thread(cli.json, "api-key", "list", who)
+    assert (changed["scopes"], changed["token_life_s"]) == (None, None)
+    await in_thread(cli, "api-key", "delete", who, "--name", "CRM")
+    assert await in_thread(cli.json, "api-key", "list", who) == []
+    assert await holder(rotated) is None
+    for words in (("rotate",), ("delete",), ("restrict", "--scopes", "all")):
+        refused = cli.refuses, "api-key", *words, who, "--name", "CRM"
+        assert "no API key of crm is called CRM" in await in_thread(*refused, code=3)
 
 
 @pytest.mark.parametrize("who", ["admin", "@x.vn", "admin@"])

@@ -46,6 +46,10 @@ DATE_NEEDED = Text(
     "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed",
     "phải có dạng YYYY-MM-DD hoặc YYYY-MM-DD HH:MM:SS",
 )
+MOMENT_NEEDED = Text(
+    "a time with its offset is needed, such as 2027-01-01T08:00:00+07:00",
+    "phải là thời điểm kèm múi giờ, ví dụ 2027-01-01T08:00:00+07:00",
+)
 FILE_NEEDED = Text("a file name or URL is needed", "phải là tên file hoặc URL")
 OBJECT_NEEDED = Text("a JSON object is needed", "phải là một JSON object")
 SEQ_NEEDED = Text("a seq is needed: a whole number", "phải là một seq: một số nguyên")
@@ -125,6 +129,13 @@ SUBSCRIPTION_DISABLED = Text(
 TOO_MANY_URLS = Text(
     "deliveries wait for {most} other URLs already: wait until they are delivered or have failed",
     "đã có lượt gửi đang chờ ở {most} URL khác: hãy đợi đến khi gửi xong hoặc thất bại hẳn",
+)
+KEYS_LIMIT = Text(
+    "the user has {most} API keys, and may have no more: delete those not needed",
+    "tài khoản đã có {most} API key, là mức tối đa: hãy xoá những cái không cần nữa",
+)
+KEY_NAME_EXISTS = Text(
+    "the user has an API key of this name already", "tài khoản đã có API key tên này"
 )
 SUBSCRIPTIONS_LIMIT = Text(
     "the domain has {most} subscriptions, and may have no more: delete those not needed",

@@ -20,6 +20,8 @@ Permission = Literal[
     "recording:delete",
     "extension:read",
     "extension:write",
+    "api_key:read",
+    "api_key:write",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)

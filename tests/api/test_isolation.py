@@ -96,7 +96,7 @@ def row(method: str, path: str) -> Callable[[Row], Row]:
 
 async def same_as_nothing(client: Client, method: str, path: str, foreign: str) -> None:
     """Another's id and a random one get the same answer, to the byte, and it is 404."""
-    given: dict[str, Any] = {"json": {}} if method == "PUT" else {}
+    given: dict[str, Any] = {"json": {}} if method in ("PUT", "PATCH") else {}
     strange = [
         await client.ask(method, path.format(name), expect=404, **given)
         for name in (foreign, str(ids.new()))
@@ -337,6 +337,61 @@ async def update_extension(own: House, other: House, database: db.Database) -> N
     for name in ("101", await extension_uuid(own)):
         await own.tenant.client.ask("PUT", f"/v3/extension/{name}", json={"enabled": False})
     assert (await other.tenant.client.get("/v3/extension/101")).json["enabled"] is True
+
+
+async def api_key(house: House, name: str = "CRM") -> dict[str, Any]:
+    wish = {"username": "foo", "name": name}
+    made: dict[str, Any] = (await house.tenant.client.post("/v1/admin/api-keys", wish)).json
+    return made
+
+
+@row("get", "/v1/admin/api-keys")
+async def list_api_keys(own: House, other: House, database: db.Database) -> None:
+    mine, _ = await api_key(own), await api_key(other)
+    for query in ("", "?username=foo"):
+        listed = (await own.tenant.client.get(f"/v1/admin/api-keys{query}")).json
+        assert [mine["id"]] == [one["id"] for one in listed["data"]]
+
+
+@row("post", "/v1/admin/api-keys")
+async def create_api_key(own: House, other: House, database: db.Database) -> None:
+    """Both have a user foo, and a key of the same name."""
+    wish = {"username": "foo", "name": "CRM"}
+    strange = {"domain_uuid": str(other.tenant.domain.domain_uuid)}
+    mine = (await own.tenant.client.post("/v1/admin/api-keys", wish | strange)).json
+    assert (await other.tenant.client.get("/v1/admin/api-keys")).json["data"] == []
+    theirs = await api_key(other)
+
+    assert mine["user_uuid"] != theirs["user_uuid"]
+    listed = (await own.tenant.client.get("/v1/admin/api-keys")).json["data"]
+    assert [mine["id"]] == [one["id"] for one in listed]
+
+
+@row("get", "/v1/admin/api-keys/{id}")
+async def get_api_key(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await api_key(own), await api_key(other)
+    await same_as_nothing(own.tenant.client, "GET", "/v1/admin/api-keys/{}", theirs["id"])
+    shown = (await own.tenant.client.get(f"/v1/admin/api-keys/{mine['id']}")).json
+    assert shown["name"] == "CRM"
+
+
+async def change_api_key(
+    own: House, other: House, database: db.Database, *, method: str, tail: str
+) -> None:
+    """Another's key stays as it is."""
+    mine, theirs = await api_key(own), await api_key(other)
+    path, client = f"/v1/admin/api-keys/{{}}{tail}", other.tenant.client
+    before = (await client.get(f"/v1/admin/api-keys/{theirs['id']}")).json
+    await same_as_nothing(own.tenant.client, method, path, theirs["id"])
+    assert before == (await client.get(f"/v1/admin/api-keys/{theirs['id']}")).json
+    given: dict[str, Any] = {"json": {"name": "x"}} if method == "PATCH" else {}
+    await own.tenant.client.ask(method, path.format(mine["id"]), **given)
+
+
+for _method, _tail in (("patch", ""), ("delete", ""), ("post", "/rotate")):
+    ROWS[_method, "/v1/admin/api-keys/{id}" + _tail] = partial(
+        change_api_key, method=_method.upper(), tail=_tail
+    )
 
 
 async def click(

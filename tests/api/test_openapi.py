@@ -57,6 +57,8 @@ def test_operations_have_these_names() -> None:
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
         *("getRecording", "deleteRecording"),
         *("listExtensions", "createExtension", "getExtension", "updateExtension"),
+        *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
+        "rotateApiKey",
         *("sandboxInbound", "healthz", "metrics", "readyz"),
     ]
 

@@ -46,6 +46,12 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v3/extension"): ("extension:write", ADMIN),
     ("get", "/v3/extension/{id}"): ("extension:read", ADMIN),
     ("put", "/v3/extension/{id}"): ("extension:write", ADMIN),
+    ("get", "/v1/admin/api-keys"): ("api_key:read", ADMIN),
+    ("post", "/v1/admin/api-keys"): ("api_key:write", ADMIN),
+    ("get", "/v1/admin/api-keys/{id}"): ("api_key:read", ADMIN),
+    ("patch", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
+    ("delete", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
+    ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
     ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
     ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
 }

@@ -118,8 +118,10 @@ async def test_a_change_while_it_is_looked_up_is_not_missed(
     door.principals.listening()
     find = users.principal
 
-    async def find_and_hear(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> users.Principal:
-        found = await find(tx, domain_uuid, user_uuid)
+    async def find_and_hear(
+        tx: db.Tx, domain_uuid: UUID, user_uuid: UUID, api_key_uuid: UUID | None
+    ) -> users.Principal:
+        found = await find(tx, domain_uuid, user_uuid, api_key_uuid)
         door.principals.forget(str(domain_uuid))
         return found
 

@@ -30,6 +30,8 @@ READ = {
 }
 # whoever has a recording's URL may hear it
 PUBLIC = "FROM recordings WHERE token = $1"
+# it reads no table
+ACTING = "SELECT set_config('tongdai.actor'"
 VERBS = {"fetch", "fetchrow", "fetchval", "execute", "executemany"}
 
 
@@ -48,7 +50,7 @@ class Intruding:
         async def ask(*given: Any, **options: Any) -> Any:
             sql = self._sql or given[0]
             seen = await _in_vain(self._stranger, verb, *given, **options)
-            assert is_nothing(seen), f"a stranger sees {seen!r} by {sql}"
+            assert is_nothing(seen) or ACTING in sql, f"a stranger sees {seen!r} by {sql}"
             result = await getattr(self._real, verb)(*given, **options)
             if not is_nothing(result):
                 self._found.update(re.findall(r"(?:FROM|INTO|JOIN) (\w+)", sql))

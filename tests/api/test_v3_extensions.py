@@ -11,7 +11,7 @@ from tests.api.conftest import Client, Tenant, give_hotline
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.directory import NODE, Extension
-from tongdai.store import db, devices, extensions, hotlines, queues
+from tongdai.store import audit, db, devices, extensions, hotlines, queues
 
 NEW = {"extension": "101", "password": "Chosen-Secret.1", "enabled": True}
 
@@ -194,6 +194,19 @@ async def test_what_means_nothing_here_is_kept_and_shown(client: Client, kept: o
     await client.post("/v3/extension", made)
     shown = (await client.get("/v3/extension/102")).json
     assert (shown["user_uuid"], shown["follow_me"]) == ("u-7", kept)
+
+
+async def test_the_audit_log_tells_who_changed_it(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    await client.post("/v3/extension", NEW)
+    await client.ask("PUT", "/v3/extension/101", json={"enabled": False, "follow_me": "x"})
+    async with database.connection() as tx:
+        wanted = audit.Filter(noun="extension", name="101")
+        told = await audit.list(tx, tenant.domain.domain_uuid, wanted, limit=10)
+    assert {one.actor for one in told} == {"user:foo"}
+    kept, disabled = [one.after for one in told][:2]
+    assert (kept, disabled) == ({"follow_me": '"x"'}, {"enabled": False})
 
 
 async def test_the_list_is_by_number_in_parts(client: Client) -> None:

@@ -106,6 +106,8 @@ async def operator(company: Company, pbx: Instance, planted: Planted) -> list[by
         assert made.exit_code == 0, made.output
         planted.note("API key that was", json.loads(made.stdout)["api_key"])
         planted.note("API key", tell("api-key", "rotate", clerk).stdout.strip().strip('"'))
+        made = tell("api-key", "create", clerk, "--name", planted.marker)
+        planted.note("API key of a program", json.loads(made.stdout)["api_key"])
         made = tell("extension", "create", "104", "--password", planted.new("password of a phone"))
         assert made.exit_code == 0, made.output
         key = planted.note("key of telephone numbers", secrets.token_hex(16))

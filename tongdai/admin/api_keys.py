@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tongdai import errors, messages
-from tongdai.permissions import PERMISSIONS
+from tongdai.permissions import PERMISSIONS, Permission
 from tongdai.store import api_keys, db
 
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 60, 100 * 365 * 86_400
@@ -17,13 +17,7 @@ async def restrict(
     """The user's API key has these scopes, limited by the user's permissions; None: all of those.
     Raises errors.Invalid for an unknown scope, errors.NotFound.
     """
-    if scopes is None:
-        return await api_keys.set_scopes(tx, domain_uuid, username, None)
-    chosen = tuple(one for one in PERMISSIONS if one in scopes)
-    if not chosen or not set(scopes) <= set(PERMISSIONS):
-        choices = messages.ONE_OF(choices=", ".join(PERMISSIONS))
-        raise errors.Invalid(choices, field="scopes")
-    return await api_keys.set_scopes(tx, domain_uuid, username, chosen)
+    await api_keys.set_scopes(tx, domain_uuid, username, chosen(scopes))
 
 
 async def set_token_life(tx: db.Tx, domain_uuid: UUID, username: str, life_s: int | None) -> None:
@@ -31,7 +25,25 @@ async def set_token_life(tx: db.Tx, domain_uuid: UUID, username: str, life_s: in
     (TONGDAI_TOKEN_LIFE_S). It holds for tokens that are given from now on; a rotation of the key
     ends the others. Raises errors.Invalid, errors.NotFound.
     """
+    await api_keys.set_token_life(tx, domain_uuid, username, life(life_s))
+
+
+def chosen(scopes: Sequence[str] | None) -> tuple[Permission, ...] | None:
+    """The scopes in the order of PERMISSIONS; None for all that the user may do. Raises
+    errors.Invalid.
+    """
+    if scopes is None:
+        return None
+    known = tuple(one for one in PERMISSIONS if one in scopes)
+    if not known or not set(scopes) <= set(PERMISSIONS):
+        choices = messages.ONE_OF(choices=", ".join(PERMISSIONS))
+        raise errors.Invalid(choices, field="scopes")
+    return known
+
+
+def life(life_s: int | None) -> int | None:
+    """The life of tokens in seconds; None for the installation's. Raises errors.Invalid."""
     if life_s is not None and not SHORTEST_LIFE_S <= life_s <= LONGEST_LIFE_S:
         bounds = messages.INTEGER_RANGE(first=SHORTEST_LIFE_S, last=LONGEST_LIFE_S)
         raise errors.Invalid(bounds, field="token_life_s")
-    await api_keys.set_token_life(tx, domain_uuid, username, life_s)
+    return life_s

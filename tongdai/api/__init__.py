@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketClose
 
 from tongdai import errors
 from tongdai.api import (
+    api_keys,
     auth,
     cdrs,
     click2call,
@@ -60,6 +61,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *recordings.OPERATIONS,
     *v3_cdrs.OPERATIONS,
     *v3_extensions.OPERATIONS,
+    *api_keys.OPERATIONS,
     *sandbox.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -1,10 +1,11 @@
 """Accounts and tokens: a user name and password give an API key, an API key gives a token."""
 
 import time
-from typing import Annotated, NamedTuple
+from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from starlette.types import ASGIApp
 
 from tongdai import errors
@@ -12,7 +13,7 @@ from tongdai.api import responses
 from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.requests import Request
 from tongdai.encryption import MasterKey
-from tongdai.store import db, operators, users
+from tongdai.store import db, named_keys, operators, users
 
 
 class Credentials(Struct, frozen=True):
@@ -156,25 +157,43 @@ async def _token(request: Request, body: ApiKey) -> Token:
     context, api_key = request.context, body.api_key.strip()
     async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
         holder = await _key_holder(tx, context.master_key, api_key)
-    signed, expires = context.tokens.issue(*holder)
+    signed, expires = context.tokens.issue(
+        holder.domain_uuid,
+        holder.user_uuid,
+        holder.version,
+        api_key_uuid=holder.api_key_uuid,
+        life_s=holder.token_life_s,
+        until=holder.expires_at,
+    )
     return Token(expires, signed, holder.user_uuid)
 
 
-class Holder(NamedTuple):
-    """The holder of an API key; `domain_uuid` None: an operator. `life_s` is that of its tokens in
-    seconds; None: the installation's.
+class Holder(Struct, frozen=True):
+    """Who has an API key; `domain_uuid` None: an operator. `api_key_uuid` None: its own key.
+    `token_life_s` None: that of the installation.
     """
 
     domain_uuid: UUID | None
     user_uuid: UUID
-    api_key_version: int
-    life_s: int | None = None
+    version: int
+    api_key_uuid: UUID | None = None
+    token_life_s: int | None = None
+    expires_at: datetime | None = None
 
 
 async def _key_holder(tx: db.Tx, master_key: MasterKey, api_key: str) -> Holder:
     """The user, or operator, whose API key it is. Raises errors.WrongCredentials."""
     if user := await users.find_by_api_key(tx, master_key, api_key):
-        return Holder(user.domain_uuid, user.user_uuid, user.api_key_version, user.token_life_s)
+        return Holder(
+            user.domain_uuid,
+            user.user_uuid,
+            user.api_key_version,
+            token_life_s=user.token_life_s,
+        )
+    if found := await named_keys.holder(tx, master_key, api_key):
+        if found.expires_at and found.expires_at <= datetime.now(UTC):
+            raise errors.WrongCredentials
+        return Holder(**structs.asdict(found))
     operator = await operators.by_api_key(tx, master_key, api_key)
     return Holder(None, operator.operator_uuid, operator.api_key_version)
 

@@ -37,6 +37,7 @@ TAGS = {
     "Click-to-call": "An extension's phone rings, then the number is called.",
     "Recordings": "Recordings of calls, by their public URLs.",
     "Extensions": "Extensions of the domain, as version 3 of the family's API has them.",
+    "API keys": "API keys of programs: several for a user, beside the one that log-in shows.",
     "Sandbox": "Simulated customers, where the operator has them on.",
     "Health": "Liveness, readiness and metrics, for the operator.",
     _WEBHOOKS: "What is posted to the `callback_url` of a subscription, by event.",

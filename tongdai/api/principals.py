@@ -1,5 +1,6 @@
 """Principals: the user, or the operator of the installation, that makes a request."""
 
+import math
 import time
 from functools import cached_property
 from uuid import UUID
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
 from tongdai.permissions import Permission
-from tongdai.store import db, operators, users
+from tongdai.store import db, named_keys, operators, users
 from tongdai.store.tenants import Tenants
 from tongdai.windows import Clock
 
@@ -110,11 +111,18 @@ class Principals:
         changes = self._changes
         try:
             async with self._tenants.connection(domain_uuid) as tx:
-                user = await users.principal(tx, domain_uuid, claims.sub)
+                user = await users.principal(tx, domain_uuid, claims.sub, claims.aku)
+                if claims.aku:
+                    await named_keys.note_use(tx, domain_uuid, claims.aku)
         except errors.NotFound as reason:
-            raise errors.NotAuthenticated(messages.ACCOUNT_GONE) from reason
+            raise errors.NotAuthenticated(
+                messages.KEY_ROTATED if claims.aku else messages.ACCOUNT_GONE
+            ) from reason
         _check(claims, is_enabled=user.enabled, version=user.api_key_version)
-        left_s = min(claims.exp - time.time(), _LOOK_AGAIN_S)
+        expires = min(claims.exp, _expiry(user))
+        if expires <= time.time():
+            raise errors.NotAuthenticated(messages.TOKEN_EXPIRED)
+        left_s = min(expires - time.time(), _LOOK_AGAIN_S)
         principal = Principal(user, self._clock() + left_s)
         if self._is_hearing and changes == self._changes:
             self._remember(token, principal)
@@ -124,6 +132,12 @@ class Principals:
         if len(self._known) >= _MANY:
             self._known = {}
         self._known[token] = principal
+
+
+def _expiry(user: users.Principal) -> float:
+    """Unix time at which the user's API key expires; infinite if it never does."""
+    at = user.api_key_expires_at
+    return at.timestamp() if at else math.inf
 
 
 def _check(claims: Claims, *, is_enabled: bool, version: int) -> None:

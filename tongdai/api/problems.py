@@ -87,6 +87,7 @@ _NEEDED = (
     (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), messages.UUID_NEEDED),
     (re.compile(r"Expected `int` >= (?P<least>\d+)"), messages.AT_LEAST),
     (re.compile(r"Expected `int` <= (?P<most>\d+)"), messages.AT_MOST),
+    (re.compile(r"Expected `datetime\b|Invalid RFC3339"), messages.MOMENT_NEEDED),
     (re.compile(r"Invalid enum value"), messages.NOT_A_CHOICE),
 )
 

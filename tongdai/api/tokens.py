@@ -3,6 +3,7 @@ API key is rotated (RFC 7515, RFC 7519).
 """
 
 import time
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -18,7 +19,7 @@ _ALGORITHM = "HS256"  # fixed: the algorithm in a token's header is ignored
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """The user, or operator, of a token, the version of its API key, and its expiry (Unix
+    """The user, or operator, of a token, its API key with the version, and its expiry (Unix
     time).
     """
 
@@ -28,6 +29,7 @@ class Claims(msgspec.Struct, frozen=True):
     iat: int
     exp: int
     key: int = 1  # absent in tokens from before keys had versions
+    aku: UUID | None = None  # the API key; None: the user's, or operator's, own
 
 
 class Tokens:
@@ -48,19 +50,25 @@ class Tokens:
         domain_uuid: UUID | None,
         user_uuid: UUID,
         api_key_version: int,
+        *,
+        api_key_uuid: UUID | None = None,
         life_s: int | None = None,
+        until: datetime | None = None,
     ) -> tuple[str, int]:
-        """A token for the user of the domain (None: for an operator) while it has that API key,
-        and the Unix time at which it expires: after `life_s` seconds, or the installation's life.
+        """A token for the user of the domain (None: for an operator) while it has that API key
+        (None: its own), and the Unix time at which it expires: after `life_s` seconds, or the
+        installation's life, and not after `until`.
         """
         now = int(time.time())
+        expires = now + (life_s or self._life_s)
         claims = Claims(
             self._issuer,
             user_uuid,
             domain_uuid,
             now,
-            now + (life_s or self._life_s),
+            expires if until is None else min(expires, int(until.timestamp())),
             api_key_version,
+            api_key_uuid,
         )
         return jwt.encode(
             self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]

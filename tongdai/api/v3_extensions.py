@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.admin import extension_entries as admin
-from tongdai.api import parameters, responses, v3_pages
+from tongdai.api import changes, parameters, responses, v3_pages
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -94,9 +94,8 @@ async def create_extension(request: Request, principal: Principal, body: NewExte
 
     A phone registers by its number, the domain and the password.
     """
-    context = request.context
     with _named():
-        async with context.tenants.transaction(principal.domain_uuid) as tx:
+        async with changes.transaction(request, principal) as tx:
             made = await admin.create(
                 tx,
                 principal.domain_uuid,
@@ -131,10 +130,10 @@ async def update_extension(
     A new password holds from the next registration on; phones that are registered stay so until
     then. A disabled extension neither calls nor rings.
     """
-    context, domain_uuid = request.context, principal.domain_uuid
+    domain_uuid = principal.domain_uuid
     is_same = body.password in (None, "", _SAME_PASSWORD)
     with _named():
-        async with context.tenants.transaction(domain_uuid) as tx:
+        async with changes.transaction(request, principal) as tx:
             known = await extension_entries.get(tx, domain_uuid, path.id)
             if body.extension is not None and str(body.extension).strip() != known.extension:
                 raise errors.Invalid(messages.NUMBER_STAYS, field="extension")

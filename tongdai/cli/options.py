@@ -2,7 +2,9 @@
 
 import re
 import sys
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -52,6 +54,19 @@ def seconds(text: str) -> int:
     if found is None:
         raise typer.BadParameter("a number of seconds is needed, or one such as 12h, 30d or 10y")
     return int(found[1]) * _UNITS_S[found[2]]
+
+
+def moment(text: str, time_zone: str) -> datetime | None:
+    """A moment as ISO 8601 writes it, local to the zone unless it has an offset; None for "".
+    Raises typer.BadParameter.
+    """
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as reason:
+        raise typer.BadParameter("a time is needed, such as 2027-01-01 08:00") from reason
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time_zone))
 
 
 def secret(text: str | None) -> str | None:

@@ -15,6 +15,7 @@ Action = Literal["create", "update", "delete"]
 NOUNS = (
     "domain",
     "user",
+    "api_key",
     "extension",
     "device",
     "trunk",

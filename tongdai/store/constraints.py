@@ -9,6 +9,7 @@ _CONFLICTS = {
     "users_domain_uuid_username_key": ("username", messages.USER_EXISTS),
     "operators_username_key": ("username", messages.OPERATOR_EXISTS),
     "users_api_key_digest_key": ("api_key", messages.KEY_EXISTS),
+    "api_keys_domain_uuid_user_uuid_name_key": ("name", messages.KEY_NAME_EXISTS),
     "dialables_pkey": ("number", messages.NUMBER_EXISTS),
     "devices_pkey": ("device", messages.DEVICE_EXISTS),
     "trunks_domain_uuid_name_key": ("name", messages.TRUNK_EXISTS),

@@ -51,6 +51,7 @@ class Principal(msgspec.Struct, frozen=True):
     time_zone: str
     country: str  # region or country code, for pbx.numbers
     api_key_scopes: tuple[Permission, ...] | None = None  # None: all that the level allows
+    api_key_expires_at: datetime | None = None
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -102,7 +103,12 @@ async def insert(
 async def get(tx: db.Tx, domain_uuid: UUID, username: str) -> User:
     """The user. Raises errors.NotFound."""
     row = await tx.fetchrow(
-        "SELECT * FROM users WHERE domain_uuid = $1 AND username = $2", domain_uuid, username
+        """
+        SELECT user_uuid, domain_uuid, username, level, enabled, created_at FROM users
+        WHERE domain_uuid = $1 AND username = $2
+        """,
+        domain_uuid,
+        username,
     )
     return db.struct(row, User, f"no such user: {username}")
 
@@ -183,8 +189,14 @@ async def by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account:
     return found
 
 
-async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
-    """The user and its domain, enabled or not. Raises errors.NotFound."""
+async def principal(
+    tx: db.Tx, domain_uuid: UUID, user_uuid: UUID, api_key_uuid: UUID | None = None
+) -> Principal:
+    """The user with that API key (None: its own) and its domain, enabled or not. Raises
+    errors.NotFound.
+    """
+    if api_key_uuid is not None:
+        return await _with_key(tx, domain_uuid, user_uuid, api_key_uuid)
     row = await tx.fetchrow(
         """
         SELECT user_uuid, domain_uuid, username, level, api_key_version, api_key_scopes,
@@ -196,6 +208,26 @@ async def principal(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Principal:
         """,
         domain_uuid,
         user_uuid,
+    )
+    return db.struct(row, Principal)
+
+
+async def _with_key(
+    tx: db.Tx, domain_uuid: UUID, user_uuid: UUID, api_key_uuid: UUID
+) -> Principal:
+    row = await tx.fetchrow(
+        """
+        SELECT user_uuid, domain_uuid, username, level, version AS api_key_version,
+               scopes AS api_key_scopes, expires_at AS api_key_expires_at,
+               users.enabled AS user_enabled, domains.enabled AS domain_enabled,
+               domains.name AS domain_name, time_zone,
+               coalesce(nullif(region, ''), country_code) AS country
+        FROM api_keys JOIN users USING (domain_uuid, user_uuid) JOIN domains USING (domain_uuid)
+        WHERE domain_uuid = $1 AND user_uuid = $2 AND api_key_uuid = $3
+        """,
+        domain_uuid,
+        user_uuid,
+        api_key_uuid,
     )
     return db.struct(row, Principal)
 

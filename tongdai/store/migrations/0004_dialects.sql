@@ -1,5 +1,6 @@
 -- What clients of the later documents ask for: when a call began to ring and how often it was
--- tried, the length of tokens, encoded telephone numbers, extensions by an id.
+-- tried, the length of tokens, encoded telephone numbers, extensions by an id; and further API
+-- keys of a user.
 
 ALTER TABLE cdrs
   -- the switch first called a party; NULL: never, or a record from before this column
@@ -32,3 +33,32 @@ GRANT UPDATE (name, enabled, recording, hotline, max_calls, ring_timeout_s, user
 GRANT UPDATE (kind, max_contacts, digest_md5, digest_sha256) ON devices TO tongdai_tenant;
 -- An extension locks the hotline that it names (FOR KEY SHARE), which takes a right to update.
 GRANT UPDATE (name) ON hotlines TO tongdai_tenant;
+
+-- API keys that a user has besides its own: one for each program. Only their digests are kept.
+CREATE TABLE api_keys (
+  domain_uuid   uuid NOT NULL,
+  api_key_uuid  uuid NOT NULL,
+  user_uuid     uuid NOT NULL,
+  name          text NOT NULL,
+  key_digest    bytea NOT NULL UNIQUE,       -- requests look the key up by this
+  version       integer NOT NULL DEFAULT 1,  -- tokens name it; a rotation ends them
+  scopes        text[],                      -- NULL: all that the user may do
+  token_life_s  bigint CHECK (token_life_s > 0),                -- NULL: TONGDAI_TOKEN_LIFE_S
+  expires_at    timestamptz,                 -- NULL: never
+  last_used_at  timestamptz,                 -- to the hour
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (domain_uuid, api_key_uuid),
+  UNIQUE (domain_uuid, user_uuid, name),
+  FOREIGN KEY (domain_uuid, user_uuid) REFERENCES users ON DELETE CASCADE
+);
+ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON api_keys TO tongdai_tenant
+  USING (domain_uuid = nullif(current_setting('tongdai.domain', true), '')::uuid);
+-- Not last_used_at: it changes without a change of what the key may do.
+CREATE TRIGGER api_keys_changed AFTER INSERT OR DELETE OR UPDATE OF name, key_digest, version, scopes,
+  token_life_s, expires_at ON api_keys
+  FOR EACH ROW EXECUTE FUNCTION notify_directory();
+GRANT SELECT (created_at) ON users TO tongdai_tenant;
+GRANT INSERT, DELETE, SELECT (domain_uuid, api_key_uuid, user_uuid, name, version, scopes,
+  token_life_s, expires_at, last_used_at, created_at), UPDATE (name, key_digest, version, scopes,
+  token_life_s, expires_at, last_used_at) ON api_keys TO tongdai_tenant;

@@ -1,0 +1,321 @@
+"""API keys of programs: made, used within their scopes, changed, replaced, ended."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from testbed.until import until
+from tests.api.conftest import PASSWORD, Client, Tenant, move_in
+from tongdai import ids
+from tongdai.admin import named_keys as admin
+from tongdai.encryption import MasterKey
+from tongdai.permissions import Level
+from tongdai.store import api_keys, audit, db, deletion, named_keys, users
+
+KEYS = "/v1/admin/api-keys"
+
+
+async def make(client: Client, **changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = (
+        await client.post(KEYS, {"username": "foo", "name": "CRM"} | changes)
+    ).json
+    return made
+
+
+async def program(client: Client, api_key: str) -> Client:
+    """A program with a token of that key."""
+    given = (await client.post("/v1/auth/token", {"api_key": api_key})).json["data"]
+    return Client(client._session, given["token"])
+
+
+async def is_refused(client: Client) -> bool:
+    return (await client.get("/v1/event", expect=None)).status == 401
+
+
+async def test_a_key_is_shown_once_and_listed_without_itself(
+    client: Client, tenant: Tenant
+) -> None:
+    made = await make(client, scopes=["event:read", "cdr:read"], token_life_s=3600)
+    key = made.pop("api_key")
+
+    assert UUID(key)
+    assert list(made) == [
+        "id", "username", "user_uuid", "name", "scopes", "token_life_s", "expires_at",
+        "last_used_at", "created_at",
+    ]  # fmt: skip
+    assert made == made | {
+        "username": "foo",
+        "name": "CRM",
+        "scopes": ["cdr:read", "event:read"],
+        "token_life_s": 3600,
+        "expires_at": None,
+        "last_used_at": None,
+    }
+    await make(client, name="another")
+    listed = (await client.get(KEYS)).json
+    assert ([one["name"] for one in listed["data"]], listed["total"]) == (["CRM", "another"], 2)
+    assert listed["data"][0] == made == (await client.get(f"{KEYS}/{made['id']}")).json
+    assert (await client.get(f"{KEYS}?username=nobody")).json == {"data": [], "total": 0}
+    account = {"username": tenant.username, "password": PASSWORD}
+    shown = (await client.post("/v1/auth", account)).json["data"]["api_key"]
+    assert shown == tenant.api_key != key
+
+
+async def test_a_program_acts_as_the_user_within_the_scopes(client: Client) -> None:
+    made = await make(client, scopes=["event:read"], token_life_s=120)
+    before = datetime.now(UTC).timestamp()
+    given = (await client.post("/v1/auth/token", {"api_key": made["api_key"]})).json["data"]
+
+    assert given["user_id"] == made["user_uuid"]
+    assert before + 119 <= given["expired"] <= before + 125
+    crm = Client(client._session, given["token"])
+    await crm.get("/v1/event")
+    assert "cdr:read" in (await crm.get("/v1/cdr", expect=403)).json["message"]
+    await client.get("/v1/cdr")  # the user's own key has all
+
+
+async def test_a_key_serves_the_domain_that_made_it(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    """Both have a user foo with a key of that name."""
+    other = await move_in(database, master_key, client._session)
+    keys = {one: await make(one.client) for one in (tenant, other)}
+    for one, made in keys.items():
+        await one.client.ask("PATCH", f"{KEYS}/{made['id']}", json={"name": one.domain.name})
+    for one, made in keys.items():
+        listed = (await (await program(client, made["api_key"])).get(KEYS)).json["data"]
+        assert [key["name"] for key in listed] == [one.domain.name]
+
+
+async def test_its_use_is_noted_to_the_hour(client: Client, tenant: Tenant) -> None:
+    made = await make(client)
+    crm = await program(client, made["api_key"])
+    await crm.get("/v1/event")
+    used = (await client.get(f"{KEYS}/{made['id']}")).json["last_used_at"]
+    assert abs(datetime.fromisoformat(used) - datetime.now(UTC)) < timedelta(minutes=1)
+
+    await program(client, made["api_key"])
+    assert (await client.get(f"{KEYS}/{made['id']}")).json["last_used_at"] == used
+
+
+async def test_a_change_holds_for_tokens_that_are_out(client: Client) -> None:
+    made = await make(client)
+    crm = await program(client, made["api_key"])
+    await crm.get("/v1/cdr")
+    body = {"name": "CRM 2", "scopes": ["event:read"]}
+    changed = (await client.ask("PATCH", f"{KEYS}/{made['id']}", json=body)).json
+    assert (changed["name"], changed["scopes"]) == ("CRM 2", ["event:read"])
+
+    async def is_restricted() -> bool:
+        return (await crm.get("/v1/cdr", expect=None)).status == 403
+
+    await until(is_restricted)
+    again = await client.ask("PATCH", f"{KEYS}/{made['id']}", json={"scopes": None})
+    assert (again.json["name"], again.json["scopes"]) == ("CRM 2", None)
+
+
+async def test_an_expired_key_and_its_tokens_are_refused(client: Client) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    made = await make(client, expires_at=soon.isoformat(), token_life_s=86_400)
+    given = (await client.post("/v1/auth/token", {"api_key": made["api_key"]})).json["data"]
+    assert given["expired"] == int(soon.timestamp())
+    crm = Client(client._session, given["token"])
+    await crm.get("/v1/event")
+
+    for past in ("2020-01-01T07:00:00+07:00", "0001-01-01T00:00:00+14:00", "2020-01-01T00:00:00Z"):
+        await client.ask("PATCH", f"{KEYS}/{made['id']}", json={"expires_at": past})
+        await until(partial(is_refused, crm))
+        refused = await client.post("/v1/auth/token", {"api_key": made["api_key"]}, expect=401)
+        assert refused.json["error"] == "WRONG_CREDENTIALS"
+    await client.ask("PATCH", f"{KEYS}/{made['id']}", json={"expires_at": None})
+    await until(lambda: _is_let_in(crm))
+
+
+async def _is_let_in(client: Client) -> bool:
+    return (await client.get("/v1/event", expect=None)).status == 200
+
+
+async def test_a_rotation_ends_the_key_and_its_tokens_and_no_others(
+    client: Client, tenant: Tenant
+) -> None:
+    made, other = await make(client), await make(client, name="other")
+    crm, bystander = (
+        await program(client, made["api_key"]),
+        await program(client, other["api_key"]),
+    )
+    rotated = (await client.post(f"{KEYS}/{made['id']}/rotate")).json
+    assert rotated["api_key"] != made["api_key"]
+    assert rotated | {"api_key": ""} == made | {
+        "api_key": "",
+        "last_used_at": rotated["last_used_at"],
+    }
+
+    await until(partial(is_refused, crm))
+    await client.post("/v1/auth/token", {"api_key": made["api_key"]}, expect=401)
+    await (await program(client, rotated["api_key"])).get("/v1/event")
+    await bystander.get("/v1/event")
+    await client.post("/v1/auth/token", {"api_key": tenant.api_key})
+
+
+async def test_the_audit_log_tells_who_changed_what_and_no_key(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    made = await make(client, scopes=["cdr:read"])
+    await (await program(client, made["api_key"])).get("/v1/cdr")
+    await client.ask("PATCH", f"{KEYS}/{made['id']}", json={"token_life_s": 60})
+    rotated = (await client.post(f"{KEYS}/{made['id']}/rotate")).json
+    await client.ask("DELETE", f"{KEYS}/{made['id']}")
+
+    async with database.connection() as tx:
+        wanted = audit.Filter(noun="api_key", name="CRM")
+        told = await audit.list(tx, tenant.domain.domain_uuid, wanted, limit=10)
+    gone, replaced, changed, new = told
+    assert {one.actor for one in told} == {"user:foo"}
+    assert {one.address for one in told} == {"127.0.0.1"}
+    assert [one.action for one in told] == ["delete", "update", "update", "create"]
+    assert (changed.before, changed.after) == ({"token_life_s": None}, {"token_life_s": 60})
+    assert replaced.after == {"key_digest": "***", "version": 2}
+    assert (new.after or {})["scopes"] == ["cdr:read"]
+    assert gone.after == {}
+    for secret in (made["api_key"], rotated["api_key"]):
+        assert secret not in str(told)
+
+
+@pytest.mark.parametrize("ends", ["key", "user", "disabled user", "disabled domain"])
+async def test_a_key_ends_with_itself_its_user_and_its_domain(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey, ends: str
+) -> None:
+    domain_uuid = tenant.domain.domain_uuid
+    async with database.transaction() as tx:
+        await users.insert(tx, domain_uuid, master_key, "bar", PASSWORD)
+    made = await make(client, username="bar")
+    crm = await program(client, made["api_key"])
+    await crm.get("/v1/event")
+    async with database.transaction() as tx:
+        user = await users.get(tx, domain_uuid, "bar")
+        match ends:
+            case "key":
+                await named_keys.delete(tx, domain_uuid, UUID(made["id"]))
+            case "user":
+                await users.delete(tx, domain_uuid, "bar")
+            case "disabled user":
+                await tx.execute(
+                    "UPDATE users SET enabled = false WHERE user_uuid = $1", user.user_uuid
+                )
+            case _:
+                await tx.execute(
+                    "UPDATE domains SET enabled = false WHERE domain_uuid = $1", domain_uuid
+                )
+
+    await until(partial(is_refused, crm))
+    await client.post("/v1/auth/token", {"api_key": made["api_key"]}, expect=401)
+
+
+async def test_nobody_makes_a_key_that_may_do_more_than_itself(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    async with database.transaction() as tx:
+        for name, level in (("boss", "admin"), ("agent", "agent")):
+            await users.insert(
+                tx, tenant.domain.domain_uuid, master_key, name, PASSWORD, level=as_level(level)
+            )
+    mine = ["api_key:read", "api_key:write", "cdr:read"]
+    clerk = await program(client, (await make(client, scopes=mine, name="clerk"))["api_key"])
+    strong = await make(client, name="strong")
+
+    for wish in ({"scopes": ["cdr:read", "call:create"]}, {"scopes": None}, {"username": "boss"}):
+        body = {"username": "foo", "name": "more"} | wish
+        refused = await clerk.post(KEYS, body, expect=403)
+        assert refused.json["error"] == "FORBIDDEN"
+    agents = {"username": "agent", "name": "more"}
+    assert "call:create" in (await clerk.post(KEYS, agents, expect=403)).json["message"]
+    # what came to nothing left nothing
+    assert {one["name"] for one in (await client.get(KEYS)).json["data"]} == {"clerk", "strong"}
+
+    made = await make(clerk, name="fewer", scopes=["cdr:read"])
+    path = f"{KEYS}/{made['id']}"
+    await clerk.ask("PATCH", path, json={"scopes": ["call:create"]}, expect=403)
+    await clerk.ask("PATCH", path, json={"scopes": None}, expect=403)
+    await clerk.ask("PATCH", path, json={"token_life_s": 60})
+    await clerk.post(f"{KEYS}/{strong['id']}/rotate", expect=403)
+    await (await program(client, strong["api_key"])).get("/v1/event")
+    await clerk.post(f"{path}/rotate")
+
+
+def as_level(text: str) -> Level:
+    return "admin" if text == "admin" else "agent"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "field"),
+    [
+        ({"name": ""}, 422, "name"),
+        ({"name": "x" * 81}, 422, "name"),
+        ({"name": "a\0b"}, 422, "name"),
+        ({"name": "CRM"}, 409, "name"),
+        ({"username": "nobody"}, 404, None),
+        ({"scopes": []}, 422, "scopes"),
+        ({"scopes": ["cdr:write"]}, 422, "scopes"),
+        ({"scopes": "cdr:read"}, 422, "scopes"),
+        ({"token_life_s": 59}, 422, "token_life_s"),
+        ({"token_life_s": 10**12}, 422, "token_life_s"),
+        ({"token_life_s": "1"}, 422, "token_life_s"),
+        ({"expires_at": "tomorrow"}, 422, "expires_at"),
+        ({"expires_at": "2027-01-01T08:00:00"}, 422, "expires_at"),
+        ({"expires_at": 1}, 422, "expires_at"),
+    ],
+)
+async def test_what_is_wrong_is_named_and_nothing_changes(
+    client: Client, *, wrong: dict[str, Any], status: int, field: str | None
+) -> None:
+    await make(client)
+    other = await make(client, name="other")
+    before = (await client.get(KEYS)).json
+    made = await client.post(KEYS, {"username": "foo", "name": "new"} | wrong, expect=status)
+    assert made.json.get("field") == field
+    if "username" not in wrong:
+        changed = await client.ask("PATCH", f"{KEYS}/{other['id']}", json=wrong, expect=status)
+        assert changed.json.get("field") == field
+    assert (await client.get(KEYS)).json == before
+
+
+async def test_a_user_has_so_many_at_most(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    async with database.transaction() as tx:
+        for number in range(admin.MOST):
+            await admin.create(tx, tenant.domain.domain_uuid, master_key, "foo", f"key {number}")
+    refused = await client.post(KEYS, {"username": "foo", "name": "one more"}, expect=409)
+    assert "50" in refused.json["message"]
+
+
+async def test_a_token_names_its_own_key_only(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    """A restriction of the user's own key leaves the others as they are, and the other way."""
+    made = await make(client, scopes=["cdr:read"])
+    crm = await program(client, made["api_key"])
+    async with database.transaction() as tx:
+        await api_keys.set_scopes(tx, tenant.domain.domain_uuid, "foo", ("event:read",))
+
+    async def is_restricted() -> bool:
+        return (await client.get("/v1/cdr", expect=None)).status == 403
+
+    await until(is_restricted)
+    await crm.get("/v1/cdr")
+    await crm.get("/v1/event", expect=403)
+
+
+async def test_a_key_of_a_domain_that_is_gone_is_unknown(
+    database: db.Database, master_key: MasterKey, client: Client
+) -> None:
+    tenant = await move_in(database, master_key, client._session)
+    made = await make(tenant.client)
+    async with database.transaction() as tx:
+        await deletion.begin(tx, tenant.domain.domain_uuid)
+    await deletion.finish(database, tenant.domain.domain_uuid)
+    await client.post("/v1/auth/token", {"api_key": made["api_key"]}, expect=401)
+    await client.get(f"{KEYS}/{ids.new()}", expect=404)

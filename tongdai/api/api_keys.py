@@ -1,0 +1,258 @@
+"""API keys of programs: several for a user, beside the one that log-in shows."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from starlette.types import ASGIApp
+
+from tongdai import errors
+from tongdai.admin import named_keys as admin
+from tongdai.api import changes, responses
+from tongdai.api.operations import operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
+from tongdai.dialects import Utc
+from tongdai.store import cdr_search, named_keys
+
+Scopes = Annotated[
+    list[str] | None,
+    Meta(
+        description="Permissions; null: all that the user may do.",
+        examples=[["cdr:read", "call:create"]],
+    ),
+]
+TokenLife = Annotated[
+    int | None,
+    Meta(
+        description="Seconds that tokens of the key live; null: as long as the installation says.",
+        examples=[315_360_000],
+    ),
+]
+Expiry = Annotated[
+    Utc | None,
+    Meta(description="From then on neither the key nor its tokens are valid. null: never."),
+]
+
+
+class NewApiKey(Struct, frozen=True):
+    """An API key for a program."""
+
+    username: Annotated[
+        str, Meta(description="The user that it acts as, without the domain.", examples=["admin"])
+    ]
+    name: Annotated[str, Meta(description="Of the program.", examples=["CRM"])]
+    scopes: Scopes = None
+    token_life_s: TokenLife = None
+    expires_at: Expiry = None
+
+
+class ApiKeyChange(Struct, frozen=True):
+    """What is to change of a key; what is not given stays."""
+
+    name: str | UnsetType = UNSET
+    scopes: Scopes | UnsetType = UNSET
+    token_life_s: TokenLife | UnsetType = UNSET
+    expires_at: Expiry | UnsetType = UNSET
+
+
+class ShownApiKey(Struct, frozen=True):
+    """An API key of a program."""
+
+    id: UUID
+    username: Annotated[str, Meta(examples=["admin"])]
+    user_uuid: UUID
+    name: Annotated[str, Meta(examples=["CRM"])]
+    scopes: Scopes
+    token_life_s: TokenLife
+    expires_at: Expiry
+    last_used_at: Annotated[Utc | None, Meta(description="Noted once an hour.")]
+    created_at: Utc
+    api_key: Annotated[
+        str | UnsetType,
+        Meta(description="The key itself: only when it is made or rotated. Keep it secret."),
+    ] = UNSET
+
+
+class ApiKeys(Struct, frozen=True):
+    """The keys of the domain, by user and name."""
+
+    data: list[ShownApiKey]
+    total: int
+
+
+class DeletedApiKey(Struct, frozen=True):
+    """The key is gone."""
+
+    deleted: bool
+
+
+class OfApiKey(Struct, frozen=True):
+    id: Annotated[UUID, Meta(description="Its id.")]
+
+
+class ApiKeyQuery(Struct, frozen=True):
+    """Whose keys are wanted."""
+
+    username: Annotated[str | None, Meta(description="Of this user only.")] = None
+
+
+@operation(
+    "GET",
+    "/v1/admin/api-keys",
+    may="api_key:read",
+    tag="API keys",
+    gives={200: ("All of them.", ApiKeys)},
+)
+async def list_api_keys(request: Request, principal: Principal, query: ApiKeyQuery) -> ASGIApp:
+    """List the API keys of programs.
+
+    Without the keys themselves: of these only digests are kept. A user's own key, which log-in
+    shows, is not among them.
+    """
+    async with request.context.tenants.connection(principal.domain_uuid) as tx:
+        found = await named_keys.list(tx, principal.domain_uuid, query.username)
+    return responses.json(ApiKeys([_shown(one) for one in found], len(found)))
+
+
+@operation(
+    "POST",
+    "/v1/admin/api-keys",
+    may="api_key:write",
+    tag="API keys",
+    gives={200: ("It is made; the answer shows it, once.", ShownApiKey)},
+    fails=(errors.Invalid, errors.Conflict, errors.NotFound),
+)
+async def create_api_key(request: Request, principal: Principal, body: NewApiKey) -> ASGIApp:
+    """Make an API key for a program.
+
+    It acts as the user, within its scopes, and can do no more than whoever makes it.
+    """
+    context = request.context
+    async with changes.transaction(request, principal) as tx:
+        made, key = await admin.create(
+            tx,
+            principal.domain_uuid,
+            context.master_key,
+            body.username.strip(),
+            body.name.strip(),
+            scopes=body.scopes,
+            token_life_s=body.token_life_s,
+            expires_at=_expiry(body.expires_at),
+            within=principal.permissions,
+        )
+    return responses.json(_shown(made, key), headers=responses.NO_STORE)
+
+
+@operation(
+    "GET",
+    "/v1/admin/api-keys/{id}",
+    may="api_key:read",
+    tag="API keys",
+    gives={200: ("It.", ShownApiKey)},
+    fails=(errors.NotFound,),
+)
+async def get_api_key(request: Request, principal: Principal, path: OfApiKey) -> ASGIApp:
+    """Get an API key of a program, without the key itself."""
+    async with request.context.tenants.connection(principal.domain_uuid) as tx:
+        found = await named_keys.get(tx, principal.domain_uuid, path.id)
+    return responses.json(_shown(found))
+
+
+@operation(
+    "PATCH",
+    "/v1/admin/api-keys/{id}",
+    may="api_key:write",
+    tag="API keys",
+    gives={200: ("It is changed.", ShownApiKey)},
+    fails=(errors.Invalid, errors.Conflict, errors.NotFound),
+)
+async def update_api_key(
+    request: Request, principal: Principal, path: OfApiKey, body: ApiKeyChange
+) -> ASGIApp:
+    """Change an API key of a program.
+
+    Scopes and expiry hold at once, for its tokens too; the life of tokens for those that are given
+    from now on.
+    """
+    wanted: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
+    }
+    if "expires_at" in wanted:
+        wanted["expires_at"] = _expiry(wanted["expires_at"])
+    async with changes.transaction(request, principal) as tx:
+        changed = await admin.update(
+            tx, principal.domain_uuid, path.id, wanted, principal.permissions
+        )
+    return responses.json(_shown(changed))
+
+
+@operation(
+    "POST",
+    "/v1/admin/api-keys/{id}/rotate",
+    may="api_key:write",
+    tag="API keys",
+    gives={200: ("There is a new one; the answer shows it, once.", ShownApiKey)},
+    fails=(errors.NotFound,),
+)
+async def rotate_api_key(request: Request, principal: Principal, path: OfApiKey) -> ASGIApp:
+    """Replace an API key of a program.
+
+    The key before, and tokens made with it, are refused from now on.
+    """
+    context = request.context
+    async with changes.transaction(request, principal) as tx:
+        known, key = await admin.rotate(
+            tx, principal.domain_uuid, context.master_key, path.id, principal.permissions
+        )
+    return responses.json(_shown(known, key), headers=responses.NO_STORE)
+
+
+@operation(
+    "DELETE",
+    "/v1/admin/api-keys/{id}",
+    may="api_key:write",
+    tag="API keys",
+    gives={200: ("It is deleted.", DeletedApiKey)},
+    fails=(errors.NotFound,),
+)
+async def delete_api_key(request: Request, principal: Principal, path: OfApiKey) -> ASGIApp:
+    """Delete an API key of a program.
+
+    It and its tokens are refused from now on.
+    """
+    async with changes.transaction(request, principal) as tx:
+        await named_keys.delete(tx, principal.domain_uuid, path.id)
+    return responses.json(DeletedApiKey(deleted=True))
+
+
+def _expiry(at: datetime | None) -> datetime | None:
+    """The moment, within those that the database can hold."""
+    return at and min(max(at, cdr_search.FIRST), cdr_search.LAST)
+
+
+def _shown(one: named_keys.NamedKey, key: str | UnsetType = UNSET) -> ShownApiKey:
+    return ShownApiKey(
+        one.api_key_uuid,
+        one.username,
+        one.user_uuid,
+        one.name,
+        None if one.scopes is None else [*one.scopes],
+        one.token_life_s,
+        one.expires_at,
+        one.last_used_at,
+        one.created_at,
+        key,
+    )
+
+
+OPERATIONS = (
+    list_api_keys,
+    create_api_key,
+    get_api_key,
+    update_api_key,
+    rotate_api_key,
+    delete_api_key,
+)

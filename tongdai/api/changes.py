@@ -1,0 +1,16 @@
+"""Changes of the configuration on behalf of a principal, as the audit log tells them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
+from tongdai.store import audit, db
+
+
+@asynccontextmanager
+async def transaction(request: Request, principal: Principal) -> AsyncIterator[db.Tx]:
+    """A transaction in the principal's domain, whose changes are the principal's."""
+    async with request.context.tenants.transaction(principal.domain_uuid) as tx:
+        await audit.acting(tx, f"user:{principal.user.username}", request.address)
+        yield tx
