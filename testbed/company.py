@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from testbed import phones, ports
+from testbed.bare_carrier import BareCarrier, bare_carrier
 from testbed.instance import Instance
 from testbed.phones import ALICE_HZ, Carrier, Phone, SippSetup, Transport
 from testbed.until import until
@@ -188,6 +189,11 @@ class Office:
         """Returns when the switch has that phone ("101@domain") or trunk (its UUID)."""
         await until(lambda: self._ask_switch(f"endpoints/PJSIP/{endpoint}"), 15)
 
+    async def knows_trunk(self, trunk: object) -> None:
+        """Returns when the switch takes calls from that trunk's address."""
+        path = f"asterisk/config/dynamic/res_pjsip/identify/{trunk}"
+        await until(lambda: self._ask_switch(path), 15)
+
     async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
         """The switch has been told whether that endpoint is a browser."""
 
@@ -279,22 +285,25 @@ class Company:
             transport=transport,
         )
 
+    def bare_carrier(self) -> AbstractAsyncContextManager[BareCarrier]:
+        """The same, message by message."""
+        return bare_carrier(self._office.sipp.switch, self.address, self._port)
+
     # --- what its operator set up
 
     async def add_trunk(
         self, auth: directory.TrunkAuth = "ip", password: str = "", **changes: Any
     ) -> trunks.Trunk:
         """A trunk to the company's carrier."""
-        trunk = trunks.Trunk(
-            name=auth,
-            auth=auth,
-            host=f"{self.address}:{self._port}",
-            addresses=(self.address,),
-            **changes,
-        )
+        given: dict[str, Any] = {
+            "name": auth,
+            "host": f"{self.address}:{self._port}",
+            "addresses": (self.address,),
+        }
+        trunk = trunks.Trunk(auth=auth, **given | changes)
         async with self._office.database.transaction() as tx:
             await trunks.insert(tx, self.uuid, self._office.master_key, trunk, password)
-        await self._office.knows(str(trunk.trunk_uuid))
+        await self._office.knows_trunk(trunk.trunk_uuid)
         return trunk
 
     async def change_trunk(self, password: str = "", **changes: Any) -> None:

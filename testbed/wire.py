@@ -82,11 +82,11 @@ class _Socket:
 
 
 @asynccontextmanager
-async def udp(switch: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
-    """A UDP socket at any port of the address."""
+async def udp(switch: str, address: str = "127.0.0.1", local_port: int = 0) -> AsyncIterator[Wire]:
+    """A UDP socket at a port of the address, any by default."""
     host, port = switch.split(":")
     transport, wire = await asyncio.get_running_loop().create_datagram_endpoint(
-        _Udp, local_addr=(address, 0), remote_addr=(host, int(port))
+        _Udp, local_addr=(address, local_port), remote_addr=(host, int(port))
     )
     try:
         yield wire

@@ -4,17 +4,29 @@ import json, os, urllib.error, urllib.request
 from pathlib import Path
 
 API, TOKEN = os.environ["API"], os.environ["TOKEN"]
-place = Path("last_seq.txt")  # in real life: a row, written in the transaction that stores the event
+place = Path(
+    "last_seq.txt"
+)  # in real life: a row, written in the transaction that stores the event
 
 
 def feed(after):
-    asked = urllib.request.Request(f"{API}/v1/event/feed?after={after}&limit=1000", headers={"Authorization": f"Bearer {TOKEN}"})
+    asked = urllib.request.Request(
+        f"{API}/v1/event/feed?after={after}&limit=1000",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
     return json.load(urllib.request.urlopen(asked))
 
 
 def handle(event):
     if "call_id" in event:  # else it is a notice, of something else than a call
-        print(event["state"], event["call_id"], event["from_number"], "->", event["to_number"], flush=True)
+        print(
+            event["state"],
+            event["call_id"],
+            event["from_number"],
+            "->",
+            event["to_number"],
+            flush=True,
+        )
 
 
 def catch_up(after):

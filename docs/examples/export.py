@@ -9,7 +9,9 @@ def calls(since):
     scroll_id = ""
     while True:
         query = urllib.parse.urlencode({"start_date": since, "limit": 100, "scroll_id": scroll_id})
-        asked = urllib.request.Request(f"{API}/v1/cdr?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
+        asked = urllib.request.Request(
+            f"{API}/v1/cdr?{query}", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
         page = json.load(urllib.request.urlopen(asked))
         yield from page["data"]
         scroll_id = page["scroll_id"]
@@ -17,7 +19,17 @@ def calls(since):
             return
 
 
-columns = ["id", "time_started", "direction", "extension", "from_number", "to_number", "status", "billsec", "recording_url"]
+columns = [
+    "id",
+    "time_started",
+    "direction",
+    "extension",
+    "from_number",
+    "to_number",
+    "status",
+    "billsec",
+    "recording_url",
+]
 table = csv.DictWriter(sys.stdout, columns, extrasaction="ignore")
 table.writeheader()
 table.writerows(calls(sys.argv[1]))

@@ -17,7 +17,9 @@ def tell_pages(event):
 
 
 def new_token():
-    asked = urllib.request.Request(f"{API}/v1/auth/token", json.dumps({"api_key": API_KEY}).encode())
+    asked = urllib.request.Request(
+        f"{API}/v1/auth/token", json.dumps({"api_key": API_KEY}).encode()
+    )
     return json.load(urllib.request.urlopen(asked))["data"]["token"]
 
 
@@ -26,10 +28,15 @@ class Crm(receiver.Receiver):
         address = urllib.parse.urlsplit(self.path)
         if address.path == "/live":
             self.live(urllib.parse.parse_qs(address.query)["extension"][0])
-        elif address.path == "/token":  # behind your own log-in: the API key itself stays on the server
+        elif (
+            address.path == "/token"
+        ):  # behind your own log-in: the API key itself stays on the server
             self.say("application/json", json.dumps({"api": API, "token": new_token()}))
         else:
-            self.say("text/html; charset=utf-8", Path(__file__).with_name("popup.html").read_text("utf-8"))
+            self.say(
+                "text/html; charset=utf-8",
+                Path(__file__).with_name("popup.html").read_text("utf-8"),
+            )
 
     def live(self, extension):
         page = queue.Queue()

@@ -16,7 +16,15 @@ def is_genuine(headers, body):
 
 
 def handle(event):
-    print(event["state"], event["call_id"], event["from_number"], "->", event["to_number"], event["recording_url"], flush=True)
+    print(
+        event["state"],
+        event["call_id"],
+        event["from_number"],
+        "->",
+        event["to_number"],
+        event["recording_url"],
+        flush=True,
+    )
 
 
 class Receiver(BaseHTTPRequestHandler):

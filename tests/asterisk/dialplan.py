@@ -30,12 +30,15 @@ class Fallback(msgspec.Struct, frozen=True):
 
     entries: Entries
 
-    def from_trunk(self, trunk: str, dialled: str) -> Reached:
-        """A carrier calls."""
+    def from_trunk(self, carrier: str, dialled: str, trunk: str = "") -> Reached:
+        """A carrier calls from the addresses with that key; `trunk` if it authenticated as one."""
         dialled = dialled.partition(";")[0]
         if not _is_clean(dialled):
             return REFUSED
-        return self._entry(f"trunk/{trunk}/{dialled.replace('+', '')}") or REFUSED
+        key = f"trunk/{carrier}/{dialled.replace('+', '')}/"
+        found = [each for each in self.entries if each.startswith(key)]
+        own = [each for each in found if each == key + trunk] if trunk else found
+        return (self._entry(own[0]) if len(own) == 1 else None) or REFUSED
 
     def from_phone(self, by: str, dialled: str, epoch: float, *, connected: str = "") -> Reached:
         """The endpoint `by` calls, or transfers its peer `connected`."""

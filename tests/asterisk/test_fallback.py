@@ -106,6 +106,7 @@ def companies(draw: st.DrawFn, *, calls_out: bool = False) -> Directory:
                 "carrier",
                 enabled=calls_out or draw(st.integers(0, 4)) > 0,
                 number_format=draw(st.sampled_from(FORMATS)),
+                carrier_key=f"key-{trunk}",
             )
             for trunk in TRUNKS
         },
@@ -164,7 +165,9 @@ def expected(destination: Destination, context: RoutingContext, caller: str = ""
         party = destination.party
         return Reached(
             outside=(party.endpoint, party.number),
-            presented_number=translate.shown(destination.hotline.number),
+            presented_number=translate.shown(
+                routing.presented(destination.hotline.number, destination.party, directory)
+            ),
             record=context.directory.records(caller),
         )
     return Reached(frozenset(rung(destination, context, caller)))
@@ -278,7 +281,7 @@ def test_a_call_from_a_carrier_reaches_what_the_routing_says(data: st.DataObject
     number = data.draw(st.sampled_from(forms) | numbers_of(country))
     trunk = data.draw(st.sampled_from(TRUNKS))
     context = RoutingContext(directory, now=NOW)
-    reached = planned(directory).from_trunk(str(trunk), number)
+    reached = planned(directory).from_trunk(f"key-{trunk}", number)
     hotline = directory.hotline(number)
     wanted = routing.from_hotline(hotline, context)
     allowed = rung(wanted, context, "")
@@ -299,7 +302,7 @@ def with_(**changes: Any) -> Directory:
 
 def test_an_extension_rings_as_long_as_it_wants() -> None:
     known = planned(with_(extensions={"101": Extension("101", ring_timeout_s=12)}))
-    assert known.from_trunk(str(CARRIER), "19001919") == Reached(
+    assert known.from_trunk("carrier-7", "19001919") == Reached(
         frozenset({"101@example.vn"}), timeout_s=12, record=True
     )
 
@@ -391,7 +394,7 @@ def test_entries_as_the_dialplan_reads_them() -> None:
     dial = "dial|${PJSIP_DIAL_CONTACTS(101@example.vn)},30,"
     leaves = f"{CARRIER},19001919,b(record^s^1)"
     assert fallback.entries(plan) == {
-        f"trunk/{CARRIER}/19001919": f"dial-recorded{dial[4:]}",
+        f"trunk/carrier-7/19001919/{CARRIER}": f"dial-recorded{dial[4:]}",
         "number/example.vn/101": dial,
         "number/example.vn/101/101": "dial|,0,",
         "number/example.vn/102": dial.replace("101@", "102@"),

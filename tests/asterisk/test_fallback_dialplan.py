@@ -30,6 +30,7 @@ exten => _[+0-9a]!,1,Set(GLOBAL(${TD_ASKED})=dial-recorded|${TD_DIAL}|${EXTEN})
 
 [carrier]
 exten => trunk,1,Set(CALLERID(dnid)=${TD_DIALLED})
+ same => n,Set(CALLERID(tag)=${TD_TAG})
  same => n,Goto(fallback,trunk,1)
 
 [touched]
@@ -121,8 +122,12 @@ class Asked:
         await self._link.request("POST", f"{channel}/continue", place)
         return await self._answer(asked)
 
-    async def from_trunk(self, trunk: str, dialled: str) -> str:
-        return await self._ask("trunk@carrier", TD_TRUNK=trunk, TD_DIALLED=dialled)
+    async def from_trunk(self, carrier: str, dialled: str, **variables: str) -> str:
+        return await self._ask(
+            "trunk@carrier",
+            TD_DIALLED=dialled,
+            **{"TD_TAG": f"{carrier}/none/auto/"} | variables,
+        )
 
     async def entry(self, key: str) -> str:
         """Of the generation that is read; "" where there is none."""
@@ -208,13 +213,47 @@ async def test_calls_reach_what_the_plan_says(link: ari.Link) -> None:
             by = f"{extension}@{directory.domain.name}"
             await together(*(check(by, dialled) for dialled in DIALLED))
     for dialled in ("19001919", "+19001919", "19001919;npdi", "19001919,x", "19001919):0:8", ""):
-        reached = wanted.from_trunk(str(CARRIER), dialled)
-        entry = entries[f"trunk/{CARRIER}/19001919"] if reached.inside else ""
-        found = await asked.from_trunk(str(CARRIER), dialled)
+        reached = wanted.from_trunk("carrier-7", dialled)
+        entry = entries[f"trunk/carrier-7/19001919/{CARRIER}"] if reached.inside else ""
+        found = await asked.from_trunk("carrier-7", dialled)
         assert found == (f"{entry}|anonymous" if entry else "refused"), dialled
-    assert await asked.from_trunk(str(directories["84"].domain.domain_uuid), "19001919") == (
-        "refused"
-    )
+        found = await asked.from_trunk("carrier-7", dialled, TD_TRUNK=str(CARRIER))
+        assert found == (f"{entry}|anonymous" if entry else "refused"), dialled
+    other = str(directories["84"].domain.domain_uuid)
+    assert await asked.from_trunk("carrier-8", "19001919") == "refused"
+    assert await asked.from_trunk("carrier-7", "19001919", TD_TRUNK=other) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("pilot", "request_uri", "header", "rings"),
+    [
+        ("none", "19001919", "<sip:02873001234@x>", "19001919"),
+        ("02873001234", "19001919", "<sip:02873001234@x>", "19001919"),
+        ("02873001234", "02873001234", "<sip:19001919@x>", "19001919"),
+        ("02873001234", "02873001234", "<sip:19001919;cpc=ordinary@x>", "19001919"),
+        ("02873001234", "02873001234", "<sip:02873001234@x>", "02873001234"),
+        ("any", "02873001234", "<tel:+19001919>", "19001919"),
+        ("any", "02873001234", "", ""),
+        ("any", "02873001234", "<sip:1):0:1,9@x>", ""),
+    ],
+)
+async def test_the_number_called_is_read_where_the_trunk_says(
+    link: ari.Link, pilot: str, request_uri: str, header: str, rings: str
+) -> None:
+    """Of a trunk whose address two companies share."""
+    keys = [
+        f"trunk/c/19001919/{CARRIER}",
+        "trunk/c/02873001234/other",
+        "trunk/c/5/1",
+        "trunk/c/5/2",
+    ]
+    await astdb.AstDb().push(link, {key: f"dial|{key}" for key in keys})
+    asked = Asked(link)
+    variables = {"TD_TAG": f"c/{pilot}/test/", "TD_IN_test": "TD_HEADER", "TD_HEADER": header}
+    found = await asked.from_trunk("c", request_uri, **variables)
+    entry = next((key for key in keys if key.split("/")[2] == rings), "")
+    assert found == (f"dial|{entry}|anonymous" if entry else "refused")
+    assert await asked.from_trunk("c", "5") == "refused", "two companies have it"
 
 
 async def test_entries_are_kept_as_wanted(link: ari.Link) -> None:

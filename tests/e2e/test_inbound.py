@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from testbed.company import HOTLINE, Company
+from testbed.company import HOTLINE, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import BOB_HZ, talk
 
@@ -131,12 +131,14 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
         }
 
 
-async def test_a_number_that_is_nobodys(company: Company, hook: Hook) -> None:
+async def test_a_number_that_is_nobodys(company: Company, hook: Hook, office: Office) -> None:
+    """It is booked in no company: the operator finds it in the log."""
     async with company.phone("101") as alice, company.carrier() as carrier:
-        customer = await carrier.calls("02839999999")
+        customer = await carrier.calls("02839999998")
         assert await customer.refused() == 404
-        await hook.over(missed=True, to_number="02839999999")
         assert alice.untaken == 0
+    assert (await company.api.get("/v1/cdr")).json["data"] == []
+    assert "dialled=02839999998" in office.instance.said
 
 
 async def test_two_calls_at_once_on_one_extension(company: Company, hook: Hook) -> None:

@@ -10,7 +10,8 @@ from testbed.until import until
 from tests.engine.companies import HOTLINE, Company
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
-from tongdai.engine.directories import Directories
+from tongdai.engine.directories import Directories, Unrouted
+from tongdai.pbx.carriers import Undecided
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.signals import Arrived, Via
 from tongdai.store import db, domains, hotlines, trunks
@@ -33,7 +34,8 @@ def arrived(via: Via, endpoint: str, dialled: str = HOTLINE) -> Arrived:
 
 
 async def owner(directories: Directories, via: Via, endpoint: str, dialled: str = HOTLINE) -> UUID:
-    return (await directories.of(arrived(via, endpoint, dialled))).domain.domain_uuid
+    found, _ = await directories.arrival(arrived(via, endpoint, dialled))
+    return found.domain.domain_uuid
 
 
 # --- whose
@@ -47,7 +49,7 @@ async def test_a_phones_call_is_its_domains(directories: Directories, company: C
 @pytest.mark.parametrize("endpoint", ["101@nobody.example.vn", "101", ""])
 async def test_a_phone_of_no_domain_is_nobodys(directories: Directories, endpoint: str) -> None:
     with pytest.raises(errors.NotFound):
-        await directories.of(arrived("phone", endpoint))
+        await directories.arrival(arrived("phone", endpoint))
 
 
 async def test_a_trunks_call_is_of_who_has_the_hotline(
@@ -71,18 +73,21 @@ async def test_a_trunks_call_is_of_who_has_the_hotline(
     assert await owner(directories, "trunk", str(trunk.trunk_uuid), HOTLINE) == company.uuid
 
 
-async def test_a_number_that_nobody_has_is_the_trunks_owners_to_refuse(
+async def test_a_number_that_nobody_has_is_booked_nowhere(
     directories: Directories, company: Company
 ) -> None:
     for dialled in ("0900000000", "anonymous", ""):
-        assert await owner(directories, "trunk", company.trunk, dialled) == company.uuid
+        with pytest.raises(Unrouted) as unrouted:
+            await owner(directories, "trunk", company.trunk, dialled)
+        assert unrouted.value.undecided is Undecided.UNKNOWN
+        assert [str(trunk.trunk_uuid) for trunk in unrouted.value.trunks] == [company.trunk]
     assert directories._by_hotline == {}, "strangers' numbers are not remembered"
 
 
 @pytest.mark.parametrize("endpoint", ["01a208b1-0000-7000-8000-00000000dead", "no-uuid", ""])
 async def test_a_trunk_of_nobody(directories: Directories, endpoint: str) -> None:
     with pytest.raises(errors.NotFound):
-        await directories.of(arrived("trunk", endpoint))
+        await directories.arrival(arrived("trunk", endpoint))
 
 
 async def test_a_hotline_that_moves_to_another_domain(
@@ -130,7 +135,7 @@ async def test_what_was_being_read_when_it_changed_is_not_remembered(
     """What was read may be from before the change, whose notification then came for nothing."""
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE extensions IN ACCESS EXCLUSIVE MODE")
-        by_name = asyncio.create_task(directories.of(arrived("phone", company.phone("101"))))
+        by_name = asyncio.create_task(directories.arrival(arrived("phone", company.phone("101"))))
         by_uuid = asyncio.create_task(directories.get(company.uuid))
         await until(company.is_locked_out)
         directories.forget(str(company.uuid))
@@ -148,11 +153,11 @@ async def test_a_domain_that_is_not_there(directories: Directories) -> None:
 async def test_while_the_database_is_away_what_is_remembered_is_enough(
     directories: Directories, company: Company
 ) -> None:
-    await directories.of(arrived("trunk", company.trunk))
+    await directories.arrival(arrived("trunk", company.trunk))
     directories._database = db.Database(
         "postgresql://nobody@127.0.0.1:1/nothing", size=0, patience_s=0.01
     )
     assert await owner(directories, "trunk", company.trunk) == company.uuid
     directories.forget("")
     with pytest.raises(errors.Unavailable):
-        await directories.of(arrived("trunk", company.trunk))
+        await directories.arrival(arrived("trunk", company.trunk))

@@ -17,7 +17,7 @@ DOMAIN, CARRIER = UUID(int=1), UUID(int=2)
 COMPANY = Directory(
     domain=Domain(DOMAIN, "example.vn"),
     extensions={name: Extension(name) for name in ("101", "102", "103", "104", "105")},
-    trunks={CARRIER: Trunk(CARRIER, "carrier")},
+    trunks={CARRIER: Trunk(CARRIER, "carrier", carrier_key="carrier-7")},
     hotlines={
         "19001919": Hotline("19001919", "19001919", CARRIER, destination="101", is_default=True)
     },

@@ -113,16 +113,19 @@ async def test_a_hotline_on_a_trunk_leads_to_its_domain(
         mine = await hotlines.insert(tx, domain.domain_uuid, "02873001234", trunk.trunk_uuid)
         theirs = await hotlines.insert(tx, other.domain_uuid, "02873001235", trunk.trunk_uuid)
 
-        assert (
-            await directory.trunk_hotline(tx, trunk.trunk_uuid, mine.canonical)
-            == domain.domain_uuid
-        )
-        assert (
-            await directory.trunk_hotline(tx, trunk.trunk_uuid, theirs.canonical)
-            == other.domain_uuid
-        )
-        assert await directory.trunk_hotline(tx, trunk.trunk_uuid, "842873001236") is None
-        assert await directory.trunk_hotline(tx, ids.new(), mine.canonical) is None
+        async def found(*canonicals: str) -> set[UUID]:
+            known = await directory.hotlines_at(tx, [trunk.trunk_uuid], canonicals)
+            assert all(each.trunks == (trunk.trunk_uuid,) for each in known)
+            return {each.domain_uuid for each in known}
+
+        assert await found(mine.canonical) == {domain.domain_uuid}
+        assert await found(theirs.canonical) == {other.domain_uuid}
+        assert await found(mine.canonical, theirs.canonical) == {
+            domain.domain_uuid,
+            other.domain_uuid,
+        }
+        assert await found("842873001236") == set()
+        assert await directory.hotlines_at(tx, [ids.new()], [mine.canonical]) == []
 
 
 @pytest.fixture

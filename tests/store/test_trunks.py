@@ -1,5 +1,6 @@
 """Trunks on a real PostgreSQL."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -29,6 +30,8 @@ async def test_a_trunk_comes_back_as_it_was_made(
         shared=True,
         max_calls=30,
         enabled=False,
+        called_number_in="p_called_party_id",
+        qualify=False,
     )
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, master_key, made, "carrier-pass")
@@ -57,6 +60,29 @@ async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
             with pytest.raises(errors.Invalid, match="or a trunk that has no auth username"):
                 await trunks.update(tx, domain.domain_uuid, master_key, opened, password)
         await trunks.update(tx, domain.domain_uuid, master_key, opened, "long-enough")
+
+
+def _key(addresses: str) -> str:
+    return hashlib.md5(addresses.encode(), usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses", "same_as"),
+    [
+        ("203.0.113.7:5080", (), "203.0.113.7"),
+        ("[2001:DB8::7]:5060", (), "2001:db8::7"),
+        ("2001:db8::7", (), "2001:db8::7"),
+        ("SIP.carrier.vn:5060", (), "sip.carrier.vn"),
+        ("sip.carrier.vn", ("203.0.113.8", "203.0.113.7"), "203.0.113.7,203.0.113.8"),
+        ("10.0.0.1", ("203.0.113.0/28",), "203.0.113.0/28"),
+    ],
+)
+async def test_trunks_with_the_same_addresses_have_the_same_key(
+    database: db.Database, host: str, addresses: tuple[str, ...], same_as: str
+) -> None:
+    async with database.connection() as tx:
+        found = await tx.fetchval("SELECT carrier_key($1, $2)", host, addresses)
+    assert found == _key(same_as)
 
 
 async def links(
@@ -92,8 +118,15 @@ async def test_the_switch_gets_enabled_trunks_with_their_passwords(
 
         assert b"carrier-pass" not in encrypted
         assert await links(tx, domain, master_key) == [
-            trunks.Provisioned(trunk=plain, password="", is_owner=True),
-            trunks.Provisioned(trunk=secret, password="carrier-pass", is_owner=True),
+            trunks.Provisioned(
+                trunk=plain, password="", is_owner=True, carrier_key=_key("203.0.113.7")
+            ),
+            trunks.Provisioned(
+                trunk=secret,
+                password="carrier-pass",
+                is_owner=True,
+                carrier_key=_key("sip.carrier.vn"),
+            ),
         ]
         await domains.update(tx, msgspec.structs.replace(domain, enabled=False))
         assert await links(tx, domain, master_key) == []
@@ -109,7 +142,9 @@ async def test_a_shared_trunk_is_on_the_nodes_of_those_who_use_it(
         assert await links(tx, domain, master_key, "switch-2") == []
         await hotlines.insert(tx, other.domain_uuid, "02873009999", shared.trunk_uuid)
         assert await links(tx, domain, master_key, "switch-2") == [
-            trunks.Provisioned(trunk=shared, password="", is_owner=False)
+            trunks.Provisioned(
+                trunk=shared, password="", is_owner=False, carrier_key=_key("203.0.113.7")
+            )
         ]
         assert [link.is_owner for link in await links(tx, domain, master_key)] == [True]
         await domains.update(tx, msgspec.structs.replace(other, enabled=False))

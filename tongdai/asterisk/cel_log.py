@@ -2,9 +2,6 @@
 also writes while no engine listens to ARI.
 """
 
-import base64
-import binascii
-import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -17,6 +14,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from tongdai.asterisk.translate import decoded, with_said
 from tongdai.pbx.signals import (
     ArrivedInFallback,
     HangupAsked,
@@ -260,22 +258,14 @@ def arrival(entry: Entry) -> ArrivedInFallback | None:
     """
     if entry.userdeftype != "ARRIVED" or entry.call_uuid is None:
         return None
-    *coded, trunk = (entry.extra.extra + "...").split(".")[:4]
-    dialled, caller, sip_call_id = map(_decoded, coded)
+    *coded, trunk, said = (entry.extra.extra + "....").split(".", 4)
+    dialled, caller, sip_call_id = map(decoded, coded)
     endpoint = trunk or entry.endpoint
     via: Via = "phone" if "@" in endpoint else "trunk"
-    return ArrivedInFallback(
+    arrived = ArrivedInFallback(
         entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id
     )
-
-
-def _decoded(text: str) -> str:
-    """Text that a caller wrote, without what is not UTF-8 and without NUL: PostgreSQL can store
-    neither.
-    """
-    with contextlib.suppress(binascii.Error):
-        return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
-    return ""
+    return with_said(arrived, said, is_authenticated=bool(trunk))
 
 
 def transfer(entry: Entry) -> Transfer | None:

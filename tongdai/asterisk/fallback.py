@@ -2,11 +2,14 @@
 
 The form of each entry is agreed between this file and the dialplan:
 
-    trunk/TRUNK/DIGITS                  CONTEXT|arguments of Dial()
+    trunk/CARRIER/DIGITS/TRUNK          CONTEXT|arguments of Dial()
     number/DOMAIN/DIALLED[/EXTENSION]   CONTEXT|arguments of Dial()
     exit/DOMAIN[/EXTENSION]             one row of `_EXIT`
     emergency/COUNTRY/DIALLED           the number to dial
     plain/COUNTRY-FORMAT/PREFIX         min_digits,max_digits,strip,lead
+
+CARRIER is the key of the trunk's addresses: trunks of several domains may share them, and DIGITS
+with a single TRUNK decide.
 
 DOMAIN is the domain's name, or its MD5 where it is longer than 160 characters: AstDB's keys have
 255.
@@ -55,7 +58,7 @@ def _plain_set(known: Exit) -> str:
 def _entries(plan: FallbackPlan) -> Iterator[tuple[str, str]]:
     domain = key_of(plan.domain)
     for (trunk, digits), entry in plan.hotlines.items():
-        yield f"trunk/{trunk}/{digits}", _entry(entry)
+        yield f"trunk/{plan.carriers[trunk]}/{digits}/{trunk}", _entry(entry)
     for (number, extension), entry in plan.numbers.items():
         yield "/".join(filter(None, ("number", domain, number, extension))), _entry(entry)
     for extension, known in plan.exits.items():

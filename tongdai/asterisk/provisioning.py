@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from tongdai.pbx.carriers import CalledNumberIn
 from tongdai.pbx.endpoint import DEVICE, Endpoint
 
 Objects: TypeAlias = "dict[Key, Fields]"
@@ -74,7 +75,7 @@ _BROWSER: Fields = {
     "allow": "opus,alaw,ulaw,g722",  # opus tolerates packet loss; all browsers have it
 }
 _USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # the user part of a device's SIP address
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TRUNK = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-options)?")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,10 +94,12 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk, by its UUID. `host` may include a port; `auth` is ip, digest or registration.
     `auth_username` is the user name that authenticates its calls from other addresses than its
     own; "": it makes none. A trunk with registration registers on its owner's node only
-    (`is_registering`).
+    (`is_registering`). `key` is the same for all trunks with the same addresses. With `qualify`
+    the switch asks it once a minute whether it is there.
     """
 
     trunk: str
+    key: str = ""
     auth: str
     host: str
     transport: str
@@ -106,6 +109,8 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     from_user: str
     from_domain: str
     auth_username: str = ""
+    called_number_in: CalledNumberIn = "auto"
+    qualify: bool = True
     is_registering: bool = True
 
 
@@ -149,7 +154,7 @@ def in_order(keys: Iterable[Key]) -> list[Key]:
 def is_ours(endpoint: str) -> bool:
     """Whether the endpoint's name has the form of ours."""
     user, _, domain = endpoint.partition("@")
-    is_named = Endpoint.parse(endpoint) is not None or _UUID.fullmatch(endpoint) is not None
+    is_named = Endpoint.parse(endpoint) is not None or _TRUNK.fullmatch(endpoint) is not None
     return is_named or user == UNKNOWN or domain == REALM
 
 
@@ -232,6 +237,7 @@ def trunk(carrier: Carrier) -> Objects:
         # Empty, not left out: a field left out of a push stays, and Asterisk makes "unknown" of a
         # caller id left out.
         "callerid": "",
+        "callerid_tag": _tag(carrier),
     }
     found: Objects = {}
     if has_auth:
@@ -240,8 +246,10 @@ def trunk(carrier: Carrier) -> Objects:
             "username": carrier.username,
             "password": carrier.password,
         }
-    found["aor", name] = {"contact": uri, "qualify_frequency": "60"}
+    found["aor", name] = {"contact": uri, "qualify_frequency": "0"}
     found["endpoint", name] = endpoint
+    if carrier.qualify:
+        found |= _probe(name, uri, endpoint)
     found["identify", name] = {
         "endpoint": name,
         "match": ",".join(carrier.addresses or (_address(host),)),
@@ -254,9 +262,12 @@ def trunk(carrier: Carrier) -> Objects:
             "contact_user": carrier.username,
             "expiration": "300",
             "max_random_initial_delay": "1",  # seconds; the default of 10 is for thousands
-            "retry_interval": "20",
-            "forbidden_retry_interval": "300",
-            "max_retries": "1000000",
+            # for ever, whatever the carrier answers: a refusal may be its own fault
+            "auth_rejection_permanent": "no",
+            "retry_interval": "30",
+            "forbidden_retry_interval": "30",
+            "fatal_retry_interval": "60",
+            "max_retries": "2147483647",
             "line": "yes",
             "endpoint": name,
         }
@@ -265,10 +276,44 @@ def trunk(carrier: Carrier) -> Objects:
     return found
 
 
+def probe(trunk: str) -> str:
+    """The name of the endpoint whose state says whether the trunk's carrier answers OPTIONS."""
+    return f"{trunk}-options"
+
+
+def _probe(trunk: str, uri: str, endpoint: Fields) -> Objects:
+    """An endpoint that the switch asks once a minute (SIP OPTIONS), and never calls: Asterisk
+    calls no contact that does not answer, and many carriers drop OPTIONS.
+    """
+    name = probe(trunk)
+    shared = ("transport", "from_user", "from_domain", "outbound_auth")
+    return {
+        ("aor", name): {"contact": uri, "qualify_frequency": "60"},
+        ("endpoint", name): {
+            **_MEDIA,
+            "context": "hangup",
+            "aors": name,
+            "identify_by": "ip",  # and no identify: no call is ever its
+            **{field: endpoint[field] for field in shared},
+        },
+    }
+
+
+def _tag(carrier: Carrier, *, is_authenticated: bool = False) -> str:
+    """The facts of a trunk that extensions.conf needs of its calls, as the tag of their caller id:
+    KEY/PILOT/PLACE/TRUNK. PILOT is the user in the Request-URI that makes the fallback read the
+    number called at PLACE, "any" or "none"; TRUNK is "" unless the call authenticates.
+
+    Not set_var: Asterisk 22.10.1 cannot change an endpoint that has one.
+    """
+    place = carrier.called_number_in
+    pilot = {"auto": carrier.username or "none", "request_uri": "none"}.get(place, "any")
+    return f"{carrier.key}/{pilot}/{place}/{carrier.trunk if is_authenticated else ''}"
+
+
 def _caller_by_digest(carrier: Carrier) -> Objects:
     """The endpoint of calls that authenticate as the trunk, from any address: Asterisk looks it up
-    as AUTH_USERNAME@REALM. No device and no other trunk has this name. Its variable TD_TRUNK gives
-    the dialplan the trunk.
+    as AUTH_USERNAME@REALM. No device and no other trunk has this name.
     """
     name = f"{carrier.auth_username}@{REALM}"
     return {
@@ -282,7 +327,7 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
             "context": "trunk",
             "auth": name,
             "identify_by": "auth_username",
-            "set_var": f"TD_TRUNK={carrier.trunk}",
+            "callerid_tag": _tag(carrier, is_authenticated=True),
             "trust_id_inbound": "yes",
             "send_connected_line": "no",
             "force_rport": "yes",

@@ -4,16 +4,21 @@ It checks once more all parts of a dial string, whatever their source, because A
 dial strings.
 """
 
+import base64
+import binascii
+import contextlib
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai.asterisk import events
 from tongdai.pbx import call as calls
+from tongdai.pbx import numbers
 from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import (
@@ -79,27 +84,54 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
     """
     channel, at = event.channel, events.moment(event.timestamp)
     match event.args:
-        case ("arrived", "phone" | "trunk" as via, *trunk):
-            call_uuid = call_id(channel)
-            if call_uuid is None:
+        case ("arrived", "phone" | "trunk" as via, *rest):
+            if (call_uuid := call_id(channel)) is None:
                 return None
+            trunk, said = (*rest, "", "")[:2]
             arrived = Arrived(
                 call_uuid=call_uuid,
                 channel=channel.id,
                 at=at,
                 via="phone" if via == "phone" else "trunk",
-                endpoint="".join(trunk) or channel.endpoint,
+                endpoint=trunk or channel.endpoint,
                 dialled=channel.dialplan.exten,
                 caller_number=channel.caller.number,
                 sip_call_id=channel.protocol_id,
             )
-            return call_uuid, arrived
+            return call_uuid, with_said(arrived, said, is_authenticated=bool(trunk))
         case ("dialed", dialstatus, cause):
             return _of(channel, DialEnded(channel.id, at, dialstatus, int(cause or 0)))
         case ("transferred",):
             return _of(channel, BlindTransferred(channel.id, at, channel.dialplan.exten))
         case _:
             return None
+
+
+Arrival = TypeVar("Arrival", bound=Arrived)
+
+
+def with_said(arrived: Arrival, said: str, *, is_authenticated: bool) -> Arrival:
+    """The arrival with what the carrier's INVITE said besides: TD_SAID of extensions.conf, five
+    texts of which all but the second are in Base64, after a dot. A long INVITE may cut it short.
+    """
+    source, presentation, header, privacy, identity = (said + "....").split(".")[:5]
+    return replace(
+        arrived,
+        source="" if is_authenticated else decoded(source)[1:],
+        presentation=presentation,
+        header=decoded(header)[1:],
+        privacy=decoded(privacy)[1:],
+        identity=decoded(identity)[1:],
+    )
+
+
+def decoded(text: str) -> str:
+    """Text that a remote party wrote, from Base64, without what is not UTF-8 and without NUL:
+    PostgreSQL can store neither. "" for broken Base64.
+    """
+    with contextlib.suppress(binascii.Error):
+        return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
+    return ""
 
 
 def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
@@ -246,9 +278,10 @@ def originate(action: Originate, contact: str, channel: str) -> Request:
 
 
 def shown(number: str) -> str:
-    """A caller number that is safe as a dialplan extension; "anonymous" for one without digits."""
-    digits = re.sub(r"[^0-9]", "", number)[:31]
-    return f"+{digits}" if digits and number.startswith("+") else digits or "anonymous"
+    """A caller number that is safe as a dialplan extension; "anonymous" for a text that is no
+    number: no digits are made up out of a name ("Bank24h").
+    """
+    return numbers.clean(number) or numbers.ANONYMOUS
 
 
 def name(text: str) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from tongdai.admin import trunks as admin
 from tongdai.cli import options, session, terminal
-from tongdai.pbx import directory
+from tongdai.pbx import carriers, directory
 from tongdai.store import trunks
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
@@ -41,12 +41,21 @@ FROM_DOMAIN = typer.Option(
     help="Host of From in outbound calls, if the carrier wants one.", show_default=False
 )
 NUMBER_FORMAT = typer.Option(
-    help="Its format of numbers: 0899888999, +84899888999, or as dialled."
+    help="Its format of called and calling numbers: 0899888999, +84899888999, or as they are."
 )
 SHARED = typer.Option(
     "--shared/--not-shared", help="Other domains' hotlines may use it.", show_default=False
 )
 MAX_CALLS = typer.Option(help="Calls at the same time.")
+CALLED_NUMBER_IN = typer.Option(
+    help="Where its INVITEs have the number called. auto: the Request-URI, but To if the "
+    "Request-URI has the user name that we registered."
+)
+QUALIFY = typer.Option(
+    "--qualify/--no-qualify",
+    help="Ask it once a minute whether it is there (SIP OPTIONS). It is called all the same.",
+    show_default=False,
+)
 
 
 @app.command()
@@ -66,6 +75,8 @@ def create(
     number_format: Annotated[directory.NumberFormat, NUMBER_FORMAT] = NEW.number_format,
     shared: Annotated[bool, SHARED] = False,
     max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
+    called_number_in: Annotated[carriers.CalledNumberIn, CALLED_NUMBER_IN] = NEW.called_number_in,
+    qualify: Annotated[bool, QUALIFY] = NEW.qualify,
     as_json: options.Json = False,
 ) -> None:
     """Make a trunk.
@@ -88,6 +99,8 @@ def create(
         number_format=number_format,
         shared=shared,
         max_calls=max_calls,
+        called_number_in=called_number_in,
+        qualify=qualify,
     )
     made = session.call(
         domain,
@@ -141,6 +154,8 @@ def update(
     number_format: Annotated[directory.NumberFormat | None, NUMBER_FORMAT] = None,
     shared: Annotated[bool | None, SHARED] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
+    called_number_in: Annotated[carriers.CalledNumberIn | None, CALLED_NUMBER_IN] = None,
+    qualify: Annotated[bool | None, QUALIFY] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -162,6 +177,8 @@ def update(
         number_format=number_format,
         shared=shared,
         max_calls=max_calls,
+        called_number_in=called_number_in,
+        qualify=qualify,
         enabled=enabled,
     )
     new = options.secret(password)

@@ -1,13 +1,34 @@
 """A cache of the domains' directories, and the domain of a new call."""
 
+import ipaddress
+from collections.abc import Sequence
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tongdai import errors
-from tongdai.pbx import numbers
+from tongdai.pbx import carriers
+from tongdai.pbx.carriers import Called, CarrierTrunk, Undecided
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import Arrived
 from tongdai.store import db, directory
+
+Arrival = TypeVar("Arrival", bound=Arrived)
+MOST_PLACES = 10_000  # that are cached
+_Place: TypeAlias = tuple[str, str, str, str]
+"""The endpoint that the switch identified, the source address, and the texts that may be the
+number called.
+"""
+
+
+class Unrouted(errors.NotFound):
+    """A carrier's call belongs to no domain. `trunks` are those at its address."""
+
+    def __init__(self, why: Undecided, trunks: tuple[CarrierTrunk, ...]) -> None:
+        super().__init__(str(why))
+        self.undecided, self.trunks = why, trunks
 
 
 class Directories:
@@ -17,7 +38,7 @@ class Directories:
         self._database = database
         self._by_uuid: dict[UUID, Directory] = {}
         self._by_name: dict[str, UUID] = {}
-        self._by_hotline: dict[tuple[str, str], UUID] = {}
+        self._by_hotline: dict[_Place, Called] = {}
         self._changes = 0  # directories read before the last one are not cached
 
     def forget(self, domain_uuid: str) -> None:
@@ -46,13 +67,19 @@ class Directories:
             self._by_uuid[domain_uuid] = loaded
         return loaded
 
-    async def of(self, arrived: Arrived) -> Directory:
-        """The directory of the domain of an arriving call. Raises errors.NotFound."""
+    async def arrival(self, arrived: Arrival) -> tuple[Directory, Arrival]:
+        """The directory of the domain of an arriving call. Of a carrier's call the arrival then
+        has the trunk and the number by which it belongs to the domain.
+
+        Raises errors.NotFound; of a carrier's call, Unrouted.
+        """
         if arrived.via == "phone":
             if (device := Endpoint.parse(arrived.endpoint)) is None:
                 raise errors.NotFound
-            return await self._named(device.domain)
-        return await self.get(await self._called(arrived.endpoint, arrived.dialled))
+            return await self._named(device.domain), arrived
+        called = await self._called(arrived)
+        arrived = replace(arrived, endpoint=str(called.trunk_uuid), dialled=called.number)
+        return await self.get(called.domain_uuid), arrived
 
     async def _named(self, name: str) -> Directory:
         if known := self._by_name.get(name):
@@ -65,22 +92,43 @@ class Directories:
             self._by_uuid[loaded.domain.domain_uuid] = loaded
         return loaded
 
-    async def _called(self, trunk: str, dialled: str) -> UUID:
-        """The domain of the hotline on that trunk; for a number without a hotline the domain of
-        the trunk, which refuses the call.
-        """
-        if known := self._by_hotline.get((trunk, dialled)):
+    async def _called(self, arrived: Arrived) -> Called:
+        place = (arrived.endpoint, _host(arrived.source), arrived.dialled, arrived.header)
+        if known := self._by_hotline.get(place):
             return known
+        changes = self._changes
+        trunks, found = await self._decide(*place)
+        if isinstance(found, Undecided):
+            raise Unrouted(found, tuple(trunks))
+        if changes == self._changes:
+            if len(self._by_hotline) >= MOST_PLACES:  # callers may write a number in many ways
+                self._by_hotline.clear()
+            self._by_hotline[place] = found
+        return found
+
+    async def _decide(
+        self, endpoint: str, address: str, dialled: str, header: str
+    ) -> tuple[Sequence[CarrierTrunk], Called | Undecided]:
         try:
-            trunk_uuid = UUID(trunk)
+            trunk_uuid = UUID(endpoint)
         except ValueError as reason:
             raise errors.NotFound from reason
-        changes = self._changes
         async with self._database.connection() as tx:
-            owner = await directory.trunk_owner(tx, trunk_uuid)
-            own = await directory.load(tx, owner)
-            canonical = numbers.canonical(dialled, own.domain.country)
-            found = await directory.trunk_hotline(tx, trunk_uuid, canonical)
-        if found and changes == self._changes:
-            self._by_hotline[trunk, dialled] = found
-        return found or owner
+            trunks = await directory.trunks_at(tx, trunk_uuid, address)
+            texts = {
+                text for each in trunks for text in carriers.called_numbers(each, dialled, header)
+            }
+            canonicals = carriers.canonicals(texts, await directory.countries(tx))
+            hotlines = await directory.hotlines_at(
+                tx, [each.trunk_uuid for each in trunks], canonicals
+            )
+        return trunks, carriers.decide(trunks, hotlines, dialled, header)
+
+
+def _host(source: str) -> str:
+    """The IP address of host:port; "" for another text."""
+    host = source.rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""

@@ -22,7 +22,7 @@ from tongdai.engine.acting import Actor
 from tongdai.engine.answers import Answers
 from tongdai.engine.attended_transfers import AttendedTransfers
 from tongdai.engine.background import Background
-from tongdai.engine.directories import Directories
+from tongdai.engine.directories import Directories, Unrouted
 from tongdai.engine.group_commit import GroupCommit
 from tongdai.engine.live_calls import LiveCalls
 from tongdai.engine.mailbox import HandOver, Item, Mailbox
@@ -36,6 +36,7 @@ from tongdai.pbx import call_flow, causes, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
+from tongdai.pbx.carriers import Undecided
 from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.routing import RoutingContext
@@ -61,6 +62,14 @@ _UNEXPECTED = prometheus_client.Counter(
     "Signals that meant nothing in the course that their call had.",
     ("signal", "course"),
 )
+
+_UNROUTED = prometheus_client.Counter(
+    "tongdai_unrouted_calls_total",
+    "Calls from carriers to a number of no domain at that address, or of several.",
+    ("reason",),
+)
+for _reason in Undecided:
+    _UNROUTED.labels(_reason)
 
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
@@ -153,6 +162,9 @@ class Engine:
         is_new = mailbox.call is None
         try:
             return await self._decide_commit_act(mailbox, signal)
+        except Unrouted as reason:
+            _note_unrouted(signal, reason)
+            await self._send_away(signal, causes.UNALLOCATED.q850, errors.NotFound.code)
         except errors.NotFound:
             await self._send_away(signal, causes.UNALLOCATED.q850, errors.NotFound.code)
         except Exception:
@@ -214,7 +226,7 @@ class Engine:
         if call is None:
             if not isinstance(signal, Arrived):
                 raise errors.NotFound
-            directory = await self.directories.of(signal)
+            directory, signal = await self.directories.arrival(signal)
             if not directory.domain.enabled:
                 raise errors.NotFound
             return setup.arrive(signal, new_token(), await self.context(directory))
@@ -348,6 +360,21 @@ class Engine:
 def new_token() -> str:
     """A recording's access token: 192 random bits."""
     return secrets.token_urlsafe(24)
+
+
+def _note_unrouted(signal: Signal, unrouted: Unrouted) -> None:
+    """A carrier's call leaves no record in a domain that has no such hotline: the operator learns
+    of it here.
+    """
+    _UNROUTED.labels(unrouted.undecided).inc()
+    if isinstance(signal, Arrived):
+        log.warning(
+            "call.unrouted",
+            reason=str(unrouted.undecided),
+            dialled=signal.dialled,
+            source=signal.source,
+            trunks=[f"{trunk.name} ({trunk.domain})" for trunk in unrouted.trunks],
+        )
 
 
 def _dialled(call: Call, signal: Signal) -> str:

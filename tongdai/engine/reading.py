@@ -102,6 +102,7 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
     trunk = known.trunk
     return provisioning.Carrier(
         trunk=str(trunk.trunk_uuid),
+        key=known.carrier_key,
         auth=trunk.auth,
         host=trunk.host,
         transport=trunk.transport,
@@ -111,6 +112,8 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
         from_user=trunk.from_user,
         from_domain=trunk.from_domain,
         auth_username=trunk.auth_username,
+        called_number_in=trunk.called_number_in,
+        qualify=trunk.qualify,
         is_registering=known.is_owner,
     )
 

@@ -145,7 +145,7 @@ class Watchdog:
         keys = []
         for call_uuid, arrival in arrivals.items():
             try:
-                directory = await self._engine.directories.of(arrival.signal)
+                directory, _ = await self._engine.directories.arrival(arrival.signal)
             except errors.NotFound:
                 continue
             keys.append((directory.domain.domain_uuid, call_uuid))

@@ -71,8 +71,8 @@ class Extension(msgspec.Struct, frozen=True):
 
 
 class Trunk(msgspec.Struct, frozen=True):
-    """A SIP link to a carrier. `number_format` is the form of called numbers that the carrier
-    wants.
+    """A SIP link to a carrier. `number_format` is the form of called and calling numbers that the
+    carrier wants. `carrier_key` is the same for all trunks with the same addresses.
     """
 
     trunk_uuid: UUID
@@ -80,11 +80,12 @@ class Trunk(msgspec.Struct, frozen=True):
     enabled: bool = True
     number_format: NumberFormat = "national"
     max_calls: int = 100
+    carrier_key: str = ""
 
 
 class Hotline(msgspec.Struct, frozen=True):
     """A public number (DID) of the domain. `destination` is a dialable number of the domain; ""
-    rejects calls.
+    rejects calls. `further_trunks` carry its outbound calls, in order, when `trunk_uuid` fails.
     """
 
     number: str
@@ -94,6 +95,12 @@ class Hotline(msgspec.Struct, frozen=True):
     destination: str = ""
     is_default: bool = False
     enabled: bool = True
+    further_trunks: tuple[UUID, ...] = ()
+
+    @property
+    def trunks(self) -> tuple[UUID, ...]:
+        """All its trunks, in order."""
+        return (self.trunk_uuid, *self.further_trunks)
 
 
 class RingGroup(msgspec.Struct, frozen=True):
@@ -148,6 +155,11 @@ class Directory(msgspec.Struct, frozen=True):
     def hotline(self, number: str) -> Hotline | None:
         """The hotline of a number in national, international or short form."""
         return self.hotlines.get(numbers.canonical(number, self.domain.country))
+
+    def trunks_of(self, hotline: Hotline) -> list[Trunk]:
+        """The enabled trunks of a hotline, in order."""
+        known = (self.trunks.get(each) for each in hotline.trunks)
+        return [trunk for trunk in known if trunk and trunk.enabled]
 
     def default_hotline(self, extension: Extension | None = None) -> Hotline | None:
         """The hotline that an outbound call presents: the extension's own, else the domain's

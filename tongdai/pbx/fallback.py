@@ -78,12 +78,13 @@ class PlainPrefix(msgspec.Struct, frozen=True):
 
 class FallbackPlan(msgspec.Struct, frozen=True):
     """The plan of one domain. `hotlines` are by trunk and digits of the called number in the
-    carrier's form; `numbers` by dialled number and calling extension, "" for all without an entry
-    of their own; `exits` likewise by extension.
+    carrier's form; `carriers` has the key of each trunk's addresses; `numbers` by dialled number
+    and calling extension, "" for all without an entry of their own; `exits` likewise by extension.
     """
 
     domain: str
     hotlines: dict[tuple[UUID, str], Entry] = {}
+    carriers: dict[UUID, str] = {}
     numbers: dict[tuple[str, str], Entry] = {}
     exits: dict[str, Exit] = {}
 
@@ -97,6 +98,7 @@ def plan(directory: Directory, now: datetime) -> FallbackPlan:
     return FallbackPlan(
         domain=domain.name,
         hotlines=dict(_hotlines(context)),
+        carriers={each.trunk_uuid: each.carrier_key for each in directory.trunks.values()},
         numbers=dict(_numbers(context)),
         exits=dict(_exits(directory)),
     )
@@ -108,14 +110,14 @@ def plan(directory: Directory, now: datetime) -> FallbackPlan:
 def _hotlines(context: RoutingContext) -> Iterator[tuple[tuple[UUID, str], Entry]]:
     directory, country = context.directory, context.directory.domain.country
     for hotline in directory.hotlines.values():
-        trunk = directory.trunks.get(hotline.trunk_uuid)
         entry = _entry(routing.from_hotline(hotline, context), context, is_inbound=True)
-        if trunk is None or not trunk.enabled or not entry.parties:
+        if not entry.parties:
             continue
         national = numbers.national(hotline.canonical, country)
-        for written in {hotline.canonical, national.removeprefix("+")}:
-            if directory.hotline(written) == hotline:
-                yield (trunk.trunk_uuid, written), entry
+        for trunk in directory.trunks_of(hotline):
+            for written in {hotline.canonical, national.removeprefix("+")}:
+                if directory.hotline(written) == hotline:
+                    yield (trunk.trunk_uuid, written), entry
 
 
 def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]:
@@ -231,7 +233,8 @@ def _egress(number: str, directory: Directory, extension: Extension) -> Egress |
     found = routing.outside(number, context, extension=extension.extension)
     if not isinstance(found, CallOut):
         return None
-    return Egress(UUID(found.party.endpoint), found.hotline.number)
+    presented = routing.presented(found.hotline.number, found.party, directory)
+    return Egress(UUID(found.party.endpoint), presented)
 
 
 @lru_cache(1024)

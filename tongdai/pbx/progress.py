@@ -32,7 +32,9 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
                 (party,),
                 routing.OUTBOUND_TIMEOUT_S,
                 context,
-                caller_id=call.presented_number or hotline.number,
+                caller_id=routing.presented(
+                    call.presented_number or hotline.number, party, context.directory
+                ),
             )
         case Refuse(release=release, reason=reason):
             return replace(_release(call, release), bar_reason=reason)

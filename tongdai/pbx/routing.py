@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from uuid import UUID
 
 import msgspec
 
@@ -113,6 +114,12 @@ def outside(
         return Refuse(barring.RELEASES[reason], reason)
     wanted = numbers.formatted(number, trunk.number_format, domain.country)
     return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=wanted), chosen)
+
+
+def presented(number: str, party: Party, directory: Directory) -> str:
+    """The calling number in the format of the trunk that the party is called by."""
+    trunk = directory.trunks[UUID(party.endpoint)]
+    return numbers.formatted(number, trunk.number_format, directory.domain.country)
 
 
 def _trunk(hotline: Hotline | None, directory: Directory) -> Trunk | None:

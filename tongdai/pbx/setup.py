@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tongdai import errors, messages
-from tongdai.pbx import numbers, outcomes, routing
+from tongdai.pbx import caller_identity, numbers, outcomes, routing
 from tongdai.pbx.actions import Contact, Dial, Originate
 from tongdai.pbx.call import Call, Calling, Direction, Leg, Ringing
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
@@ -148,7 +148,7 @@ def _caller_number(signal: Arrived, domain: Domain) -> str:
     if signal.via == "phone":
         device = Endpoint.parse(signal.endpoint)
         return device.extension if device else signal.endpoint
-    return numbers.national(signal.caller_number, domain.country) or numbers.ANONYMOUS
+    return caller_identity.caller_number(signal, domain.country)
 
 
 def click_to_call(

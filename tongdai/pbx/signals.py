@@ -17,6 +17,11 @@ Via = Literal["phone", "trunk"]
 class Arrived(msgspec.Struct, frozen=True):
     """A new call waits to be routed. `endpoint` is a device's `Endpoint` or a trunk's UUID,
     according to `via`.
+
+    Of a call from a carrier: `source` is the address (host:port) that it came from, "" if it
+    authenticated as the trunk; `header` is the value of the header that the trunk's setting names
+    for the number called; `identity` is P-Asserted-Identity, `privacy` is Privacy, as they were;
+    `presentation` is the switch's, such as "prohib_not_screened".
     """
 
     call_uuid: UUID
@@ -27,6 +32,11 @@ class Arrived(msgspec.Struct, frozen=True):
     dialled: str
     caller_number: str
     sip_call_id: str
+    source: str = ""
+    header: str = ""
+    identity: str = ""
+    privacy: str = ""
+    presentation: str = ""
 
 
 class ArrivedInFallback(Arrived, frozen=True):

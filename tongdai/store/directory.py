@@ -1,12 +1,12 @@
 """The whole directory of a domain in one round trip, and the domain of a call from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import msgspec
 
 from tongdai import errors
-from tongdai.pbx import directory
+from tongdai.pbx import carriers, directory
 from tongdai.store import db, domains
 
 
@@ -47,13 +47,19 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
               WHERE domain_uuid = d.domain_uuid GROUP BY domain_uuid, extension) AS e),
           'trunks', (
             SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (
-              SELECT trunk_uuid, name, enabled, number_format, max_calls FROM trunks
+              SELECT trunk_uuid, name, enabled, number_format, max_calls, carrier_key FROM trunks
               WHERE domain_uuid = d.domain_uuid
               OR trunk_uuid IN (
-                SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid)) AS t),
+                SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid
+                UNION SELECT trunk_uuid FROM hotline_trunks
+                      WHERE domain_uuid = d.domain_uuid)) AS t),
           'hotlines', (
-            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h
-            WHERE domain_uuid = d.domain_uuid),
+            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM (
+              SELECT number, canonical, trunk_uuid, name, destination, is_default, enabled, ARRAY(
+                SELECT f.trunk_uuid FROM hotline_trunks AS f
+                WHERE f.domain_uuid = hotlines.domain_uuid AND f.canonical = hotlines.canonical
+                ORDER BY position) AS further_trunks
+              FROM hotlines WHERE domain_uuid = d.domain_uuid) AS h),
           'ring_groups', (
             SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g
             WHERE domain_uuid = d.domain_uuid),
@@ -72,22 +78,65 @@ async def by_name(tx: db.Tx, name: str) -> directory.Directory:
     return await load(tx, (await domains.by_name(tx, name)).domain_uuid)
 
 
-async def trunk_hotline(tx: db.Tx, trunk_uuid: UUID, canonical: str) -> UUID | None:
-    """The domain that has the hotline on that trunk, or None. It crosses tenants: a trunk may be
-    shared.
+async def trunks_at(tx: db.Tx, trunk_uuid: UUID, address: str) -> Sequence[carriers.CarrierTrunk]:
+    """The trunk, and all enabled trunks of enabled domains whose calls come from that IP address,
+    or from the trunk's host. It crosses tenants. An `address` "" gives the trunk alone.
+
+    Raises errors.NotFound when there is no such trunk.
     """
-    return await tx.fetchval(  # type: ignore[no-any-return]
-        "SELECT domain_uuid FROM hotlines WHERE trunk_uuid = $1 AND canonical = $2",
+    rows = await tx.fetch(
+        """
+        SELECT each.trunk_uuid, domain_uuid, each.name, domains.name AS domain, each.auth,
+          each.username, each.called_number_in
+        FROM trunks AS each JOIN domains USING (domain_uuid),
+          (SELECT host_alone(host) AS host FROM trunks WHERE trunk_uuid = $1) AS identified
+        WHERE each.trunk_uuid = $1 OR ($2::text IS NOT NULL AND each.enabled AND domains.enabled
+          AND CASE WHEN cardinality(each.addresses) > 0
+            THEN EXISTS (SELECT FROM unnest(each.addresses) AS own
+                         WHERE own::inet >>= $2::text::inet)
+            ELSE host_alone(each.host) IN (identified.host, host($2::text::inet)) END)
+        ORDER BY each.trunk_uuid <> $1, each.trunk_uuid
+        """,
         trunk_uuid,
-        canonical,
+        address or None,
     )
-
-
-async def trunk_owner(tx: db.Tx, trunk_uuid: UUID) -> UUID:
-    """The domain that owns the trunk. Raises errors.NotFound."""
-    found: UUID | None = await tx.fetchval(
-        "SELECT domain_uuid FROM trunks WHERE trunk_uuid = $1", trunk_uuid
-    )
-    if found is None:
+    if not rows:
         raise errors.NotFound
-    return found
+    return db.structs(rows, carriers.CarrierTrunk)
+
+
+async def countries(tx: db.Tx) -> frozenset[str]:
+    """The countries of all domains, for pbx.numbers."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT COALESCE(NULLIF(region, ''), country_code) AS country FROM domains"
+    )
+    return frozenset(row["country"] for row in rows)
+
+
+async def hotlines_at(
+    tx: db.Tx, trunks: Collection[UUID], canonicals: Collection[str]
+) -> Sequence[carriers.KnownHotline]:
+    """The hotlines with one of these numbers, of enabled domains, that may be called by these
+    trunks: on one of them, or of a domain that owns one. It crosses tenants.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT domain_uuid, canonical, COALESCE(NULLIF(region, ''), country_code) AS country,
+          hotlines.trunk_uuid || ARRAY(
+            SELECT further.trunk_uuid FROM hotline_trunks AS further
+            WHERE further.domain_uuid = hotlines.domain_uuid
+              AND further.canonical = hotlines.canonical ORDER BY position) AS trunks
+        FROM hotlines JOIN domains USING (domain_uuid)
+        WHERE domains.enabled AND canonical = ANY ($2) AND (
+          trunk_uuid = ANY ($1)
+          OR EXISTS (SELECT FROM hotline_trunks AS further
+                     WHERE further.domain_uuid = hotlines.domain_uuid
+                       AND further.canonical = hotlines.canonical
+                       AND further.trunk_uuid = ANY ($1))
+          OR EXISTS (SELECT FROM trunks WHERE trunks.domain_uuid = hotlines.domain_uuid
+                     AND trunks.trunk_uuid = ANY ($1)))
+        """,
+        list(trunks),
+        list(canonicals),
+    )
+    return db.structs(rows, carriers.KnownHotline)

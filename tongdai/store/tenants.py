@@ -31,7 +31,7 @@ WITHHELD = {
             "transport",
             "addresses",
         ),
-        *("from_user", "from_domain", "shared", "created_at"),
+        *("from_user", "from_domain", "shared", "created_at", "called_number_in", "qualify"),
     },
     "users": {"password_hash", "api_key_digest", "api_key_encrypted", "api_key_token_life_s"},
 }

@@ -9,6 +9,7 @@ import msgspec
 from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
+from tongdai.pbx.carriers import CalledNumberIn
 from tongdai.store import checks, db
 
 _SHORTEST = 8  # characters of a password that authenticates calls from any address
@@ -22,7 +23,9 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     `auth`: "ip", the carrier knows us by address; "digest", we answer its challenges;
     "registration", we register too. `addresses`: IP addresses or networks from which its calls
     come; () means `host`. `auth_username`: the user name with which, and the trunk's password, it
-    may call from any other address; "": it may not.
+    may call from any other address; "": it may not. `called_number_in`: the place of the number
+    called in its INVITEs. `qualify`: the switch asks it once a minute whether it is there (SIP
+    OPTIONS); its calls do not depend on the answer.
     """
 
     name: str
@@ -39,16 +42,20 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     shared: bool = False
     max_calls: int = 100
     enabled: bool = True
+    called_number_in: CalledNumberIn = "auto"
+    qualify: bool = True
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk for a node's switch. `password` is "" if it has none. `is_owner`: the node carries
-    the trunk's own domain, not only a domain with hotlines on it.
+    the trunk's own domain, not only a domain with hotlines on it. `carrier_key` is the same for
+    all trunks with the same addresses.
     """
 
     trunk: Trunk
     password: str
     is_owner: bool
+    carrier_key: str
 
 
 async def insert(
@@ -62,8 +69,8 @@ async def insert(
         """
         INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses,
                             username, from_user, from_domain, number_format, shared, max_calls,
-                            enabled, password_encrypted, auth_username)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                            enabled, password_encrypted, auth_username, called_number_in, qualify)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         """,
         domain_uuid,
         trunk.trunk_uuid,
@@ -81,6 +88,8 @@ async def insert(
         trunk.enabled,
         master_key.encrypt(_fit(trunk, password)) if password else None,
         trunk.auth_username,
+        trunk.called_number_in,
+        trunk.qualify,
     )
 
 
@@ -139,7 +148,8 @@ async def update(
         """
         UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7,
           username = $8, from_user = $9, from_domain = $10, number_format = $11, shared = $12,
-          max_calls = $13, enabled = $14, password_encrypted = $15, auth_username = $16
+          max_calls = $13, enabled = $14, password_encrypted = $15, auth_username = $16,
+          called_number_in = $17, qualify = $18
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
@@ -158,6 +168,8 @@ async def update(
         trunk.enabled,
         encrypted,
         trunk.auth_username,
+        trunk.called_number_in,
+        trunk.qualify,
     )
     if not trunk.shared:
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
@@ -189,7 +201,11 @@ _PROVISIONED = """
 SELECT trunks.*, domains.node = $1 AS is_owner FROM trunks JOIN domains USING (domain_uuid)
 WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
   SELECT FROM hotlines JOIN domains AS borrowers USING (domain_uuid)
-  WHERE hotlines.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1 AND borrowers.enabled))
+  WHERE hotlines.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1 AND borrowers.enabled)
+  OR EXISTS (
+  SELECT FROM hotline_trunks JOIN domains AS borrowers USING (domain_uuid)
+  WHERE hotline_trunks.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1
+    AND borrowers.enabled))
 """
 
 
@@ -208,6 +224,7 @@ async def list_for_provisioning(
             trunk=db.struct(row, Trunk),
             password=key.decrypt(row["password_encrypted"]) if row["password_encrypted"] else "",
             is_owner=row["is_owner"],
+            carrier_key=row["carrier_key"],
         )
         for row in rows
     ]
@@ -235,7 +252,8 @@ async def _password_encrypted(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
 
 async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     if await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)",
+        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)"
+        " OR EXISTS (SELECT FROM hotline_trunks WHERE trunk_uuid = $2 AND domain_uuid <> $1)",
         domain_uuid,
         trunk_uuid,
     ):
