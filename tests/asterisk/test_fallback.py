@@ -166,7 +166,7 @@ def expected(destination: Destination, context: RoutingContext, caller: str = ""
         return Reached(
             outside=(party.endpoint, party.number),
             presented_number=translate.shown(
-                routing.presented(destination.hotline.number, destination.party, directory)
+                routing.presented(destination.hotline.number, destination.party, context.directory)
             ),
             record=context.directory.records(caller),
         )
