@@ -5,11 +5,12 @@ change.
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tongdai.asterisk import provisioning
+from tongdai.asterisk import node, provisioning
 from tongdai.asterisk.provisioning import (
     Carrier,
     Device,
@@ -122,11 +123,43 @@ def test_addresses_that_stand_for_a_domain() -> None:
 
 # --- trunks
 
+PROBE = {("aor", f"{TRUNK}-options"), ("endpoint", f"{TRUNK}-options")}
+"""What the switch asks by OPTIONS."""
+
+
+def test_a_carrier_is_asked_apart_from_its_calls() -> None:
+    """Asterisk calls no contact that does not answer OPTIONS."""
+    asked = of(carrier("ip"))
+    aor = asked["aor", f"{TRUNK}-options"]
+    assert aor == {"contact": asked["aor", TRUNK]["contact"], "qualify_frequency": "60"}
+    assert asked["aor", TRUNK]["qualify_frequency"] == "0"
+    endpoint = asked["endpoint", f"{TRUNK}-options"]
+    assert (endpoint["aors"], endpoint["context"]) == (f"{TRUNK}-options", "hangup")
+    assert provisioning.is_ours(provisioning.probe(TRUNK))
+    assert PROBE.isdisjoint(of(carrier("ip", qualify=False)))
+
+
+@pytest.mark.parametrize(
+    ("changes_", "tag"),
+    [
+        ({}, "key/none/auto/"),
+        ({"username": "02873001234"}, "key/02873001234/auto/"),
+        ({"username": "we", "called_number_in": "to"}, "key/any/to/"),
+        ({"username": "we", "called_number_in": "request_uri"}, "key/none/request_uri/"),
+        ({"called_number_in": "diversion"}, "key/any/diversion/"),
+    ],
+)
+def test_what_the_dialplan_needs_of_a_trunk(changes_: dict[str, Any], tag: str) -> None:
+    found = of(carrier("ip", key="key", **changes_))
+    assert found["endpoint", TRUNK]["callerid_tag"] == tag
+    dialplan = (node.PBX / "extensions.conf").read_text()
+    assert f"\nTD_IN_{tag.split('/')[2]} = " in dialplan
+
 
 def test_a_trunk_by_address() -> None:
     found = of(carrier("ip", host="192.0.2.7:5080", addresses=("192.0.2.7", "192.0.2.64/26")))
-    assert list(found) == [("aor", TRUNK), ("endpoint", TRUNK), ("identify", TRUNK)]
-    assert found["aor", TRUNK] == {"contact": "sip:192.0.2.7:5080", "qualify_frequency": "60"}
+    assert found.keys() - PROBE == {("aor", TRUNK), ("endpoint", TRUNK), ("identify", TRUNK)}
+    assert found["aor", TRUNK] == {"contact": "sip:192.0.2.7:5080", "qualify_frequency": "0"}
     assert found["identify", TRUNK] == {"endpoint": TRUNK, "match": "192.0.2.7,192.0.2.64/26"}
     endpoint = found["endpoint", TRUNK]
     assert endpoint["context"] == "trunk"
@@ -141,12 +174,12 @@ def test_a_trunk_by_digest() -> None:
             "digest", username="we", password="pw", from_user="19001919", from_domain="carrier.vn"
         )
     )
-    assert list(found) == [
+    assert found.keys() - PROBE == {
         ("auth", TRUNK),
         ("aor", TRUNK),
         ("endpoint", TRUNK),
         ("identify", TRUNK),
-    ]
+    }
     assert found["auth", TRUNK] == {"auth_type": "digest", "username": "we", "password": "pw"}
     endpoint = found["endpoint", TRUNK]
     assert endpoint["outbound_auth"] == TRUNK, "it asks us, not we it"
@@ -164,7 +197,8 @@ def test_a_trunk_that_may_call_from_anywhere_proves_who_it_is() -> None:
     endpoint = found["endpoint", "branch-7@Tongdai"]
     assert endpoint["auth"] == "branch-7@Tongdai"
     assert endpoint["identify_by"] == "auth_username", "not by what it claims in From"
-    assert endpoint["set_var"] == f"TD_TRUNK={TRUNK}"
+    assert endpoint["callerid_tag"].endswith(f"/{TRUNK}")
+    assert found["endpoint", TRUNK]["callerid_tag"].endswith("/")
     assert endpoint["context"] == "trunk"
     assert of(carrier("digest", username="we", password="pw")).keys() == found.keys() - {
         ("auth", "branch-7@Tongdai"),
@@ -180,6 +214,8 @@ def test_a_trunk_by_registration() -> None:
     assert registration["client_uri"] == "sip:we@sip.carrier.vn"
     assert registration["contact_user"] == "we"
     assert registration["outbound_auth"] == TRUNK
+    assert registration["auth_rejection_permanent"] == "no", "it is tried again for ever"
+    assert registration["fatal_retry_interval"] == "60"
     assert (registration["line"], registration["endpoint"]) == ("yes", TRUNK), (
         "so that its calls are known as its own"
     )
@@ -225,7 +261,7 @@ def test_what_is_gone_goes_before_what_it_uses() -> None:
     known = of(carrier("registration", username="we", password="pw"))
     pushed, gone = changes(known, {})
     assert pushed == {}
-    kinds = [kind for kind, _ in reversed(provisioning.in_order(gone))]
+    kinds = [kind for kind, _ in reversed(provisioning.in_order(gone - PROBE))]
     assert kinds == ["registration", "identify", "endpoint", "aor", "auth"]
 
 
@@ -243,7 +279,9 @@ def test_a_trunk_that_no_longer_registers() -> None:
     before = of(carrier("registration", username="we", password="pw"))
     after = of(carrier("ip"))
     pushed, gone = changes(before, after)
-    assert list(pushed) == [("endpoint", TRUNK)], "it has no credentials any more"
+    assert set(pushed) == {("endpoint", TRUNK), ("endpoint", f"{TRUNK}-options")}, (
+        "it has no credentials any more"
+    )
     assert gone == {("registration", TRUNK), ("auth", TRUNK)}
 
 
