@@ -323,7 +323,7 @@ def test_a_trunk_that_does_not_answer_is_told(running: dict[str, str], ready: An
     assert run(mine, "trunk", "create", "dead", "--host", "127.0.0.9:9").exit_code == 0
     try:
         deadline = time.monotonic() + 20
-        while "trunk dead has not answered" not in Examined(running).found(ready["domain"]):
+        while "trunk dead does not answer" not in Examined(running).found(ready["domain"]):
             assert time.monotonic() < deadline
     finally:
         run(mine, "trunk", "delete", "dead")

@@ -2,6 +2,7 @@
 changes.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from uuid import UUID
@@ -29,7 +30,14 @@ from tongdai.store import (
 
 def seen(trunk: trunks.Trunk) -> Trunk:
     """What routing knows of a trunk."""
-    return Trunk(trunk.trunk_uuid, trunk.name, trunk.enabled, trunk.number_format, trunk.max_calls)
+    return Trunk(
+        trunk.trunk_uuid,
+        trunk.name,
+        trunk.enabled,
+        trunk.number_format,
+        trunk.max_calls,
+        hashlib.md5(trunk.host.encode(), usedforsecurity=False).hexdigest(),
+    )
 
 
 async def test_a_new_domain_is_empty(database: db.Database, domain: Domain) -> None:

@@ -1,5 +1,6 @@
 """Hotlines, whose trunk is given by name."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,9 @@ async def create(
     name: str = "",
     destination: str = "",
     is_default: bool = False,
+    further_trunks: Sequence[str] = (),
 ) -> Hotline:
-    """Creates a hotline on a trunk of the domain or a shared one. Raises as trunks.usable and
+    """Creates a hotline on trunks of the domain or shared ones. Raises as trunks.usable and
     hotlines.insert.
     """
     trunk_uuid = (await trunks.usable(tx, domain_uuid, trunk)).trunk_uuid
@@ -31,6 +33,7 @@ async def create(
         name=name,
         destination=destination,
         is_default=is_default,
+        further_trunks=await _uuids(tx, domain_uuid, further_trunks),
     )
 
 
@@ -41,11 +44,20 @@ async def update(
     changes: dict[str, Any],
     *,
     trunk: str | None = None,
+    further_trunks: Sequence[str] | None = None,
 ) -> Hotline:
-    """The changed hotline; `trunk` None leaves its trunk. Raises as `create`."""
+    """The changed hotline; None leaves its trunk, and its further trunks. Raises as `create`."""
     if trunk is not None:
         found = await trunks.usable(tx, domain_uuid, trunk)
         changes = changes | {"trunk_uuid": found.trunk_uuid}
+    if further_trunks is not None:
+        further = await _uuids(tx, domain_uuid, further_trunks)
+        changes = changes | {"further_trunks": further}
     changed = msgspec.structs.replace(await hotlines.get(tx, domain_uuid, number), **changes)
     await hotlines.update(tx, domain_uuid, changed)
     return changed
+
+
+async def _uuids(tx: db.Tx, domain_uuid: UUID, names: Sequence[str]) -> tuple[UUID, ...]:
+    found = [await trunks.usable(tx, domain_uuid, name, "further_trunks") for name in names]
+    return tuple(trunk.trunk_uuid for trunk in found)

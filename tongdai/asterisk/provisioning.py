@@ -252,7 +252,7 @@ def trunk(carrier: Carrier) -> Objects:
         found |= _probe(name, uri, endpoint)
     found["identify", name] = {
         "endpoint": name,
-        "match": ",".join(carrier.addresses or (_address(host),)),
+        "match": ",".join(carrier.addresses or (address(host),)),
     }
     if carrier.auth == "registration" and carrier.is_registering:
         found["registration", name] = {
@@ -338,7 +338,7 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
     }
 
 
-def _address(host: str) -> str:
+def address(host: str) -> str:
     """The host without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of
     hosts without a port.
     """

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tongdai.admin import hotlines as admin
-from tongdai.cli import options, session, terminal
+from tongdai.cli import carriers, options, session, terminal
 from tongdai.store import hotlines
 
 app = typer.Typer(no_args_is_help=True, help="Hotlines: the public numbers of a domain.")
@@ -20,6 +20,11 @@ Number = Annotated[
 ]
 TRUNK = typer.Option(
     help="The trunk that carries it: one of the domain, or a shared one; name or uuid.",
+    show_default=False,
+)
+FURTHER_TRUNKS = typer.Option(
+    help="The trunks that carry its outbound calls, in order, when the first one fails before "
+    'ringing: names or uuids, comma-separated; "" has none.',
     show_default=False,
 )
 DESTINATION = typer.Option(
@@ -38,6 +43,7 @@ def create(
     name: Annotated[str, options.NAME] = "",
     destination: Annotated[str, DESTINATION] = "",
     default: Annotated[bool, DEFAULT] = False,
+    further_trunks: Annotated[str, FURTHER_TRUNKS] = "",
     as_json: options.Json = False,
 ) -> None:
     """Make a hotline.
@@ -53,8 +59,13 @@ def create(
         name=name,
         destination=destination,
         is_default=default,
+        further_trunks=options.listed(further_trunks) or (),
     )
     terminal.one(made, as_json=as_json)
+    for trunk_uuid in made.trunks:
+        for each in session.call(domain, carriers.conflicts, trunk_uuid):
+            if made.number in each.numbers:
+                terminal.aside(f"warning: {next(carriers.described(each))}")
 
 
 @app.command("list")
@@ -79,6 +90,7 @@ def update(
     name: Annotated[str | None, options.NAME] = None,
     destination: Annotated[str | None, DESTINATION] = None,
     default: Annotated[bool | None, DEFAULT] = None,
+    further_trunks: Annotated[str | None, FURTHER_TRUNKS] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -89,7 +101,10 @@ def update(
     changes = options.given(
         name=name, destination=destination, is_default=default, enabled=enabled
     )
-    changed = session.call(domain, admin.update, number, changes, trunk=trunk)
+    further = options.listed(further_trunks)
+    changed = session.call(
+        domain, admin.update, number, changes, trunk=trunk, further_trunks=further
+    )
     terminal.one(changed, as_json=as_json)
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from tongdai.admin import trunks as admin
-from tongdai.cli import options, session, terminal
-from tongdai.pbx import carriers, directory
+from tongdai.cli import carriers, options, session, terminal
+from tongdai.pbx import directory
+from tongdai.pbx.carriers import CalledNumberIn
 from tongdai.store import trunks
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
@@ -75,7 +76,7 @@ def create(
     number_format: Annotated[directory.NumberFormat, NUMBER_FORMAT] = NEW.number_format,
     shared: Annotated[bool, SHARED] = False,
     max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
-    called_number_in: Annotated[carriers.CalledNumberIn, CALLED_NUMBER_IN] = NEW.called_number_in,
+    called_number_in: Annotated[CalledNumberIn, CALLED_NUMBER_IN] = NEW.called_number_in,
     qualify: Annotated[bool, QUALIFY] = NEW.qualify,
     as_json: options.Json = False,
 ) -> None:
@@ -111,6 +112,7 @@ def create(
         password=options.secret(password) or "",
     )
     terminal.one(made, as_json=as_json)
+    _remark(domain, made)
 
 
 @app.command("list")
@@ -154,7 +156,7 @@ def update(
     number_format: Annotated[directory.NumberFormat | None, NUMBER_FORMAT] = None,
     shared: Annotated[bool | None, SHARED] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
-    called_number_in: Annotated[carriers.CalledNumberIn | None, CALLED_NUMBER_IN] = None,
+    called_number_in: Annotated[CalledNumberIn | None, CALLED_NUMBER_IN] = None,
     qualify: Annotated[bool | None, QUALIFY] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -184,6 +186,14 @@ def update(
     new = options.secret(password)
     changed = session.call(domain, admin.update, session.master_key(), name, changes, password=new)
     terminal.one(changed, as_json=as_json)
+    _remark(domain, changed)
+
+
+def _remark(domain: str, trunk: trunks.Trunk) -> None:
+    """Says what the operator should know of the trunk's address."""
+    neighbours = session.call(domain, carriers.conflicts, trunk.trunk_uuid)
+    for line in carriers.remarks(trunk, neighbours):
+        terminal.aside(line)
 
 
 @app.command()

@@ -18,9 +18,10 @@ async def insert(
     destination: str = "",
     is_default: bool = False,
     enabled: bool = True,
+    further_trunks: Sequence[UUID] = (),
 ) -> directory.Hotline:
     """Stores a hotline. A new default replaces the former one. `destination` "" refuses inbound
-    calls.
+    calls. `further_trunks` carry its outbound calls, in order, when the one before fails.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
@@ -30,17 +31,35 @@ async def insert(
         raise errors.InvalidPhone(field="number")
     canonical = known.canonical
     hotline = directory.Hotline(
-        number, canonical, trunk_uuid, name, destination, is_default, enabled
+        number,
+        canonical,
+        trunk_uuid,
+        name,
+        destination,
+        is_default,
+        enabled,
+        tuple(further_trunks),
     )
     await _check(tx, domain_uuid, hotline)
-    await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **rows.values(hotline))
+    row = rows.values(hotline, without=("further_trunks",))
+    await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **row)
+    await _set_further(tx, domain_uuid, hotline)
     return hotline
+
+
+_SELECT = """
+SELECT hotlines.*, ARRAY(
+  SELECT further.trunk_uuid FROM hotline_trunks AS further
+  WHERE (further.domain_uuid, further.canonical) = (hotlines.domain_uuid, hotlines.canonical)
+  ORDER BY position) AS further_trunks
+FROM hotlines WHERE domain_uuid = $1
+"""
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline | None:
     """The hotline of that number, written in national, international or short form; or None."""
     row = await tx.fetchrow(
-        "SELECT * FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
+        _SELECT + " AND canonical = $2",
         domain_uuid,
         await _canonical(tx, domain_uuid, number),
     )
@@ -60,9 +79,10 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     """
     await _check(tx, domain_uuid, hotline)
     key = {"domain_uuid": domain_uuid, "canonical": hotline.canonical}
-    row = rows.values(hotline, without=("number", "canonical"))
+    row = rows.values(hotline, without=("number", "canonical", "further_trunks"))
     if not await rows.update(tx, "hotlines", key, row):
         raise errors.NotFound(f"no such hotline: {hotline.number}")
+    await _set_further(tx, domain_uuid, hotline)
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
@@ -91,10 +111,30 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
     """The domain's hotlines, by canonical number."""
-    found = await tx.fetch(
-        "SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid
-    )
+    found = await tx.fetch(_SELECT + " ORDER BY canonical", domain_uuid)
     return db.structs(found, directory.Hotline)
+
+
+async def _set_further(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    """The hotline has these further trunks, and no others. Nothing is written if it has them: a
+    write notifies all nodes.
+    """
+    key = domain_uuid, hotline.canonical
+    before = await tx.fetch(
+        "SELECT trunk_uuid FROM hotline_trunks WHERE (domain_uuid, canonical) = ($1, $2)"
+        " ORDER BY position",
+        *key,
+    )
+    if tuple(row["trunk_uuid"] for row in before) == hotline.further_trunks:
+        return
+    await tx.execute("DELETE FROM hotline_trunks WHERE (domain_uuid, canonical) = ($1, $2)", *key)
+    await tx.execute(
+        "INSERT INTO hotline_trunks (domain_uuid, canonical, position, trunk_uuid)"
+        " SELECT $1, $2, place + 1, trunk"
+        " FROM unnest($3::uuid[]) WITH ORDINALITY AS given (trunk, place)",
+        *key,
+        [*hotline.further_trunks],
+    )
 
 
 async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
@@ -104,7 +144,9 @@ async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
 async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
     """Checks the hotline's references; a new default replaces the former one."""
     checks.name(hotline.name)
-    await trunks.hold(tx, domain_uuid, hotline.trunk_uuid)
+    checks.distinct([str(trunk) for trunk in hotline.trunks], "further_trunks")
+    for trunk in hotline.trunks:
+        await trunks.hold(tx, domain_uuid, trunk)
     await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")
     if hotline.is_default:
         await tx.execute(

@@ -109,7 +109,7 @@ async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     return db.struct(row, Trunk, f"no such trunk: {name}")
 
 
-async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
+async def usable(tx: db.Tx, domain_uuid: UUID, name: str, field: str = "trunk") -> Trunk:
     """The trunk of that name that the domain's hotlines may use: its own, else a shared one, else
     the one with the trunk_uuid `name`. Raises errors.Invalid when there is none, or several shared
     ones.
@@ -124,9 +124,7 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
     )
     found = db.structs([row for row in rows if row["own"]] or rows, Trunk)
     if len(found) != 1:
-        raise errors.Invalid(
-            messages.SEVERAL_TRUNKS if found else messages.NO_TRUNK, field="trunk"
-        )
+        raise errors.Invalid(messages.SEVERAL_TRUNKS if found else messages.NO_TRUNK, field=field)
     return found[0]
 
 

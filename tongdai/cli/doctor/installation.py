@@ -1,6 +1,7 @@
 """Checks of the database, the switch, and the domains with their phones and trunks."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -8,13 +9,24 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tongdai import errors, services
-from tongdai.asterisk import packages
-from tongdai.cli import session
+from tongdai.asterisk import packages, provisioning
+from tongdai.cli import carriers, session
 from tongdai.cli.doctor.finding import Finding, fail, ok, warn
-from tongdai.pbx.directory import Directory
+from tongdai.pbx.directory import Directory, Domain
 from tongdai.sandbox import demo
 from tongdai.settings import Settings
-from tongdai.store import api_keys, db, directory, domains, migrate, postmaster, tenants, users
+from tongdai.store import (
+    api_keys,
+    db,
+    directory,
+    domains,
+    migrate,
+    postmaster,
+    tenants,
+    trunk_conflicts,
+    trunks,
+    users,
+)
 
 ANSWER_S = 3.0
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
@@ -192,6 +204,7 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
             found.append(
                 warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}")
             )
+    found += [finding async for finding in _carriers(tx, every)]
     return [*found, await _encrypted(tx, [domain.domain_uuid for domain in every])]
 
 
@@ -208,6 +221,22 @@ async def _encrypted(tx: db.Tx, domain_uuids: list[Any]) -> Finding:
             "secrets", str(reason), "Give TONGDAI_SECRET the key that this database was made with."
         )
     return ok("secrets", "there are none yet")
+
+
+async def _carriers(tx: db.Tx, every: Sequence[Domain]) -> AsyncIterator[Finding]:
+    """Warns of trunks whose host does not resolve, and of those that the number called cannot keep
+    apart.
+    """
+    for domain in every:
+        for trunk in await trunks.list(tx, domain.domain_uuid):
+            if not trunk.enabled:
+                continue
+            if why := await asyncio.to_thread(carriers.unresolved, trunk.host):
+                mend = f"tongdai trunk update {trunk.name} --domain {domain.name} --host ..."
+                yield warn(domain.name, f"trunk {trunk.name}: {why}", mend)
+    for each in await trunk_conflicts.conflicts(tx):
+        for line in carriers.described(each):
+            yield warn(each.domain, line, carriers.SEVERAL)
 
 
 def _counted(inside: Directory) -> str:
@@ -274,9 +303,11 @@ def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
         mend = f"Have a phone register as user 101, domain {name}; see README.md."
         yield warn(name, f"no phone is registered for {shown}", mend)
     for trunk in inside.trunks.values():
-        if trunk.enabled and endpoints.get(str(trunk.trunk_uuid)) == "offline":
+        if trunk.enabled and endpoints.get(provisioning.probe(str(trunk.trunk_uuid))) == "offline":
             mend = (
-                f"Look at its host: tongdai trunk show {trunk.name} --domain {name}; it is asked "
-                "once a minute."
+                f"Look at its host: tongdai trunk show {trunk.name} --domain {name}. If it never "
+                "answers OPTIONS: tongdai trunk update ... --no-qualify."
             )
-            yield warn(name, f"trunk {trunk.name} has not answered yet (SIP OPTIONS)", mend)
+            yield warn(
+                name, f"trunk {trunk.name} does not answer SIP OPTIONS; it is called anyway", mend
+            )
