@@ -61,7 +61,7 @@ NOUNS = [
         "created_at domain_uuid auth host transport addresses username password_encrypted "
         "auth_username from_user from_domain shared called_number_in qualify",
     ),
-    Noun(Hotline, "hotlines", "created_at domain_uuid", joined="further_trunks"),
+    Noun(Hotline, "hotlines", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
     Noun(Queue, "queues"),
 ]

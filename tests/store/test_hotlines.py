@@ -193,3 +193,30 @@ async def test_a_hotline_that_an_extension_shows_stays(
         assert [hotline.number for hotline in await hotlines.list(tx, domain.domain_uuid)] == [
             "02873001234"
         ]
+
+
+async def test_further_trunks(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
+) -> None:
+    made = [trunks.Trunk(name=name, auth="ip", host="203.0.113.7") for name in ("a", "b", "c")]
+    first, second, third = (trunk.trunk_uuid for trunk in made)
+    async with database.transaction() as tx:
+        for trunk in made:
+            await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
+        given = await hotlines.insert(
+            tx, domain.domain_uuid, "02873001234", first, further_trunks=(third, second)
+        )
+        assert given.trunks == (first, third, second)
+        assert await hotlines.get(tx, domain.domain_uuid, "02873001234") == given
+        assert await hotlines.list(tx, domain.domain_uuid) == [given]
+        with pytest.raises(errors.Conflict) as refused:
+            await trunks.delete(tx, domain.domain_uuid, third)
+        assert refused.value.field == "trunk"
+        for wrong in ((first,), (second, second), (ids.new(),)):
+            changed = msgspec.structs.replace(given, further_trunks=wrong)
+            with pytest.raises(errors.Invalid):
+                await hotlines.update(tx, domain.domain_uuid, changed)
+        await hotlines.update(
+            tx, domain.domain_uuid, msgspec.structs.replace(given, further_trunks=(second,))
+        )
+        await trunks.delete(tx, domain.domain_uuid, third)

@@ -24,7 +24,6 @@ _CONFLICTS = {
     ),
     "hotlines_one_default": ("is_default", messages.DEFAULT_EXISTS),
     "hotlines_trunk_uuid_fkey": ("trunk", messages.TRUNK_IN_USE),
-    "hotline_trunks_trunk_uuid_fkey": ("trunk", messages.TRUNK_IN_USE),
 }
 
 

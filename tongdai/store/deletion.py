@@ -45,7 +45,8 @@ async def begin(tx: db.Tx, domain_uuid: UUID) -> None:
     await domains.hold_without_calls(tx, domain_uuid)
     if await tx.fetchval(
         """
-        SELECT true FROM hotlines JOIN trunks USING (trunk_uuid)
+        SELECT true FROM hotlines JOIN trunks
+          ON trunks.trunk_uuid = ANY (hotlines.trunk_uuid || further_trunks)
         WHERE trunks.domain_uuid = $1 AND hotlines.domain_uuid <> $1 LIMIT 1
         """,
         domain_uuid,

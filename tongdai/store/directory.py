@@ -50,16 +50,11 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
               SELECT trunk_uuid, name, enabled, number_format, max_calls, carrier_key FROM trunks
               WHERE domain_uuid = d.domain_uuid
               OR trunk_uuid IN (
-                SELECT trunk_uuid FROM hotlines WHERE domain_uuid = d.domain_uuid
-                UNION SELECT trunk_uuid FROM hotline_trunks
-                      WHERE domain_uuid = d.domain_uuid)) AS t),
+                SELECT unnest(trunk_uuid || further_trunks) FROM hotlines
+                WHERE domain_uuid = d.domain_uuid)) AS t),
           'hotlines', (
-            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM (
-              SELECT number, canonical, trunk_uuid, name, destination, is_default, enabled, ARRAY(
-                SELECT f.trunk_uuid FROM hotline_trunks AS f
-                WHERE f.domain_uuid = hotlines.domain_uuid AND f.canonical = hotlines.canonical
-                ORDER BY position) AS further_trunks
-              FROM hotlines WHERE domain_uuid = d.domain_uuid) AS h),
+            SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h
+            WHERE domain_uuid = d.domain_uuid),
           'ring_groups', (
             SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g
             WHERE domain_uuid = d.domain_uuid),
@@ -122,17 +117,10 @@ async def hotlines_at(
     rows = await tx.fetch(
         """
         SELECT domain_uuid, canonical, COALESCE(NULLIF(region, ''), country_code) AS country,
-          hotlines.trunk_uuid || ARRAY(
-            SELECT further.trunk_uuid FROM hotline_trunks AS further
-            WHERE further.domain_uuid = hotlines.domain_uuid
-              AND further.canonical = hotlines.canonical ORDER BY position) AS trunks
+          trunk_uuid || further_trunks AS trunks
         FROM hotlines JOIN domains USING (domain_uuid)
         WHERE domains.enabled AND canonical = ANY ($2) AND (
-          trunk_uuid = ANY ($1)
-          OR EXISTS (SELECT FROM hotline_trunks AS further
-                     WHERE further.domain_uuid = hotlines.domain_uuid
-                       AND further.canonical = hotlines.canonical
-                       AND further.trunk_uuid = ANY ($1))
+          trunk_uuid || further_trunks && $1::uuid[]
           OR EXISTS (SELECT FROM trunks WHERE trunks.domain_uuid = hotlines.domain_uuid
                      AND trunks.trunk_uuid = ANY ($1)))
         """,

@@ -41,25 +41,14 @@ async def insert(
         tuple(further_trunks),
     )
     await _check(tx, domain_uuid, hotline)
-    row = rows.values(hotline, without=("further_trunks",))
-    await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **row)
-    await _set_further(tx, domain_uuid, hotline)
+    await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **rows.values(hotline))
     return hotline
-
-
-_SELECT = """
-SELECT hotlines.*, ARRAY(
-  SELECT further.trunk_uuid FROM hotline_trunks AS further
-  WHERE (further.domain_uuid, further.canonical) = (hotlines.domain_uuid, hotlines.canonical)
-  ORDER BY position) AS further_trunks
-FROM hotlines WHERE domain_uuid = $1
-"""
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline | None:
     """The hotline of that number, written in national, international or short form; or None."""
     row = await tx.fetchrow(
-        _SELECT + " AND canonical = $2",
+        "SELECT * FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
         domain_uuid,
         await _canonical(tx, domain_uuid, number),
     )
@@ -79,10 +68,9 @@ async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> No
     """
     await _check(tx, domain_uuid, hotline)
     key = {"domain_uuid": domain_uuid, "canonical": hotline.canonical}
-    row = rows.values(hotline, without=("number", "canonical", "further_trunks"))
+    row = rows.values(hotline, without=("number", "canonical"))
     if not await rows.update(tx, "hotlines", key, row):
         raise errors.NotFound(f"no such hotline: {hotline.number}")
-    await _set_further(tx, domain_uuid, hotline)
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
@@ -111,30 +99,10 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
     """The domain's hotlines, by canonical number."""
-    found = await tx.fetch(_SELECT + " ORDER BY canonical", domain_uuid)
+    found = await tx.fetch(
+        "SELECT * FROM hotlines WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid
+    )
     return db.structs(found, directory.Hotline)
-
-
-async def _set_further(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
-    """The hotline has these further trunks, and no others. Nothing is written if it has them: a
-    write notifies all nodes.
-    """
-    key = domain_uuid, hotline.canonical
-    before = await tx.fetch(
-        "SELECT trunk_uuid FROM hotline_trunks WHERE (domain_uuid, canonical) = ($1, $2)"
-        " ORDER BY position",
-        *key,
-    )
-    if tuple(row["trunk_uuid"] for row in before) == hotline.further_trunks:
-        return
-    await tx.execute("DELETE FROM hotline_trunks WHERE (domain_uuid, canonical) = ($1, $2)", *key)
-    await tx.execute(
-        "INSERT INTO hotline_trunks (domain_uuid, canonical, position, trunk_uuid)"
-        " SELECT $1, $2, place + 1, trunk"
-        " FROM unnest($3::uuid[]) WITH ORDINALITY AS given (trunk, place)",
-        *key,
-        [*hotline.further_trunks],
-    )
 
 
 async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:

@@ -50,9 +50,7 @@ WITH known AS (
   SELECT hotlines.domain_uuid, canonical, number, trunks.trunk_uuid
   FROM hotlines JOIN trunks ON trunks.trunk_uuid = hotlines.trunk_uuid
     OR trunks.domain_uuid = hotlines.domain_uuid
-    OR EXISTS (SELECT FROM hotline_trunks AS further
-               WHERE (further.domain_uuid, further.canonical, further.trunk_uuid)
-                 = (hotlines.domain_uuid, hotlines.canonical, trunks.trunk_uuid))
+    OR trunks.trunk_uuid = ANY (further_trunks)
 )
 SELECT one.trunk_uuid, one.name AS trunk, one.domain, other.name AS other_trunk,
   other.domain AS other_domain, one.called_number_in <> other.called_number_in AS has_other_place,

@@ -175,6 +175,11 @@ async def update(
 
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     """The trunk is deleted. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
+    await tx.execute("SELECT FROM trunks WHERE trunk_uuid = $1 FOR UPDATE", trunk_uuid)
+    if await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM hotlines WHERE further_trunks @> ARRAY[$1::uuid])", trunk_uuid
+    ):
+        raise errors.Conflict(messages.TRUNK_IN_USE, field="trunk")
     if not await tx.fetchval(
         "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true",
         domain_uuid,
@@ -199,11 +204,9 @@ _PROVISIONED = """
 SELECT trunks.*, domains.node = $1 AS is_owner FROM trunks JOIN domains USING (domain_uuid)
 WHERE trunks.enabled AND domains.enabled AND (domains.node = $1 OR EXISTS (
   SELECT FROM hotlines JOIN domains AS borrowers USING (domain_uuid)
-  WHERE hotlines.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1 AND borrowers.enabled)
-  OR EXISTS (
-  SELECT FROM hotline_trunks JOIN domains AS borrowers USING (domain_uuid)
-  WHERE hotline_trunks.trunk_uuid = trunks.trunk_uuid AND borrowers.node = $1
-    AND borrowers.enabled))
+  WHERE (hotlines.trunk_uuid = trunks.trunk_uuid
+         OR hotlines.further_trunks @> ARRAY[trunks.trunk_uuid])
+    AND borrowers.node = $1 AND borrowers.enabled))
 """
 
 
@@ -250,8 +253,8 @@ async def _password_encrypted(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
 
 async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     if await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM hotlines WHERE trunk_uuid = $2 AND domain_uuid <> $1)"
-        " OR EXISTS (SELECT FROM hotline_trunks WHERE trunk_uuid = $2 AND domain_uuid <> $1)",
+        "SELECT EXISTS (SELECT FROM hotlines WHERE domain_uuid <> $1"
+        " AND (trunk_uuid = $2 OR further_trunks @> ARRAY[$2::uuid]))",
         domain_uuid,
         trunk_uuid,
     ):

@@ -25,18 +25,12 @@ ALTER TABLE trunks
   ADD COLUMN carrier_key text NOT NULL GENERATED ALWAYS AS (carrier_key(host, addresses)) STORED;
 GRANT SELECT (carrier_key) ON trunks TO tongdai_tenant;
 
--- The second and further trunks of a hotline, in order: outbound calls take the next one when the
--- one before fails before ringing; inbound calls may come by any.
-CREATE TABLE hotline_trunks (
-  domain_uuid  uuid NOT NULL,
-  canonical    text NOT NULL,
-  position     integer NOT NULL CHECK (position BETWEEN 2 AND 9),
-  trunk_uuid   uuid NOT NULL REFERENCES trunks (trunk_uuid),
-  PRIMARY KEY (domain_uuid, canonical, position),
-  UNIQUE (domain_uuid, canonical, trunk_uuid),
-  FOREIGN KEY (domain_uuid, canonical) REFERENCES hotlines ON DELETE CASCADE
-);
-CREATE INDEX hotline_trunks_trunk ON hotline_trunks (trunk_uuid);
+-- The further trunks of a hotline, in order: outbound calls take the next one when the one before
+-- fails before ringing; inbound calls may come by any. No foreign key: store/trunks.py keeps a
+-- trunk that a hotline has.
+ALTER TABLE hotlines ADD COLUMN further_trunks uuid[] NOT NULL DEFAULT '{}'
+  CHECK (cardinality(further_trunks) < 9);
+CREATE INDEX hotlines_further_trunks ON hotlines USING gin (further_trunks);
 
 -- The registration of a trunk at its carrier, as the engine of its node heard last from the
 -- switch. `sip_status` is the carrier's answer, 0 for none.
@@ -61,27 +55,26 @@ BEGIN
     SELECT COALESCE(NEW.domain_uuid, OLD.domain_uuid) AS domain_uuid
     UNION SELECT domain_uuid FROM hotlines
           WHERE trunk_uuid = COALESCE(NEW.trunk_uuid, OLD.trunk_uuid)
-    UNION SELECT domain_uuid FROM hotline_trunks
-          WHERE trunk_uuid = COALESCE(NEW.trunk_uuid, OLD.trunk_uuid)) AS affected;
+            OR further_trunks @> ARRAY[COALESCE(NEW.trunk_uuid, OLD.trunk_uuid)]) AS affected;
   RETURN NULL;
 END $$;
-CREATE TRIGGER hotline_trunks_changed AFTER INSERT OR UPDATE OR DELETE ON hotline_trunks
-  FOR EACH ROW EXECUTE FUNCTION notify_directory();
 
 CREATE OR REPLACE FUNCTION notify_trunk_object(domain uuid, trunk uuid) RETURNS void LANGUAGE sql
 AS $$
   SELECT notify_object(domain_uuid, 'trunk', trunk::text)
   FROM (SELECT domain AS domain_uuid
-        UNION SELECT domain_uuid FROM hotlines WHERE trunk_uuid = trunk
-        UNION SELECT domain_uuid FROM hotline_trunks WHERE trunk_uuid = trunk) AS affected;
+        UNION SELECT domain_uuid FROM hotlines
+              WHERE trunk_uuid = trunk OR further_trunks @> ARRAY[trunk]) AS affected;
 $$;
-CREATE TRIGGER hotline_trunks_object AFTER INSERT OR DELETE OR UPDATE OF trunk_uuid
-  ON hotline_trunks FOR EACH ROW EXECUTE FUNCTION notify_trunk_objects();
 
-ALTER TABLE hotline_trunks ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON hotline_trunks TO tongdai_tenant
-  USING (domain_uuid = nullif(current_setting('tongdai.domain', true), '')::uuid);
-GRANT SELECT ON hotline_trunks TO tongdai_tenant;
+CREATE FUNCTION notify_further_trunks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM notify_trunk_object(COALESCE(NEW.domain_uuid, OLD.domain_uuid), trunk)
+  FROM unnest(COALESCE(OLD.further_trunks, '{}') || COALESCE(NEW.further_trunks, '{}')) AS trunk;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER hotlines_further_object AFTER INSERT OR DELETE OR UPDATE OF further_trunks
+  ON hotlines FOR EACH ROW EXECUTE FUNCTION notify_further_trunks();
 
 ALTER TABLE trunk_registrations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON trunk_registrations TO tongdai_tenant
