@@ -21,7 +21,7 @@ from testbed.phones import ALICE_HZ, Carrier, Phone, SippSetup, Transport
 from testbed.until import until
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.pbx.endpoint import DEFAULT, Endpoint
+from tongdai.pbx.endpoint import DEFAULT, WEBRTC, Endpoint
 from tongdai.store import (
     db,
     devices,
@@ -194,14 +194,13 @@ class Office:
         path = f"asterisk/config/dynamic/res_pjsip/identify/{trunk}"
         await until(lambda: self._ask_switch(path), 15)
 
-    async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
-        """The switch has been told whether that endpoint is a browser."""
+    async def forgets(self, endpoint: str) -> None:
+        """Returns when the switch does not have it any more."""
 
-        async def known() -> bool:
-            shown = await self.endpoint(endpoint)
-            return (shown.get("webrtc") in ("yes", "true")) == is_browser
+        async def is_gone() -> bool:
+            return not await self._ask_switch(f"endpoints/PJSIP/{endpoint}")
 
-        await until(known, 15)
+        await until(is_gone, 15)
 
     async def endpoint(self, endpoint: str) -> dict[str, str]:
         """The fields of that endpoint, as the switch shows them."""
@@ -355,21 +354,24 @@ class Company:
             await devices.insert(tx, self.uuid, number, device, PASSWORD)
         await self._office.knows(str(Endpoint(number, self.name, name)))
 
+    async def allow_browsers(self, number: str) -> None:
+        """Browsers may register as the extension itself, besides SIP phones."""
+        async with self._office.database.transaction() as tx:
+            await devices.allow_browsers(tx, self.uuid, number)
+        await self._office.knows(str(Endpoint(number, self.name, WEBRTC)))
+
     async def remove_device(self, number: str, name: str) -> None:
         async with self._office.database.transaction() as tx:
             await devices.delete(tx, self.uuid, number, name)
 
-    async def change_device(self, number: str, **changes: Any) -> None:
-        """The extension's default device is so now."""
+    async def become_browser(self, number: str) -> None:
+        """The extension's default device is a browser now."""
         async with self._office.database.transaction() as tx:
             known = await devices.get(tx, self.uuid, number, DEFAULT)
-            await devices.update(tx, self.uuid, number, msgspec.structs.replace(known, **changes))
-
-    async def knows_device(self, number: str, kind: str) -> None:
-        """The switch has been told that the extension's default device is of this kind."""
-        await self._office.knows_webrtc(
-            str(Endpoint(number, self.name)), is_browser=kind == "browser"
-        )
+            changed = msgspec.structs.replace(known, kind="browser")
+            await devices.update(tx, self.uuid, number, changed)
+        await self._office.knows(str(Endpoint(number, self.name, WEBRTC)))
+        await self._office.forgets(str(Endpoint(number, self.name)))
 
     async def suspend(self, number: str, until: datetime) -> None:
         async with self._office.database.transaction() as tx:

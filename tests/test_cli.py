@@ -438,6 +438,31 @@ def test_an_extension_may_be_a_browser_as_a_whole(cli: Cli) -> None:
     assert only == {"name": "default", "kind": "browser", "max_contacts": 5}
 
 
+def test_browsers_may_register_as_extensions(cli: Cli) -> None:
+    def those() -> set[str]:
+        listed = cli.json("extension", "list")
+        return {one["extension"] for one in listed if "webrtc" in one["devices"]}
+
+    cli("extension", "update", "101", "--webrtc")
+    assert those() == {"101"}
+    cli("extension", "update", "101", "--no-webrtc")
+    cli("extension", "create", "105", "--webrtc")
+    assert those() == {"105"}
+    assert cli.json("domain", "update", cli.domain, "--webrtc")["webrtc"] is True
+    everybody = {one["extension"] for one in cli.json("extension", "list")}
+    assert those() == everybody
+    cli("extension", "create", "106")
+    cli("extension", "create", "107", "--no-webrtc")
+    assert those() == everybody | {"106"}
+    cli("domain", "update", cli.domain, "--recording")
+    assert those() == everybody | {"106"}, "it was not given"
+    cli("domain", "update", cli.domain, "--no-webrtc")
+    assert those() == set()
+    assert "--webrtc" in cli.refuses(
+        "extension", "device", "create", "101", "webrtc", "--kind", "browser"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

@@ -212,6 +212,10 @@ LEADS_BACK = Text("leads back to this {kind}", "quay lại chính nó ({kind})")
 DEFAULT_DEVICE = Text(
     "every extension has its default device", "máy nhánh nào cũng phải có thiết bị mặc định"
 )
+WEBRTC_DEVICE = Text(
+    "webrtc is the device of browsers that register as the extension itself: use --webrtc",
+    "webrtc là thiết bị của trình duyệt đăng ký bằng chính máy nhánh: hãy dùng --webrtc",
+)
 CALLS_LIVE = Text("{count} calls are live", "đang có {count} cuộc gọi")
 DELETING = Text("the domain is being deleted", "domain đang được xoá")
 COUNTRY_IN_USE = Text(

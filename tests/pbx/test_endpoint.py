@@ -12,12 +12,20 @@ from tongdai.pbx.endpoint import Endpoint
     [
         ("101@a.vn", Endpoint("101", "a.vn")),
         ("101-browser@a.vn", Endpoint("101", "a.vn", "browser")),
+        ("101-webrtc@a.vn", Endpoint("101", "a.vn", "webrtc")),
         ("10-desk-2@my-shop.a.vn", Endpoint("10", "my-shop.a.vn", "desk-2")),
     ],
 )
 def test_a_name_is_parsed_as_it_was_made(name: str, endpoint: Endpoint) -> None:
     assert Endpoint.parse(name) == endpoint
     assert str(endpoint) == name
+
+
+@pytest.mark.parametrize(
+    ("device", "user"), [("default", "101"), ("webrtc", "101"), ("desk", "101-desk")]
+)
+def test_the_user_that_a_device_registers_with(device: str, user: str) -> None:
+    assert Endpoint("101", "a.vn", device).user == user
 
 
 @pytest.mark.parametrize(

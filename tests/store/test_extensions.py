@@ -10,6 +10,7 @@ from tongdai import errors
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.store import db, devices, domains, extensions, hotlines, queues, ring_groups, trunks
+from tongdai.store import directory as store_directory
 
 Extension = directory.Extension
 
@@ -280,3 +281,85 @@ async def test_the_schema_knows_the_same_ring_times(
         async with database.transaction() as tx:
             refused = directory.Extension("102", ring_timeout_s=beyond)
             await extensions.insert(tx, domain.domain_uuid, refused)
+
+
+async def endpoints(tx: db.Tx, domain: directory.Domain) -> dict[str, devices.Provisioned]:
+    return {str(each.endpoint).partition("@")[0]: each for each in await provisioned(tx, domain)}
+
+
+async def test_browsers_register_as_the_extension_itself(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await extensions.insert(tx, uuid, Extension("101"), "Secret-Word.1", webrtc=True)
+        await extensions.insert(tx, uuid, Extension("102"), "Secret-Word.1")
+        known = await endpoints(tx, domain)
+        assert known.keys() == {"101", "101-webrtc", "102"}
+        browser = known["101-webrtc"]
+        assert (browser.kind, browser.endpoint.user) == ("browser", "101")
+        assert browser.digest_md5 == known["101"].digest_md5
+        found = await store_directory.load(tx, uuid)
+        assert found.endpoints("101") == (f"101@{domain.name}", f"101-webrtc@{domain.name}")
+
+        await devices.set_password(tx, uuid, "101", "default", "Secret-Word.2")
+        known = await endpoints(tx, domain)
+        assert known["101-webrtc"].digest_md5 == known["101"].digest_md5 != browser.digest_md5
+        await devices.set_password(tx, uuid, "101", "webrtc", "Secret-Word.1")
+        known = await endpoints(tx, domain)
+        assert known["101-webrtc"].digest_md5 == known["101"].digest_md5 == browser.digest_md5
+
+        await devices.allow_browsers(tx, uuid)
+        await devices.allow_browsers(tx, uuid)
+        assert (await endpoints(tx, domain)).keys() == {"101", "101-webrtc", "102", "102-webrtc"}
+        await devices.forbid_browsers(tx, uuid, "101")
+        assert (await endpoints(tx, domain)).keys() == {"101", "102", "102-webrtc"}
+        await devices.forbid_browsers(tx, uuid)
+        assert (await endpoints(tx, domain)).keys() == {"101", "102"}
+
+
+async def test_the_domain_says_whether_browsers_register_as_new_extensions(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await domains.update(tx, msgspec.structs.replace(domain, webrtc=True))
+        await extensions.insert(tx, uuid, Extension("101"))
+        await extensions.insert(tx, uuid, Extension("102"), webrtc=False)
+        assert (await endpoints(tx, domain)).keys() == {"101", "101-webrtc", "102"}
+
+
+async def test_an_extension_that_is_a_browser_has_the_endpoint_of_browsers_alone(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await extensions.insert(tx, uuid, Extension("101"), kind="browser", webrtc=True)
+        await extensions.insert(tx, uuid, Extension("102"), webrtc=True)
+        default = await devices.get(tx, uuid, "102", "default")
+        await devices.update(tx, uuid, "102", msgspec.structs.replace(default, kind="browser"))
+        assert (await endpoints(tx, domain)).keys() == {"101-webrtc", "102-webrtc"}
+        found = await store_directory.load(tx, uuid)
+        assert found.endpoints("101") == (f"101-webrtc@{domain.name}",)
+        assert found.endpoints("102") == (f"102-webrtc@{domain.name}",)
+
+        await devices.update(tx, uuid, "102", default)
+        assert (await endpoints(tx, domain)).keys() == {"101-webrtc", "102"}
+
+
+async def test_the_device_of_browsers_cannot_be_made_or_changed_by_hand(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    uuid = domain.domain_uuid
+    async with database.transaction() as tx:
+        await extensions.insert(tx, uuid, Extension("101"), webrtc=True)
+    for device in (
+        devices.Device(name="webrtc", kind="browser"),
+        devices.Device(name="webrtc", kind="sip"),
+    ):
+        with pytest.raises(errors.Invalid, match="--webrtc"):
+            async with database.transaction() as tx:
+                await devices.insert(tx, uuid, "101", device)
+    with pytest.raises(errors.Invalid, match="--webrtc"):
+        async with database.transaction() as tx:
+            await devices.update(tx, uuid, "101", devices.Device(name="webrtc"))

@@ -1,4 +1,6 @@
-"""Domains: changes, the end of a suspension, and the key of encrypted telephone numbers."""
+"""Domains: changes, also of their extensions; the end of a suspension; the key of encrypted
+telephone numbers.
+"""
 
 import re
 import secrets
@@ -10,17 +12,20 @@ import msgspec
 from tongdai import errors, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.store import db, domains
+from tongdai.store import db, devices, domains
 
 
 async def update(
     tx: db.Tx, name: str, changes: dict[str, Any], *, unsuspend: bool = False
 ) -> directory.Domain:
-    """The changed domain of that name; `unsuspend` ends the suspension of its outbound calls.
-    Raises as domains.update.
+    """The changed domain of that name; `unsuspend` ends the suspension of its outbound calls. A
+    given `webrtc` holds for all its extensions. Raises as domains.update.
     """
     changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
     await domains.update(tx, changed)
+    if "webrtc" in changes:
+        change = devices.allow_browsers if changed.webrtc else devices.forbid_browsers
+        await change(tx, changed.domain_uuid)
     if unsuspend:
         await domains.suspend(tx, changed.domain_uuid, None)
     return await domains.get(tx, changed.domain_uuid)

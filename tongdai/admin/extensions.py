@@ -19,15 +19,20 @@ async def update(
     password: str | None = None,
     new_password: bool = False,
     unsuspend: bool = False,
+    webrtc: bool | None = None,
 ) -> tuple[Extension, str | None]:
     """The changed extension, and the new SIP password of its default device: the given one, a
     random one with `new_password`, else None, which leaves the old one. `unsuspend` ends the
-    suspension of its outbound calls. Raises as extensions.update.
+    suspension of its outbound calls. `webrtc` says whether browsers may register as it too; None
+    leaves it as it was. Raises as extensions.update.
     """
     known = await extensions.get(tx, domain_uuid, extension)
     await extensions.update(tx, domain_uuid, msgspec.structs.replace(known, **changes))
     if unsuspend:
         await extensions.suspend(tx, domain_uuid, extension, None)
+    if webrtc is not None:
+        change = devices.allow_browsers if webrtc else devices.forbid_browsers
+        await change(tx, domain_uuid, extension)
     changed = await extensions.get(tx, domain_uuid, extension)
     if not new_password and password is None:
         return changed, None

@@ -50,6 +50,11 @@ PHONE_KEY = typer.Option(
     "it a random one is made.",
     show_default=False,
 )
+WEBRTC = typer.Option(
+    "--webrtc/--no-webrtc",
+    help="Browsers may register as its extensions too, besides SIP phones. A change holds for all "
+    "extensions; single ones can differ.",
+)
 MINUTES_PER_DAY = typer.Option(min=0, help="Minutes of outbound calls a day; 0: no limit.")
 
 
@@ -69,6 +74,7 @@ def create(
     calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = domains.NEW.calls_per_minute or 0,
     minutes_per_day: Annotated[int, MINUTES_PER_DAY] = domains.NEW.minutes_per_day or 0,
     node: Annotated[str | None, NODE] = None,
+    webrtc: Annotated[bool, WEBRTC] = domains.NEW.webrtc,
     as_json: options.Json = False,
 ) -> None:
     """Make a domain.
@@ -92,6 +98,7 @@ def create(
             calls_per_minute=calls_per_minute or None,
             minutes_per_day=minutes_per_day or None,
             node=node or settings.load().node,
+            webrtc=webrtc,
         )
 
     terminal.one(session.run(work), as_json=as_json)
@@ -135,6 +142,7 @@ def update(
     calls_per_minute: Annotated[int | None, CALLS_PER_MINUTE] = None,
     minutes_per_day: Annotated[int | None, MINUTES_PER_DAY] = None,
     node: Annotated[str | None, NODE] = None,
+    webrtc: Annotated[bool | None, WEBRTC] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -154,6 +162,7 @@ def update(
         destinations=options.listed(destinations),
         enabled=enabled,
         node=node,
+        webrtc=webrtc,
     )
     limits = options.given(
         recording_days=recording_days,

@@ -26,6 +26,11 @@ HOTLINE = typer.Option(
     show_default=False,
 )
 KIND = typer.Option(help="Kind of its default device: a SIP phone, or a browser (WebRTC).")
+WEBRTC = typer.Option(
+    "--webrtc/--no-webrtc",
+    help="Browsers may register as it too, with the same user name and password as SIP phones.",
+    show_default=False,
+)
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 RING_TIMEOUT = typer.Option(help=f"Seconds that it rings, {SHORTEST_RING_S} to {LONGEST_RING_S}.")
 
@@ -44,6 +49,7 @@ def create(
     max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
     ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
     kind: Annotated[devices.Kind, KIND] = "sip",
+    webrtc: Annotated[bool | None, WEBRTC] = None,
     as_json: options.Json = False,
 ) -> None:
     """Make an extension, and show its SIP password.
@@ -58,7 +64,9 @@ def create(
         max_calls=max_calls,
         ring_timeout_s=ring_timeout,
     )
-    chosen = session.call(domain, extensions.insert, made, options.secret(password), kind)
+    chosen = session.call(
+        domain, extensions.insert, made, options.secret(password), kind, webrtc=webrtc
+    )
     terminal.one(made, as_json=as_json, password=chosen)
     terminal.once("password")
 
@@ -101,6 +109,7 @@ def update(
     hotline: Annotated[str | None, HOTLINE] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
+    webrtc: Annotated[bool | None, WEBRTC] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -124,6 +133,7 @@ def update(
         password=options.secret(password),
         new_password=new_password,
         unsuspend=unsuspend,
+        webrtc=webrtc,
     )
     if chosen is None:
         return terminal.one(changed, as_json=as_json)

@@ -24,7 +24,8 @@ class Domain(msgspec.Struct, frozen=True):
     `node`, which carries its calls. `max_calls` limits all its calls at once; `destinations`
     (pbx.barring) and, unless None, calls a minute and minutes a day limit outbound ones. Those are
     suspended until `suspended_until`, for the reason in `suspended_why`. `region` (ISO 3166-1
-    alpha-2) is "" for the main region of the country code.
+    alpha-2) is "" for the main region of the country code. Browsers may register as its new
+    extensions (`webrtc`).
     """
 
     domain_uuid: UUID
@@ -44,6 +45,7 @@ class Domain(msgspec.Struct, frozen=True):
     suspended_until: datetime | None = None
     suspended_why: str = ""
     node: str = NODE
+    webrtc: bool = False
 
     @property
     def country(self) -> str:

@@ -1,7 +1,9 @@
 """Names of devices' PJSIP endpoints: made and parsed only here.
 
 An extension's default device is the endpoint `101@domain`. A further device has its own name in
-the user part: `101-browser@domain`. A trunk's endpoint is its UUID, without "@".
+the user part: `101-browser@domain`. The device `webrtc` has the endpoint `101-webrtc@domain`, for
+browsers that register as `101@domain` itself: the edge proxy (tongdai/edge) marks their messages.
+A trunk's endpoint is its UUID, without "@".
 """
 
 import re
@@ -11,6 +13,9 @@ import msgspec
 
 DEFAULT = "default"
 """Name of the device that every extension has."""
+WEBRTC = "webrtc"
+"""Name of the device for browsers that register with the user name and password of the default
+device. No other device may have it."""
 DEVICE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 """Names that a device may have."""
 _ENDPOINT = re.compile(rf"([0-9]{{2,8}})(?:-({DEVICE.pattern}))?@([a-z0-9.-]{{1,254}})")
@@ -31,8 +36,13 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @property
     def user(self) -> str:
-        """The user part of its SIP address, and its name in digest authentication."""
-        return self.extension if self.device == DEFAULT else f"{self.extension}-{self.device}"
+        """The user part of the SIP address that its user enters, and its user name in digest
+        authentication.
+        """
+        is_named = self.device not in (DEFAULT, WEBRTC)
+        return f"{self.extension}-{self.device}" if is_named else self.extension
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.domain}"
+        is_default = self.device == DEFAULT
+        user = self.extension if is_default else f"{self.extension}-{self.device}"
+        return f"{user}@{self.domain}"

@@ -91,7 +91,9 @@ async def _insert(database: db.Database, master_key: MasterKey, carrier: str) ->
         account = await users.insert(tx, uuid, master_key, ADMIN, password)
         passwords = {}
         for number, name in {**PHONES, **_robots()}.items():
-            passwords[number] = await extensions.insert(tx, uuid, Extension(number, name=name))
+            passwords[number] = await extensions.insert(
+                tx, uuid, Extension(number, name=name), webrtc=number in PHONES
+            )
         trunk = trunks.Trunk(
             name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],)
         )

@@ -23,7 +23,8 @@ _SECRET_BYTES = 18  # 24 characters, 144 bits
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """One device of an extension, without its password. `kind` "sip" is a SIP phone, "browser" a
     WebRTC endpoint (SIP over WebSocket, DTLS-SRTP, ICE). At most `max_contacts` may be registered
-    at the same time.
+    at the same time. The device `webrtc` is a browser with the user name and password of the
+    default device.
     """
 
     name: str = endpoint.DEFAULT
@@ -47,7 +48,9 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.extension, self.domain, self.name)
+        """Its endpoint; for a default device that is a browser, the one for browsers."""
+        is_browser = self.name == endpoint.DEFAULT and self.kind == "browser"
+        return Endpoint(self.extension, self.domain, endpoint.WEBRTC if is_browser else self.name)
 
 
 async def insert(
@@ -60,6 +63,8 @@ async def insert(
     """
     password = password or generated()
     name = checks.device(device.name)
+    if name == endpoint.WEBRTC:
+        raise errors.Invalid(messages.WEBRTC_DEVICE, field="device")
     md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
     await tx.execute(
         """
@@ -78,6 +83,40 @@ async def insert(
     return password
 
 
+async def allow_browsers(tx: db.Tx, domain_uuid: UUID, extension: str | None = None) -> None:
+    """Browsers may register as the extension, or all extensions of the domain, also while SIP
+    phones do: they have the device `webrtc`. A default device that is a browser needs none.
+    """
+    await tx.execute(
+        """
+        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, digest_md5,
+                             digest_sha256)
+        SELECT domain_uuid, extension, $3, 'browser', $4, digest_md5, digest_sha256 FROM devices
+        WHERE domain_uuid = $1 AND extension = COALESCE($2, extension) AND name = $5
+          AND kind = 'sip'
+        ON CONFLICT DO NOTHING
+        """,
+        domain_uuid,
+        extension,
+        endpoint.WEBRTC,
+        MAX_CONTACTS,
+        endpoint.DEFAULT,
+    )
+
+
+async def forbid_browsers(tx: db.Tx, domain_uuid: UUID, extension: str | None = None) -> None:
+    """The extension, or all of the domain, have no device `webrtc`."""
+    await tx.execute(
+        """
+        DELETE FROM devices
+        WHERE domain_uuid = $1 AND extension = COALESCE($2, extension) AND name = $3
+        """,
+        domain_uuid,
+        extension,
+        endpoint.WEBRTC,
+    )
+
+
 async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device:
     """The device. Raises errors.NotFound."""
     row = await tx.fetchrow(
@@ -93,9 +132,11 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -> None:
-    """The device of that name is as given; its password stays. Raises errors.NotFound,
-    errors.Invalid.
+    """The device of that name is as given; its password stays. A default device that becomes a
+    browser takes the place of the device `webrtc`. Raises errors.NotFound, errors.Invalid.
     """
+    if device.name == endpoint.WEBRTC and device.kind != "browser":
+        raise errors.Invalid(messages.WEBRTC_DEVICE, field="kind")
     done = await tx.fetchval(
         """
         UPDATE devices SET kind = $4, max_contacts = $5
@@ -109,24 +150,27 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
     )
     if not done:
         raise errors.NotFound(_missing(extension, device.name))
+    if device.name == endpoint.DEFAULT and device.kind == "browser":
+        await forbid_browsers(tx, domain_uuid, extension)
 
 
 async def set_password(
     tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str | None = None
 ) -> str:
-    """Sets and returns the SIP password, given or generated: it cannot be read again. Raises
-    errors.NotFound, errors.Invalid.
+    """Sets and returns the SIP password, given or generated: it cannot be read again. The default
+    device and the device `webrtc` have the same. Raises errors.NotFound, errors.Invalid.
     """
     password = password or generated()
     md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
+    shared = (endpoint.DEFAULT, endpoint.WEBRTC)
     done = await tx.fetchval(
         """
         UPDATE devices SET digest_md5 = $4, digest_sha256 = $5
-        WHERE domain_uuid = $1 AND extension = $2 AND name = $3 RETURNING true
+        WHERE domain_uuid = $1 AND extension = $2 AND name = ANY ($3) RETURNING true
         """,
         domain_uuid,
         extension,
-        name,
+        shared if name in shared else (name,),
         md5,
         sha256,
     )

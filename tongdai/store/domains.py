@@ -30,6 +30,7 @@ async def insert(
     minutes_per_day: int | None = NEW.minutes_per_day,
     enabled: bool = NEW.enabled,
     node: str = directory.NODE,
+    webrtc: bool = NEW.webrtc,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
     field that is wrong.
@@ -39,9 +40,9 @@ async def insert(
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
-          zone_rules, ringing_hangups)
+          zone_rules, ringing_hangups, webrtc)
         VALUES (
-          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING *
+          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -59,6 +60,7 @@ async def insert(
         checks.region(region, country_code),
         local_days.rules(time_zone),
         ringing_hangups,
+        webrtc,
     )
     return db.struct(row, directory.Domain)
 
@@ -99,7 +101,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            recording = $5, recording_days = $6,
                            max_calls = $7, enabled = $8, destinations = $9,
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
-                           region = $13, ringing_hangups = $14
+                           region = $13, ringing_hangups = $14, webrtc = $15
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -116,6 +118,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         checks.node(domain.node),
         domain.region,
         domain.ringing_hangups,
+        domain.webrtc,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

@@ -23,19 +23,25 @@ async def insert(
     extension: directory.Extension,
     password: str | None = None,
     kind: devices.Kind = "sip",
+    *,
+    webrtc: bool | None = None,
 ) -> str:
-    """The extension and its default device of that kind exist. Returns the device's SIP password,
-    given or generated: it cannot be read again.
+    """The extension and its default device of that kind exist. Browsers may register as it too
+    (`webrtc`; None: as the domain says). Returns the device's SIP password, given or generated: it
+    cannot be read again.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong,
     errors.NotFound.
     """
-    await _check(tx, domain_uuid, extension)
+    domain = await _check(tx, domain_uuid, extension)
     await dialables.insert(tx, domain_uuid, extension.extension, "extension")
     row = rows.values(extension, without=_OWN)
     await rows.insert(tx, "extensions", domain_uuid=domain_uuid, **row)
     device = devices.Device(kind=kind)
-    return await devices.insert(tx, domain_uuid, extension.extension, device, password)
+    chosen = await devices.insert(tx, domain_uuid, extension.extension, device, password)
+    if domain.webrtc if webrtc is None else webrtc:
+        await devices.allow_browsers(tx, domain_uuid, extension.extension)
+    return chosen
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, extension: str) -> directory.Extension | None:
@@ -101,12 +107,12 @@ async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Extension]:
     return db.structs(found, directory.Extension)
 
 
-async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> None:
-    """Raises errors.Invalid if the domain may not have this extension, errors.NotFound."""
+async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -> directory.Domain:
+    """The domain. Raises errors.Invalid if it may not have this extension, errors.NotFound."""
     checks.name(extension.name)
     domain = await domains.get(tx, domain_uuid)
     if extension.hotline is None:
-        return
+        return domain
     held = await tx.fetchval(
         """
         SELECT true FROM hotlines WHERE domain_uuid = $1 AND canonical = $2 FOR KEY SHARE
@@ -116,3 +122,4 @@ async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
     )
     if not held:
         raise errors.Invalid(messages.NO_HOTLINE_HERE, field="hotline")
+    return domain
