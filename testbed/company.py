@@ -194,6 +194,15 @@ class Office:
         path = f"asterisk/config/dynamic/res_pjsip/identify/{trunk}"
         await until(lambda: self._ask_switch(path), 15)
 
+    async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
+        """The switch has been told whether that endpoint is a browser."""
+
+        async def known() -> bool:
+            shown = await self.endpoint(endpoint)
+            return (shown.get("webrtc") in ("yes", "true")) == is_browser
+
+        await until(known, 15)
+
     async def forgets(self, endpoint: str) -> None:
         """Returns when the switch does not have it any more."""
 
@@ -363,6 +372,16 @@ class Company:
     async def remove_device(self, number: str, name: str) -> None:
         async with self._office.database.transaction() as tx:
             await devices.delete(tx, self.uuid, number, name)
+
+    async def change_device(self, number: str, name: str, kind: devices.Kind) -> None:
+        """The extension's device of that name is of this kind now, and the switch knows it."""
+        async with self._office.database.transaction() as tx:
+            known = await devices.get(tx, self.uuid, number, name)
+            changed = msgspec.structs.replace(known, kind=kind)
+            await devices.update(tx, self.uuid, number, changed)
+        await self._office.knows_webrtc(
+            str(Endpoint(number, self.name, name)), is_browser=kind == "browser"
+        )
 
     async def become_browser(self, number: str) -> None:
         """The extension's default device is a browser now."""

@@ -45,6 +45,7 @@ class Instance:
             "TONGDAI_SIP": self.sip,
             "TONGDAI_RTP": self.rtp,
             "TONGDAI_ARI": ports.server(),
+            "TONGDAI_SIP_WS": ports.server(),
             "TONGDAI_SANDBOX": "1" if sandbox else "0",
         }
         self.settings: dict[str, str] = {}

@@ -110,11 +110,13 @@ async def tcp(
 
 
 @asynccontextmanager
-async def websocket(url: str) -> AsyncIterator[Wire]:
+async def websocket(
+    url: str, trust: ssl.SSLContext | None = None, headers: dict[str, str] | None = None
+) -> AsyncIterator[Wire]:
     """A SIP WebSocket, as browsers use it (RFC 7118)."""
     async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(url, protocols=("sip",)) as socket,
+        aiohttp.ClientSession(headers=headers) as session,
+        session.ws_connect(url, protocols=("sip",), ssl=trust or True) as socket,
     ):
         assert socket.protocol == "sip"
         yield _Socket(socket)
@@ -200,10 +202,15 @@ async def authenticated(
 
 async def called(wire: Wire) -> str:
     """The next INVITE."""
+    return await next_request(wire, "INVITE")
+
+
+async def next_request(wire: Wire, method: str) -> str:
+    """The next request of that method; others are not answered."""
     async with asyncio.timeout(ANSWER_S):
         while True:
             message = (await wire.receive()).decode()
-            if message.startswith("INVITE "):
+            if message.startswith(f"{method} "):
                 return message
 
 

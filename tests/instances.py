@@ -23,10 +23,10 @@ async def pbx() -> AsyncIterator[Instance]:
     with tempfile.TemporaryDirectory(prefix="tongdai-e2e-") as folder:
         tls = certificate.write(Path(folder))
         instance = Instance(Path(folder), sandbox=True)
-        instance.set(sip_tls=ports.server(), **tls)
+        instance.set(sip_tls=ports.server(), sip_wss=ports.server(), **tls)
         try:
             await instance.start()
-            assert len(instance.processes()) >= 4, "itself, PostgreSQL, and two Asterisks"
+            assert len(instance.processes()) >= 5, "itself, PostgreSQL, two Asterisks, the edge"
             yield instance
             assert await instance.interrupt() == 0, instance.said
             assert instance.processes() == {}

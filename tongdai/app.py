@@ -19,10 +19,12 @@ import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
-from tongdai import __version__, api, errors, files, messages, ports, process, services
+from tongdai import __version__, api, edge, errors, files, messages, ports, process, services
 from tongdai import settings as configuration
+from tongdai.asterisk import browser_addresses
 from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
+from tongdai.edge import registry as edge_metrics
 from tongdai.encryption import MasterKey
 from tongdai.engine import housekeeping
 from tongdai.engine.bans import Bans
@@ -46,8 +48,8 @@ from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.trial import Trial
 
-Role = Literal["api", "engine", "webhooks"]
-ROLES: tuple[Role, ...] = ("api", "engine", "webhooks")
+Role = Literal["api", "engine", "webhooks", "edge"]
+ROLES: tuple[Role, ...] = ("api", "engine", "webhooks", "edge")
 Work: TypeAlias = Coroutine[Any, Any, None]
 """A task that runs until it is cancelled."""
 
@@ -72,13 +74,13 @@ class Instance(msgspec.Struct, frozen=True):
 async def up(
     settings: Settings, progress: services.Progress
 ) -> AsyncIterator[tuple[Instance, Work]]:
-    """Everything: API and engine in this process, the dispatcher in one of its own, with a private
-    PostgreSQL and Asterisk if none are given.
+    """Everything: API and engine in this process, the dispatcher and the edge proxy in processes
+    of their own, with a private PostgreSQL and Asterisk if none are given.
 
     Yields the instance, and the task that serves until it is cancelled. A clean stop ends
-    PostgreSQL and Asterisk. When this process is killed, or fails, they live on with their calls
-    and the next start takes them over; a start that fails leaves running what ran before. Raises
-    errors.SetupError.
+    PostgreSQL, Asterisk and the edge proxy. When this process is killed, or fails, they live on
+    with their calls and the next start takes them over; a start that fails leaves running what ran
+    before. Raises errors.SetupError.
     """
     key = services.master_key(settings)
     supervised: list[Supervised] = []
@@ -127,6 +129,8 @@ async def _started(
     if not settings.asterisk_url and root:
         progress("Asterisk starts", 0, 0)
         settings = await services.with_switch(stack, settings, root, supervised)
+    settings, edge_process = await services.with_edge(stack, settings, key, supervised)
+    stack.enter_context(_shown(edge_process))
     opened = await services.opened(stack, settings, key)
     if not (settings.sandbox and root):
         return opened, Instance(settings, asyncio.Event())
@@ -142,8 +146,10 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
     key = services.master_key(settings)
     async with AsyncExitStack() as stack:
         settings = services.with_running_database(settings)
-        if "engine" in roles:
+        if {"engine", "edge"} & set(roles):
             settings = services.with_running_switch(settings)
+        if "api" in roles or "edge" in roles:
+            settings = services.with_edge_address(settings, starts="edge" in roles)
         opened = await services.opened(stack, settings, key)
         await _serve(opened, roles, Instance(settings, asyncio.Event()))
 
@@ -176,6 +182,9 @@ async def _serve(
             stack.enter_context(_shown(metrics.REGISTRY))
             woken.append(dispatcher.wake)
             running.append(dispatcher.run())
+        if "edge" in roles:
+            stack.enter_context(_shown(edge_metrics.REGISTRY))
+            running.append(_edge(opened))
         engine, commands = None, None
         if "engine" in roles:
             engine, commands, work = await _engine(stack, opened, published)
@@ -235,6 +244,9 @@ def _deps(
         checks=checks,
         sandbox=instance.sandbox,
         commands=commands,
+        ice=api.IceSettings(
+            settings.stun, tuple(configuration.listed(settings.turn_urls)), settings.turn_secret
+        ),
     )
 
 
@@ -258,6 +270,7 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             access_log=False,
             server_header=False,
             forwarded_allow_ips=trusted,
+            ws=api.SipWebSocket.towards(settings.sip_ws),
             timeout_graceful_shutdown=5,
             timeout_keep_alive=KEEP_ALIVE_S,
         )
@@ -305,6 +318,16 @@ async def _tell_ready(instance: Instance, engine: Engine | None) -> None:
     instance.ready.set()
 
 
+# --- edge proxy
+
+
+async def _edge(opened: Services) -> None:
+    """Serves browser phones until cancelled, in this process."""
+    config = services.edge_config(opened.settings, opened.master_key)
+    Path(config.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    await edge.serve(config, asyncio.Event())
+
+
 # --- engine
 
 
@@ -325,7 +348,9 @@ async def _engine(
     provisioner = Provisioner(
         database, opened.master_key, engine, addresses, demo.DOMAIN if settings.sandbox else ""
     )
-    bans = Bans(database, Path(settings.asterisk_security), settings.sip_failures)
+    clients = browser_addresses.Clients(services.edge_folder(settings))
+    security = Path(settings.asterisk_security)
+    bans = Bans(database, security, settings.sip_failures, clients=clients)
 
     def lost() -> None:
         provisioner.lost()

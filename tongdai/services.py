@@ -1,4 +1,4 @@
-"""The services below the roles: PostgreSQL, Asterisk and the sandbox.
+"""The services below the roles: PostgreSQL, Asterisk, the edge proxy and the sandbox.
 
 The operator names them in the settings, or they run embedded in the data folder: as processes
 that outlive a crash of ours and are adopted by the next start. A clean stop ends them;
@@ -9,12 +9,14 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
-from tongdai import encryption, errors, files, ports
+from tongdai import __version__, edge_process, encryption, errors, files, ports
 from tongdai import settings as configuration
-from tongdai.asterisk import events, node, packages, provisioning
+from tongdai.asterisk import browser_addresses, events, node, packages, provisioning
+from tongdai.edge import EdgeConfig
 from tongdai.encryption import MasterKey
 from tongdai.sandbox import carrier, demo
 from tongdai.settings import Settings
@@ -122,6 +124,7 @@ async def with_switch(
         rtp=configuration.port_range(settings.rtp),
         ari=settings.ari,
         external_ip=settings.external_ip,
+        stun=settings.stun,
         channel_variables=events.VARIABLES,
         values={"recordings": str(spool), "tls": _tls(settings)},
     )
@@ -170,6 +173,57 @@ def with_running_switch(settings: Settings) -> Settings:
             " TONGDAI_ASTERISK_SPOOL"
         ) from reason
     return msgspec.structs.replace(settings, **known)
+
+
+async def with_edge(
+    stack: AsyncExitStack, settings: Settings, key: MasterKey, supervised: list[Supervised]
+) -> tuple[Settings, edge_process.EdgeProcess]:
+    """The settings with the address of the edge proxy, which runs supervised and is stopped when
+    the stack is unwound. Raises errors.SetupError.
+    """
+    running = await edge_process.start(edge_config(settings, key))
+    config = running.config
+    supervised.append(Supervised("the edge proxy", running, lambda: edge_process.start(config)))
+    stack.push_async_callback(supervised[-1].stop)
+    return msgspec.structs.replace(settings, sip_ws=config.ws), running
+
+
+def edge_config(settings: Settings, key: MasterKey) -> EdgeConfig:
+    """The config of the edge proxy in front of the switch that the settings name."""
+    url = urlsplit(settings.asterisk_url)
+    switch = f"{url.scheme.replace('http', 'ws')}://{url.netloc.rpartition('@')[2]}/ws"
+    certificate, private_key = settings.sip_tls_cert, settings.sip_tls_key
+    return EdgeConfig(
+        version=__version__,
+        folder=str(edge_folder(settings)),
+        switch=switch,
+        source_key=browser_addresses.source_key(key),
+        ws=settings.sip_ws,
+        wss=settings.sip_wss,
+        certificate=str(certificate.absolute()) if certificate else "",
+        private_key=str(private_key.absolute()) if private_key else "",
+        proxies=tuple(configuration.networks(settings.proxies)),
+        connections=settings.sip_ws_connections,
+        connections_address=settings.sip_ws_connections_address,
+        log_level=settings.log_level,
+        log_json=settings.log_json,
+    )
+
+
+def with_edge_address(settings: Settings, *, starts: bool) -> Settings:
+    """The settings with the address of the edge proxy: theirs, else a free port if it `starts`
+    now, else that of the one of this data folder, else none.
+    """
+    if settings.sip_ws:
+        return settings
+    free = f"127.0.0.1:{ports.free_port('tcp', '127.0.0.1')}" if starts else ""
+    address = free or edge_process.address(edge_folder(settings))
+    return msgspec.structs.replace(settings, sip_ws=address)
+
+
+def edge_folder(settings: Settings) -> Path:
+    """The folder of the edge proxy's files."""
+    return settings.data.absolute() / "edge"
 
 
 async def with_sandbox(

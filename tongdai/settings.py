@@ -16,6 +16,8 @@ from tongdai.pbx.directory import NODE
 from tongdai.store import checks
 
 PREFIX = "TONGDAI_"
+MOST_WS_CONNECTIONS = 9_000  # of the sessionlimit in http.conf; the rest is for ARI
+_TURN = re.compile(r"turns?:[A-Za-z0-9.-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")  # RFC 7065
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -54,17 +56,59 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _says("Address for SIP over TLS, such as `0.0.0.0:5061`. Empty: no TLS."),
     ] = ""
     sip_tls_cert: Annotated[
-        Path | None, _says("PEM file with the certificate, and its chain, for SIP over TLS.")
+        Path | None,
+        _says("PEM file with the certificate, and its chain, for SIP over TLS and WSS."),
     ] = None
     sip_tls_key: Annotated[
-        Path | None, _says("PEM file with the private key for SIP over TLS.")
+        Path | None, _says("PEM file with the private key for SIP over TLS and WSS.")
     ] = None
+    sip_wss: Annotated[
+        str,
+        _says(
+            "Address for SIP over secure WebSocket (WSS), for browser phones, such as "
+            "`0.0.0.0:7444`; its paths are `/` and `/ws`. Empty: none."
+        ),
+    ] = ""
+    sip_ws: Annotated[
+        str,
+        _says(
+            "Address for SIP over WebSocket without TLS, `host:port`, for a reverse proxy; `/ws` "
+            "of the API's address leads there too. Empty: a free port of 127.0.0.1."
+        ),
+    ] = ""
+    sip_ws_connections: Annotated[
+        int, _says("Browser phones that may be connected at a time.")
+    ] = 1000
+    sip_ws_connections_address: Annotated[
+        int, _says("The same for each client address, such as an office behind one address.")
+    ] = 100
     rtp: Annotated[str, _says("UDP ports of audio, `first-last`; a call takes four.")] = (
         "10000-11999"
     )
     external_ip: Annotated[
         str,
         _says("The public address that SIP and audio announce beyond a NAT. Empty: none."),
+    ] = ""
+    stun: Annotated[
+        str,
+        _says(
+            "A STUN server, `host:port`: browser phones, and the private Asterisk, learn their "
+            "public address from it. Empty: none."
+        ),
+    ] = ""
+    turn_urls: Annotated[
+        str,
+        _says(
+            "TURN servers for browser phones, with commas between, such as "
+            "`turn:turn.example.vn:3478,turns:turn.example.vn:5349?transport=tcp`."
+        ),
+    ] = ""
+    turn_secret: Annotated[
+        str,
+        _says(
+            "The secret that the TURN servers share with us (coturn: `static-auth-secret`): "
+            "`GET /v1/turn` makes credentials with it."
+        ),
     ] = ""
     ari: Annotated[
         str,
@@ -242,7 +286,7 @@ def text(value: object) -> str:
 
 def _shown(name: str, text: str) -> str:
     """The value for terminals and logs, without its secrets."""
-    if name == "secret":
+    if name in ("secret", "turn_secret"):
         return "***" if text else ""
     return re.sub(r"(?<=:)[^:@/]+(?=@)|(?<=password=)[^&]+", "***", text)
 
@@ -260,10 +304,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     settings = msgspec.convert(
         given, Settings, strict=False, dec_hook=lambda kind, value: kind(value)
     )
-    if settings.sip_tls and not (settings.sip_tls_cert and settings.sip_tls_key):
-        raise errors.SetupError(
-            f"{PREFIX}SIP_TLS needs {PREFIX}SIP_TLS_CERT and {PREFIX}SIP_TLS_KEY"
-        )
+    if bool(settings.turn_urls) != bool(settings.turn_secret):
+        raise errors.SetupError(f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET need each other")
+    for name in ("sip_tls", "sip_wss"):
+        if getattr(settings, name) and not (settings.sip_tls_cert and settings.sip_tls_key):
+            raise errors.SetupError(
+                f"{PREFIX}{name.upper()} needs {PREFIX}SIP_TLS_CERT and {PREFIX}SIP_TLS_KEY"
+            )
     return settings
 
 
@@ -305,14 +352,25 @@ def port_range(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def listed(text: str) -> list[str]:
+    """The parts of a comma-separated list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def networks(text: str) -> list[str]:
     """The CIDRs of a comma-separated list. Raises ValueError."""
-    return [str(ip_network(part.strip())) for part in text.split(",") if part.strip()]
+    return [str(ip_network(part)) for part in listed(text)]
 
 
 def callback_networks(settings: Settings) -> list[str]:
     """The private networks that callbacks may reach; with the sandbox also loopback."""
     return [*networks(settings.callback_allow), *(_LOOPBACK if settings.sandbox else ())]
+
+
+def _turn_urls(text: str) -> None:
+    for url in listed(text):
+        if not _TURN.fullmatch(url):
+            raise ValueError("expected turn:host:port or turns:host:port?transport=tcp")
 
 
 def _readable(text: str) -> None:
@@ -341,6 +399,11 @@ def _positive(text: str) -> None:
         raise ValueError("must be more than 0")
 
 
+def _ws_connections(text: str) -> None:
+    if not 0 < int(text) <= MOST_WS_CONNECTIONS:
+        raise ValueError(f"must be 1 to {MOST_WS_CONNECTIONS}: Asterisk has no more")
+
+
 def _not_negative(text: str) -> None:
     if int(text) < 0:
         raise ValueError("must be 0 or more")
@@ -365,6 +428,12 @@ _CHECKS = {
     "sip_tls": address,
     "sip_tls_cert": _readable,
     "sip_tls_key": _readable,
+    "sip_wss": address,
+    "stun": address,
+    "turn_urls": _turn_urls,
+    "sip_ws": address,
+    "sip_ws_connections": _ws_connections,
+    "sip_ws_connections_address": _positive,
     "ari": address,
     "asterisk_url": _ari,
     "dsn": _postgresql,

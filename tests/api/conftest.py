@@ -129,6 +129,7 @@ def deps(
             patience_s=0.2,
             sandbox=customers,
             trial=Silent(),
+            ice=api.IceSettings("", ("turn:turn.example.vn",), "a secret of the TURN server"),
         )
 
 
@@ -141,7 +142,11 @@ def folder_of(deps: api.Deps) -> Path:
 async def serve(deps: api.Deps, **options: Any) -> AsyncIterator[str]:
     """The API's URL while it runs; `options` are of uvicorn.Config."""
     # the loop stands still between tests, the clock does not
-    chosen: dict[str, Any] = {"http": api.Protocol, "timeout_keep_alive": 3600} | options
+    chosen: dict[str, Any] = {
+        "http": api.Protocol,
+        "ws": api.SipWebSocket,
+        "timeout_keep_alive": 3600,
+    } | options
     configured = uvicorn.Config(
         api.create(deps), log_config=None, access_log=False, lifespan="on", **chosen
     )

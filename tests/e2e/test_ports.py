@@ -10,6 +10,7 @@ import pytest
 from testbed.instance import Instance
 from tongdai.cli.doctor import ports
 from tongdai.ports import Protocol
+from tongdai.settings import address
 
 
 @pytest.fixture
@@ -52,10 +53,9 @@ async def test_only_the_api_and_sip_are_reached_from_outside(exposed: Instance) 
     assert {protocol for protocol, _ in resolver} <= {"udp"}
     assert all(port in ephemeral() for _, port in resolver)
     assert len(resolver) <= 2
-    assert [protocol for protocol, *_ in found - outside] == ["tcp"], (
-        "ARI, on loopback; PostgreSQL has no port at all"
-    )
-    assert len(exposed.processes()) >= 3, "itself, PostgreSQL and Asterisk were looked at"
+    inside = {("tcp", *address(exposed.environ[f"TONGDAI_{name}"])) for name in ("ARI", "SIP_WS")}
+    assert found - outside == inside, "on loopback; PostgreSQL has no port at all"
+    assert len(exposed.processes()) >= 4, "itself, PostgreSQL, Asterisk and the edge proxy"
 
 
 def promised(http: int, sip: int) -> set[tuple[str, str, int]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.clock import Clock
 from tests.engine.companies import Company
 from tongdai import errors
+from tongdai.asterisk.browser_addresses import Clients, ClientsWriter
 from tongdai.asterisk.security import Attempt
 from tongdai.engine.bans import BAN, TRUSTED, Bans
 from tongdai.store import bans, db
@@ -74,6 +75,22 @@ def test_attempts_count_by_the_time_that_passes_however_the_time_of_day_jumps(
         for watch, now in zip(watches, (time_of_day, NOW), strict=True):
             watch._take(Attempt(now, address, is_successful=is_successful), now)
         assert watches[0].due() == watches[1].due()
+
+
+async def test_a_browser_is_banned_by_its_real_address(
+    database: db.Database, tmp_path: Path
+) -> None:
+    """Asterisk knows it by another, as the edge proxy connects for it."""
+    ClientsWriter(tmp_path).note("127.64.1.2", "198.51.100.9")
+    now = datetime.now(UTC)
+    line = (
+        f'[x] SECURITY[1] res_security_log.c: SecurityEvent="InvalidPassword",'
+        f'EventTV="{now.isoformat()}",Severity="Error",Service="PJSIP",EventVersion="2",'
+        f'LocalAddress="IPV4/WS/127.0.0.1/8088",RemoteAddress="IPV4/WS/127.64.1.2/20001"\n'
+    )
+    (tmp_path / "security").write_text(MOST * line)
+    await Bans(database, tmp_path / "security", MOST, clients=Clients(tmp_path))._look(now)
+    assert "198.51.100.9" in await banned(database)
 
 
 def test_what_happened_long_ago_does_not_count(watch: Bans) -> None:

@@ -16,6 +16,7 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, node_of
+from tongdai.asterisk.browser_addresses import source, source_key
 from tongdai.encryption import MasterKey
 from tongdai.engine import provisioner
 from tongdai.engine.provisioner import Provisioner
@@ -209,18 +210,21 @@ async def test_a_shared_trunk_goes_where_a_hotline_uses_it(
     assert key in here.asterisk.objects
 
 
-async def test_a_ban_is_for_all_nodes(company: Company, here: Node, there: Node) -> None:
-    key = ("acl", "ban-192.0.2.77")
+async def test_a_ban_is_for_all_nodes_and_for_browsers(
+    company: Company, master_key: MasterKey, here: Node, there: Node
+) -> None:
+    browser = source("192.0.2.77", source_key(master_key))
+    keys = {("acl", "ban-192.0.2.77"), ("acl", f"ban-{browser}")}
     async with company.database.transaction() as tx:
         await tx.execute("DELETE FROM bans")
         await tx.execute(
             "INSERT INTO bans (address, why, until) VALUES ($1, '', now() + interval '1 hour')",
             "192.0.2.77",
         )
-    await until(lambda: key in here.asterisk.objects and key in there.asterisk.objects)
+    await until(lambda: all(keys <= node.asterisk.objects.keys() for node in (here, there)))
     async with company.database.transaction() as tx:
         await bans.lift(tx, "192.0.2.77")
-    await until(lambda: not {key} & (here.asterisk.objects.keys() | there.asterisk.objects))
+    await until(lambda: not keys & (here.asterisk.objects.keys() | there.asterisk.objects))
 
 
 async def test_a_command_is_carried_out_by_its_domains_node(

@@ -29,23 +29,27 @@ from tongdai.api import (
     problems,
     recordings,
     sandbox,
+    turn,
     v3_cdrs,
     v3_extensions,
 )
 from tongdai.api.access_log import AccessLog
 from tongdai.api.connections import Connections, Protocol
-from tongdai.api.context import Context, Deps, Sandbox, Timing
+from tongdai.api.context import Context, Deps, IceSettings, Sandbox, Timing
 from tongdai.api.feeds import Feeds
 from tongdai.api.server import Server
+from tongdai.api.sip_websocket import SipWebSocket
 
 __all__ = [
     "OPERATIONS",
     "Connections",
     "Deps",
     "Feeds",
+    "IceSettings",
     "Protocol",
     "Sandbox",
     "Server",
+    "SipWebSocket",
     "Timing",
     "create",
 ]
@@ -63,6 +67,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *v3_extensions.OPERATIONS,
     *api_keys.OPERATIONS,
     *sandbox.OPERATIONS,
+    *turn.OPERATIONS,
     *health.OPERATIONS,
 )
 """Every operation. Routes are tried in this order, so the most used ones come first, and

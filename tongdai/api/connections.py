@@ -124,7 +124,7 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = self._headers_read = self._unread = 0
         self._is_begun = False  # a part of a request's head has arrived
         self._refusal: errors.TongdaiError | None = None
-        self._is_refused = False
+        self._is_refused = self._is_handed_over = False
 
     # --- the connection
 
@@ -146,6 +146,12 @@ class Protocol(HttpToolsProtocol):
         self._stop(self._stuck_timer)
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Another protocol has the connection, which counts until it is closed."""
+        self._is_handed_over = True
+        super().handle_websocket_upgrade()
+        self.transport.get_protocol().closed = lambda: self.among.closed(self)  # type: ignore[attr-defined]
+
     def give_way(self) -> None:
         """The connection is closed to make room for another."""
         _closed.labels("gave way").inc()
@@ -163,7 +169,7 @@ class Protocol(HttpToolsProtocol):
                 self.transport.close()
             return
         super().data_received(data)
-        if self._is_refused or self.transport.is_closing():
+        if self._is_refused or self._is_handed_over or self.transport.is_closing():
             return
         if self._unread > MAX_HEAD:
             self._refuse(problems.HeadersTooLarge())

@@ -75,13 +75,14 @@ def serve(
     role: Annotated[
         list[str] | None,
         typer.Option(
-            help="api, engine or webhooks; several times for several.", show_default="all"
+            help="api, engine, webhooks or edge; several times for several.", show_default="all"
         ),
     ] = None,
 ) -> None:
     """Run some roles in this process, on the database and Asterisk that the settings name.
 
-    API and webhooks processes may be many; of engines one leads and the others stand by.
+    API and webhooks processes may be many; of engines one leads and the others stand by. The edge
+    proxy, for browser phones, runs on the machine of Asterisk.
     """
     roles = tuple(role or app.ROLES)
     if wrong := [name for name in roles if name not in app.ROLES]:

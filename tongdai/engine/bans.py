@@ -7,9 +7,11 @@ from pathlib import Path
 
 import prometheus_client
 import structlog
+from msgspec import structs
 
 from tongdai import errors
 from tongdai.asterisk import security
+from tongdai.asterisk.browser_addresses import Clients
 from tongdai.asterisk.security import Attempt
 from tongdai.store import bans, db
 from tongdai.windows import Clock, SlidingWindow
@@ -31,16 +33,22 @@ _BANNED = prometheus_client.Counter("tongdai_bans_total", "Addresses that were b
 
 class Bans:
     """Allows fewer than `most` failed authentications from an address within a minute; 0: any
-    number.
+    number. `clients` knows the addresses of clients of the edge proxy.
 
     The log has the time of day. The age of an attempt is taken from that once, when it is read;
     from then on the `clock` counts.
     """
 
     def __init__(
-        self, database: db.Database, path: Path, most: int, clock: Clock = time.monotonic
+        self,
+        database: db.Database,
+        path: Path,
+        most: int,
+        clock: Clock = time.monotonic,
+        clients: Clients | None = None,
     ) -> None:
         self._database, self._path, self._most, self._clock = database, path, most, clock
+        self._clients = clients
         self._offset = security.Offset()
         self._failed = SlidingWindow[str](WINDOW.total_seconds(), clock)
         self._succeeded: dict[str, float] = {}  # by address, the clock's time
@@ -61,11 +69,17 @@ class Bans:
                 break
             self._offset = place
             for each in attempts:
-                self._take(each, now)
+                self._take(self._of_client(each), now)
         for address in self.due():
             await self._ban(address, now)
         async with self._database.connection() as tx:
             await bans.expire(tx)
+
+    def _of_client(self, attempt: Attempt) -> Attempt:
+        """The attempt by its client's real address."""
+        if self._clients is None:
+            return attempt
+        return structs.replace(attempt, address=self._clients.real(attempt.address))
 
     def _take(self, attempt: Attempt, now: datetime) -> None:
         ago_s = max(0.0, (now - attempt.at).total_seconds())

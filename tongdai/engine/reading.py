@@ -3,12 +3,13 @@ of the inventory.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TypeVar
 from uuid import UUID
 
-from tongdai.asterisk import fallback, provisioning
+from tongdai.asterisk import browser_addresses, fallback, provisioning
 from tongdai.encryption import MasterKey
 from tongdai.engine.inventory import BANS, Part, Parts, Reading
 from tongdai.pbx.fallback import plan
@@ -37,7 +38,7 @@ async def everything(tx: db.Tx, master_key: MasterKey, node: str) -> Reading:
     reading = Reading(is_everything=True)
     await _devices(tx, reading, node)
     reading.parts |= await _trunks(tx, master_key, node)
-    await _bans(tx, reading)
+    await _bans(tx, reading, master_key)
     reading.parts |= await _fallback(tx, node)
     return reading
 
@@ -62,7 +63,7 @@ async def of(tx: db.Tx, master_key: MasterKey, node: str, parts: Collection[Part
         reading.has_all_trunks = True
         reading.parts |= await _trunks(tx, master_key, node)
     if BANS in parts:
-        await _bans(tx, reading)
+        await _bans(tx, reading, master_key)
     return reading
 
 
@@ -131,9 +132,16 @@ async def _fallback(tx: db.Tx, node: str, domain_uuid: UUID | None = None) -> Pa
     return parts
 
 
-async def _bans(tx: db.Tx, reading: Reading) -> None:
-    reading.parts[BANS] = provisioning.bans(ban.address for ban in await bans.list(tx))
-    reading.lifted = set(provisioning.bans(await bans.lifted(tx)))
+async def _bans(tx: db.Tx, reading: Reading, master_key: MasterKey) -> None:
+    """Adds the banned addresses, each also as the edge proxy shows it to the switch."""
+    key = browser_addresses.source_key(master_key)
+
+    def objects(addresses: Iterable[str]) -> provisioning.Objects:
+        both = ((one, browser_addresses.source(one, key)) for one in addresses)
+        return provisioning.bans(chain.from_iterable(both))
+
+    reading.parts[BANS] = objects([ban.address for ban in await bans.list(tx)])
+    reading.lifted = set(objects(await bans.lifted(tx)))
 
 
 async def in_thread(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
