@@ -437,6 +437,20 @@ for _method, _path in (
     ROWS[_method, _path] = partial(click, method=_method.upper(), path=_path)
 
 
+@row("get", "/v1/turn")
+async def turn(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = [
+        (await house.tenant.client.get("/v1/turn")).json["data"] for house in (own, other)
+    ]
+    async with database.connection() as tx:
+        users = await tx.fetch(
+            "SELECT user_uuid FROM users WHERE domain_uuid = $1", own.tenant.domain.domain_uuid
+        )
+    assert mine["username"].partition(":")[2] in {str(user["user_uuid"]) for user in users}
+    assert mine["username"] != theirs["username"]
+    assert mine["password"] != theirs["password"]
+
+
 @row("post", "/v1/sandbox/inbound")
 async def sandbox_inbound(own: House, other: House, database: db.Database) -> None:
     strange = [

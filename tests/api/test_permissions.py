@@ -52,6 +52,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("patch", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("delete", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
+    ("get", "/v1/turn"): ("call:create", EVERYBODY),
     ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
     ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
 }

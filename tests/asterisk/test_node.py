@@ -333,6 +333,40 @@ def test_an_address_beyond_a_nat_is_announced_to_the_outside_alone(spec: node.Sp
     assert node.render(spec, "127.0.0.1:1", "secret")["pjsip.conf"] == ""
 
 
+@pytest.mark.parametrize(
+    ("sip", "external", "lines"),
+    [
+        ("192.0.2.7:5060", "", ""),
+        ("192.0.2.7:5060", "192.0.2.7", ""),
+        (
+            "192.0.2.7:5060",
+            "203.0.113.5",
+            "[ice_host_candidates]\n192.0.2.7 => 203.0.113.5,include_local_address",
+        ),
+        # where it listens on every address: that of the route to the public one
+        (
+            "0.0.0.0:5060",
+            "127.1.2.3",
+            "[ice_host_candidates]\n127.0.0.1 => 127.1.2.3,include_local_address",
+        ),
+    ],
+)
+def test_browsers_get_the_address_beyond_a_nat(
+    spec: node.Spec, sip: str, external: str, lines: str
+) -> None:
+    beyond = msgspec.structs.replace(spec, sip=sip, external_ip=external)
+    text = node.render(beyond, "127.0.0.1:1", "secret")["rtp.conf"]
+    assert text.rstrip().endswith(lines)
+    assert ("[ice_host_candidates]" in text) == bool(lines)
+    assert "stunaddr" not in text
+
+
+def test_a_stun_server(spec: node.Spec) -> None:
+    known = msgspec.structs.replace(spec, stun="stun.example.vn:3478")
+    text = node.render(known, "127.0.0.1:1", "secret")["rtp.conf"]
+    assert "\nstunaddr = stun.example.vn:3478\n" in text
+
+
 def test_hold_music_sounds_and_loops(tmp_path: Path) -> None:
     music.write(tune := tmp_path / "tune.wav")
     with wave.open(str(tune)) as file:

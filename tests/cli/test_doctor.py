@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from testbed.network import Network, NotAllowed
 from tests.cli.conftest import free_address, run
+from tongdai.cli.doctor import machine
 from tongdai.store import db, migrate
 
 DOMAIN = "sales.example.vn"
@@ -327,3 +329,24 @@ def test_a_trunk_that_does_not_answer_is_told(running: dict[str, str], ready: An
             assert time.monotonic() < deadline
     finally:
         run(mine, "trunk", "delete", "dead")
+
+
+def test_a_machine_without_a_network_is_told_that_browsers_stay_silent() -> None:
+    """Where this process may make a network, with nothing but loopback in it."""
+
+    async def examined() -> str:
+        return machine.browsers().state
+
+    try:
+        network = Network(loopback_only=True)
+    except NotAllowed as reason:
+        pytest.skip(str(reason))
+    try:
+        assert network.run(examined()) == "warn"
+    finally:
+        network.close()
+    network = Network()
+    try:
+        assert network.run(examined()) == "ok"
+    finally:
+        network.close()

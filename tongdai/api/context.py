@@ -73,6 +73,16 @@ class Trial(Protocol):
         """
 
 
+class IceSettings(msgspec.Struct, frozen=True):
+    """STUN and TURN servers for browser phones: `stun` is host:port, `turn_secret` the secret that
+    the TURN servers have too.
+    """
+
+    stun: str = ""
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str = ""
+
+
 def _no_dispatcher(_domains: Collection[UUID]) -> None:
     """Does nothing: dispatchers in other processes poll."""
 
@@ -103,6 +113,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: Sandbox | None = None
     commands: Commands | None = None
     trial: Trial | None = None
+    ice: IceSettings = IceSettings()
     feeds: Feeds | None = None  # given when another part of this process wakes and closes them
     # called after each commit of events of these domains
     published: Callable[[Collection[UUID]], None] = _no_dispatcher

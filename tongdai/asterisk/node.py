@@ -6,13 +6,16 @@ start in the same folder adopts it. ARI is in other modules.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import resource
 import secrets
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -56,7 +59,9 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     ari: str = ""
     """Loopback, as it is plain HTTP; "": a free port."""
     external_ip: str = ""
-    """The address that SIP and SDP announce beyond a NAT."""
+    """The address that SIP, SDP and ICE announce beyond a NAT."""
+    stun: str = ""
+    """A STUN server, host:port; "": none."""
     channel_variables: Sequence[str] = ()
     """Channel variables that every ARI event of the channel includes."""
     values: Mapping[str, str] = {}
@@ -210,6 +215,8 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "rtp_first": str(first),
         "rtp_last": str(last),
         "external": _external(spec.external_ip),
+        "stun": f"stunaddr = {spec.stun}" if spec.stun else "",
+        "ice": _ice(spec),
         "ari_host": host,
         "ari_port": port,
         "ari_user": USER,
@@ -235,6 +242,31 @@ def _external(address: str) -> str:
     inside = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
     lines = [f"external_{what}_address = {address}" for what in ("signaling", "media")]
     return "\n".join(lines + [f"local_net = {network}" for network in inside])
+
+
+def _ice(spec: Spec) -> str:
+    """The public address as an ICE candidate, beside the local address that a NAT maps it to:
+    `external_media_address` has no effect on browsers.
+    """
+    local = _local_address(spec) if spec.external_ip else ""
+    if local in ("", spec.external_ip):
+        return ""
+    return f"[ice_host_candidates]\n{local} => {spec.external_ip},include_local_address"
+
+
+def _local_address(spec: Spec) -> str:
+    """The address of this machine that SIP listens on, or that packets to the public address
+    leave from; "" if there is none.
+    """
+    with contextlib.suppress(ValueError):  # a name
+        host = ip_address(spec.sip.rpartition(":")[0].strip("[]"))
+        if not host.is_unspecified:
+            return str(host)
+    family = socket.AF_INET6 if ":" in spec.external_ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect((spec.external_ip, 9))  # of UDP: it sends nothing
+        return str(probe.getsockname()[0])
+    return ""
 
 
 async def _answers(spec: Spec, state: State) -> bool:

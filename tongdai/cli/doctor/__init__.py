@@ -39,7 +39,7 @@ async def _examined() -> list[Finding]:
     except errors.SetupError as wrong:
         return [*found, fail("settings", str(wrong), "Mend it; `tongdai config` lists all.")]
     found += [machine.postgresql(known), machine.asterisk(known), machine.disk(known)]
-    found += [*ports.examine(known), *machine.exposure(known)]
+    found += [*ports.examine(known), *machine.exposure(known), machine.browsers()]
     if (folder := machine.folder(known)).state == "fail":
         return [*found, folder]
     return [*found, folder, machine.master_key(known), *await installation.examine(known)]

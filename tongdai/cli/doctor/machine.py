@@ -12,6 +12,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import psutil
+
 from tongdai import errors, settings
 from tongdai.asterisk import packages
 from tongdai.cli.doctor.finding import Finding, fail, ok, warn
@@ -190,6 +192,28 @@ def exposure(known: Settings) -> Iterator[Finding]:
             f"recording URLs will begin with {known.base_url}, which others cannot open",
             "Set TONGDAI_PUBLIC_URL to how clients reach the API, such as https://pbx.example.vn.",
         )
+
+
+def browsers() -> Finding:
+    """Checks that this machine has an address that audio of browser phones can reach: WebRTC uses
+    none of loopback.
+    """
+    addresses = [each.address for known in psutil.net_if_addrs().values() for each in known]
+    if any(map(_is_reachable, addresses)):
+        return ok("browser phones", "audio has an address")
+    return warn(
+        "browser phones",
+        "this machine has no address but those of loopback: browsers stay silent",
+        "Connect it to a network; for SIP phones on this machine loopback is enough.",
+    )
+
+
+def _is_reachable(text: str) -> bool:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:  # such as the hardware's
+        return False
+    return not (address.is_loopback or address.is_link_local or address.is_unspecified)
 
 
 def is_loopback(address: str) -> bool:

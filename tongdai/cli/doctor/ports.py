@@ -42,6 +42,9 @@ def examine(known: Settings) -> Iterator[Finding]:
     """A finding for each address that this instance would listen on."""
     data = str(known.data.absolute())
     yield _one("http", known.http, ("tcp",), data)
+    for check in ("sip_ws", "sip_wss"):
+        if address := getattr(known, check):
+            yield _one(check, address, ("tcp",), data)
     if known.asterisk_url:
         return
     yield _one("sip", known.sip, ("udp", "tcp"), data)
