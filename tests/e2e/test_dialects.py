@@ -53,8 +53,18 @@ def moments(row: dict[str, Any]) -> list[datetime]:
 
 def expected(row: dict[str, Any], told: dict[str, Any], **keys: Any) -> None:
     """The row has these keys, and what its `cdr` event said of the same call."""
-    same = ("call_id", "sip_call_id", "conversation_id", "duration", "billsec", "recording_url")
+    same = (
+        *("call_id", "sip_call_id", "conversation_id", "direction", "hotline", "customer_id"),
+        *("duration", "billsec", "recording_url", "receive_dest", "extension"),
+        *("cause", "hangup_by", "sip_hangup_disposition"),
+    )
     assert row == row | {name: told[name] for name in same} | keys
+    assert (row["app"], row["status"]) == (told["application"], told["status"].lower())
+    times = [row[name] for name in ("time_started", "time_answered", "time_ended")]
+    assert times == [
+        f"{told[name].replace(' ', 'T')}Z" if told[name] else ""
+        for name in ("time_started", "time_answered", "time_ended")
+    ]
     assert row["id"] == row["conversation_id"]
     known = moments(row)
     assert known == sorted(known)
@@ -143,15 +153,24 @@ async def test_calls_of_every_kind_key_by_key(company: Company, hook: Hook) -> N
     nobody = {"billsec": 0, "time_answered": "", "recording_url": "", "recording_status": "none"}
     talked = {"status": "answered", "cause": "NORMAL_CLEARING", "recording_status": "ready"}
     outbound = inbound | {"direction": "outbound", "from_number": HOTLINE, "to_number": CUSTOMER}
-    expected(answered, told[0], **inbound, **talked, hangup_by="caller")
-    expected(busy, told[1], **inbound, **nobody, status="busy", cause="USER_BUSY")
+    expected(
+        answered, told[0], **inbound, **talked,
+        hangup_by="caller", sip_hangup_disposition="send_bye",
+    )  # fmt: skip
+    expected(
+        busy, told[1], **inbound, **nobody,
+        status="busy", cause="USER_BUSY", sip_hangup_disposition="recv_refuse",
+    )  # fmt: skip
     expected(
         missed, told[2], **inbound, **nobody,
         status="cancel", cause="ORIGINATOR_CANCEL", hangup_by="caller",
+        sip_hangup_disposition="send_cancel",
     )  # fmt: skip
-    expected(out, told[3], **outbound, **talked, hangup_by="caller")
     expected(
-        click, told[4], **talked, hangup_by="callee",
+        out, told[3], **outbound, **talked, hangup_by="caller", sip_hangup_disposition="recv_bye"
+    )
+    expected(
+        click, told[4], **talked, hangup_by="callee", sip_hangup_disposition="send_bye",
         **outbound | {"app": "click2call", "called_count": 2, "customer_id": "C-7"},
     )  # fmt: skip
 

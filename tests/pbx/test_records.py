@@ -218,9 +218,28 @@ def test_the_record() -> None:
         ),
         time_ringing=ladder.NOON + timedelta(seconds=0.1),
         called_count=2,
+        sip_hangup_disposition="send_bye",
         other_ids=(ids.derived(call_uuid, "102"),),
         other_sip_call_ids=("sip-101", "sip-customer"),
     )
+
+
+SAME = (
+    *("call_id", "sip_call_id", "hotline", "receive_dest", "customer_id", "duration"),
+    *("time_started", "time_answered", "time_ended", "status", "cause", "hangup_by"),
+    *("application", "sip_hangup_disposition"),
+)
+"""What the record and its `cdr` event both tell."""
+
+
+@pytest.mark.parametrize("flow", ladder.read_all(), ids=lambda flow: str(flow.name))
+def test_a_record_says_what_its_event_said(flow: ladder.Ladder) -> None:
+    for played in ladder.play(flow):
+        outcome = played.outcome
+        if isinstance(outcome, Step) and outcome.done and outcome.cdr:
+            (event,) = [_told(one) for one in outcome.events if one.name == "cdr"]
+            said = {name: getattr(event.facts, name) for name in SAME}
+            assert {name: getattr(outcome.cdr, name) for name in SAME} == said
 
 
 CALLED: dict[str, tuple[tuple[str, ...], tuple[str, ...], float | None, int]] = {

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from tongdai.dialects import v1
 from tongdai.dialects.view import View
-from tongdai.pbx import cdr
+from tongdai.pbx import cdr, events
 from tongdai.pbx.call import Direction
 
 _DIRECTIONS: dict[int, Direction] = {1: "local", 2: "inbound", 3: "outbound"}
@@ -55,8 +55,10 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     recording_status: str
     hangup_by: str
     called_count: int
-    app: Annotated[str, Meta(description="dial or click2call.", examples=["dial"])]
-    sip_hangup_disposition: str
+    app: Annotated[events.Application, Meta(description="What asked for the call.")]
+    sip_hangup_disposition: Annotated[
+        events.Disposition, Meta(description="How the extension's leg ended.")
+    ]
     press_key: str = ""
     fullname: str = ""
     email: str = ""

@@ -1,26 +1,25 @@
 """Call detail records: the facts of an ended call, in the reference's words."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx import numbers
+from tongdai.pbx import events, numbers
 from tongdai.pbx.call import Call
 from tongdai.pbx.causes import STATUSES, ReleaseCause, Status
+from tongdai.pbx.events import Application, Disposition
 from tongdai.pbx.recording import Recording
 
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "Status", "of"]
 
-Application = Literal["dial", "click2call"]
 DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole
     seconds. `time_ringing` is when the switch first called a party, `called_count` how often it
-    called one; records from before these fields have None and 1.
+    called one; records from before these fields have None and 1, "dial" and "".
     """
 
     domain_uuid: UUID
@@ -49,7 +48,7 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     time_ringing: datetime | None = None
     called_count: int = 1
     application: Application = "dial"
-    sip_hangup_disposition: str = ""  # of the record's leg; "": unknown
+    sip_hangup_disposition: Disposition = ""  # of the record's leg, as in its `cdr` event
     # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
@@ -90,7 +89,10 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         reconstructed=call.reconstructed,
         time_ringing=call.ringing_at,
         called_count=call.called_count,
-        application="click2call" if call.is_click_to_call else "dial",
+        application=events.application(call),
+        sip_hangup_disposition=events.disposition(
+            call, leg, release, events.hung_up_by(call, leg, release)
+        ),
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
     )

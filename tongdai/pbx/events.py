@@ -137,7 +137,7 @@ def of_call(
         extension=leg.number if leg and leg.is_extension else call.extension,
         receive_dest=call.receive_dest,
         customer_id=call.customer_id,
-        application="click2call" if call.is_click_to_call else "dial",
+        application=application(call),
         time_zone=call.time_zone,
         time_started=call.started_at,
         time_answered=_answered_at(call, leg, name),
@@ -164,6 +164,11 @@ def of_call(
         facts=facts,
         since=call.started_at,
     )
+
+
+def application(call: Call) -> Application:
+    """What asked for the call."""
+    return "click2call" if call.is_click_to_call else "dial"
 
 
 def hung_up_by(call: Call, leg: Leg | None, release: ReleaseCause) -> Party:
