@@ -55,7 +55,7 @@ def test_operations_have_these_names() -> None:
         *("rotateSecret", "testSubscription"),
         *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
-        *("getRecording", "deleteRecording"),
+        *("turn", "getRecording", "deleteRecording"),
         *("listExtensions", "createExtension", "getExtension", "updateExtension"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
