@@ -38,7 +38,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "ringing": "An extension's phone rings.",
         "answered": "The call is answered: the parties talk.",
-        "hangup": "The call has ended.",
+        "hangup": "The talk has ended, or the extension's phones stopped ringing.",
         "cdr": "The call's record is written, and its recording can be played.",
         "missed": "An inbound call ended without an answer.",
         DISABLED: "A subscription was disabled: its URL failed for too long, or answered 410.",
