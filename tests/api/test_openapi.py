@@ -73,6 +73,7 @@ def test_every_event_is_a_webhook_with_the_schema_of_its_body(name: str) -> None
     validator({"$ref": "#/components/schemas/Event"}).validate(body)
     assert not validator(own).is_valid(body | {"state": "another"})
     assert not validator(own).is_valid({key: body[key] for key in [*body][1:]})
+    assert posted["operationId"] == "on" + "".join(map(str.title, name.split(".")))
     headers = [one["name"] for one in posted["parameters"]]
     assert headers == ["webhook-id", "webhook-timestamp", "webhook-signature"]
 

@@ -184,7 +184,7 @@ def _described(entry: Entry) -> dict[str, Any]:
 def _webhook(name: str) -> dict[str, Any]:
     """The POST of an event to a subscription's URL."""
     return {
-        "operationId": f"{_camel(name)}Webhook",
+        "operationId": _camel(f"on.{name}"),
         "tags": [_WEBHOOKS],
         "summary": events.MEANINGS[name].rstrip("."),
         "description": "Answer with 2xx within 15 seconds; anything else is tried again. "

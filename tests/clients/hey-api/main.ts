@@ -29,10 +29,15 @@ function told(event: api.Event): string {
     case "endpoint.disabled":
       return event.disabled_reason;
     case "cdr":
-      return event.recording_url;
+      return recorded(event);
     default:
       return `${event.direction} ${event.from_number} ${event.to_number}`;
   }
+}
+
+// The same for the body of a webhook.
+function recorded(event: api.OnCdrWebhookPayload): string {
+  return event.status === "ANSWERED" ? event.recording_url : "";
 }
 
 async function feed(query: NonNullable<api.ReadFeedData["query"]>): Promise<api.FeedPage> {

@@ -1,9 +1,10 @@
 // A CRM on the types of openapi-typescript, with the small fetch wrapper of the same authors.
 import createClient from "openapi-fetch";
 
-import type { components, paths } from "./client/schema.js";
+import type { components, paths, webhooks } from "./client/schema.js";
 
 type Event = components["schemas"]["Event"];
+type Cdr = webhooks["cdr"]["post"]["requestBody"]["content"]["application/json"];
 
 const { API, USERNAME, PASSWORD, CUSTOMER_ID } = process.env as Record<string, string>;
 const api = createClient<paths, "application/json">({ baseUrl: API! });
@@ -41,10 +42,15 @@ function told(event: Event): string {
     case "endpoint.disabled":
       return event.disabled_reason;
     case "cdr":
-      return event.recording_url;
+      return recorded(event);
     default:
       return `${event.direction} ${event.from_number} ${event.to_number}`;
   }
+}
+
+// The same for the body of a webhook.
+function recorded(event: Cdr): string {
+  return event.status === "ANSWERED" ? event.recording_url : "";
 }
 
 async function ended(after: number, callId: string): Promise<[states: string[], recording: string]> {
