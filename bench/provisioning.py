@@ -1,5 +1,5 @@
-"""What one changed extension among many costs the event loop of the engine, beside reading,
-building and comparing all objects for it, as it was before; against a link that answers at once.
+"""The cost of one changed extension among many for the engine's event loop, beside that of
+reading, building and comparing all objects, as it was before. The link answers at once.
 """
 
 import asyncio

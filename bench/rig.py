@@ -23,8 +23,8 @@ from tongdai.encryption import MasterKey
 from tongdai.store import db, migrate, server
 
 HOST, CARRIER, PEER, PHONE = "127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.5"
-"""Where Asterisk listens; the carriers of tongdai's trunk and of the peer, and the phones, which
-it knows by their addresses.
+"""The addresses of Asterisk; of the carriers of tongdai's trunk and of the peer; and of phones,
+which it knows by them.
 """
 SECRET = "a master key of the benchmarks' own, nothing else"  # noqa: S105 loopback, gone afterwards
 SCENARIOS = Path(__file__).parent / "scenarios"

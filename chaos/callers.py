@@ -53,12 +53,12 @@ class Callers:
 
     @property
     def answered(self) -> int:
-        """How many calls have been answered so far."""
+        """The number of calls answered so far."""
         return self._count("answered")
 
     @property
     def up(self) -> int:
-        """How many calls are up now."""
+        """The number of calls that are up now."""
         return self._count("answered") - self._count("ended") - self._count("dropped")
 
     async def talking(self, calls: int, within_s: float = 60.0) -> None:

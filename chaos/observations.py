@@ -1,4 +1,4 @@
-"""What was seen of a run: by SIPp's callers and phones, in the database, and by the subscriber.
+"""Observations of a run: by SIPp's callers and phones, in the database, and by the subscriber.
 
 A run's folder holds
 
@@ -68,8 +68,8 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What the URL in a cdr event gave when the event came: HTTP status, seconds of audio. `at` in
-    Unix seconds.
+    """The response of the URL in a cdr event when the event came: HTTP status, seconds of audio.
+    `at` is in Unix seconds.
     """
 
     call: UUID

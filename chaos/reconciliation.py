@@ -106,7 +106,7 @@ def _told(count: dict[str, int]) -> str:
 
 
 def reconcile(seen: Observations) -> Reconciliation:
-    """Where the observations disagree with each other, and with what was promised."""
+    """The places where the observations disagree with each other, and with the promises."""
     faults: dict[str, list[str]] = {kind: [] for kind in DISCREPANCIES}
     _calls(seen, faults)
     _records(seen, faults)

@@ -210,7 +210,7 @@ class Stand:
         return observations.read(self.run).played
 
     async def reconciled(self) -> reconciliation.Reconciliation:
-        """What was seen of the run so far, reconciled."""
+        """The observations of the run so far, reconciled."""
         await observations.write(self.dsn, self.run)
         (self.run / "injected.json").write_bytes(msgspec.json.encode(self.injected))
         found = reconciliation.reconcile(observations.read(self.run))

@@ -40,7 +40,7 @@ PASSWORD = "a-sip-password"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the API answered."""
+    """A response of the API."""
 
     status: int
     json: Any

@@ -267,7 +267,7 @@ class Caller:
 
     @property
     def untaken(self) -> int:
-        """How many calls came in that the test has not taken with `called` or `rings`."""
+        """The number of incoming calls that the test has not taken with `called` or `rings`."""
         return len(self.line.calls) - self._taken
 
     async def end(self) -> None:

@@ -44,7 +44,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def audit(locks: Sequence[Path], *options: str) -> tuple[str, bool]:
-    """What is to be said of the packages, and whether they pass."""
+    """The report on the packages, and whether they pass."""
     named = [part for lock in locks for part in ("-r", str(lock))]
     command = [
         *(

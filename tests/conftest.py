@@ -1,5 +1,5 @@
-"""What tests of several rooms share: one real PostgreSQL a session, migrated, and a fresh domain
-for each test.
+"""Fixtures of several packages: one real PostgreSQL a session, migrated, and a fresh domain for
+each test.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""What statements read, by EXPLAIN ANALYZE of each before it is run."""
+"""The rows and blocks that statements read, by EXPLAIN ANALYZE of each before it is run."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -40,7 +40,7 @@ class Explaining:
         return ask
 
     async def _explain(self, sql: str, *given: Any) -> None:
-        """What it changes is undone."""
+        """Its changes are undone."""
         undone = self._tx.transaction()
         await undone.start()
         explain = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql}"
@@ -57,11 +57,11 @@ def _scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def rows_read(node: dict[str, Any]) -> float:
-    """How many rows the node read, also those that it did not return."""
+    """The number of rows that the node read, also of those that it did not return."""
     lost = sum(value for key, value in node.items() if key.startswith("Rows Removed"))
     return float((node["Actual Rows"] + lost) * node["Actual Loops"])
 
 
 def blocks_read(node: dict[str, Any]) -> int:
-    """How many blocks of 8 kB the node and those below it read."""
+    """The number of blocks of 8 kB that the node and those below it read."""
     return int(node["Shared Hit Blocks"] + node["Shared Read Blocks"])

@@ -45,7 +45,9 @@ class Cli:
         self.domain = f"cli{next(_names)}.example.vn"
 
     def __call__(self, *args: str, given: str = "", code: int = 0) -> str:
-        """What a command prints; on standard error when it is to end with a code other than 0."""
+        """The output of a command; that on standard error when it should end with a code other
+        than 0.
+        """
         result = CliRunner().invoke(
             app, args, input=given, env={**self.environ, "TONGDAI_DOMAIN": self.domain}
         )

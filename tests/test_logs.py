@@ -1,4 +1,4 @@
-"""What stands in the log where it is no terminal."""
+"""The log where it is no terminal."""
 
 import re
 

@@ -93,7 +93,7 @@ class Dispatcher(Running):
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
-    """What an instance starts: a PostgreSQL that ran before, and an Asterisk that did not."""
+    """The services of an instance: a PostgreSQL that ran before, and an Asterisk that did not."""
     found = [Running(adopted=True), Running()]
 
     def started(stack: Any, each: Running, supervised: list[Supervised]) -> None:

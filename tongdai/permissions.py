@@ -38,8 +38,8 @@ belongs to no domain."""
 
 
 def granted(level: Level, scopes: Collection[str] | None) -> frozenset[Permission]:
-    """What a user of that level may do with an API key of those scopes; None: all that its level
-    allows.
+    """The permissions of a user of that level with an API key of those scopes; None: all of the
+    level.
     """
     allowed = OF_LEVEL[level]
     return allowed if scopes is None else allowed.intersection(scopes)

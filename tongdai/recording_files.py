@@ -183,7 +183,7 @@ def _open(folder: Path, key: str) -> OpenFile | None:
 
 
 def _delete(folder: Path, keys: Sequence[str]) -> set[str]:
-    """What cannot be removed now is left for the next time; the others go."""
+    """Files that cannot be removed now are left for the next time; the others go."""
     gone = set(keys)
     for key in keys:
         try:

@@ -35,7 +35,7 @@ class SlidingWindow(Generic[Key]):
             self._sweep_at = max(_MANY, 2 * len(self._moments))
 
     def count(self, key: Key) -> int:
-        """How often it happened within the window."""
+        """The number of times that it happened within the window."""
         if (moments := self._moments.get(key)) is None:
             return 0
         begins = self._clock() - self.window_s

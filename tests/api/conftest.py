@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What came back; `json` is None for what is no JSON."""
+    """A response; `json` is None if it is no JSON."""
 
     status: int
     headers: Any

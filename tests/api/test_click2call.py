@@ -373,7 +373,7 @@ async def test_without_a_key_each_request_is_a_call(client: Client, engine: Engi
 
 
 class Runner:
-    """What runs commands in the same process. `asked` is what it was asked."""
+    """Runs commands in the same process. `asked` lists them."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.is_open, self._outcome = True, outcome

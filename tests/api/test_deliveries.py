@@ -1,4 +1,4 @@
-"""What became of deliveries, sending them again, tests, secrets: asked as a CRM would."""
+"""The outcomes of deliveries, sending them again, tests, secrets: asked as a CRM would."""
 
 import asyncio
 import base64
@@ -72,7 +72,7 @@ async def settle(database: db.Database, tenant: Tenant, *statuses: int) -> None:
 async def delivering(
     database: db.Database, master_key: MasterKey, tenant: Tenant
 ) -> AsyncIterator[None]:
-    """What is due to the tenant is sent meanwhile; what other tests left is not."""
+    """The tenant's due deliveries are sent meanwhile; those that other tests left are not."""
     async with database.connection() as tx:
         await tx.execute(
             "DELETE FROM deliveries WHERE domain_uuid <> $1", tenant.domain.domain_uuid

@@ -481,7 +481,7 @@ async def test_streams_and_long_polls_end_when_we_stop(deps: api.Deps, tenant: T
 async def test_a_reader_that_takes_nothing_is_read_nothing_for(
     database: db.Database, deps: api.Deps, tenant: Tenant
 ) -> None:
-    """What it is owed stays in the database; after a while it is hung up on."""
+    """The events for it stay in the database; after a while its connection is closed."""
     quick = msgspec.structs.replace(deps, timing=api.Timing(reader_s=0.5))
     big = [samples.event(tenant.domain) for _ in range(20_000)]
     await samples.publish(database, *big)

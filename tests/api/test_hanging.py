@@ -51,7 +51,7 @@ async def behind(deps: api.Deps, tenant: Tenant) -> AsyncIterator[Behind]:
 
 
 async def ask_all(client: Client, tenant: Tenant) -> list[Reply]:
-    """What is said to one request of each kind, all at once."""
+    """The responses to one request of each kind, all at once."""
     account = {"username": tenant.username, "password": PASSWORD}
     hook = {"callback_url": "https://crm.example.vn/", "event": "cdr"}
     return await asyncio.gather(

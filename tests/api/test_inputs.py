@@ -54,7 +54,7 @@ def fields(given: dict[str, str]) -> inputs.Fields:
 
 
 def taken(read: Callable[[inputs.Fields], Read], wild: dict[str, str]) -> Read | None:
-    """What was read; None where it was refused, naming one of the fields."""
+    """The value that was read; None if it was refused, naming one of the fields."""
     try:
         return read(fields(wild))
     except errors.Invalid as reason:

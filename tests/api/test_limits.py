@@ -16,7 +16,7 @@ from tongdai.store import db
 
 
 def taken(limit: limits.Limit, key: str) -> int:
-    """How often the key may ask, all at once."""
+    """The number of requests that the key may make at once."""
     for count in range(1000):
         try:
             limit.take(key)

@@ -68,7 +68,7 @@ class Intruding:
 
 
 async def _in_vain(stranger: Any, verb: str, *given: Any, **options: Any) -> Any:
-    """What the stranger gets; nothing it does stays."""
+    """The response to the stranger; nothing that it does stays."""
     if isinstance(stranger, asyncpg.Connection):
         undone = stranger.transaction()
         await undone.start()

@@ -26,7 +26,7 @@ REFUSED = Reached()
 
 
 class Fallback(msgspec.Struct, frozen=True):
-    """What a call reaches; live channels are not counted."""
+    """The destinations that a call reaches; live channels are not counted."""
 
     entries: Entries
 

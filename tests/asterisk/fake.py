@@ -46,7 +46,7 @@ Json = dict[str, Any]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked of it. `what` is method and URI."""
+    """A request to it. `what` is method and URI."""
 
     what: str
     query: dict[str, str] = {}
@@ -156,11 +156,11 @@ class FakeAsterisk:
         return expected
 
     def count(self, what: str) -> int:
-        """How many requests of that method and URI (a regular expression) there have been."""
+        """The number of requests so far of that method and URI (a regular expression)."""
         return sum(re.fullmatch(what, asked.what) is not None for asked in self.asked)
 
     async def send(self, event: Json | bytes) -> None:
-        """Who listens gets it; when nobody does it is lost, as with Asterisk."""
+        """Sends it to the application that listens; if none does it is lost, as with Asterisk."""
         if self._socket is not None:
             await self._socket.send_str(
                 (event if isinstance(event, bytes) else msgspec.json.encode(event)).decode()
@@ -273,7 +273,7 @@ class FakeAsterisk:
         return str(peer["id"])
 
     async def dial(self, channel: str, dialstatus: str) -> None:
-        """What became of a phone that we called."""
+        """The result of dialling a phone."""
         event = {"type": "Dial", "timestamp": _stamp(self.now), "dialstatus": dialstatus}
         await self.send({**event, "peer": self.channels[channel]})
 
@@ -486,7 +486,7 @@ class FakeAsterisk:
         return self._refuse(asked)
 
     def _store(self, asked: Request) -> tuple[int, Any]:
-        """What the context [fallback-store] does for a channel."""
+        """Does what the context [fallback-store] does for a channel."""
         if asked.query["endpoint"] != "Local/store@fallback-store/n":
             return self._refuse(asked)
         if not self.stores:
@@ -566,7 +566,7 @@ class FakeAsterisk:
         return 200, self._channel(asked.query["endpoint"].split("/")[1], call, "", "Down", id=id)
 
     def _steer(self, channel: Json, what: str) -> tuple[int, Any]:
-        """What only a channel in Stasis takes."""
+        """A request that only a channel in Stasis accepts."""
         if channel["dialplan"]["app_name"] != "Stasis":
             if what == "record":
                 # who listens in gets there a moment later

@@ -9,7 +9,7 @@ from tongdai.asterisk import node
 TEXT = (node.PBX / "extensions.conf").read_text()
 CONTEXTS = dict(re.findall(r"^\[(\S+)\]\n(.*?)(?=^\[|\Z)", TEXT, re.MULTILINE | re.DOTALL))
 REMOTE = r"\$\{(EXTEN|CALLERID\(\w+\)|PJSIP_HEADER\([^()]*\)|TD_TO)\}"
-"""What a remote party wrote, by value."""
+"""Variables that a remote party has written, by value."""
 SAFE = (
     r"Set\(TD_TO=" + REMOTE + r"\)",  # one variable, whole
     r"FILTER\([+0-9-]+,\$\{CUT\(TD_TO,:,2\)\}\)",

@@ -1,4 +1,4 @@
-"""What calls reach while no engine answers is what the routing says of them."""
+"""While no engine answers, calls reach the destinations that the routing gives."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -123,7 +123,7 @@ def companies(draw: st.DrawFn, *, calls_out: bool = False) -> Directory:
 
 @st.composite
 def dialled(draw: st.DrawFn, country: str) -> str:
-    """What a phone of that country may dial, and what it had better not."""
+    """Numbers that a phone of that country may dial, and some that it should not."""
     prefix = draw(
         st.sampled_from(
             [

@@ -104,7 +104,7 @@ def a_spec(root: packages.Root, folder: Path) -> node.Spec:
 
 
 async def ari(running: node.Node, method: str, path: str, body: object = None) -> Any:
-    """What ARI answers; anything but success fails the test with the text of the answer."""
+    """The response of ARI; anything but success fails the test with its text."""
     login = {"Authorization": aiohttp.encode_basic_auth(running.user, running.password)}
     async with (
         aiohttp.ClientSession(headers=login) as session,

@@ -62,7 +62,7 @@ def part(spool: Path, name: str, data: bytes, *, call: UUID = CALL, closed: bool
 
 
 def played(path: Path) -> bytes:
-    """What a player makes of it."""
+    """The samples that a player reads from it."""
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
         assert path.stat().st_size == recording.HEADER + file.getnframes() * 2, (

@@ -46,5 +46,5 @@ def running(instance: Instance) -> dict[str, str]:
 
 @pytest.fixture
 def ready(instance: Instance) -> Any:
-    """What ready.json tells of it."""
+    """The content of its ready.json."""
     return instance.ready

@@ -22,7 +22,7 @@ SECRET = "a master key of thirty-two characters or more"
 
 
 class Examined:
-    """What the doctor said, by check."""
+    """The doctor's findings, by check."""
 
     def __init__(self, environ: dict[str, str]) -> None:
         said = run(environ, "doctor", "--json")

@@ -42,7 +42,7 @@ async def subscribe(
 
 
 async def give_up(database: db.Database, domain: directory.Domain) -> None:
-    """What is due to the domain has failed."""
+    """The due deliveries of the domain have failed."""
     async with database.transaction() as tx:
         claimed = await claim_in(tx, domain.domain_uuid, 50)
         made = deliveries.Attempt(datetime.now(UTC), 500, 7, "")

@@ -1,5 +1,5 @@
-"""What others wrote for users of an API, installed once a machine from the locks beside this file:
-packages of Node.js, and a generator of Python clients, which needs another typer than ours.
+"""Programs of others for users of an API, installed once a machine from the locks beside this
+file: packages of Node.js, and a generator of Python clients, which needs another typer than ours.
 """
 
 import asyncio
@@ -45,8 +45,8 @@ class Programs(msgspec.Struct, frozen=True):
         environ: Mapping[str, str] = MappingProxyType({}),
         fails: bool = False,
     ) -> str:
-        """What the program printed. It must end well, or badly where it should fail; `environ` are
-        more variables of its environment.
+        """The output of the program. It must end well, or badly where it should fail; `environ`
+        are more variables of its environment.
         """
         running = await asyncio.create_subprocess_exec(
             *command,

@@ -32,7 +32,7 @@ def command(tool: str, demo: dict[str, str]) -> list[str]:
 
 
 async def typescript(node: Programs, workshop: Path, tool: str, **environ: str) -> str:
-    """What the client of tests/clients/ said, on what the tool generated."""
+    """The output of the client of tests/clients/, which uses the generated code."""
     folder = HERE / tool.removeprefix("@").partition("/")[0]
     for file in (folder / "main.ts", HERE / "tsconfig.json", HERE / "package.json"):
         shutil.copy(file, workshop)

@@ -128,7 +128,7 @@ async def attempted(api: Api, subscription: str, webhook_id: str, times: int) ->
 
 
 async def delivered(api: Api, receiver: Receiver, subscription: str) -> Any:
-    """What the libraries say of the delivery of a sample."""
+    """The verdicts of the libraries on the delivery of a sample."""
     event = (await api.post("/v1/event/trigger", event="missed")).json
     judged = await receiver.line()
     assert judged["id"] == event["webhook_id"]

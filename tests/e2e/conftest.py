@@ -30,7 +30,7 @@ async def hook(company: Company) -> AsyncIterator[Hook]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What was on the wire and what tongdai said goes with a failure."""
+    """A failure is reported with the SIP messages and tongdai's log."""
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
         instance, folder = item.funcargs.get("pbx"), item.funcargs.get("tmp_path")

@@ -1,4 +1,4 @@
-"""What a scenario of the chaos suite promises."""
+"""The promises of a scenario of the chaos suite."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is not called, or not now: barred destinations, suspended extensions, full trunks."""
+"""Calls that are not made, or not now: barred destinations, suspended extensions, full trunks."""
 
 from datetime import UTC, datetime, timedelta
 

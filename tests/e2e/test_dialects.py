@@ -1,4 +1,4 @@
-"""What clients of version 3 and of the 2023 documents read of real calls, key by key, and phones
+"""Real calls as clients of version 3 and of the 2023 documents read them, key by key, and phones
 that they made.
 """
 

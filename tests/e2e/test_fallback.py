@@ -375,7 +375,7 @@ async def test_a_transfer_while_the_controller_is_frozen(
 
 
 async def records(company: Company, count: int) -> list[tuple[Any, ...]]:
-    """What there is of each call, once there are so many records; sorted."""
+    """The records, sorted, once there are so many."""
 
     async def found() -> list[dict[str, Any]] | None:
         listed: list[dict[str, Any]] = (await company.api.get("/v1/cdr", limit=50)).json["data"]

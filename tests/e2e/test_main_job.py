@@ -1,5 +1,5 @@
-"""What tongdai is for, from the reference alone: log in, subscribe, click to call, talk, find the
-call, play it.
+"""The main job of tongdai, from the reference alone: log in, subscribe, click to call, talk, find
+the call, play it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What passes while two talk, and before: early media, digits, hold."""
+"""Media of a call, and before it: early media, digits, hold."""
 
 from testbed.company import HOTLINE, Company
 from testbed.phones import PATIENCE_S, talk

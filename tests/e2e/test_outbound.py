@@ -75,7 +75,7 @@ async def congested(customer: Talk) -> None:
 
 
 Outcome: TypeAlias = tuple[Callable[[Talk], Awaitable[None]], str, str, int]
-"""What a customer does, the record's status and cause, and the status that the phone gets."""
+"""By the customer's behaviour: the record's status and cause, and the status for the phone."""
 OUTCOMES: list[Outcome] = [
     (busy, "BUSY", "USER_BUSY", 486),
     (rejects, "BUSY", "CALL_REJECTED", 403),

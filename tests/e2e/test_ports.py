@@ -1,5 +1,5 @@
-"""What the network can reach of `tongdai up`, as the kernel tells: what was asked for, and nothing
-else.
+"""The sockets of `tongdai up` that the network can reach, as the kernel lists them: those that the
+settings name, and no others.
 """
 
 from collections.abc import AsyncIterator

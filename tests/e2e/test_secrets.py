@@ -22,8 +22,8 @@ from tests.cli.conftest import run
 
 
 class Planted:
-    """What must not be found, by what it is; and a marker that is no secret, to prove that we can
-    find.
+    """The secrets that must not be found, by their kind; and a marker that is no secret, to prove
+    that the search finds.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ async def spilled(
 
 
 async def operator(company: Company, pbx: Instance, planted: Planted) -> list[bytes]:
-    """What an operator sets up, and mistypes. Answers that may hold no secret."""
+    """An operator sets things up, and mistypes some. The outputs, which may hold no secret."""
     mine = {"TONGDAI_DATA": str(pbx.data), "TONGDAI_DOMAIN": company.name}
 
     def tell(*words: str) -> Any:
@@ -128,7 +128,7 @@ async def operator(company: Company, pbx: Instance, planted: Planted) -> list[by
 
 
 async def strangers(company: Company, pbx: Instance, planted: Planted) -> list[bytes]:
-    """What is sent wrongly. The answers."""
+    """The responses to wrong requests."""
     anyone = Api(pbx.ready["base_url"])
     guess, key, header = (
         planted.new(f"wrong {what}") for what in ("password", "API key", "callback_apikey")

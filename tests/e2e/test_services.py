@@ -109,6 +109,6 @@ async def is_recorded_as(api: Api, status: str, which: str) -> bool:
 
 
 def registrations(pbx: Instance, number: str) -> int:
-    """How often it has proved to the switch who it is."""
+    """The number of times that it has authenticated at the switch."""
     said = (pbx.data / "asterisk" / "log" / "security").read_text()
     return sum("SuccessfulAuth" in line and f"{number}@" in line for line in said.splitlines())

@@ -1,5 +1,5 @@
-"""What is hard to read, or wrong, does the switch no harm: it goes on, the call that is live too,
-and new ones come.
+"""Messages that are hard to parse, or malformed, do the switch no harm: it goes on, with the live
+call and new ones.
 """
 
 from testbed import wire

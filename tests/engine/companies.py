@@ -105,7 +105,7 @@ class Company:
             return bool(await tx.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
     async def live(self) -> int:
-        """How many calls the database holds as live."""
+        """The number of calls that are live in the database."""
         async with self.database.connection() as tx:
             return int(
                 await tx.fetchval("SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid)

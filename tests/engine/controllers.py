@@ -91,7 +91,7 @@ class Controller:
         await until(lambda: self.asterisk.is_deserted or self.asterisk.replaced)
 
     async def play(self, name: str, company: Company) -> Recording:
-        """What was recorded happens to the company, now."""
+        """Plays a recording of events to the company, now."""
         recording = fake.recording(name, company.name, company.trunk, began=datetime.now(UTC))
         await self.asterisk.play(recording, self.quiet)
         return recording

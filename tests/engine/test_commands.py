@@ -1,6 +1,6 @@
-"""What API users ask of the engine: taken from the database once, and answered there; or, by an
-API in this process, answered at once. Never is success said of a call that was not placed, nor
-does one ring too late.
+"""Commands of API users: the engine takes them from the database once, and answers there; or it
+answers an API in this process at once. It never reports success for a call that was not placed,
+and none rings too late.
 """
 
 import asyncio

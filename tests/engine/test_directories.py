@@ -1,4 +1,4 @@
-"""Whose call a call is, and what is remembered of a domain until somebody changes it."""
+"""The domain of a call, and directories cached until they change."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -132,7 +132,9 @@ async def test_it_is_remembered_until_it_is_forgotten(
 async def test_what_was_being_read_when_it_changed_is_not_remembered(
     directories: Directories, company: Company
 ) -> None:
-    """What was read may be from before the change, whose notification then came for nothing."""
+    """The directory that was read may be from before the change; its notification must not be
+    lost.
+    """
     async with company.database.transaction() as tx:
         await tx.execute("LOCK TABLE extensions IN ACCESS EXCLUSIVE MODE")
         by_name = asyncio.create_task(directories.arrival(arrived("phone", company.phone("101"))))

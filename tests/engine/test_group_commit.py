@@ -1,5 +1,5 @@
-"""What a step has made true stands in the database as a whole, once, in order; whoever waits
-learns it.
+"""The effects of a step are in the database as a whole, once, in order; a waiting caller is
+notified.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ NODE = "the group commit's switch"
 
 
 class Committed(list[set[UUID]]):
-    """Whose events each transaction held."""
+    """The calls whose events each transaction held."""
 
     def __call__(self, domains: Any) -> None:
         self.append(set(domains))

@@ -1,4 +1,4 @@
-"""What a reading changes of a node's objects."""
+"""The changes of a node's objects by a reading."""
 
 from uuid import UUID
 

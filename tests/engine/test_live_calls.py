@@ -1,4 +1,6 @@
-"""Who is busy, who is idle and who waits, as calls come and go; and who is offered to whom."""
+"""Busy and idle extensions and waiting callers as calls come and go; and the callers offered to
+agents.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -108,7 +108,7 @@ async def test_a_customer_sent_on_while_the_link_was_half_open_gets_there(
 async def test_a_customer_sent_on_while_we_were_dead(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    """Who sent him on has hung up, which was not the end."""
+    """The transferor has hung up, which was not the end of the call."""
     await controllers.start()
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/continue")

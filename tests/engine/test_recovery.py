@@ -1,5 +1,5 @@
-"""What happened while nobody listened: we died, the link was lost, Asterisk crashed. As if we had
-been there.
+"""Calls while no engine listened: it died, the link was lost, Asterisk crashed. Afterwards all is
+as if it had listened.
 """
 
 import asyncio

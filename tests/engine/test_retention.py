@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> LocalFolder:
 
 
 async def tidy(database: db.Database, files: LocalFolder) -> int:
-    """How many files went."""
+    """The number of deleted files."""
     await retention.expire(database, 0)
     return await retention.delete_files(database, files, 0)
 

@@ -73,7 +73,7 @@ class Ladder(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What came of a rung. `before` is None where a call began, `signal` where the API asked for
+    """The result of a rung. `before` is None where a call began, `signal` where the API asked for
     it.
     """
 
@@ -121,7 +121,9 @@ def played_text(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call
 
 
 def play(ladder: Ladder, kept: Callable[[Call], Call] = lambda call: call) -> Iterator[Played]:
-    """What comes of each rung. `kept` is what becomes of a call between its signals: nothing."""
+    """The result of each rung. `kept` is applied to a call between its signals: by default nothing
+    happens to it.
+    """
     calls: dict[str, Call] = {}
     for rung in ladder.rungs:
         before = calls.get(rung.call)

@@ -164,9 +164,7 @@ def _as_logged(said: str) -> str:
 
 
 def _steps(said: Sequence[str], context: RoutingContext) -> list[Step]:
-    """What comes of it, until all is said; at last everything that lives is hung up and the
-    recording is there.
-    """
+    """The steps of the call; at last its channels are hung up, and the recording is finished."""
     begun = ladder.begin(ladder.rung(said[0]), context)
     if not isinstance(begun.outcome, Step):
         return []

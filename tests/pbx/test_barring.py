@@ -1,4 +1,4 @@
-"""Where a domain may call, how often and how long; and the causes of barred calls."""
+"""Call barring: permitted destinations, rates and minutes; and the causes of barred calls."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What of a call outlives a crash of the engine is decided beside each field."""
+"""The marks beside each field of a call say which ones outlive a crash of the engine."""
 
 from datetime import UTC, datetime, timedelta
 from types import UnionType

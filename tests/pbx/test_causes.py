@@ -1,4 +1,4 @@
-"""How calls end: causes of the switch in the reference's words."""
+"""Release causes: causes of the switch in the reference's words."""
 
 import pytest
 from hypothesis import given

@@ -16,7 +16,7 @@ def endpoints(member: str) -> tuple[str, ...]:
 
 
 def rung(group: RingGroup, *away: str) -> list[tuple[list[str], int]]:
-    """Who rings in which round, and for how long, when these cannot be reached."""
+    """The extensions of each hunt step, and its seconds, when these cannot be reached."""
     steps = hunting.steps(group, lambda member: member not in away, endpoints)
     return [([party.endpoint for party in each.parties], each.timeout_s) for each in steps]
 

@@ -1,4 +1,4 @@
-"""What is wrong with a call, by what runs on the switch."""
+"""Outstanding events of a call, compared with the channels of the switch."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is told of a call and written down of it, field by field; the ladders show the rest."""
+"""Events and the record of a call, field by field; the ladders show the rest."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

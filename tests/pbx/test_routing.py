@@ -1,4 +1,4 @@
-"""Where a dialled number leads."""
+"""The destinations of dialled numbers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who waits for whom in the database."""
+"""Sessions of the database that wait for a lock."""
 
 from testbed.until import until
 from tongdai.store import db

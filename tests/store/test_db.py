@@ -139,9 +139,7 @@ async def test_losing_the_connection_in_the_midst_is_unavailable(
 async def test_a_connection_that_has_heard_good_bye_is_unavailable_and_replaced(
     small: db.Database,
 ) -> None:
-    """What a crash of PostgreSQL looks like in the moment between its message and the end of the
-    connection.
-    """
+    """A crash of PostgreSQL, in the moment between its message and the end of the connection."""
     said = (
         b"SFATAL\0VFATAL\0C57P02\0"
         b"Mterminating connection because of crash of another server process\0\0"
@@ -286,7 +284,7 @@ async def test_refusals_name_the_field(
 
 
 class Heard:
-    """What a listener was told, in order."""
+    """The calls of a listener's callbacks, in order."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -89,7 +89,7 @@ async def full(database: db.Database, domain: Domain, master_key: MasterKey) -> 
 
 
 async def left(database: db.Database, domain_uuid: UUID) -> dict[str, int]:
-    """How many rows each table has of the domain, if any."""
+    """The number of rows of the domain in each table that has any."""
     async with database.connection() as tx:
         tables = [table for table, _ in deletion.TABLES]
         counts = {

@@ -29,7 +29,7 @@ from tongdai.store import (
 
 
 def seen(trunk: trunks.Trunk) -> Trunk:
-    """What routing knows of a trunk."""
+    """A trunk as routing sees it."""
     return Trunk(
         trunk.trunk_uuid,
         trunk.name,

@@ -272,7 +272,9 @@ async def update(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
 
 
 async def complete(tx: db.Tx, domain_uuid: UUID, full: Full) -> None:
-    """What statements of its own write: a turn of the ring group, a device, a suspension."""
+    """Stores the fields that have statements of their own: a turn of the ring group, a device, a
+    suspension.
+    """
     extension = full.extension
     await ring_groups.advance(tx, domain_uuid, full.ring_group.number)
     await devices.insert(tx, domain_uuid, extension.extension, devices.Device(name="browser"))

@@ -30,7 +30,7 @@ async def execute(dsn: str, *statements: str) -> None:
 
 
 async def refusal(dsn: str) -> str:
-    """What both `apply` and `pending` say: one line."""
+    """The refusal of both `apply` and `pending`: one line."""
     with pytest.raises(errors.SetupError) as applying:
         await migrate.apply(dsn)
     with pytest.raises(errors.SetupError) as asking:

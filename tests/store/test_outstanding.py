@@ -1,4 +1,4 @@
-"""What is outstanding, on a real PostgreSQL."""
+"""Outstanding events and records, on a real PostgreSQL."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -47,7 +47,7 @@ async def test_a_trunk_comes_back_as_it_was_made(
 async def test_a_carriers_password_may_be_short_but_not_one_that_opens_the_door(
     database: db.Database, domain: directory.Domain, master_key: MasterKey
 ) -> None:
-    """What a carrier gave cannot be chosen; with an auth username, anybody with the password
+    """A carrier's password cannot be chosen; with an auth username, anybody with the password
     calls from anywhere.
     """
     given = trunks.Trunk(**BY_IP | {"auth": "digest", "username": "u1"})

@@ -37,7 +37,7 @@ def event(
 
 
 def body(event: events.Event) -> bytes:
-    """What subscribers get of it."""
+    """The body that subscribers get."""
     return dialects.event_of("v1", event)
 
 

@@ -1,4 +1,4 @@
-"""What a receiver can make us read. They are sent as much as the bounds need, no more."""
+"""The bounds on reading a receiver's response. The tests send no more than the bounds need."""
 
 import asyncio
 from functools import partial

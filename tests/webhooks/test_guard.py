@@ -1,4 +1,4 @@
-"""What callbacks may reach."""
+"""The addresses that callbacks may reach."""
 
 import contextlib
 import socket

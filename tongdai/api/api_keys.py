@@ -50,7 +50,7 @@ class NewApiKey(Struct, frozen=True):
 
 
 class ApiKeyChange(Struct, frozen=True):
-    """What is to change of a key; what is not given stays."""
+    """The fields of a key that are to change; the others stay."""
 
     name: str | UnsetType = UNSET
     scopes: Scopes | UnsetType = UNSET
@@ -94,7 +94,7 @@ class OfApiKey(Struct, frozen=True):
 
 
 class ApiKeyQuery(Struct, frozen=True):
-    """Whose keys are wanted."""
+    """The user whose keys are wanted."""
 
     username: Annotated[str | None, Meta(description="Of this user only.")] = None
 

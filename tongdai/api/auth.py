@@ -169,7 +169,7 @@ async def _token(request: Request, body: ApiKey) -> Token:
 
 
 class Holder(Struct, frozen=True):
-    """Who has an API key; `domain_uuid` None: an operator. `api_key_uuid` None: its own key.
+    """The holder of an API key; `domain_uuid` None: an operator. `api_key_uuid` None: its own key.
     `token_life_s` None: that of the installation.
     """
 

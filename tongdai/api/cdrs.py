@@ -138,7 +138,7 @@ async def find(context: Context, principal: Principal, name: str) -> cdr.Cdr:
 
 
 def view_of(context: Context, principal: Principal) -> View:
-    """How records look in the principal's domain."""
+    """The view of records in the principal's domain."""
     return View(principal.zone, context.recordings_url)
 
 

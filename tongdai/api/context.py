@@ -26,7 +26,7 @@ from tongdai.store.tenants import Tenants
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the API waits, in seconds."""
+    """Limits on the API's waiting, in seconds."""
 
     check_s: float = 2.0  # for a part that readiness asks
     body_s: float = 20.0  # for the whole body of a request, from the first read

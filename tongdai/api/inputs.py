@@ -46,7 +46,7 @@ class Fields:
         return [clean(name, value) for value in self._values.get(name, ()) if value]
 
     def count(self, name: str) -> int:
-        """How often the name is given, empty values included."""
+        """The number of times that the name is given, empty values included."""
         return len(self._values.get(name, ()))
 
     def last(self, name: str) -> str | None:

@@ -75,7 +75,7 @@ class DeliveryHeaders(
         "signature": "webhook-signature",
     },
 ):
-    """What Standard Webhooks sign and how."""
+    """The headers of Standard Webhooks."""
 
     id: Annotated[UUID, Meta(description="The event's: the same whenever it is sent again.")]
     timestamp: Annotated[int, Meta(description="Unix time of this attempt.")]

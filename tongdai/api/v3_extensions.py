@@ -37,7 +37,7 @@ class NewExtension(Struct, frozen=True):
 
 
 class ExtensionChange(Struct, frozen=True):
-    """What is to change of an extension; what is not given stays."""
+    """The fields of an extension that are to change; the others stay."""
 
     extension: Annotated[
         str | int | None, Meta(description="Its number, which does not change.", examples=["101"])

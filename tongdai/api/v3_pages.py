@@ -12,7 +12,7 @@ _FARTHEST = 10**12
 
 
 def _limit(text: str, field: str) -> int:
-    """How many rows are wanted; 0 and less mean all."""
+    """The number of rows that are wanted; 0 and less mean all."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         raise errors.Invalid(messages.INTEGER_NEEDED, field=field)

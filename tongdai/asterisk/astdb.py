@@ -36,7 +36,7 @@ class AstDb:
         self._batches = itertools.count(1)
 
     def forget(self) -> None:
-        """What Asterisk holds is not known any more."""
+        """The entries that Asterisk holds are unknown from now on."""
         self._generation = ""
 
     async def recognise(self, link: ari.Link) -> bool:

@@ -96,7 +96,7 @@ class Node:
         """The security log: successful and failed SIP authentications (conf/common/logger.conf).
         """
         self.spool = spec.folder / "spool"
-        """Where it writes recordings: `recording/` those of ARI, `monitor/` those of
+        """The folder of its recordings: `recording/` those of ARI, `monitor/` those of
         MixMonitor by default.
         """
         self._command, self._running = spec.root.command("asterisk"), running

@@ -79,7 +79,7 @@ def _line(entry: store.Entry, zone: str) -> Line:
 
 
 def _change(entry: store.Entry) -> str:
-    """What changed: "name: Ánh -> Bình"; of a new or deleted thing nothing, its name tells."""
+    """The changed fields: "name: Ánh -> Bình"; none for a thing that is new or deleted."""
     if entry.action != "update":
         return ""
     if entry.before is None or entry.after is None:

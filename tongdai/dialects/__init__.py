@@ -33,7 +33,7 @@ DEFAULT: Dialect = "v1"
 
 
 class Renderer(Protocol):
-    """What each dialect's module has."""
+    """The functions of each dialect's module."""
 
     def event(self, name: str, facts: events.Facts) -> msgspec.Struct:
         """The body of the event, its keys in the order in which clients read them."""

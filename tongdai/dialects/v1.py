@@ -61,7 +61,7 @@ class EndpointDisabled(msgspec.Struct, frozen=True):
 EVENTS: Mapping[str, type[CallEvent | EndpointDisabled]] = MappingProxyType(
     dict.fromkeys(events.NAMES, CallEvent) | {events.DISABLED: EndpointDisabled}
 )
-"""What the body of each event is."""
+"""The body of each event."""
 
 
 class CallRecord(msgspec.Struct, frozen=True):

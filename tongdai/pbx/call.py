@@ -295,7 +295,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def called_count(self) -> int:
-        """How often a party was called. Phones of an extension that ring together count once."""
+        """The number of times that a party was called. Phones of an extension that ring together
+        count once.
+        """
         return len({(leg.role, leg.number, leg.attempt) for leg in self.rung_legs})
 
     def published_id(self, leg: Leg | None) -> UUID:

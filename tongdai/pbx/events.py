@@ -44,7 +44,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         DISABLED: "A subscription was disabled: its URL failed for too long, or answered 410.",
     }
 )
-"""What has happened, by the event's name."""
+"""The meaning of each event, by its name."""
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="call"):

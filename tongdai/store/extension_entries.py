@@ -59,7 +59,7 @@ async def keep(
     user_uuid: str | None = None,
     follow_me: str | None = None,
 ) -> None:
-    """What a client keeps at its extension of that number; None leaves what was there."""
+    """Stores a client's entry at its extension of that number; None leaves the old one."""
     await tx.execute(
         """
         UPDATE extensions

@@ -35,7 +35,7 @@ class NamedKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """What a token needs of its API key."""
+    """The part of an API key that its tokens need."""
 
     domain_uuid: UUID
     user_uuid: UUID

@@ -1,5 +1,5 @@
-"""What is outstanding now: events and records of calls that go on, of calls that have ended and
-are not published whole, and deliveries.
+"""Events and records that are outstanding now, of calls that go on and of calls that have ended
+and are not published whole; and deliveries.
 """
 
 from collections.abc import Sequence

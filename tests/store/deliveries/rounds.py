@@ -1,4 +1,4 @@
-"""What a dispatcher does, step by step: it claims, and records the outcomes."""
+"""The steps of a dispatcher: it claims, and records the outcomes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -178,7 +178,7 @@ async def test_of_another_domain_nothing_is_claimed(
 
 @pytest.fixture
 async def four(database: db.Database, domain: directory.Domain, master_key: MasterKey) -> None:
-    """What a CRM subscribes: one URL for all four events of a call."""
+    """The subscriptions of a CRM: one URL for all four events of a call."""
     for name in NAMES:
         await samples.subscribe(database, master_key, domain, name, URL)
 
@@ -526,7 +526,7 @@ async def deliver_some(tx: db.Tx, domain: directory.Domain) -> int:
 
 
 async def rows_read(tx: db.Tx) -> int:
-    """How many rows of the large tables this connection has read of late."""
+    """The number of rows of the large tables that this connection has read since the last time."""
     rows: int = await tx.fetchval(
         """
         SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables

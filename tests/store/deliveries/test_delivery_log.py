@@ -30,7 +30,9 @@ async def publish(
 async def answer(
     database: db.Database, domain: directory.Domain, *statuses: int
 ) -> list[deliveries.Delivery]:
-    """What is due is answered so, in the order of the events; 410 stands for what is given up."""
+    """Due deliveries get these responses, in the order of the events; 410 stands for one that
+    fails for good.
+    """
     async with database.transaction() as tx:
         claimed = await claim_in(tx, domain.domain_uuid, 500)
         states: dict[int, deliveries.State] = {200: "delivered", 410: "failed"}
@@ -367,7 +369,7 @@ async def test_what_waits_for_its_next_attempt_need_not_wait(
 async def test_what_is_just_being_sent_goes_elsewhere_too_when_that_is_asked(
     database: db.Database, domain: directory.Domain, subscription: UUID, status: int
 ) -> None:
-    """What becomes of the attempt under way says nothing about the other URL."""
+    """The outcome of the attempt under way says nothing about the other URL."""
     [event] = await publish(database, domain, 1)
     async with database.transaction() as tx:
         claimed = await claim_in(tx, domain.domain_uuid, 1)

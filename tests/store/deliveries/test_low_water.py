@@ -155,8 +155,8 @@ async def leave_dead(tx: db.Tx, count: int) -> None:
 
 @asynccontextmanager
 async def reading(tx: db.Tx) -> AsyncIterator[Callable[[], int]]:
-    """How many entries of the indexes of deliveries the connection read meanwhile, of rows that
-    live or do not.
+    """The number of entries of the indexes of deliveries that the connection read meanwhile, of
+    live and dead rows.
     """
     before = await entries_read(tx)
     read = 0
