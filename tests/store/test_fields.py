@@ -197,6 +197,8 @@ def full_directory(name: str) -> Full:
         suspended_until=LATER,
         suspended_why="too many calls",
         node="switch-9",
+        ringing_hangups=False,
+        webrtc=True,
     )
     extension = Extension(
         "101",
@@ -208,7 +210,7 @@ def full_directory(name: str) -> Full:
         ring_timeout_s=31,
         suspended_until=LATER,
         suspended_why="too many minutes",
-        devices=("default", "browser"),
+        devices=("default", "browser", "webrtc"),  # the last one by the domain
     )
     trunk = Trunk(
         ids.new(),
