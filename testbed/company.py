@@ -259,6 +259,11 @@ class Company:
                 "SELECT count(*) FROM calls WHERE domain_uuid = $1", self.uuid
             )
 
+    async def found(self, **filters: Any) -> list[str]:
+        """The ids of the records that the filters find, newest first."""
+        listed = (await self.api.get("/v1/cdr", **filters)).json["data"]
+        return [item["id"] for item in listed]
+
     # --- its people and lines
 
     def phone(
@@ -318,6 +323,15 @@ class Company:
         self.trunk = msgspec.structs.replace(self.trunk, **changes)
         async with self._office.database.transaction() as tx:
             await trunks.update(tx, self.uuid, self._office.master_key, self.trunk, password)
+
+    async def trunk_has(self, attribute: str, value: str) -> None:
+        """Returns when the trunk's endpoint on the switch has that value."""
+        name = str(self.trunk.trunk_uuid)
+
+        async def has() -> bool:
+            return (await self._office.endpoint(name)).get(attribute) == value
+
+        await until(has, 15)
 
     async def add_hotline(self, number: str, trunk: trunks.Trunk, **properties: Any) -> None:
         async with self._office.database.transaction() as tx:

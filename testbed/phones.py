@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -126,6 +127,10 @@ class Talk:
         """
         await self._command("refer", "referred", to)
 
+    async def may_not_refer(self, to: str) -> None:
+        """REFER was declined with 603."""
+        await self._command("refer", "not_referred", to)
+
     async def notified(self, status: int) -> None:
         """The switch reported that status of the transfer (message/sipfrag of a NOTIFY)."""
 
@@ -154,15 +159,18 @@ class Talk:
 
     @property
     def replaces(self) -> str:
-        """Value of Replaces (RFC 3891) by which another call takes this one's place, escaped for a
-        URI.
-        """
+        """`replaced_by`, escaped for a URI."""
+        return quote(self.replaced_by, safe="")
+
+    @property
+    def replaced_by(self) -> str:
+        """Value of Replaces (RFC 3891) by which another call takes this one's place."""
         answers = [message for message in self.messages if message.status in (180, 183, 200)]
         answer = next(message for message in answers if message.method == "INVITE")
         ours, theirs = (answer.header(name).partition("tag=")[2] for name in ("From", "To"))
         if not self._is_caller:
             ours, theirs = theirs, ours
-        return f"{self.sip_call_id.replace('@', '%40')}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
+        return f"{self.sip_call_id};to-tag={theirs};from-tag={ours}"
 
     # --- what was on the wire
 

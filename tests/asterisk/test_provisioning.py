@@ -168,6 +168,13 @@ def test_a_trunk_by_address() -> None:
     assert endpoint["outbound_auth"] == endpoint["from_user"] == endpoint["from_domain"] == ""
 
 
+def test_the_parties_behind_a_trunk_transfer_nobody_unless_it_says_so() -> None:
+    for said, may in ({}, "no"), ({"transfers": True}, "yes"):
+        found = of(carrier("digest", username="we", auth_username="b7", password="pw", **said))
+        assert found["endpoint", TRUNK]["allow_transfer"] == may
+        assert found["endpoint", "b7@Tongdai"]["allow_transfer"] == may
+
+
 def test_a_trunk_by_digest() -> None:
     found = of(
         carrier(

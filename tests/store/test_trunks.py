@@ -29,6 +29,7 @@ async def test_a_trunk_comes_back_as_it_was_made(
         number_format="e164",
         shared=True,
         max_calls=30,
+        transfers=True,
         enabled=False,
         called_number_in="p_called_party_id",
         qualify=False,
@@ -162,6 +163,7 @@ async def test_an_update_keeps_changes_or_removes_the_password(
         addresses=("10.1.2.3",),
         number_format="plain",
         max_calls=1,
+        transfers=True,
     )
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, master_key, trunk, "carrier-pass")

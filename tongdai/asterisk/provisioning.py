@@ -93,9 +93,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk, by its UUID. `host` may include a port; `auth` is ip, digest or registration.
     `auth_username` is the user name that authenticates its calls from other addresses than its
-    own; "": it makes none. A trunk with registration registers on its owner's node only
-    (`is_registering`). `key` is the same for all trunks with the same addresses. With `qualify`
-    the switch asks it once a minute whether it is there.
+    own; "": it makes none. `transfers`: the parties behind it may transfer (REFER). A trunk with
+    registration registers on its owner's node only (`is_registering`). `key` is the same for all
+    trunks with the same addresses. With `qualify` the switch asks it once a minute whether it is
+    there.
     """
 
     trunk: str
@@ -111,6 +112,7 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     auth_username: str = ""
     called_number_in: CalledNumberIn = "auto"
     qualify: bool = True
+    transfers: bool = False
     is_registering: bool = True
 
 
@@ -231,6 +233,7 @@ def trunk(carrier: Carrier) -> Objects:
         "send_pai": "yes",
         "send_diversion": "no",  # else a phone's own Diversion goes out, with any number in it
         "send_connected_line": "no",  # else a re-INVITE shows carriers the extension that answered
+        "allow_transfer": _yes_no(carrier.transfers),
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,
         "outbound_auth": name if has_auth else "",
@@ -330,12 +333,17 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
             "callerid_tag": _tag(carrier, is_authenticated=True),
             "trust_id_inbound": "yes",
             "send_connected_line": "no",
+            "allow_transfer": _yes_no(carrier.transfers),
             "force_rport": "yes",
             "rewrite_contact": "yes",
             "allow_subscribe": "no",
             "callerid": "",
         },
     }
+
+
+def _yes_no(value: bool) -> str:  # noqa: FBT001 -- a value, not a mode
+    return "yes" if value else "no"
 
 
 def address(host: str) -> str:

@@ -55,6 +55,10 @@ CALLED_NUMBER_IN = typer.Option(
 QUALIFY = typer.Option(
     "--qualify/--no-qualify",
     help="Ask it once a minute whether it is there (SIP OPTIONS). It is called all the same.",
+)
+TRANSFERS = typer.Option(
+    "--transfers/--no-transfers",
+    help="Callers and called parties behind it may transfer (REFER), at the domain's cost.",
     show_default=False,
 )
 
@@ -78,6 +82,7 @@ def create(
     max_calls: Annotated[int, MAX_CALLS] = NEW.max_calls,
     called_number_in: Annotated[CalledNumberIn, CALLED_NUMBER_IN] = NEW.called_number_in,
     qualify: Annotated[bool, QUALIFY] = NEW.qualify,
+    transfers: Annotated[bool, TRANSFERS] = False,
     as_json: options.Json = False,
 ) -> None:
     """Make a trunk.
@@ -102,6 +107,7 @@ def create(
         max_calls=max_calls,
         called_number_in=called_number_in,
         qualify=qualify,
+        transfers=transfers,
     )
     made = session.call(
         domain,
@@ -158,6 +164,7 @@ def update(
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     called_number_in: Annotated[CalledNumberIn | None, CALLED_NUMBER_IN] = None,
     qualify: Annotated[bool | None, QUALIFY] = None,
+    transfers: Annotated[bool | None, TRANSFERS] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -181,6 +188,7 @@ def update(
         max_calls=max_calls,
         called_number_in=called_number_in,
         qualify=qualify,
+        transfers=transfers,
         enabled=enabled,
     )
     new = options.secret(password)

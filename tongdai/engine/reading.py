@@ -115,6 +115,7 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
         auth_username=trunk.auth_username,
         called_number_in=trunk.called_number_in,
         qualify=trunk.qualify,
+        transfers=trunk.transfers,
         is_registering=known.is_owner,
     )
 

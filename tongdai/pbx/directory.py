@@ -83,6 +83,7 @@ class Trunk(msgspec.Struct, frozen=True):
     number_format: NumberFormat = "national"
     max_calls: int = 100
     carrier_key: str = ""
+    transfers: bool = False  # the parties behind it may transfer
 
 
 class Hotline(msgspec.Struct, frozen=True):

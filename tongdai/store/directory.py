@@ -49,7 +49,8 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
               WHERE domain_uuid = d.domain_uuid GROUP BY domain_uuid, extension) AS e),
           'trunks', (
             SELECT coalesce(json_object_agg(trunk_uuid, t), '{}') FROM (
-              SELECT trunk_uuid, name, enabled, number_format, max_calls, carrier_key FROM trunks
+              SELECT trunk_uuid, name, enabled, number_format, max_calls, carrier_key, transfers
+              FROM trunks
               WHERE domain_uuid = d.domain_uuid
               OR trunk_uuid IN (
                 SELECT unnest(trunk_uuid || further_trunks) FROM hotlines

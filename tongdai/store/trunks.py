@@ -25,7 +25,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     come; () means `host`. `auth_username`: the user name with which, and the trunk's password, it
     may call from any other address; "": it may not. `called_number_in`: the place of the number
     called in its INVITEs. `qualify`: the switch asks it once a minute whether it is there (SIP
-    OPTIONS); its calls do not depend on the answer.
+    OPTIONS); its calls do not depend on the answer. `transfers`: whoever comes by it may
+    transfer (REFER), at the domain's cost.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     number_format: directory.NumberFormat = "national"
     shared: bool = False
     max_calls: int = 100
+    transfers: bool = False
     enabled: bool = True
     called_number_in: CalledNumberIn = "auto"
     qualify: bool = True
@@ -69,8 +71,10 @@ async def insert(
         """
         INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses,
                             username, from_user, from_domain, number_format, shared, max_calls,
-                            enabled, password_encrypted, auth_username, called_number_in, qualify)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                            enabled, password_encrypted, auth_username, called_number_in, qualify,
+                            transfers)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                $19)
         """,
         domain_uuid,
         trunk.trunk_uuid,
@@ -90,6 +94,7 @@ async def insert(
         trunk.auth_username,
         trunk.called_number_in,
         trunk.qualify,
+        trunk.transfers,
     )
 
 
@@ -147,7 +152,7 @@ async def update(
         UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7,
           username = $8, from_user = $9, from_domain = $10, number_format = $11, shared = $12,
           max_calls = $13, enabled = $14, password_encrypted = $15, auth_username = $16,
-          called_number_in = $17, qualify = $18
+          called_number_in = $17, qualify = $18, transfers = $19
         WHERE domain_uuid = $1 AND trunk_uuid = $2
         """,
         domain_uuid,
@@ -168,6 +173,7 @@ async def update(
         trunk.auth_username,
         trunk.called_number_in,
         trunk.qualify,
+        trunk.transfers,
     )
     if not trunk.shared:
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
