@@ -139,6 +139,7 @@ async def test_one_record_is_the_documented_flat_object(
         "hangup_by": "caller",
         "time_ringging": "2021-02-17 17:30:36",
         "called_count": 1,
+        "participants": [],
     } == answer
 
 

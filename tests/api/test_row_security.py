@@ -25,7 +25,7 @@ from tongdai.store.health_probe import HealthProbe
 from tongdai.store.tenants import Tenants
 
 READ = {
-    *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days", "recordings"),
+    *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days", "cdr_participants", "recordings"),
     *("users", "domains", "subscriptions", "commands", "hotlines"),
 }
 # whoever has a recording's URL may hear it

@@ -11,7 +11,7 @@ import pytest
 from testbed.samples import record, recording_of
 from tongdai import dialects, ids
 from tongdai.dialects import View, v1
-from tongdai.pbx import events
+from tongdai.pbx import cdr, events
 
 CALL, LEG = UUID("019a2b3c-4d5e-7f60-8a9b-0c1d2e3f4051"), UUID(int=2)
 AT = datetime(2026, 11, 23, 9, 12, 55, 201334, tzinfo=UTC)
@@ -131,6 +131,30 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("hangup_by", "caller"),
         ("time_ringging", "2021-02-17 17:30:36"),
         ("called_count", 1),
+        ("participants", []),
+    ]
+
+
+def test_a_further_party_is_shown_with_its_trunk_and_its_seconds() -> None:
+    at = datetime(2021, 2, 17, 10, 31, tzinfo=UTC)
+    party = cdr.Participant(
+        number="0912345678",
+        canonical="84912345678",
+        trunk="carrier",
+        transferred_by="101",
+        time_started=at,
+        time_answered=at,
+        seconds=15,
+    )
+    assert rendered(participants=(party,))["participants"] == [
+        {
+            "number": "0912345678",
+            "trunk": "carrier",
+            "transferred_by": "101",
+            "time_started": "2021-02-17 17:31:00",
+            "time_answered": "2021-02-17 17:31:00",
+            "billsec": 15,
+        }
     ]
 
 

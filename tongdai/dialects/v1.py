@@ -64,6 +64,19 @@ EVENTS: Mapping[str, type[CallEvent | EndpointDisabled]] = MappingProxyType(
 """The body of each event."""
 
 
+class Participant(msgspec.Struct, frozen=True):
+    """A further party of a call; local times as in the record."""
+
+    number: Annotated[str, Meta(description="Extension or telephone number.", examples=["102"])]
+    trunk: Annotated[str, Meta(description='Name of its trunk; "" for extensions.')]
+    transferred_by: Annotated[
+        str, Meta(description="The extension that transferred the call to it.", examples=["101"])
+    ]
+    time_started: str
+    time_answered: str
+    billsec: Annotated[int, Meta(description="Seconds of its talk.", examples=[15])]
+
+
 class CallRecord(msgspec.Struct, frozen=True):
     """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are
     whole seconds.
@@ -118,6 +131,13 @@ class CallRecord(msgspec.Struct, frozen=True):
             description="How often a party was called: once for each extension that rang, each "
             "time, and for the number outside.",
             examples=[1],
+        ),
+    ]
+    participants: Annotated[
+        tuple[Participant, ...],
+        Meta(
+            description="Further parties: extensions that took the call over, numbers outside to "
+            "which it was transferred, callers whom a transfer joined to it.",
         ),
     ]
 
@@ -190,4 +210,15 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
         hangup_by=record.hangup_by,
         time_ringging=view.local(record.time_ringing),
         called_count=record.called_count,
+        participants=tuple(
+            Participant(
+                number=each.number,
+                trunk=each.trunk,
+                transferred_by=each.transferred_by,
+                time_started=view.local(each.time_started),
+                time_answered=view.local(each.time_answered),
+                billsec=each.seconds,
+            )
+            for each in record.participants
+        ),
     )

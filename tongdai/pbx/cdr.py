@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx import events, numbers
-from tongdai.pbx.call import Call
+from tongdai.pbx.call import Call, Leg, seconds
 from tongdai.pbx.causes import STATUSES, ReleaseCause, Status
 from tongdai.pbx.events import Application, Disposition
 from tongdai.pbx.recording import Recording
@@ -14,6 +14,24 @@ from tongdai.pbx.recording import Recording
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "Status", "of"]
 
 DIRECTIONS: dict[str, int] = {"local": 1, "inbound": 2, "outbound": 3}
+
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
+    """A further party of a call: an extension that took it over, a number outside that it was
+    transferred to, or another caller whom a transfer joined to it.
+
+    `number` is an extension (`is_extension`) or a telephone number; `trunk` the name of the trunk
+    that carried it, "" for none; `seconds` whole seconds of its talk, 0 for none.
+    """
+
+    number: str
+    canonical: str  # the same for an extension
+    is_extension: bool = False
+    trunk: str = ""
+    transferred_by: str = ""  # the extension that transferred the call to it
+    time_started: datetime
+    time_answered: datetime | None = None
+    seconds: int = 0
 
 
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +61,7 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     duration: int
     billsec: int
     hangup_by: str
+    seconds_out: int = 0  # of talk by all legs that we placed on trunks
     recording: Recording | None = None  # the main one; rows of its own
     reconstructed: bool = False  # made from the CEL log afterwards
     time_ringing: datetime | None = None
@@ -52,6 +71,7 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
+    participants: tuple[Participant, ...] = ()  # further parties
 
 
 def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
@@ -85,6 +105,7 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         duration=call.duration(ended_at),
         billsec=call.billsec(ended_at),
         hangup_by=call.hangup_by,
+        seconds_out=call.seconds_out(ended_at),
         recording=recording,
         reconstructed=call.reconstructed,
         time_ringing=call.ringing_at,
@@ -95,6 +116,42 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         ),
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
+        participants=tuple(_participant(call, leg, ended_at) for leg in _further(call)),
+    )
+
+
+def _further(call: Call) -> list[Leg]:
+    """The legs of further parties, one for each extension that rang with several phones."""
+    found: dict[object, Leg] = {}
+    for leg in call.legs[1:]:
+        key = leg.leg_uuid or leg.channel
+        if _is_further(call, leg) and (key not in found or leg.connected_at):
+            found[key] = leg
+    return list(found.values())
+
+
+def _is_further(call: Call, leg: Leg) -> bool:
+    """Whether the record does not show the party as its extension, caller or called party."""
+    if leg.transferred_by:
+        return True
+    shown = (call.extension, call.dialled) if leg.is_extension else (call.dialled,)
+    is_a_party = leg.connected_at is not None or bool(leg.trunk)
+    return is_a_party and leg.number not in shown
+
+
+def _participant(call: Call, leg: Leg, ended_at: datetime) -> Participant:
+    until = leg.ended_at or ended_at
+    return Participant(
+        number=leg.number,
+        canonical=leg.number
+        if leg.is_extension
+        else numbers.canonical(leg.number, call.country_code),
+        is_extension=leg.is_extension,
+        trunk=leg.trunk_name,
+        transferred_by=leg.transferred_by,
+        time_started=leg.started_at,
+        time_answered=leg.connected_at,
+        seconds=seconds(leg.connected_at, until) if leg.connected_at else 0,
     )
 
 

@@ -35,8 +35,8 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     statuses: tuple[str, ...] = ()
     directions: tuple[int, ...] = ()
     durations: tuple[int, ...] = ()  # seconds
-    extensions: tuple[str, ...] = ()  # the record's extension; of a local call, either party
-    phones: tuple[str, ...] = ()  # canonical, either side
+    extensions: tuple[str, ...] = ()  # the record's, either local party's, a participant's
+    phones: tuple[str, ...] = ()  # canonical, either side, or a participant
     recordings: tuple[str, ...] = ()  # recording tokens, or ids of recorded calls
     least_duration: int = 0  # seconds
     hotlines: tuple[str, ...] = ()
@@ -236,6 +236,9 @@ async def _with_keys(
     )
 
 
+_PARTICIPANTS = msgspec.json.Decoder(tuple[cdr.Participant, ...])
+
+
 def _records(rows: Sequence[asyncpg.Record]) -> list[cdr.Cdr]:
     return [_record(row) for row in rows]
 
@@ -245,7 +248,9 @@ def _record(row: asyncpg.Record) -> cdr.Cdr:
     main = None
     if row["main_recording_uuid"]:
         main = Recording(**{name: row[f"main_{name}"] for name in recordings.STORED})
-    return cdr.Cdr(**{name: row[name] for name in cdrs.STORED}, recording=main)
+    values = {name: row[name] for name in cdrs.STORED}
+    values["participants"] = _PARTICIPANTS.decode(row["participants"])
+    return cdr.Cdr(**values, recording=main)
 
 
 async def _keys(
@@ -260,8 +265,16 @@ async def _keys(
           AND ($4::smallint[] IS NULL OR direction = ANY($4))
           AND ($5::integer[] IS NULL OR duration = ANY($5))
           AND ($6::text[] IS NULL OR extension = ANY($6)
-               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
-          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7))
+               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6))
+               OR cdr_uuid = ANY(ARRAY(
+                 SELECT cdr_uuid FROM cdr_participants
+                 WHERE domain_uuid = $1 AND number = ANY($6)
+                   AND time_started >= $2 AND time_started <= $9)))
+          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7)
+               OR cdr_uuid = ANY(ARRAY(
+                 SELECT cdr_uuid FROM cdr_participants
+                 WHERE domain_uuid = $1 AND number = ANY($7)
+                   AND time_started >= $2 AND time_started <= $9)))
           AND ($8::text[] IS NULL OR cdr_uuid IN (
             SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
               AND (token = ANY($8) OR cdr_uuid = ANY($11::uuid[]))))
@@ -303,8 +316,16 @@ async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
           AND ($4::smallint[] IS NULL OR direction = ANY($4))
           AND ($5::integer[] IS NULL OR duration = ANY($5))
           AND ($6::text[] IS NULL OR extension = ANY($6)
-               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6)))
-          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7))
+               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6))
+               OR cdr_uuid = ANY(ARRAY(
+                 SELECT cdr_uuid FROM cdr_participants
+                 WHERE domain_uuid = $1 AND number = ANY($6)
+                   AND time_started >= $2 AND time_started <= $9)))
+          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7)
+               OR cdr_uuid = ANY(ARRAY(
+                 SELECT cdr_uuid FROM cdr_participants
+                 WHERE domain_uuid = $1 AND number = ANY($7)
+                   AND time_started >= $2 AND time_started <= $9)))
           AND ($8::text[] IS NULL OR cdr_uuid IN (
             SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
               AND (token = ANY($8) OR cdr_uuid = ANY($10::uuid[]))))

@@ -41,6 +41,11 @@ _INSERT = """
       SELECT DISTINCT domain_uuid, cdr_uuid, sip.call_id
       FROM unnest($5::uuid[], $6::uuid[], $7::text[]) AS sip (domain_uuid, cdr_uuid, call_id)
       JOIN written USING (domain_uuid, cdr_uuid)
+    ), joined AS (
+      INSERT INTO cdr_participants (domain_uuid, number, time_started, cdr_uuid)
+      SELECT DISTINCT domain_uuid, party.number, time_started, cdr_uuid
+      FROM unnest($12::uuid[], $13::uuid[], $14::text[]) AS party (domain_uuid, cdr_uuid, number)
+      JOIN written USING (domain_uuid, cdr_uuid)
     ), recorded AS (
       {recordings}
     ), counted AS (
@@ -78,6 +83,11 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         for text in {record.sip_call_id, *record.other_sip_call_ids} - {""}
         if len(text) <= _LONGEST_ID
     ]
+    parties = [
+        (record.domain_uuid, record.cdr_uuid, party.canonical)
+        for record in records
+        for party in record.participants
+    ]
     recorded = {
         each.recording.recording_uuid: each.recording for each in records if each.recording
     }
@@ -88,6 +98,7 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         *_columns(sip),
         *_columns(await _days(tx, records)),
         msgspec.json.encode(list(recorded.values())).decode(),
+        *_columns(parties),
     )
     return {row["cdr_uuid"] for row in rows}
 
@@ -116,11 +127,11 @@ def _columns(
 
 
 async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:
-    """The seconds of talk of the domain's outbound calls that began since then."""
+    """The seconds of talk by legs on trunks, of the domain's calls that began since then."""
     return await tx.fetchval(  # type: ignore[no-any-return]
         """
-        SELECT coalesce(sum(billsec), 0)::bigint FROM cdrs
-        WHERE domain_uuid = $1 AND time_started >= $2 AND direction = 3
+        SELECT coalesce(sum(seconds_out), 0)::bigint FROM cdrs
+        WHERE domain_uuid = $1 AND time_started >= $2
         """,
         domain_uuid,
         since,

@@ -23,6 +23,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("events", ("seq", "created_at")),
     ("cdr_sip_call_ids", ("hash",)),
     ("cdr_ids", ("id", "cdr_uuid")),
+    ("cdr_participants", ("number", "time_started")),
     ("recordings", ("cdr_uuid", "recording_uuid")),
     ("cdr_days", ("day", "direction", "status")),
     ("cdrs", ("cdr_uuid",)),
