@@ -114,6 +114,7 @@ class FakeAsterisk:
         self.astdb: dict[str, str] = {}  # beneath "fallback"; a restart leaves it
         self.stores = True  # its dialplan writes there
         self.channels: dict[str, Json] = {}
+        self.bridges: list[set[str]] = []  # channels that are connected
         self.contacts: dict[str, str] = {}
         self.asked: list[Request] = []
         self.connections = 0
@@ -393,6 +394,17 @@ class FakeAsterisk:
         )
         answer.set_result((frame["status"], _renamed(frame.get("answer"), names)))
 
+    async def replaces(self, channel: str, endpoint: str, peer: str, *, dialled: str = "") -> str:
+        """The endpoint takes the channel's place beside its peer (INVITE with Replaces). Its
+        channel: it has been in no dialplan, and belongs to no call.
+        """
+        taken = self._channel(endpoint, "", endpoint.partition("@")[0], "Up")
+        taken["dialplan"] = {"exten": dialled, "app_name": "", "app_data": ""}
+        self.bridges.append({taken["id"], peer})
+        self._write("ANSWER", taken)
+        await self.ends(channel)
+        return str(taken["id"])
+
     # --- the server
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
@@ -479,6 +491,8 @@ class FakeAsterisk:
                 return 200, [{"technology": "PJSIP", "resource": name} for name in names]
             case "POST", ["channels"]:
                 return self._store(asked)
+            case "GET", ["bridges"]:
+                return 200, [{"id": "bridge", "channels": sorted(each)} for each in self.bridges]
             case "GET", ["channels"]:
                 return 200, list(self.channels.values())
             case _, ["channels", channel, *rest]:
@@ -553,9 +567,19 @@ class FakeAsterisk:
             case "DELETE", []:
                 await self.ends(channel, int(asked.query.get("reason_code", "16")))
                 return 204, None
+            case "POST", ["variable"] if asked.query["variable"].startswith("EXPORT("):
+                return self._export(**asked.query)
             case "POST", ["variable" | "continue" | "answer" | "moh" | "record" as what]:
                 return self._steer(known, what)
         return self._refuse(asked)
+
+    def _export(self, variable: str, value: str) -> tuple[int, Any]:
+        """Another channel's variable, by its name."""
+        name, _, what = variable.removeprefix("EXPORT(").removesuffix(")").partition(",")
+        for channel in self.channels.values():
+            if channel["name"] == name and what == "__TD_CALL_ID":
+                channel["channelvars"]["TD_CALL_ID"] = value
+        return 204, None
 
     def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
         if id == "create":

@@ -299,6 +299,26 @@ def test_an_end_without_a_reason_is_still_an_end(an: An, extra: str) -> None:
 
 
 FIELDS = ("eventtype", "eventtime", "uniqueid", "channame", "accountcode", "eventextra")
+
+
+def test_a_channel_that_took_anothers_place_is_of_the_call_that_it_is_linked_with() -> None:
+    def entry(eventtype: str, channel: str, call: str = "", linked: str = "") -> Entry:
+        name = f"PJSIP/102@a.vn-{channel}"
+        return Entry(eventtype, 1.0, channel, name, accountcode=call, linkedid=linked or channel)
+
+    log = [
+        entry("ANSWER", "c1", CALL.hex),
+        entry("CHAN_START", "c2"),
+        entry("ANSWER", "c2"),
+        entry("CHAN_START", "c3"),
+        entry("HANGUP", "c2", linked="c1"),
+        entry("HANGUP", "c3"),
+    ]
+    found = cel_log.attributed(log)
+    assert [each.uniqueid for each in found if each.call_uuid == CALL] == ["c1", "c2", "c2", "c2"]
+    assert [each.uniqueid for each in log if cel_log.is_answer_without_call(each)] == ["c2"]
+
+
 TYPES = st.sampled_from(["CHAN_START", "ANSWER", "HANGUP", "ATTENDEDTRANSFER"]) | st.text(
     max_size=5
 )

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.asterisk import fake
 from tongdai.asterisk import events, translate
-from tongdai.pbx.actions import Contact, Dial, HangUp, Originate, Party, Wait
-from tongdai.pbx.signals import Arrived, LegHungUp, Signal
+from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.signals import Arrived, LegHungUp, LegReplaced, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
 HOSTILE = st.text() | st.text(alphabet="0159+@.-aA\r\n\x00\"'`<>${}&,;()[]|\\/ %#*", max_size=40)
@@ -443,6 +443,44 @@ def test_outside_the_recording_hangs_on_the_party_called() -> None:
 def test_music_plays_while_an_agent_rings() -> None:
     variable, _ = translate.dial(a_dial(Party("101@a.vn"), music="jazz-2"))
     assert variable.query["value"] == "${PJSIP_DIAL_CONTACTS(101@a.vn)},30,m(jazz-2)"
+
+
+def test_a_channel_that_takes_anothers_place_in_stasis() -> None:
+    """Asterisk says so instead of the arguments."""
+    channel = {"name": "PJSIP/101@company.example.vn-00000007", "dialplan": {"exten": "700"}}
+    event = {
+        "type": "StasisStart",
+        "timestamp": "2026-11-23T12:42:42.853+0000",
+        "args": [],
+        "channel": channel | {"id": "c2", "channelvars": {"TD_CALL_ID": CALL.hex}},
+        "replace_channel": channel | {"id": "c1"},
+    }
+    decoded = events.decode("StasisStart", msgspec.json.encode(event))
+    assert decoded
+    found = translate.signal(decoded)
+    assert found
+    call, signal = found
+    assert call == CALL
+    assert isinstance(signal, LegReplaced)
+    assert (signal.channel, signal.replaced, signal.dialled) == ("c2", "c1", "700")
+    assert signal.endpoint == "101@company.example.vn"
+
+
+def test_a_channel_is_adopted_by_another_ones_export() -> None:
+    made = translate.adopt(Adopt("c2", "PJSIP/101@a.vn-00000007", CALL), "asker")
+    assert [(each.uri, each.query) for each in made] == [
+        (
+            "channels/asker/variable",
+            {"variable": f"EXPORT(PJSIP/101@a.vn-00000007,{name})", "value": value},
+        )
+        for name, value in (
+            ("__TD_CALL_ID", CALL.hex),
+            ("CHANNEL(accountcode)", CALL.hex),
+            ("__TRANSFER_CONTEXT", "transfer"),
+        )
+    ]
+    with pytest.raises(ValueError, match="not for a dial string"):
+        translate.adopt(Adopt("c2", "PJSIP/101@a.vn-7,SHELL(x)", CALL), "asker")
 
 
 def test_waiting_and_hanging_up() -> None:

@@ -4,6 +4,8 @@ other.
 
 from typing import Any
 
+import pytest
+
 from testbed import tones
 from testbed.company import HOTLINE, Company
 from testbed.hooks import Hook
@@ -51,23 +53,111 @@ async def test_blind_transfer_to_a_number_outside(company: Company, hook: Hook) 
 
         await talk.refer(f"<sip:0908000222@{company.name}>")
         outside = await carrier.rings()
+        _, ringing = await hook.expect_in_any_order("hangup", "ringing")
+        shown = {"direction": "outbound", "from_number": "101", "to_number": "0908000222"}
+        assert ringing == ringing | shown | {"conversation_id": conversation}
+        own = ringing["call_id"]
         await outside.answer()
-        await outside.hears(customer)
+        await hook.expect("answered", call_id=own, hotline=HOTLINE, **shown)
+        await both_talk(outside, customer)
         await customer.hang_up()
-        await hook.expect("hangup", call_id=conversation)
-        await one_record(company, hook, conversation)
+        await hook.expect("hangup", call_id=own, **shown)
+        record = await one_record(company, hook, conversation)
+        assert await company.api.cdr(own) == record
+        for wanted in ({"phone": "0908000222"}, {"phone": "0909000111"}, {"extension": "101"}):
+            assert await company.found(**wanted) == [conversation]
 
 
-async def test_blind_transfer_to_a_phone_that_is_not_there_ends_the_call(
-    company: Company, hook: Hook
+@pytest.mark.parametrize("target", ["102", "103", "99", "+12025550123", "0908000222"])
+async def test_a_blind_transfer_that_fails_comes_back(
+    company: Company, hook: Hook, target: str
 ) -> None:
-    async with company.phone("101") as alice, company.carrier() as carrier:
+    """To a phone that is busy or not there, a number that is unknown, barred, or busy."""
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer, talk, conversation = await answered_inbound(alice, carrier, hook)
 
-        await talk.refer(f"<sip:103@{company.name}>")
-        await customer.over()
-        await hook.expect("hangup", call_id=conversation)
-        await one_record(company, hook, conversation)
+        await talk.refer(f"<sip:{target}@{company.name}>")
+        if target in ("102", "0908000222"):
+            await (await (bob if target == "102" else carrier).rings()).reject(486)
+        again = await alice.rings()
+        await again.answer()
+        await both_talk(again, customer)
+        await customer.hang_up()
+        await again.over()
+        await until(lambda: hook.events[-1]["state"] == "cdr")
+        hook.expect_no_more()
+        record = await company.api.cdr(conversation)
+        assert (record["status"], record["extension"]) == ("ANSWERED", "101")
+        assert record["billsec"] >= 2
+        await both_are_recorded(company, record, talk, customer)
+
+
+async def test_a_transfer_that_fails_goes_back_to_the_queue_when_its_agent_is_gone(
+    company: Company, hook: Hook
+) -> None:
+    await company.add_queue("700", "101", "102")
+    await company.point_hotline("700")
+    async with company.phone("102", hertz=BOB_HZ) as bob, company.carrier() as carrier:
+        async with company.phone("101") as alice:
+            customer = await carrier.calls(HOTLINE)
+            await customer.answered()
+            talk = await alice.rings()
+            await talk.answer()
+            await both_talk(talk, customer)
+            await talk.refer(f"<sip:103@{company.name}>")
+            await (await alice.rings()).reject(486)
+        with_bob = await bob.rings()
+        await with_bob.answer()
+        await both_talk(with_bob, customer)
+        await customer.hang_up()
+        await until(lambda: hook.events[-1]["state"] == "cdr")
+        hook.expect_no_more()
+        (found,) = await company.found(phone="0909000111")
+        record = await company.api.cdr(found)
+        assert (record["status"], record["receive_dest"]) == ("ANSWERED", "700")
+        assert await company.found(extension="102") == [found]
+
+
+async def test_a_customer_transfers_nobody(company: Company, hook: Hook) -> None:
+    """Neither the caller nor the called one, unless the trunk's setting says so."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer, talk, _ = await answered_inbound(alice, carrier, hook)
+        await customer.may_not_refer(f"<sip:0908000222@{company.name}>")
+        await both_talk(talk, customer)
+        await talk.hang_up()
+        await hook.over()
+
+        out = await alice.calls("0909000333")
+        called = await carrier.rings()
+        await called.answer()
+        await out.answered()
+        await called.may_not_refer(f"<sip:0908000222@{company.name}>")
+        await both_talk(out, called)
+        await out.hang_up()
+        await hook.expect_in_any_order("ringing", "answered", "hangup", "cdr")
+        assert carrier.untaken == 0, "no call went out to the number that the customer chose"
+
+
+async def test_a_customer_transfers_where_the_trunk_lets_it(company: Company, hook: Hook) -> None:
+    await company.change_trunk(transfers=True)
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
+        await company.trunk_has("allow_transfer", "true")
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+        await customer.refer(f"<sip:102@{company.name}>")
+        with_bob = await bob.rings()
+        await with_bob.answer()
+        await both_talk(with_bob, talk)
+        await talk.hang_up()
+        await hook.expect_in_any_order("ringing", "answered", "hangup", "hangup", "cdr")
+        assert (await company.api.cdr(conversation))["status"] == "ANSWERED"
 
 
 async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> None:
@@ -91,9 +181,15 @@ async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> 
 
         await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
         await both_talk(asked, customer)
-        await hook.expect("hangup", call_id=conversation, to_number="101")
+        answered, *over, ringing = await hook.expect_in_any_order(
+            "answered", "hangup", "hangup", "ringing"
+        )
+        assert {each["call_id"] for each in over} == {conversation, consultation}
+        shown = {"direction": "inbound", "from_number": "0909000111", "to_number": "102"}
+        assert ringing == ringing | shown | {"conversation_id": conversation}
+        assert answered["call_id"] == ringing["call_id"]
         await asked.hang_up()
-        await hook.expect("hangup", call_id=consultation, conversation_id=conversation)
+        await hook.expect("hangup", call_id=ringing["call_id"], conversation_id=conversation)
         record = await one_record(company, hook, conversation)
         assert await company.api.cdr(consultation) == record
         assert await company.api.cdr(asking.sip_call_id) == record
@@ -116,12 +212,13 @@ async def test_attended_transfer_while_the_target_still_rings(
         await asking.ringing()
         consultation = (await hook.expect("ringing", to_number="102"))["call_id"]
         await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
-        await hook.expect("hangup", call_id=conversation, to_number="101")
+        *over, ringing = await hook.expect_in_any_order("hangup", "hangup", "ringing")
+        assert {each["call_id"] for each in over} == {conversation, consultation}
         await asked.answer()
-        await hook.expect("answered", call_id=consultation)
+        await hook.expect("answered", call_id=ringing["call_id"])
         await asked.hears(customer)
         await customer.hang_up()
-        await hook.expect("hangup", call_id=consultation)
+        await hook.expect("hangup", call_id=ringing["call_id"])
         await one_record(company, hook, conversation)
 
 

@@ -17,7 +17,7 @@ from tests.engine.companies import Company
 from tests.engine.controllers import Controller, Controllers, node_of
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Domain
-from tongdai.store import db
+from tongdai.store import db, domains
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,18 @@ async def company(
     database: db.Database, domain: Domain, master_key: MasterKey, tmp_path: Path
 ) -> Company:
     """Its domain is on the node of this test's controllers."""
+    return await companies.found(
+        database, msgspec.structs.replace(domain, node=node_of(tmp_path)), master_key
+    )
+
+
+@pytest.fixture
+async def other(
+    company: Company, database: db.Database, master_key: MasterKey, tmp_path: Path
+) -> Company:
+    """A second company on the same node."""
+    async with database.transaction() as tx:
+        domain = await domains.insert(tx, f"other-{company.name}"[-60:].lstrip("-."))
     return await companies.found(
         database, msgspec.structs.replace(domain, node=node_of(tmp_path)), master_key
     )

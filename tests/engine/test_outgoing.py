@@ -122,8 +122,8 @@ async def test_minutes_a_day_count_the_records_of_the_day(
     now = datetime.now(UTC)
     started = barring.day_began(company.domain, now)
     async with database.transaction() as tx:
-        long_ago = samples.record(company.uuid, billsec=9_999)
-        today = samples.record(company.uuid, time_started=started, time_ended=now, billsec=119)
+        long_ago = samples.record(company.uuid, seconds_out=9_999)
+        today = samples.record(company.uuid, time_started=started, time_ended=now, seconds_out=119)
         await cdrs.insert_many(tx, [long_ago, today])
     await change(controller, company, minutes_per_day=2)
     assert await click(controller, company, CUSTOMER, "101") == ""

@@ -83,6 +83,8 @@ def _signals(call: Call) -> Iterator[signals.Signal]:
         yield signals.HangupAsked(channel, at)
         yield signals.LegHungUp(channel, at, 16)
         yield signals.DialEnded(channel, at, "NOANSWER", 0)
+        yield signals.LegReplaced("104", at, channel, "104@example.vn", "PJSIP/104@example.vn-1")
+        yield signals.Severed(channel, at)
         yield signals.Unanswered(channel, at)
         for action in ("Dial", "Wait", "HangUp", "Record", "Originate"):
             yield signals.Refused(channel, at, ladder.refused_action(action, channel, call), 500)

@@ -32,12 +32,14 @@ from tongdai import ids
 from tongdai.pbx import setup, signals, transfer
 from tongdai.pbx.actions import (
     Action,
+    Adopt,
     Dial,
     FinishRecording,
     HangUp,
     Originate,
     Record,
     Rotate,
+    StopRecord,
     SwitchAction,
     Wait,
 )
@@ -205,6 +207,11 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             made = signals.DialEnded(channel, at, dialstatus, 0)
         case "BlindTransferred", (channel, dialled):
             made = signals.BlindTransferred(channel, at, dialled)
+        case "LegReplaced", (channel, before):
+            endpoint = _endpoint(channel)
+            made = signals.LegReplaced(
+                channel, at, before, endpoint, f"PJSIP/{endpoint}-1", sip_call_id=f"sip-{channel}"
+            )
         case "AgentOffered", (extension,):
             made = signals.AgentOffered(call.channel, at, extension)
         case "TimerFired", ():
@@ -243,6 +250,8 @@ def refused_action(kind: str, channel: str, call: Call) -> SwitchAction:
             return HangUp(channel, 16)
         case "Record":
             return Record(channel, call.call_uuid)
+        case "Adopt":
+            return Adopt(channel, f"PJSIP/{channel}-1", call.call_uuid)
         case "Originate":
             then = Dial(channel, (), 30, "")
             return Originate(
@@ -256,9 +265,11 @@ def _call_uuid(name: str) -> UUID:
 
 
 def _endpoint(channel: str) -> str:
-    """101 and 101b are phones of extension 101; what is not a number is behind the carrier's
-    trunk.
+    """101 and 101b are phones of extension 101, 101@other.vn is one of another domain; what is not
+    a number is behind the carrier's trunk.
     """
+    if "@" in channel:
+        return channel
     number = re.match(r"[0-9]*", channel)
     return f"{number[0]}@example.vn" if number and number[0] else str(company.CARRIER)
 
@@ -294,7 +305,7 @@ def _action(action: Action) -> str:
             return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
         case Wait(channel, what) | HangUp(channel, what):
             return f"{type(action).__name__} {channel} {what}"
-        case Record(what) | Rotate(what):
+        case Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
         case FinishRecording():
             return "FinishRecording"

@@ -40,6 +40,12 @@ SIGNALS = (
         for status in ("NOANSWER", "BUSY", "CHANUNAVAIL")
     ),
     *(
+        f"LegReplaced {channel} {before}"
+        for channel in ("102", "103", "103b", "carrier2", "102@other.vn")
+        for before in ("customer", "carrier", "101", "102")
+    ),
+    *(f"Severed {channel}" for channel in ("customer", "101")),
+    *(
         f"BlindTransferred {channel} {to}"
         for channel in CHANNELS
         for to in ("103", "600", "700", "0912345678", "*9")

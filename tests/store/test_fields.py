@@ -219,6 +219,7 @@ def full_directory(name: str) -> Full:
         number_format="e164",
         max_calls=7,
         carrier_key=hashlib.md5(b"203.0.113.7", usedforsecurity=False).hexdigest(),
+        transfers=True,
     )
     hotline = Hotline(
         "6135550123",

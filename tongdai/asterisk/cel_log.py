@@ -61,6 +61,7 @@ class Entry(msgspec.Struct, frozen=True):
     accountcode: str = ""
     eventextra: str = ""
     userdeftype: str = ""
+    linkedid: str = ""  # the channel that the call began with, once it is connected
 
     @property
     def at(self) -> datetime:
@@ -205,10 +206,14 @@ def _entry(line: bytes) -> Entry | None:
 
 def attributed(entries: Iterable[Entry]) -> list[Entry]:
     """The entries, each with the id of its call: Asterisk logs the start of a channel before the
-    channel has one.
+    channel has one. A channel that took another's place has none; it is linked with the call by
+    the time that it is hung up.
     """
     entries = list(entries)
     calls = {entry.uniqueid: entry.accountcode for entry in entries if entry.accountcode}
+    for entry in entries:
+        if entry.eventtype == "HANGUP" and entry.uniqueid not in calls and entry.linkedid in calls:
+            calls[entry.uniqueid] = calls[entry.linkedid]
     return [
         entry if entry.accountcode else replace(entry, accountcode=calls.get(entry.uniqueid, ""))
         for entry in entries
@@ -266,6 +271,17 @@ def arrival(entry: Entry) -> ArrivedInFallback | None:
         entry.call_uuid, entry.uniqueid, entry.at, via, endpoint, dialled, caller, sip_call_id
     )
     return with_said(arrived, said, is_authenticated=bool(trunk))
+
+
+def is_answer_without_call(entry: Entry) -> bool:
+    """Whether a channel of ours answered that has not been in the dialplan: it took another's
+    place (INVITE with Replaces).
+    """
+    return (
+        entry.eventtype == "ANSWER"
+        and not entry.accountcode
+        and entry.channame.startswith("PJSIP/")
+    )
 
 
 def transfer(entry: Entry) -> Transfer | None:

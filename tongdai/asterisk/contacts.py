@@ -43,6 +43,11 @@ class Contacts:
             self._known[endpoint] = contacts, now + self.ask_again_s
         return contacts
 
+    async def create(self, link: ari.Link) -> None:
+        """The channel that carries our questions is there."""
+        create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": QUERY_CHANNEL}
+        await link.request("POST", "channels/create", create)
+
     async def _ask(self, link: ari.Link, endpoint: str) -> list[str]:
         """Asks Asterisk. The dialplan function for contacts needs a channel. One Local channel,
         which calls nothing, serves all questions: a channel for each would take ten times as long.
@@ -53,8 +58,7 @@ class Contacts:
         )
         answer = await link.request("GET", uri, query)
         if answer.status_code == 404:  # the first question since Asterisk started
-            create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": QUERY_CHANNEL}
-            await link.request("POST", "channels/create", create)
+            await self.create(link)
             answer = await link.request("GET", uri, query)
         contacts = answer.json()["value"] if answer.is_ok else ""
         return [contact for contact in contacts.split("&") if contact]

@@ -50,9 +50,12 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class StasisStart(msgspec.Struct, frozen=True):
+    """`replace_channel` is the channel whose place it took in the application, if it did."""
+
     timestamp: str
     channel: Channel
     args: tuple[str, ...] = ()
+    replace_channel: Channel | None = None
 
 
 class Dial(msgspec.Struct, frozen=True):
@@ -81,6 +84,12 @@ class ChannelDestroyed(msgspec.Struct, frozen=True):
     channel: Channel
     cause: int = 0
     tech_cause: int = 0
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """The ids of the channels that are connected."""
+
+    channels: tuple[str, ...] = ()
 
 
 class ChannelUserevent(msgspec.Struct, frozen=True):

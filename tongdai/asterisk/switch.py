@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import assert_never
 from uuid import UUID
 
@@ -17,10 +18,10 @@ import structlog
 
 from tongdai import errors
 from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
-from tongdai.asterisk.contacts import Contacts
+from tongdai.asterisk.contacts import QUERY_CHANNEL, Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.reconnect import Address, Connection, Timing
-from tongdai.pbx.actions import Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
+from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
 from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 
 log = structlog.get_logger()
@@ -34,13 +35,20 @@ BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 class Snapshot(msgspec.Struct, frozen=True):
     """The live channels of each call in Asterisk, and its start time. `lost_at`: the moment when
     we noticed the loss of the previous link, None for the first. `last_frames_at`: the moments of
-    the last frame on each of the previous links.
+    the last frame on each of the previous links. `strays`: answered channels of our devices and
+    trunks that belong to no call.
     """
 
     started_at: datetime
     channels: dict[UUID, tuple[events.Channel, ...]]
     lost_at: datetime | None = None
     last_frames_at: tuple[datetime, ...] = ()
+    strays: tuple[events.Channel, ...] = ()
+
+    @property
+    def every(self) -> tuple[events.Channel, ...]:
+        """All channels."""
+        return (*chain.from_iterable(self.channels.values()), *self.strays)
 
 
 OnLink = Callable[[Snapshot], Awaitable[None]]
@@ -120,11 +128,20 @@ class Switch:
     async def _snapshot(self, link: ari.Link, started_at: datetime) -> Snapshot:
         answer = await _checked(link.request("GET", "channels"))
         channels: dict[UUID, tuple[events.Channel, ...]] = {}
+        strays = []
         for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
             if call_uuid := translate.call_id(channel):
                 channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
+            elif channel.state == "Up" and provisioning.is_ours(channel.endpoint):
+                strays.append(channel)
         frames_at = tuple(self._connection.last_frames_at)
-        return Snapshot(started_at, channels, self._connection.lost_at, frames_at)
+        lost_at = self._connection.lost_at
+        return Snapshot(started_at, channels, lost_at, frames_at, tuple(strays))
+
+    async def bridges(self) -> tuple[events.Bridge, ...]:
+        """The channels that are connected with each other. Raises errors.SwitchDown."""
+        answer = await _checked(self._connection.link.request("GET", "bridges"))
+        return msgspec.json.decode(answer.message_body, type=tuple[events.Bridge, ...])
 
     def _heard(self, name: str, data: bytes) -> None:
         try:
@@ -189,6 +206,8 @@ class Switch:
                     await self._all(call_uuid, action, [translate.hang_up(action)])
                 case Record():
                     await self._record(call_uuid, action)
+                case Adopt():
+                    await self._adopt(call_uuid, action)
                 case Originate():
                     await self._originate(action)
                 case _:
@@ -223,6 +242,15 @@ class Switch:
             is_refused = _is_refusal(answer)
         if is_refused:
             self._refuse(call_uuid, action, answer.status_code, answer.message_body)
+
+    async def _adopt(self, call_uuid: UUID, action: Adopt) -> None:
+        """ARI sets no variable of a channel outside its application: another channel, which asks
+        for contacts, does so by EXPORT().
+        """
+        link, requests = self._connection.link, translate.adopt(action, QUERY_CHANNEL)
+        if (await _ask(link, requests[0])).status_code == GONE:
+            await self._contacts.create(link)
+        await self._all(call_uuid, action, requests)
 
     async def _originate(self, action: Originate) -> None:
         """Each phone gives LegDialed, Refused or Unanswered."""

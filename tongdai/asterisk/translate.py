@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tongdai.asterisk import events
 from tongdai.pbx import call as calls
 from tongdai.pbx import numbers
-from tongdai.pbx.actions import Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.pbx.actions import Adopt, Dial, HangUp, Originate, Party, Record, Wait
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import (
     Arrived,
@@ -29,6 +29,7 @@ from tongdai.pbx.signals import (
     LegAnswered,
     LegDialed,
     LegHungUp,
+    LegReplaced,
     LegRinging,
     Signal,
 )
@@ -83,6 +84,8 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
     None of them comes from a remote party.
     """
     channel, at = event.channel, events.moment(event.timestamp)
+    if event.replace_channel:
+        return _of(channel, replaced(event.replace_channel.id, channel, at))
     match event.args:
         case ("arrived", "phone" | "trunk" as via, *rest):
             if (call_uuid := call_id(channel)) is None:
@@ -132,6 +135,19 @@ def decoded(text: str) -> str:
     with contextlib.suppress(binascii.Error):
         return base64.b64decode(text).decode(errors="ignore").replace("\0", "")
     return ""
+
+
+def replaced(before: str, channel: events.Channel, at: datetime) -> LegReplaced:
+    """The signal of a channel that took the place of the channel `before`."""
+    return LegReplaced(
+        channel=channel.id,
+        at=at,
+        replaced=before,
+        endpoint=channel.endpoint,
+        name=channel.name,
+        dialled=channel.dialplan.exten,
+        sip_call_id=channel.protocol_id,
+    )
 
 
 def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
@@ -243,6 +259,24 @@ def record(action: Record, at: datetime) -> list[Request]:
     ]
 
 
+def adopt(action: Adopt, by: str) -> list[Request]:
+    """Sets the variables of the channel by another one, which is in our application."""
+    call_id, name = action.call_uuid.hex, _safe(_CHANNEL, action.name)
+    values = {
+        "__TD_CALL_ID": call_id,
+        "CHANNEL(accountcode)": call_id,
+        "__TRANSFER_CONTEXT": "transfer",
+    }
+    return [
+        Request(
+            "POST",
+            f"channels/{by}/variable",
+            {"variable": f"EXPORT({name},{variable})", "value": value},
+        )
+        for variable, value in values.items()
+    ]
+
+
 # headers that phones honour: RFC 5373; Yealink, Fanvil; Polycom, Cisco; Snom, Grandstream
 AUTO_ANSWER = {
     "PJSIP_HEADER(add,Answer-Mode)": "Auto",
@@ -293,6 +327,7 @@ def name(text: str) -> str:
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CHANNEL = re.compile(r"[A-Za-z0-9/@._-]{1,320}")
 
 
 def _safe(pattern: re.Pattern[str], text: str) -> str:

@@ -16,12 +16,14 @@ from tongdai.engine.recordings import Recordings
 from tongdai.pbx import patience
 from tongdai.pbx.actions import (
     Action,
+    Adopt,
     Dial,
     FinishRecording,
     HangUp,
     Originate,
     Record,
     Rotate,
+    StopRecord,
     SwitchAction,
     Wait,
 )
@@ -60,7 +62,9 @@ class Actor:
                     log.warning("call.gone_on", call_id=str(call.call_uuid), channel=channel)
                 else:
                     await self.steer(call.call_uuid, action)
-            case Dial() | Wait() | Originate():
+            case StopRecord():
+                self._recordings.cut(call)
+            case Dial() | Wait() | Originate() | Adopt():
                 await self.steer(call.call_uuid, action)
             case _:
                 assert_never(action)

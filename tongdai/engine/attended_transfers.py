@@ -12,9 +12,9 @@ from tongdai.asterisk import cel_log
 from tongdai.engine.live_calls import LiveCalls
 from tongdai.engine.mailbox import HandOver, Reconcile
 from tongdai.engine.mailboxes import Mailboxes
-from tongdai.pbx import transfer
+from tongdai.pbx import replacement, transfer
 from tongdai.pbx.call import Call, Ended
-from tongdai.pbx.signals import AttendedTransferred
+from tongdai.pbx.signals import AttendedTransferred, Severed
 from tongdai.pbx.step import Step
 
 
@@ -45,13 +45,18 @@ class AttendedTransfers:
 
     async def merge(self, call: Call, signal: AttendedTransferred) -> Step:
         """The call with the consultation merged, and later signals of both in its mailbox; the
-        unchanged call if either is over.
+        unchanged call if either is over. Calls of two domains are ended instead.
         """
         hand_over = self._asked.pop(signal.other)
         consultation = await hand_over.offered()
         if consultation is None or isinstance(call.course, Ended):
             hand_over.leave()
             return Step(call)
+        if consultation.domain_uuid != call.domain_uuid:
+            hand_over.leave()
+            severed = Severed(signal.channel, signal.at)
+            self._mailboxes.put(consultation.call_uuid, severed)
+            return replacement.sever(call, severed)
         other = self._mailboxes.take(consultation.call_uuid)
         self._live_calls.forget(consultation)
         self._mailboxes.merge(call, consultation.call_uuid, *consultation.merged)

@@ -15,7 +15,7 @@ from uuid import UUID
 import prometheus_client
 import structlog
 
-from tongdai import errors, messages
+from tongdai import errors, ids, messages
 from tongdai.asterisk.switch import Switch, channels
 from tongdai.engine import outage
 from tongdai.engine.acting import Actor
@@ -32,7 +32,8 @@ from tongdai.engine.offers import Offers
 from tongdai.engine.outage import Outage
 from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
-from tongdai.pbx import call_flow, causes, setup
+from tongdai.engine.replaced_legs import ReplacedLegs
+from tongdai.pbx import call_flow, causes, replacement, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
@@ -48,6 +49,7 @@ from tongdai.pbx.signals import (
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
+    LegReplaced,
     Refused,
     Signal,
 )
@@ -103,6 +105,7 @@ class Engine:
         self.switch = Switch(config.address, self.signal, config.timing)
         self.mailboxes = Mailboxes(self._handle, self._closed)
         self.transfers = AttendedTransfers(self.mailboxes, self.live_calls)
+        self.replaced_legs = ReplacedLegs(self.switch, self.mailboxes)
         self.offers = Offers(self.mailboxes, self.live_calls, self.directories, self._background)
         self.recordings = Recordings(config, self.signal, self._background)
         self.actor = Actor(database, self.switch, self.directories, self.recordings)
@@ -232,6 +235,10 @@ class Engine:
             return setup.arrive(signal, new_token(), await self.context(directory))
         if isinstance(signal, AttendedTransferred):
             return await self.transfers.merge(call, signal)
+        if isinstance(signal, LegReplaced) and (
+            own := replacement.foreign(call, signal, ids.new(signal.at))
+        ):
+            self.mailboxes.put(own.call_uuid, own)
         try:
             directory = await self.directories.get(call.domain_uuid)
             return call_flow.step(call, signal, await self.context(directory))

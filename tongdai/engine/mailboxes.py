@@ -36,6 +36,10 @@ class Mailboxes(Mapping[UUID, Mailbox]):
         """Whether the call is live, alone or merged into another."""
         return self.merged.get(call_uuid, call_uuid) in self._boxes
 
+    def of(self, call_uuid: UUID) -> Mailbox | None:
+        """The mailbox of the call, alone or merged into another; None if it is over."""
+        return self._boxes.get(self.merged.get(call_uuid, call_uuid))
+
     def put(self, call_uuid: UUID, signal: Signal) -> None:
         """Puts the signal into the call's mailbox; a call's first signal opens one. A signal of an
         ended call is dropped.

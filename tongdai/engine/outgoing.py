@@ -55,9 +55,7 @@ class Outgoing:
         talked_s = 0
         if domain.minutes_per_day is not None:
             over = await self._over(domain, now)
-            talked_s = over + sum(
-                call.billsec(now) for call in calls if call.direction == "outbound"
-            )
+            talked_s = over + sum(call.seconds_out(now) for call in calls)
         return barring.Usage(self._started.count(domain.domain_uuid), talked_s)
 
     async def _over(self, domain: Domain, now: datetime) -> int:
@@ -84,15 +82,8 @@ class Outgoing:
             and before is not None
             and not isinstance(before.course, Ended)
         )
-        if (
-            is_over
-            and call.direction == "outbound"
-            and (known := self._talked.get(call.domain_uuid))
-        ):
-            self._talked[call.domain_uuid] = (
-                known[0],
-                known[1] + call.billsec(call.ended_at or at),
-            )
+        if is_over and (known := self._talked.get(call.domain_uuid)):
+            self._talked[call.domain_uuid] = (known[0], known[1] + call.seconds_out(at))
 
     async def barred(
         self, domain: Domain, extension: str, number: str, reason: barring.BarReason

@@ -103,6 +103,8 @@ class Recovery:
         self._replay(entries)
         self._reconcile(snapshot, now, _gone_at(entries, snapshot))
         self._adopt(snapshot, now)
+        if snapshot.strays:
+            self._engine.replaced_legs.suspect()
         await self._offer()
         log.info("recovery.done", calls=len(self._engine.mailboxes), entries=len(entries))
 
@@ -169,6 +171,8 @@ class Recovery:
             for entry in entries:
                 if happened := cel_log.transfer(entry):
                     self._engine.transfers.happened(happened)
+            self._engine.replaced_legs.see(entries)
+            await self._engine.replaced_legs.look()
             if loop.time() - kept_at > self._timing.keep_s:
                 kept_at = loop.time()
                 await self._keep(kept_at)

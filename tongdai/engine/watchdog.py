@@ -189,6 +189,8 @@ class Watchdog:
         changed since. Raises errors.Unavailable.
         """
         snapshot = await self._engine.switch.snapshot()
+        if snapshot.strays:
+            self._engine.replaced_legs.suspect()
         now = datetime.now(UTC)
         found = self._faulty(snapshot, now)
         settled = {

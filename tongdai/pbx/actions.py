@@ -74,7 +74,24 @@ class Record(msgspec.Struct, frozen=True):
     call_uuid: UUID
 
 
-SwitchAction = Dial | Wait | HangUp | Originate | Record
+class StopRecord(msgspec.Struct, frozen=True):
+    """The call is recorded no longer."""
+
+    channel: str
+    call_uuid: UUID
+
+
+class Adopt(msgspec.Struct, frozen=True):
+    """The channel, by this name in Asterisk, belongs to the call: its variables say so, and the
+    CEL log will.
+    """
+
+    channel: str
+    name: str
+    call_uuid: UUID
+
+
+SwitchAction = Dial | Wait | HangUp | Originate | Record | Adopt
 """The actions that Asterisk executes (asterisk/switch.py)."""
 
 
@@ -90,4 +107,4 @@ class Rotate(msgspec.Struct, frozen=True):
     ring_group: str
 
 
-Action = SwitchAction | FinishRecording | Rotate
+Action = SwitchAction | StopRecord | FinishRecording | Rotate

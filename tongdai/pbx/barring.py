@@ -44,8 +44,8 @@ RELEASES = {
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """A domain's outbound calls: those begun within the last minute, and the seconds
-    talked today.
+    """A domain's outbound calls and transfers outside: those begun within the last minute, and
+    the seconds talked today.
     """
 
     started: int = 0

@@ -65,6 +65,10 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     leg_uuid: Committed[UUID | None] = None
     attempt: Committed[int] = 0  # the number of the dial that called it
     trunk: Committed[str] = ""  # the UUID of the trunk that carries it
+    # the extension that transferred the call to it, "" for none
+    transferred_by: Committed[str] = ""
+    presented: Committed[str] = ""  # the hotline that it was called with
+    trunk_name: Committed[str] = ""  # of the trunk that it was called by
     # the CEL log shows it by the cause with which the dialplan releases the caller
     rang: Recovered[bool] = False
     answered_at: Recovered[datetime | None] = None  # it answered; a queue answers its callers
@@ -113,6 +117,9 @@ class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
     agent: Committed[str] = ""  # the extension that a queue offers the call to
     egress_trunk: Committed[str] = ""  # the trunk that is being dialled by, "" for none
     extensions: Committed[tuple[str, ...]] = ()  # the extensions that are being dialled
+    outside: Committed[str] = ""  # the number that is being dialled by the trunk
+    presented: Committed[str] = ""  # with this number of ours
+    trunk_name: Committed[str] = ""
     # Dial() is over, and the release of a leg that it rang is still to come
     dial_ended: Committed[DialEnded | None] = None
 
@@ -145,6 +152,15 @@ Course: TypeAlias = Calling | Ringing | Waiting | Talking | Leaving | Ended
 
 
 # --- the call
+
+
+class Transfer(msgspec.Struct, frozen=True):
+    """A transfer under way: the extension that transferred, and the ring group or queue by which
+    the call had come to it, "" for none.
+    """
+
+    by: Committed[str]
+    came_by: Committed[str] = ""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +197,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     legs: Committed[tuple[Leg, ...]] = ()
     attempt: Committed[int] = 0  # number of dials
     overflows: Committed[int] = 0
+    # until its target answers, or it has failed
+    transfer: Committed[Transfer | None] = None
     failures: Committed[tuple[ReleaseCause, ...]] = ()  # of failed dials, each once
     # when a channel last came back to be routed: a signal that repeats it changes nothing
     returned_at: Committed[datetime | None] = None
@@ -230,13 +248,24 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def extensions(self) -> frozenset[str]:
         """Our extensions that are in the call now, or that it is about to ring: they count from
-        the decision on, so that limits hold for simultaneous calls.
+        the decision on, so that limits hold for simultaneous calls. While a party talks alone,
+        the extension that left it counts: another phone may have taken its place (RFC 3891).
         """
-        here = {leg.number for leg in self.live_legs if leg.is_extension} | {self.agent} - {""}
+        here = {leg.number for leg in self.live_legs if leg.is_extension}
+        here |= {self.agent, self._left_last} - {""}
         if not isinstance(self.course, Ringing) or self.course.dial_ended:
             return frozenset(here)
         rung = {leg.number for leg in self.dialled_legs}
         return frozenset(here | {*self.course.extensions} - rung)
+
+    @property
+    def _left_last(self) -> str:
+        """The extension that has just left the talk with the only live leg, or ""."""
+        if not isinstance(self.course, Talking) or len(self.live_legs) != 1:
+            return ""
+        left = [leg for leg in self.legs if leg.is_extension and leg.connected_at and leg.ended_at]
+        last = max(left, key=lambda leg: leg.ended_at or self.started_at, default=None)
+        return last.number if last else ""
 
     @property
     def egress_trunk(self) -> str:
@@ -308,6 +337,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def duration(self, at: datetime) -> int:
         """Whole seconds from the start."""
         return seconds(self.started_at, at)
+
+    def seconds_out(self, at: datetime) -> int:
+        """Whole seconds of talk by all legs that we placed on trunks, until `at`."""
+        placed = (leg for leg in self.legs if leg.role == "callee" and leg.trunk)
+        return sum(
+            seconds(leg.connected_at, leg.ended_at or max(at, leg.connected_at))
+            for leg in placed
+            if leg.connected_at
+        )
 
     def billsec(self, at: datetime) -> int:
         """Whole seconds from the answer, 0 when there was none."""

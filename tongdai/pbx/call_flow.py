@@ -1,10 +1,10 @@
 """The call flow: the effect of each signal on a call in each course, one case per transition.
 
 Rule 1: everything that affects a call's course stands here and in setup, progress, release,
-routing, hunting, queueing and transfer. Rule 2: late and repeated signals are normal; one without
-a meaning in the present course changes nothing, and is counted. Rule 3: the switch rings, bridges
-and tears down two parties by itself, and returns to us only without an answer. So a call ends when
-its last channel is gone, not when we decide so.
+routing, hunting, queueing, transfer and replacement. Rule 2: late and repeated signals are normal;
+one without a meaning in the present course changes nothing, and is counted. Rule 3: the switch
+rings, bridges and tears down two parties by itself, and returns to us only without an answer. So a
+call ends when its last channel is gone, not when we decide so.
 """
 
 from datetime import timedelta
@@ -12,7 +12,16 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx import causes, hangups, outcomes, progress, release, routing
+from tongdai.pbx import (
+    causes,
+    hangups,
+    numbers,
+    outcomes,
+    progress,
+    release,
+    replacement,
+    routing,
+)
 from tongdai.pbx.actions import Dial, HangUp, Originate, Wait
 from tongdai.pbx.call import (
     LATE_S,
@@ -24,6 +33,7 @@ from tongdai.pbx.call import (
     Leg,
     Ringing,
     Talking,
+    Transfer,
     Waiting,
     due,
 )
@@ -37,9 +47,11 @@ from tongdai.pbx.signals import (
     LegAnswered,
     LegDialed,
     LegHungUp,
+    LegReplaced,
     LegRinging,
     RecordingFinished,
     Refused,
+    Severed,
     Signal,
     TimerFired,
     TransferredInFallback,
@@ -68,6 +80,10 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return release.recorded(call, ended, signal, context)
         case Ended(), _:
             return ignored(call)
+        case _, LegReplaced():
+            return _replaced(call, signal, context)
+        case _, Severed():
+            return replacement.sever(call, signal)
         case _, LegDialed():
             return _dialed(call, signal)
         case _, LegRinging():
@@ -91,7 +107,7 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
         case Calling(), Refused(action=Originate()):
             return release.originate_refused(call, signal)
         case Ringing(), Refused(action=Dial()):
-            return progress.dial_refused(call, signal)
+            return progress.dial_refused(call, signal, context)
         case Waiting() as waiting, Refused(action=Wait()):
             return progress.wait_refused(call, waiting, signal, context)
         case _, TimerFired() if (moment := due(call)) and signal.at >= moment:
@@ -122,22 +138,30 @@ def _dialed(call: Call, signal: LegDialed) -> Step:
     if known := call.leg(signal.channel):
         return _known_dialed(call, known, signal)
     device = Endpoint.parse(signal.endpoint)
+    if device and device.domain != call.domain:
+        return ignored(call)
+    course = call.course.then if isinstance(call.course, Calling) else call.course
+    ringing = course if isinstance(course, Ringing) else Ringing()
     leg = Leg(
         channel=signal.channel,
-        number=device.extension if device else call.dialled,
+        number=device.extension if device else ringing.outside or call.dialled,
         role="callee",
         is_extension=device is not None,
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
         attempt=call.attempt,
         trunk="" if device else signal.endpoint,
+        transferred_by=call.transfer.by if call.transfer else "",
+        presented=ringing.presented,
+        trunk_name=ringing.trunk_name,
     )
-    if leg.is_extension and not (call.is_click_to_call and call.answered_at is None):
+    is_shown = leg.is_extension or leg.transferred_by != ""
+    if is_shown and not (call.is_click_to_call and call.answered_at is None):
         leg = _with_id(call, leg)
     call = replace(
         call,
         legs=(*call.legs, leg),
-        extension=call.extension or (leg.number if leg.leg_uuid else ""),
+        extension=call.extension or (leg.number if leg.leg_uuid and leg.is_extension else ""),
     )
     return _publish_ringing(call, leg, signal)
 
@@ -240,6 +264,7 @@ def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     call = replace(
         call,
         course=Talking(),
+        transfer=None,
         answered_at=call.answered_at or signal.at,
         # the answer may be signalled late
         ended_at=call.ended_at and max(call.ended_at, signal.at),
@@ -247,7 +272,7 @@ def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     is_first = not any(
         other.connected_at for other in call.published_legs if other.channel != leg.channel
     )
-    if call.direction == "inbound" and leg.leg_uuid and is_first:
+    if call.direction == "inbound" and leg.leg_uuid and leg.is_extension and is_first:
         call = replace(call, extension=leg.number)
     mine = call.controlled
     if mine and mine.is_live and not mine.connected_at:
@@ -260,6 +285,16 @@ def _connected(call: Call, leg: Leg, signal: LegAnswered) -> Step:
     )  # done already, unless signals were lost
     call, answered = publish(call, ours, "answered", signal.at)
     return Step(call, events=(*rang, *answered))
+
+
+def _replaced(call: Call, signal: LegReplaced, context: RoutingContext) -> Step:
+    """A party that takes the place of one that rings has answered."""
+    made = replacement.replaced(call, signal, context)
+    leg = made.call.leg(signal.channel)
+    if leg is None or leg.role == "caller" or not isinstance(made.call.course, Ringing):
+        return made
+    answered = _connected(made.call, leg, LegAnswered(leg.channel, signal.at, leg.sip_call_id))
+    return with_events(replace(answered, actions=made.actions), made.events)
 
 
 # --- legs leave
@@ -371,18 +406,20 @@ def _blind_transfer(call: Call, signal: BlindTransferred, context: RoutingContex
         if leg.is_extension and leg.connected_at and leg.channel != signal.channel
     ]
     by.sort(key=lambda leg: leg.connected_at or call.started_at)
+    transferer = by[-1].number if by else call.extension
     call = replace(
         progress.controlled(call, signal),
         course=Ringing(),
+        transfer=Transfer(transferer, call.receive_dest) if transferer else None,
         presented_number="",
         failures=(),
         overflows=0,
     )
     destination = routing.from_phone(
-        signal.dialled,
+        numbers.clean(signal.dialled) or signal.dialled,
         context,
         progress.own_extension(call),
-        by=by[-1].number if by else call.extension,
+        by=transferer,
     )
     if isinstance(signal, TransferredInFallback):
         call = progress.followed(call, destination)

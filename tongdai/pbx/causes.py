@@ -74,6 +74,9 @@ ANSWERED_BY_ANOTHER = ReleaseCause("NO-ANSWERED", "LOSE_RACE", ANSWERED_ELSEWHER
 # of a consultation before and after its answer, when it became part of another call
 TRANSFERRED = ReleaseCause("NO-ANSWERED", "ATTENDED_TRANSFER", 16)
 TRANSFERRED_TALK = ReleaseCause("ANSWERED", "ATTENDED_TRANSFER", 16)
+# a party of another domain was connected (RFC 3891), which ended the call
+SEVERED = ReleaseCause("ANSWERED", "CALL_REJECTED", 21)
+FOREIGN = ReleaseCause("INVALID", "CALL_REJECTED", 21)
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 REQUEST_TERMINATED = 487
 """The SIP status of an INVITE after its CANCEL (RFC 3261 §21.4.25)."""
@@ -142,5 +145,7 @@ def most_significant(releases: list[ReleaseCause]) -> ReleaseCause:
 
 def hangup_reason(release: ReleaseCause) -> HangupReason:
     """The reason in events; what is neither busy nor unanswered is unreachable."""
+    if release == SEVERED:
+        return ""
     by_status = _REASONS_BY_STATUS.get(release.status, "unreachable")
     return _REASONS.get(release.cause, by_status)

@@ -130,11 +130,11 @@ def of_call(
         call_id=call.published_id(leg),
         sip_call_id=(leg or call.caller).sip_call_id,
         conversation_id=call.call_uuid,
-        direction=call.direction,
+        direction=_direction(call, leg),
         from_number=_from(call, leg),
         to_number=_to(call, leg),
-        hotline=call.hotline,
-        extension=leg.number if leg and leg.is_extension else call.extension,
+        hotline=leg.presented or call.hotline if leg and _is_transfer_out(leg) else call.hotline,
+        extension=_extension(call, leg),
         receive_dest=call.receive_dest,
         customer_id=call.customer_id,
         application=application(call),
@@ -228,13 +228,32 @@ def disabled(domain_uuid: UUID, facts: SubscriptionFacts) -> Event:
     )
 
 
+def _is_transfer_out(leg: Leg) -> bool:
+    """Whether it is a party outside to which an extension transferred the call."""
+    return leg.transferred_by != "" and leg.trunk != ""
+
+
+def _extension(call: Call, leg: Leg | None) -> str:
+    if leg and _is_transfer_out(leg):
+        return leg.transferred_by
+    return leg.number if leg and leg.is_extension else call.extension
+
+
+def _direction(call: Call, leg: Leg | None) -> Direction:
+    return "outbound" if leg and _is_transfer_out(leg) else call.direction
+
+
 def _from(call: Call, leg: Leg | None) -> str:
+    if leg and _is_transfer_out(leg):
+        return leg.transferred_by
     if call.direction == "outbound":
         return leg.number if leg else call.extension
     return call.caller_number
 
 
 def _to(call: Call, leg: Leg | None) -> str:
+    if leg and _is_transfer_out(leg):
+        return leg.number
     if call.direction == "outbound" or (leg and leg.role == "caller"):
         return call.dialled
     if leg is None:

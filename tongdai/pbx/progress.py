@@ -25,19 +25,23 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return _ring(call, destination, context, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, context, at)
-        case CallOut(party=party, hotline=hotline):
+        case CallOut(party=party, hotline=hotline) as out:
+            presented = call.presented_number or hotline.number
             return _dial(
                 replace(call, hotline=call.hotline or hotline.number),
-                Ringing(egress_trunk=party.endpoint),
+                Ringing(
+                    egress_trunk=party.endpoint,
+                    outside=out.number,
+                    presented=presented,
+                    trunk_name=out.trunk_name,
+                ),
                 (party,),
                 routing.OUTBOUND_TIMEOUT_S,
                 context,
-                caller_id=routing.presented(
-                    call.presented_number or hotline.number, party, context.directory
-                ),
+                caller_id=routing.presented(presented, party, context.directory),
             )
         case Refuse(release=release, reason=reason):
-            return replace(_release(call, release), bar_reason=reason)
+            return replace(give_up(call, release, context, at), bar_reason=reason)
 
 
 def followed(call: Call, destination: Destination) -> Call:
@@ -46,6 +50,9 @@ def followed(call: Call, destination: Destination) -> Call:
     match destination:
         case Ring(receive_dest=number) | Enqueue(queue=number) if number:
             return replace(call, receive_dest=number)
+        case CallOut(number=number, hotline=hotline, trunk_name=name):
+            course = Ringing(outside=number, presented=hotline.number, trunk_name=name)
+            return replace(call, course=course)
         case _:
             return call
 
@@ -126,6 +133,23 @@ def own_extension(call: Call) -> str:
     return leg.number if leg and leg.is_extension else ""
 
 
+def give_up(
+    call: Call, release: causes.ReleaseCause, context: RoutingContext, at: datetime
+) -> Step:
+    """There is nobody left to ring. A transfer that came to nothing comes back to the extension
+    that made it, then to the ring group or queue by which the call had come; any other call is
+    released.
+    """
+    if call.transfer is None:
+        return _release(call, release)
+    by, came_by = call.transfer.by, call.transfer.came_by
+    call = replace(failed(call, release), transfer=None, presented_number="", receive_dest=came_by)
+    back = routing.inside(by, context, own_extension(call))
+    if isinstance(back, Ring) and back.steps:
+        return go(call, replace(back, overflow=came_by), context, at)
+    return overflow(call, came_by, release, context, at)
+
+
 def _release(call: Call, release: causes.ReleaseCause) -> Step:
     """Releases the controlled leg, by the most significant of all failures."""
     release = causes.most_significant([*call.failures, release])
@@ -136,11 +160,11 @@ def _release(call: Call, release: causes.ReleaseCause) -> Step:
 # --- what Asterisk refuses
 
 
-def dial_refused(call: Call, signal: Refused) -> Step:
+def dial_refused(call: Call, signal: Refused, context: RoutingContext) -> Step:
     """Asterisk rings no phone for the controlled leg: it is released."""
     if not _is_controlled(call, signal):
         return ignored(call)
-    return _release(call, causes.FAILED)
+    return give_up(call, causes.FAILED, context, signal.at)
 
 
 def wait_refused(call: Call, waiting: Waiting, signal: Refused, context: RoutingContext) -> Step:
@@ -292,7 +316,7 @@ def overflow(
     """
     destination = routing.inside(number, context, own_extension(call)) if number else None
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
-        return _release(call, release)
+        return give_up(call, release, context, at)
     is_extension = number in context.directory.extensions
     call = replace(
         failed(call, release),

@@ -5,9 +5,12 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai import ids
-from tongdai.pbx.call import Call
+from tongdai.pbx.actions import Action, Record, StopRecord
+from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import RecordingFinished
 
 Status = Literal["none", "pending", "ready", "failed", "deleted"]
@@ -29,6 +32,18 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     file_key: str | None = None
     duration_s: float | None = None
     size: int | None = None
+
+
+def of_talk(call: Call, leg: Leg, context: RoutingContext) -> tuple[Call, tuple[Action, ...]]:
+    """The talk in which the leg is now is recorded on that leg, or not at all, by the settings of
+    the extensions in it. A new part begins in any case: Asterisk's hook on a channel does not hear
+    a new peer while its RTP sequence numbers (RFC 3550 §5.1) are lower than the former one's.
+    """
+    others = (each for each in call.live_legs if each.connected_at or each.channel == call.channel)
+    extensions = {each.number for each in (leg, *others) if each.is_extension}
+    if context.directory.records(*extensions):
+        return replace(call, record=True), (Record(leg.channel, call.call_uuid),)
+    return call, (StopRecord(leg.channel, call.call_uuid),) if call.record else ()
 
 
 def main(call: Call, status: Status, finished: RecordingFinished | None = None) -> Recording:

@@ -36,7 +36,9 @@ def _release_cause(call: Call) -> causes.ReleaseCause:
     that were not reached.
     """
     if call.answered_at:
-        return causes.ANSWERED
+        return causes.SEVERED if call.release == causes.SEVERED else causes.ANSWERED
+    if call.release == causes.SEVERED:
+        return causes.FOREIGN
     if call.is_click_to_call and not call.caller.answered_at:
         phones = [leg.release for leg in call.legs if leg.role == "caller" and leg.release]
         return replace(causes.most_significant(phones), status="INVALID")

@@ -52,8 +52,12 @@ class Enqueue(msgspec.Struct, frozen=True):
 
 
 class CallOut(msgspec.Struct, frozen=True):
+    """A party outside; `number` is the number as it was dialled."""
+
     party: Party
     hotline: Hotline
+    number: str = ""
+    trunk_name: str = ""
 
 
 class Refuse(msgspec.Struct, frozen=True):
@@ -113,7 +117,9 @@ def outside(
     if reason:
         return Refuse(barring.RELEASES[reason], reason)
     wanted = numbers.formatted(number, trunk.number_format, domain.country)
-    return CallOut(Party(endpoint=str(trunk.trunk_uuid), number=wanted), chosen)
+    return CallOut(
+        Party(endpoint=str(trunk.trunk_uuid), number=wanted), chosen, number, trunk.name
+    )
 
 
 def presented(number: str, party: Party, directory: Directory) -> str:

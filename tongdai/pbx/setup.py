@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tongdai import errors, messages
-from tongdai.pbx import caller_identity, numbers, outcomes, routing
-from tongdai.pbx.actions import Contact, Dial, Originate
-from tongdai.pbx.call import Call, Calling, Direction, Leg, Ringing
+from tongdai.pbx import caller_identity, causes, numbers, outcomes, release, routing
+from tongdai.pbx.actions import Contact, Dial, HangUp, Originate
+from tongdai.pbx.call import Call, Calling, Direction, Leaving, Leg, Ringing
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
 from tongdai.pbx.commands import Answer, ClickToCall, Outcome, Requester
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.progress import followed, go
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
-from tongdai.pbx.signals import Arrived, ArrivedInFallback, CommandAsked
-from tongdai.pbx.step import Declined, Step, publish, with_events
+from tongdai.pbx.signals import Arrived, ArrivedInFallback, ArrivedInForeignCall, CommandAsked
+from tongdai.pbx.step import Declined, Step, publish, with_events, with_leg
 
 
 def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> Step:
@@ -41,6 +41,8 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     call = replace(call, recording_token=recording_token)
     if isinstance(signal, ArrivedInFallback):
         return _in_fallback(call, destination, signal)
+    if isinstance(signal, ArrivedInForeignCall):
+        return _in_foreign_call(call, signal)
     if context.calls >= domain.max_calls and not _is_emergency(destination, signal, domain):
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
@@ -58,6 +60,14 @@ def _in_fallback(call: Call, destination: Destination, signal: ArrivedInFallback
         return Step(call)
     call, ringing = publish(call, call.caller, "ringing", signal.at)
     return Step(call, events=ringing)
+
+
+def _in_foreign_call(call: Call, signal: ArrivedInForeignCall) -> Step:
+    """A call of its own, released at once: its record says what the device tried."""
+    course = Leaving(release=causes.FOREIGN)
+    call = with_leg(call, call.channel, ended_at=signal.at, release=causes.FOREIGN)
+    over = release.end(replace(call, course=course, hangup_by="system"), signal.at)
+    return replace(over, actions=(HangUp(call.channel, causes.FOREIGN.q850),))
 
 
 def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Call, Destination]:

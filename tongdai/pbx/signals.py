@@ -43,6 +43,10 @@ class ArrivedInFallback(Arrived, frozen=True):
     """The CEL log has a call that we did not route: the switch followed the fallback plan."""
 
 
+class ArrivedInForeignCall(Arrived, frozen=True):
+    """A device's INVITE took the place of a party in a call of another domain."""
+
+
 class LegDialed(msgspec.Struct, frozen=True):
     """The switch has begun to call a party."""
 
@@ -119,6 +123,28 @@ class AttendedTransferred(msgspec.Struct, frozen=True):
     other: UUID
 
 
+class LegReplaced(msgspec.Struct, frozen=True):
+    """Another party took the place of the channel `replaced` (INVITE with Replaces, RFC 3891).
+    `endpoint` is its device's or trunk's, `name` the channel's name in Asterisk, `dialled` the
+    user part of its Request-URI.
+    """
+
+    channel: str
+    at: datetime
+    replaced: str
+    endpoint: str
+    name: str
+    dialled: str = ""
+    sip_call_id: str = ""
+
+
+class Severed(msgspec.Struct, frozen=True):
+    """Asterisk joined a party of the call with one of another domain (REFER with Replaces)."""
+
+    channel: str
+    at: datetime
+
+
 class AgentOffered(msgspec.Struct, frozen=True):
     """The queue offers this waiting call to this agent."""
 
@@ -191,6 +217,8 @@ Signal = (
     | DialEnded
     | BlindTransferred
     | AttendedTransferred
+    | LegReplaced
+    | Severed
     | AgentOffered
     | TimerFired
     | RecordingFinished
