@@ -22,6 +22,9 @@ Permission = Literal[
     "extension:write",
     "api_key:read",
     "api_key:write",
+    "routing:read",
+    "routing:write",
+    "audit:read",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)

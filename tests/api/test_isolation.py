@@ -392,6 +392,68 @@ for _method, _tail in (("patch", ""), ("delete", ""), ("post", "/rotate")):
     ROWS[_method, "/v1/admin/api-keys/{id}" + _tail] = partial(
         change_api_key, method=_method.upper(), tail=_tail
     )
+# Each domain has these, under the same number, and the name tells whose it is.
+ADMINISTERED: dict[str, dict[str, Any]] = {
+    "extensions": {"extension": "105"},
+    "ring-groups": {"number": "605", "members": ["101"]},
+    "queues": {"number": "705", "agents": ["101"]},
+}
+
+
+async def administered(house: House, noun: str) -> tuple[str, str]:
+    """The path of the house's own thing, and its key."""
+    new = ADMINISTERED[noun] | {"name": house.tenant.domain.name}
+    await house.tenant.client.ask("POST", f"/v1/admin/{noun}", json=new, expect=201)
+    key = next(iter(ADMINISTERED[noun].values()))
+    return f"/v1/admin/{noun}/{key}", key
+
+
+async def create_noun(own: House, other: House, database: db.Database, *, noun: str) -> None:
+    """What another has is free."""
+    for house in (other, own):
+        path, _ = await administered(house, noun)
+        shown = (await house.tenant.client.get(path)).json
+        assert shown["name"] == house.tenant.domain.name
+
+
+async def list_nouns(own: House, other: House, database: db.Database, *, noun: str) -> None:
+    for house in (other, own):
+        await administered(house, noun)
+    listed = (await own.tenant.client.get(f"/v1/admin/{noun}?limit=500")).json["data"]
+    assert own.tenant.domain.name in {one["name"] for one in listed}
+    assert other.tenant.domain.name not in {one["name"] for one in listed}
+
+
+async def touch_noun(
+    own: House, other: House, database: db.Database, *, noun: str, method: str
+) -> None:
+    """Another's is as one that never was, also where the path names a domain."""
+    path, _ = await administered(other, noun)
+    given: dict[str, Any] = {"json": {"name": "mine"}} if method == "PATCH" else {}
+    theirs = await own.tenant.client.ask(method, path, expect=404, **given)
+    aimed = f"{path}?domain={other.tenant.domain.name}"
+    assert (await own.tenant.client.ask(method, aimed, expect=404, **given)).body == theirs.body
+    kept = (await other.tenant.client.get(path)).json
+    assert kept["name"] == other.tenant.domain.name
+
+
+for _noun in ADMINISTERED:
+    ROWS["get", f"/v1/admin/{_noun}"] = partial(list_nouns, noun=_noun)
+    ROWS["post", f"/v1/admin/{_noun}"] = partial(create_noun, noun=_noun)
+    for _method in ("GET", "PATCH", "DELETE"):
+        ROWS[_method.lower(), f"/v1/admin/{_noun}/{{name}}"] = partial(
+            touch_noun, noun=_noun, method=_method
+        )
+
+
+@row("get", "/v1/admin/audit")
+async def list_audit(own: House, other: House, database: db.Database) -> None:
+    for house in (own, other):
+        await administered(house, "queues")
+    for path in ("/v1/admin/audit", f"/v1/admin/audit?domain={other.tenant.domain.name}"):
+        listed = str((await own.tenant.client.get(path)).json)
+        assert own.tenant.domain.name in listed
+        assert other.tenant.domain.name not in listed
 
 
 async def click(

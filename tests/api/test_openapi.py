@@ -56,9 +56,15 @@ def test_operations_have_these_names() -> None:
         *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
         *("turn", "getRecording", "deleteRecording"),
-        *("listExtensions", "createExtension", "getExtension", "updateExtension"),
+        *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
+        "listAudit",
+        *(
+            f"{verb}{noun}" + ("s" if verb == "list" else "")
+            for noun in ("Extension", "Queue", "RingGroup")
+            for verb in ("list", "create", "get", "update", "delete")
+        ),
         *("sandboxInbound", "healthz", "metrics", "readyz"),
     ]
 

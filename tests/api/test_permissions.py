@@ -18,6 +18,11 @@ from tongdai.store import api_keys, db, operators, users
 EVERYBODY = ("admin", "supervisor", "agent")
 ADMIN = ("admin",)
 
+ADMINISTERED = {
+    "extensions": "extension",
+    "ring-groups": "routing",
+    "queues": "routing",
+}
 # (method, path): the permission, and the levels that have it, written down once more
 MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/event"): ("event:read", EVERYBODY),
@@ -53,6 +58,18 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("delete", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
     ("get", "/v1/turn"): ("call:create", EVERYBODY),
+    ("get", "/v1/admin/audit"): ("audit:read", ADMIN),
+    **{
+        (method, f"/v1/admin/{noun}{one}"): (f"{scope}:{verb}", ADMIN)
+        for noun, scope in ADMINISTERED.items()
+        for method, one, verb in (
+            ("get", "", "read"),
+            ("post", "", "write"),
+            ("get", "/{name}", "read"),
+            ("patch", "/{name}", "write"),
+            ("delete", "/{name}", "write"),
+        )
+    },
     ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
     ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
 }
@@ -109,7 +126,7 @@ async def asks_everything(client: Client) -> dict[tuple[str, str], Any]:
     found = {}
     for method, path in MATRIX:
         real = path
-        for name in ("{id}", "{webhook_id}", "{token}"):
+        for name in ("{id}", "{webhook_id}", "{token}", "{name}"):
             real = real.replace(name, str(ids.new()))
         reply = await client.ask(method.upper(), real, expect=None)
         found[method, path] = reply.json.get("error", "") if reply.status in (401, 403) else ""

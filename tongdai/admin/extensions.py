@@ -1,13 +1,27 @@
 """Extensions, with the password of their default device."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.pbx import endpoint
 from tongdai.pbx.directory import Extension
 from tongdai.store import db, devices, extensions
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """Errors about the number of an extension name it as clients do: `extension`."""
+    try:
+        yield
+    except (errors.Invalid, errors.Conflict) as reason:
+        if reason.field == "number":
+            reason.field = "extension"
+        raise
 
 
 async def update(

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketClose
 
 from tongdai import errors
 from tongdai.api import (
+    admin,
     api_keys,
     auth,
     cdrs,
@@ -66,6 +67,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *v3_cdrs.OPERATIONS,
     *v3_extensions.OPERATIONS,
     *api_keys.OPERATIONS,
+    *admin.OPERATIONS,
     *sandbox.OPERATIONS,
     *turn.OPERATIONS,
     *health.OPERATIONS,

@@ -10,7 +10,10 @@ from tongdai.store import audit, db
 
 @asynccontextmanager
 async def transaction(request: Request, principal: Principal) -> AsyncIterator[db.Tx]:
-    """A transaction in the principal's domain, whose changes are the principal's."""
+    """A transaction in the principal's domain, whose changes are the principal's. No other one
+    changes the domain's configuration meanwhile.
+    """
     async with request.context.tenants.transaction(principal.domain_uuid) as tx:
-        await audit.acting(tx, f"user:{principal.user.username}", request.address)
+        await audit.acting(tx, principal.actor, request.address)
+        await audit.alone(tx, principal.domain_uuid)
         yield tx

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import responses
+from tongdai.api import changes, responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -85,10 +85,6 @@ class Created(Struct, frozen=True):
     ] = UNSET
 
 
-class Deleted(Struct, frozen=True):
-    deleted: bool
-
-
 @operation(
     "GET",
     "/v1/event",
@@ -135,7 +131,7 @@ async def create_subscription(
     if apikey:
         checks.header_value(apikey, "callback_apikey")
     context.deps.callback_guard(url)
-    async with context.tenants.transaction(principal.domain_uuid) as tx:
+    async with changes.transaction(request, principal) as tx:
         made = await subscriptions.insert(
             tx,
             principal.domain_uuid,
@@ -157,17 +153,16 @@ async def create_subscription(
     "/v1/event/{id}",
     may="event:write",
     tag="Events",
-    gives={200: ("It is deleted.", Deleted)},
+    gives={200: ("It is deleted.", responses.Deleted)},
     fails=(errors.NotFound,),
 )
 async def delete_subscription(
     request: Request, principal: Principal, path: OfSubscription
 ) -> ASGIApp:
     """Delete an event subscription."""
-    context = request.context
-    async with context.tenants.transaction(principal.domain_uuid) as tx:
+    async with changes.transaction(request, principal) as tx:
         await subscriptions.delete(tx, principal.domain_uuid, path.id)
-    return responses.json(Deleted(deleted=True))
+    return responses.json(responses.Deleted(deleted=True))
 
 
 @operation(
@@ -205,7 +200,7 @@ async def enable_subscription(
     see resend.
     """
     context = request.context
-    async with context.tenants.transaction(principal.domain_uuid) as tx:
+    async with changes.transaction(request, principal) as tx:
         await subscriptions.enable(tx, principal.domain_uuid, path.id)
         found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     return responses.json(_shown(found, principal.user.domain_name))
@@ -227,7 +222,7 @@ async def disable_subscription(
     It gets no events until it is enabled again; its due deliveries count as failed.
     """
     context = request.context
-    async with context.tenants.transaction(principal.domain_uuid) as tx:
+    async with changes.transaction(request, principal) as tx:
         await subscriptions.disable(tx, principal.domain_uuid, path.id, BY_HAND)
         found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
     return responses.json(_shown(found, principal.user.domain_name))
@@ -248,7 +243,7 @@ async def rotate_secret(request: Request, principal: Principal, path: OfSubscrip
     secret and by the one before, with a space between: receivers that know either take them.
     """
     context = request.context
-    async with context.tenants.transaction(principal.domain_uuid) as tx:
+    async with changes.transaction(request, principal) as tx:
         found = await subscriptions.rotate_secret(
             tx, principal.domain_uuid, context.master_key, path.id
         )

@@ -20,8 +20,9 @@ call detail records (CDRs) and recordings, make a phone ring by click-to-call.
 
 Every request but login, token and recordings carries `Authorization: Bearer {token}`. Each
 operation names the permission that it needs (`x-permission`): the user's level must grant it, and
-the scopes of its API key must not leave it out. Unknown query parameters are ignored. Local times
-are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors are
+the scopes of its API key must not leave it out. An operator of the installation names the domain
+that a request is for: `?domain=sales.example.vn`. Unknown query parameters are ignored.
+Local times are `YYYY-MM-DD HH:MM:SS` in the domain's time zone. Errors are
 `{"status": "fail", "error": "STABLE_CODE", "message": "..."}`, in the language of
 `Accept-Language` (`vi` or `en`).
 """
@@ -39,6 +40,7 @@ TAGS = {
     "Recordings": "Recordings of calls, by their public URLs.",
     "Extensions": "Extensions of the domain, as version 3 of the family's API has them.",
     "API keys": "API keys of programs: several for a user, beside the one that log-in shows.",
+    "Administration": "The configuration of the domain, and the log of its changes.",
     "Sandbox": "Simulated customers, where the operator has them on.",
     "Health": "Liveness, readiness and metrics, for the operator.",
     _WEBHOOKS: "What is posted to the `callback_url` of a subscription, by event.",

@@ -68,6 +68,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         """Raises errors.NotAuthenticated, errors.Forbidden, errors.TooManyRequests."""
         principal = await request.context.principals.of(bearer(request))
         request.context.by_domain.take(principal.key)
+        if isinstance(principal, Operator) and (name := inputs.query(request).last("domain")):
+            principal = await request.context.principals.within(principal, name)
         return permitted(principal, permission)
 
 

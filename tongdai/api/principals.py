@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
+from tongdai.pbx import directory
 from tongdai.permissions import Permission
-from tongdai.store import db, named_keys, operators, users
+from tongdai.store import db, domains, named_keys, operators, users
 from tongdai.store.tenants import Tenants
 from tongdai.windows import Clock
 
@@ -22,8 +23,9 @@ class Principal:
     scopes. It may be cached until that time of the cache's clock.
     """
 
-    def __init__(self, user: users.Principal, cached_until: float) -> None:
+    def __init__(self, user: users.Principal, cached_until: float, actor: str = "") -> None:
         self.user, self.cached_until = user, cached_until
+        self.actor = actor or f"user:{user.username}"  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions: frozenset[Permission] = user.permissions
 
@@ -34,11 +36,29 @@ class Principal:
 
 
 class Operator:
-    """An operator of the installation who may act now. It belongs to no domain."""
+    """An operator of the installation who may act now. It belongs to no domain; for a request that
+    names one (`?domain=`) it is an administrator of that.
+    """
 
     def __init__(self, operator: operators.Operator) -> None:
         self.operator = operator
         self.key = operator.operator_uuid
+
+    def within(self, domain: directory.Domain) -> Principal:
+        """The operator as an administrator of the domain."""
+        user = users.Principal(
+            user_uuid=self.key,
+            domain_uuid=domain.domain_uuid,
+            username=self.operator.username,
+            level="admin",
+            api_key_version=self.operator.api_key_version,
+            user_enabled=True,
+            domain_enabled=domain.enabled,
+            domain_name=domain.name,
+            time_zone=domain.time_zone,
+            country=domain.country,
+        )
+        return Principal(user, 0.0, actor=f"operator:{self.operator.username}")
 
 
 class Principals:
@@ -70,6 +90,14 @@ class Principals:
         if claims.dom is None:
             return await self._operator(claims)
         return await self._user(token, claims, claims.dom)
+
+    async def within(self, operator: Operator, domain: str) -> Principal:
+        """The operator as an administrator of the domain of that name. Raises errors.NotFound."""
+        async with (
+            self._tenants.health_probe.while_healthy(),
+            self._database.connection() as tx,
+        ):
+            return operator.within(await domains.by_name(tx, domain))
 
     def forget(self, domain_uuid: str) -> None:
         """Call it with each payload of the `directory` channel: something changed in that

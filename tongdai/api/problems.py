@@ -52,6 +52,14 @@ class TooLarge(errors.TongdaiError):
     texts: ClassVar = {"en": "The request body is too large.", "vi": "Nội dung yêu cầu quá lớn."}
 
 
+class PreconditionFailed(errors.TongdaiError):
+    code, status = "PRECONDITION_FAILED", 412
+    texts: ClassVar = {
+        "en": "It was changed since you read it; read it again.",
+        "vi": "Dữ liệu đã được thay đổi sau khi bạn đọc; hãy đọc lại.",
+    }
+
+
 class RangeNotSatisfiable(errors.TongdaiError):
     code, status = "RANGE_NOT_SATISFIABLE", 416
     texts: ClassVar = {"en": "The file has no such range.", "vi": "Tệp không có đoạn này."}
@@ -134,6 +142,8 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
         return errors.Invalid(messages.REQUIRED, field=missing[1])
+    if unknown := re.fullmatch(r"Object contains unknown field `(\w+)`.*", text):
+        return errors.Invalid(messages.UNKNOWN_FIELD, field=unknown[1])
     if at := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
         return errors.Invalid(_needed(at[1]), field=at[2])
     return errors.Invalid(_needed(text), field="body")

@@ -9,6 +9,13 @@ from starlette.types import Receive, Scope, Send
 
 NO_STORE = {"Cache-Control": "no-store"}  # for content with a secret (RFC 9111 §5.2.2.5)
 
+
+class Deleted(msgspec.Struct, frozen=True):
+    """It is deleted."""
+
+    deleted: bool
+
+
 _encoder = msgspec.json.Encoder()
 
 

@@ -1,7 +1,5 @@
 """Extensions as clients of version 3 make, change and read them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +8,7 @@ from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.admin import extension_entries as admin
+from tongdai.admin.extensions import naming
 from tongdai.api import changes, parameters, responses, v3_pages
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
@@ -22,7 +21,7 @@ _SAME_PASSWORD = "deFauLt"  # noqa: S105 clients send it for the password that t
 _LONGEST_ID, _LONGEST_FOLLOW_ME = 128, 4096  # characters
 
 
-class NewExtension(Struct, frozen=True):
+class NewExtensionV3(Struct, frozen=True):
     """An extension, with the SIP password of its default device."""
 
     extension: Annotated[str | int, Meta(description="2 to 8 digits.", examples=["101"])]
@@ -36,7 +35,7 @@ class NewExtension(Struct, frozen=True):
     ] = None
 
 
-class ExtensionChange(Struct, frozen=True):
+class ExtensionChangeV3(Struct, frozen=True):
     """The fields of an extension that are to change; the others stay."""
 
     extension: Annotated[
@@ -89,12 +88,14 @@ class ExtensionRows(Struct, frozen=True):
     gives={200: ("It is created.", v3.ExtensionCreated)},
     fails=(errors.Invalid, errors.Conflict),
 )
-async def create_extension(request: Request, principal: Principal, body: NewExtension) -> ASGIApp:
+async def create_extension_v3(
+    request: Request, principal: Principal, body: NewExtensionV3
+) -> ASGIApp:
     """Create an extension.
 
     A phone registers by its number, the domain and the password.
     """
-    with _named():
+    with naming():
         async with changes.transaction(request, principal) as tx:
             made = await admin.create(
                 tx,
@@ -122,8 +123,8 @@ async def create_extension(request: Request, principal: Principal, body: NewExte
     gives={200: ("It is changed.", v3.ExtensionUpdated)},
     fails=(errors.Invalid, errors.NotFound),
 )
-async def update_extension(
-    request: Request, principal: Principal, path: OfExtension, body: ExtensionChange
+async def update_extension_v3(
+    request: Request, principal: Principal, path: OfExtension, body: ExtensionChangeV3
 ) -> ASGIApp:
     """Change an extension.
 
@@ -132,7 +133,7 @@ async def update_extension(
     """
     domain_uuid = principal.domain_uuid
     is_same = body.password in (None, "", _SAME_PASSWORD)
-    with _named():
+    with naming():
         async with changes.transaction(request, principal) as tx:
             known = await extension_entries.get(tx, domain_uuid, path.id)
             if body.extension is not None and str(body.extension).strip() != known.extension:
@@ -160,7 +161,7 @@ async def update_extension(
     gives={200: ("It.", v3.ExtensionRow)},
     fails=(errors.NotFound,),
 )
-async def get_extension(request: Request, principal: Principal, path: OfExtension) -> ASGIApp:
+async def get_extension_v3(request: Request, principal: Principal, path: OfExtension) -> ASGIApp:
     """Get an extension."""
     async with request.context.tenants.connection(principal.domain_uuid) as tx:
         found = await extension_entries.get(tx, principal.domain_uuid, path.id)
@@ -175,7 +176,7 @@ async def get_extension(request: Request, principal: Principal, path: OfExtensio
     gives={200: ("A part of the list, or all of it.", ExtensionRows)},
     fails=(errors.Invalid,),
 )
-async def list_extensions(
+async def list_extensions_v3(
     request: Request, principal: Principal, query: ExtensionQuery
 ) -> ASGIApp:
     """List the domain's extensions, by number."""
@@ -186,17 +187,6 @@ async def list_extensions(
         found = await extension_entries.list(tx, domain_uuid, limit=most, offset=first)
     rows = [_row(one) for one in found]
     return responses.json(ExtensionRows(rows, most, first, total))
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Errors name the number as these clients do: `extension`."""
-    try:
-        yield
-    except (errors.Invalid, errors.Conflict) as reason:
-        if reason.field == "number":
-            reason.field = "extension"
-        raise
 
 
 def _enabled(given: object) -> bool:
@@ -227,4 +217,4 @@ def _row(entry: extension_entries.Entry) -> v3.ExtensionRow:
     )
 
 
-OPERATIONS = (create_extension, list_extensions, get_extension, update_extension)
+OPERATIONS = (create_extension_v3, list_extensions_v3, get_extension_v3, update_extension_v3)

@@ -56,12 +56,23 @@ class Filter(msgspec.Struct, frozen=True):
 
 async def acting(tx: db.Tx, actor: str, address: str = "") -> None:
     """Changes in this transaction are logged as this actor's."""
-    await tx.execute(
+    await tx.fetchval(
         """
-        SELECT set_config('tongdai.actor', $1, true), set_config('tongdai.address', $2, true)
+        SELECT set_config('tongdai.actor', $1, true) || set_config('tongdai.address', $2, true)
+               IS NULL
         """,
         actor,
         address,
+    )
+
+
+async def alone(tx: db.Tx, domain_uuid: UUID) -> None:
+    """Until the transaction ends, no other one that asks so changes the domain's configuration:
+    what was read before a change is still so.
+    """
+    await tx.fetchval(
+        "SELECT pg_advisory_xact_lock(hashtextextended('configuration ' || $1, 0)) IS NULL",
+        str(domain_uuid),
     )
 
 

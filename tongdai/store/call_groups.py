@@ -10,7 +10,7 @@ import msgspec
 
 from tongdai import errors, messages
 from tongdai.pbx import directory
-from tongdai.store import checks, db, dialables, rows
+from tongdai.store import checks, db, dialables, lists, rows
 
 Group = TypeVar("Group", directory.RingGroup, directory.Queue)
 
@@ -33,6 +33,15 @@ class CallGroups(Generic[Group]):
         self._kind, self._table, self._word = kind, f"{kind}s", dialables.WORDS[kind]
         self._struct: type[Group] = struct
         self._members, self._own = members, own
+
+    @property
+    def listing(self) -> lists.Listing:
+        """How these are listed."""
+        return lists.Listing(
+            f"SELECT * FROM {self._table}",  # noqa: S608, our own tables
+            key="number",
+            sorts=("number", "name"),
+        )
 
     async def insert(self, tx: db.Tx, domain_uuid: UUID, group: Group) -> None:
         """Stores the group. Raises errors.Conflict when the number is taken, errors.Invalid naming

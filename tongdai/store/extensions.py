@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, devices, dialables, domains, rows
+from tongdai.store import checks, db, devices, dialables, domains, lists, rows
 
 _OWN = ("devices", "suspended_until", "suspended_why")  # written by other statements
 _SELECT = """
@@ -15,6 +15,7 @@ SELECT *, ARRAY(
   ORDER BY name <> 'default', name) AS devices
 FROM extensions AS e
 """
+LISTING = lists.Listing(_SELECT, key="extension", sorts=("extension", "name"))
 
 
 async def insert(

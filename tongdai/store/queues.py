@@ -15,4 +15,5 @@ class _Queues(CallGroups[Queue]):
 
 _queues = _Queues("queue", Queue, members="agents")
 insert, update, change, delete = _queues.insert, _queues.update, _queues.change, _queues.delete
+LISTING = _queues.listing
 find, get, list = _queues.find, _queues.get, _queues.list

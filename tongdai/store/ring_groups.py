@@ -9,6 +9,7 @@ from tongdai.store.call_groups import CallGroups
 
 _groups = CallGroups("ring_group", RingGroup, members="members", own=("next_member",))
 insert, update, change, delete = _groups.insert, _groups.update, _groups.change, _groups.delete
+LISTING = _groups.listing
 find, get, list = _groups.find, _groups.get, _groups.list
 
 

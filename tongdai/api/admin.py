@@ -1,0 +1,146 @@
+"""The configuration of a domain, for administrators: its nouns, all used in the same way
+(`tongdai.admin.nouns`), and the log of their changes.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from starlette.types import ASGIApp
+
+from tongdai import errors
+from tongdai.admin.nouns import NOUNS
+from tongdai.api import resources, responses
+from tongdai.api.operations import Operation, operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
+from tongdai.api.resources import Resource
+from tongdai.pbx import directory
+from tongdai.store import audit, devices
+
+_LIMIT, _MOST = 50, 500
+
+Name = Annotated[str, Meta(description="For people, in any script.", examples=["Nguyễn Thị Ánh"])]
+Overflow = Annotated[
+    str, Meta(description='Where its calls go then: a number of the domain; "" ends them.')
+]
+
+
+class NewExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new extension. Without a password a random one is made, and shown this once."""
+
+    extension: Annotated[str, Meta(description="2 to 8 digits.", examples=["101"])]
+    name: Name = ""
+    enabled: bool = True
+    recording: Annotated[
+        bool | None, Meta(description="Record its answered calls; null: as the domain says.")
+    ] = None
+    hotline: Annotated[
+        str | None,
+        Meta(description="Presented on its outbound calls; null: the domain's default."),
+    ] = None
+    max_calls: Annotated[int, Meta(ge=1, description="Calls at the same time.")] = 2
+    ring_timeout_s: Annotated[
+        int,
+        Meta(
+            ge=directory.SHORTEST_RING_S,
+            le=directory.LONGEST_RING_S,
+            description="Seconds that it rings.",
+        ),
+    ] = 30
+    password: Annotated[str | None, Meta(description="SIP password of its default device.")] = None
+    kind: Annotated[
+        devices.Kind, Meta(description="Of its default device: a SIP phone, or a browser.")
+    ] = "sip"
+
+
+class NewRingGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new ring group: extensions that ring together or in turn."""
+
+    number: Annotated[str, Meta(description="2 to 8 digits.", examples=["600"])]
+    name: Name = ""
+    strategy: directory.Strategy = "ring_all"
+    members: Annotated[
+        tuple[str, ...], Meta(description="Extensions, in order.", examples=[["101", "102"]])
+    ] = ()
+    ring_timeout_s: Annotated[
+        int, Meta(ge=3, le=300, description="Seconds that a member rings, or all do.")
+    ] = 20
+    timeout_s: Annotated[
+        int, Meta(ge=3, le=3600, description="Seconds until the calls overflow.")
+    ] = 60
+    overflow: Overflow = ""
+
+
+class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new queue: callers wait with music, in order, for agents."""
+
+    number: Annotated[str, Meta(description="2 to 8 digits.", examples=["700"])]
+    name: Name = ""
+    agents: Annotated[
+        tuple[str, ...], Meta(description="Extensions.", examples=[["101", "102"]])
+    ] = ()
+    ring_timeout_s: Annotated[
+        int, Meta(ge=3, le=300, description="Seconds that an agent rings.")
+    ] = 15
+    no_answer_delay_s: Annotated[
+        int, Meta(ge=0, le=3600, description="Seconds of pause of an agent who did not answer.")
+    ] = 5
+    wrap_up_s: Annotated[
+        int, Meta(ge=0, le=3600, description="Seconds of pause of an agent after a talk.")
+    ] = 0
+    timeout_s: Annotated[
+        int, Meta(ge=3, le=7200, description="Seconds until a waiting call overflows.")
+    ] = 300
+    overflow: Overflow = ""
+    moh_class: Annotated[str, Meta(description="Music on hold, a class of the switch.")] = (
+        "default"
+    )
+
+
+class AuditQuery(Struct, frozen=True):
+    """Which entries of the audit log are wanted."""
+
+    noun: Annotated[str, Meta(description=f"One of {', '.join(audit.NOUNS)}.")] = ""
+    name: Annotated[str, Meta(description="Which one: its number or name.")] = ""
+    actor: Annotated[str, Meta(description="Who, such as user:an or cli:root.")] = ""
+    cursor: Annotated[
+        int | None, Meta(ge=1, description="`next_cursor` of the answer before.")
+    ] = None
+    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many at a time.")] = _LIMIT
+
+
+class AuditEntries(Struct, frozen=True):
+    """Some changes, the newest first; `next_cursor` is null at the end."""
+
+    data: list[audit.Entry]
+    next_cursor: int | None
+
+
+@operation(
+    "GET",
+    "/v1/admin/audit",
+    may="audit:read",
+    tag=resources.TAG,
+    gives={200: ("Some changes.", AuditEntries)},
+    fails=(errors.Invalid,),
+)
+async def list_audit(request: Request, principal: Principal, query: AuditQuery) -> ASGIApp:
+    """List who changed what, from where, before and after.
+
+    The newest come first; ask again with `next_cursor` until it is null. Secrets are `***`.
+    """
+    wanted = audit.Filter(query.noun, query.name, query.actor)
+    async with request.context.tenants.connection(principal.domain_uuid) as tx:
+        found = await audit.list(
+            tx, principal.domain_uuid, wanted, limit=query.limit, before=query.cursor
+        )
+    cursor = found[-1].audit_id if len(found) == query.limit else None
+    return responses.json(AuditEntries([*found], cursor))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    list_audit,
+    *Resource("extensions", NOUNS["extensions"], NewExtension, "extension").operations(),
+    *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
+    *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
+)

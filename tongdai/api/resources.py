@@ -1,0 +1,266 @@
+"""A noun of the configuration as a resource: the operations that list, create, get, change and
+delete it, declared for any noun alike.
+
+Lists are continued by a cursor. Each thing has an ETag, which `If-Match` names (RFC 9110 §13.1.1);
+changes are JSON Merge Patches (RFC 7396).
+"""
+
+import base64
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct
+from starlette.types import ASGIApp
+
+from tongdai import errors, messages
+from tongdai.admin.nouns import Noun
+from tongdai.api import changes, derived, problems, responses
+from tongdai.api.operations import Operation, operation
+from tongdai.api.principals import Principal
+from tongdai.api.requests import Request
+from tongdai.permissions import Permission
+from tongdai.store import db, lists
+
+TAG = "Administration"
+_LIMIT, _MOST = 50, 500
+_NOTHING: Mapping[str, Any] = {}
+
+
+class ListQuery(Struct, frozen=True):
+    """Which part of a list is wanted, and in which order."""
+
+    search: Annotated[
+        str, Meta(description="Only those whose number or name has this text in it.")
+    ] = ""
+    sort: Annotated[
+        str,
+        Meta(description="`number` (the default) or `name`; with - before it, the other way."),
+    ] = ""
+    cursor: Annotated[str, Meta(description="`next_cursor` of the answer before.")] = ""
+    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many at a time.")] = _LIMIT
+
+
+class IfMatch(Struct, frozen=True, rename={"if_match": "If-Match"}):
+    if_match: Annotated[
+        str, Meta(description="The ETag that you read; 412 if it was changed since.")
+    ] = ""
+
+
+class Resource:
+    """The operations of one noun."""
+
+    def __init__(self, path: str, noun: Noun, new: type[Struct], scope: str) -> None:
+        self.noun, self.new, self.path = noun, new, f"/v1/admin/{path}"
+        self.reads: Permission = f"{scope}:read"  # type: ignore[assignment]
+        self.writes: Permission = f"{scope}:write"  # type: ignore[assignment]
+        self.title = noun.word.title().replace(" ", "")
+        self.inputs = tuple(noun.inputs)
+        self.change = derived.change_of(
+            new,
+            key=noun.key,
+            more=noun.changes,
+            name=f"{self.title}Change",
+            about=f"What is to change of a {noun.word}; what is not given stays.",
+        )
+        self.shown = derived.shown_of(
+            new,
+            noun.kind,
+            inputs=self.inputs,
+            name=f"Configured{self.title}",
+            about=f"A {noun.word} as it is. A new password is shown this once.",
+        )
+        self.list_of = msgspec.defstruct(
+            f"{self.title}List",
+            [("data", list[self.shown]), ("next_cursor", str)],  # type: ignore[name-defined]
+            frozen=True,
+            namespace={"__doc__": 'Some of them; `next_cursor` is "" at the end.'},
+        )
+        self.of = msgspec.defstruct(
+            f"Of{self.title}",
+            [("name", Annotated[str, Meta(description=f"Its {noun.key}.")])],
+            frozen=True,
+        )
+
+    def operations(self) -> tuple[Operation, ...]:
+        """List, create, get, change, delete."""
+        return (self._list(), self._create(), self._get(), self._change(), self._delete())
+
+    def _declared(
+        self,
+        handler: Any,
+        *,
+        name: str,
+        doc: str,
+        takes: Mapping[str, Any],
+        method: Any,
+        may: Permission,
+        gives: Mapping[int, tuple[str, Any]],
+        fails: tuple[type[errors.TongdaiError], ...] = (),
+        is_one: bool = True,
+    ) -> Operation:
+        handler.__name__, handler.__doc__ = name, doc
+        handler.__annotations__ = {"request": Request, "principal": Principal, **takes}
+        path = f"{self.path}/{{name}}" if is_one else self.path
+        return operation(method, path, may=may, tag=TAG, gives=gives, fails=fails)(handler)
+
+    def _list(self) -> Operation:
+        async def handler(request: Request, principal: Principal, query: ListQuery) -> ASGIApp:
+            wanted, after = _wanted(self.noun, query)
+            async with request.context.tenants.connection(principal.domain_uuid) as tx:
+                rows = await lists.page(
+                    tx, self.noun.listing, principal.domain_uuid, wanted,
+                    limit=query.limit, after=after,
+                )  # fmt: skip
+            found = db.structs(rows, self.noun.kind)
+            data = [self._render(one) for one in found]
+            cursor = _cursor(self.noun, wanted, found[-1]) if len(found) == query.limit else ""
+            return responses.json(self.list_of(data=data, next_cursor=cursor))
+
+        plural = f"{self.noun.word}s"
+        return self._declared(
+            handler,
+            name=f"list_{plural.replace(' ', '_')}",
+            doc=f"List {plural}.\n\nAsk again with `next_cursor` until it is empty.",
+            takes={"query": ListQuery},
+            method="GET",
+            may=self.reads,
+            gives={200: ("Some of them.", self.list_of)},
+            fails=(errors.Invalid,),
+            is_one=False,
+        )
+
+    def _get(self) -> Operation:
+        async def handler(request: Request, principal: Principal, path: Any) -> ASGIApp:
+            async with request.context.tenants.connection(principal.domain_uuid) as tx:
+                found = await self.noun.get(tx, principal.domain_uuid, path.name)
+            return self._one(found)
+
+        return self._declared(
+            handler,
+            name=f"get_{self.noun.word.replace(' ', '_')}",
+            doc=f"Get a {self.noun.word}.\n\nIts `ETag` changes with each change of it.",
+            takes={"path": self.of},
+            method="GET",
+            may=self.reads,
+            gives={200: ("It, with its `ETag`.", self.shown)},
+            fails=(errors.NotFound,),
+        )
+
+    def _create(self) -> Operation:
+        async def handler(request: Request, principal: Principal, body: Any) -> ASGIApp:
+            async with changes.transaction(request, principal) as tx:
+                fields = msgspec.structs.asdict(body)
+                once = await self.noun.create(tx, principal.domain_uuid, fields)
+                made = await self.noun.get(tx, principal.domain_uuid, fields[self.noun.key])
+            return self._one(made, once, status=201)
+
+        return self._declared(
+            handler,
+            name=f"create_{self.noun.word.replace(' ', '_')}",
+            doc=f"Create a {self.noun.word}.",
+            takes={"body": self.new},
+            method="POST",
+            may=self.writes,
+            gives={201: ("It is created.", self.shown)},
+            fails=(errors.Invalid, errors.Conflict),
+            is_one=False,
+        )
+
+    def _change(self) -> Operation:
+        async def handler(
+            request: Request, principal: Principal, path: Any, headers: IfMatch, body: Any
+        ) -> ASGIApp:
+            given = {
+                name: value
+                for name, value in msgspec.structs.asdict(body).items()
+                if value is not UNSET
+            }
+            async with changes.transaction(request, principal) as tx:
+                known = await self.noun.get(tx, principal.domain_uuid, path.name)
+                self._check(known, headers)
+                once = await self.noun.change(tx, principal.domain_uuid, path.name, given)
+                changed = await self.noun.get(tx, principal.domain_uuid, path.name)
+            return self._one(changed, once)
+
+        return self._declared(
+            handler,
+            name=f"update_{self.noun.word.replace(' ', '_')}",
+            doc=f"Change a {self.noun.word}.\n\nA JSON Merge Patch (RFC 7396): what is not given "
+            "stays. With `If-Match` it is changed only if nobody else did so before.",
+            takes={"path": self.of, "headers": IfMatch, "body": self.change},
+            method="PATCH",
+            may=self.writes,
+            gives={200: ("It is changed.", self.shown)},
+            fails=(errors.NotFound, errors.Invalid, errors.Conflict, problems.PreconditionFailed),
+        )
+
+    def _delete(self) -> Operation:
+        async def handler(
+            request: Request, principal: Principal, path: Any, headers: IfMatch
+        ) -> ASGIApp:
+            async with changes.transaction(request, principal) as tx:
+                self._check(await self.noun.get(tx, principal.domain_uuid, path.name), headers)
+                await self.noun.delete(tx, principal.domain_uuid, path.name)
+            return responses.json(responses.Deleted(deleted=True))
+
+        return self._declared(
+            handler,
+            name=f"delete_{self.noun.word.replace(' ', '_')}",
+            doc=f"Delete a {self.noun.word}.\n\nRefused while something leads to it; the answer "
+            "says what.",
+            takes={"path": self.of, "headers": IfMatch},
+            method="DELETE",
+            may=self.writes,
+            gives={200: ("It is deleted.", responses.Deleted)},
+            fails=(errors.NotFound, errors.Conflict, problems.PreconditionFailed),
+        )
+
+    def _render(self, thing: Any, once: Mapping[str, Any] = _NOTHING) -> Struct:
+        fields = msgspec.structs.asdict(thing)
+        known = {name: fields[name] for name in self.shown.__struct_fields__ if name in fields}
+        return self.shown(**known, **once)
+
+    def _one(
+        self, thing: Any, once: Mapping[str, Any] = _NOTHING, *, status: int = 200
+    ) -> ASGIApp:
+        headers = {"ETag": _etag(thing), **responses.NO_STORE}
+        return responses.json(self._render(thing, once), status=status, headers=headers)
+
+    def _check(self, thing: Any, headers: IfMatch) -> None:
+        """Raises problems.PreconditionFailed if the client has read another state of it."""
+        asked = {tag.strip().removeprefix("W/") for tag in headers.if_match.split(",")}
+        if headers.if_match and not asked & {_etag(thing), "*"}:
+            raise problems.PreconditionFailed
+
+
+def _etag(thing: Struct) -> str:
+    digest = blake2b(msgspec.json.encode(thing), digest_size=12)
+    return f'"{digest.hexdigest()}"'
+
+
+def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position | None]:
+    """Which rows, and after which one. The cursor holds both. Raises errors.Invalid."""
+    if query.cursor:
+        try:
+            raw = base64.b64decode(
+                query.cursor + "=" * (-len(query.cursor) % 4), "-_", validate=True
+            )
+            wanted, after = msgspec.json.decode(raw, type=tuple[lists.Wanted, lists.Position])
+        except (ValueError, msgspec.DecodeError) as reason:
+            raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor") from reason
+        if wanted.sort not in noun.listing.sorts:
+            raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor")
+        return wanted, after
+    name = query.sort.removeprefix("-") or "number"
+    if name not in ("number", "name"):
+        raise errors.Invalid(messages.ONE_OF(choices="number, -number, name, -name"), field="sort")
+    column = noun.listing.key if name == "number" else name
+    return lists.Wanted(column, query.sort.startswith("-"), query.search), None
+
+
+def _cursor(noun: Noun, wanted: lists.Wanted, last: Any) -> str:
+    position = lists.Position(getattr(last, wanted.sort), getattr(last, noun.listing.key))
+    encoded = base64.urlsafe_b64encode(msgspec.json.encode((wanted, position)))
+    return encoded.decode().rstrip("=")

@@ -1,0 +1,68 @@
+"""Pages of a domain's nouns: searched, sorted, and continued after a position."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+
+from tongdai.store import db
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """How a noun is listed. `select` gives its rows with domain_uuid; `key` names a row in its
+    domain; `sorts` are the columns, all text, that it may be sorted by, and that are searched.
+    """
+
+    select: str
+    key: str
+    sorts: tuple[str, ...]
+
+
+class Wanted(msgspec.Struct, frozen=True, array_like=True):
+    """Which rows, in which order: those whose `search` is part of a sort column, by `sort`."""
+
+    sort: str
+    is_descending: bool = False
+    search: str = ""
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """After the row with this value of the sort column, and this key."""
+
+    value: str
+    key: str
+
+
+async def page(
+    tx: db.Tx,
+    listing: Listing,
+    domain_uuid: object,
+    wanted: Wanted,
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> Sequence[asyncpg.Record]:
+    """The first rows, or the next ones after that position."""
+    statement = _statement(listing, wanted, has_position=after is not None)
+    pattern = f"%{_plain(wanted.search)}%" if wanted.search else None
+    place = (after.value, after.key) if after else ()
+    return await tx.fetch(statement, domain_uuid, limit, pattern, *place)
+
+
+def _plain(text: str) -> str:
+    """The text with no wildcard of LIKE in it."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _statement(listing: Listing, wanted: Wanted, *, has_position: bool) -> str:
+    """The names in it are ours: `sort` is one of `sorts`."""
+    if wanted.sort not in listing.sorts:
+        raise ValueError(wanted.sort)
+    order, sign = ("DESC", "<") if wanted.is_descending else ("ASC", ">")
+    found = " OR ".join(f"lower({column}) LIKE lower($3)" for column in listing.sorts)
+    position = f"AND ({wanted.sort}, {listing.key}) {sign} ($4, $5)" if has_position else ""
+    return (
+        f"SELECT * FROM ({listing.select}) AS listed WHERE domain_uuid = $1"  # noqa: S608
+        f" AND ($3::text IS NULL OR {found}) {position}"
+        f" ORDER BY {wanted.sort} {order}, {listing.key} {order} LIMIT $2"
+    )
