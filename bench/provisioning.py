@@ -131,7 +131,7 @@ async def _everything(database: db.Database) -> float:
     """Milliseconds of the loop to read, build and compare all objects on it."""
     began = time.thread_time()
     async with database.connection() as tx:
-        read = await reading.everything(tx, MasterKey(SECRET.encode()), NODE)
+        read = await reading.everything(tx, reading.Source(NODE, MasterKey(SECRET.encode())))
     inventory = Inventory([], "", "")
     inventory.apply(read)
     provisioning.changes(inventory.objects(), inventory.objects())

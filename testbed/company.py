@@ -194,12 +194,11 @@ class Office:
         path = f"asterisk/config/dynamic/res_pjsip/identify/{trunk}"
         await until(lambda: self._ask_switch(path), 15)
 
-    async def knows_webrtc(self, endpoint: str, *, is_browser: bool) -> None:
-        """The switch has been told whether that endpoint is a browser."""
+    async def knows_field(self, endpoint: str, name: str, *values: str) -> None:
+        """The switch has been told that the endpoint's field has one of these values."""
 
         async def known() -> bool:
-            shown = await self.endpoint(endpoint)
-            return (shown.get("webrtc") in ("yes", "true")) == is_browser
+            return (await self.endpoint(endpoint)).get(name) in values
 
         await until(known, 15)
 
@@ -393,9 +392,9 @@ class Company:
             known = await devices.get(tx, self.uuid, number, name)
             changed = msgspec.structs.replace(known, kind=kind)
             await devices.update(tx, self.uuid, number, changed)
-        await self._office.knows_webrtc(
-            str(Endpoint(number, self.name, name)), is_browser=kind == "browser"
-        )
+        is_browser = ("yes", "true") if kind == "browser" else ("no", "false")
+        endpoint = str(Endpoint(number, self.name, name))
+        await self._office.knows_field(endpoint, "webrtc", *is_browser)
 
     async def become_browser(self, number: str) -> None:
         """The extension's default device is a browser now."""
@@ -405,6 +404,10 @@ class Company:
             await devices.update(tx, self.uuid, number, changed)
         await self._office.knows(str(Endpoint(number, self.name, WEBRTC)))
         await self._office.forgets(str(Endpoint(number, self.name)))
+
+    async def knows_field(self, number: str, name: str, *values: str) -> None:
+        """The same of a field of its endpoint, which has one of these values."""
+        await self._office.knows_field(str(Endpoint(number, self.name)), name, *values)
 
     async def suspend(self, number: str, until: datetime) -> None:
         async with self._office.database.transaction() as tx:

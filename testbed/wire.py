@@ -9,9 +9,11 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import aiohttp
+
+Algorithm: TypeAlias = Literal["MD5", "SHA-256"]
 
 ANSWER_S = 10.0
 _calls = itertools.count(1)
@@ -171,16 +173,22 @@ async def authenticated(
     *,
     login: str = "",
     to: str = "",
+    call: str = "",
+    cseq: int = 1,
+    algorithm: Algorithm = "MD5",
     headers: Sequence[str] = (),
 ) -> list[str]:
-    """The responses to the request without credentials, and then with them."""
-    call = f"{next(_calls):06d}"
-    challenge = await ask(
-        wire, request(wire, method, user, host, to=to, call=call, headers=headers)
-    )
+    """The responses to the request without credentials, and then with them. `call`: its Call-ID,
+    where it is not a new one; `cseq` is that of the first request.
+    """
+    call = call or f"{next(_calls):06d}"
+    first = request(wire, method, user, host, to=to, call=call, cseq=cseq, headers=headers)
+    challenge = await ask(wire, first)
     if status(challenge) != 401:
         return [challenge]
-    credentials = digest(challenge, method, f"sip:{to or host}", login or user, password)
+    credentials = digest(
+        challenge, method, f"sip:{to or host}", login or user, password, algorithm=algorithm
+    )
     return [
         challenge,
         await ask(
@@ -192,7 +200,7 @@ async def authenticated(
                 host,
                 to=to,
                 call=call,
-                cseq=2,
+                cseq=cseq + 1,
                 credentials=credentials,
                 headers=headers,
             ),
@@ -228,23 +236,32 @@ async def reply(wire: Wire, request: str, status: str) -> None:
     await wire.send("\r\n".join([*lines, "", ""]).encode())
 
 
-def digest(challenge: str, method: str, uri: str, user: str, password: str) -> str:
-    """The value of Authorization (RFC 7616, MD5)."""
-    asked = dict(
-        re.findall(
-            r'(\w+)="?([^",\s]+)"?',
-            challenge.partition("WWW-Authenticate:")[2].partition("\r\n")[0],
-        )
+def digest(
+    challenge: str,
+    method: str,
+    uri: str,
+    user: str,
+    password: str,
+    *,
+    algorithm: Algorithm = "MD5",
+) -> str:
+    """The value of Authorization (RFC 7616), for the challenge by that algorithm."""
+    headers = re.findall(r"(?im)^WWW-Authenticate: (.*)$", challenge)
+    asked = next(
+        fields
+        for fields in (dict(re.findall(r'(\w+)="?([^",\s]+)"?', header)) for header in headers)
+        if fields.get("algorithm", "MD5").upper() == algorithm
     )
+    make = hashlib.md5 if algorithm == "MD5" else hashlib.sha256
 
-    def md5(*parts: str) -> str:
-        return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
+    def hashed(*parts: str) -> str:
+        return make(":".join(parts).encode(), usedforsecurity=False).hexdigest()
 
-    secret, what = md5(user, asked["realm"], password), md5(method, uri)
-    response = md5(secret, asked["nonce"], "00000001", "c0", "auth", what)
+    secret, what = hashed(user, asked["realm"], password), hashed(method, uri)
+    response = hashed(secret, asked["nonce"], "00000001", "c0", "auth", what)
     return (
         f'Digest username="{user}", realm="{asked["realm"]}", nonce="{asked["nonce"]}", '
-        f'uri="{uri}", response="{response}", algorithm=MD5, qop=auth, nc=00000001, '
+        f'uri="{uri}", response="{response}", algorithm={algorithm}, qop=auth, nc=00000001, '
         f'cnonce="c0", opaque="{asked["opaque"]}"'
     )
 

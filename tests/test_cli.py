@@ -128,6 +128,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "node": "switch-1",
         "ringing_hangups": True,
         "webrtc": False,
+        "click2call_shows_callee": False,
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 
@@ -412,9 +413,20 @@ async def test_an_extension_gets_a_browser_besides(cli: Cli, database: db.Databa
 
     made = await in_thread(device, "create", "101", "browser", "--kind", "browser")
     assert made.pop("password")
-    assert made == {"name": "browser", "kind": "browser", "max_contacts": 5, "user": "101-browser"}
+    assert made == {
+        "name": "browser",
+        "kind": "browser",
+        "max_contacts": 5,
+        "srtp_required": False,
+        "user": "101-browser",
+    }
     changed = await in_thread(device, "update", "101", "browser", "--max-contacts", "2")
-    assert changed == {"name": "browser", "kind": "browser", "max_contacts": 2}
+    assert changed == {
+        "name": "browser",
+        "kind": "browser",
+        "max_contacts": 2,
+        "srtp_required": False,
+    }
     again = await in_thread(device, "update", "101", "browser", "--new-password")
     known = await digests()
     assert list(known) == [
@@ -439,7 +451,12 @@ async def test_an_extension_gets_a_browser_besides(cli: Cli, database: db.Databa
 def test_an_extension_may_be_a_browser_as_a_whole(cli: Cli) -> None:
     cli("extension", "create", "104", "--kind", "browser")
     (only,) = cli.json("extension", "device", "list", "104")
-    assert only == {"name": "default", "kind": "browser", "max_contacts": 5}
+    assert only == {
+        "name": "default",
+        "kind": "browser",
+        "max_contacts": 5,
+        "srtp_required": False,
+    }
 
 
 def test_browsers_may_register_as_extensions(cli: Cli) -> None:

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from tongdai import __version__, api, edge, errors, files, messages, ports, process, services
 from tongdai import settings as configuration
 from tongdai.asterisk import browser_addresses
+from tongdai.asterisk.provisioning import SwitchConfig
 from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
 from tongdai.edge import registry as edge_metrics
@@ -346,11 +347,21 @@ async def _engine(
         services.ANY,
     }
     provisioner = Provisioner(
-        database, opened.master_key, engine, addresses, demo.DOMAIN if settings.sandbox else ""
+        database,
+        opened.master_key,
+        engine,
+        addresses,
+        demo.DOMAIN if settings.sandbox else "",
+        config=SwitchConfig(settings.sip_qualify_s, settings.silence_s),
     )
-    clients = browser_addresses.Clients(services.edge_folder(settings))
-    security = Path(settings.asterisk_security)
-    bans = Bans(database, security, settings.sip_failures, clients=clients)
+    bans = Bans(
+        database,
+        Path(settings.asterisk_security),
+        settings.sip_failures,
+        clients=browser_addresses.Clients(services.edge_folder(settings)),
+        proxies=configuration.networks(settings.sip_proxies),
+        lock=provisioner.lock,
+    )
 
     def lost() -> None:
         provisioner.lost()

@@ -149,7 +149,10 @@ def _tls(settings: Settings) -> str:
     if not (settings.sip_tls and certificate and key):
         return ""
     return provisioning.tls_transport(
-        settings.sip_tls, str(certificate.absolute()), str(key.absolute())
+        settings.sip_tls,
+        str(certificate.absolute()),
+        str(key.absolute()),
+        node.external(settings.external_ip),
     )
 
 

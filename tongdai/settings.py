@@ -157,6 +157,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "where a phone has registered from. 0: any number."
         ),
     ] = 20
+    sip_proxies: Annotated[
+        str,
+        _says(
+            "SIP proxies and session border controllers in front of phones, as addresses or CIDRs "
+            "with commas between. They are never banned: after that many wrong passwords the "
+            "account is locked for a minute instead."
+        ),
+    ] = ""
+    sip_qualify_s: Annotated[
+        int,
+        _says(
+            "Seconds from one OPTIONS request to a registered phone to the next: a phone that no "
+            "longer responds is not rung, and NAT mappings stay open. 0: phones are not asked."
+        ),
+    ] = 30
+    silence_s: Annotated[
+        int,
+        _says(
+            "Seconds without any audio packet from one party after which its call is ended, as "
+            "one that was forgotten; its record says `MEDIA_TIMEOUT`. Not while the call is on "
+            "hold. 0: never."
+        ),
+    ] = 1800
     node: Annotated[
         str,
         _says(
@@ -441,10 +464,13 @@ _CHECKS = {
     "rtp": port_range,
     "callback_allow": networks,
     "proxies": networks,
+    "sip_proxies": networks,
     "subscriptions": _positive,
     "http_connections": _positive,
     "http_connections_address": _positive,
     "rate_domain": _not_negative,
+    "sip_qualify_s": _not_negative,
+    "silence_s": _not_negative,
     "rate_address": _not_negative,
     "secret": _secret,
     "token_life_s": _positive,

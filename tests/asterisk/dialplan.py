@@ -58,7 +58,7 @@ class Fallback(msgspec.Struct, frozen=True):
             return None
         context, _, arguments = entry.partition("|")
         parties, timeout_s, options = arguments.split(",")
-        assert options == ""
+        assert options == "i"
         inside = re.findall(r"\$\{PJSIP_DIAL_CONTACTS\(([^()]+)\)\}", parties)
         assert parties == "&".join(f"${{PJSIP_DIAL_CONTACTS({each})}}" for each in inside)
         return Reached(
@@ -95,4 +95,4 @@ def _is_clean(dialled: str) -> bool:
 def _left(number: str, trunk: str, shown: str, options: str) -> Reached:
     if not trunk:
         return REFUSED
-    return Reached(outside=(trunk, number), presented_number=shown, record=options != "")
+    return Reached(outside=(trunk, number), presented_number=shown, record="b(record" in options)

@@ -40,6 +40,8 @@ _OURS = re.compile(  # UUIDs version 7, and Unix seconds that are no part of Ast
 # the calls' ids that Asterisk's dialplan makes
 _THEIRS = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}a[0-9a-f]{15}")
 
+_QUERIES = ("channels/create", "channels/tongdai-query/variable")  # how contacts are asked for
+
 _SHOWN = {"yes": "true", "no": "false"}  # what was told, as it is shown
 
 Json = dict[str, Any]
@@ -116,6 +118,10 @@ class FakeAsterisk:
         self.channels: dict[str, Json] = {}
         self.bridges: list[set[str]] = []  # channels that are connected
         self.contacts: dict[str, str] = {}
+        self.is_everybody_there = False  # each AOR that is not in `contacts` has a phone
+        self.other_contacts: dict[str, str] = {}  # URIs with any characters, by endpoint
+        self.call_ids: dict[str, tuple[str, int]] = {}  # of REGISTER, and its end, by URI
+        self.statuses: dict[str, str] = {}  # of contacts that do not respond, by URI
         self.asked: list[Request] = []
         self.connections = 0
         self.replaced = 0
@@ -239,6 +245,14 @@ class FakeAsterisk:
     async def registers(self, endpoint: str, *addresses: str) -> None:
         """The endpoint's phones are these now; none: the last has signed off."""
         self.contacts[endpoint] = "&".join(f"PJSIP/{endpoint}/{address}" for address in addresses)
+        await self._contact_changes(endpoint, "sip:101@192.0.2.7", "NonQualified")
+
+    async def responds(self, endpoint: str, uri: str, *, is_there: bool) -> None:
+        """The endpoint's phone has responded to OPTIONS, or not."""
+        self.statuses[uri] = "Reachable" if is_there else "Unreachable"
+        await self._contact_changes(endpoint, uri, self.statuses[uri])
+
+    async def _contact_changes(self, endpoint: str, uri: str, status: str) -> None:
         about = {
             "endpoint": {
                 "technology": "PJSIP",
@@ -247,12 +261,7 @@ class FakeAsterisk:
                 "channel_ids": [],
             }
         }
-        info = {
-            "uri": "sip:101@192.0.2.7",
-            "contact_status": "NonQualified",
-            "aor": endpoint,
-            "roundtrip_usec": "0",
-        }
+        info = {"uri": uri, "contact_status": status, "aor": endpoint, "roundtrip_usec": "0"}
         await self.send(
             {
                 "type": "ContactStatusChange",
@@ -362,6 +371,7 @@ class FakeAsterisk:
         recording it is waited for.
         """
         self._played, entries, last = asyncio.Queue(), list(recording.cel_log), ""
+        self._know_contacts(recording)
         names: dict[str, str] = {}
         for frame in recording.frames:
             if "request" in frame:
@@ -379,6 +389,13 @@ class FakeAsterisk:
         assert self._played.empty(), "we asked for more than in the recording"
         self._played = None
         return names
+
+    def _know_contacts(self, recording: Recording) -> None:
+        """The phones are where they were in the recording, and no others."""
+        self.is_everybody_there = False
+        asked = msgspec.json.encode([each for each in recording.frames if "request" in each])
+        for target, endpoint in re.findall(r"(PJSIP/([^/@]+@[^/]+)/sip:[^&,\"]+)", asked.decode()):
+            self.contacts[endpoint] = target
 
     async def _is_asked(self, frame: Json, names: dict[str, str]) -> None:
         assert self._played is not None
@@ -448,7 +465,8 @@ class FakeAsterisk:
 
     async def _answer(self, asked: Request) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912
         method, _, uri = asked.what.partition(" ")
-        if self._played is not None and uri.startswith("channels/"):
+        is_of_calls = uri.startswith("channels/") and uri not in _QUERIES
+        if self._played is not None and is_of_calls:
             future: asyncio.Future[tuple[int, Any]] = asyncio.get_running_loop().create_future()
             self._played.put_nowait((asked, future))
             return await future
@@ -561,7 +579,7 @@ class FakeAsterisk:
             case _ if known is None:
                 return 404, {"message": "Channel not found"}
             case "GET", ["variable"]:
-                return 200, {"value": self.contacts.get(asked.query["variable"][20:-1], "")}
+                return 200, {"value": self._function(asked.query["variable"])}
             case "POST", ["snoop", spy]:
                 return 200, self._channel(channel, "", "", "Up", id=spy)
             case "DELETE", []:
@@ -580,6 +598,25 @@ class FakeAsterisk:
             if channel["name"] == name and what == "__TD_CALL_ID":
                 channel["channelvars"]["TD_CALL_ID"] = value
         return 204, None
+
+    def _function(self, asked: str) -> str:
+        """The contacts of an AOR, or what is known of some."""
+        if found := re.fullmatch(r"PJSIP_AOR\((.*),contact\)", asked):
+            return ",".join(f"{found[1]};@{at}" for at, _ in enumerate(self._targets(found[1])))
+        ids = dict.fromkeys(re.findall(r"PJSIP_CONTACT\(([^,]*),", asked))
+        return " ".join(self._contact(*id_.split(";@")) for id_ in ids)
+
+    def _contact(self, aor: str, at: str) -> str:
+        _, endpoint, uri = self._targets(aor)[int(at)].split("/", 2)
+        call_id, expires_at = self.call_ids.get(uri, (f"{at}@phone", 1795442152))
+        status = self.statuses.get(uri, "Reachable")
+        return f"{status}|{endpoint}|{expires_at}|{call_id}|{uri}"
+
+    def _targets(self, aor: str) -> list[str]:
+        everybody = f"PJSIP/{aor}/sip:{aor.partition('@')[0]}@192.0.2.7"
+        known = self.contacts.get(aor, everybody if self.is_everybody_there else "")
+        others = [f"PJSIP/{aor}/{self.other_contacts[aor]}"] if aor in self.other_contacts else []
+        return [*(known.split("&") if known else []), *others]
 
     def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
         if id == "create":

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 
 from tongdai.asterisk import ari
+from tongdai.asterisk.contacts import QUERY_CHANNEL
 from tongdai.cli import app
 
 _FILE = Path(os.environ.pop("TAP"))
 _LEFT_OUT = ("RESTResponse", "ChannelUserevent", "ContactStatusChange")
+_QUERIES = ("channels/create", f"channels/{QUERY_CHANNEL}/variable")  # how contacts are asked for
 _lines: list[dict[str, Any] | None] = []  # None: a request that waits for its answer
 
 
@@ -25,14 +27,16 @@ class Tapped(ari.Link):
 
     def _handle(self, data: bytes) -> None:
         frame = msgspec.json.decode(data)
-        if frame["type"] not in _LEFT_OUT:
+        is_asker = frame.get("channel", {}).get("id") == QUERY_CHANNEL
+        if frame["type"] not in _LEFT_OUT and not is_asker:
             _note(len(_lines), frame)
         super()._handle(data)
 
     async def request(
         self, method: str, uri: str, query: Mapping[str, str] | None = None, body: object = None
     ) -> ari.Response:
-        if not uri.startswith("channels/"):
+        is_of_calls = uri.startswith("channels/") and uri not in _QUERIES
+        if not is_of_calls:
             return await super().request(method, uri, query, body)
         place = len(_lines)
         _lines.append(None)

@@ -25,6 +25,9 @@ ENDS = """
 [dial]
 exten => _[+0-9a]!,1,Set(GLOBAL(${TD_ASKED})=dial|${TD_DIAL}|${EXTEN})
 
+[dial-out]
+exten => _[+0-9a]!,1,Set(GLOBAL(${TD_ASKED})=dial-out|${TD_DIAL}|${EXTEN})
+
 [dial-recorded]
 exten => _[+0-9a]!,1,Set(GLOBAL(${TD_ASKED})=dial-recorded|${TD_DIAL}|${EXTEN})
 
@@ -53,7 +56,10 @@ async def link(tmp_path: Path) -> AsyncIterator[ari.Link]:
     )
     (conf := tmp_path / "conf").mkdir()
     text = (node.PBX / "extensions.conf").read_text()
-    text = re.sub(r"(?ms)^\[dial(-recorded)?\]\n.*?(?=^\[)", "", text)
+    text = re.sub(r"(?ms)^\[dial(-recorded|-out)?\]\n.*?(?=^\[)", "", text)
+    evaluated = "${EVAL(${CUT(TD_FOUND,|,2)})}"  # the contacts of phones: there are none here
+    assert evaluated in text
+    text = text.replace(evaluated, "${CUT(TD_FOUND,|,2)}")
     text = text.replace("Hangup(42)", "Set(GLOBAL(${TD_ASKED})=refused)")
     (conf / "extensions.conf").write_text(text.replace("Wait(2)", "NoOp()") + ENDS)
     (conf / "pjsip.conf").write_text((node.PBX / "pjsip.conf").read_text())
@@ -174,8 +180,8 @@ def text_of(reached: Reached) -> str:
     """As the dialplan has it."""
     if reached.outside:
         trunk, number = reached.outside
-        options = "b(record^s^1)" if reached.record else ""
-        return f"dial|PJSIP/{number}@{trunk},90,{options}|{reached.presented_number}"
+        options = "ib(record^s^1)" if reached.record else "i"
+        return f"dial-out|PJSIP/{number}@{trunk},90,{options}|{reached.presented_number}"
     return "refused"
 
 

@@ -15,6 +15,7 @@ from tongdai.asterisk.provisioning import (
     Carrier,
     Device,
     Objects,
+    SwitchConfig,
     changes,
     objects,
 )
@@ -53,7 +54,8 @@ def test_a_phone_is_known_by_its_address_and_proves_it_by_digest() -> None:
     found = objects([PHONE], [], {})
     assert list(found) == [("auth", "101@a.vn"), ("aor", "101@a.vn"), ("endpoint", "101@a.vn")]
     auth = found["auth", "101@a.vn"]
-    assert auth["password_digest"] == f"MD5:{PHONE.digest_md5}"
+    assert auth["password_digest"] == f"MD5:{PHONE.digest_md5},SHA-256:{PHONE.digest_sha256}"
+    assert auth["supported_algorithms_uas"] == "MD5,SHA-256"
     assert (auth["username"], auth["realm"]) == ("101", "a.vn")
     endpoint = found["endpoint", "101@a.vn"]
     assert endpoint["auth"] == endpoint["aors"] == "101@a.vn"
@@ -61,6 +63,50 @@ def test_a_phone_is_known_by_its_address_and_proves_it_by_digest() -> None:
     assert endpoint["tenantid"] == "a.vn"
     assert endpoint["callerid"] == "<101>", "whatever it claims, it shows its own number"
     assert found["aor", "101@a.vn"]["max_contacts"] == "5"
+
+
+def test_a_phone_may_authenticate_with_its_whole_address() -> None:
+    found = provisioning.device(replace(PHONE, full_digests=("a" * 32, "b" * 64)), SwitchConfig())
+    full = found["auth", "full-101@a.vn"]
+    assert (full["username"], full["realm"]) == ("101@a.vn", "a.vn")
+    assert full["password_digest"] == f"MD5:{'a' * 32},SHA-256:{'b' * 64}"
+    assert found["endpoint", "101@a.vn"]["auth"] == "101@a.vn,full-101@a.vn"
+    assert set(found) <= set(provisioning.of_endpoint("101@a.vn")), "all of it can be found again"
+
+
+def test_a_phone_shows_the_name_of_its_extension() -> None:
+    def shown(name: str) -> str:
+        device = replace(PHONE, display_name=name)
+        return provisioning.device(device, SwitchConfig())["endpoint", "101@a.vn"]["callerid"]
+
+    assert shown("Lê Hoàng Châu") == '"Lê Hoàng Châu" <101>'
+    assert shown('x" <999>\\ "\r\n') == '"x 999" <101>'
+    assert shown(" ") == "<101>"
+
+
+def test_audio_is_encrypted_on_wish() -> None:
+    def audio(**changes: bool) -> tuple[str, str]:
+        device = replace(PHONE, **changes)
+        found = provisioning.device(device, SwitchConfig())["endpoint", "101@a.vn"]
+        return found["media_encryption"], found["media_encryption_optimistic"]
+
+    assert audio() == ("sdes", "yes")
+    assert audio(srtp_required=True) == ("sdes", "no")
+
+
+def test_silence_ends_a_call_late_and_never_on_hold() -> None:
+    config = SwitchConfig(silence_s=900)
+    phone = provisioning.device(PHONE, config)["endpoint", "101@a.vn"]
+    line = provisioning.trunk(carrier("ip"), config)["endpoint", TRUNK]
+    for endpoint in (phone, line):
+        assert (endpoint["rtp_timeout"], endpoint["rtp_timeout_hold"]) == ("900", "0")
+
+
+def test_a_phone_is_asked_whether_it_is_there() -> None:
+    found = provisioning.device(PHONE, SwitchConfig(qualify_s=25))["aor", "101@a.vn"]
+    assert (found["qualify_frequency"], found["qualify_timeout"]) == ("25", "3.000000")
+    assert (found["remove_existing"], found["remove_unavailable"]) == ("yes", "yes")
+    assert found["maximum_expiration"] == "600"
 
 
 def test_the_same_extension_of_two_domains_is_two_phones() -> None:
@@ -78,7 +124,7 @@ def test_a_further_device_has_credentials_of_its_own_and_shows_the_extension() -
     name = "101-desk-2@a.vn"
     found = objects([PHONE, device], [], {})
     assert found["auth", name]["username"] == "101-desk-2"
-    assert found["auth", name]["password_digest"] == "MD5:" + "1" * 32
+    assert found["auth", name]["password_digest"].startswith("MD5:" + "1" * 32)
     assert found["aor", name]["max_contacts"] == "1"
     endpoint = found["endpoint", name]
     assert endpoint["auth"] == endpoint["aors"] == name
@@ -87,11 +133,11 @@ def test_a_further_device_has_credentials_of_its_own_and_shows_the_extension() -
 
 def test_a_browser_is_a_webrtc_endpoint() -> None:
     sip, browser = (
-        provisioning.device(replace(PHONE, kind=kind))["endpoint", "101@a.vn"]
+        provisioning.device(replace(PHONE, kind=kind), SwitchConfig())["endpoint", "101@a.vn"]
         for kind in ("sip", "browser")
     )
     assert (sip["webrtc"], browser["webrtc"]) == ("no", "yes")
-    assert (sip["media_encryption"], browser["media_encryption"]) == ("no", "dtls")
+    assert (sip["media_encryption"], browser["media_encryption"]) == ("sdes", "dtls")
     assert browser["allow"].startswith("opus,")
     assert sip.keys() == browser.keys(), "what is not said stays as it was"
 
@@ -380,6 +426,9 @@ def test_an_unknown_endpoint_is_challenged_as_a_known_one() -> None:
         '"Alice" <sips:19@a.vn:5061;transport=tls>',
         "sip:199:pw@192.0.2.1",
         "<sip:101-browser@a.vn>;tag=1",
+        '"Anonymous" <sip:anonymous@a.vn>;tag=1',
+        "<sip:199@A.vn>;tag=1",
+        "<sip:199@A.VN>;tag=1",
     ):
         assert regex.search(claimed), claimed
     for other in (
@@ -391,6 +440,28 @@ def test_an_unknown_endpoint_is_challenged_as_a_known_one() -> None:
         "<sip:199@aXvn>",
     ):
         assert not regex.search(other), other
+
+
+def test_a_phone_that_hides_its_number_is_asked_for_the_digest_of_its_domain() -> None:
+    def header(by_to: bool) -> tuple[str, re.Pattern[str]]:
+        found = provisioning.unknown_endpoints("a.vn", [], "e" * 32, by_to=by_to)
+        assert found["auth", "hidden@a.vn"]["realm"] == "a.vn"
+        name, _, pattern = found["identify", "hidden@a.vn"]["match_header"].partition(": ")
+        return name, re.compile(pattern[1:-1])
+
+    name, regex = header(by_to=False)
+    assert name == "P-Preferred-Identity"
+    assert regex.search("<sip:101@a.vn>")
+    name, regex = header(by_to=True)
+    assert name == "To"
+    assert regex.search("<sip:0909000111@a.vn>;tag=1")
+    assert not regex.search("<sip:0909000111@b.vn>")
+
+
+def test_other_spellings_of_a_domain_mean_it() -> None:
+    found = provisioning.unknown_endpoints("pbx.a.vn", [], "e" * 32)
+    aliases = {id_ for kind, id_ in found if kind == "domain_alias"}
+    assert aliases == {"Pbx.a.vn", "Pbx.A.Vn", "PBX.A.VN"}
 
 
 def test_a_banned_address_is_an_access_list_of_its_own() -> None:

@@ -15,13 +15,14 @@ def line(
     event: str = "ChallengeResponseFailed",
     *,
     address: str = "IPV4/UDP/192.0.2.7/5060",
+    account: str = "101@a.vn",
     call: str = "abc",
     response: str = "f00",
 ) -> str:
     return (
         f'[2026-11-23 16:07:21.493] SECURITY[3069] res_security_log.c: SecurityEvent="{event}",'
         'EventTV="2026-11-23T16:07:21.492+0000",Severity="Error",Service="PJSIP",EventVersion="1",'
-        f'AccountID="101@a.vn",SessionID="{call}",LocalAddress="IPV4/UDP/203.0.113.1/5060",RemoteAddress="{address}",'
+        f'AccountID="{account}",SessionID="{call}",LocalAddress="IPV4/UDP/203.0.113.1/5060",RemoteAddress="{address}",'
         f'Challenge="1/2",Response="{response}",ExpectedResponse=""'
     )
 
@@ -36,7 +37,8 @@ def line(
     ],
 )
 def test_a_wrong_proof(written: str, address: str) -> None:
-    assert security.attempt(line(address=written)) == Attempt(AT, address, is_successful=False)
+    wrong = Attempt(AT, address, is_successful=False, account="101@a.vn")
+    assert security.attempt(line(address=written)) == wrong
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,13 @@ def test_a_wrong_proof(written: str, address: str) -> None:
 def test_what_counts(event: str, told: bool | None) -> None:
     found = security.attempt(line(event))
     assert (found.is_successful if found else None) is told
+
+
+@pytest.mark.parametrize("account", ['101@a.vn",AccountID="102@a.vn', "alice", "", "101@A b"])
+def test_an_account_is_an_endpoint_of_ours_or_unknown(account: str) -> None:
+    found = security.attempt(line(account=account))
+    assert found
+    assert found.account in ("", "101@a.vn")
 
 
 FORGED = 'LocalAddress="IPV4/UDP/203.0.113.1/5060",RemoteAddress="IPV4/UDP/198.51.100.1/5060"'

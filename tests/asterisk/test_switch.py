@@ -3,7 +3,7 @@ stop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import TypeAlias
 from unittest.mock import ANY
@@ -481,9 +481,10 @@ async def test_actions_are_asked_for_in_order(
     await controller.switch.act(CALL, Wait(channel, "default"))
     await controller.switch.act(CALL, Dial(channel, (Party("101@a.vn"),), 30, "0909000111"))
     await controller.switch.act(CALL, HangUp(channel, 17))
-    asked = [each.what.removeprefix(f"POST channels/{channel}/") for each in asterisk.asked[-5:]]
+    steering = [each.what for each in asterisk.asked if channel in each.what][-5:]
+    asked = [each.removeprefix(f"POST channels/{channel}/") for each in steering]
     assert asked == ["answer", "moh", "variable", "continue", f"DELETE channels/{channel}"]
-    assert asterisk.channels == {}
+    assert channel not in asterisk.channels
 
 
 async def test_what_is_no_longer_possible_is_harmless(
@@ -536,65 +537,146 @@ async def test_an_aor_that_stands_is_not_told_again(
     assert told == ["GET", "DELETE", "PUT"]
 
 
-async def test_phones_are_asked_for_again_when_any_may_have_changed(
-    asterisk: FakeAsterisk, controller: Controller, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def phones(endpoint: str = "101@a.vn") -> tuple[list[str], int]:
-        """Those that the controller knows of, and how often it has asked."""
-        found = await controller.switch.phones(endpoint)
-        return [each.rpartition("/")[2] for each in found], asterisk.count(
-            "GET channels/tongdai-query/variable"
-        )
+ASKED = "GET channels/tongdai-query/variable"
+DESK, MOBILE = "sip:101@192.0.2.7", "sip:101@192.0.2.8"
 
-    async def register(endpoint: str, *addresses: str) -> None:
-        """And the controller has heard of it."""
-        before = controller.contacts.changes
-        await asterisk.registers(endpoint, *addresses)
-        await until(lambda: controller.contacts.changes > before)
 
-    desk, mobile = "sip:101@192.0.2.7", "sip:101@192.0.2.8"
+class Phones:
+    """The phones of 101@a.vn that the controller would ring, and how often it asked for them."""
+
+    def __init__(self, asterisk: FakeAsterisk, controller: Controller) -> None:
+        self.asterisk, self.controller = asterisk, controller
+
+    async def found(self, endpoint: str = "101@a.vn") -> tuple[list[str], int]:
+        before = self.asterisk.count(ASKED)
+        found = await self.controller.switch.phones(endpoint)
+        return [each.rpartition("/")[2] for each in found], self.asterisk.count(ASKED) - before
+
+    async def register(self, *addresses: str, endpoint: str = "101@a.vn") -> None:
+        await self._heard(self.asterisk.registers(endpoint, *addresses))
+
+    async def responds(self, uri: str, *, is_there: bool) -> None:
+        await self._heard(self.asterisk.responds("101@a.vn", uri, is_there=is_there))
+
+    async def _heard(self, happens: Awaitable[None]) -> None:
+        before = self.controller.contacts.changes
+        await happens
+        await until(lambda: self.controller.contacts.changes > before)
+
+
+@pytest.fixture
+async def phones(asterisk: FakeAsterisk, controller: Controller) -> Phones:
     await asterisk.hear()
-    assert await phones() == ([], 2), "the first question, and again with a channel to ask by"
-    assert await phones() == ([], 3), "nobody there: a phone that has just come is found at once"
-    await register("101@a.vn", desk)
-    assert [await phones(), await phones()] == [([desk], 4)] * 2
-    await register("102@a.vn", desk)
-    assert [await phones("102@a.vn"), await phones()] == [([desk], 5)] * 2, (
-        "of the other there is no news"
-    )
-    await register("101@a.vn")
-    assert await phones() == ([], 6)
-    await register("101@a.vn", desk, mobile)
-    assert await phones() == ([desk, mobile], 7)
+    return Phones(asterisk, controller)
+
+
+async def test_phones_are_asked_for_again_when_any_may_have_changed(phones: Phones) -> None:
+    asterisk, controller = phones.asterisk, phones.controller
+    assert await phones.found() == ([], 2), "the question, and again with a channel to ask by"
+    assert await phones.found() == ([], 0), "that nobody is there is believed for a moment"
+    await phones.register(DESK)
+    assert [await phones.found(), await phones.found()] == [([DESK], 2), ([DESK], 0)]
+    await phones.register(DESK, endpoint="102@a.vn")
+    assert await phones.found("102@a.vn") == ([DESK], 2)
+    assert await phones.found() == ([DESK], 0), "of the other there is no news"
+    await phones.register()
+    assert await phones.found() == ([], 1)
+    await phones.register(DESK, MOBILE)
+    assert await phones.found() == ([DESK, MOBILE], 2)
     await controller.switch.provision(objects("101"))
-    assert await phones() == ([desk, mobile], 8)
+    assert await phones.found() == ([DESK, MOBILE], 2)
     await asterisk.lose_link()
     await asterisk.hear()
-    assert await phones() == ([desk, mobile], 9)
+    assert await phones.found() == ([DESK, MOBILE], 2)
     controller.contacts.ask_again_s = 0.0
-    await register("101@a.vn", desk, mobile)
-    assert [await phones(), await phones()] == [([desk, mobile], 10), ([desk, mobile], 11)]
+    await phones.register(DESK, MOBILE)
+    assert [(await phones.found())[1], (await phones.found())[1]] == [2, 2]
 
 
-async def test_what_was_asked_before_a_change_is_not_remembered(
-    asterisk: FakeAsterisk, controller: Controller
+async def test_a_phone_that_no_longer_responds_is_not_rung(phones: Phones) -> None:
+    await phones.register(DESK, MOBILE)
+    assert await phones.found() == ([DESK, MOBILE], 3)
+    await phones.responds(MOBILE, is_there=False)
+    assert await phones.found() == ([DESK], 0)
+    await phones.responds(MOBILE, is_there=True)
+    assert await phones.found() == ([DESK, MOBILE], 0)
+    await phones.responds(DESK, is_there=False)
+    await phones.responds(MOBILE, is_there=False)
+    assert await phones.found() == ([], 0)
+
+
+async def test_a_phone_that_never_responded_to_options_is_rung_all_the_same(
+    phones: Phones,
 ) -> None:
-    await asterisk.hear()
+    phones.asterisk.statuses |= {DESK: "Unreachable", MOBILE: "NonQualified"}
+    await phones.register(DESK, MOBILE)
+    assert await phones.found() == ([DESK, MOBILE], 3)
+    await phones.responds(MOBILE, is_there=False)
+    assert await phones.found() == ([DESK, MOBILE], 0)
+    await phones.responds(DESK, is_there=True)
+    await phones.responds(DESK, is_there=False)
+    assert await phones.found() == ([MOBILE], 0), "it can respond, and does not"
+    phones.controller.contacts.forget()
+    assert await phones.found() == ([MOBILE], 2), "that is known for as long as it is registered"
+
+
+async def test_a_phone_that_came_back_from_another_port_is_one_phone(phones: Phones) -> None:
+    call_id, other = "0@phone", "1@phone"
+    phones.asterisk.call_ids = {DESK: (call_id, 100), MOBILE: (other, 100)}
+    await phones.register(DESK, MOBILE)
+    assert await phones.found() == ([DESK, MOBILE], 3)
+    phones.asterisk.call_ids = {DESK: (call_id, 100), MOBILE: (call_id, 160)}
+    phones.controller.contacts.forget()
+    assert await phones.found() == ([MOBILE], 2)
+    phones.asterisk.call_ids = {DESK: (call_id, 160), MOBILE: (call_id, 160)}
+    phones.controller.contacts.forget()
+    assert await phones.found() == ([DESK, MOBILE], 2), "two addresses of one REGISTER"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:101&PJSIP/0900@192.0.2.7",
+        "sip:101,30,x@192.0.2.7",
+        "sip:${EXTEN}@192.0.2.7",
+        "sip:101@192.0.2.7;x=[",
+        "sip:101@192.0.2.7;x=(",
+        "sip:101@192.0.2.7?Route=x",
+    ],
+)
+async def test_an_address_that_means_more_in_a_dial_string_is_not_rung(
+    phones: Phones, uri: str
+) -> None:
+    phones.asterisk.contacts["101@a.vn"] = f"PJSIP/101@a.vn/{DESK}"
+    phones.asterisk.other_contacts["101@a.vn"] = uri
+    assert (await phones.found())[0] == [DESK]
+
+
+async def test_addresses_of_real_phones_are_rung(phones: Phones) -> None:
+    addresses = [
+        "sip:101@127.0.0.1:29006;alias=127.0.0.1~47379~1;x-ast-orig-host=10.99.99.99:5060",
+        "sip:hk3lj0a2@192.0.2.7:49152;transport=ws;x-ast-orig-host=hk3.invalid:0",
+        "sips:101@[2001:db8::7]:5061;transport=TLS;ob",
+        "sip:101-0x55d0a8@192.0.2.7:5060;rinstance=6d8c1f9be7d1a3aa;pn-prid=a%3Ab",
+    ]
+    phones.asterisk.contacts["101@a.vn"] = "&".join(f"PJSIP/101@a.vn/{one}" for one in addresses)
+    found = await phones.controller.switch.phones("101@a.vn")
+    assert found == [f"PJSIP/101@a.vn/{one}" for one in addresses]
+
+
+async def test_what_was_asked_before_a_change_is_not_remembered(phones: Phones) -> None:
+    asterisk, controller = phones.asterisk, phones.controller
     asterisk.contacts["101@a.vn"] = "PJSIP/101@a.vn/sip:101@192.0.2.7"
     await controller.switch.phones("102@a.vn")
     asterisk.may_answer.clear()
     before = controller.contacts.changes
     asking = asyncio.create_task(controller.switch.phones("101@a.vn"))
-    await asterisk.expect(
-        "GET channels/tongdai-query/variable", variable="PJSIP_DIAL_CONTACTS(101@a.vn)"
-    )
+    await asterisk.expect(ASKED, variable="PJSIP_AOR(101@a.vn,contact)")
     await asterisk.send({"type": "ContactStatusChange", "endpoint": {"resource": "101@a.vn"}})
     await until(lambda: controller.contacts.changes > before)
     asterisk.may_answer.set()
     assert await asking == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
-    asked = asterisk.count("GET channels/tongdai-query/variable")
-    assert await controller.switch.phones("101@a.vn") == ["PJSIP/101@a.vn/sip:101@192.0.2.7"]
-    assert asterisk.count("GET channels/tongdai-query/variable") == asked + 1, "asked again"
+    assert await phones.found() == (["sip:101@192.0.2.7"], 2), "asked again"
 
 
 PHONES = ("PJSIP/101@a.vn/sip:1@192.0.2.7", "PJSIP/101@a.vn/sip:2@192.0.2.7")
@@ -627,6 +709,7 @@ async def test_phones_that_may_ring_though_the_link_was_lost(
     asterisk: FakeAsterisk, controller: Controller
 ) -> None:
     await asterisk.hear()
+    await controller.switch.phones("102@a.vn")  # whom the call is for is known
     asterisk.is_answering = False
     acting = asyncio.create_task(controller.switch.act(CALL, CLICK))
     await asterisk.expect("POST channels/two")

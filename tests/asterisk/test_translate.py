@@ -415,15 +415,24 @@ def a_dial(*parties: Party, **changes: Any) -> Dial:
     return Dial("asterisk-1.2", parties, 30, "0909000111", **changes)
 
 
-def test_dialling_an_extension() -> None:
-    requests = translate.dial(a_dial(Party("101@a.vn"), Party("102@a.vn"), record=True))
+DESK, MOBILE, OTHER = (
+    "PJSIP/101@a.vn/sip:101@192.0.2.7:5060",
+    "PJSIP/w101@a.vn/sip:k2@192.0.2.8:40001;transport=WS",
+    "PJSIP/102@a.vn/sip:102@192.0.2.9",
+)
+TARGETS = {"101@a.vn": (DESK, MOBILE), "102@a.vn": (OTHER,), "103@a.vn": ()}
+
+
+def test_dialling_the_contacts_of_extensions() -> None:
+    parties = (Party("101@a.vn"), Party("103@a.vn"), Party("102@a.vn"))
+    requests = translate.dial(a_dial(*parties, record=True), TARGETS)
     assert requests == [
         translate.Request(
             "POST",
             "channels/asterisk-1.2/variable",
             {
                 "variable": "TD_DIAL",
-                "value": "${PJSIP_DIAL_CONTACTS(101@a.vn)}&${PJSIP_DIAL_CONTACTS(102@a.vn)},30,",
+                "value": f"{DESK}&{MOBILE}&{OTHER},30,i",
             },
         ),
         translate.Request(
@@ -434,15 +443,20 @@ def test_dialling_an_extension() -> None:
     ]
 
 
+def test_an_extension_without_a_phone_is_dialled_in_vain() -> None:
+    variable, _ = translate.dial(a_dial(Party("103@a.vn")), TARGETS)
+    assert variable.query["value"] == ",30,i"
+
+
 def test_outside_the_recording_hangs_on_the_party_called() -> None:
-    variable, place = translate.dial(a_dial(Party(fake.TRUNK, "+84909000111"), record=True))
-    assert variable.query["value"] == f"PJSIP/+84909000111@{fake.TRUNK},30,b(record^s^1)"
-    assert place.query["context"] == "dial"
+    variable, place = translate.dial(a_dial(Party(fake.TRUNK, "+84909000111"), record=True), {})
+    assert variable.query["value"] == f"PJSIP/+84909000111@{fake.TRUNK},30,ib(record^s^1)"
+    assert place.query["context"] == "dial-out", "carriers get no name"
 
 
 def test_music_plays_while_an_agent_rings() -> None:
-    variable, _ = translate.dial(a_dial(Party("101@a.vn"), music="jazz-2"))
-    assert variable.query["value"] == "${PJSIP_DIAL_CONTACTS(101@a.vn)},30,m(jazz-2)"
+    variable, _ = translate.dial(a_dial(Party("102@a.vn"), music="jazz-2"), TARGETS)
+    assert variable.query["value"] == f"{OTHER},30,im(jazz-2)"
 
 
 def test_a_channel_that_takes_anothers_place_in_stasis() -> None:
@@ -507,14 +521,13 @@ def an_originate(then: Dial, **changes: Any) -> Originate:
 
 def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
     then = a_dial(Party("102@a.vn"), record=True)
-    variables = translate.originate(an_originate(then, auto_answer=True), "PJSIP/x", "c").body[
-        "variables"
-    ]
+    asked = an_originate(then, auto_answer=True)
+    variables = translate.originate(asked, "PJSIP/x", "c", TARGETS).body["variables"]
     assert translate.AUTO_ANSWER.items() <= variables.items()
     assert variables["TD_RECORD"] == "yes"
-    variables = translate.originate(an_originate(a_dial(Party("102@a.vn"))), "PJSIP/x", "c").body[
-        "variables"
-    ]
+    asked = an_originate(a_dial(Party("102@a.vn")))
+    variables = translate.originate(asked, "PJSIP/x", "c", TARGETS).body["variables"]
+    assert variables["TD_DIAL"] == f"{OTHER},30,i"
     assert not translate.AUTO_ANSWER.keys() & variables.keys()
     assert "TD_RECORD" not in variables
 
@@ -522,11 +535,10 @@ def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
 # --- what strangers write
 
 _SAFE_TARGET = (
-    r"(\$\{PJSIP_DIAL_CONTACTS\([0-9]{2,8}@[a-z0-9.-]+\)\}"
-    r"|PJSIP/\+?[0-9*#]{1,32}@[A-Za-z0-9-]{1,64})"
+    rf"({re.escape(DESK)}|{re.escape(MOBILE)}|PJSIP/\+?[0-9*#]{{1,32}}@[A-Za-z0-9-]{{1,64}})"
 )
 _SAFE_DIAL = re.compile(
-    rf"{_SAFE_TARGET}(&{_SAFE_TARGET})*,[0-9]+,(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?"
+    rf"({_SAFE_TARGET}(&{_SAFE_TARGET})*)?,[0-9]+,i(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?"
 )
 PARTIES = st.builds(
     Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111")
@@ -538,7 +550,7 @@ def test_a_dial_string_means_what_it_says_or_is_refused(
     parties: list[Party], music: str, record: bool
 ) -> None:
     try:
-        value = translate.dial_string(a_dial(*parties, music=music, record=record))
+        value = translate.dial_string(a_dial(*parties, music=music, record=record), TARGETS)
     except ValueError:
         return
     assert _SAFE_DIAL.fullmatch(value)
@@ -562,7 +574,7 @@ def test_a_dial_string_means_what_it_says_or_is_refused(
 )
 def test_what_could_mean_more_is_refused(party: Party) -> None:
     with pytest.raises(ValueError, match="not for a dial string"):
-        translate.dial(a_dial(party))
+        translate.dial(a_dial(party), TARGETS)
 
 
 @given(HOSTILE)
@@ -601,7 +613,7 @@ def test_nothing_that_is_shown_at_a_click_to_call_can_do_more(
 ) -> None:
     then = Dial("c", (Party("102@a.vn"),), 30, to_id, caller_name=to_name)
     asked = translate.originate(
-        an_originate(then, caller_id=caller_id, caller_name=caller_name), "PJSIP/x", "c"
+        an_originate(then, caller_id=caller_id, caller_name=caller_name), "PJSIP/x", "c", TARGETS
     )
     assert re.fullmatch(r'"[^"\x00-\x1f]*" <(\+?[0-9]+|anonymous)>', asked.query["callerId"])
     assert re.fullmatch(r"\+?[0-9]+|anonymous", asked.query["extension"])

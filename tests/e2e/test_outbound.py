@@ -152,13 +152,36 @@ async def test_no_forged_number_goes_out(company: Company, hook: Hook) -> None:
     await hook.over(from_number="101", hotline=HOTLINE)
 
 
-async def test_who_is_not_who_he_says_calls_nobody(company: Company) -> None:
-    """A From that is not the phone's own proves nothing, though the password is right."""
+async def test_a_colleagues_number_in_from_is_nobodys_right(company: Company) -> None:
+    """Though the password is right for another extension."""
     async with company.phone("101") as alice, company.carrier() as carrier:
-        for user in (FOREIGN, "102"):
-            call = await alice.calls(CUSTOMER, who=f"<sip:{user}@{alice.domain}>", headers=FORGED)
-            assert await call.refused() == 401
+        call = await alice.calls(CUSTOMER, who=f"<sip:102@{alice.domain}>", headers=FORGED)
+        assert await call.refused() == 401
         assert carrier.untaken == 0
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        '"Anonymous" <sip:anonymous@anonymous.invalid>',
+        '"Anonymous" <sip:anonymous@DOMAIN>',
+        f"<sip:{FOREIGN}@DOMAIN>",
+    ],
+)
+async def test_a_phone_that_hides_its_number_is_known_by_its_digest(
+    company: Company, hook: Hook, who: str
+) -> None:
+    """Whatever From says, the call is that of the extension with the password."""
+    who = who.replace("DOMAIN", company.name)
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        call = await alice.calls(CUSTOMER, who=who, headers=FORGED + "\r\nPrivacy: id")
+        customer = await carrier.called()
+        await customer.reject()
+        await call.refused()
+    assert FOREIGN not in customer.invite.text
+    assert f"<sip:{HOTLINE}@" in customer.invite.header("P-Asserted-Identity")
+    await hook.expect("ringing", from_number="101", hotline=HOTLINE)
+    await hook.over(from_number="101", hotline=HOTLINE)
 
 
 async def test_a_company_without_a_hotline_calls_nobody(company: Company, hook: Hook) -> None:

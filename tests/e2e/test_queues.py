@@ -103,11 +103,17 @@ async def test_the_second_agent_answers(company: Company, hook: Hook) -> None:
 
 
 async def test_the_wait_is_over_and_it_overflows(company: Company, hook: Hook) -> None:
-    await company.add_queue("700", "101", timeout_s=3, overflow="102")
-    async with company.phone("102") as bob, company.carrier() as carrier:
+    await company.add_queue("700", "101", timeout_s=3, overflow="102", no_answer_delay_s=60)
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
         customer = await carrier.calls(HOTLINE)
         await customer.answered()
-        ring = await bob.rings()  # after 3 seconds in which nobody was registered
+        await (await alice.called()).reject()
+        await hook.expect("ringing", to_number="101")
+        ring = await bob.rings()  # after 3 seconds in which no agent was free
         call_id = (await hook.expect("ringing", to_number="102"))["call_id"]
         await ring.answer()
         await talk(ring, customer)
@@ -138,10 +144,12 @@ async def test_nobody_answers(company: Company, hook: Hook) -> None:
 
 
 async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
-    await company.add_queue("700", "101")
-    async with company.carrier() as carrier:
+    await company.add_queue("700", "101", no_answer_delay_s=60)
+    async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE)
         await customer.answered()
+        await (await alice.called()).reject()
+        await hook.expect("ringing", to_number="101")
         await customer.hears_music()
         await customer.hang_up()
         cdr = await hook.over(missed=True)

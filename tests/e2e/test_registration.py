@@ -1,8 +1,11 @@
 """Phones register by UDP and TCP, with digest, as extension@domain."""
 
+from collections.abc import Callable
+
 import pytest
 
-from testbed.company import Company, Office
+from testbed import wire
+from testbed.company import PASSWORD, Company, Office
 from testbed.instance import Instance
 from testbed.phones import BOB_HZ, Phone, Transport, talk
 from testbed.until import until
@@ -145,3 +148,58 @@ async def test_a_device_registers_with_its_own_name_alone(company: Company) -> N
 
 async def _is_refused(phone: Phone) -> bool:
     return not await phone.register()
+
+
+@pytest.mark.parametrize("spelling", [str.upper, str.capitalize])
+async def test_a_domain_in_capitals_is_the_domain(
+    company: Company, office: Office, spelling: Callable[[str], str]
+) -> None:
+    async with wire.udp(office.instance.sip) as line, company.phone("102") as bob:
+        answers = await wire.authenticated(
+            line, "REGISTER", "101", spelling(company.name), PASSWORD
+        )
+        assert [wire.status(answer) for answer in answers] == [401, 200]
+        call = await bob.calls("101")
+        await wire.reply(line, await wire.called(line), "486 Busy Here")
+        assert await call.refused() == 486
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+async def test_a_phone_may_authenticate_with_its_address_and_by_sha_256(
+    company: Company, office: Office, algorithm: wire.Algorithm
+) -> None:
+    for user in ("101", f"101@{company.name}"):
+        async with wire.udp(office.instance.sip) as line:
+            answers = await wire.authenticated(
+                line, "REGISTER", "101", company.name, PASSWORD, login=user, algorithm=algorithm
+            )
+            assert [wire.status(answer) for answer in answers] == [401, 200]
+            assert answers[0].count("WWW-Authenticate:") == 2, "one challenge an algorithm"
+            wrong = await wire.authenticated(
+                line, "REGISTER", "101", company.name, "wrong", login=user, algorithm=algorithm
+            )
+            assert [wire.status(answer) for answer in wrong] == [401, 401]
+
+
+async def test_displays_show_the_names_of_colleagues_and_carriers_do_not(
+    company: Company,
+) -> None:
+    await company.change_extension("101", name="Lê Hoàng Châu")
+    await company.knows_field("101", "callerid", '"Lê Hoàng Châu" <101>')
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
+        call = await alice.calls("102")
+        ring = await bob.rings()
+        for header in ("From", "P-Asserted-Identity"):
+            shown = ring.invite.header(header)
+            assert shown.startswith(f'"Lê Hoàng Châu" <sip:101@{company.name}>'), header
+        await call.cancel()
+        await ring.cancelled()
+        call = await alice.calls("0909000111")
+        outside = await carrier.called()
+        assert "Châu" not in outside.invite.text
+        await outside.reject()
+        await call.refused()

@@ -41,6 +41,7 @@ def errors_said() -> Iterator[set[str]]:
 @pytest.fixture
 async def asterisk(tmp_path: Path) -> AsyncIterator[FakeAsterisk]:
     async with fake.running(tmp_path / "cel.jsonl") as asterisk:
+        asterisk.is_everybody_there = True
         yield asterisk
 
 

@@ -12,7 +12,7 @@ from tests.engine.companies import Company
 from tongdai import errors
 from tongdai.asterisk.browser_addresses import Clients, ClientsWriter
 from tongdai.asterisk.security import Attempt
-from tongdai.engine.bans import BAN, TRUSTED, Bans
+from tongdai.engine.bans import BAN, LOCK_S, TRUSTED, Bans
 from tongdai.store import bans, db
 
 MOST = 5
@@ -167,3 +167,50 @@ async def test_a_carrier_is_never_banned(database: db.Database, company: Company
             assert not await bans.insert(tx, address, "why", until)
         assert await bans.insert(tx, "198.51.100.48", "why", until)
         await bans.lift(tx, "198.51.100.48")
+
+
+PROXY, ACCOUNT = "192.0.2.10", "101@a.vn"
+
+
+async def test_behind_a_proxy_the_account_is_locked_for_a_minute_and_never_the_proxy(
+    database: db.Database, tmp_path: Path, clock: Clock
+) -> None:
+    locks: list[tuple[str, bool]] = []
+
+    async def lock(endpoint: str, *, is_locked: bool) -> None:
+        locks.append((endpoint, is_locked))
+
+    watch = Bans(database, tmp_path / "security", MOST, clock, proxies=["192.0.2.0/28"], lock=lock)
+
+    def wrong(times: int, account: str) -> None:
+        for _ in range(times):
+            watch._take(Attempt(NOW, PROXY, is_successful=False, account=account), NOW)
+
+    wrong(MOST, ACCOUNT)
+    wrong(MOST - 1, "102@a.vn")
+    wrong(MOST, "unknown@a.vn")
+    wrong(MOST, "")
+    await watch._look(NOW)
+    assert locks == [(ACCOUNT, True)]
+    assert PROXY not in await banned(database)
+
+    wrong(MOST, ACCOUNT)
+    await watch._look(NOW)
+    assert locks == [(ACCOUNT, True)], "what comes while it is locked does not count"
+    clock.now += LOCK_S
+    await watch._look(NOW)
+    assert locks == [(ACCOUNT, True), (ACCOUNT, False)]
+
+    fails(watch, MOST)
+    assert watch.due() == [STRANGER], "others are banned as ever"
+
+
+def test_an_account_with_a_phone_behind_a_proxy_has_more_tries(
+    tmp_path: Path, clock: Clock
+) -> None:
+    watch = Bans(NO_DATABASE, tmp_path, MOST, clock, proxies=[PROXY])
+    watch._take(Attempt(NOW, PROXY, is_successful=True, account=ACCOUNT), NOW)
+    for times, due in ((MOST * TRUSTED - 1, []), (1, [ACCOUNT])):
+        for _ in range(times):
+            watch._take(Attempt(NOW, PROXY, is_successful=False, account=ACCOUNT), NOW)
+        assert watch.due() == due

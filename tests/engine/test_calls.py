@@ -33,7 +33,7 @@ CALLS = {
     ),
     "inbound_busy": (
         ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
-        ("inbound", "BUSY", "USER_BUSY", "101", "system"),
+        ("inbound", "BUSY", "USER_BUSY", "101", "callee"),
     ),
     "inbound_rang_out": (
         ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
@@ -53,7 +53,7 @@ CALLS = {
     ),
     "inbound_rejected": (
         ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
-        ("inbound", "BUSY", "CALL_REJECTED", "101", "system"),
+        ("inbound", "BUSY", "CALL_REJECTED", "101", "callee"),
     ),
     "inbound_unavailable": (
         ["ringing 101", "hangup 101", "missed 101", "cdr 101"],
@@ -73,7 +73,7 @@ CALLS = {
     ),
     "outbound_busy": (
         ["ringing 101", "hangup 101", "cdr 101"],
-        ("outbound", "BUSY", "USER_BUSY", "101", "system"),
+        ("outbound", "BUSY", "USER_BUSY", "101", "callee"),
     ),
     "outbound_no_answer": (
         ["ringing 101", "hangup 101", "cdr 101"],

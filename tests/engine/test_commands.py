@@ -38,6 +38,14 @@ def phone(asterisk: FakeAsterisk, company: Company) -> str:
     return asterisk.contacts[address]
 
 
+async def comes(asterisk: FakeAsterisk, controller: Controller, address: str) -> None:
+    """Its phone registers, and the engine has heard of it."""
+    contacts = controller.engine.switch.contacts
+    before = contacts.changes
+    await asterisk.registers(address, "sip:101@192.0.2.7")
+    await until(lambda: contacts.changes > before)
+
+
 async def test_the_phone_rings_and_the_call_has_an_id(
     asterisk: FakeAsterisk, controller: Controller, company: Company, phone: str
 ) -> None:
@@ -50,7 +58,10 @@ async def test_the_phone_rings_and_the_call_has_an_id(
     assert originate.body["variables"]["__TD_CALL_ID"] == outcome.call_id.hex
 
 
-async def test_without_a_phone_nothing_is_placed(controller: Controller, company: Company) -> None:
+async def test_without_a_phone_nothing_is_placed(
+    asterisk: FakeAsterisk, controller: Controller, company: Company
+) -> None:
+    asterisk.contacts[company.phone("101")] = ""
     outcome = await controller.commands.outcome(company.uuid, CALL)
 
     assert (outcome.error, outcome.call_id) == (errors.UserNotRegistered.code, None)
@@ -133,11 +144,12 @@ async def test_another_call_is_another(
 async def test_what_failed_or_is_over_may_be_asked_again_at_once(
     asterisk: FakeAsterisk, controller: Controller, company: Company
 ) -> None:
+    address = company.phone("101")
+    asterisk.contacts[address] = ""
     assert (
         await controller.commands.outcome(company.uuid, CALL)
     ).error == errors.UserNotRegistered.code
-    address = f"101@{company.name}"
-    asterisk.contacts[address] = f"PJSIP/{address}/sip:101@192.0.2.7"
+    await comes(asterisk, controller, address)
     first = await controller.commands.outcome(company.uuid, CALL)
     assert first.call_id
     controller.engine.signal(
@@ -248,9 +260,10 @@ async def test_while_the_switch_is_away_nothing_is_taken(
 
 
 async def test_a_command_that_cannot_be_carried_out_says_why(
-    company: Company, ask: Ask, asterisk: FakeAsterisk
+    company: Company, ask: Ask, asterisk: FakeAsterisk, controller: Controller
 ) -> None:
     """Its phones, its extension, its hotline: in this order the company gets what it needs."""
+    asterisk.contacts[company.phone("101")] = ""
     assert (await outcome(company, await ask(CALL))).error == errors.UserNotRegistered.code
     assert await outcome(
         company, await ask(ClickToCall(ext="999", phone="0899888999"))
@@ -259,7 +272,7 @@ async def test_a_command_that_cannot_be_carried_out_says_why(
         company, await ask(ClickToCall(ext="101", phone="0899888999", hotline="1900"))
     )
     assert (wrong.error, wrong.field) == (errors.Invalid.code, "hotline")
-    asterisk.contacts[company.phone("101")] = "PJSIP/x/sip:101@192.0.2.7"
+    await comes(asterisk, controller, company.phone("101"))
     itself = await outcome(company, await ask(ClickToCall(ext="101", phone="101")))
     assert (itself.error, itself.call_id) == (errors.InvalidPhone.code, None)
     assert asterisk.count(r"POST channels/[0-9a-f]{32}-ext") == 0

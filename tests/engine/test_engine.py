@@ -332,7 +332,7 @@ async def test_a_round_robin_goes_on_where_it_was(
     for rung in ("101", "102", "101"):
         customer = await asterisk.arrives(company.trunk, HOTLINE)
         dial = await asterisk.expect(f"POST channels/{customer}/variable")
-        assert f"({company.phone(rung)})" in dial.query["value"]
+        assert f"/{company.phone(rung)}/" in dial.query["value"]
         await asterisk.hangs_up(customer)
         await controller.quiet()
     async with company.database.connection() as tx:
@@ -369,8 +369,8 @@ async def test_two_callers_and_two_agents(
         for asked in asterisk.asked
         if asked.what == f"POST channels/{channel}/variable"
     }
-    assert f"({company.phone('101')})" in rung[first]
-    assert f"({company.phone('102')})" in rung[second], "no agent is offered twice"
+    assert f"/{company.phone('101')}/" in rung[first]
+    assert f"/{company.phone('102')}/" in rung[second], "no agent is offered twice"
     assert asterisk.count("POST channels/.*/continue") == 2
 
 
@@ -411,6 +411,35 @@ async def test_an_agent_who_joins_is_offered_who_waits_already(
         await queues.update(tx, company.uuid, replace(known, agents=("101", "102")))
     controller.engine.changed(str(company.uuid))
     await asterisk.expect(f"POST channels/{second}/continue")
+
+
+async def test_agents_without_a_phone_are_not_offered_until_it_comes(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    asterisk.contacts[company.phone("101")] = ""
+    first, second = await in_queue(controller, company, "101", "102")
+    rung = await asterisk.expect(f"POST channels/{first}/variable", variable="TD_DIAL")
+    assert f"/{company.phone('102')}/" in rung.query["value"]
+    await controller.quiet()
+    assert asterisk.count(f"POST channels/{second}/continue") == 0
+    await asterisk.registers(company.phone("101"), "sip:101@192.0.2.7")
+    rung = await asterisk.expect(f"POST channels/{second}/variable", variable="TD_DIAL")
+    assert f"/{company.phone('101')}/" in rung.query["value"]
+
+
+async def test_without_any_phone_callers_go_to_the_overflow_also_those_who_wait(
+    controller: Controller, asterisk: FakeAsterisk, company: Company
+) -> None:
+    phone = company.phone("101")
+    first, second = await in_queue(controller, company, "101", overflow="102")
+    await asterisk.expect(f"POST channels/{first}/continue")
+    await asterisk.registers(phone)  # it signs off
+    rung = await asterisk.expect(f"POST channels/{second}/variable", variable="TD_DIAL")
+    assert f"/{company.phone('102')}/" in rung.query["value"]
+    third = await asterisk.arrives(company.trunk, HOTLINE)
+    rung = await asterisk.expect(f"POST channels/{third}/variable", variable="TD_DIAL")
+    assert f"/{company.phone('102')}/" in rung.query["value"]
+    assert asterisk.count(f"POST channels/{third}/answer") == 0, "it has not waited"
 
 
 async def test_an_agent_offered_to_a_caller_who_has_just_gone_is_free_again(

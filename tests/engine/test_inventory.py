@@ -42,7 +42,9 @@ def test_at_first_everything_is_new() -> None:
     changed, gone = known.apply(everything(FIRST, A))
     assert changed == known.objects()
     assert gone == set()
-    unknown = {(kind, "unknown@a.vn") for kind in ("auth", "endpoint", "identify")}
+    users = ("unknown@a.vn", "hidden@a.vn")
+    unknown = {(kind, user) for kind in ("auth", "endpoint", "identify") for user in users}
+    unknown |= {("domain_alias", spelled) for spelled in ("A.vn", "A.Vn", "A.VN")}
     own = {key for objects in FIRST.values() for key in objects}
     assert changed.keys() == own | unknown | {("domain_alias", ADDRESS)}
 
@@ -96,6 +98,21 @@ def test_a_domain_has_unknown_endpoints_as_long_as_it_has_devices() -> None:
     assert changed == {}
     assert known.objects() == {}
     assert ("endpoint", "unknown@a.vn") in gone
+
+
+def test_a_request_to_the_domain_is_challenged_unless_a_trunk_calls_by_digest() -> None:
+    def asked_by(known: Inventory) -> str:
+        return known.objects()["identify", "hidden@a.vn"]["match_header"].partition(":")[0]
+
+    known = inventory()
+    known.apply(everything(FIRST, A))
+    assert asked_by(known) == "To"
+    by_digest = Reading(asked={trunk("u")}, parts={trunk("u"): endpoints("u", "login@Tongdai")})
+    changed, _ = known.apply(by_digest)
+    assert asked_by(known) == "P-Preferred-Identity"
+    assert ("identify", "hidden@a.vn") in changed
+    known.apply(Reading(asked={trunk("u")}))
+    assert asked_by(known) == "To"
 
 
 def test_with_two_domains_the_addresses_mean_the_main_one_or_none() -> None:

@@ -30,8 +30,10 @@ CONFIG = "asterisk/config/dynamic/res_pjsip"
 class Node:
     """One switch, its controller and what provisions it."""
 
-    def __init__(self, asterisk: FakeAsterisk, controller: Controller) -> None:
-        self.asterisk, self.controller = asterisk, controller
+    def __init__(
+        self, asterisk: FakeAsterisk, controller: Controller, provisioner: Provisioner
+    ) -> None:
+        self.asterisk, self.controller, self.provisioner = asterisk, controller, provisioner
         self.name = controller.config.node
 
     def held(self, company: Company) -> set[str]:
@@ -71,7 +73,7 @@ async def running(
         stack.push_async_callback(controller.kill)
         await provisioning.now()
         task = asyncio.create_task(provisioning.run())
-        yield Node(asterisk, controller)
+        yield Node(asterisk, controller, provisioning)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -94,7 +96,7 @@ async def there(
         yield node
 
 
-ALL = {"101", "102", "103", "unknown"}
+ALL = {"101", "102", "103", "unknown", "hidden"}
 
 
 async def test_a_switch_holds_what_its_own_domains_have(
@@ -118,6 +120,7 @@ async def test_a_new_device_is_pushed_alone_and_to_its_node(
     )
     assert [asked.what for asked in here.asterisk.asked[before[0] :] if CONFIG in asked.what] == [
         f"PUT {CONFIG}/auth/{name}",
+        f"PUT {CONFIG}/auth/full-{name}",
         f"GET {CONFIG}/aor/{name}",
         f"PUT {CONFIG}/aor/{name}",
         f"PUT {CONFIG}/endpoint/{name}",
@@ -133,22 +136,41 @@ async def test_a_new_password_changes_the_credentials_alone(company: Company, he
     before = dict(here.asterisk.objects)
     async with company.database.transaction() as tx:
         await devices.set_password(tx, company.uuid, "101", "default", "Another-Secret.1")
-    key = ("auth", f"101@{company.name}")
-    await until(lambda: here.asterisk.objects[key] != before[key])
-    assert here.asterisk.objects | {key: before[key]} == before
-    digest, _ = devices.digests("101", company.name, "Another-Secret.1")
-    assert here.asterisk.objects[key]["password_digest"] == f"MD5:{digest}"
+    users = {f"101@{company.name}": "101", f"full-101@{company.name}": f"101@{company.name}"}
+    keys = {("auth", id_): user for id_, user in users.items()}
+    await until(lambda: all(here.asterisk.objects[key] != before[key] for key in keys))
+    assert here.asterisk.objects | {key: before[key] for key in keys} == before
+    for key, user in keys.items():
+        md5, sha256 = devices.digests(user, company.name, "Another-Secret.1")
+        known = here.asterisk.objects[key]["password_digest"]
+        assert known == f"MD5:{md5},SHA-256:{sha256}"
+
+
+async def test_a_locked_account_accepts_no_password_until_it_is_unlocked(
+    company: Company, here: Node
+) -> None:
+    before = dict(here.asterisk.objects)
+    name = f"101@{company.name}"
+    await here.provisioner.lock(name, is_locked=True)
+    changed = {key for key, fields in here.asterisk.objects.items() if fields != before[key]}
+    assert changed == {("auth", name), ("auth", f"full-{name}")}
+    await here.provisioner.lock(name, is_locked=False)
+    assert here.asterisk.objects == before
 
 
 async def test_extensions_come_and_go(company: Company, here: Node) -> None:
     async with company.database.transaction() as tx:
         await extensions.insert(tx, company.uuid, Extension("104"))
         await extensions.delete(tx, company.uuid, "103")
-    await until(lambda: here.held(company) == {"101", "102", "104", "unknown", company.trunk})
+    await until(
+        lambda: here.held(company) == {"101", "102", "104", "unknown", "hidden", company.trunk}
+    )
     await company.change_extension("102", enabled=False)
-    await until(lambda: here.held(company) == {"101", "104", "unknown", company.trunk})
+    await until(lambda: here.held(company) == {"101", "104", "unknown", "hidden", company.trunk})
     await company.change_extension("102", enabled=True)
-    await until(lambda: here.held(company) == {"101", "102", "104", "unknown", company.trunk})
+    await until(
+        lambda: here.held(company) == {"101", "102", "104", "unknown", "hidden", company.trunk}
+    )
 
 
 async def test_many_changes_at_once(company: Company, here: Node) -> None:
@@ -264,7 +286,7 @@ async def test_a_fallback_plan_follows_the_directory(company: Company, here: Nod
     before = planned(here, company)
     assert before[f"trunk/{HOTLINE}/{company.trunk}"].startswith("dial-recorded|${PJSIP_DIAL")
     assert before["number/@/101"].startswith(f"dial|${{PJSIP_DIAL_CONTACTS(101@{company.name})}}")
-    assert before["number/@/101/101"] == "dial|,0,", "it cannot call itself"
+    assert before["number/@/101/101"] == "dial|,0,i", "it cannot call itself"
     assert before["exit/@"].endswith(",84,84-national,0,2,100,100")
     assert here.asterisk.fallback["emergency/84/113"] == "113"
     assert "exit/@/102" not in before
@@ -273,7 +295,7 @@ async def test_a_fallback_plan_follows_the_directory(company: Company, here: Nod
     await company.point_hotline("")
     await until(lambda: f"trunk/{HOTLINE}/{company.trunk}" not in planned(here, company))
     await company.change_extension("101", enabled=False)
-    await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,")
+    await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,i")
 
 
 async def test_a_suspension_is_in_the_plan(company: Company, here: Node) -> None:

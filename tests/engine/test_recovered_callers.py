@@ -14,7 +14,8 @@ from tongdai.pbx.call import Stage
 async def test_a_caller_whose_call_was_written_but_not_dialled_is_dialled(
     controllers: Controllers, asterisk: FakeAsterisk, company: Company
 ) -> None:
-    await controllers.start()
+    controller = await controllers.start()
+    await controller.engine.switch.phones(company.phone("101"))  # its phones are known
     asterisk.is_answering = False  # it does nothing of what is asked any more
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.expect(f"POST channels/{customer}/continue")

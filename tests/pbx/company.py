@@ -39,6 +39,8 @@ def given(context: RoutingContext, text: str) -> RoutingContext:
         return msgspec.structs.replace(context, calls=int(noun.partition("=")[2]))
     key = words.pop(0) if words and "=" not in words[0] else ""
     changes = dict(word.split("=") for word in words)
+    if noun == "absent":
+        return msgspec.structs.replace(context, absent=frozenset(key.split(",")))
     if noun == "talks":
         return msgspec.structs.replace(
             context, talks={name: int(number) for name, number in changes.items()}

@@ -189,7 +189,7 @@ def _as_busy(context: RoutingContext, calls: dict[str, Call]) -> RoutingContext:
     return msgspec.structs.replace(context, talks=talks)
 
 
-def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:  # noqa: C901 -- a case a kind
+def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:  # noqa: C901, PLR0912 -- a case a kind
     """The signal that the words mean; where they name no channel, it is the one whose way we
     decide.
     """
@@ -212,6 +212,10 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             made = signals.LegReplaced(
                 channel, at, before, endpoint, f"PJSIP/{endpoint}-1", sip_call_id=f"sip-{channel}"
             )
+        case "LegForwarded", (channel, number):
+            made = signals.LegForwarded(channel, at, number)
+        case "AgentsLeft", ():
+            made = signals.AgentsLeft(call.channel, at)
         case "AgentOffered", (extension,):
             made = signals.AgentOffered(call.channel, at, extension)
         case "TimerFired", ():

@@ -71,8 +71,12 @@ async def test_the_switch_gets_digests_by_extension_domain_and_password(
         )
 
     def login(password: str) -> devices.Provisioned:
-        secret = f"101:{domain.name}:{password}".encode()
-        md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+        def digests(user: str) -> tuple[str, str]:
+            secret = f"{user}:{domain.name}:{password}".encode()
+            md5 = hashlib.md5(secret, usedforsecurity=False).hexdigest()
+            return md5, hashlib.sha256(secret).hexdigest()
+
+        plain, full = digests("101"), digests(f"101@{domain.name}")
         return devices.Provisioned(
             domain_uuid=domain.domain_uuid,
             domain=domain.name,
@@ -80,8 +84,12 @@ async def test_the_switch_gets_digests_by_extension_domain_and_password(
             name="default",
             kind="sip",
             max_contacts=5,
-            digest_md5=md5,
-            digest_sha256=hashlib.sha256(secret).hexdigest(),
+            srtp_required=False,
+            display_name="Ánh",
+            digest_md5=plain[0],
+            digest_sha256=plain[1],
+            digest_md5_full=full[0],
+            digest_sha256_full=full[1],
         )
 
     assert given == "Secret-Word.1"
@@ -110,11 +118,13 @@ async def test_an_update_changes_all_but_number_and_password(
     )
     async with database.transaction() as tx:
         await extensions.insert(tx, domain.domain_uuid, Extension("101"), "Secret-Word.1")
-        before = await provisioned(tx, domain)
+        (before,) = await provisioned(tx, domain)
         await extensions.update(tx, domain.domain_uuid, changed)
 
         assert changed == await extensions.get(tx, domain.domain_uuid, "101")
-        assert before == await provisioned(tx, domain)
+        assert await provisioned(tx, domain) == [
+            msgspec.structs.replace(before, display_name="Bình")
+        ]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ async def test_fields_are_columns(database: db.Database, noun: Noun) -> None:
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.table)
 async def test_a_change_of_a_field_notifies(database: db.Database, noun: Noun) -> None:
-    """The trigger TABLE_changed fires for each column that is a field, else engines keep the old
+    """A trigger ..._changed fires for each column that is a field, else engines keep the old
     value.
     """
     async with database.connection() as tx:
@@ -93,7 +93,7 @@ async def test_a_change_of_a_field_notifies(database: db.Database, noun: Noun) -
             """
             SELECT array_agg(attname::text) FROM pg_trigger JOIN pg_attribute
               ON attrelid = tgrelid AND (attnum = ANY (tgattr) OR cardinality(tgattr) = 0)
-            WHERE tgrelid = $1::text::regclass AND tgname = $1 || '_changed'
+            WHERE tgrelid = $1::text::regclass AND tgname ~ '_changed$'
             """,
             noun.table,
         )
@@ -194,6 +194,7 @@ def full_directory(name: str) -> Full:
         destinations=("+44",),
         calls_per_minute=9,
         minutes_per_day=90,
+        click2call_shows_callee=True,
         suspended_until=LATER,
         suspended_why="too many calls",
         node="switch-9",

@@ -1,46 +1,120 @@
-"""The registered contacts of extensions, ready to dial, queried from one Asterisk and cached."""
+"""The contacts that devices have registered, queried from one Asterisk and kept up to date by its
+events.
+
+Asterisk asks each contact with OPTIONS whether it is there (`qualify_frequency`). A contact that
+does not respond any more is not rung. A phone that has never responded to OPTIONS is rung all the
+same: it may not know the method.
+"""
 
 import asyncio
+import re
+from collections.abc import Collection, Iterable
 
-from tongdai.asterisk import ari, translate
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from tongdai.asterisk import ari
+from tongdai.asterisk.events import ContactStatusChange
+from tongdai.pbx.endpoint import Endpoint
+
+log = structlog.get_logger()
 
 QUERY_CHANNEL = "tongdai-query"  # carries our queries of contacts
 ASK_AGAIN_S = 300.0
+ABSENT_S = 5.0  # for so long at most, a device without contacts is believed to have none
+REACHABLE, UNREACHABLE, REMOVED = "Reachable", "Unreachable", "Removed"
+_STATUSES = (REACHABLE, UNREACHABLE)  # in Asterisk's words; others mean a new contact
+# The phone chose the address: in a dial string , & $ and brackets mean something to Asterisk.
+_TEXT = r"[A-Za-z0-9:;=.+_~*!'%/-]{0,256}"
+_URI = re.compile(rf"sips?:({_TEXT}@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{{1,253}}){_TEXT}")
+_ENDPOINT = re.compile(r"[a-z0-9-]{1,48}@[a-z0-9.-]{1,254}")
+_FIELDS = ("status", "endpoint", "expiration_time", "call_id", "uri")
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """One contact of a device. `id` is Asterisk's; `endpoint` has registered it; `call_id` is that
+    of its REGISTER. `has_answered`: the phone has responded to an OPTIONS request before.
+    """
+
+    id: str
+    uri: str
+    endpoint: str
+    call_id: str = ""
+    expires_at: float = 0.0
+    status: str = ""
+    has_answered: bool = False
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether it is rung."""
+        return self.status != UNREACHABLE or not self.has_answered
+
+    @property
+    def target(self) -> str:
+        """The contact as Dial() takes it: PJSIP/101@domain/sip:101@192.0.2.7:5060."""
+        return f"PJSIP/{self.endpoint}/{self.uri}"
 
 
 class Contacts:
-    """Caches contacts until Asterisk reports a change of them, for at most `ask_again_s`.
-    `changes` counts possible changes.
+    """Caches the contacts of devices, by AOR: the name of the device's endpoint. Events keep them
+    up to date; after `ask_again_s` seconds Asterisk is asked again. `changes` counts events.
     """
 
     def __init__(self, app: str, ask_again_s: float = ASK_AGAIN_S) -> None:
         self._app, self.ask_again_s = app, ask_again_s
-        self._known: dict[str, tuple[list[str], float]] = {}  # and until when (event loop's time)
+        # and until when they are believed (event loop's time)
+        self._known: dict[str, tuple[tuple[Registration, ...], float]] = {}
+        self._answered: dict[str, frozenset[str]] = {}  # URIs that have responded to OPTIONS
         self.changes = 0
 
-    def changed(self, endpoint: str) -> None:
-        """A contact of the endpoint has come or gone."""
+    def heard(self, event: ContactStatusChange) -> None:
+        """A contact has come or gone, or has begun or ceased to respond to OPTIONS."""
         self.changes += 1
-        self._known.pop(endpoint, None)
+        aor, uri, status = _about(event)
+        if status == REACHABLE:
+            self._answered[aor] = self._answered.get(aor, frozenset()) | {uri}
+        known, until = self._known.get(aor, ((), 0.0))
+        if status == REMOVED:
+            self._answered[aor] = self._answered.get(aor, frozenset()) - {uri}
+            self._known[aor] = tuple(each for each in known if each.uri != uri), until
+        elif status in _STATUSES and any(each.uri == uri for each in known):
+            self._known[aor] = (
+                tuple(self._changed(aor, each, uri, status) for each in known),
+                until,
+            )
+        else:
+            self._known.pop(aor, None)
+
+    def _changed(self, aor: str, known: Registration, uri: str, status: str) -> Registration:
+        if known.uri != uri:
+            return known
+        return replace(known, status=status, has_answered=uri in self._answered.get(aor, ()))
+
+    def changed(self, aor: str) -> None:
+        """The AOR was created or deleted."""
+        self.changes += 1
+        self._known.pop(aor, None)
 
     def forget(self) -> None:
-        """The contacts of any endpoint may have changed."""
+        """The contacts of any AOR may have changed."""
         self.changes += 1
         self._known.clear()
 
-    async def of(self, link: ari.Link, endpoint: str) -> list[str]:
-        """The endpoint's contacts, as Dial() takes them: PJSIP/101@domain/sip:101@192.0.2.7:5060.
+    def believed(self, aor: str) -> tuple[Registration, ...] | None:
+        """The contacts of the device, if Asterisk need not be asked for them."""
+        contacts, until = self._known.get(aor, ((), 0.0))
+        return contacts if until > asyncio.get_running_loop().time() else None
 
-        Raises errors.SwitchDown.
-        """
-        now = asyncio.get_running_loop().time()
-        contacts, until = self._known.get(endpoint, ([], 0.0))
-        if until > now:
-            return contacts
-        changes = self.changes
-        contacts = await self._ask(link, endpoint)
-        if contacts and changes == self.changes:  # a response from before a change is not cached
-            self._known[endpoint] = contacts, now + self.ask_again_s
+    async def of(self, link: ari.Link, aor: str) -> tuple[Registration, ...]:
+        """All contacts of the device, reachable or not. Raises errors.SwitchDown."""
+        if (believed := self.believed(aor)) is not None:
+            return believed
+        now, changes = asyncio.get_running_loop().time(), self.changes
+        contacts = self._merged(aor, await self._ask(link, aor))
+        if changes == self.changes:  # a response from before a change is not cached
+            until = now + (self.ask_again_s if contacts else min(self.ask_again_s, ABSENT_S))
+            self._known[aor] = contacts, until
         return contacts
 
     async def create(self, link: ari.Link) -> None:
@@ -48,17 +122,106 @@ class Contacts:
         create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": QUERY_CHANNEL}
         await link.request("POST", "channels/create", create)
 
-    async def _ask(self, link: ari.Link, endpoint: str) -> list[str]:
-        """Asks Asterisk. The dialplan function for contacts needs a channel. One Local channel,
-        which calls nothing, serves all questions: a channel for each would take ten times as long.
+    async def targets(self, link: ari.Link, aors: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The reachable contacts of each device, as Dial() takes them. Raises
+        errors.SwitchDown.
         """
-        uri, query = (
-            f"channels/{QUERY_CHANNEL}/variable",
-            {"variable": translate.contacts(endpoint)},
+        found = {name: self.believed(name) for name in aors}
+        asked = [name for name, contacts in found.items() if contacts is None]
+        answers = await asyncio.gather(*(self.of(link, name) for name in asked)) if asked else ()
+        found |= dict(zip(asked, answers, strict=True))
+        return {name: dialable(contacts or ()) for name, contacts in found.items()}
+
+    def _merged(self, aor: str, contacts: Collection[Registration]) -> tuple[Registration, ...]:
+        """The contacts, with what is known of each from before."""
+        before = self._answered.get(aor, frozenset())
+        now = frozenset(
+            each.uri for each in contacts if each.uri in before or each.status == REACHABLE
         )
+        if now or before:
+            self._answered[aor] = now
+        return tuple(replace(each, has_answered=each.uri in now) for each in contacts)
+
+    async def _ask(self, link: ari.Link, aor: str) -> list[Registration]:
+        if Endpoint.parse(aor) is None:
+            raise ValueError(f"not a device's AOR: {aor!r}")
+        ids = await self._value(link, f"PJSIP_AOR({aor},contact)")
+        if not ids:
+            return []
+        rows = (await self._value(link, _question(ids.split(",")))).split(" ")
+        known = (_registration(id_, row) for id_, row in zip(ids.split(","), rows, strict=True))
+        return latest(each for each in known if each)
+
+    async def _value(self, link: ari.Link, function: str) -> str:
+        """The value of a dialplan function, which needs a channel. One Local channel, which calls
+        nothing, serves all questions: a channel for each would take ten times as long.
+        """
+        uri, query = f"channels/{QUERY_CHANNEL}/variable", {"variable": function}
         answer = await link.request("GET", uri, query)
         if answer.status_code == 404:  # the first question since Asterisk started
             await self.create(link)
             answer = await link.request("GET", uri, query)
-        contacts = answer.json()["value"] if answer.is_ok else ""
-        return [contact for contact in contacts.split("&") if contact]
+        return str(answer.json()["value"]) if answer.is_ok else ""
+
+
+def _about(event: ContactStatusChange) -> tuple[str, str, str]:
+    """The AOR, URI and status of the event. Endpoints that share the AOR each get an event."""
+    info = event.contact_info
+    return info.aor or event.endpoint.resource, info.uri, info.contact_status
+
+
+def _question(ids: Iterable[str]) -> str:
+    """A function whose value has a row for each contact. No field has a space or "|" in it (RFC
+    3261 §25.1); EVAL evaluates the fields' names, not their values.
+    """
+    return f"EVAL({' '.join(_row(id_) for id_ in ids)})"
+
+
+def _row(id_: str) -> str:
+    return "|".join(f"${{PJSIP_CONTACT({id_},{field})}}" for field in _FIELDS)
+
+
+def _registration(id_: str, row: str) -> Registration | None:
+    """The contact of one row; None if it is gone meanwhile."""
+    status, endpoint, expires, call_id, uri = row.split("|")
+    if not uri:
+        return None
+    return Registration(
+        id=id_,
+        uri=uri,
+        endpoint=endpoint,
+        call_id=call_id,
+        expires_at=float(expires or 0),
+        status=status,
+    )
+
+
+def latest(contacts: Iterable[Registration]) -> list[Registration]:
+    """The contacts, without those that the same phone has replaced: it keeps its Call-ID (RFC 3261
+    §10.2) when it registers again from another address or port.
+    """
+    known = list(contacts)
+    newest: dict[str, float] = {}
+    for each in known:
+        newest[each.call_id] = max(each.expires_at, newest.get(each.call_id, 0.0))
+    # contacts of one REGISTER expire together
+    return [each for each in known if not each.call_id or each.expires_at >= newest[each.call_id]]
+
+
+def dialable(contacts: Iterable[Registration]) -> tuple[str, ...]:
+    """The reachable ones, as Dial() takes them. One whose address could mean more in a dial string
+    is left out.
+    """
+    return tuple(each.target for each in contacts if each.is_reachable and _is_safe(each))
+
+
+def _is_safe(contact: Registration) -> bool:
+    is_safe = bool(_URI.fullmatch(contact.uri) and _ENDPOINT.fullmatch(contact.endpoint))
+    if not is_safe:
+        log.warning("contact.refused", endpoint=contact.endpoint, uri=contact.uri)
+    return is_safe
+
+
+async def drop(link: ari.Link, contact: Registration) -> None:
+    """The registration is gone, until the phone registers again. Raises errors.SwitchDown."""
+    await link.request("DELETE", f"asterisk/config/dynamic/res_pjsip/contact/{contact.id}")

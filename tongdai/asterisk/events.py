@@ -60,12 +60,13 @@ class StasisStart(msgspec.Struct, frozen=True):
 
 class Dial(msgspec.Struct, frozen=True):
     """`dialstatus` is "" when the peer is asked to ring, then RINGING, PROGRESS, ANSWER, or the
-    failure.
+    failure. `forward`: the user part of the address that the peer responded 3xx with.
     """
 
     timestamp: str
     peer: Channel
     dialstatus: str = ""
+    forward: str = ""
     caller: Channel | None = None
 
 
@@ -100,10 +101,21 @@ class Endpoint(msgspec.Struct, frozen=True):
     resource: str
 
 
+class ContactInfo(msgspec.Struct, frozen=True):
+    """`contact_status` is NonQualified of a new contact, Reachable or Unreachable after OPTIONS,
+    Removed.
+    """
+
+    uri: str = ""
+    contact_status: str = ""
+    aor: str = ""
+
+
 class ContactStatusChange(msgspec.Struct, frozen=True):
-    """A contact of the endpoint has registered or unregistered."""
+    """A contact of the endpoint has come or gone, or begun or ceased to respond to OPTIONS."""
 
     endpoint: Endpoint
+    contact_info: ContactInfo = ContactInfo()
 
 
 AriEvent = (

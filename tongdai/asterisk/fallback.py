@@ -81,7 +81,10 @@ def _entry(entry: Entry) -> str:
 
 
 def _arguments(entry: Entry, parties: tuple[Party, ...]) -> str:
-    return translate.dial_string(Dial("", parties, entry.timeout_s, ""))
+    dial = Dial("", parties, entry.timeout_s, "")
+    return translate.dial_string(
+        dial, {name: (translate.contacts(name),) for name in translate.devices(dial)}
+    )
 
 
 def _exit(known: Exit) -> str:
@@ -102,7 +105,7 @@ def _egress(egress: Egress | None, known: Exit) -> tuple[str, str, str]:
     if egress is None:
         return "", "", ""
     party = Party(str(egress.trunk), "0")
-    dial = translate.dial_string(Dial("", (party,), 0, "", record=known.record))
+    dial = translate.dial_string(Dial("", (party,), 0, "", record=known.record), {})
     return str(egress.trunk), translate.shown(egress.presented_number), dial.split(",")[2]
 
 

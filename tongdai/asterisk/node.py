@@ -214,7 +214,7 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "sip": spec.sip,
         "rtp_first": str(first),
         "rtp_last": str(last),
-        "external": _external(spec.external_ip),
+        "external": external(spec.external_ip),
         "stun": f"stunaddr = {spec.stun}" if spec.stun else "",
         "ice": _ice(spec),
         "ari_host": host,
@@ -236,7 +236,8 @@ def _max_files() -> int:
     return MAX_FILES if allowed == resource.RLIM_INFINITY else min(MAX_FILES, allowed)
 
 
-def _external(address: str) -> str:
+def external(address: str) -> str:
+    """The lines of a transport that announces this address beyond a NAT; "" for none."""
     if not address:
         return ""
     inside = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")

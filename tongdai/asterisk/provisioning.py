@@ -29,8 +29,13 @@ CHECKSUMS = 2**256
 REALM = "Tongdai"
 """Realm of the challenge for a request whose endpoint is not known yet (pjsip.conf,
 default_realm). No domain has this name: domains are in lower case."""
-UNKNOWN = "unknown"
-"""User part of the endpoint for all unknown endpoints of a domain."""
+FULL = "full-"
+"""Prefix of the id of a device's second auth: for phones that authenticate as 101@domain."""
+UNKNOWN, HIDDEN = "unknown", "hidden"
+"""User parts of the endpoints for a domain's unknown endpoints, and for those that hide their
+number."""
+QUALIFY_TIMEOUT = "3.000000"
+"""Seconds that a phone has for its response to OPTIONS, as Asterisk shows the number."""
 CODECS = "alaw,ulaw,g722,opus"
 _SHOWN = {"yes": "true", "no": "false"}  # as Asterisk shows a value that it was sent
 
@@ -39,8 +44,7 @@ _MEDIA: Fields = {
     "allow": CODECS,
     "direct_media": "no",
     "rtp_symmetric": "yes",
-    "rtp_timeout": "60",
-    "rtp_timeout_hold": "900",
+    "rtp_timeout_hold": "0",  # a call on hold ends when a party hangs up
     "dtmf_mode": "rfc4733",
     "timers": "yes",
     "timers_sess_expires": "1800",
@@ -50,7 +54,9 @@ _MEDIA: Fields = {
 _SIP: Fields = {
     "webrtc": "no",
     "use_avpf": "no",
-    "media_encryption": "no",
+    # SDES (RFC 4568), which protects audio where TLS protects the signalling
+    "media_encryption": "sdes",
+    "media_encryption_optimistic": "yes",
     "media_use_received_transport": "no",
     "ice_support": "no",
     "rtcp_mux": "no",
@@ -65,6 +71,7 @@ _BROWSER: Fields = {
     "webrtc": "yes",
     "use_avpf": "yes",
     "media_encryption": "dtls",
+    "media_encryption_optimistic": "no",
     "media_use_received_transport": "yes",
     "ice_support": "yes",
     "rtcp_mux": "yes",
@@ -74,20 +81,36 @@ _BROWSER: Fields = {
     "dtls_setup": "actpass",
     "allow": "opus,alaw,ulaw,g722",  # opus tolerates packet loss; all browsers have it
 }
-_USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?"  # the user part of a device's SIP address
+# the user part of a device's SIP address, or what hides it (RFC 3323 §4.1)
+_USER = f"[0-9]{{2,8}}(-{DEVICE.pattern})?|anonymous"
 _TRUNK = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-options)?")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device that may register, with its digests (RFC 8760 HA1 in hex). `kind` is sip or
-    browser.
+    browser; `display_name` is shown to those whom it calls inside its domain. With `srtp_required`
+    it neither makes nor gets a call without encrypted audio. `full_digests` are MD5 and SHA-256
+    for the user name 101@domain, "" where they are not known.
     """
 
     endpoint: Endpoint
     kind: str = "sip"
+    display_name: str = ""
+    srtp_required: bool = False
     max_contacts: int = 5
     digest_md5: str
     digest_sha256: str
+    full_digests: tuple[str, str] = ("", "")
+
+
+class SwitchConfig(msgspec.Struct, frozen=True):
+    """What the operator set for all devices and trunks, in seconds; 0: never. `qualify_s`: from
+    one OPTIONS request to a phone to the next, by which Asterisk learns whether it is there.
+    `silence_s`: without any audio packet from one party, until its call ends as a forgotten one.
+    """
+
+    qualify_s: int = 30
+    silence_s: int = 1800
 
 
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +151,9 @@ def objects(
         ("domain_alias", alias): {"domain": domain} for alias, domain in aliases.items()
     }
     for each in devices:
-        found |= device(each)
+        found |= device(each, SwitchConfig())
     for carrier in carriers:
-        found |= trunk(carrier)
+        found |= trunk(carrier, SwitchConfig())
     return found
 
 
@@ -157,13 +180,13 @@ def is_ours(endpoint: str) -> bool:
     """Whether the endpoint's name has the form of ours."""
     user, _, domain = endpoint.partition("@")
     is_named = Endpoint.parse(endpoint) is not None or _TRUNK.fullmatch(endpoint) is not None
-    return is_named or user == UNKNOWN or domain == REALM
+    return is_named or user in (UNKNOWN, HIDDEN) or domain == REALM
 
 
 def of_endpoint(endpoint: str) -> list[Key]:
     """The keys of all objects that may belong to an endpoint of this name."""
     kinds = ("auth", "aor", "endpoint", "identify", "registration")
-    return [(kind, endpoint) for kind in kinds]
+    return [("auth", FULL + endpoint), *((kind, endpoint) for kind in kinds)]
 
 
 def is_as_pushed(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
@@ -176,26 +199,43 @@ def is_as_pushed(fields: Fields, shown: Sequence[tuple[str, str]]) -> bool:
     return all(values.get(name) == [_SHOWN.get(value, value)] for name, value in fields.items())
 
 
-def device(known: Device) -> Objects:
-    """The device's credentials, AOR and endpoint, all under the endpoint's name."""
+def device(known: Device, config: SwitchConfig) -> Objects:
+    """The device's credentials, AOR and endpoint, all under the endpoint's name.
+
+    With too many registrations the AOR drops unreachable ones first, then those that expire first.
+    """
     name, domain = str(known.endpoint), known.endpoint.domain
-    return {
-        ("auth", name): _credentials(known.endpoint.user, domain, known.digest_md5),
+    full: Objects = {}
+    if all(known.full_digests):
+        # one challenge serves both: they have one realm
+        user = f"{known.endpoint.user}@{domain}"
+        full["auth", f"{FULL}{name}"] = _credentials(user, domain, *known.full_digests)
+    return full | {
+        ("auth", name): _credentials(
+            known.endpoint.user, domain, known.digest_md5, known.digest_sha256
+        ),
         ("aor", name): {
             "max_contacts": str(known.max_contacts),
+            "remove_existing": "yes",
             "remove_unavailable": "yes",
             "default_expiration": "120",
-            "maximum_expiration": "3600",
+            "maximum_expiration": "600",
+            "qualify_frequency": str(config.qualify_s),
+            "qualify_timeout": QUALIFY_TIMEOUT,
             "support_path": "yes",
         },
         ("endpoint", name): {
-            **_MEDIA,
-            **(_BROWSER if known.kind == "browser" else _SIP),
+            **_media(config),
+            **_profile(known),
             "context": "phone",
-            "auth": name,
+            "auth": ",".join([name, *(id_ for _, id_ in full)]),
             "aors": name,
-            "identify_by": "username",
-            "callerid": f"<{known.endpoint.extension}>",
+            # by From, and where that hides the number by the digest (`unknown_endpoints`)
+            "identify_by": "username,auth_username",
+            "callerid": caller_id(known.display_name, known.endpoint.extension),
+            # Phones show who calls, and after a transfer the new party (RFC 3325, RFC 3311).
+            "send_pai": "yes",
+            "trust_id_outbound": "yes",
             "from_domain": domain,
             "force_rport": "yes",
             "rewrite_contact": "yes",
@@ -205,17 +245,43 @@ def device(known: Device) -> Objects:
     }
 
 
-def _credentials(user: str, realm: str, digest_md5: str) -> Fields:
+def _media(config: SwitchConfig) -> Fields:
+    return {**_MEDIA, "rtp_timeout": str(config.silence_s)}
+
+
+def _profile(known: Device) -> Fields:
+    """The media profile of the device."""
+    if known.kind == "browser":
+        return _BROWSER
+    return _SIP | {"media_encryption_optimistic": "no"} if known.srtp_required else _SIP
+
+
+def caller_id(name: str, number: str) -> str:
+    """A name and number as Asterisk reads them, without characters that could end the name."""
+    shown = re.sub(r'[\x00-\x1f\x7f"<>\\]', "", name).strip()[:80]
+    return f'"{shown}" <{number}>' if shown else f"<{number}>"
+
+
+def _credentials(user: str, realm: str, digest_md5: str, digest_sha256: str) -> Fields:
+    """A challenge by MD5, then one by SHA-256: many phones look at the first one only, and do not
+    know the other (RFC 8760 §2.4 lets phones take any).
+    """
     return {
         "auth_type": "digest",
         "username": user,
         "realm": realm,
-        "password_digest": f"MD5:{digest_md5}",
-        "supported_algorithms_uas": "MD5",
+        "password_digest": f"MD5:{digest_md5},SHA-256:{digest_sha256}",
+        "supported_algorithms_uas": "MD5,SHA-256",
+        "supported_algorithms_uac": "MD5",
     }
 
 
-def trunk(carrier: Carrier) -> Objects:
+def locked(credentials: Fields) -> Fields:
+    """The credentials with digests that no password fits."""
+    return credentials | {"password_digest": f"MD5:{32 * '0'},SHA-256:{64 * '0'}"}
+
+
+def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
     """An endpoint named by the trunk's UUID. Its calls come from its addresses, or by the line of
     our registration; calls authenticated by digest come by another endpoint.
     """
@@ -223,7 +289,7 @@ def trunk(carrier: Carrier) -> Objects:
     uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
     has_auth = bool(carrier.username and carrier.password)
     endpoint: Fields = {
-        **_MEDIA,
+        **_media(config),
         "context": "trunk",
         "aors": name,
         "identify_by": "ip",
@@ -275,7 +341,7 @@ def trunk(carrier: Carrier) -> Objects:
             "endpoint": name,
         }
     if carrier.auth_username and carrier.password:
-        found |= _caller_by_digest(carrier)
+        found |= _caller_by_digest(carrier, config)
     return found
 
 
@@ -314,7 +380,7 @@ def _tag(carrier: Carrier, *, is_authenticated: bool = False) -> str:
     return f"{carrier.key}/{pilot}/{place}/{carrier.trunk if is_authenticated else ''}"
 
 
-def _caller_by_digest(carrier: Carrier) -> Objects:
+def _caller_by_digest(carrier: Carrier, config: SwitchConfig) -> Objects:
     """The endpoint of calls that authenticate as the trunk, from any address: Asterisk looks it up
     as AUTH_USERNAME@REALM. No device and no other trunk has this name.
     """
@@ -326,7 +392,7 @@ def _caller_by_digest(carrier: Carrier) -> Objects:
             "password": carrier.password,
         },
         ("endpoint", name): {
-            **_MEDIA,
+            **_media(config),
             "context": "trunk",
             "auth": name,
             "identify_by": "auth_username",
@@ -359,15 +425,37 @@ def fallback(entries: Mapping[str, str]) -> Objects:
     return {(FALLBACK, key): {"value": value} for key, value in entries.items()}
 
 
-def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> Objects:
-    """The endpoint for all devices that the domain, or one of its `aliases`, does not have. Its
-    requests are challenged exactly like those of a known device, so that nothing reveals which
-    devices exist. No password fits `digest_md5`, a random HA1.
+def unknown_endpoints(
+    domain: str, aliases: Iterable[str], digest_md5: str, *, by_to: bool = False
+) -> Objects:
+    """The endpoints for devices that Asterisk does not know by From, and the other spellings of
+    the domain. No password fits `digest_md5`, a random HA1.
+
+    One is for all devices that the domain, or one of its `aliases`, does not have: its requests
+    are challenged exactly like those of a known device, so that nothing reveals which devices
+    exist. One is for phones that hide their number, which are then known by the digest. With
+    `by_to` a request to the domain is enough for that: only where no trunk calls by digest, as
+    its request would get this challenge too.
     """
-    name = f"{UNKNOWN}@{domain}"
-    hosts = "|".join(map(re.escape, (domain, *aliases)))
+    spellings = (domain.capitalize(), domain.title(), domain.upper())
+    hosts = "|".join(map(re.escape, dict.fromkeys((domain, *spellings, *aliases))))
+    own = rf"/sips?:({_USER})(:[^@]*)?@({hosts})([:;>?].*)?$/"
+    hidden = own if not by_to else rf"/sips?:[^@]*@({hosts})([:;>?].*)?$/"
     return {
-        ("auth", name): _credentials(UNKNOWN, domain, digest_md5),
+        **{("domain_alias", each): {"domain": domain} for each in spellings if each != domain},
+        **_unknown(f"{UNKNOWN}@{domain}", domain, digest_md5, f"From: {own}"),
+        **_unknown(
+            f"{HIDDEN}@{domain}",
+            domain,
+            digest_md5,
+            f"{'To' if by_to else 'P-Preferred-Identity'}: {hidden}",
+        ),
+    }
+
+
+def _unknown(name: str, domain: str, digest_md5: str, match_header: str) -> Objects:
+    return {
+        ("auth", name): _credentials(UNKNOWN, domain, digest_md5, 2 * digest_md5),
         ("endpoint", name): {
             **_MEDIA,
             "context": "hangup",
@@ -377,10 +465,7 @@ def unknown_endpoints(domain: str, aliases: Iterable[str], digest_md5: str) -> O
             "rewrite_contact": "yes",
             "allow_subscribe": "no",
         },
-        ("identify", name): {
-            "endpoint": name,
-            "match_header": f"From: /sips?:{_USER}(:[^@]*)?@({hosts})([:;>?].*)?$/",
-        },
+        ("identify", name): {"endpoint": name, "match_header": match_header},
     }
 
 
@@ -391,8 +476,10 @@ def bans(addresses: Iterable[str]) -> Objects:
     }
 
 
-def tls_transport(bind: str, certificate: str, key: str) -> str:
-    """The section of pjsip.conf that listens for SIP over TLS; "" for no bind address."""
+def tls_transport(bind: str, certificate: str, key: str, external: str = "") -> str:
+    """The section of pjsip.conf that listens for SIP over TLS; "" for no bind address. `external`
+    are the lines that announce an address beyond a NAT.
+    """
     if not bind:
         return ""
     lines = [
@@ -402,4 +489,5 @@ def tls_transport(bind: str, certificate: str, key: str) -> str:
         f"bind = {bind}",
         "method = tlsv1_2",
     ]
-    return "\n".join([*lines, f"cert_file = {certificate}", f"priv_key_file = {key}"])
+    lines += [f"cert_file = {certificate}", f"priv_key_file = {key}"]
+    return "\n".join([*lines, *filter(None, [external])])

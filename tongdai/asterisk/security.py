@@ -12,6 +12,8 @@ import msgspec
 TAIL = 1 << 20  # bytes read at most
 _LINE = re.compile(
     r'SecurityEvent="(\w+)",EventTV="([^"]+)",Severity="\w+",Service="PJSIP",'
+    # the name of an endpoint of ours, which Asterisk wrote; other names are not taken
+    r'EventVersion="\d+",AccountID="(?:([a-z0-9-]+@[a-z0-9.-]+)"|)'
     # A remote party controls SessionID (its Call-ID), and with \" for " can forge later pairs:
     # the last pair is true.
     r'.*LocalAddress="[^"]*",RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f:.]+)/\d+"'
@@ -25,11 +27,14 @@ _IS_SUCCESS = {
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """An authentication from an IP address, successful or failed."""
+    """An authentication from an IP address, successful or failed. `account` is the endpoint that
+    it was for, "" for an unknown one.
+    """
 
     at: datetime
     address: str
     is_successful: bool
+    account: str = ""
 
 
 class Offset(msgspec.Struct, frozen=True):
@@ -44,7 +49,8 @@ def attempt(line: str) -> Attempt | None:
     found = _LINE.search(line)
     if found is None or (is_successful := _IS_SUCCESS.get(found[1])) is None:
         return None
-    return Attempt(datetime.fromisoformat(found[2]), found[3], is_successful)
+    at, account, address = found[2], found[3] or "", found[4]
+    return Attempt(datetime.fromisoformat(at), address, is_successful, account)
 
 
 def read(path: Path, offset: Offset) -> tuple[list[Attempt], Offset]:

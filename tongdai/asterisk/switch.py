@@ -55,7 +55,9 @@ OnLink = Callable[[Snapshot], Awaitable[None]]
 
 
 class Switch:
-    """Calls `on_signal` with every signal and its call, in order."""
+    """Calls `on_signal` with every signal and its call, in order; and `on_contact` with the
+    endpoint of each contact that came, went, or became reachable or unreachable.
+    """
 
     def __init__(
         self,
@@ -63,11 +65,12 @@ class Switch:
         on_signal: Callable[[UUID, Signal], None],
         timing: Timing = reconnect.DEFAULT,
         contacts: Contacts | None = None,
+        on_contact: Callable[[str], None] = lambda _endpoint: None,
     ) -> None:
-        self._on_signal = on_signal
+        self._on_signal, self._on_contact = on_signal, on_contact
         self._connection = Connection(address, APP, self._heard, timing)
-        self._contacts = contacts or Contacts(APP)
-        self._config = DynamicConfig(on_aor=self._contacts.changed)
+        self.contacts = contacts or Contacts(APP)
+        self._config = DynamicConfig(on_aor=self.contacts.changed)
         self._started_at: datetime | None = None
         self.linked = self._connection.linked
 
@@ -94,7 +97,7 @@ class Switch:
         allowed = {"allowed": [{"type": name} for name in events.NAMES]}
         await _checked(link.request("PUT", f"applications/{APP}/eventFilter", body=allowed))
         started_at = await self._checked_start(link)
-        self._contacts.forget()  # changes without a link were not reported
+        self.contacts.forget()  # changes without a link were not reported
         await self._config.push(link)
         source = {"eventSource": "endpoint:PJSIP"}
         await _checked(link.request("POST", f"applications/{APP}/subscription", source))
@@ -151,7 +154,8 @@ class Switch:
             log.warning("switch.odd_event", event_type=name, why=str(reason))
             return
         if isinstance(event, events.ContactStatusChange):
-            self._contacts.changed(event.endpoint.resource)
+            self.contacts.heard(event)
+            self._on_contact(event.endpoint.resource)
         elif meant:
             self._on_signal(*meant)
 
@@ -184,8 +188,12 @@ class Switch:
                 await self._config.push(self._connection.link)
 
     async def phones(self, endpoint: str) -> list[str]:
-        """The registered phones of an extension, ready to dial. Raises errors.SwitchDown."""
-        return await self._contacts.of(self._connection.link, endpoint)
+        """The reachable phones of a device, ready to dial. Raises errors.SwitchDown."""
+        return list((await self.targets([endpoint]))[endpoint])
+
+    async def targets(self, endpoints: Collection[str]) -> translate.Targets:
+        """The reachable phones of these devices, ready to dial. Raises errors.SwitchDown."""
+        return await self.contacts.targets(self._connection.link, endpoints)
 
     # --- actions
 
@@ -199,7 +207,7 @@ class Switch:
         try:
             match action:
                 case Dial():
-                    await self._all(call_uuid, action, translate.dial(action))
+                    await self._dial(call_uuid, action)
                 case Wait():
                     await self._all(call_uuid, action, translate.wait(action))
                 case HangUp():
@@ -215,6 +223,10 @@ class Switch:
         except ValueError as reason:  # translate refused an unsafe value
             log.exception("switch.unspeakable", action=type(action).__name__)
             self._refuse(call_uuid, action, BAD_REQUEST, str(reason))
+
+    async def _dial(self, call_uuid: UUID, action: Dial) -> None:
+        targets = await self.targets(translate.devices(action))
+        await self._all(call_uuid, action, translate.dial(action, targets))
 
     async def _all(
         self, call_uuid: UUID, action: SwitchAction, requests: Sequence[translate.Request]
@@ -249,23 +261,26 @@ class Switch:
         """
         link, requests = self._connection.link, translate.adopt(action, QUERY_CHANNEL)
         if (await _ask(link, requests[0])).status_code == GONE:
-            await self._contacts.create(link)
+            await self.contacts.create(link)
         await self._all(call_uuid, action, requests)
 
     async def _originate(self, action: Originate) -> None:
         """Each phone gives LegDialed, Refused or Unanswered."""
         try:
             link = self._connection.link
+            targets = await self.targets(translate.devices(action.then))
         except errors.SwitchDown:
             self._refuse(action.call_uuid, action, NOT_ASKED, "the link is down")
             return
-        calls = [self._call(link, action, each) for each in action.contacts]
+        calls = [self._call(link, action, each, targets) for each in action.contacts]
         # usually one phone, and the API request waits: no task of its own
         await (calls[0] if len(calls) == 1 else asyncio.gather(*calls))
 
-    async def _call(self, link: ari.Link, action: Originate, contact: Contact) -> None:
+    async def _call(
+        self, link: ari.Link, action: Originate, contact: Contact, targets: translate.Targets
+    ) -> None:
         call_uuid, channel_id = action.call_uuid, contact.channel
-        request = translate.originate(action, contact.address, channel_id)
+        request = translate.originate(action, contact.address, channel_id, targets)
         try:
             answer = await _ask(link, request)
         except errors.SwitchDown:

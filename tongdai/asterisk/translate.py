@@ -1,16 +1,18 @@
 """ARI events into signals, actions into ARI requests: the only module that knows both.
 
-It checks once more all parts of a dial string, whatever their source, because Asterisk evaluates
-dial strings.
+It checks once more all parts of a dial string, whatever their source; `contacts` checks the
+addresses of phones.
 """
 
 import base64
 import binascii
 import contextlib
 import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,6 +30,7 @@ from tongdai.pbx.signals import (
     HangupAsked,
     LegAnswered,
     LegDialed,
+    LegForwarded,
     LegHungUp,
     LegReplaced,
     LegRinging,
@@ -151,19 +154,22 @@ def replaced(before: str, channel: events.Channel, at: datetime) -> LegReplaced:
 
 
 def _dial(event: events.Dial) -> tuple[UUID, Signal] | None:
+    call_uuid = call_id(event.peer) or (call_id(event.caller) if event.caller else None)
+    meant = _of_dial(event) if event.peer.is_party else None
+    return (call_uuid, meant) if call_uuid and meant else None
+
+
+def _of_dial(event: events.Dial) -> Signal | None:
     peer, at = event.peer, events.moment(event.timestamp)
-    if not peer.is_party:
-        return None
-    call_uuid = call_id(peer) or (call_id(event.caller) if event.caller else None)
-    if call_uuid is None:
-        return None
     match event.dialstatus:
         case "":
-            return call_uuid, LegDialed(peer.id, at, peer.endpoint, peer.protocol_id)
+            return LegDialed(peer.id, at, peer.endpoint, peer.protocol_id)
         case "RINGING":
-            return call_uuid, LegRinging(peer.id, at)
+            return LegRinging(peer.id, at)
+        case _ if event.forward:
+            return LegForwarded(peer.id, at, event.forward)
         case "ANSWER":
-            return call_uuid, LegAnswered(peer.id, at, peer.protocol_id)
+            return LegAnswered(peer.id, at, peer.protocol_id)
         case _:
             return None
 
@@ -188,43 +194,54 @@ def _uuid(text: str) -> UUID:
 # --- out
 
 
-def dial(action: Dial) -> list[Request]:
+Targets: TypeAlias = "Mapping[str, Collection[str]]"
+"""The contacts of devices by endpoint, as Dial() takes them."""
+
+
+def devices(action: Dial) -> list[str]:
+    """The endpoints of devices that it dials."""
+    return [party.endpoint for party in action.parties if not party.number]
+
+
+def dial(action: Dial, targets: Targets) -> list[Request]:
     """Sets the dial string, then leaves Stasis for the dialplan's Dial()."""
     channel = f"channels/{action.channel}"
     outside = any(party.number for party in action.parties)
-    context = "dial-recorded" if action.record and not outside else "dial"
+    context = "dial-out" if outside else "dial-recorded" if action.record else "dial"
     place = {"context": context, "extension": shown(action.caller_id), "priority": "1"}
+    variable = {"variable": "TD_DIAL", "value": dial_string(action, targets)}
     return [
-        Request(
-            "POST", f"{channel}/variable", {"variable": "TD_DIAL", "value": dial_string(action)}
-        ),
+        Request("POST", f"{channel}/variable", variable),
         Request("POST", f"{channel}/continue", place),
     ]
 
 
-def dial_string(action: Dial) -> str:
+def dial_string(action: Dial, targets: Targets) -> str:
     """Arguments of Dial(). Raises ValueError for a party or MOH class with unsafe characters."""
-    options = ""
+    options = "i"  # a party's 3xx is a signal for us: Dial() would follow it without any limit
     if action.music:
         options += f"m({_safe(_WORD, action.music)})"
     if action.record and any(party.number for party in action.parties):
         options += "b(record^s^1)"
-    return f"{'&'.join(map(_target, action.parties))},{action.timeout_s:d},{options}"
+    rung = chain.from_iterable(_of_party(party, targets) for party in action.parties)
+    return f"{'&'.join(rung)},{action.timeout_s:d},{options}"
 
 
-def _target(party: Party) -> str:
+def _of_party(party: Party, targets: Targets) -> Collection[str]:
     if party.number:
-        return f"PJSIP/{_safe(_NUMBER, party.number)}@{_safe(_WORD, party.endpoint)}"
-    return f"${{{contacts(party.endpoint)}}}"
+        return (f"PJSIP/{_safe(_NUMBER, party.number)}@{_safe(_WORD, party.endpoint)}",)
+    if Endpoint.parse(party.endpoint) is None:
+        raise ValueError(f"not for a dial string: {party.endpoint!r}")
+    return targets.get(party.endpoint, ())
 
 
 def contacts(endpoint: str) -> str:
-    """The dialplan function that returns all contacts of a device, ready to dial. Raises
-    ValueError if the name is not a device's.
+    """A dial string with all contacts that the device has when it is evaluated. Raises ValueError
+    if the name is not a device's.
     """
     if (device := Endpoint.parse(endpoint)) is None:
         raise ValueError(f"not for a dial string: {endpoint!r}")
-    return f"PJSIP_DIAL_CONTACTS({device})"
+    return f"${{PJSIP_DIAL_CONTACTS({device})}}"
 
 
 def wait(action: Wait) -> list[Request]:
@@ -286,7 +303,7 @@ AUTO_ANSWER = {
 }
 
 
-def originate(action: Originate, contact: str, channel: str) -> Request:
+def originate(action: Originate, contact: str, channel: str, targets: Targets) -> Request:
     """Rings one phone of the extension (`contact` as Asterisk gave it); the answered channel goes
     on in the context "click".
     """
@@ -294,7 +311,7 @@ def originate(action: Originate, contact: str, channel: str) -> Request:
         "__TD_CALL_ID": action.call_uuid.hex,
         "__TRANSFER_CONTEXT": "transfer",
         "CHANNEL(accountcode)": action.call_uuid.hex,
-        "TD_DIAL": dial_string(action.then),
+        "TD_DIAL": dial_string(action.then, targets),
         "TD_SHOWN_NAME": name(action.then.caller_name),
         **(AUTO_ANSWER if action.auto_answer else {}),
     }

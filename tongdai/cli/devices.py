@@ -28,6 +28,11 @@ Name = Annotated[
     ),
 ]
 KIND = typer.Option(help="sip: a SIP phone; browser: WebRTC (SIP over WebSocket, encrypted).")
+SRTP = typer.Option(
+    "--srtp-required/--srtp-optional",
+    help="No call without encrypted audio (SRTP). Where it is optional, phones on TLS use it if "
+    "they can.",
+)
 MAX_CONTACTS = typer.Option(min=1, max=20, help="The most registrations at the same time.")
 
 
@@ -39,6 +44,7 @@ def create(
     domain: options.Domain,
     kind: Annotated[devices.Kind, KIND] = "sip",
     max_contacts: Annotated[int, MAX_CONTACTS] = devices.MAX_CONTACTS,
+    srtp_required: Annotated[bool, SRTP] = False,
     password: Annotated[str | None, options.PASSWORD] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -47,7 +53,9 @@ def create(
 
     Example: tongdai extension device create 101 browser --kind browser -d sales.example.vn
     """
-    made = devices.Device(name=name, kind=kind, max_contacts=max_contacts)
+    made = devices.Device(
+        name=name, kind=kind, max_contacts=max_contacts, srtp_required=srtp_required
+    )
     chosen = session.call(domain, devices.insert, extension, made, options.secret(password))
     user = Endpoint(extension, domain, name).user
     terminal.one(made, as_json=as_json, user=user, password=chosen)
@@ -58,7 +66,7 @@ def create(
 def list_(extension: Extension, *, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show an extension's devices."""
     known = session.call(domain, devices.list, extension)
-    terminal.many(known, "name", "kind", "max_contacts", as_json=as_json)
+    terminal.many(known, "name", "kind", "max_contacts", "srtp_required", as_json=as_json)
 
 
 @app.command()
@@ -69,6 +77,7 @@ def update(
     domain: options.Domain,
     kind: Annotated[devices.Kind | None, KIND] = None,
     max_contacts: Annotated[int | None, MAX_CONTACTS] = None,
+    srtp_required: Annotated[bool | None, SRTP] = None,
     password: Annotated[
         str | None, typer.Option(help='A new one; "-" reads it from standard input.')
     ] = None,
@@ -81,7 +90,7 @@ def update(
 
     Example: tongdai extension device update 101 default --kind browser -d sales.example.vn
     """
-    changes = options.given(kind=kind, max_contacts=max_contacts)
+    changes = options.given(kind=kind, max_contacts=max_contacts, srtp_required=srtp_required)
     changed, chosen = session.call(
         domain,
         admin.update,

@@ -41,6 +41,11 @@ DESTINATIONS = typer.Option(
 CALLS_PER_MINUTE = typer.Option(
     min=0, help="Outbound calls that may begin within a minute; 0: no limit."
 )
+SHOWS_CALLEE = typer.Option(
+    "--click2call-shows-callee/--click2call-shows-extension",
+    help="The number on the phone that a click-to-call rings: the one that it will call, or the "
+    "extension's own.",
+)
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
@@ -143,6 +148,7 @@ def update(
     minutes_per_day: Annotated[int | None, MINUTES_PER_DAY] = None,
     node: Annotated[str | None, NODE] = None,
     webrtc: Annotated[bool | None, WEBRTC] = None,
+    click2call_shows_callee: Annotated[bool | None, SHOWS_CALLEE] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -163,6 +169,7 @@ def update(
         enabled=enabled,
         node=node,
         webrtc=webrtc,
+        click2call_shows_callee=click2call_shows_callee,
     )
     limits = options.given(
         recording_days=recording_days,

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Protocol
 
 import prometheus_client
 import structlog
@@ -23,17 +26,28 @@ WINDOW = timedelta(minutes=1)
 BAN = timedelta(hours=1)
 # an address is trusted for so long after a success: phones register again by then
 TRUST = timedelta(hours=1)
+LOCK_S = 60.0  # an account whose wrong passwords come by a proxy accepts no password for so long
 TRUSTED = 10  # times as many failures are allowed from a trusted address
 
 _FAILED = prometheus_client.Counter(
     "tongdai_sip_failures_total", "SIP requests that failed authentication."
 )
+_LOCKED = prometheus_client.Counter(
+    "tongdai_account_locks_total", "Accounts that were locked: wrong passwords came by a proxy."
+)
 _BANNED = prometheus_client.Counter("tongdai_bans_total", "Addresses that were banned.")
+
+
+class Lock(Protocol):
+    async def __call__(self, endpoint: str, *, is_locked: bool) -> None:
+        """No password fits the endpoint's account, or its own does again."""
 
 
 class Bans:
     """Allows fewer than `most` failed authentications from an address within a minute; 0: any
-    number. `clients` knows the addresses of clients of the edge proxy.
+    number. `clients` knows the addresses of clients of the edge proxy. An address of `proxies`
+    (networks) is never banned: many phones are behind it. There failures count by account, and
+    `lock` locks the account for a minute.
 
     The log has the time of day. The age of an attempt is taken from that once, when it is read;
     from then on the `clock` counts.
@@ -45,10 +59,15 @@ class Bans:
         path: Path,
         most: int,
         clock: Clock = time.monotonic,
+        *,
         clients: Clients | None = None,
+        proxies: Iterable[str] = (),
+        lock: Lock | None = None,
     ) -> None:
         self._database, self._path, self._most, self._clock = database, path, most, clock
         self._clients = clients
+        self._proxies, self._lock = [ip_network(each) for each in proxies], lock
+        self._locked: dict[str, float] = {}  # accounts, and until when by the clock
         self._offset = security.Offset()
         self._failed = SlidingWindow[str](WINDOW.total_seconds(), clock)
         self._succeeded: dict[str, float] = {}  # by address, the clock's time
@@ -70,8 +89,12 @@ class Bans:
             self._offset = place
             for each in attempts:
                 self._take(self._of_client(each), now)
-        for address in self.due():
-            await self._ban(address, now)
+        for source in self.due():
+            if "@" in source:
+                await self._lock_account(source)
+            else:
+                await self._ban(source, now)
+        await self._unlock()
         async with self._database.connection() as tx:
             await bans.expire(tx)
 
@@ -83,14 +106,23 @@ class Bans:
 
     def _take(self, attempt: Attempt, now: datetime) -> None:
         ago_s = max(0.0, (now - attempt.at).total_seconds())
+        source = self._source(attempt)
         if attempt.is_successful:
-            self._succeeded[attempt.address] = self._clock() - ago_s
+            self._succeeded[source] = self._clock() - ago_s
         elif ago_s < WINDOW.total_seconds():
             _FAILED.inc()
-            self._failed.add(attempt.address, ago_s)
+            if source and source not in self._locked:
+                self._failed.add(source, ago_s)
+
+    def _source(self, attempt: Attempt) -> str:
+        """The address that is blamed; behind a proxy the account."""
+        address = ip_address(attempt.address)
+        return attempt.account if any(address in each for each in self._proxies) else str(address)
 
     def due(self) -> list[str]:
-        """Addresses to ban now. Forgets failures and successes that are too old to count."""
+        """Addresses to ban, and accounts to lock, now. Forgets failures and successes that are too
+        old to count.
+        """
         trusted_since = self._clock() - TRUST.total_seconds()
         self._succeeded = {
             address: at for address, at in self._succeeded.items() if at > trusted_since
@@ -101,6 +133,23 @@ class Bans:
     def _is_too_often(self, address: str, failed: int) -> bool:
         most = self._most * (TRUSTED if address in self._succeeded else 1)
         return bool(self._most and failed) and failed >= most
+
+    async def _lock_account(self, account: str) -> None:
+        failed = self._failed.count(account)
+        self._failed.clear(account)
+        if self._lock is None or not account.partition("@")[0][:1].isdigit():
+            return  # an unknown endpoint: no password fits
+        _LOCKED.inc()
+        log.warning("sip.locked", account=account, wrong_passwords=failed, seconds=LOCK_S)
+        self._locked[account] = self._clock() + LOCK_S
+        await self._lock(account, is_locked=True)
+
+    async def _unlock(self) -> None:
+        over = [account for account, until in self._locked.items() if until <= self._clock()]
+        for account in over:
+            del self._locked[account]
+            if self._lock:
+                await self._lock(account, is_locked=False)
 
     async def _ban(self, address: str, now: datetime) -> None:
         failed = self._failed.count(address)

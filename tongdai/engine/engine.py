@@ -19,6 +19,7 @@ from tongdai import errors, ids, messages
 from tongdai.asterisk.switch import Switch, channels
 from tongdai.engine import outage
 from tongdai.engine.acting import Actor
+from tongdai.engine.agents import NOBODY, Agents
 from tongdai.engine.answers import Answers
 from tongdai.engine.attended_transfers import AttendedTransfers
 from tongdai.engine.background import Background
@@ -49,7 +50,12 @@ from tongdai.pbx.signals import (
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
+    HangupAsked,
+    LegAnswered,
+    LegDialed,
     LegReplaced,
+    LegRinging,
+    RecordingFinished,
     Refused,
     Signal,
 )
@@ -73,6 +79,7 @@ _UNROUTED = prometheus_client.Counter(
 for _reason in Undecided:
     _UNROUTED.labels(_reason)
 
+_ROUTE_NOTHING = (LegDialed, LegRinging, LegAnswered, HangupAsked, RecordingFinished)
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
 
@@ -102,11 +109,16 @@ class Engine:
         self.outgoing = Outgoing(database)
         self.node = config.node
         self.group_commit = GroupCommit(database, config.node, published)
-        self.switch = Switch(config.address, self.signal, config.timing)
+        self.switch = Switch(
+            config.address, self.signal, config.timing, on_contact=self._contact_changed
+        )
+        self.agents = Agents(self.switch)
         self.mailboxes = Mailboxes(self._handle, self._closed)
         self.transfers = AttendedTransfers(self.mailboxes, self.live_calls)
         self.replaced_legs = ReplacedLegs(self.switch, self.mailboxes)
-        self.offers = Offers(self.mailboxes, self.live_calls, self.directories, self._background)
+        self.offers = Offers(
+            self.mailboxes, self.live_calls, self.directories, self._background, self.agents
+        )
         self.recordings = Recordings(config, self.signal, self._background)
         self.actor = Actor(database, self.switch, self.directories, self.recordings)
         self.arrivals = 0  # calls so far whose arrival was a signal
@@ -151,6 +163,9 @@ class Engine:
         """A domain's directory has changed; "" means any."""
         self.directories.forget(domain_uuid)
         self.offers.changed(domain_uuid)
+
+    def _contact_changed(self, endpoint: str) -> None:
+        self.offers.contact_changed(endpoint)
 
     def hang_up(self, call_uuid: UUID, action: HangUp) -> None:
         """Hangs up a channel of an unknown call."""
@@ -241,7 +256,7 @@ class Engine:
             self.mailboxes.put(own.call_uuid, own)
         try:
             directory = await self.directories.get(call.domain_uuid)
-            return call_flow.step(call, signal, await self.context(directory))
+            return call_flow.step(call, signal, await self.context(directory, signal))
         finally:
             if isinstance(signal, AgentOffered):
                 self.offers.handled(call.domain_uuid, signal)
@@ -261,12 +276,16 @@ class Engine:
             return Declined(_answer(asked, outcome))
         return setup.click_to_call(asked, phones, new_token(), context)
 
-    async def context(self, directory: Directory) -> RoutingContext:
-        """The routing context of now. Raises errors.Unavailable."""
+    async def context(self, directory: Directory, signal: Signal | None = None) -> RoutingContext:
+        """The routing context of now; without the absent agents for a signal that routes nothing.
+        Raises errors.Unavailable.
+        """
         now = datetime.now(UTC)
         domain = directory.domain
         usage = await self.outgoing.usage(domain, self.live_calls.of(domain.domain_uuid), now)
-        return self.live_calls.context(directory, now, usage)
+        routes = directory.queues and not isinstance(signal, _ROUTE_NOTHING)
+        absent = await self.agents.absent(directory) if routes else NOBODY
+        return self.live_calls.context(directory, now, usage, absent)
 
     # --- commit
 

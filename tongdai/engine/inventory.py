@@ -72,6 +72,8 @@ class Inventory:
         self._names: dict[UUID, str] = {}  # of domains with devices
         self._extensions: Counter[UUID] = Counter()  # number with devices, by domain
         self._aliased: UUID | None = None  # the domain of the addresses
+        self._digest_trunks: set[Part] = set()  # trunks that call by digest
+        self._by_to = True  # as of provisioning.unknown_endpoints
 
     def objects(self) -> Objects:
         """The objects of all parts."""
@@ -101,19 +103,26 @@ class Inventory:
             self._parts[part] = objects
         if part.kind == "extension" and part.domain_uuid:
             self._extensions[part.domain_uuid] += bool(objects) - bool(before)
+        if part.kind == "trunk":
+            self._digest_trunks.discard(part)
+            if any(id_.endswith(f"@{provisioning.REALM}") for _, id_ in objects):
+                self._digest_trunks.add(part)
         return before
 
     def _follow(self, names: dict[UUID, str]) -> Parts:
         """The parts that depend on which domains have devices now."""
         added = {uuid: name for uuid, name in names.items() if uuid not in self._names}
         removed = {uuid for uuid in self._names if not self._extensions[uuid]}
-        if not added and not removed:
+        by_to, self._by_to = self._by_to, not self._digest_trunks
+        if not added and not removed and by_to == self._by_to:
             return {}
         for uuid in removed:
             del self._names[uuid], self._extensions[uuid]
         self._names |= added
         aliased, self._aliased = self._aliased, self._meant()
         affected = {*added, *removed} | ({aliased, self._aliased} - {None})
+        if by_to != self._by_to:
+            affected |= self._names.keys()
         name = self._names.get(self._aliased) if self._aliased else None
         aliases = {("domain_alias", each): {"domain": name} for each in self._addresses if name}
         return {
@@ -126,7 +135,9 @@ class Inventory:
             return {}
         aliases = self._addresses if domain_uuid == self._aliased else ()
         name = self._names[domain_uuid]
-        return provisioning.unknown_endpoints(name, aliases, self._unknown_digest)
+        return provisioning.unknown_endpoints(
+            name, aliases, self._unknown_digest, by_to=self._by_to
+        )
 
     def _meant(self) -> UUID | None:
         """The domain that the addresses are aliases of."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from tongdai.pbx import queueing
 from tongdai.pbx.barring import Usage
 from tongdai.pbx.call import Call, Ended, Talking, Waiting
-from tongdai.pbx.directory import Directory
+from tongdai.pbx.directory import Directory, Queue
 from tongdai.pbx.routing import RoutingContext
 
 NOTHING = Usage()
@@ -56,9 +56,15 @@ class LiveCalls:
             self._count(call.domain_uuid, before, None)
 
     def context(
-        self, directory: Directory, now: datetime, usage: Usage = NOTHING
+        self,
+        directory: Directory,
+        now: datetime,
+        usage: Usage = NOTHING,
+        absent: frozenset[str] = frozenset(),
     ) -> RoutingContext:
-        """The routing context of the domain now; later changes do not show in it."""
+        """The routing context of the domain now; later changes do not show in it. `absent`: agents
+        without a reachable phone.
+        """
         domain_uuid = directory.domain.domain_uuid
         by_trunk = self._by_trunk
         trunks = map(str, directory.trunks)
@@ -70,6 +76,7 @@ class LiveCalls:
             recording_url=self._recording_url,
             by_trunk={trunk: by_trunk[trunk] for trunk in trunks if trunk in by_trunk},
             usage=usage,
+            absent=absent,
         )
 
     def of(self, domain_uuid: UUID) -> Iterable[Call]:
@@ -87,11 +94,31 @@ class LiveCalls:
         """Domains with a caller that waits in a queue."""
         return frozenset(domain_uuid for domain_uuid, waiting in self._waiting.items() if waiting)
 
+    def waiting_domain(self, name: str) -> UUID | None:
+        """The domain of that name, if a caller waits in one of its queues."""
+        for domain_uuid in self.waiting_domains:
+            if next(iter(self.of(domain_uuid))).domain == name:
+                return domain_uuid
+        return None
+
+    def stranded(self, directory: Directory, absent: frozenset[str]) -> list[Call]:
+        """The callers who wait in a queue without any reachable agent, and have an overflow."""
+        deserted = {
+            queue.number
+            for queue in directory.queues.values()
+            if queue.overflow and not _agents(queue, directory) - absent
+        }
+        return [
+            call
+            for call in self.of(directory.domain.domain_uuid)
+            if isinstance(call.course, Waiting) and call.course.queue in deserted
+        ]
+
     def offers(
-        self, directory: Directory, now: datetime
+        self, directory: Directory, now: datetime, absent: frozenset[str] = frozenset()
     ) -> tuple[list[tuple[Call, str]], datetime | None]:
         """The callers to offer to agents now, over all queues, each agent once; and the time to
-        look again.
+        look again. `absent`: agents without a reachable phone.
         """
         taken: set[str] = set()
         found: list[tuple[Call, str]] = []
@@ -107,8 +134,7 @@ class LiveCalls:
                 continue
             agents = {
                 name: self._agent(domain_uuid, name, now, is_taken=name in taken)
-                for name in queue.agents
-                if (known := directory.extensions.get(name)) and known.enabled
+                for name in _agents(queue, directory) - absent
             }
             callers = [
                 queueing.Caller(key, call.course.since)
@@ -160,6 +186,12 @@ def _add(counts: Counter[str], name: str, step: int) -> None:
     counts[name] += step
     if not counts[name]:
         del counts[name]
+
+
+def _agents(queue: Queue, directory: Directory) -> set[str]:
+    """The enabled agents of the queue."""
+    known = directory.extensions
+    return {name for name in queue.agents if name in known and known[name].enabled}
 
 
 def _waits_in(call: Call, queue: str) -> bool:

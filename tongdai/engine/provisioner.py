@@ -11,10 +11,13 @@ from uuid import UUID
 import structlog
 
 from tongdai import errors
+from tongdai.asterisk import provisioning
+from tongdai.asterisk.provisioning import SwitchConfig
 from tongdai.encryption import MasterKey
 from tongdai.engine import reading
 from tongdai.engine.engine import Engine
 from tongdai.engine.inventory import BANS, Inventory, Part
+from tongdai.engine.reading import Source
 from tongdai.store import db
 
 log = structlog.get_logger()
@@ -35,9 +38,11 @@ class Provisioner:
         addresses: Iterable[str],
         main: str = "",
         *,
+        config: SwitchConfig | None = None,
         gather_s: float = GATHER_S,
     ) -> None:
-        self._database, self._master_key, self._engine = database, master_key, engine
+        self._database, self._engine = database, engine
+        self._source = Source(engine.node, master_key, config or SwitchConfig())
         # the same at each start, so that a switch that holds all objects is recognised
         unknown_digest = master_key.derive("unknown endpoints").hex()[:32]
         self._inventory = Inventory(addresses, main, unknown_digest)
@@ -99,23 +104,31 @@ class Provisioner:
         """The switch holds the objects of the database, now or as soon as it is up."""
         read = await reading.in_thread(
             self._database.dsn,
-            lambda tx: reading.everything(tx, self._master_key, self._engine.node),
+            lambda tx: reading.everything(tx, self._source),
         )
         await asyncio.to_thread(self._inventory.apply, read)
         wanted = await asyncio.to_thread(self._inventory.objects)
         await self._engine.switch.provision(wanted, read.lifted or set())
+
+    async def lock(self, endpoint: str, *, is_locked: bool) -> None:
+        """No password fits the device's account; or its own does again."""
+        objects = await asyncio.to_thread(self._inventory.objects)
+        keys = [key for key in provisioning.of_endpoint(endpoint) if key[0] == "auth"]
+        own = {key: objects[key] for key in keys if key in objects}
+        locked = {key: provisioning.locked(fields) for key, fields in own.items()}
+        await self._engine.switch.provision_changes(locked if is_locked else own, ())
 
     async def _refresh(self, parts: set[Part]) -> None:
         """The switch holds these parts as in the database, now or as soon as it is up."""
         is_small = len(parts) <= FEW and not any(part.kind in _LARGE for part in parts)
         if is_small:
             async with self._database.connection() as tx:
-                read = await reading.of(tx, self._master_key, self._engine.node, parts)
+                read = await reading.of(tx, self._source, parts)
             changed, gone = self._inventory.apply(read)
         else:
             read = await reading.in_thread(
                 self._database.dsn,
-                lambda tx: reading.of(tx, self._master_key, self._engine.node, parts),
+                lambda tx: reading.of(tx, self._source, parts),
             )
             changed, gone = await asyncio.to_thread(self._inventory.apply, read)
         if changed or gone or read.lifted:

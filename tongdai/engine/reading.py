@@ -9,6 +9,8 @@ from itertools import chain
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
+
 from tongdai.asterisk import browser_addresses, fallback, provisioning
 from tongdai.encryption import MasterKey
 from tongdai.engine.inventory import BANS, Part, Parts, Reading
@@ -33,68 +35,81 @@ def part(kind: str, domain_uuid: str, id_: str) -> Part:
             return Part("domain", UUID(domain_uuid))
 
 
-async def everything(tx: db.Tx, master_key: MasterKey, node: str) -> Reading:
+class Source(msgspec.Struct, frozen=True):
+    """The node whose objects are read, and what their making needs besides the database."""
+
+    node: str
+    master_key: MasterKey
+    config: provisioning.SwitchConfig = provisioning.SwitchConfig()
+
+
+async def everything(tx: db.Tx, source: Source) -> Reading:
     """All objects of the node's switch."""
-    reading = Reading(is_everything=True)
-    await _devices(tx, reading, node)
-    reading.parts |= await _trunks(tx, master_key, node)
-    await _bans(tx, reading, master_key)
+    reading, node = Reading(is_everything=True), source.node
+    await _devices(tx, reading, source)
+    reading.parts |= await _trunks(tx, source)
+    await _bans(tx, reading, source.master_key)
     reading.parts |= await _fallback(tx, node)
     return reading
 
 
-async def of(tx: db.Tx, master_key: MasterKey, node: str, parts: Collection[Part]) -> Reading:
+async def of(tx: db.Tx, source: Source, parts: Collection[Part]) -> Reading:
     """Reads these parts. A domain has its extensions, and all trunks: it may use any."""
+    node = source.node
     reading = Reading(asked={each for each in parts if each.kind != "domain"})
     for each in parts:
         match each.kind:
             case "extension":
-                await _devices(tx, reading, node, each.domain_uuid, each.id)
+                await _devices(tx, reading, source, each.domain_uuid, each.id)
             case "trunk":
-                reading.parts |= await _trunks(tx, master_key, node, UUID(each.id))
+                reading.parts |= await _trunks(tx, source, UUID(each.id))
             case "domain" if each.domain_uuid:
                 reading.domains.add(each.domain_uuid)
-                await _devices(tx, reading, node, each.domain_uuid)
+                await _devices(tx, reading, source, each.domain_uuid)
                 reading.asked.add(Part("fallback", each.domain_uuid))
                 reading.parts |= await _fallback(tx, node, each.domain_uuid)
             case "fallback":
                 reading.parts |= await _fallback(tx, node, each.domain_uuid)
     if reading.domains:
         reading.has_all_trunks = True
-        reading.parts |= await _trunks(tx, master_key, node)
+        reading.parts |= await _trunks(tx, source)
     if BANS in parts:
-        await _bans(tx, reading, master_key)
+        await _bans(tx, reading, source.master_key)
     return reading
 
 
 async def _devices(
     tx: db.Tx,
     reading: Reading,
-    node: str,
+    source: Source,
     domain_uuid: UUID | None = None,
     extension: str | None = None,
 ) -> None:
     """Adds the extensions of the node, or of one domain, or one extension."""
-    for known in await devices.list_for_provisioning(tx, node, domain_uuid, extension):
+    for known in await devices.list_for_provisioning(tx, source.node, domain_uuid, extension):
         own = reading.parts.setdefault(Part("extension", known.domain_uuid, known.extension), {})
         own |= provisioning.device(
             provisioning.Device(
                 endpoint=known.endpoint,
                 kind=known.kind,
+                display_name=known.display_name,
+                srtp_required=known.srtp_required,
                 max_contacts=known.max_contacts,
                 digest_md5=known.digest_md5,
                 digest_sha256=known.digest_sha256,
-            )
+                full_digests=(known.digest_md5_full, known.digest_sha256_full),
+            ),
+            source.config,
         )
         reading.names[known.domain_uuid] = known.domain
 
 
-async def _trunks(
-    tx: db.Tx, master_key: MasterKey, node: str, trunk_uuid: UUID | None = None
-) -> Parts:
-    known = await trunks.list_for_provisioning(tx, master_key, node, trunk_uuid)
+async def _trunks(tx: db.Tx, source: Source, trunk_uuid: UUID | None = None) -> Parts:
+    known = await trunks.list_for_provisioning(tx, source.master_key, source.node, trunk_uuid)
     return {
-        Part("trunk", None, str(each.trunk.trunk_uuid)): provisioning.trunk(_carrier(each))
+        Part("trunk", None, str(each.trunk.trunk_uuid)): provisioning.trunk(
+            _carrier(each), source.config
+        )
         for each in known
     }
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from tongdai.pbx.causes import ReleaseCause
+from tongdai.pbx.causes import REFUSALS, ReleaseCause
 from tongdai.pbx.commands import Requester
 from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
@@ -23,6 +23,9 @@ from tongdai.pbx.signals import DialEnded
 
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
 LATE_S = 2  # how long after the end of Dial the end of a channel may come
+# a phone that is there has rung by then: INVITE was repeated after 0.5, 1.5 and 3.5 s
+# (RFC 3261 §17.1.1.2)
+SILENT_S = 4
 FORGOTTEN_S = LONGEST_RING_S + 10  # click-to-call: the switch itself ends the ringing before
 Direction = Literal["inbound", "outbound", "local"]
 
@@ -77,11 +80,18 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     release: Recovered[ReleaseCause | None] = None
     # the final SIP response that ended it, 0 if none did; the CEL log has Q.850 causes only
     sip_status: Committed[int] = 0
+    forwards_to: Committed[str] = ""  # the number that it responded 3xx with
+    dismissed: Committed[bool] = False  # we end its ringing: its extension refused the call
     published: Committed[tuple[str, ...]] = ()  # names of the events published of this leg
 
     @property
     def is_live(self) -> bool:
         return self.ended_at is None
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether a person, or the phone for a person, refused the call."""
+        return self.sip_status in REFUSALS
 
 
 # --- courses
@@ -120,6 +130,7 @@ class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
     outside: Committed[str] = ""  # the number that is being dialled by the trunk
     presented: Committed[str] = ""  # with this number of ours
     trunk_name: Committed[str] = ""
+    forwarder: Committed[str] = ""  # the extension that may forward the call (3xx), "" for none
     # Dial() is over, and the release of a leg that it rang is still to come
     dial_ended: Committed[DialEnded | None] = None
 
@@ -293,6 +304,20 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def unheard_legs(self) -> tuple[Leg, ...]:
+        """The phones that have not rung yet, of an extension that refused the call on another
+        phone.
+        """
+        if not isinstance(self.course, Calling | Ringing) or self.answered_at:
+            return ()
+        rung = self.legs if isinstance(self.course, Calling) else self.dialled_legs
+        refused = {leg.number for leg in rung if leg.has_refused}
+        if not refused:
+            return ()
+        silent = (leg for leg in rung if leg.is_live and not leg.rang and not leg.dismissed)
+        return tuple(leg for leg in silent if leg.number in refused)
+
+    @property
     def published_legs(self) -> tuple[Leg, ...]:
         """The legs that events show: our extensions', in the order they were called."""
         return tuple(leg for leg in self.legs if leg.leg_uuid)
@@ -369,10 +394,19 @@ def due(call: Call) -> datetime | None:
             return until
         case Ringing(dial_ended=DialEnded(at=at)):
             return at + timedelta(seconds=LATE_S)
+        case Ringing():
+            return _silent_at(call)
         case Calling():
-            return call.started_at + timedelta(seconds=FORGOTTEN_S)
+            forgotten_at = call.started_at + timedelta(seconds=FORGOTTEN_S)
+            return min(forgotten_at, _silent_at(call) or forgotten_at)
         case _:
             return None
+
+
+def _silent_at(call: Call) -> datetime | None:
+    """From when on a phone is not waited for that has not rung, as another one refused."""
+    since = min((leg.started_at for leg in call.unheard_legs), default=None)
+    return since and since + timedelta(seconds=SILENT_S)
 
 
 def seconds(start: datetime, end: datetime) -> int:

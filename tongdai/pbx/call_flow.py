@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from tongdai import ids
 from tongdai.pbx import (
     causes,
+    forwarding,
     hangups,
     numbers,
     outcomes,
     progress,
+    refusal,
     release,
     replacement,
     routing,
@@ -41,11 +43,13 @@ from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import (
     AgentOffered,
+    AgentsLeft,
     BlindTransferred,
     DialEnded,
     HangupAsked,
     LegAnswered,
     LegDialed,
+    LegForwarded,
     LegHungUp,
     LegReplaced,
     LegRinging,
@@ -88,6 +92,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _dialed(call, signal)
         case _, LegRinging():
             return _leg_rings(call, signal)
+        case _, LegForwarded():
+            return forwarding.requested(call, signal)
         case _, LegAnswered():
             return _answered(call, signal)
         case _, HangupAsked():
@@ -102,6 +108,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _blind_transfer(call, signal, context)
         case Waiting() as waiting, AgentOffered():
             return progress.offer(call, waiting, signal, context)
+        case Waiting(overflow=number), AgentsLeft() if number:
+            return progress.overflow(call, number, causes.ABSENT, context, signal.at)
         case Calling(), Unanswered():
             return Step(call)  # the phone may ring; the API user gets the outcome
         case Calling(), Refused(action=Originate()):
@@ -122,6 +130,8 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
             return progress.not_answered(call, ringing, ended, context)
         case Waiting(overflow=number):
             return progress.overflow(call, number, causes.NO_ANSWER, context, signal.at)
+        case Calling() | Ringing() if call.unheard_legs:
+            return refusal.dismiss(call, call.unheard_legs)
         case Calling():
             return release.forgotten(call, signal)
         case _:
@@ -333,7 +343,7 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     if call.ended_at is None and _is_over_without(call, leg):
         call = replace(call, ended_at=release.not_before_answer(call, signal.at))
     sip_status = signal.sip_status or _sip_status_by_log(call, leg, signal)
-    cause = causes.failure(signal.cause, sip_status, rang=leg.rang)
+    cause = refusal.explained(call, leg, causes.failure(signal.cause, sip_status, rang=leg.rang))
     call = with_leg(call, leg.channel, ended_at=signal.at, release=cause, sip_status=sip_status)
     call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
     if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:
@@ -342,7 +352,9 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         call = _left(call, signal)
     call, published = hangups.stopped(call)
     if call.live_legs:
-        return with_events(progress.when_all_ended(call, context), published)
+        dismissed = refusal.follow(call, leg.channel)
+        then = progress.when_all_ended(dismissed.call, context)
+        return with_events(refusal.after(dismissed, then), published)
     return with_events(release.end(call, signal.at), published)
 
 
@@ -379,11 +391,9 @@ def _left(call: Call, signal: LegHungUp) -> Call:
         return replace(call, course=Leaving())
     call = progress.explained_by_log(call, signal)
     cause = progress.why_by_log(call, signal)
-    return replace(
-        call,
-        course=Leaving(release=causes.most_significant([*call.failures, cause])),
-        hangup_by=call.hangup_by or "system",
-    )
+    found = causes.most_significant([*call.failures, cause])
+    by = "callee" if found.status == cause.status == "BUSY" else "system"
+    return replace(call, course=Leaving(release=found), hangup_by=call.hangup_by or by)
 
 
 # --- transfers

@@ -64,6 +64,7 @@ CANCELLED = ReleaseCause("CANCEL", "ORIGINATOR_CANCEL", 16)
 NO_ANSWER = ReleaseCause("NO-ANSWERED", "NO_ANSWER", 19)
 ABSENT = ReleaseCause("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 20)
 BUSY = ReleaseCause("BUSY", "USER_BUSY", 17)
+REJECTED = ReleaseCause("BUSY", "CALL_REJECTED", 21)
 UNALLOCATED = ReleaseCause("INVALID", "UNALLOCATED_NUMBER", 1)
 BARRED = ReleaseCause("INVALID", "OUTGOING_CALL_BARRED", 52)
 CONGESTED = ReleaseCause("CONGESTION", "NORMAL_CIRCUIT_CONGESTION", 34)
@@ -77,6 +78,10 @@ TRANSFERRED_TALK = ReleaseCause("ANSWERED", "ATTENDED_TRANSFER", 16)
 # a party of another domain was connected (RFC 3891), which ended the call
 SEVERED = ReleaseCause("ANSWERED", "CALL_REJECTED", 21)
 FOREIGN = ReleaseCause("INVALID", "CALL_REJECTED", 21)
+DECLINED = (600, 603, 606, 607, 608)
+"""SIP statuses that are meant for all phones of the called party (RFC 3261 §21.6)."""
+REFUSALS = (480, 486, *DECLINED)
+"""SIP statuses by which a person, or the phone for a person, refuses a call."""
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 REQUEST_TERMINATED = 487
 """The SIP status of an INVITE after its CANCEL (RFC 3261 §21.4.25)."""
@@ -130,7 +135,7 @@ def failure(cause: int, sip_status: int, *, rang: bool) -> ReleaseCause:
         return NO_ANSWER if rang else ABSENT
     # decline, unwanted (RFC 8197), rejected by a filter (RFC 8688)
     if sip_status in (603, 607, 608):
-        return ReleaseCause("BUSY", "CALL_REJECTED", 21)
+        return REJECTED
     name, status = CAUSES.get(cause, ("NORMAL_UNSPECIFIED", "NOT-AVAILABLE"))
     return ReleaseCause(status, name, cause if cause in CAUSES else 31)
 

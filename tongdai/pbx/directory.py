@@ -25,7 +25,8 @@ class Domain(msgspec.Struct, frozen=True):
     (pbx.barring) and, unless None, calls a minute and minutes a day limit outbound ones. Those are
     suspended until `suspended_until`, for the reason in `suspended_why`. `region` (ISO 3166-1
     alpha-2) is "" for the main region of the country code. Browsers may register as its new
-    extensions (`webrtc`).
+    extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
+    number that it will call, instead of its own.
     """
 
     domain_uuid: UUID
@@ -46,6 +47,7 @@ class Domain(msgspec.Struct, frozen=True):
     suspended_why: str = ""
     node: str = NODE
     webrtc: bool = False
+    click2call_shows_callee: bool = False
 
     @property
     def country(self) -> str:

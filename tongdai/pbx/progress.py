@@ -3,10 +3,11 @@ queue and out of it, to the overflow, and to its release when there is no answer
 """
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, routing
+from tongdai.pbx import causes, forwarding, routing
 from tongdai.pbx.actions import Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
@@ -66,7 +67,8 @@ def _ring(call: Call, ring: Ring, context: RoutingContext, at: datetime) -> Step
     )
     call = replace(call, receive_dest=ring.receive_dest or call.receive_dest)
     timeout_s = min(first.timeout_s, ring.timeout_s)
-    rung = _dial(call, Ringing(then=hunt), first.parties, timeout_s, context)
+    ringing = Ringing(then=hunt, forwarder=ring.extension)
+    rung = _dial(call, ringing, first.parties, timeout_s, context)
     return replace(rung, actions=(*rung.actions, Rotate(ring.rotate))) if ring.rotate else rung
 
 
@@ -153,8 +155,17 @@ def give_up(
 def _release(call: Call, release: causes.ReleaseCause) -> Step:
     """Releases the controlled leg, by the most significant of all failures."""
     release = causes.most_significant([*call.failures, release])
-    call = replace(call, course=Leaving(release=release), hangup_by=call.hangup_by or "system")
+    call = replace(
+        call, course=Leaving(release=release), hangup_by=call.hangup_by or by(call, release)
+    )
     return Step(call, (HangUp(call.channel, release.q850),))
+
+
+def by(call: Call, release: causes.ReleaseCause) -> Literal["callee", "system"]:
+    """The side that ended a call without an answer: the parties just called, if they refused."""
+    refused = any(leg.release and leg.release.status == "BUSY" for leg in call.dialled_legs)
+    is_refused = refused and release.status == "BUSY" and not call.answered_at
+    return "callee" if is_refused else "system"
 
 
 # --- what Asterisk refuses
@@ -196,7 +207,7 @@ def controlled(call: Call, signal: DialEnded | BlindTransferred) -> Call:
     """The channel of the signal becomes the controlled leg. The end of a talk that seemed to come
     was a transfer; a release that we decided only explains the last attempt.
     """
-    if isinstance(call.course, Talking) or call.hangup_by == "system":
+    if isinstance(call.course, Talking) or call.hangup_by == "system" or call.release:
         call = replace(call, hangup_by="", ended_at=None)
     if call.release:
         call = failed(call, call.release)
@@ -226,6 +237,8 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
     the release.
     """
     release = why_not_answered(call, signal.dialstatus)
+    if forwarded := _forwarded(call, ringing, context, signal.at):
+        return forwarded
     call, then, at = failed(call, release), ringing.then, signal.at
     is_over = then.until is not None and at >= then.until
     match then:
@@ -238,6 +251,17 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
             return Step(replace(call, course=then), (Wait(call.channel, music),))
         case _:
             return overflow(call, then.overflow, release, context, at)
+
+
+def _forwarded(call: Call, ringing: Ringing, context: RoutingContext, at: datetime) -> Step | None:
+    """The step to where the extension just called forwards; None if it does not."""
+    if call.overflows >= routing.MAX_OVERFLOWS:
+        return None
+    destination = forwarding.destination(call, ringing, own_extension(call), context)
+    if destination is None:
+        return None
+    call = replace(call, overflows=call.overflows + 1, presented_number="")
+    return go(call, destination, context, at)
 
 
 def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:

@@ -18,7 +18,7 @@ def end(call: Call, at: datetime) -> Step:
     recording.
     """
     release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
-    by = call.hangup_by or ("caller" if release == causes.CANCELLED else "system")
+    by = call.hangup_by or ("caller" if _is_by_caller(call, release) else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
     call, published = hangups.at_end(call, release, at)
     if call.direction == "inbound" and not call.answered_at:
@@ -29,6 +29,15 @@ def end(call: Call, at: datetime) -> Step:
         return Step(call, (FinishRecording(call.call_uuid),), published, record)
     record = cdr.of(call, release, None)
     return Step(call, (), (*published, _cdr_event(call, release, "")), record, done=True)
+
+
+def _is_by_caller(call: Call, release: causes.ReleaseCause) -> bool:
+    """Whether the caller abandoned the call; of a click-to-call, whether the extension refused
+    it.
+    """
+    is_refused = release.cause in (causes.BUSY.cause, causes.REJECTED.cause)
+    is_click = call.is_click_to_call and not call.caller.answered_at
+    return release == causes.CANCELLED or (is_click and is_refused)
 
 
 def _release_cause(call: Call) -> causes.ReleaseCause:

@@ -31,12 +31,14 @@ class RoutingContext(msgspec.Struct, frozen=True):
     # trunk's UUID -> its live calls, of all domains
     by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: barring.Usage = barring.Usage()
+    absent: frozenset[str] = frozenset()  # agents of queues without a reachable phone
 
 
 class Ring(msgspec.Struct, frozen=True):
     """Hunt steps, one after the other; then `overflow`, if any.
 
-    `release` is the release cause if there is no party to ring.
+    `release` is the release cause if there is no party to ring. `extension`: the only one that is
+    called, which may forward the call; "" for a ring group, where nobody may.
     """
 
     steps: tuple[hunting.HuntStep, ...]
@@ -45,6 +47,7 @@ class Ring(msgspec.Struct, frozen=True):
     overflow: str = ""
     rotate: str = ""
     release: causes.ReleaseCause = causes.ABSENT
+    extension: str = ""
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -82,7 +85,8 @@ def inside(number: str, context: RoutingContext, caller: str = "") -> Destinatio
     if group := directory.ring_groups.get(number):
         return _ring_group(group, context, caller)
     if queue := directory.queues.get(number):
-        has_agents = any(_is_enabled(agent, context) for agent in queue.agents)
+        present = (agent for agent in queue.agents if agent not in context.absent)
+        has_agents = any(_is_enabled(agent, context) for agent in present)
         return (
             Enqueue(number)
             if has_agents
@@ -166,6 +170,7 @@ def _extension(extension: Extension, context: RoutingContext) -> Destination:
     return Ring(
         steps=(hunting.HuntStep(parties, extension.ring_timeout_s),),
         timeout_s=extension.ring_timeout_s,
+        extension=extension.extension,
     )
 
 

@@ -263,12 +263,13 @@ def _asked_for(
 def _originate(
     call: Call, command: ClickToCall, contacts: Sequence[str], dial: Dial, context: RoutingContext
 ) -> Originate:
+    shows_callee = context.directory.domain.click2call_shows_callee
     return Originate(
         contacts=tuple(
             Contact(leg.channel, address) for leg, address in zip(call.legs, contacts, strict=True)
         ),
         timeout_s=context.directory.extensions[command.ext].ring_timeout_s,
-        caller_id=command.src_cid_number or command.ext,
+        caller_id=command.src_cid_number or (command.phone if shows_callee else command.ext),
         caller_name=command.src_cid_name,
         auto_answer=command.auto_answer,
         call_uuid=call.call_uuid,

@@ -61,6 +61,16 @@ class LegRinging(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class LegForwarded(msgspec.Struct, frozen=True):
+    """The party responded 3xx (RFC 3261 §21.3): it wants to be called at `to` instead, the user
+    part of an address. The switch does not follow.
+    """
+
+    channel: str
+    at: datetime
+    to: str
+
+
 class LegAnswered(msgspec.Struct, frozen=True):
     channel: str
     at: datetime
@@ -153,6 +163,13 @@ class AgentOffered(msgspec.Struct, frozen=True):
     extension: str
 
 
+class AgentsLeft(msgspec.Struct, frozen=True):
+    """The queue in which this call waits has no reachable agent any more."""
+
+    channel: str
+    at: datetime
+
+
 class TimerFired(msgspec.Struct, frozen=True):
     """The moment of `call.due` has come."""
 
@@ -211,6 +228,7 @@ Signal = (
     Arrived
     | LegDialed
     | LegRinging
+    | LegForwarded
     | LegAnswered
     | HangupAsked
     | LegHungUp
@@ -220,6 +238,7 @@ Signal = (
     | LegReplaced
     | Severed
     | AgentOffered
+    | AgentsLeft
     | TimerFired
     | RecordingFinished
     | CommandAsked

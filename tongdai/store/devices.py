@@ -24,17 +24,18 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """One device of an extension, without its password. `kind` "sip" is a SIP phone, "browser" a
     WebRTC endpoint (SIP over WebSocket, DTLS-SRTP, ICE). At most `max_contacts` may be registered
     at the same time. The device `webrtc` is a browser with the user name and password of the
-    default device.
+    default device. With `srtp_required` its audio is encrypted, or there is no call.
     """
 
     name: str = endpoint.DEFAULT
     kind: Kind = "sip"
     max_contacts: int = MAX_CONTACTS
+    srtp_required: bool = False
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """A device for its node's switch. The digests are HA1 of user:domain:password, in hex (RFC
-    8760 §2.4).
+    8760 §2.4); the full ones of user@domain:domain:password, "" for passwords from before them.
     """
 
     domain_uuid: UUID
@@ -43,8 +44,12 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     max_contacts: int
+    srtp_required: bool
+    display_name: str
     digest_md5: str
     digest_sha256: str
+    digest_md5_full: str
+    digest_sha256_full: str
 
     @property
     def endpoint(self) -> Endpoint:
@@ -65,20 +70,20 @@ async def insert(
     name = checks.device(device.name)
     if name == endpoint.WEBRTC:
         raise errors.Invalid(messages.WEBRTC_DEVICE, field="device")
-    md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
+    known = await _digests(tx, domain_uuid, extension, name, password)
     await tx.execute(
         """
-        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, digest_md5,
-                             digest_sha256)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, srtp_required,
+                             digest_md5, digest_sha256, digest_md5_full, digest_sha256_full)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         domain_uuid,
         extension,
         name,
         device.kind,
         device.max_contacts,
-        md5,
-        sha256,
+        device.srtp_required,
+        *known,
     )
     return password
 
@@ -90,8 +95,9 @@ async def allow_browsers(tx: db.Tx, domain_uuid: UUID, extension: str | None = N
     await tx.execute(
         """
         INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, digest_md5,
-                             digest_sha256)
-        SELECT domain_uuid, extension, $3, 'browser', $4, digest_md5, digest_sha256 FROM devices
+                             digest_sha256, digest_md5_full, digest_sha256_full)
+        SELECT domain_uuid, extension, $3, 'browser', $4, digest_md5, digest_sha256,
+               digest_md5_full, digest_sha256_full FROM devices
         WHERE domain_uuid = $1 AND extension = COALESCE($2, extension) AND name = $5
           AND kind = 'sip'
         ON CONFLICT DO NOTHING
@@ -121,7 +127,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device
     """The device. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT name, kind, max_contacts FROM devices
+        SELECT name, kind, max_contacts, srtp_required FROM devices
         WHERE domain_uuid = $1 AND extension = $2 AND name = $3
         """,
         domain_uuid,
@@ -139,7 +145,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
         raise errors.Invalid(messages.WEBRTC_DEVICE, field="kind")
     done = await tx.fetchval(
         """
-        UPDATE devices SET kind = $4, max_contacts = $5
+        UPDATE devices SET kind = $4, max_contacts = $5, srtp_required = $6
         WHERE domain_uuid = $1 AND extension = $2 AND name = $3 RETURNING true
         """,
         domain_uuid,
@@ -147,6 +153,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
         device.name,
         device.kind,
         device.max_contacts,
+        device.srtp_required,
     )
     if not done:
         raise errors.NotFound(_missing(extension, device.name))
@@ -161,18 +168,18 @@ async def set_password(
     device and the device `webrtc` have the same. Raises errors.NotFound, errors.Invalid.
     """
     password = password or generated()
-    md5, sha256 = await _digests(tx, domain_uuid, extension, name, password)
+    known = await _digests(tx, domain_uuid, extension, name, password)
     shared = (endpoint.DEFAULT, endpoint.WEBRTC)
     done = await tx.fetchval(
         """
-        UPDATE devices SET digest_md5 = $4, digest_sha256 = $5
+        UPDATE devices SET digest_md5 = $4, digest_sha256 = $5, digest_md5_full = $6,
+          digest_sha256_full = $7
         WHERE domain_uuid = $1 AND extension = $2 AND name = ANY ($3) RETURNING true
         """,
         domain_uuid,
         extension,
         shared if name in shared else (name,),
-        md5,
-        sha256,
+        *known,
     )
     if not done:
         raise errors.NotFound(_missing(extension, name))
@@ -201,7 +208,8 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
     """The extension's devices, the default one first."""
     rows = await tx.fetch(
         """
-        SELECT name, kind, max_contacts FROM devices WHERE domain_uuid = $1 AND extension = $2
+        SELECT name, kind, max_contacts, srtp_required FROM devices
+        WHERE domain_uuid = $1 AND extension = $2
         ORDER BY name <> $3, name
         """,
         domain_uuid,
@@ -213,7 +221,8 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
 
 _PROVISIONED = """
 SELECT domain_uuid, domains.name AS domain, extension, devices.name, devices.kind, max_contacts,
-  digest_md5, digest_sha256
+  srtp_required, extensions.name AS display_name, digest_md5, digest_sha256, digest_md5_full,
+  digest_sha256_full
 FROM devices JOIN extensions USING (domain_uuid, extension) JOIN domains USING (domain_uuid)
 WHERE extensions.enabled AND domains.enabled AND node = $1
 """
@@ -249,10 +258,11 @@ def digests(user: str, domain: str, password: str) -> tuple[str, str]:
 
 async def _digests(
     tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str
-) -> tuple[str, str]:
+) -> tuple[str, ...]:
+    """The digests for the user name and for its full spelling, in the order of the columns."""
     domain = (await domains.get(tx, domain_uuid)).name
-    user = Endpoint(extension, domain, name).user
-    return digests(user, domain, checks.sip_secret(password))
+    user, secret = Endpoint(extension, domain, name).user, checks.sip_secret(password)
+    return (*digests(user, domain, secret), *digests(f"{user}@{domain}", domain, secret))
 
 
 def _missing(extension: str, name: str) -> str:

@@ -31,6 +31,7 @@ async def insert(
     enabled: bool = NEW.enabled,
     node: str = directory.NODE,
     webrtc: bool = NEW.webrtc,
+    click2call_shows_callee: bool = NEW.click2call_shows_callee,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
     field that is wrong.
@@ -40,9 +41,10 @@ async def insert(
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
-          zone_rules, ringing_hangups, webrtc)
+          zone_rules, ringing_hangups, webrtc, click2call_shows_callee)
         VALUES (
-          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING *
+          $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+          $18) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -61,6 +63,7 @@ async def insert(
         local_days.rules(time_zone),
         ringing_hangups,
         webrtc,
+        click2call_shows_callee,
     )
     return db.struct(row, directory.Domain)
 
@@ -101,7 +104,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            recording = $5, recording_days = $6,
                            max_calls = $7, enabled = $8, destinations = $9,
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
-                           region = $13, ringing_hangups = $14, webrtc = $15
+                           region = $13, ringing_hangups = $14, webrtc = $15,
+                           click2call_shows_callee = $16
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -119,6 +123,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.region,
         domain.ringing_hangups,
         domain.webrtc,
+        domain.click2call_shows_callee,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)
