@@ -17,6 +17,5 @@ CREATE TRIGGER extensions_name_object AFTER UPDATE OF name ON extensions
 ALTER TABLE domains
   -- click-to-call shows the extension whom it will call, instead of its own number
   ADD COLUMN click2call_shows_callee  boolean NOT NULL DEFAULT false;
-CREATE TRIGGER domains_phones_changed
-  AFTER UPDATE OF click2call_shows_callee, ringing_hangups ON domains
+CREATE TRIGGER domains_phones_changed AFTER UPDATE OF click2call_shows_callee ON domains
   FOR EACH ROW EXECUTE FUNCTION notify_directory();
