@@ -697,6 +697,7 @@ def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "name": "Tổng đài",
         "destination": "101",
         "is_default": True,
+        "further_trunks": [],
         "enabled": True,
     }
     changed = cli.json(

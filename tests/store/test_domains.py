@@ -246,6 +246,7 @@ async def test_a_deleted_domain_takes_everything_along(
     async with database.connection() as tx:
         tables = await tx.fetch(
             "SELECT table_name FROM information_schema.columns WHERE column_name = 'domain_uuid'"
+            " AND table_name <> 'audit_log'"  # it outlives what it is about
         )
         assert len(tables) > 10
         for table in tables:

@@ -54,7 +54,10 @@ COMMANDS = {
     ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),
-    "api-key": ("api_keys:app", "API keys: API clients get tokens with them; one a user."),
+    "api-key": (
+        "api_keys:app",
+        "API keys: API clients get tokens with them. A user has its own, and others by name.",
+    ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),

@@ -31,6 +31,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hotlines", ("canonical",)),
     ("trunks", ("trunk_uuid",)),
     ("dialables", ("number",)),  # with extensions, devices, ring groups and queues
+    ("api_keys", ("api_key_uuid",)),
     ("users", ("user_uuid",)),
 )
 Progress = Callable[[str, int], object]
