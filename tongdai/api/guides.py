@@ -31,7 +31,7 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="/favicon.ico">
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }}
 pre {{ background: #f5f5f5; padding: .8em; overflow-x: auto }}
 code {{ font-size: 90% }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto }}
