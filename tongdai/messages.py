@@ -58,6 +58,7 @@ NOT_IN_RANGE = Text(
     "out of range, or not one of the known values",
     "ngoài phạm vi, hoặc không nằm trong các giá trị cho phép",
 )
+NUMBERS_TAKEN = Text("in use already: {numbers}", "đã được dùng: {numbers}")
 UNKNOWN_FIELD = Text("there is no such field", "không có trường này")
 NOT_OUR_CURSOR = Text(
     "not the next_cursor of an answer", "không phải next_cursor của một kết quả trước"

@@ -1,16 +1,16 @@
 """Extensions, with the password of their default device."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.pbx import endpoint
 from tongdai.pbx.directory import Extension
-from tongdai.store import db, devices, extensions
+from tongdai.store import db, devices, dialables, extensions
 
 
 @contextmanager
@@ -22,6 +22,32 @@ def naming() -> Iterator[None]:
         if reason.field == "number":
             reason.field = "extension"
         raise
+
+
+async def create_range(
+    tx: db.Tx,
+    domain_uuid: UUID,
+    numbers: Sequence[str],
+    like: Extension,
+    *,
+    kind: devices.Kind = "sip",
+    webrtc: bool | None = None,
+    missing_only: bool = False,
+) -> list[tuple[str, str]]:
+    """Extensions of these numbers exist, all others of their fields as in `like`; with
+    `missing_only` those that exist stay as they are. Returns the new ones with their random SIP
+    passwords. Raises as extensions.insert, naming the number.
+    """
+    kinds = await dialables.kinds(tx, domain_uuid, numbers)
+    taken = [one for one in kinds if not (missing_only and kinds[one] == "extension")]
+    if taken:
+        raise errors.Conflict(messages.NUMBERS_TAKEN(numbers=", ".join(taken)), field="extension")
+    made = []
+    for number in [one for one in numbers if one not in kinds]:
+        extension = msgspec.structs.replace(like, extension=number)
+        password = await extensions.insert(tx, domain_uuid, extension, None, kind, webrtc=webrtc)
+        made.append((number, password))
+    return made
 
 
 async def update(

@@ -31,7 +31,7 @@ def from_aes(text: str, key: bytes, field: str) -> str:
     32 bytes. Raises errors.InvalidPhone, for the same reason whatever was wrong.
     """
     # the mode is what clients of this API use; a number is one block, and nothing else is kept so
-    cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  # nosec B305
+    cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  # nosec B305  # nosec B305
     decryptor, unpadder = cipher.decryptor(), PKCS7(128).unpadder()
     try:
         padded = decryptor.update(bytes.fromhex(text)) + decryptor.finalize()

@@ -1,6 +1,5 @@
 """tongdai audit: who changed what."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -8,7 +7,6 @@ import typer
 
 from tongdai.cli import options, session, terminal
 from tongdai.store import audit as store
-from tongdai.store import db, domains
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -54,22 +52,19 @@ def audit(
     """
     wanted = store.Filter(noun=noun, name=name, actor=actor)
 
-    async def work(tx: db.Tx) -> tuple[str, Sequence[store.Entry]]:
-        if not domain:
-            return "UTC", await store.list(tx, None, wanted, limit=limit)
-        known = await domains.by_name(tx, domain)
-        return known.time_zone, await store.list(tx, known.domain_uuid, wanted, limit=limit)
-
-    zone, found = session.run(work)
+    if domain:
+        found = session.call(domain, store.list, wanted, limit=limit)
+    else:
+        found = session.run(lambda tx: store.list(tx, None, wanted, limit=limit))
     if as_json:
         return terminal.many(found, as_json=True)
-    lines = [_line(entry, zone) for entry in found]
+    lines = [_line(entry) for entry in found]
     return terminal.many(lines, *Line.__struct_fields__, as_json=False)
 
 
-def _line(entry: store.Entry, zone: str) -> Line:
+def _line(entry: store.Entry) -> Line:
     return Line(
-        terminal.local(entry.at, zone),
+        terminal.local(entry.at),
         entry.actor,
         entry.address,
         entry.action,

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from tongdai.admin import extensions as admin
@@ -37,9 +38,34 @@ RING_TIMEOUT = typer.Option(help=f"Seconds that it rings, {SHORTEST_RING_S} to {
 _RECORDING: dict[Recording, bool | None] = {"on": True, "off": False, "domain": None}
 
 
+Numbers = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXTENSION", help="2 to 8 digits; or several, 1001-1100.", show_default=False
+    ),
+]
+_MOST = 10_000  # at once
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A new extension of several."""
+
+    extension: str
+    password: str
+
+
+def _range(text: str) -> list[str]:
+    """The numbers from the first to the last, of the same length. Raises typer.BadParameter."""
+    first, _, last = text.partition("-")
+    is_range = first.isdigit() and last.isdigit() and len(first) == len(last)
+    if not is_range or not 0 <= int(last) - int(first) < _MOST:
+        raise typer.BadParameter(f"{text}: expected two numbers as long as each other, 1001-1100")
+    return [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+
+
 @app.command()
 def create(
-    extension: Number,
+    extension: Numbers,
     *,
     domain: options.Domain,
     name: Annotated[str, options.NAME] = "",
@@ -50,11 +76,17 @@ def create(
     ring_timeout: Annotated[int, RING_TIMEOUT] = NEW.ring_timeout_s,
     kind: Annotated[devices.Kind, KIND] = "sip",
     webrtc: Annotated[bool | None, WEBRTC] = None,
+    if_not_exists: Annotated[
+        bool,
+        typer.Option("--if-not-exists", help="Leave those that exist as they are, and succeed."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make an extension, and show its SIP password.
+    """Make an extension, or several alike, and show the SIP passwords.
 
     Example: tongdai extension create 101 --domain sales.example.vn --name "Nguyễn Thị Ánh"
+
+    Example: tongdai extension create 1001-1100 --domain sales.example.vn --if-not-exists
     """
     made = Extension(
         extension,
@@ -64,11 +96,26 @@ def create(
         max_calls=max_calls,
         ring_timeout_s=ring_timeout,
     )
+    if "-" in extension or if_not_exists:
+        if password is not None and "-" in extension:
+            raise typer.BadParameter("several extensions get a random password each")
+        numbers = _range(extension) if "-" in extension else [extension]
+        created = session.call(
+            domain,
+            admin.create_range,
+            numbers,
+            made,
+            kind=kind,
+            webrtc=webrtc,
+            missing_only=if_not_exists,
+        )
+        terminal.many([Made(*one) for one in created], *Made.__struct_fields__, as_json=as_json)
+        return terminal.once("passwords") if created else None
     chosen = session.call(
         domain, extensions.insert, made, options.secret(password), kind, webrtc=webrtc
     )
     terminal.one(made, as_json=as_json, password=chosen)
-    terminal.once("password")
+    return terminal.once("password")
 
 
 @app.command("list")

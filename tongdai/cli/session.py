@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from tongdai import encryption, settings
+from tongdai.cli import terminal
 from tongdai.encryption import MasterKey
 from tongdai.store import db, domains, postmaster
 
@@ -44,12 +45,14 @@ def call(
     *args: Parameters.args,
     **kwargs: Parameters.kwargs,
 ) -> Result:
-    """Calls a function of the store in the domain of that name. Raises errors.NotFound for the
-    domain, and the function's own errors.
+    """Calls a function of the store in the domain of that name; times are shown in its time zone.
+    Raises errors.NotFound for the domain, and the function's own errors.
     """
 
     async def work(tx: db.Tx) -> Result:
-        return await verb(tx, (await domains.by_name(tx, domain)).domain_uuid, *args, **kwargs)
+        known = await domains.by_name(tx, domain)
+        terminal.in_zone(known.time_zone)
+        return await verb(tx, known.domain_uuid, *args, **kwargs)
 
     return run(work)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,14 @@ from rich.text import Text
 
 from tongdai import errors
 
+_zone: tzinfo = UTC  # of the times that people read
 _PIPED_WIDTH = 240  # characters of a line when the width of the terminal is unknown
+
+
+def in_zone(name: str) -> None:
+    """People read times in that time zone from now on; JSON keeps them in UTC."""
+    global _zone  # noqa: PLW0603  a command shows one domain
+    _zone = ZoneInfo(name)
 
 
 def one(thing: msgspec.Struct, *, as_json: bool, **more: Any) -> None:
@@ -28,7 +35,9 @@ def fields(values: Mapping[str, object], *, as_json: bool) -> None:
     """Shows a table of names and values."""
     if as_json:
         return json(values)
-    table = Table("", "", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
+    for _ in range(2):
+        table.add_column(overflow="fold")
     for name, value in values.items():
         table.add_row(Text(_words(name), style="bold"), _cell(value))
     return _print(table)
@@ -38,7 +47,9 @@ def many(things: Sequence[msgspec.Struct], *columns: str, as_json: bool) -> None
     """Shows a table of things with these columns; as JSON with all fields."""
     if as_json:
         return json([msgspec.structs.asdict(thing) for thing in things])
-    table = Table(*map(_words, columns), box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(_words(column), overflow="fold")  # a name that is cut names nothing
     for thing in things:
         table.add_row(*(_cell(getattr(thing, column)) for column in columns))
     return _print(table)
@@ -89,9 +100,9 @@ def refused(refusal: errors.TongdaiError) -> int:
     return 4 if isinstance(refusal, errors.Unavailable | errors.SetupError) else 1
 
 
-def local(moment: datetime, zone: str) -> str:
-    """The moment in that time zone, with its offset."""
-    return moment.astimezone(ZoneInfo(zone)).isoformat(" ", "seconds")
+def local(moment: datetime) -> str:
+    """The moment in the time zone of `in_zone`, with its offset."""
+    return moment.astimezone(_zone).isoformat(" ", "seconds")
 
 
 def _words(name: str) -> str:
@@ -102,7 +113,7 @@ def _cell(value: object) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, datetime):
-        return Text(value.isoformat(" ", "seconds"))
+        return Text(local(value))
     if isinstance(value, list | tuple):
         return Text(", ".join(map(str, value)))
     return Text("" if value is None else str(value))

@@ -4,7 +4,7 @@ A transaction that refers to a number locks it (`require`), so that it cannot be
 reference.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -29,6 +29,19 @@ async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
         number,
         kind,
     )
+
+
+async def kinds(tx: db.Tx, domain_uuid: UUID, numbers: Sequence[str]) -> dict[str, Kind]:
+    """Those of the numbers that are in use, in order, and what each is."""
+    rows = await tx.fetch(
+        """
+        SELECT number, kind FROM dialables WHERE domain_uuid = $1 AND number = ANY ($2)
+        ORDER BY number
+        """,
+        domain_uuid,
+        numbers,
+    )
+    return {row["number"]: row["kind"] for row in rows}
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
