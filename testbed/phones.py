@@ -65,7 +65,7 @@ class Talk:
         await self._told("answered")
         self._speak()
 
-    async def reject(self, status: Literal[404, 480, 486, 503, 603] = 486) -> None:
+    async def reject(self, status: Literal[302, 404, 480, 486, 503, 603] = 486) -> None:
         self._say(str(status))
         await self._told("rejected")
 

@@ -222,7 +222,7 @@ async def next_request(wire: Wire, method: str) -> str:
                 return message
 
 
-async def reply(wire: Wire, request: str, status: str) -> None:
+async def reply(wire: Wire, request: str, status: str, *headers: str) -> None:
     """Sends a response to the request; `status` is such as "486 Busy Here"."""
     kept = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq): .*", request)
     to = re.search(r"(?im)^To: .*", request)
@@ -231,6 +231,7 @@ async def reply(wire: Wire, request: str, status: str) -> None:
         f"SIP/2.0 {status}",
         *(line.strip() for line in kept),
         f"{to[0].strip()};tag=wire",
+        *headers,
         "Content-Length: 0",
     ]
     await wire.send("\r\n".join([*lines, "", ""]).encode())

@@ -13,7 +13,7 @@ TAIL = 1 << 20  # bytes read at most
 _LINE = re.compile(
     r'SecurityEvent="(\w+)",EventTV="([^"]+)",Severity="\w+",Service="PJSIP",'
     # the name of an endpoint of ours, which Asterisk wrote; other names are not taken
-    r'EventVersion="\d+",AccountID="(?:([a-z0-9-]+@[a-z0-9.-]+)"|)'
+    r'(?:EventVersion="\d+",AccountID="([a-z0-9-]+@[a-z0-9.-]+)")?'
     # A remote party controls SessionID (its Call-ID), and with \" for " can forge later pairs:
     # the last pair is true.
     r'.*LocalAddress="[^"]*",RemoteAddress="IPV[46]/\w+/([0-9A-Fa-f:.]+)/\d+"'
