@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tongdai.asterisk import ari
-from tongdai.asterisk.contacts import QUERY_CHANNEL
+from tongdai.asterisk.registrations import QUERY_CHANNEL
 from tongdai.cli import app
 
 _FILE = Path(os.environ.pop("TAP"))

@@ -87,6 +87,7 @@ async def test_the_second_agent_answers(company: Company, hook: Hook) -> None:
         hers = await alice.rings()
         first = await hook.expect("ringing", to_number="101")
         await hers.cancelled()  # after 3 seconds
+        await hook.expect("hangup", call_id=first["call_id"])
         his = await bob.rings()
         second = await hook.expect(
             "ringing", to_number="102", conversation_id=first["conversation_id"]
@@ -113,6 +114,7 @@ async def test_the_wait_is_over_and_it_overflows(company: Company, hook: Hook) -
         await customer.answered()
         await (await alice.called()).reject()
         await hook.expect("ringing", to_number="101")
+        await hook.expect("hangup", to_number="101")
         ring = await bob.rings()  # after 3 seconds in which no agent was free
         call_id = (await hook.expect("ringing", to_number="102"))["call_id"]
         await ring.answer()

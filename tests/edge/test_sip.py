@@ -124,3 +124,15 @@ def test_contacts_of_a_message() -> None:
     assert sip.contacts(REGISTER) == [b"sip:7kq@x.invalid;transport=wss"]
     assert sip.contacts(INVITE) == []
     assert sip.contacts(b"REGISTER x SIP/2.0\r\nContact: *\r\n\r\n") == []
+
+
+def test_credentials_are_those_of_the_browsers_endpoint() -> None:
+    head = (
+        b"REGISTER sip:a.vn SIP/2.0\r\nFrom: <sip:101@a.vn>;tag=1\r\nTo: <sip:101@a.vn>\r\n"
+        b'Authorization: Digest username="%s", realm="a.vn", nonce="x", username="x"\r\n\r\n'
+    )
+    for given, marked in ((b"101", b"101-webrtc"), (b"101@a.vn", b"101-webrtc@a.vn")):
+        sent = sip.to_switch(head % given)
+        assert b'Digest username="' + marked + b'", realm="a.vn"' in sent
+        assert b"From: <sip:101-webrtc@a.vn>" in sent
+    assert b'username="alice"' in sip.to_switch(head % b"alice")

@@ -10,50 +10,22 @@ import asyncio
 import re
 from collections.abc import Collection, Iterable
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
-from tongdai.asterisk import ari
+from tongdai.asterisk import ari, registrations
 from tongdai.asterisk.events import ContactStatusChange
-from tongdai.pbx.endpoint import Endpoint
+from tongdai.asterisk.registrations import REACHABLE, REMOVED, UNREACHABLE, Registration
 
 log = structlog.get_logger()
 
-QUERY_CHANNEL = "tongdai-query"  # carries our queries of contacts
 ASK_AGAIN_S = 300.0
 ABSENT_S = 5.0  # for so long at most, a device without contacts is believed to have none
-REACHABLE, UNREACHABLE, REMOVED = "Reachable", "Unreachable", "Removed"
 _STATUSES = (REACHABLE, UNREACHABLE)  # in Asterisk's words; others mean a new contact
 # The phone chose the address: in a dial string , & $ and brackets mean something to Asterisk.
 _TEXT = r"[A-Za-z0-9:;=.+_~*!'%/-]{0,256}"
 _URI = re.compile(rf"sips?:({_TEXT}@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]{{1,253}}){_TEXT}")
 _ENDPOINT = re.compile(r"[a-z0-9-]{1,48}@[a-z0-9.-]{1,254}")
-_FIELDS = ("status", "endpoint", "expiration_time", "call_id", "uri")
-
-
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """One contact of a device. `id` is Asterisk's; `endpoint` has registered it; `call_id` is that
-    of its REGISTER. `has_answered`: the phone has responded to an OPTIONS request before.
-    """
-
-    id: str
-    uri: str
-    endpoint: str
-    call_id: str = ""
-    expires_at: float = 0.0
-    status: str = ""
-    has_answered: bool = False
-
-    @property
-    def is_reachable(self) -> bool:
-        """Whether it is rung."""
-        return self.status != UNREACHABLE or not self.has_answered
-
-    @property
-    def target(self) -> str:
-        """The contact as Dial() takes it: PJSIP/101@domain/sip:101@192.0.2.7:5060."""
-        return f"PJSIP/{self.endpoint}/{self.uri}"
 
 
 class Contacts:
@@ -111,7 +83,7 @@ class Contacts:
         if (believed := self.believed(aor)) is not None:
             return believed
         now, changes = asyncio.get_running_loop().time(), self.changes
-        contacts = self._merged(aor, await self._ask(link, aor))
+        contacts = self._merged(aor, latest(await registrations.ask(link, aor)))
         if changes == self.changes:  # a response from before a change is not cached
             until = now + (self.ask_again_s if contacts else min(self.ask_again_s, ABSENT_S))
             self._known[aor] = contacts, until
@@ -119,8 +91,7 @@ class Contacts:
 
     async def create(self, link: ari.Link) -> None:
         """The channel that carries our questions is there."""
-        create = {"endpoint": "Local/16@hangup", "app": self._app, "channelId": QUERY_CHANNEL}
-        await link.request("POST", "channels/create", create)
+        await registrations.create(link)
 
     async def targets(self, link: ari.Link, aors: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The reachable contacts of each device, as Dial() takes them. Raises
@@ -142,58 +113,11 @@ class Contacts:
             self._answered[aor] = now
         return tuple(replace(each, has_answered=each.uri in now) for each in contacts)
 
-    async def _ask(self, link: ari.Link, aor: str) -> list[Registration]:
-        if Endpoint.parse(aor) is None:
-            raise ValueError(f"not a device's AOR: {aor!r}")
-        ids = await self._value(link, f"PJSIP_AOR({aor},contact)")
-        if not ids:
-            return []
-        rows = (await self._value(link, _question(ids.split(",")))).split(" ")
-        known = (_registration(id_, row) for id_, row in zip(ids.split(","), rows, strict=True))
-        return latest(each for each in known if each)
-
-    async def _value(self, link: ari.Link, function: str) -> str:
-        """The value of a dialplan function, which needs a channel. One Local channel, which calls
-        nothing, serves all questions: a channel for each would take ten times as long.
-        """
-        uri, query = f"channels/{QUERY_CHANNEL}/variable", {"variable": function}
-        answer = await link.request("GET", uri, query)
-        if answer.status_code == 404:  # the first question since Asterisk started
-            await self.create(link)
-            answer = await link.request("GET", uri, query)
-        return str(answer.json()["value"]) if answer.is_ok else ""
-
 
 def _about(event: ContactStatusChange) -> tuple[str, str, str]:
     """The AOR, URI and status of the event. Endpoints that share the AOR each get an event."""
     info = event.contact_info
     return info.aor or event.endpoint.resource, info.uri, info.contact_status
-
-
-def _question(ids: Iterable[str]) -> str:
-    """A function whose value has a row for each contact. No field has a space or "|" in it (RFC
-    3261 §25.1); EVAL evaluates the fields' names, not their values.
-    """
-    return f"EVAL({' '.join(_row(id_) for id_ in ids)})"
-
-
-def _row(id_: str) -> str:
-    return "|".join(f"${{PJSIP_CONTACT({id_},{field})}}" for field in _FIELDS)
-
-
-def _registration(id_: str, row: str) -> Registration | None:
-    """The contact of one row; None if it is gone meanwhile."""
-    status, endpoint, expires, call_id, uri = row.split("|")
-    if not uri:
-        return None
-    return Registration(
-        id=id_,
-        uri=uri,
-        endpoint=endpoint,
-        call_id=call_id,
-        expires_at=float(expires or 0),
-        status=status,
-    )
 
 
 def latest(contacts: Iterable[Registration]) -> list[Registration]:
@@ -220,8 +144,3 @@ def _is_safe(contact: Registration) -> bool:
     if not is_safe:
         log.warning("contact.refused", endpoint=contact.endpoint, uri=contact.uri)
     return is_safe
-
-
-async def drop(link: ari.Link, contact: Registration) -> None:
-    """The registration is gone, until the phone registers again. Raises errors.SwitchDown."""
-    await link.request("DELETE", f"asterisk/config/dynamic/res_pjsip/contact/{contact.id}")

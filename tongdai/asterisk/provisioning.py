@@ -208,12 +208,10 @@ def device(known: Device, config: SwitchConfig) -> Objects:
     full: Objects = {}
     if all(known.full_digests):
         # one challenge serves both: they have one realm
-        user = f"{known.endpoint.user}@{domain}"
-        full["auth", f"{FULL}{name}"] = _credentials(user, domain, *known.full_digests)
+        full["auth", f"{FULL}{name}"] = _credentials(name, domain, *known.full_digests)
+    user = name.partition("@")[0]  # of browsers the edge proxy makes it of the extension
     return full | {
-        ("auth", name): _credentials(
-            known.endpoint.user, domain, known.digest_md5, known.digest_sha256
-        ),
+        ("auth", name): _credentials(user, domain, known.digest_md5, known.digest_sha256),
         ("aor", name): {
             "max_contacts": str(known.max_contacts),
             "remove_existing": "yes",

@@ -18,9 +18,10 @@ import structlog
 
 from tongdai import errors
 from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
-from tongdai.asterisk.contacts import QUERY_CHANNEL, Contacts
+from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.reconnect import Address, Connection, Timing
+from tongdai.asterisk.registrations import QUERY_CHANNEL
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
 from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 

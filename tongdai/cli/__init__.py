@@ -59,6 +59,7 @@ COMMANDS = {
         "API keys: API clients get tokens with them. A user has its own, and others by name.",
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
+    "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),

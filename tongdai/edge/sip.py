@@ -3,7 +3,9 @@
 A browser registers as `101@domain`, as desk phones do; the switch has another endpoint for
 browsers, `101-webrtc@domain` (tongdai/pbx/endpoint.py). In messages from the browser the edge
 proxy writes that one into From, and into To of a REGISTER, which names the AOR; in messages to the
-browser it takes it off again. Digest authentication does not cover these headers.
+browser it takes it off again. The user name in the credentials gets the same mark, so that they
+are those of that endpoint alone. Digest authentication covers none of these: a user name counts
+by its hash.
 """
 
 import re
@@ -16,6 +18,10 @@ _ADDRESS = rb'[ \t]*:[ \t]*(?:"(?:[^"\\\r\n]|\\[^\r\n])*"[ \t]*|[^<"\r\n:]*)<?si
 _FROM = re.compile(rb"(?im)^((?:from|f)" + _ADDRESS + rb")(?=[:@])")
 _FROM_AND_TO = re.compile(rb"(?im)^((?:from|f|to|t)" + _ADDRESS + rb")(?=[:@])")
 _MARKED = re.compile(rb"(?im)^((?:from|f|to|t)" + _ADDRESS + rb")" + _MARK + rb"(?=[:@])")
+_CREDENTIALS = re.compile(
+    rb"(?im)^((?:proxy-)?authorization[ \t]*:[^\r\n]*?[ \t,]username[ \t]*=[ \t]*\"[0-9]{2,8})"
+    rb'(?=["@])'
+)
 _CONTACT = re.compile(rb"(?im)^(?:contact|m)[ \t]*:[^\r\n]*")
 _URI = re.compile(rb"sips?:[^<>\s,\"]+", re.IGNORECASE)
 _TRANSPORT = re.compile(rb";transport=[^;?>]*", re.IGNORECASE)
@@ -48,6 +54,7 @@ def to_switch(message: bytes) -> bytes:
         return message
     head, gap, body = message.partition(b"\r\n\r\n")
     marked = _FROM_AND_TO if head.startswith(b"REGISTER ") else _FROM
+    head = _CREDENTIALS.sub(rb"\1" + _MARK, head)
     return marked.sub(rb"\1" + _MARK, head) + gap + body
 
 
