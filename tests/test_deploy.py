@@ -1,0 +1,79 @@
+"""The files of deploy/: they name settings, metrics and commands that exist."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+
+import tongdai.app
+import tongdai.webhooks.metrics
+from tongdai import settings, settings_file
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+METRIC = re.compile(r"\btongdai_[a-z_]+")
+SUFFIXES = ("_bucket", "_count", "_sum", "_total")
+
+
+def plain(metric: str) -> str:
+    """The metric without the ending that its kind gives it."""
+    for suffix in SUFFIXES:
+        metric = metric.removesuffix(suffix)
+    return metric
+
+
+def test_the_settings_of_the_service_are_settings() -> None:
+    found = settings_file.read(DEPLOY / "tongdai.env")
+    loaded = settings.load(found)
+    known = {settings.PREFIX + name.upper() for name in loaded.__struct_fields__}
+    assert found.keys() <= known
+    assert loaded.base_url == "https://pbx.example.vn"
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    registries = (REGISTRY, tongdai.webhooks.metrics.REGISTRY)
+    known = {plain(metric.name) for registry in registries for metric in registry.collect()}
+    rules = yaml.safe_load((DEPLOY / "prometheus-rules.yml").read_text())
+    alerts = [rule for group in rules["groups"] for rule in group["rules"]]
+    asked = {plain(name) for alert in alerts for name in METRIC.findall(alert["expr"])}
+    assert len(alerts) >= 10
+    assert asked <= known
+    assert all(alert["annotations"].keys() == {"summary", "description"} for alert in alerts)
+    assert len({alert["alert"] for alert in alerts}) == len(alerts)
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_proxies_keep_what_needs_no_token_inside(name: str) -> None:
+    content = (DEPLOY / name).read_text()
+    assert "metrics" in content
+    assert "readyz" in content
+    assert "127.0.0.1:8080" in content
+
+
+def test_the_page_names_every_file() -> None:
+    page = (DEPLOY.parent / "docs" / "production.md").read_text()
+    for path in DEPLOY.iterdir():
+        assert path.name in page
+
+
+def test_the_unit_has_its_parts() -> None:
+    unit = (DEPLOY / "tongdai.service").read_text()
+    sections = [line for line in unit.splitlines() if line.startswith("[")]
+    assert sections == ["[Unit]", "[Service]", "[Install]"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "tongdai.service").read_text()
+    here = unit.replace("/opt/tongdai/bin/tongdai", "/bin/true").replace("/opt/tongdai", "/")
+    (tmp_path / "tongdai.service").write_text(here)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / "tongdai.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "tongdai.service:" not in verified.stderr, verified.stderr
