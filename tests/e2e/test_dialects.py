@@ -39,8 +39,9 @@ async def rows(company: Company, **query: Any) -> list[dict[str, Any]]:
 
 
 def as_version_1(row: dict[str, Any]) -> dict[str, Any]:
-    """The same call as version 1 has to show it."""
-    same = {name: row[name] for name in v1.CallRecord.__struct_fields__}
+    """The same call, of two parties, as version 1 has to show it."""
+    names = [name for name in v1.CallRecord.__struct_fields__ if name != "participants"]
+    same = {name: row[name] for name in names} | {"participants": []}
     directions = {"local": 1, "inbound": 2, "outbound": 3}
     times = {name: row[name].replace("T", " ").removesuffix("Z") for name in TIMES}
     changed = {"direction": directions[row["direction"]], "status": row["status"].upper()}
