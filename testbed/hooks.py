@@ -48,9 +48,20 @@ class Hook:
         assert sorted(event["state"] for event in found) == sorted(states), self.events
         return sorted(found, key=lambda event: str(event["state"]))
 
+    async def stopped(self, reason: str, *calls: dict[str, Any]) -> list[dict[str, Any]]:
+        """The hangups of these `ringing` events, in any order: nobody talked."""
+        found = await self.expect_in_any_order(*["hangup"] * len(calls))
+        assert {each["call_id"] for each in found} == {each["call_id"] for each in calls}
+        assert {(each["reason"], each["billsec"]) for each in found} == {(reason, 0)}, found
+        return found
+
     async def over(self, *, missed: bool = False, **fields: object) -> dict[str, Any]:
         """The cdr event. A call's last events must come, in order, with these fields."""
         await self.expect("hangup", **fields)
+        return await self.recorded(missed=missed, **fields)
+
+    async def recorded(self, *, missed: bool = False, **fields: object) -> dict[str, Any]:
+        """The cdr event, after the last hangup."""
         if missed:
             await self.expect("missed", **fields)
         return await self.expect("cdr", **fields)

@@ -33,10 +33,20 @@ async def test_all_ring_and_the_second_answers(company: Company, hook: Hook) -> 
             "to_number": "102",
         }
         await hook.expect("answered", **bobs)
+        (lost,) = await hook.stopped("answered_elsewhere", by_number["101"])
+        assert lost == lost | {
+            "status": "NO-ANSWERED",
+            "cause": "LOSE_RACE",
+            "hangup_by": "system",
+            "extension": "101",
+            "time_answered": "",
+            "sip_hangup_disposition": "send_cancel",
+        }
         await talk(his, customer)
         await customer.hang_up()
         await his.over()
-        await hook.over(**bobs)
+        cdr = await hook.over(**bobs)
+        assert cdr == cdr | {"status": "ANSWERED", "hangup_by": "caller", "receive_dest": "600"}
 
         record = await company.api.cdr(conversation)
         assert record == record | {"status": "ANSWERED", "extension": "102", "receive_dest": "600"}
@@ -67,6 +77,25 @@ async def test_with_one_id_for_the_conversation_there_is_one_of_each_event(
         await hook.over(call_id=call_id)
 
 
+async def test_a_domain_that_counts_hangups_gets_one(company: Company, hook: Hook) -> None:
+    await company.change(ringing_hangups=False)
+    await company.add_ring_group("600", "101", "102")
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE)
+        hers, his = await alice.rings(), await bob.rings()
+        await hook.expect_in_any_order("ringing", "ringing")
+        await his.answer()
+        await hers.cancelled()
+        await customer.answered()
+        answered = await hook.expect("answered", to_number="102")
+        await customer.hang_up()
+        await hook.over(call_id=answered["call_id"])
+
+
 async def test_they_ring_in_turn_and_the_second_answers(company: Company, hook: Hook) -> None:
     await company.add_ring_group("600", "101", "102", strategy="sequential", ring_timeout_s=3)
     async with (
@@ -80,6 +109,7 @@ async def test_they_ring_in_turn_and_the_second_answers(company: Company, hook: 
         assert bob.untaken == 0
         await hers.cancelled()  # after 3 seconds
         his = await bob.rings()
+        await hook.stopped("no_answer", first)
         second = await hook.expect(
             "ringing", to_number="102", conversation_id=first["conversation_id"]
         )
@@ -122,7 +152,8 @@ async def test_busy_members_are_passed_over(company: Company, hook: Hook) -> Non
         customer = await carrier.calls(HOTLINE)
         await (await alice.called()).reject(486)
         ring = await bob.rings()
-        await hook.expect("ringing", to_number="101")
+        first = await hook.expect("ringing", to_number="101")
+        await hook.stopped("busy", first)
         second = await hook.expect("ringing", to_number="102")
         await ring.answer()
         await customer.answered()
@@ -141,10 +172,11 @@ async def test_nobody_answers_and_it_overflows(company: Company, hook: Hook) -> 
     ):
         customer = await carrier.calls(HOTLINE)
         hers, his = await alice.rings(), await bob.rings()
-        await hook.expect_in_any_order("ringing", "ringing")
+        rung = await hook.expect_in_any_order("ringing", "ringing")
         await hers.cancelled()  # after 3 seconds
         await his.cancelled()
         ring = await carol.rings()
+        await hook.stopped("no_answer", *rung)
         last = await hook.expect("ringing", to_number="103")
         await ring.answer()
         await customer.answered()
@@ -167,7 +199,8 @@ async def test_nobody_answers(company: Company, hook: Hook) -> None:
         await bob.rings()
         rung = await hook.expect_in_any_order("ringing", "ringing")
         assert await customer.refused() == 480
-        cdr = await hook.over(missed=True)
+        await hook.stopped("no_answer", *rung)
+        cdr = await hook.recorded(missed=True)
         first = next(event for event in rung if event["call_id"] == event["conversation_id"])
         assert cdr["call_id"] == first["call_id"]
         record = await company.api.cdr(cdr["conversation_id"])
@@ -187,12 +220,13 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
     ):
         customer = await carrier.calls(HOTLINE)
         rings = [await alice.rings(), await bob.rings()]
-        await hook.expect_in_any_order("ringing", "ringing")
+        rung = await hook.expect_in_any_order("ringing", "ringing")
         await customer.ringing()
         await customer.cancel()
         for ring in rings:
             await ring.cancelled()
-        cdr = await hook.over(missed=True)
+        await hook.stopped("caller_gave_up", *rung)
+        cdr = await hook.recorded(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
         assert record == record | {
             "status": "CANCEL",

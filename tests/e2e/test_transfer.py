@@ -181,17 +181,31 @@ async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> 
 
         await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
         await both_talk(asked, customer)
-        answered, *over, ringing = await hook.expect_in_any_order(
-            "answered", "hangup", "hangup", "ringing"
+        answered, *hung_up, ringing = await hook.expect_in_any_order(
+            "hangup", "hangup", "ringing", "answered"
         )
-        assert {each["call_id"] for each in over} == {conversation, consultation}
-        shown = {"direction": "inbound", "from_number": "0909000111", "to_number": "102"}
-        assert ringing == ringing | shown | {"conversation_id": conversation}
-        assert answered["call_id"] == ringing["call_id"]
+        over, left = sorted(hung_up, key=lambda event: event["call_id"] == conversation)
+        assert over == over | {
+            "call_id": consultation,
+            "reason": "transferred",
+            "from_number": "101",
+            "to_number": "102",
+        }
+        assert (left["to_number"], left["status"]) == ("101", "ANSWERED")
+        now = {
+            "call_id": ringing["call_id"],
+            "conversation_id": conversation,
+            "direction": "inbound",
+            "from_number": "0909000111",
+            "to_number": "102",
+        }
+        assert (ringing, answered) == (ringing | now, answered | now)
+        assert ringing["call_id"] not in (conversation, consultation)
         await asked.hang_up()
-        await hook.expect("hangup", call_id=ringing["call_id"], conversation_id=conversation)
+        await hook.expect("hangup", **now, hangup_by="callee", status="ANSWERED")
         record = await one_record(company, hook, conversation)
         assert await company.api.cdr(consultation) == record
+        assert await company.api.cdr(ringing["call_id"]) == record
         assert await company.api.cdr(asking.sip_call_id) == record
         await both_are_recorded(company, record, talk, asked, customer)
 
@@ -212,13 +226,21 @@ async def test_attended_transfer_while_the_target_still_rings(
         await asking.ringing()
         consultation = (await hook.expect("ringing", to_number="102"))["call_id"]
         await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
-        *over, ringing = await hook.expect_in_any_order("hangup", "hangup", "ringing")
-        assert {each["call_id"] for each in over} == {conversation, consultation}
+        *hung_up, ringing = await hook.expect_in_any_order("hangup", "hangup", "ringing")
+        over = next(event for event in hung_up if event["call_id"] == consultation)
+        assert (over["reason"], over["billsec"]) == ("transferred", 0)
+        now = {
+            "call_id": ringing["call_id"],
+            "conversation_id": conversation,
+            "from_number": "0909000111",
+            "to_number": "102",
+        }
+        assert ringing == ringing | now
         await asked.answer()
-        await hook.expect("answered", call_id=ringing["call_id"])
+        await hook.expect("answered", **now)
         await asked.hears(customer)
         await customer.hang_up()
-        await hook.expect("hangup", call_id=ringing["call_id"])
+        await hook.expect("hangup", **now)
         await one_record(company, hook, conversation)
 
 
