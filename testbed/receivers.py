@@ -18,6 +18,7 @@ class Received(msgspec.Struct, frozen=True):
     path: str
     headers: CIMultiDictProxy[str]
     body: bytes
+    target: str  # path and query, byte for byte
 
     @property
     def event(self) -> v1.CallEvent:
@@ -47,7 +48,8 @@ class Receiver:
         return [request.event.state for request in self.requests if request.path == path]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        received = Received(request.path, request.headers, await request.read())
+        body = await request.read()
+        received = Received(request.path, request.headers, body, request.raw_path)
         self.requests.append(received)
         self.busy += 1
         self.busiest = max(self.busiest, self.busy)

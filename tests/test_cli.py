@@ -117,6 +117,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "country_code": "66",
         "region": "",
         "call_id_mode": "leg",
+        "ringing_hangups": True,
         "recording": False,
         "recording_days": None,
         "max_calls": 100,

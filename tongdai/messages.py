@@ -79,6 +79,23 @@ HEADER_CHARACTERS = Text(
     "up to 1,024 printable ASCII characters, no space at the ends",
     "tối đa 1.024 ký tự ASCII in được, không có dấu cách ở hai đầu",
 )
+ONE_EVENT = Text(
+    "a subscription is to one event: make one subscription for each event",
+    "mỗi subscription chỉ cho một sự kiện: hãy tạo một subscription cho từng sự kiện",
+)
+HEADER_NAME = Text(
+    "a header's name is up to 64 letters, digits and -",
+    "tên header gồm tối đa 64 chữ cái, chữ số và dấu -",
+)
+HEADER_OURS = Text(
+    "{name} is a header of our own; Authorization is callback_apikey",
+    "{name} là header do hệ thống gửi; Authorization là callback_apikey",
+)
+HEADER_TWICE = Text("a header is given twice", "có header được khai báo hai lần")
+CERTIFICATES = Text(
+    "expected certificates in PEM, {most} characters at most",
+    "phải là chứng chỉ dạng PEM, tối đa {most} ký tự",
+)
 WEBHOOK_SECRET = Text(
     "expected whsec_ and the base64 of 24 to 64 bytes",
     "phải là whsec_ và base64 của 24 đến 64 byte",
@@ -282,7 +299,12 @@ USER_IN_URL = Text(
     "không được chứa tài khoản hay mật khẩu; hãy dùng callback_apikey",
 )
 PORT_REFUSED = Text("no callbacks to this port", "không được gửi tới cổng này")
-ADDRESS_REFUSED = Text("no callbacks to this address", "không được gửi tới địa chỉ này")
+ADDRESS_REFUSED = Text(
+    "no callbacks to this address, which is private; the operator can allow its network "
+    "(TONGDAI_CALLBACK_ALLOW)",
+    "không được gửi tới địa chỉ nội bộ này; bên vận hành có thể cho phép mạng của nó "
+    "(TONGDAI_CALLBACK_ALLOW)",
+)
 
 # --- who asks
 

@@ -18,7 +18,7 @@ from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
 from tests.store.deliveries.rounds import claim_in, never
 from tests.webhooks import samples
-from tongdai import api
+from tongdai import api, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import events
 from tongdai.store import db, deliveries, delivery_outcomes
@@ -347,7 +347,7 @@ async def test_why_there_was_no_connection_is_not_told(tester: Client, target: s
     assert (told["taken"], told["status"]) == (False, 0)
     assert told["error"] in (
         "no connection",
-        "the URL cannot be called: no callbacks to this address",
+        f"the URL cannot be called: {messages.ADDRESS_REFUSED}",
     )
 
 

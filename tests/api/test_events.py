@@ -34,6 +34,10 @@ async def test_creating_listing_and_deleting(tenant: Tenant) -> None:
             "disabled_reason": "",
             "failing_since": None,
             "previous_secret_until": None,
+            "numbers_as_text": False,
+            "accept_redirects": False,
+            "callback_headers": {},
+            "callback_ca": "",
         }
     ] == listed
     assert (await client.ask("DELETE", f"/v1/event/{created['id']}")).json == {"deleted": True}
@@ -136,3 +140,70 @@ async def test_what_was_never_there_cannot_be_deleted(client: Client, name: str)
     answer = await client.ask("DELETE", f"/v1/event/{name}", expect=404)
 
     assert answer.json["error"] == "NOT_FOUND"
+
+
+OPTIONS = {
+    "numbers_as_text": True,
+    "accept_redirects": True,
+    "callback_headers": {"x-make-apikey": "abc"},
+}
+
+
+async def test_how_events_are_sent(client: Client) -> None:
+    made = (await client.post("/v1/event", HOOK | OPTIONS)).json["data"]
+    shown = OPTIONS | {"callback_headers": {"x-make-apikey": "***"}, "callback_ca": ""}
+    assert made == made | shown
+    assert (await client.get("/v1/event")).json["data"] == [
+        {name: value for name, value in made.items() if name != "secret"}
+    ]
+
+    changes = {"accept_redirects": False, "callback_headers": {"X-A": "1", "X-B": "2"}}
+    changed = await client.ask("PATCH", f"/v1/event/{made['id']}", json=changes)
+    assert changed.json == changed.json | {
+        "numbers_as_text": True,
+        "accept_redirects": False,
+        "callback_headers": {"X-A": "***", "X-B": "***"},
+    }
+    removed = await client.ask("PATCH", f"/v1/event/{made['id']}", json={"callback_headers": {}})
+    assert removed.json["callback_headers"] == {}
+
+
+async def test_forms_have_options_too(client: Client) -> None:
+    form = HOOK | {"numbers_as_text": "true", "accept_redirects": "1"}
+    made = (await client.ask("POST", "/v1/event", data=form)).json["data"]
+    assert (made["numbers_as_text"], made["accept_redirects"]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"Authorization": "x"}, "Authorization is a header of our own"),
+        ({"webhook-id": "x"}, "webhook-id is a header of our own"),
+        ({"HOST": "x"}, "HOST is a header of our own"),
+        ({"Content-Length": "5"}, "Content-Length is a header of our own"),
+        ({"X A": "x"}, "a header's name"),
+        ({"X-A": "x\r\nY: 1"}, "printable ASCII"),
+        ({"x-a": "1", "X-A": "2"}, "a header is given twice"),
+        ({f"x-{number}": "1" for number in range(11)}, "at most 10"),
+    ],
+)
+async def test_a_header_replaces_none_of_ours(
+    client: Client, headers: dict[str, str], why: str
+) -> None:
+    refused = await client.post("/v1/event", HOOK | {"callback_headers": headers}, expect=422)
+    assert refused.json["field"] == "callback_headers"
+    assert why in refused.json["message"]
+
+
+@pytest.mark.parametrize("pem", ["no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+async def test_certificates_are_pem(client: Client, pem: str) -> None:
+    refused = await client.post("/v1/event", HOOK | {"callback_ca": pem}, expect=422)
+    assert refused.json["field"] == "callback_ca"
+
+
+@pytest.mark.parametrize("event", [["ringing", "answered"], "ringing,answered"])
+async def test_a_subscription_is_to_one_event(client: Client, event: object) -> None:
+    """It has one secret; a list makes no subscription."""
+    refused = await client.post("/v1/event", HOOK | {"event": event}, expect=422)
+    assert refused.json["field"] == "event"
+    assert ("one subscription for each event" in refused.json["message"]) == ("," in event)  # type: ignore[operator]

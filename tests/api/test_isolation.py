@@ -167,6 +167,16 @@ async def get_event(own: House, other: House, database: db.Database) -> None:
     assert (await own.tenant.client.get(f"/v1/event/{own.event}")).json["id"] == own.event
 
 
+@row("patch", "/v1/event/{id}")
+async def set_options(own: House, other: House, database: db.Database) -> None:
+    """Another's subscription stays as it is."""
+    before = (await other.tenant.client.get(f"/v1/event/{other.event}")).json
+    await same_as_nothing(own.tenant.client, "PATCH", "/v1/event/{}", other.event)
+    assert before == (await other.tenant.client.get(f"/v1/event/{other.event}")).json
+    changed = await own.tenant.client.ask("PATCH", f"/v1/event/{own.event}")
+    assert changed.json["id"] == own.event
+
+
 async def change_event(own: House, other: House, database: db.Database, *, verb: str) -> None:
     """Another's subscription stays as it is."""
     before = (await other.tenant.client.get(f"/v1/event/{other.event}")).json

@@ -33,11 +33,12 @@ def validator(reference: dict[str, str]) -> Any:
 def published(name: str) -> Any:
     """The body of an event of that name, as subscribers get it."""
     domain = (ids.new(), "demo.example.vn")
+    sample = samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
     if name == events.DISABLED:
         url = "https://crm.example.vn/"
         event = samples.notice(*domain, ids.new(), url, datetime.now(UTC))
     else:
-        event = samples.sample(*domain, _call_event(name), ids.new())
+        event = samples.sample(*domain, _call_event(name), sample)
     return msgspec.json.decode(dialects.event_of("v1", event))
 
 
@@ -50,7 +51,8 @@ def test_operations_have_these_names() -> None:
     assert [*OPERATIONS] == [
         *("login", "getToken", "getTokenV3"),
         *("listSubscriptions", "createSubscription", "readFeed", "getOutstanding"),
-        *("triggerEvent", "getSubscription", "deleteSubscription", "listDeliveries"),
+        *("triggerEvent", "getSubscription", "changeSubscription", "deleteSubscription"),
+        "listDeliveries",
         *("getDelivery", "disableSubscription", "enableSubscription", "resendEvents"),
         *("rotateSecret", "testSubscription"),
         *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),

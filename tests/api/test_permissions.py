@@ -32,6 +32,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/event/trigger"): ("event:trigger", ADMIN),
     ("get", "/v1/event/{id}"): ("event:read", EVERYBODY),
     ("delete", "/v1/event/{id}"): ("event:write", EVERYBODY),
+    ("patch", "/v1/event/{id}"): ("event:write", EVERYBODY),
     ("get", "/v1/event/{id}/deliveries"): ("event:read", EVERYBODY),
     ("get", "/v1/event/{id}/deliveries/{webhook_id}"): ("event:read", EVERYBODY),
     ("post", "/v1/event/{id}/disable"): ("event:write", EVERYBODY),

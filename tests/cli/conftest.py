@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,15 @@ def run(environ: dict[str, str], *args: str) -> Result:
 def free_address() -> str:
     """host:port that is free, for UDP and TCP."""
     return ports.server()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def users_folder() -> Iterator[Path]:
+    """Commands keep what is the user's there."""
+    with tempfile.TemporaryDirectory(prefix="tongdai-user-") as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder
+        yield Path(folder)
+        del os.environ["XDG_CONFIG_HOME"]
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,11 @@ PostgreSQL.
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from testbed.receivers import receiving
@@ -119,3 +121,37 @@ async def test_what_is_wrong_is_told(database: db.Database, cli: Cli) -> None:
         cli.refuses, "event", "resend", hook, "--url", "ftp://crm.example.vn/"
     )
     assert UUID(hook)
+
+
+async def test_how_events_are_sent_is_changed(
+    database: db.Database, cli: Cli, tmp_path: Path
+) -> None:
+    """Further headers are shown by name only."""
+    _, hook = await subscribe(database, cli)
+    async with receiving(lambda _: 303) as receiver:
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE subscriptions SET callback_url = $1", receiver.url)
+        changed = await ask(
+            cli,
+            *("update", hook, "--numbers-as-text", "--accept-redirects"),
+            *("--header", "x-make-apikey: abc", "--header", "X-B:2"),
+        )
+        tried = await ask(cli, "test", hook)
+    assert changed == changed | {
+        "numbers_as_text": True,
+        "accept_redirects": True,
+        "callback_headers": ["x-make-apikey", "X-B"],
+        "callback_ca": "",
+    }
+    assert tried["status"] == 303
+    [request] = receiver.requests
+    assert (request.headers["x-make-apikey"], request.headers["X-B"]) == ("abc", "2")
+    assert msgspec.json.decode(request.body)["billsec"] == "9"
+
+    less = await ask(cli, "update", hook, "--no-numbers-as-text", "--header", "")
+    assert (less["numbers_as_text"], less["accept_redirects"]) == (False, True)
+    assert less["callback_headers"] == []
+    (tmp_path / "no.pem").write_text("no certificate")
+    ca = str(tmp_path / "no.pem")
+    refused = await asyncio.to_thread(cli.refuses, "event", "update", hook, "--ca", ca)
+    assert refused.startswith("--ca: expected certificates in PEM")

@@ -187,9 +187,88 @@ async def test_a_sample_goes_to_a_url_though_nothing_runs(tmp_path: Path) -> Non
     assert is_signed(receiver.requests[0], secret)
     assert re.fullmatch(r"cdr [0-9a-f-]{36} -> 200 in \d+ ms\n", told.stdout)
     assert (refused.exit_code, json.loads(refused.stdout)["forwarded"]["status"]) == (1, 500)
-    assert is_signed(receiver.requests[1], refused.stderr.removeprefix("Signed with ").strip())
+    kept = refused.stderr.splitlines()[0].removeprefix("Signed with ")
+    assert is_signed(receiver.requests[1], kept)
     assert nobody.exit_code == 1
     assert "-> no connection in" in nobody.stdout
+
+
+async def test_the_secret_stays_the_same(tmp_path: Path, users_folder: Path) -> None:
+    """It is the user's alone, and a line puts it into the receivers' file."""
+    nothing = {"TONGDAI_DATA": str(tmp_path)}
+    async with receiving() as receiver:
+        first, second = [
+            await command(nothing, "trigger", "cdr", "--forward", receiver.url) for _ in range(2)
+        ]
+    said, paste = first.stderr.splitlines()
+    secret = said.removeprefix("Signed with ")
+    assert first.stderr == second.stderr
+    assert paste.endswith(f"echo {secret} > secrets.txt")
+    assert all(is_signed(request, secret) for request in receiver.requests)
+    kept = users_folder / "tongdai" / "listen-secret"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (f"{secret}\n", 0o600)
+
+
+CALL = "019adb1c-9c3e-7a41-ad09-ae9e087f2d31"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "states", "end"),
+    [
+        ("answered", STORY, ("ANSWERED", "NORMAL_CLEARING", "")),
+        ("busy", ["ringing", "hangup", "missed", "cdr"], ("BUSY", "USER_BUSY", "busy")),
+        (
+            "caller_gave_up",
+            ["ringing", "hangup", "missed", "cdr"],
+            ("CANCEL", "ORIGINATOR_CANCEL", "caller_gave_up"),
+        ),
+    ],
+)
+async def test_a_whole_call_is_rehearsed(
+    tmp_path: Path, outcome: str, states: list[str], end: tuple[str, ...]
+) -> None:
+    """With one's own numbers, ids and outcome, to one's own receiver and as it wants them."""
+    async with receiving() as receiver:
+        told = await command(
+            {"TONGDAI_DATA": str(tmp_path)},
+            *("trigger", "call", "--from", "0909000111", "--to", "101", "--hotline", "19006868"),
+            *("--outcome", outcome, "--call-id", CALL, "--customer-id", "crm-7"),
+            *("--sip-call-id", "abc@phone", "--talk-s", "7", "--pause-s", "0"),
+            *("--forward", receiver.url, "--header", "x-make-apikey: abc", "--numbers-as-text"),
+        )
+    assert told.exit_code == 0, told.output
+    bodies = [json.loads(request.body) for request in receiver.requests]
+    assert [body["state"] for body in bodies] == states
+    assert {request.headers["x-make-apikey"] for request in receiver.requests} == {"abc"}
+    who = {
+        "call_id": CALL,
+        "sip_call_id": "abc@phone",
+        "from_number": "0909000111",
+        "to_number": "101",
+        "extension": "101",
+        "hotline": "19006868",
+        "customer_id": "crm-7",
+    }
+    assert all(body == body | who for body in bodies)
+    over = next(body for body in bodies if body["state"] == "hangup")
+    assert (over["status"], over["cause"], over["reason"]) == end
+    assert over["billsec"] == ("7" if outcome == "answered" else "0")
+
+
+async def test_a_whole_call_comes_to_the_domain(running: dict[str, str]) -> None:
+    async with listening(running, "--json") as terminal:
+        told = await command(
+            running,
+            *("trigger", "call", "--direction", "outbound", "--from", "0909000111", "--to", "101"),
+            *("--call-id", CALL, "--pause-s", "0"),
+        )
+        assert told.exit_code == 0, told.output
+        await until(lambda: len(terminal.said) >= 4)
+    bodies = [event["body"] for event in terminal.events]
+    assert [body["state"] for body in bodies] == STORY
+    assert {(body["call_id"], body["from_number"], body["to_number"]) for body in bodies} == {
+        (CALL, "101", "0909000111")
+    }
 
 
 @pytest.mark.parametrize(
@@ -210,9 +289,15 @@ async def test_a_sample_goes_to_a_url_though_nothing_runs(tmp_path: Path) -> Non
         (
             ("trigger", "create"),
             1,
-            "event: one of ringing, answered, hangup, cdr, missed is needed",
+            "event: one of ringing, answered, hangup, cdr, missed, call is needed",
         ),
         (("trigger", "cdr", "--forward", "ftp://crm.example.vn"), 1, "--forward: "),
+        (("trigger", "call", "--outcome", "perhaps"), 1, "--outcome: one of answered, "),
+        (
+            (*("trigger", "cdr", "--forward", "http://127.0.0.1:3000"), "--header", "host: x"),
+            1,
+            "callback_headers: host is a header of our own",
+        ),
         (
             ("trigger", "cdr", "--forward", "http://127.0.0.1:3000", "--secret", "x"),
             1,

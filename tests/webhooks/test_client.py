@@ -402,6 +402,35 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert (answer.status, answer.error, receiver.requests) == (0, "TLS failed", [])
 
 
+async def test_a_certificate_that_the_subscription_trusts_is_accepted(
+    client: Client, tmp_path: Path
+) -> None:
+    """For its own name only; and no other is trusted then."""
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+    own, other = self_signed(tmp_path / "own"), self_signed(tmp_path / "other")
+    trusted, strange = (x509_of(path) for path in (own, other))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    async with receiving(tls=context) as receiver:
+        url = receiver.url.replace("http:", "https:")
+        answers = [
+            await client.post(url, {}, BODY, trusted=pem) for pem in (trusted, strange, trusted)
+        ]
+        renamed = await client.post(url.replace("127.0.0.1", "localhost"), {}, BODY, None, trusted)
+
+    assert [(answer.status, answer.error) for answer in answers] == [
+        (200, ""),
+        (0, "TLS failed"),
+        (200, ""),
+    ]
+    assert (renamed.status, renamed.error) == (0, "TLS failed")
+
+
+def x509_of(path: Path) -> str:
+    return path.read_text().partition("-----END PRIVATE KEY-----\n")[2]
+
+
 def self_signed(folder: Path) -> Path:
     """A file with a key and its certificate for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -7,6 +7,7 @@ import hmac
 
 import msgspec
 import pytest
+import structlog
 from aiohttp import web
 
 from testbed.receivers import Received, Receiver, listening, receiving
@@ -436,3 +437,76 @@ async def test_calls_at_the_same_time_keep_each_their_order(
     assert all(
         [state for call, state in told if call == one_call] == [*NAMES] for one_call in calls
     )
+
+
+# --- options of a subscription
+
+
+async def test_a_subscription_has_options(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
+) -> None:
+    """Numbers as text, signed as they are sent; further headers; the URL byte for byte; a 302
+    after which nothing comes again.
+    """
+    receiver.answer = lambda _: web.Response(status=302, headers={"Location": "/elsewhere"})
+    query = "?sig=a%2Fb%2Bc%3D%3D&sp=%2Ftriggers%2Frun&e=%c3%A9"
+    options = subscriptions.Options(
+        numbers_as_text=True, accept_redirects=True, callback_headers={"x-make-apikey": "abc"}
+    )
+    async with database.transaction() as tx:
+        made = await subscriptions.insert(
+            tx,
+            domain.domain_uuid,
+            master_key,
+            event_name="hangup",
+            callback_url=receiver.url + query,
+            callback_apikey="Bearer foo",
+            options=options,
+        )
+    event = samples.event(domain, "hangup")
+    async with dispatching(database):
+        await samples.publish(database, event)
+        await settled(database, "delivered")
+
+    [request] = receiver.requests
+    assert request.target == f"/hook{query}"
+    body = msgspec.json.decode(request.body)
+    assert (body["duration"], body["billsec"]) == ("0", "0")
+    assert request.headers["x-make-apikey"] == "abc"
+    assert request.headers["Authorization"] == "Bearer foo"
+    signed = f"{event.event_uuid}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    key = base64.b64decode(made.secret.removeprefix("whsec_"))
+    digest = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    assert request.headers["webhook-signature"] == f"v1,{digest}"
+
+
+async def test_without_the_option_a_redirect_is_a_failure(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: 302
+    await samples.subscribe(database, master_key, domain, "ringing", receiver.url)
+    async with dispatching(database):
+        await samples.publish(database, samples.event(domain))
+        await tried(database, 302)
+
+
+async def test_a_subscription_that_fails_is_logged_once_and_again_when_it_recovers(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: 500
+    await samples.subscribe(database, master_key, domain, "ringing", f"{receiver.url}?key=secret")
+    with structlog.testing.capture_logs() as logs:
+        async with dispatching(database) as dispatcher:
+            for statuses in ([500], [500, 500]):
+                await samples.publish(database, samples.event(domain))
+                dispatcher.wake([])
+                await tried(database, *statuses)
+            receiver.answer = lambda _: 200
+            await samples.pass_time(database, HOUR)
+            dispatcher.wake([])
+            await settled(database, "delivered", "delivered")
+    lines = [dict(line) for line in logs if line["event"].startswith("subscription.")]
+    who = {"domain": domain.name, "callback_url": receiver.url}
+    assert [line["event"] for line in lines] == ["subscription.failing", "subscription.recovered"]
+    assert lines[0] == lines[0] | who | {"status": 500, "log_level": "warning"}
+    assert lines[1] == lines[1] | who

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import yarl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,13 @@ BAD_URLS = [
     "http://crm.example.vn/" + "a" * 2048,
 ]
 
+# in the reviews of clients: what yarl writes otherwise
+SIGNED_URLS = [
+    "https://prod.example.vn/workflows/1?sig=a%2Fb%2Bc%3D%3D&sp=%2Ftriggers%2Frun",
+    "https://prod.example.vn/?x=%21%27%40%3A%2C&y=%c3%A9&z=a+b%20c",
+    "https://prod.example.vn/a/../b/./c//d?q=/?:@!$'()*,;",
+    "https://prod.example.vn/%7Ename/%41%2e%2E?",
+]
 GOOD_URLS = [
     "https://webhook.demo/",
     "http://crm.example.vn",
@@ -186,3 +194,33 @@ def test_any_text_is_an_api_key_that_is_one_header_or_refused(text: str) -> None
         checks.header_value(text, "callback_apikey")
         assert text.isascii()
         assert text.isprintable()
+
+
+@pytest.mark.parametrize("url", SIGNED_URLS)
+def test_path_and_query_stay_as_they_are(url: str) -> None:
+    target = Guard().acceptable(url)
+    assert f"https://prod.example.vn{target.raw_path_qs}" == url.removesuffix("?")
+
+
+def test_what_is_not_ascii_is_escaped_and_nothing_else() -> None:
+    target = Guard().acceptable("http://tổngđài.vn/sự-kiện?tên=Đào%2C&x=%c3")
+    assert target.raw_host == "xn--tngi-2na70a925p.vn"
+    assert target.raw_path_qs == "/s%E1%BB%B1-ki%E1%BB%87n?t%C3%AAn=%C4%90%C3%A0o%2C&x=%c3"
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=30))
+def test_what_is_judged_is_what_is_requested(rest: str) -> None:
+    """Whatever follows the host, it is the same host, and one line of a request."""
+    url = f"http://crm.example.vn{rest}"
+    try:
+        target = Guard().acceptable(url)
+    except errors.Invalid:
+        return
+    again = Guard().acceptable(str(target))
+    assert (again.scheme, again.raw_host, again.port) == (
+        target.scheme,
+        target.raw_host,
+        target.port,
+    )
+    assert not any(map(str.isspace, target.raw_path_qs))
+    assert target.raw_host == yarl.URL(url).raw_host

@@ -14,7 +14,8 @@ def sample(subscription: subscriptions.Subscription, domain_name: str) -> events
     domain_uuid, wanted = subscription.domain_uuid, subscription.event_name
     for name in events.NAMES:
         if name == wanted:
-            return samples.sample(domain_uuid, domain_name, name, ids.new())
+            given = samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
+            return samples.sample(domain_uuid, domain_name, name, given)
     if wanted == events.DISABLED:
         return samples.notice(
             domain_uuid,

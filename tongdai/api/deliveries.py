@@ -203,7 +203,12 @@ async def get_delivery(request: Request, principal: Principal, path: OfDelivery)
         Attempt(one.at, one.status, one.latency_ms, one.error, one.callback_url)
         for one in attempts
     ]
-    body = dialects.event(found.dialect, entry.event_name, facts)
+    body = dialects.event(
+        found.dialect,
+        entry.event_name,
+        facts,
+        numbers_as_text=found.options.numbers_as_text,
+    )
     return responses.json(DeliveryDetail(_delivery(entry), made, msgspec.Raw(body)))
 
 
@@ -259,9 +264,11 @@ async def test_subscription(
     event = admin.sample(found, principal.user.domain_name)
     if context.deps.trial is None:
         raise errors.Unavailable(messages.NOTHING_SENT)
-    body = dialects.event_of(found.dialect, event)
+    as_text = found.options.numbers_as_text
+    body = dialects.event_of(found.dialect, event, numbers_as_text=as_text)
     made = await context.deps.trial.send(found, event.event_uuid, body)
-    is_taken = 200 <= made.status < 300
+    accept_redirects = found.options.accept_redirects
+    is_taken = deliveries.is_accepted(made.status, accept_redirects=accept_redirects)
     return responses.json(
         Tested(
             is_taken, made.status, made.latency_ms, made.error, event.event_uuid, msgspec.Raw(body)

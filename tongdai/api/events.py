@@ -1,9 +1,10 @@
 """Event subscriptions: each posts one kind of call event to one URL."""
 
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
@@ -20,6 +21,29 @@ BY_HAND = "Disabled by hand."
 
 class OfSubscription(Struct, frozen=True):
     id: Annotated[UUID, Meta(description="Its id or event_domain_uuid.")]
+
+
+NumbersAsText: TypeAlias = Annotated[
+    bool, Meta(description='`duration` and `billsec` are sent as text, such as "11".')
+]
+AcceptRedirects: TypeAlias = Annotated[
+    bool,
+    Meta(
+        description="302 and 303 count as accepted, as Google Apps Script answers; "
+        "the redirect is not followed."
+    ),
+]
+CallbackHeaders: TypeAlias = Annotated[
+    dict[str, str],
+    Meta(description="Further headers of each POST, ten at most; they replace none of ours."),
+]
+CallbackCa: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="PEM certificates that the receiver is trusted by, in place of the usual "
+        "authorities: of a private CA, or the receiver's own."
+    ),
+]
 
 
 class NewSubscription(Struct, frozen=True):
@@ -42,6 +66,19 @@ class NewSubscription(Struct, frozen=True):
         str | None,
         Meta(description="Sent as it is in the `Authorization` header of each POST."),
     ] = None
+    numbers_as_text: NumbersAsText | None = None
+    accept_redirects: AcceptRedirects | None = None
+    callback_headers: CallbackHeaders | None = None
+    callback_ca: CallbackCa | None = None
+
+
+class SubscriptionOptions(Struct, frozen=True):
+    """How its events are sent; what is not given stays."""
+
+    numbers_as_text: NumbersAsText | None = None
+    accept_redirects: AcceptRedirects | None = None
+    callback_headers: CallbackHeaders | None = None
+    callback_ca: CallbackCa | None = None
 
 
 class Subscription(Struct, frozen=True):
@@ -62,6 +99,12 @@ class Subscription(Struct, frozen=True):
         Utc | None,
         Meta(description="Until then deliveries are signed by the secret before, too, UTC."),
     ]
+    numbers_as_text: NumbersAsText
+    accept_redirects: AcceptRedirects
+    callback_headers: Annotated[
+        dict[str, str], Meta(description="Their names; the values are not shown.")
+    ]
+    callback_ca: CallbackCa
     secret: Annotated[
         str | UnsetType,
         Meta(
@@ -128,9 +171,12 @@ async def create_subscription(
     )
     if not 1 <= len(name) <= 64:
         raise errors.Invalid(messages.NAME_LENGTH, field="event")
+    if "," in name:
+        raise errors.Invalid(messages.ONE_EVENT, field="event")
     if apikey:
         checks.header_value(apikey, "callback_apikey")
     context.deps.callback_guard(url)
+    options = _options(subscriptions.USUAL, body)
     async with changes.transaction(request, principal) as tx:
         made = await subscriptions.insert(
             tx,
@@ -139,6 +185,7 @@ async def create_subscription(
             event_name=name,
             callback_url=url,
             callback_apikey=apikey,
+            options=options,
             most=context.deps.most_subscriptions,
         )
     shown = _shown(made, principal.user.domain_name, made.secret)
@@ -180,6 +227,30 @@ async def get_subscription(
     context = request.context
     async with context.tenants.connection(principal.domain_uuid) as tx:
         found = await subscriptions.get(tx, principal.domain_uuid, context.master_key, path.id)
+    return responses.json(_shown(found, principal.user.domain_name))
+
+
+@operation(
+    "PATCH",
+    "/v1/event/{id}",
+    may="event:write",
+    tag="Events",
+    gives={200: ("It is changed.", Subscription)},
+    fails=(errors.Invalid, errors.NotFound),
+)
+async def change_subscription(
+    request: Request, principal: Principal, path: OfSubscription, body: SubscriptionOptions
+) -> ASGIApp:
+    """Change how a subscription's events are sent.
+
+    What is not given stays. An empty object removes the further headers, an empty text the
+    certificates.
+    """
+    context, domain_uuid = request.context, principal.domain_uuid
+    async with changes.transaction(request, principal) as tx:
+        found = await subscriptions.get(tx, domain_uuid, context.master_key, path.id)
+        options = _options(found.options, body)
+        found = await subscriptions.change(tx, domain_uuid, context.master_key, path.id, options)
     return responses.json(_shown(found, principal.user.domain_name))
 
 
@@ -251,6 +322,21 @@ async def rotate_secret(request: Request, principal: Principal, path: OfSubscrip
     return responses.json(shown, headers=responses.NO_STORE)
 
 
+def _options(
+    before: subscriptions.Options, given: NewSubscription | SubscriptionOptions
+) -> subscriptions.Options:
+    """The options with what is given. Raises errors.Invalid."""
+    wanted: dict[str, Any] = {
+        "numbers_as_text": given.numbers_as_text,
+        "accept_redirects": given.accept_redirects,
+    }
+    if given.callback_headers is not None:
+        wanted["callback_headers"] = checks.callback_headers(given.callback_headers)
+    if given.callback_ca is not None:
+        wanted["callback_ca"] = checks.certificates(given.callback_ca)
+    return replace(before, **{name: value for name, value in wanted.items() if value is not None})
+
+
 def _warning(request: Request, name: str) -> str | UnsetType:
     """A warning about an event that never happens."""
     if name in events.ALL:
@@ -274,6 +360,10 @@ def _shown(
         one.disabled_reason,
         one.failing_since,
         one.previous_secret_until,
+        one.options.numbers_as_text,
+        one.options.accept_redirects,
+        dict.fromkeys(one.options.callback_headers, "***"),
+        one.options.callback_ca,
         secret,
     )
 
@@ -283,6 +373,7 @@ OPERATIONS = (
     create_subscription,
     get_subscription,
     delete_subscription,
+    change_subscription,
     enable_subscription,
     disable_subscription,
     rotate_secret,

@@ -5,11 +5,13 @@ server-sent events.
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tongdai import dialects, errors, ids, messages
@@ -21,6 +23,7 @@ from tongdai.api.requests import Request, bearer
 from tongdai.api.schemas import EventBody
 from tongdai.dialects import Utc
 from tongdai.pbx import events, samples
+from tongdai.pbx.call import Direction
 from tongdai.store import feed, outbox
 
 Result = TypeVar("Result")
@@ -192,12 +195,28 @@ async def read_feed(
     )
 
 
+Number: TypeAlias = Annotated[str, Meta(max_length=64)]
+Id: TypeAlias = Annotated[str, Meta(max_length=256)]
+TalkS: TypeAlias = Annotated[int, Meta(ge=0, le=14_400)]
+
+
 class NewSample(Struct, frozen=True):
-    """The event to be published."""
+    """The event to be published, and what it says of its call."""
 
     event: Annotated[
         str, Meta(description=f"One of {', '.join(events.NAMES)}.", examples=["ringing"])
     ]
+    call_id: Annotated[
+        UUID | None, Meta(description="The same for several events of one call. None: a new one.")
+    ] = None
+    direction: Annotated[Direction | None, Meta(description="None: inbound.")] = None
+    customer: Annotated[Number | None, Meta(description="The other party's number.")] = None
+    extension: Number | None = None
+    hotline: Number | None = None
+    sip_call_id: Id | None = None
+    customer_id: Annotated[Id | None, Meta(description="None: `test`.")] = None
+    outcome: Annotated[samples.Outcome | None, Meta(description="None: answered.")] = None
+    talk_s: Annotated[TalkS | None, Meta(description="Seconds of the talk.")] = None
 
 
 @operation(
@@ -212,15 +231,29 @@ async def trigger_event(request: Request, principal: Principal, body: NewSample)
     """Publish a sample event.
 
     It goes to all subscriptions of its name and into the feed, as a real one does, though no call
-    is behind it: its `customer_id` is `test` and its `sip_call_id` begins with `test-`.
+    is behind it: unless others are given, its `customer_id` is `test` and its `sip_call_id` begins
+    with `test-`. With the same `call_id` several events are of one call.
     """
     context, name = request.context, _one_of(events.NAMES, body.event.strip(), "event")
-    event = samples.sample(principal.domain_uuid, principal.user.domain_name, name, ids.new())
+    event = samples.sample(
+        principal.domain_uuid, principal.user.domain_name, name, _sample(body, principal)
+    )
     async with context.tenants.transaction(principal.domain_uuid) as tx:
         await outbox.publish_many(tx, [event])
         entry = await feed.of_event(tx, event.domain_uuid, event.event_uuid)
     context.deps.published([event.domain_uuid])
     return responses.json(_event(entry))
+
+
+def _sample(body: NewSample, principal: Principal) -> samples.Sample:
+    given = {name: value for name, value in asdict(body).items() if value is not None}
+    del given["event"]
+    return samples.Sample(
+        call_uuid=given.pop("call_id", None) or ids.new(),
+        at=datetime.now(UTC),
+        time_zone=principal.zone.key,
+        **given,
+    )
 
 
 class Stream:

@@ -90,9 +90,11 @@ async def struct(request: Request, kind: type[Struct]) -> Struct:
     BadRequest.
     """
     body = await request.body()
+    # forms have text alone: true is "true"
+    is_form = "form" in request.header(b"content-type").lower()
     try:
         with _shallow():
-            given = msgspec.convert(await _object(request, body), kind)
+            given = msgspec.convert(await _object(request, body), kind, strict=not is_form)
     except msgspec.ValidationError as reason:
         raise problems.invalid(reason) from reason
     for name in kind.__struct_fields__:

@@ -10,7 +10,7 @@ import typer
 
 from tongdai import __version__, dialects, errors, messages, settings
 from tongdai.admin import subscriptions as admin
-from tongdai.cli import options, session, terminal
+from tongdai.cli import forwarding, options, session, terminal
 from tongdai.store import deliveries, delivery_log, subscriptions
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
@@ -36,6 +36,10 @@ class Shown(msgspec.Struct, frozen=True):
     disabled_reason: str
     failing_since: datetime | None
     previous_secret_until: datetime | None
+    numbers_as_text: bool
+    accept_redirects: bool
+    callback_headers: tuple[str, ...]  # names
+    callback_ca: str
 
 
 @app.command("list")
@@ -143,7 +147,7 @@ def resend(
 
 @app.command("test")
 def try_(subscription: Id, *, domain: options.Domain, as_json: options.Json = False) -> None:
-    """Send a sample event to a subscription now, and show whwhat its endpoint said."""
+    """Send a sample event to a subscription now, and show what its endpoint said."""
     one = _get(domain, subscription)
     terminal.one(asyncio.run(_try(one, domain)), as_json=as_json)
 
@@ -156,6 +160,61 @@ def rotate_secret(
     one = session.call(domain, subscriptions.rotate_secret, session.master_key(), subscription)
     terminal.one(_shown(one), as_json=as_json, secret=one.secret)
     terminal.once("secret")
+
+
+@app.command()
+def update(
+    subscription: Id,
+    *,
+    domain: options.Domain,
+    numbers_as_text: Annotated[
+        bool | None,
+        typer.Option(
+            "--numbers-as-text/--no-numbers-as-text",
+            help="duration and billsec are sent as text.",
+            show_default=False,
+        ),
+    ] = None,
+    accept_redirects: Annotated[
+        bool | None,
+        typer.Option(
+            "--accept-redirects/--no-accept-redirects",
+            help="302 and 303 count as accepted.",
+            show_default=False,
+        ),
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further header of each POST, such as 'x-make-apikey: abc'; they replace "
+            "those before. May be repeated; '' removes all.",
+            show_default=False,
+        ),
+    ] = None,
+    ca: Annotated[
+        str | None,
+        typer.Option(
+            help="A PEM file with certificates that the receiver is trusted by; '' for the usual "
+            "authorities.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Change how a subscription's events are sent; what is not given stays.
+
+    Example: tongdai event update 0192f3a4-... --domain sales.example.vn --accept-redirects
+    """
+    changes = options.given(
+        numbers_as_text=numbers_as_text,
+        accept_redirects=accept_redirects,
+        callback_headers=None if header is None else forwarding.headers(header),
+        callback_ca=None if ca is None else forwarding.certificates(ca),
+    )
+    found = _get(domain, subscription)
+    changed = msgspec.structs.replace(found.options, **changes)
+    one = session.call(domain, subscriptions.change, session.master_key(), subscription, changed)
+    terminal.one(_shown(one), as_json=as_json)
 
 
 @app.command()
@@ -191,9 +250,9 @@ def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
 async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:
     event = admin.sample(one, domain)
     async with Client(_guard(), __version__) as client:
-        return await Trial(client).send(
-            one, event.event_uuid, dialects.event_of(one.dialect, event)
-        )
+        as_text = one.options.numbers_as_text
+        body = dialects.event_of(one.dialect, event, numbers_as_text=as_text)
+        return await Trial(client).send(one, event.event_uuid, body)
 
 
 def _guard() -> Guard:
@@ -220,4 +279,8 @@ def _shown(one: subscriptions.Subscription) -> Shown:
         one.disabled_reason,
         one.failing_since,
         one.previous_secret_until,
+        one.options.numbers_as_text,
+        one.options.accept_redirects,
+        tuple(one.options.callback_headers),
+        one.options.callback_ca,
     )

@@ -42,6 +42,9 @@ def listen(
     ] = None,
     secret: forwarding.Secret = "",
     callback_apikey: forwarding.CallbackApikey = "",
+    header: forwarding.Headers = None,
+    ca: forwarding.Ca = "",
+    numbers_as_text: forwarding.NumbersAsText = False,
     url: remote.Url = "",
     api_key: remote.ApiKey = "",
     token: remote.Token = "",
@@ -63,9 +66,8 @@ def listen(
         "" if after is None else str(after),
         as_json=as_json,
     )
-    receiver = (
-        forwarding.forwarding(forward, secret, callback_apikey) if forward else nullcontext()
-    )
+    to = forwarding.Target(forward, secret, callback_apikey, header, ca, numbers_as_text)
+    receiver = forwarding.forwarding(to) if forward else nullcontext()
     with suppress(KeyboardInterrupt):
         asyncio.run(listener.run(receiver))
 

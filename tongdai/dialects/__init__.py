@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 import msgspec
+from msgspec.structs import asdict
 
 from tongdai.dialects import v1
 from tongdai.dialects.view import Utc, View
@@ -53,17 +54,34 @@ _encode = msgspec.json.Encoder().encode
 _facts = msgspec.json.Decoder(events.Facts).decode
 
 
-def event(dialect: str, name: str, facts: str) -> bytes:
+def event(dialect: str, name: str, facts: str, *, numbers_as_text: bool = False) -> bytes:
     """The body of an event as it is delivered and signed; `facts` is their JSON as it is stored.
+    `numbers_as_text`: its numbers are decimal text.
 
     Raises Unknown for what a newer version wrote and this one cannot render.
     """
     try:
-        return _encode(DIALECTS[dialect].event(name, _facts(facts)))
+        return _body(DIALECTS[dialect].event(name, _facts(facts)), numbers_as_text)
     except (KeyError, msgspec.ValidationError) as reason:
         raise Unknown(str(reason)) from reason
 
 
-def event_of(dialect: str, event: events.Event) -> bytes:
+def event_of(dialect: str, event: events.Event, *, numbers_as_text: bool = False) -> bytes:
     """The same, of an event that was not stored."""
-    return _encode(DIALECTS[dialect].event(event.name, event.facts))
+    return _body(DIALECTS[dialect].event(event.name, event.facts), numbers_as_text)
+
+
+def as_text(body: bytes) -> bytes:
+    """The body of an event with its numbers as decimal text."""
+    return _encode(_texts(msgspec.json.decode(body)))
+
+
+def _body(rendered: msgspec.Struct, numbers_as_text: bool) -> bytes:  # noqa: FBT001
+    return _encode(_texts(asdict(rendered)) if numbers_as_text else rendered)
+
+
+def _texts(body: dict[str, object]) -> dict[str, object]:
+    return {
+        name: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in body.items()
+    }

@@ -4,9 +4,10 @@ errors.Invalid with the field.
 """
 
 import re
+import ssl
 import unicodedata
 import zoneinfo
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tongdai import errors, messages
@@ -27,6 +28,14 @@ _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # RFC 9110 §5.5 field values in ASCII, without space at the ends; the length is our choice
 _HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 §5.6.2, a token
+_HEADERS = 10
+_OUR_HEADERS = frozenset((
+    "accept", "accept-encoding", "authorization", "connection", "content-encoding",
+    "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
+    "transfer-encoding", "upgrade", "user-agent",
+))  # fmt: skip
+_CERTIFICATES = 4096  # characters
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -149,6 +158,36 @@ def header_value(text: str, field: str) -> str:
     if not _HEADER.fullmatch(text):
         raise errors.Invalid(messages.HEADER_CHARACTERS, field=field)
     return text
+
+
+def callback_headers(given: Mapping[str, str]) -> dict[str, str]:
+    """Further headers of webhooks, which replace none of ours."""
+    field = "callback_headers"
+    if len(given) > _HEADERS:
+        raise errors.Invalid(messages.AT_MOST(most=_HEADERS), field=field)
+    if len({name.lower() for name in given}) < len(given):
+        raise errors.Invalid(messages.HEADER_TWICE, field=field)
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise errors.Invalid(messages.HEADER_NAME, field=field)
+        if name.lower() in _OUR_HEADERS or name.lower().startswith(("webhook-", "proxy-")):
+            raise errors.Invalid(messages.HEADER_OURS(name=name), field=field)
+        header_value(value, field)
+    return dict(given)
+
+
+def certificates(pem: str, field: str = "callback_ca") -> str:
+    """PEM certificates to trust a receiver by, or ""."""
+    pem = pem.strip()
+    if not pem:
+        return ""
+    if len(pem) > _CERTIFICATES or "PRIVATE KEY" in pem:
+        raise errors.Invalid(messages.CERTIFICATES(most=_CERTIFICATES), field=field)
+    try:
+        ssl.create_default_context(cadata=pem)
+    except (ssl.SSLError, ValueError) as reason:
+        raise errors.Invalid(messages.CERTIFICATES(most=_CERTIFICATES), field=field) from reason
+    return pem
 
 
 def host(text: str, field: str = "host") -> str:

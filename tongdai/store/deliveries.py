@@ -43,6 +43,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     callback_apikey_encrypted: bytes | None
     secret_encrypted: bytes
     previous_secret_encrypted: bytes | None  # signs too, while the secret is being replaced
+    # the subscription's options
+    numbers_as_text: bool = False
+    accept_redirects: bool = False
+    callback_headers_encrypted: bytes | None = None
+    callback_ca: str = ""
     is_enabled: bool  # the subscription; deliveries of a disabled one fail
     is_failing: bool  # the subscription's latest delivery failed
     attempts: int  # attempts so far
@@ -59,6 +64,13 @@ class Attempt(msgspec.Struct, frozen=True):
     status: int
     latency_ms: int
     error: str
+
+
+def is_accepted(status: int, *, accept_redirects: bool = False) -> bool:
+    """Whether the receiver has taken the event: 2xx; with `accept_redirects` also 302 and 303,
+    which Google Apps Script answers after its work is done.
+    """
+    return 200 <= status < 300 or (accept_redirects and status in (302, 303))
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -142,6 +154,7 @@ _CLAIM = f"""
            callback_apikey_encrypted, secret_encrypted,
            CASE WHEN previous_secret_until > now() THEN previous_secret_encrypted
              END AS previous_secret_encrypted,
+           numbers_as_text, accept_redirects, callback_headers_encrypted, callback_ca,
            enabled OR leased.callback_url IS NOT NULL AS is_enabled,
            failing_since IS NOT NULL AS is_failing, attempts, leased.created_at, leased_until
     FROM leased CROSS JOIN LATERAL (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from tongdai.pbx import events
@@ -25,13 +26,25 @@ class Disabled(msgspec.Struct, frozen=True):
     disabled_at: datetime
 
 
+class Turned(msgspec.Struct, frozen=True):
+    """A subscription that has begun to fail, or has ceased to."""
+
+    domain_uuid: UUID
+    domain: str
+    subscription_uuid: UUID
+    event_name: str
+    callback_url: str
+    is_failing: bool
+
+
 class Recorded(msgspec.Struct, frozen=True):
-    """The result of recording outcomes: subscriptions disabled by it, and endpoints with more due
-    deliveries, by their domains.
+    """The result of recording outcomes: subscriptions disabled by it, endpoints with more due
+    deliveries, by their domains, and subscriptions that have begun or ceased to fail.
     """
 
     disabled: Sequence[Disabled]
     due: Sequence[tuple[UUID, UUID]]
+    turned: Sequence[Turned] = ()
 
 
 DisableReason = Callable[[datetime, datetime], str]
@@ -131,11 +144,12 @@ async def record(
     there. One statement, unless the health of a subscription changes.
     """
     # locks first what deleting one locks first
-    disabled = await _judge_subscriptions(tx, outcomes, disable_reason)
+    disabled, turned = await _judge_subscriptions(tx, outcomes, disable_reason)
     await outbox.publish_many(tx, [_notice(subscription) for subscription in disabled])
     given = [_row(outcome, marks) for outcome in outcomes]
     rows = await tx.fetch(_RECORD, msgspec.json.encode(given).decode(), bool(disabled))
-    return Recorded(disabled, [(row["domain_uuid"], row["endpoint"]) for row in rows])
+    due = [(row["domain_uuid"], row["endpoint"]) for row in rows]
+    return Recorded(disabled, due, turned)
 
 
 def _row(outcome: Outcome, marks: low_water.Marks) -> _Row:
@@ -175,30 +189,49 @@ _SET_HEALTH = f"""
     WHERE subscriptions.domain_uuid = judged.domain_uuid
       AND subscriptions.subscription_uuid = judged.subscription_uuid
     RETURNING subscriptions.domain_uuid, domains.name AS domain, subscriptions.subscription_uuid,
-      event_name, callback_url, judged.reason AS disabled_reason, now() AS disabled_at
+      event_name, callback_url, judged.reason AS disabled_reason, now() AS disabled_at,
+      judged.failing_since IS NOT NULL AS is_failing
 """  # noqa: S608  names and types of the struct's fields
 
 
 async def _judge_subscriptions(
     tx: db.Tx, outcomes: Sequence[Outcome], disable_reason: DisableReason
-) -> list[Disabled]:
-    """Updates failing_since and enabled; returns the subscriptions disabled by it. Of several
-    outcomes of one subscription, a success wins.
+) -> tuple[list[Disabled], list[Turned]]:
+    """Updates failing_since and enabled; returns the subscriptions disabled by it, and those that
+    have begun or ceased to fail. Of several outcomes of one subscription, a success wins.
     """
     if not (news := [outcome for outcome in outcomes if outcome.is_news]):
-        return []
+        return [], []
     keys = [(each.delivery.domain_uuid, each.delivery.subscription_uuid) for each in news]
     taken = {key for key, each in zip(keys, news, strict=True) if each.state == "delivered"}
     reasons = {key: each.disable for key, each in zip(keys, news, strict=True) if each.disable}
     rows = await tx.fetch(_LOCK_SUBSCRIPTIONS, *map(list, zip(*keys, strict=True)))
-    judged = []
+    judged, turned = [], set()
     for row in rows:
         key = (row["domain_uuid"], row["subscription_uuid"])
         since = None if key in taken else row["failing_since"] or row["at"]
         reason = reasons.get(key) or (disable_reason(since, row["at"]) if since else "")
         judged.append(_Judged(*key, since, reason if row["enabled"] else ""))
+        if (since is None) != (row["failing_since"] is None):
+            turned.add(key)
     changed = await tx.fetch(_SET_HEALTH, msgspec.json.encode(judged).decode())
-    return db.structs((row for row in changed if row["disabled_reason"]), Disabled)
+    disabled = db.structs((row for row in changed if row["disabled_reason"]), Disabled)
+    return list(disabled), [_turned(row) for row in changed if _key(row) in turned]
+
+
+def _key(row: asyncpg.Record) -> tuple[UUID, UUID]:
+    return row["domain_uuid"], row["subscription_uuid"]
+
+
+def _turned(row: asyncpg.Record) -> Turned:
+    return Turned(
+        row["domain_uuid"],
+        row["domain"],
+        row["subscription_uuid"],
+        row["event_name"],
+        row["callback_url"],
+        row["is_failing"],
+    )
 
 
 def _notice(one: Disabled) -> events.Event:

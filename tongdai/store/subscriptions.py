@@ -21,6 +21,20 @@ MOST = 100
 """The most subscriptions of a domain, unless the operator sets another limit."""
 
 
+class Options(msgspec.Struct, frozen=True):
+    """How the deliveries of a subscription differ from the usual (`checks.callback_headers`,
+    `checks.certificates`).
+    """
+
+    numbers_as_text: bool = False  # duration and billsec are decimal text
+    accept_redirects: bool = False  # 302 and 303 count as accepted; they are not followed
+    callback_headers: dict[str, str] = {}  # further headers of each POST; secrets
+    callback_ca: str = ""  # PEM certificates that the receiver is trusted by; "": the system's
+
+
+USUAL = Options()
+
+
 class Subscription(msgspec.Struct, frozen=True):
     """One event name for one URL. It is disabled, with a reason, when the URL fails for too
     long.
@@ -39,6 +53,7 @@ class Subscription(msgspec.Struct, frozen=True):
     previous_secret_until: datetime | None = None
     previous_secret: str = ""  # "" after that time
     dialect: str = "v1"  # of the bodies that it gets (tongdai.dialects)
+    options: Options = USUAL
 
 
 async def insert(
@@ -49,20 +64,28 @@ async def insert(
     event_name: str,
     callback_url: str,
     callback_apikey: str = "",
+    options: Options = USUAL,
     most: int = MOST,
 ) -> Subscription:
     """The new subscription, with a secret of its own. The same event and URL again make another
     subscription. Raises errors.Conflict if the domain has `most` already.
     """
     subscription = Subscription(
-        domain_uuid, ids.new(), event_name, callback_url, callback_apikey, _new_secret()
+        domain_uuid,
+        ids.new(),
+        event_name,
+        callback_url,
+        callback_apikey,
+        _new_secret(),
+        options=options,
     )
     inserted = await tx.fetchval(
         """
         INSERT INTO subscriptions (
           domain_uuid, subscription_uuid, event_name, callback_url, callback_apikey_encrypted,
-          secret_encrypted)
-        SELECT $1, $2, $3, $4, $5, $6
+          secret_encrypted, numbers_as_text, accept_redirects, callback_headers_encrypted,
+          callback_ca)
+        SELECT $1, $2, $3, $4, $5, $6, $8, $9, $10, $11
         WHERE (SELECT count(*) FROM subscriptions WHERE domain_uuid = $1) < $7 RETURNING true
         """,
         domain_uuid,
@@ -72,6 +95,7 @@ async def insert(
         master_key.encrypt(callback_apikey) if callback_apikey else None,
         master_key.encrypt(subscription.secret),
         most,
+        *_stored(options, master_key),
     )
     if not inserted:
         raise errors.Conflict(messages.SUBSCRIPTIONS_LIMIT(most=most), field="event")
@@ -96,6 +120,27 @@ async def get(
         "SELECT * FROM subscriptions WHERE domain_uuid = $1 AND subscription_uuid = $2",
         domain_uuid,
         subscription_uuid,
+    )
+    if row is None:
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
+    return _opened(row, master_key)
+
+
+async def change(
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, subscription_uuid: UUID, options: Options
+) -> Subscription:
+    """The subscription with these options, also for what is due already. Raises
+    errors.NotFound.
+    """
+    row = await tx.fetchrow(
+        """
+        UPDATE subscriptions SET numbers_as_text = $3, accept_redirects = $4,
+                                 callback_headers_encrypted = $5, callback_ca = $6
+        WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING *
+        """,
+        domain_uuid,
+        subscription_uuid,
+        *_stored(options, master_key),
     )
     if row is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
@@ -183,7 +228,33 @@ def _opened(row: asyncpg.Record, master_key: MasterKey) -> Subscription:
         until if is_replaced else None,
         master_key.decrypt(row["previous_secret_encrypted"]) if is_replaced else "",
         row["dialect"],
+        Options(
+            row["numbers_as_text"],
+            row["accept_redirects"],
+            headers(row["callback_headers_encrypted"], master_key),
+            row["callback_ca"],
+        ),
     )
+
+
+def headers(encrypted: bytes | None, master_key: MasterKey) -> dict[str, str]:
+    """The further headers, as `callback_headers_encrypted` holds them. Raises
+    errors.WrongMasterKey.
+    """
+    return _HEADERS.decode(master_key.decrypt(encrypted)) if encrypted else {}
+
+
+def _stored(options: Options, master_key: MasterKey) -> tuple[bool, bool, bytes | None, str]:
+    headers = msgspec.json.encode(options.callback_headers).decode()
+    return (
+        options.numbers_as_text,
+        options.accept_redirects,
+        master_key.encrypt(headers) if options.callback_headers else None,
+        options.callback_ca,
+    )
+
+
+_HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
 def _new_secret() -> str:

@@ -4,13 +4,14 @@ permits, and limits the time and the bytes of each response.
 
 import asyncio
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 from uuid import UUID
 
 import aiohttp
@@ -27,6 +28,7 @@ from tongdai.webhooks.guard import Guard
 _KEEPALIVE_S = 4.0
 # a reused connection that breaks so soon was closed while we wrote: the request was not read
 _AGAIN_S = 1.0
+_Tls: TypeAlias = ssl.SSLContext | None
 _log = structlog.get_logger()
 _HEADERS = {"Content-Type": "application/json", "Accept": "*/*", "Accept-Encoding": "identity"}
 
@@ -89,30 +91,38 @@ class Client:
         await self._resolver.close()  # the connector does not close one that it was given
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, domain: UUID | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        domain: UUID | None = None,
+        trusted: str = "",
     ) -> retry.Answer:
         """Posts the body and returns the result; it raises only when the task is cancelled.
         `headers` are sent unchanged, or nothing is sent. `domain` is charged for the name look-up.
+        `trusted` are PEM certificates by which a receiver is trusted, in place of the system's.
         """
         names.asking.set(domain)
         started = time.monotonic()
         try:
-            target = self._target(url)
+            target, tls = self._target(url), _tls(trusted)
         except errors.Invalid as reason:
             return retry.Answer(error=f"the URL cannot be called: {reason.why}", is_hopeless=True)
-        answer = await self._post(target, headers, body)
+        except ValueError:
+            return retry.Answer(error="callback_ca cannot be read", is_hopeless=True)
+        answer = await self._post(target, headers, body, tls)
         if answer is None and time.monotonic() - started < _AGAIN_S:
-            answer = await self._post(target, headers, body)
+            answer = await self._post(target, headers, body, tls)
         answer = answer or retry.Answer(error="the connection broke before the answer")
         return msgspec.structs.replace(answer, latency_s=time.monotonic() - started)
 
     async def _post(
-        self, target: yarl.URL, headers: Mapping[str, str], body: bytes
+        self, target: yarl.URL, headers: Mapping[str, str], body: bytes, tls: _Tls = None
     ) -> retry.Answer | None:
         """None: the connection broke before a response."""
         try:
             async with self._session.post(
-                target, headers=headers, data=body, allow_redirects=False
+                target, headers=headers, data=body, allow_redirects=False, ssl=tls or True
             ) as response:
                 await self._drain(response)
                 return retry.Answer(status=response.status, retry_after_s=_retry_after_s(response))
@@ -131,6 +141,18 @@ class Client:
                 left = bounded.BODY_BYTES
                 while chunk := await response.content.read(left):  # b"" once nothing is left
                     left -= len(chunk)
+
+
+@lru_cache(256)
+def _tls(trusted: str) -> _Tls:
+    """A context that trusts these certificates alone, and a receiver's own among them; None: the
+    system's. The receiver's name is checked in either case. Raises ValueError.
+    """
+    if not trusted:
+        return None
+    context = ssl.create_default_context(cadata=trusted)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 # refused, filtered, forbidden or unknown look alike: subscribers must not map our network

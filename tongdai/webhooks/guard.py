@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import quote
 
 import yarl
 from aiohttp import AddrInfoType
@@ -88,8 +89,8 @@ class Guard:
         return socket.socket(family, kind, protocol)
 
     def acceptable(self, url: str, field: str = "callback_url") -> yarl.URL:
-        """The URL in the form that is called (international names in ASCII). Names are not
-        resolved yet.
+        """The URL in the form that is called: an international name in ASCII, path and query byte
+        for byte as given. Names are not resolved yet.
 
         Raises errors.Invalid unless it is http or https, without a user, with a permitted port and
         no forbidden address.
@@ -137,10 +138,24 @@ def _parsed(text: str) -> yarl.URL | None:
     if not text.isprintable() or any(map(str.isspace, text)) or "\\" in text:
         return None  # parsers read these differently
     try:
-        url = yarl.URL(text)
+        url, given = yarl.URL(text), yarl.URL(text, encoded=True)
     except ValueError:
         return None
-    return url if url.raw_host and url.port is not None else None
+    if not url.raw_host or url.port is None:
+        return None
+    # yarl decodes escapes that mean the same; receivers that sign their URL do not take that
+    return yarl.URL.build(
+        scheme=url.scheme,
+        authority=url.raw_authority,
+        path=_ascii(given.raw_path) or "/",
+        query_string=_ascii(given.raw_query_string),
+        encoded=True,
+    )
+
+
+def _ascii(text: str) -> str:
+    """The text with escapes for what is not ASCII (RFC 3987 §3.1); the rest stays."""
+    return "".join(char if char.isascii() else quote(char) for char in text)
 
 
 def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -8,7 +8,7 @@ import structlog
 
 from tongdai import errors
 from tongdai.store import db, deliveries
-from tongdai.store.delivery_outcomes import DisableReason, Recorded
+from tongdai.store.delivery_outcomes import DisableReason, Recorded, Turned
 from tongdai.webhooks import retry
 
 # a busy machine collects outcomes for so long: a transaction costs more than they do
@@ -63,6 +63,8 @@ class OutcomeRecorder:
         async with self._database.transaction() if has_news else self._database.connection() as tx:
             recorded = await self._record(tx, outcomes, retry.disable_reason)
         del self._outcomes[: len(outcomes)]
+        for turned in recorded.turned:
+            _log_turned(turned, outcomes)
         for subscription in recorded.disabled:
             _log.warning(
                 "subscription disabled",
@@ -85,6 +87,35 @@ class OutcomeRecorder:
                 why=str(reason),
             )
             self._outcomes.clear()
+
+
+def _log_turned(turned: Turned, outcomes: Sequence[deliveries.Outcome]) -> None:
+    """One line when a subscription begins to fail, with its last failure, and one when it ceases
+    to. Without the query of its URL, which may hold secrets.
+    """
+    who = {
+        "domain": turned.domain,
+        "subscription_uuid": str(turned.subscription_uuid),
+        "event_name": turned.event_name,
+        "callback_url": turned.callback_url.partition("?")[0],
+    }
+    if not turned.is_failing:
+        _log.info("subscription.recovered", **who)
+        return
+    failures = [
+        each.attempt
+        for each in outcomes
+        if each.delivery.subscription_uuid == turned.subscription_uuid
+        and each.attempt
+        and each.state != "delivered"
+    ]
+    last = failures[-1] if failures else None
+    _log.warning(
+        "subscription.failing",
+        **who,
+        status=last.status if last else 0,
+        why=last.error if last else "",
+    )
 
 
 async def attempted(step: Callable[[], Awaitable[None]]) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from tongdai.store.deliveries import is_accepted
+
 MINUTE, HOUR = 60.0, 3600.0
 
 SCHEDULE_S = (
@@ -57,13 +59,14 @@ class Verdict(msgspec.Struct, frozen=True):
     disable: str = ""
 
 
-def judge(attempt: int, answer: Answer, chance: float) -> Verdict:
+def judge(
+    attempt: int, answer: Answer, chance: float, *, accept_redirects: bool = False
+) -> Verdict:
     """The verdict on attempt 1, 2, ... `chance` is a random number from 0 to 1.
 
-    Only 2xx is a success: redirects are not followed, and 410 means that the receiver wants no
-    more events.
+    Redirects are not followed, and 410 means that the receiver wants no more events.
     """
-    if 200 <= answer.status < 300:
+    if is_accepted(answer.status, accept_redirects=accept_redirects):
         return Verdict("delivered")
     if answer.status == 410:
         return Verdict("failed", disable="The endpoint answered 410 Gone.")

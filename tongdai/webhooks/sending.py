@@ -10,7 +10,7 @@ import msgspec
 
 from tongdai import dialects, errors
 from tongdai.encryption import MasterKey
-from tongdai.store import checks, deliveries
+from tongdai.store import checks, deliveries, subscriptions
 from tongdai.webhooks import metrics, retry, sign
 from tongdai.webhooks.client import Client
 
@@ -39,6 +39,9 @@ class Sender:
     ) -> None:
         self._client, self._chance, self._clock = client, chance, clock
         self._apikey = lru_cache(_KEYS)(master_key.decrypt)
+        self._own_headers = lru_cache(_KEYS)(
+            lambda encrypted: subscriptions.headers(encrypted, master_key)
+        )
         self._key = lru_cache(_KEYS)(lambda encrypted: sign.key(master_key.decrypt(encrypted)))
 
     def not_sent(self, delivery: deliveries.Delivery) -> deliveries.Outcome:
@@ -51,7 +54,12 @@ class Sender:
         """Posts the delivery once, unless it cannot be sent, and returns the outcome."""
         at = self._clock()
         answer = await self._post(delivery, int(at))
-        verdict = retry.judge(delivery.attempts + 1, answer, self._chance())
+        verdict = retry.judge(
+            delivery.attempts + 1,
+            answer,
+            self._chance(),
+            accept_redirects=delivery.accept_redirects,
+        )
         self._count(delivery, verdict, answer)
         attempt = deliveries.Attempt(
             datetime.fromtimestamp(at, UTC),
@@ -67,7 +75,12 @@ class Sender:
     async def _post(self, delivery: deliveries.Delivery, timestamp: int) -> retry.Answer:
         """The result of the POST, or the reason that it could not be made."""
         try:
-            body = dialects.event(delivery.dialect, delivery.event_name, delivery.facts)
+            body = dialects.event(
+                delivery.dialect,
+                delivery.event_name,
+                delivery.facts,
+                numbers_as_text=delivery.numbers_as_text,
+            )
             headers = self._headers(delivery, timestamp, body)
         except dialects.Unknown:  # a dispatcher of that version delivers it at a later attempt
             return retry.Answer(error="the event was published by a newer version")
@@ -78,7 +91,11 @@ class Sender:
         except (errors.WrongMasterKey, ValueError):
             return retry.Answer(error="the subscription's secrets cannot be read")
         return await self._client.post(
-            delivery.callback_url, headers, body, domain=delivery.domain_uuid
+            delivery.callback_url,
+            headers,
+            body,
+            domain=delivery.domain_uuid,
+            trusted=delivery.callback_ca,
         )
 
     def _headers(
@@ -90,7 +107,8 @@ class Sender:
         if delivery.callback_apikey_encrypted:
             headers["Authorization"] = self._apikey(delivery.callback_apikey_encrypted)
             checks.header_value(headers["Authorization"], "callback_apikey")
-        return headers
+        own = self._own_headers(delivery.callback_headers_encrypted)
+        return checks.callback_headers(own) | headers
 
     def _count(
         self, delivery: deliveries.Delivery, verdict: retry.Verdict, answer: retry.Answer

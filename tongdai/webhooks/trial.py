@@ -31,8 +31,13 @@ class Trial:
         if subscription.callback_apikey:
             checks.header_value(subscription.callback_apikey, "callback_apikey")
             headers["Authorization"] = subscription.callback_apikey
+        options = subscription.options
         answer = await self._client.post(
-            subscription.callback_url, headers, body, domain=subscription.domain_uuid
+            subscription.callback_url,
+            checks.callback_headers(options.callback_headers) | headers,
+            body,
+            domain=subscription.domain_uuid,
+            trusted=options.callback_ca,
         )
         return deliveries.Attempt(
             datetime.fromtimestamp(at, UTC),
