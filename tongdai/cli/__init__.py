@@ -35,7 +35,7 @@ COMMANDS = {
     "trigger": (
         "trigger:trigger",
         (
-            "Fire a sample event: to a URL as a webhook, or else to all subscriptions to it in "
+            "Fire sample events: to a URL as a webhook, or else to all subscriptions to them in "
             "the domain."
         ),
     ),
