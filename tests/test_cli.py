@@ -127,7 +127,6 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "suspended_until": None,
         "suspended_why": "",
         "node": "switch-1",
-        "ringing_hangups": True,
         "webrtc": False,
         "click2call_shows_callee": False,
     }
