@@ -264,7 +264,8 @@ def _to(call: Call, leg: Leg | None) -> str:
 def _answered_at(call: Call, leg: Leg | None, name: EventName) -> datetime | None:
     if leg is None or name in ("cdr", "missed") or call.call_id_mode == "conversation":
         return call.answered_at
-    return leg.connected_at
+    # the answer of the extension that calls may have been lost
+    return leg.connected_at or (call.answered_at if leg.role == "caller" else None)
 
 
 def _billsec(call: Call, leg: Leg | None, name: EventName, at: datetime) -> int:
