@@ -254,7 +254,8 @@ def _check_end(name: str, facts: CallFacts) -> None:
     assert 0 <= facts.billsec <= facts.duration
     end = (facts.time_ended, facts.status, facts.cause, facts.hangup_by)
     assert all(end) if name in AT_THE_END else not any(end)
-    assert bool(facts.sip_hangup_disposition) == (name in AT_THE_END)
+    has_left = name in AT_THE_END and facts.reason != "transferred"
+    assert bool(facts.sip_hangup_disposition) == has_left
     if name in AT_THE_END:
         assert (facts.status == "ANSWERED") == (facts.time_answered is not None)
         assert facts.time_started <= (facts.time_answered or facts.time_started)
