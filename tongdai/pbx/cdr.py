@@ -112,7 +112,7 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         called_count=call.called_count,
         application=events.application(call),
         sip_hangup_disposition=events.disposition(
-            call, leg, release, events.hung_up_by(call, leg, release)
+            call, leg, release, events.party(call.hangup_by)
         ),
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),

@@ -147,7 +147,7 @@ def of_call(
         recording_url=recording_url,
     )
     if has_ended and release:
-        by = hung_up_by(call, leg, release)
+        by = hung_up_by(call, leg, release) if name == "hangup" else party(call.hangup_by)
         facts = replace(
             facts,
             status=release.status,
@@ -172,17 +172,22 @@ def application(call: Call) -> Application:
 
 
 def hung_up_by(call: Call, leg: Leg | None, release: ReleaseCause) -> Party:
-    """The party that ended the leg, which is over for the cause `release`."""
+    """The party that ended the leg, which is over for the cause `release`; a phone that refuses
+    has ended it too.
+    """
     match release:
         case causes.CANCELLED:
-            return _party(call.hangup_by) or "caller"
+            return party(call.hangup_by) or "caller"
         case _ if leg is None or leg.role == "caller" or leg.connected_at:
-            return _party(call.hangup_by) or "system"
+            return party(call.hangup_by) or "system"
+        case ReleaseCause(status="BUSY"):
+            return "callee"
         case _:
             return "system"
 
 
-def _party(text: str) -> Party:
+def party(text: str) -> Party:
+    """The text as one of the words."""
     match text:
         case "caller" | "callee" | "system":
             return text

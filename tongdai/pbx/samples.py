@@ -113,12 +113,12 @@ def sample(
 
 def _ended(facts: events.CallFacts, given: Sample, name: events.EventName) -> events.CallFacts:
     release = _RELEASES[given.outcome]
-    is_by_caller = given.outcome in ("answered", "caller_gave_up")
+    by: events.Party = "caller" if given.outcome in ("answered", "caller_gave_up") else "system"
     return replace(
         facts,
         status=release.status,
         cause=release.cause,
-        hangup_by="caller" if is_by_caller else "system",
+        hangup_by="callee" if release.status == "BUSY" else by,
         reason=causes.hangup_reason(release) if name == "hangup" else "",
         sip_hangup_disposition=_DISPOSITIONS[given.outcome][given.direction == "outbound"],
     )
