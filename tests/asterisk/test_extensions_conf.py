@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tongdai.asterisk import node
+from tongdai.pbx import routing
 
 TEXT = (node.PBX / "extensions.conf").read_text()
 CONTEXTS = dict(re.findall(r"^\[(\S+)\]\n(.*?)(?=^\[|\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -38,3 +39,8 @@ def test_no_context_but_those_of_timers_answers_to_h_or_other_special_extensions
     for context, lines in CONTEXTS.items():
         patterns = re.findall(r"^exten => _\[([^]]+)\]!", lines, re.MULTILINE)
         assert not [each for each in patterns if "h" in each or "a-z" in each], context
+
+
+def test_the_fallback_rings_as_long_as_routing_does() -> None:
+    times = re.findall(r"dial-out\|PJSIP/[^,]*,(\d+),", TEXT)
+    assert times == [str(routing.OUTBOUND_TIMEOUT_S)] * 2

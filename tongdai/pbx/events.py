@@ -6,7 +6,7 @@ A dialect (`tongdai.dialects`) renders the facts for clients.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
 import msgspec
@@ -27,7 +27,7 @@ Disposition = Literal[
 us.
 """
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-NAMES: tuple[EventName, ...] = ("ringing", "answered", "hangup", "cdr", "missed")
+NAMES: tuple[EventName, ...] = get_args(EventName)
 """Of calls."""
 AT_THE_END: frozenset[EventName] = frozenset(("hangup", "cdr", "missed"))
 """Events of an ended call, or of the end of a leg's talk: they have durations."""

@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from tongdai.pbx.actions import Party
-from tongdai.pbx.directory import RingGroup
+from tongdai.pbx.directory import RingGroup, Strategy
 
 
 class HuntStep(msgspec.Struct, frozen=True):
@@ -15,6 +15,17 @@ class HuntStep(msgspec.Struct, frozen=True):
 
     parties: tuple[Party, ...]
     timeout_s: int
+
+
+def rotates(strategy: Strategy) -> bool:
+    """Whether the next call begins with another member (`RingGroup.next_member`)."""
+    match strategy:
+        case "round_robin":
+            return True
+        case "ring_all" | "sequential":
+            return False
+        case _:
+            assert_never(strategy)
 
 
 def steps(

@@ -187,7 +187,7 @@ def _ring_group(group: RingGroup, context: RoutingContext, caller: str) -> Ring:
         timeout_s=group.timeout_s,
         receive_dest=group.number,
         overflow=group.overflow,
-        rotate=group.number if group.strategy == "round_robin" else "",
+        rotate=group.number if hunting.rotates(group.strategy) else "",
         release=causes.BUSY
         if any(_is_enabled(member, context) for member in others)
         else causes.ABSENT,
