@@ -77,6 +77,18 @@ class Instance:
         assert not self._is_over, self.said
         self.ready = msgspec.json.decode(file.read_bytes())
 
+    async def command(self, *args: str) -> str:
+        """What the command line prints for this instance."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tongdai", *args),
+            cwd=REPOSITORY,
+            env=self.environ,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said
+        return said.decode()
+
     async def interrupt(self) -> int:
         """Sends SIGINT, as Ctrl-C does. Returns the exit status."""
         assert self._process

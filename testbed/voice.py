@@ -20,6 +20,7 @@ class Voice(asyncio.DatagramProtocol):
 
     def __init__(self, hertz: int) -> None:
         self.hertz = hertz
+        self.burst = 1  # packets that go out together, as over mobile networks
         self.digits = ""  # that the other side dialled
         self.packets = 0  # of audio, that came
         self._tone = itertools.cycle(tones.tone(hertz))
@@ -49,9 +50,13 @@ class Voice(asyncio.DatagramProtocol):
         self._peer = (host, port)
         self._task = self._task or asyncio.create_task(self._speak(), name=f"voice-{self.port}")
 
-    def close(self) -> None:
+    def fall_silent(self) -> None:
+        """It sends nothing any more, and still hears."""
         if self._task:
             self._task.cancel()
+
+    def close(self) -> None:
+        self.fall_silent()
         self._transport.close()
 
     def dial(self, digits: str) -> None:
@@ -93,8 +98,9 @@ class Voice(asyncio.DatagramProtocol):
         while True:
             if self._keys:
                 due = await self._press(KEYS.index(self._keys.popleft()), due)
-            self._send(ALAW, next(self._time), next(self._tone))
-            due = max(due + 0.02, loop.time() - 0.2)
+            for _ in range(self.burst):
+                self._send(ALAW, next(self._time), next(self._tone))
+            due = max(due + 0.02 * self.burst, loop.time() - 0.2)
             await asyncio.sleep(due - loop.time())
 
     async def _press(self, key: int, due: float) -> float:

@@ -135,8 +135,12 @@ def request(
     call: str = "",
     credentials: str = "",
     headers: Sequence[str] = (),
+    body: Sequence[str] = (),
 ) -> bytes:
-    """A request of user@host: a REGISTER, or any method to sip:`to`; with more `headers`."""
+    """A request of user@host: a REGISTER, or any method to sip:`to`; with more `headers`, and an
+    SDP `body`.
+    """
+    content = "".join(f"{line}\r\n" for line in body)
     target = f"sip:{to}" if to else f"sip:{host}"
     lines = [
         f"{method} {target} SIP/2.0",
@@ -147,11 +151,39 @@ def request(
         f"Call-ID: {call}",
         f"CSeq: {cseq} {method}",
         f"Contact: <sip:{user}@{wire.address};transport={wire.via.lower()}>",
+        "User-Agent: wire",
         *([f"Authorization: {credentials}"] if credentials else []),
         *headers,
+        *(["Content-Type: application/sdp"] if body else []),
+        f"Content-Length: {len(content)}",
+    ]
+    return "\r\n".join([*lines, "", content]).encode()
+
+
+def within(wire: Wire, answer: str, method: str, cseq: int, *, branch: str = "") -> bytes:
+    """A request in the dialog that the answer to our INVITE made."""
+    kept = {
+        name: re.findall(rf"(?im)^{name}: (.*?)\r?$", answer)[0]
+        for name in ("From", "To", "Call-ID")
+    }
+    contact = re.findall(r"(?im)^Contact: <(.*?)>", answer)
+    target = contact[0] if contact else "sip:refused"
+    branch = branch or f"w{kept['Call-ID']}{cseq}"
+    lines = [
+        f"{method} {target} SIP/2.0",
+        f"Via: SIP/2.0/{wire.via} {wire.address};branch=z9hG4bK{branch};rport",
+        "Max-Forwards: 70",
+        *(f"{name}: {value}" for name, value in kept.items()),
+        f"CSeq: {cseq} {method}",
         "Content-Length: 0",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def acknowledge(wire: Wire, answer: str) -> None:
+    """ACK for a 200 to our INVITE."""
+    cseq = int(re.findall(r"(?im)^CSeq: ([0-9]+)", answer)[0])
+    await wire.send(within(wire, answer, "ACK", cseq))
 
 
 async def ask(wire: Wire, message: bytes) -> str:
@@ -177,35 +209,28 @@ async def authenticated(
     cseq: int = 1,
     algorithm: Algorithm = "MD5",
     headers: Sequence[str] = (),
+    body: Sequence[str] = (),
 ) -> list[str]:
     """The responses to the request without credentials, and then with them. `call`: its Call-ID,
     where it is not a new one; `cseq` is that of the first request.
     """
     call = call or f"{next(_calls):06d}"
-    first = request(wire, method, user, host, to=to, call=call, cseq=cseq, headers=headers)
-    challenge = await ask(wire, first)
+
+    def made(cseq: int, credentials: str = "") -> bytes:
+        return request(
+            wire, method, user, host, to=to, call=call, cseq=cseq,
+            credentials=credentials, headers=headers, body=body,
+        )  # fmt: skip
+
+    challenge = await ask(wire, made(cseq))
     if status(challenge) != 401:
         return [challenge]
     credentials = digest(
         challenge, method, f"sip:{to or host}", login or user, password, algorithm=algorithm
     )
-    return [
-        challenge,
-        await ask(
-            wire,
-            request(
-                wire,
-                method,
-                user,
-                host,
-                to=to,
-                call=call,
-                cseq=cseq + 1,
-                credentials=credentials,
-                headers=headers,
-            ),
-        ),
-    ]
+    if method == "INVITE":  # of the same transaction (RFC 3261 §17.1.1.3)
+        await wire.send(within(wire, challenge, "ACK", cseq, branch=f"{call}{cseq:03d}"))
+    return [challenge, await ask(wire, made(cseq + 1, credentials))]
 
 
 async def called(wire: Wire) -> str:

@@ -71,11 +71,19 @@ class Dial(msgspec.Struct, frozen=True):
 
 
 class ChannelHangupRequest(msgspec.Struct, frozen=True):
-    """`soft`: Asterisk hangs up, not the party."""
+    """`soft`: Asterisk hangs up, not the party. `cause` is Q.850."""
 
     timestamp: str
     channel: Channel
     soft: bool = False
+    cause: int = 0
+
+    @property
+    def is_by_party(self) -> bool:
+        """Whether the party hung up. Asterisk does when a refresh of the session (RFC 4028) gets
+        no response: cause 18.
+        """
+        return not self.soft and self.cause not in (18, 102)
 
 
 class ChannelDestroyed(msgspec.Struct, frozen=True):

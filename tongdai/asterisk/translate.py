@@ -58,7 +58,7 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
             return _entered(event)
         case events.Dial():
             return _dial(event)
-        case events.ChannelHangupRequest(soft=False):
+        case events.ChannelHangupRequest() if event.is_by_party:
             return _of(
                 event.channel, HangupAsked(event.channel.id, events.moment(event.timestamp))
             )

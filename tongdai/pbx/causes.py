@@ -60,6 +60,8 @@ class ReleaseCause(msgspec.Struct, frozen=True):
 
 
 ANSWERED = ReleaseCause("ANSWERED", "NORMAL_CLEARING")
+# no audio came from one party for the time that the operator set; Q.850 has no cause for it
+MEDIA_TIMEOUT = ReleaseCause("ANSWERED", "MEDIA_TIMEOUT", 44)
 CANCELLED = ReleaseCause("CANCEL", "ORIGINATOR_CANCEL", 16)
 NO_ANSWER = ReleaseCause("NO-ANSWERED", "NO_ANSWER", 19)
 ABSENT = ReleaseCause("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 20)

@@ -45,7 +45,7 @@ def _release_cause(call: Call) -> causes.ReleaseCause:
     that were not reached.
     """
     if call.answered_at:
-        return causes.SEVERED if call.release == causes.SEVERED else causes.ANSWERED
+        return _after_talk(call)
     if call.release == causes.SEVERED:
         return causes.FOREIGN
     if call.is_click_to_call and not call.caller.answered_at:
@@ -60,6 +60,15 @@ def _release_cause(call: Call) -> causes.ReleaseCause:
         return call.release
     rung = [leg.release for leg in call.legs if leg.role == "callee" and leg.release]
     return causes.most_significant([*call.failures, *rung] or ([own] if own else []))
+
+
+def _after_talk(call: Call) -> causes.ReleaseCause:
+    if call.release == causes.SEVERED:
+        return causes.SEVERED
+    ends = [leg.release for leg in call.legs if leg.connected_at and leg.release]
+    is_silent = any(end.q850 == causes.MEDIA_TIMEOUT.q850 for end in ends)
+    by_party = call.hangup_by in ("caller", "callee")
+    return causes.MEDIA_TIMEOUT if is_silent and not by_party else causes.ANSWERED
 
 
 def not_before_answer(call: Call, at: datetime) -> datetime:
