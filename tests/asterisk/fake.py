@@ -417,8 +417,9 @@ class FakeAsterisk:
         """
         taken = self._channel(endpoint, "", endpoint.partition("@")[0], "Up")
         taken["dialplan"] = {"exten": dialled, "app_name": "", "app_data": ""}
-        self.bridges.append({taken["id"], peer})
         self._write("ANSWER", taken)
+        self.bridges.append({taken["id"], peer})
+        taken["linkedid"] = peer
         await self.ends(channel)
         return str(taken["id"])
 
@@ -682,6 +683,7 @@ class FakeAsterisk:
             "eventtime": f"{self.now.timestamp():.6f}",
             "uniqueid": channel["id"],
             "channame": channel["name"],
+            "linkedid": channel.get("linkedid", channel["id"]),
             "accountcode": channel["channelvars"]["TD_CALL_ID"],
             "eventextra": msgspec.json.encode(extra).decode() if extra else "",
         }

@@ -9,10 +9,11 @@ import pytest
 from testbed import tones
 from testbed.company import HOTLINE, Company
 from testbed.hooks import Hook
-from testbed.phones import Phone, Talk
+from testbed.phones import ALICE_HZ, CUSTOMER_HZ, Phone, Talk
 from testbed.until import until
 
 BOB_HZ = 620
+TONES = {"alice": ALICE_HZ, "bob": BOB_HZ, "customer": CUSTOMER_HZ}
 
 
 async def test_blind_transfer_of_a_customer(company: Company, hook: Hook) -> None:
@@ -258,15 +259,105 @@ async def test_attended_transfer_to_a_number_outside_is_recorded_once(
         await asking.answered()
         await asked.hears(asking)
         await talk.refer(f"<sip:0908000222@{company.name}?Replaces={asking.replaces}>")
-        await hook.expect_in_any_order("ringing", "answered", "hangup", "hangup")
         for _ in range(4):
             await both_talk(asked, customer)
         await asked.hang_up()
+        states = ("answered", "answered", "hangup", "hangup", "hangup", "ringing", "ringing")
+        events = await hook.expect_in_any_order(*states)
+        shown = {"direction": "outbound", "from_number": "101", "to_number": "0908000222"}
+        assert [each for each in events if each == each | shown] == [
+            each for each in events if each["call_id"] != conversation
+        ]
         record = await one_record(company, hook, conversation)
         samples = tones.samples_of((await company.api.get(record["recording_url"])).body)
         assert len(samples) / tones.RATE_HZ < record["billsec"] + 3, (
             "the consultation took a second or two"
         )
+        assert await company.found(phone="0908000222") == [conversation]
+
+
+async def test_the_parts_of_a_recording_are_in_the_order_of_time(company: Company) -> None:
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE)
+        talk = await alice.rings()
+        await talk.answer()
+        await both_talk(talk, customer)
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        await asked.answer()
+        await asking.answered()
+        await both_talk(asked, asking)
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await both_talk(asked, customer)
+        await asked.hang_up()
+        await until(company.is_quiet)
+        (found,) = await company.found()
+        samples = tones.samples_of(
+            (await company.api.get((await company.api.cdr(found))["recording_url"])).body
+        )
+    heard = [
+        {name for name, hertz in TONES.items() if tones.strength(window, hertz) > 1_000}
+        for at in range(0, len(samples), tones.RATE_HZ // 5)
+        if (window := samples[at : at + tones.RATE_HZ // 5])
+    ]
+    talks = [each for each in heard if len(each) == 2]
+    order = [each for n, each in enumerate(talks) if n == 0 or each != talks[n - 1]]
+    assert order == [{"alice", "customer"}, {"alice", "bob"}, {"bob", "customer"}]
+
+
+async def test_who_is_not_to_be_recorded_is_not_after_a_transfer_either(company: Company) -> None:
+    await company.change_extension("102", recording=False)
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE)
+        talk = await alice.rings()
+        await talk.answer()
+        await both_talk(talk, customer)
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        await asked.answer()
+        await asking.answered()
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await both_talk(asked, customer)
+        await both_talk(asked, customer)
+        await asked.hang_up()
+        await until(company.is_quiet)
+        (found,) = await company.found()
+        record = await company.api.cdr(found)
+        samples = tones.samples_of((await company.api.get(record["recording_url"])).body)
+        assert tones.longest(samples, talk.voice.hertz) > 0.5
+        assert tones.longest(samples, BOB_HZ) < 0.5, "until the switch told of the transfer"
+
+
+async def test_two_customers_that_are_joined_are_both_found(company: Company, hook: Hook) -> None:
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer, talk, conversation = await answered_inbound(alice, carrier, hook)
+        await talk.hold()
+        other = await carrier.calls(HOTLINE, "0977666555")
+        second = await alice.rings()
+        await second.answer()
+        await other.answered()
+        own = (await hook.expect("ringing", from_number="0977666555"))["call_id"]
+        await hook.expect("answered", call_id=own)
+        await talk.refer(f"<sip:101@{company.name}?Replaces={second.replaces}>")
+        await until(lambda: customer.voice.packets and other.voice.packets)
+        await hook.expect_in_any_order("hangup", "hangup")
+        await other.hang_up()
+        ends = await hook.expect_in_any_order("cdr", "cdr")
+        shown = {each["call_id"]: each["from_number"] for each in ends}
+        assert shown == {conversation: "0909000111", own: "0977666555"}
+        for phone in ("0909000111", "0977666555"):
+            assert await company.found(phone=phone) == [conversation]
+        assert (await company.api.cdr(own))["id"] == conversation
 
 
 async def test_outbound_call_is_transferred_to_a_colleague(company: Company, hook: Hook) -> None:

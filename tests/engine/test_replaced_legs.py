@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
-from tests.engine.controllers import Controller
+from tests.engine.controllers import Controller, Controllers
 
 
 async def talking(asterisk: FakeAsterisk, company: Company, endpoint: str = "") -> tuple[str, str]:
@@ -100,4 +100,50 @@ async def test_calls_of_two_domains_are_not_joined(
         record = await each.cdr()
         assert (record["status"], record["cause"]) == ("ANSWERED", "CALL_REJECTED")
         assert record["hangup_by"] == "system"
+        await controller.has_nothing_left(each)
+
+
+async def test_one_that_came_while_no_engine_ran_is_found_by_the_next(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company
+) -> None:
+    controller = await controllers.start()
+    customer, alice = await talking(asterisk, company)
+    await controller.quiet()
+    await controllers.kill()
+    bob = await asterisk.replaces(alice, company.phone("102"), customer)
+
+    controller = await controllers.start()
+    await until(lambda: asterisk.channels[bob]["channelvars"]["TD_CALL_ID"])
+    await controller.quiet()
+    await asterisk.hangs_up(bob)
+    await asterisk.ends(customer)
+    await controller.quiet()
+    assert await company.told() == [
+        *("ringing 101", "answered 101", "hangup 101"),
+        *("ringing 102", "answered 102", "hangup 102", "cdr 101"),
+    ]
+    await controller.has_nothing_left(company)
+
+
+async def test_one_that_came_and_went_while_no_engine_ran_is_in_the_record(
+    controllers: Controllers, asterisk: FakeAsterisk, company: Company, other: Company
+) -> None:
+    """By the CEL log alone; one of another domain is not."""
+    controller = await controllers.start()
+    customer, alice = await talking(asterisk, company)
+    theirs, carol = await talking(asterisk, other)
+    await controller.quiet()
+    await controllers.kill()
+    bob = await asterisk.replaces(alice, company.phone("102"), customer)
+    thief = await asterisk.replaces(carol, company.phone("103"), theirs)
+    for gone in (bob, customer, thief, theirs):
+        asterisk.ends_untold(gone)
+
+    controller = await controllers.start()
+    await controller.quiet()
+    assert "answered 102" in await company.told()
+    assert (await company.cdr())["reconstructed"] is True
+    assert "103" not in {each["to_number"] for each in await other.events()}
+    assert (await other.cdr())["extension"] == "101"
+    for each in (company, other):
         await controller.has_nothing_left(each)

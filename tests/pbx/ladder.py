@@ -10,12 +10,12 @@ First what the flow is about; "given" says how the company differs from company.
 seconds and signal | stage | actions | events; "unexpected" after the stage when the signal means
 nothing. A record is what the rung above it wrote.
 
-Channels are named by their parties: customer, carrier, 101, and 101b or 101-1 for a second
-phone. Events are named by the leg whose id they carry; "call" is the conversation's own, "former"
-that of a consultation. Durations are duration/billsec; a hangup's are followed by the reason why a
-phone stopped ringing, and by the SIP disposition. "#2" before a signal means the second call of
-the ladder. "log" after LegHungUp means that the CEL log tells it, with the DIALSTATUS that
-follows.
+Channels are named by their parties: customer (customer2 with "trunk2"), carrier, 101, and 101b or
+101-1 for a second phone. Events are named by the leg whose id they carry; "call" is the
+conversation's own, "former" that of a consultation. Durations are duration/billsec; a hangup's are
+followed by the reason why a phone stopped ringing, and by the SIP disposition. "#2" before a
+signal means the second call of the ladder. "log" after LegHungUp means that the CEL log tells it,
+with the DIALSTATUS that follows.
 """
 
 import re
@@ -143,15 +143,16 @@ def begin(rung: Rung, context: RoutingContext) -> Played:
         return Played(rung, None, None, _clicked(rung, words, context))
     via, caller, *rest = words
     is_phone = via == "phone"
+    channel = caller if is_phone else f"customer{via.removeprefix('trunk')}"
     arrived = signals.Arrived(
         call_uuid=_call_uuid(rung.call),
-        channel=caller if is_phone else "customer",
+        channel=channel,
         at=rung.at,
         via="phone" if is_phone else "trunk",
         endpoint=_endpoint(caller if is_phone else "carrier"),
         dialled=rest[-1] if rest else caller,
         caller_number=caller if rest else "",
-        sip_call_id=f"sip-{caller if is_phone else 'customer'}",
+        sip_call_id=f"sip-{channel}",
     )
     return Played(rung, None, arrived, setup.arrive(arrived, "token", context))
 
@@ -174,7 +175,7 @@ def go_on(rung: Rung, call: Call, calls: dict[str, Call], context: RoutingContex
     if kind == "AttendedTransferred":
         channel, other = words
         signal = signals.AttendedTransferred(channel, rung.at, calls[other].call_uuid)
-        return Played(rung, call, signal, transfer.merge(call, calls[other], signal))
+        return Played(rung, call, signal, transfer.merge(call, calls[other], signal, context))
     happened = _signal(kind, words, rung.at, call)
     return Played(
         rung, call, happened, step(call, happened, _as_busy(context, {rung.call: call} | calls))

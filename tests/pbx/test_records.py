@@ -237,7 +237,8 @@ def test_a_record_says_what_its_event_said(flow: ladder.Ladder) -> None:
     for played in ladder.play(flow):
         outcome = played.outcome
         if isinstance(outcome, Step) and outcome.done and outcome.cdr:
-            (event,) = [_told(one) for one in outcome.events if one.name == "cdr"]
+            event, *of_joined = [_told(one) for one in outcome.events if one.name == "cdr"]
+            assert len(of_joined) == len(outcome.call.joined)
             said = {name: getattr(event.facts, name) for name in SAME}
             assert {name: getattr(outcome.cdr, name) for name in SAME} == said
 

@@ -40,6 +40,7 @@ async def finish(
         for part in _parts(spool, call_uuid)
         if part.suffix == ".wav"
     ]
+    parts.sort(key=_began)
     await asyncio.gather(*(_closed(part, closing_s) for part in parts if not _is_closed(part)))
     whole = await asyncio.to_thread(_whole, parts)
     size = await (files.put(whole, key) if whole else files.size(key))
@@ -71,6 +72,14 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
     beginning = f"{call_uuid.hex}-"
     names = os.listdir(spool)  # noqa: PTH208 -- glob() compiles each pattern and makes a Path of every file there is
     return [spool / name for name in sorted(names) if name.startswith(beginning)]
+
+
+def _began(part: Path) -> tuple[int, bool, str]:
+    """The Unix second in which it began, as its name says; of the same second, parts that were cut
+    come first.
+    """
+    second = part.name.split("-")[1]
+    return int(second), not part.with_suffix(CUT).exists(), part.name
 
 
 async def _closed(part: Path, closing_s: float) -> None:

@@ -266,8 +266,9 @@ def record(action: Record, at: datetime) -> list[Request]:
     """Snoops on both sides of the channel, and records beside MixMonitor's files, with names of
     the same form.
     """
-    spy = f"spy-{action.call_uuid.hex}-{at:%s}"
-    name = f"{action.call_uuid.hex}-{at:%s}-{action.channel}"
+    second = int(at.timestamp())
+    spy = f"spy-{action.call_uuid.hex}-{second}"
+    name = f"{action.call_uuid.hex}-{second}-{action.channel}"
     return [
         Request(
             "POST", f"channels/{action.channel}/snoop/{spy}", {"app": "tongdai", "spy": "both"}

@@ -14,6 +14,7 @@ from tongdai.engine.mailbox import HandOver, Reconcile
 from tongdai.engine.mailboxes import Mailboxes
 from tongdai.pbx import replacement, transfer
 from tongdai.pbx.call import Call, Ended
+from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import AttendedTransferred, Severed
 from tongdai.pbx.step import Step
 
@@ -43,7 +44,9 @@ class AttendedTransfers:
             call_uuid, AttendedTransferred(transfer.transferee, transfer.at, other)
         )
 
-    async def merge(self, call: Call, signal: AttendedTransferred) -> Step:
+    async def merge(
+        self, call: Call, signal: AttendedTransferred, context: RoutingContext
+    ) -> Step:
         """The call with the consultation merged, and later signals of both in its mailbox; the
         unchanged call if either is over. Calls of two domains are ended instead.
         """
@@ -68,7 +71,7 @@ class AttendedTransfers:
         ]
         for each in sorted(late, key=lambda each: each.at):
             mine.put(each)
-        return transfer.merge(call, consultation, signal)
+        return transfer.merge(call, consultation, signal, context)
 
     def abandon(self, signal: AttendedTransferred) -> None:
         """The call that should remain is over: the consultation goes on by itself."""

@@ -249,7 +249,8 @@ class Engine:
                 raise errors.NotFound
             return setup.arrive(signal, new_token(), await self.context(directory))
         if isinstance(signal, AttendedTransferred):
-            return await self.transfers.merge(call, signal)
+            directory = await self.directories.get(call.domain_uuid)
+            return await self.transfers.merge(call, signal, await self.context(directory))
         if isinstance(signal, LegReplaced) and (
             own := replacement.foreign(call, signal, ids.new(signal.at))
         ):

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from tongdai.pbx.causes import REFUSALS, ReleaseCause
+from tongdai.pbx.causes import REFUSALS, SEVERED, ReleaseCause
 from tongdai.pbx.commands import Requester
 from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
@@ -174,6 +174,23 @@ class Transfer(msgspec.Struct, frozen=True):
     came_by: Committed[str] = ""
 
 
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller of its own whose call an attended transfer made part of another one: what the
+    `cdr` event of that call says. `call_id` is its leg's id in events.
+    """
+
+    call_id: Committed[UUID]
+    sip_call_id: Committed[str]
+    from_number: Committed[str]
+    to_number: Committed[str]
+    hotline: Committed[str]
+    extension: Committed[str]
+    receive_dest: Committed[str]
+    customer_id: Committed[str]
+    started_at: Committed[datetime]
+    answered_at: Committed[datetime | None]
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One conversation. `channel` is the controlled leg: the party that we route. It is the
     caller, or the transferee of the last transfer.
@@ -220,6 +237,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reconstructed: Recovered[bool] = False
     # consultations that an attended transfer made part of this call
     merged: Committed[tuple[UUID, ...]] = ()
+    joined: Committed[tuple[Joined, ...]] = ()  # of these, calls from outside
     # ids in events of legs that got a new one when they became part of this call
     former_ids: Committed[tuple[UUID, ...]] = ()
 
@@ -231,6 +249,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def release(self) -> ReleaseCause | None:
         """The cause of the call's end, as far as it is decided."""
         return self.course.release if isinstance(self.course, Leaving | Ended) else None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether a caller from outside leaves, or is released, without anybody to talk to: before
+        an answer, or after a transfer that nobody answered.
+        """
+        is_left = isinstance(self.course, Leaving) and self.course.release != SEVERED
+        return self.direction == "inbound" and (self.answered_at is None or is_left)
 
     @property
     def agent(self) -> str:
@@ -367,9 +393,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """Whole seconds of talk by all legs that we placed on trunks, until `at`."""
         placed = (leg for leg in self.legs if leg.role == "callee" and leg.trunk)
         return sum(
-            seconds(leg.connected_at, leg.ended_at or max(at, leg.connected_at))
+            seconds(leg.answered_at, leg.ended_at or max(at, leg.answered_at))
             for leg in placed
-            if leg.connected_at
+            if leg.answered_at
         )
 
     def billsec(self, at: datetime) -> int:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from tongdai import ids
 from tongdai.pbx import causes
-from tongdai.pbx.call import Call, Direction, Leg, seconds
+from tongdai.pbx.call import Call, Direction, Joined, Leg, seconds
 from tongdai.pbx.causes import HangupReason, ReleaseCause, Status
 
 EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
@@ -169,6 +169,45 @@ def of_call(
 def application(call: Call) -> Application:
     """What asked for the call."""
     return "click2call" if call.is_click_to_call else "dial"
+
+
+def of_joined(
+    call: Call, joined: Joined, at: datetime, release: ReleaseCause, recording_url: str
+) -> Event:
+    """The `cdr` event of a caller's own call that a transfer made part of this one."""
+    by = hung_up_by(call, None, release)
+    facts = CallFacts(
+        domain=call.domain,
+        call_id=joined.call_id,
+        sip_call_id=joined.sip_call_id,
+        conversation_id=call.call_uuid,
+        direction="inbound",
+        from_number=joined.from_number,
+        to_number=joined.to_number,
+        hotline=joined.hotline,
+        extension=joined.extension,
+        receive_dest=joined.receive_dest,
+        customer_id=joined.customer_id,
+        time_zone=call.time_zone,
+        time_started=joined.started_at,
+        time_answered=joined.answered_at,
+        time_ended=at,
+        duration=seconds(joined.started_at, at),
+        billsec=seconds(joined.answered_at, at) if joined.answered_at else 0,
+        recording_url=recording_url,
+        status=release.status,
+        cause=release.cause,
+        hangup_by=by,
+        sip_hangup_disposition=disposition(call, None, release, by),
+    )
+    return Event(
+        event_uuid=ids.derived(call.call_uuid, f"cdr:{joined.call_id}"),
+        domain_uuid=call.domain_uuid,
+        order_key=call.call_uuid,
+        name="cdr",
+        facts=facts,
+        since=call.started_at,
+    )
 
 
 def hung_up_by(call: Call, leg: Leg | None, release: ReleaseCause) -> Party:

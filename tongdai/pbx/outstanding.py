@@ -43,6 +43,5 @@ def events(call: Call) -> tuple[str, ...]:
     """The names of the outstanding events of an ended call, in order."""
     if isinstance(call.course, Ended):
         return ("cdr",)
-    is_missed = call.direction == "inbound" and not call.answered_at
-    hangup, missed = ("hangup",) * hangups.is_outstanding(call), ("missed",) * is_missed
+    hangup, missed = ("hangup",) * hangups.is_outstanding(call), ("missed",) * call.is_missed
     return (*hangup, *missed, "cdr")

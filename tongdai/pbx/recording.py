@@ -39,8 +39,9 @@ def of_talk(call: Call, leg: Leg, context: RoutingContext) -> tuple[Call, tuple[
     the extensions in it. A new part begins in any case: Asterisk's hook on a channel does not hear
     a new peer while its RTP sequence numbers (RFC 3550 §5.1) are lower than the former one's.
     """
-    others = (each for each in call.live_legs if each.connected_at or each.channel == call.channel)
-    extensions = {each.number for each in (leg, *others) if each.is_extension}
+    others = [each for each in call.live_legs if each.connected_at and each.channel != leg.channel]
+    other = call.controlled if call.channel != leg.channel else next(iter(others), None)
+    extensions = {each.number for each in (leg, other) if each and each.is_extension}
     if context.directory.records(*extensions):
         return replace(call, record=True), (Record(leg.channel, call.call_uuid),)
     return call, (StopRecord(leg.channel, call.call_uuid),) if call.record else ()

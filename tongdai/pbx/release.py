@@ -17,18 +17,19 @@ def end(call: Call, at: datetime) -> Step:
     """Ends a call without channels. The record is written now; its event waits for the
     recording.
     """
+    is_missed = call.is_missed
     release, at = _release_cause(call), call.ended_at or not_before_answer(call, at)
     by = call.hangup_by or ("caller" if _is_by_caller(call, release) else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
     call, published = hangups.at_end(call, release, at)
-    if call.direction == "inbound" and not call.answered_at:
+    if is_missed:
         shown = call.published_leg
         published = (*published, events.of_call(call, shown, "missed", at, release=release))
     if call.record and call.answered_at:
         record = cdr.of(call, release, recording.main(call, "pending"))
         return Step(call, (FinishRecording(call.call_uuid),), published, record)
     record = cdr.of(call, release, None)
-    return Step(call, (), (*published, _cdr_event(call, release, "")), record, done=True)
+    return Step(call, (), (*published, *_cdr_events(call, release, "")), record, done=True)
 
 
 def _is_by_caller(call: Call, release: causes.ReleaseCause) -> bool:
@@ -101,9 +102,11 @@ def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: Routi
     status: recording.Status = "failed" if signal.failed else "ready" if signal.file else "none"
     url = context.recording_url + call.recording_token if status == "ready" else ""
     record = cdr.of(call, ended.release, recording.main(call, status, signal))
-    return Step(call, (), (_cdr_event(call, ended.release, url),), record, done=True)
+    return Step(call, (), _cdr_events(call, ended.release, url), record, done=True)
 
 
-def _cdr_event(call: Call, release: causes.ReleaseCause, recording_url: str) -> Event:
+def _cdr_events(call: Call, release: causes.ReleaseCause, url: str) -> tuple[Event, ...]:
+    """Of the call, and of other callers whom a transfer joined to it."""
     at, leg = call.ended_at or call.started_at, call.published_leg
-    return events.of_call(call, leg, "cdr", at, release=release, recording_url=recording_url)
+    own = events.of_call(call, leg, "cdr", at, release=release, recording_url=url)
+    return (own, *(events.of_joined(call, each, at, release, url) for each in call.joined))
