@@ -6,7 +6,7 @@ import asyncio
 import os
 import struct
 import wave
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -87,10 +87,20 @@ async def test_parts_follow_each_other_as_they_began(spool: Path, target: Path) 
     part(spool, "1795442300-asterisk-1795442300.0", sound(3), call=OTHER)
     (of_nobody := part(spool, "1-1", sound(9), call=UUID(int=7))).touch()
     assert await finish(spool, [CALL, OTHER], target)
-    assert played(target) == sound(1) + sound(2) + sound(3), (
-        "those of a merged call after the call's own"
+    assert played(target) == sound(3) + sound(1) + sound(2), (
+        "also those of a merged call: the consultation may have begun in the middle"
     )
     assert list(spool.iterdir()) == [of_nobody]
+
+
+async def test_of_two_parts_of_one_second_the_one_that_was_cut_comes_first(
+    spool: Path, target: Path
+) -> None:
+    part(spool, "1795442305-asterisk-1795442305.0", sound(1))
+    part(spool, "1795442305-asterisk-1795442301.7", sound(2), call=OTHER)
+    recording.cut(spool, OTHER, datetime.now(UTC) + timedelta(seconds=1))
+    assert await finish(spool, [CALL, OTHER], target)
+    assert played(target) == sound(2) + sound(1)
 
 
 async def test_nothing_there_is_nothing(spool: Path, target: Path) -> None:
