@@ -31,6 +31,8 @@ def replaced(call: Call, signal: LegReplaced, context: RoutingContext) -> Step:
         hang_up = HangUp(signal.channel, causes.SEVERED.q850)
         return replace(severed, actions=(hang_up, *severed.actions))
     leg = _leg(call, before, signal)
+    if leg.leg_uuid == before.leg_uuid:
+        call = with_leg(call, before.channel, leg_uuid=None)
     call = replace(
         call,
         legs=(*call.legs, leg),
@@ -88,7 +90,12 @@ def _left(call: Call, before: Leg, at: datetime) -> Call:
 
 
 def _leg(call: Call, before: Leg, signal: LegReplaced) -> Leg:
+    """The new leg. It has an id of its own in events; of a caller that has no talk yet, it is the
+    one before it that goes on.
+    """
     device = Endpoint.parse(signal.endpoint)
+    goes_on = before.role == "caller" and not isinstance(call.course, Talking)
+    own = ids.derived(call.call_uuid, signal.channel) if before.leg_uuid else None
     return Leg(
         channel=signal.channel,
         number=device.extension if device else before.number,
@@ -96,7 +103,8 @@ def _leg(call: Call, before: Leg, signal: LegReplaced) -> Leg:
         is_extension=device is not None,
         started_at=signal.at,
         sip_call_id=signal.sip_call_id,
-        leg_uuid=ids.derived(call.call_uuid, signal.channel) if before.leg_uuid else None,
+        leg_uuid=before.leg_uuid if goes_on else own,
+        published=before.published if goes_on else (),
         attempt=before.attempt,
         trunk="" if device else signal.endpoint,
         answered_at=signal.at,
