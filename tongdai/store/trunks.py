@@ -10,7 +10,7 @@ from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.carriers import CalledNumberIn
-from tongdai.store import checks, db
+from tongdai.store import checks, db, rows
 
 _SHORTEST = 8  # characters of a password that authenticates calls from any address
 
@@ -67,35 +67,9 @@ async def insert(
     field.
     """
     trunk = _checked(trunk, has_password=password != "")
-    await tx.execute(
-        """
-        INSERT INTO trunks (domain_uuid, trunk_uuid, name, auth, host, transport, addresses,
-                            username, from_user, from_domain, number_format, shared, max_calls,
-                            enabled, password_encrypted, auth_username, called_number_in, qualify,
-                            transfers)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19)
-        """,
-        domain_uuid,
-        trunk.trunk_uuid,
-        trunk.name,
-        trunk.auth,
-        trunk.host,
-        trunk.transport,
-        trunk.addresses,
-        trunk.username,
-        trunk.from_user,
-        trunk.from_domain,
-        trunk.number_format,
-        trunk.shared,
-        trunk.max_calls,
-        trunk.enabled,
-        master_key.encrypt(_fit(trunk, password)) if password else None,
-        trunk.auth_username,
-        trunk.called_number_in,
-        trunk.qualify,
-        trunk.transfers,
-    )
+    encrypted = master_key.encrypt(_fit(trunk, password)) if password else None
+    row = rows.values(trunk) | {"password_encrypted": encrypted}
+    await rows.insert(tx, "trunks", domain_uuid=domain_uuid, **row)
 
 
 async def get(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> Trunk:
@@ -119,7 +93,7 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str, field: str = "trunk") 
     the one with the trunk_uuid `name`. Raises errors.Invalid when there is none, or several shared
     ones.
     """
-    rows = await tx.fetch(
+    matching = await tx.fetch(
         """
         SELECT *, domain_uuid = $1 AS own FROM trunks
         WHERE (domain_uuid = $1 OR shared) AND (name = $2 OR trunk_uuid::text = lower($2))
@@ -127,7 +101,7 @@ async def usable(tx: db.Tx, domain_uuid: UUID, name: str, field: str = "trunk") 
         domain_uuid,
         name,
     )
-    found = db.structs([row for row in rows if row["own"]] or rows, Trunk)
+    found = db.structs([row for row in matching if row["own"]] or matching, Trunk)
     if len(found) != 1:
         raise errors.Invalid(messages.SEVERAL_TRUNKS if found else messages.NO_TRUNK, field=field)
     return found[0]
@@ -147,34 +121,9 @@ async def update(
     if password is not None:
         encrypted = master_key.encrypt(_fit(trunk, password)) if password else None
     trunk = _checked(trunk, has_password=encrypted is not None)
-    await tx.execute(
-        """
-        UPDATE trunks SET name = $3, auth = $4, host = $5, transport = $6, addresses = $7,
-          username = $8, from_user = $9, from_domain = $10, number_format = $11, shared = $12,
-          max_calls = $13, enabled = $14, password_encrypted = $15, auth_username = $16,
-          called_number_in = $17, qualify = $18, transfers = $19
-        WHERE domain_uuid = $1 AND trunk_uuid = $2
-        """,
-        domain_uuid,
-        trunk.trunk_uuid,
-        trunk.name,
-        trunk.auth,
-        trunk.host,
-        trunk.transport,
-        trunk.addresses,
-        trunk.username,
-        trunk.from_user,
-        trunk.from_domain,
-        trunk.number_format,
-        trunk.shared,
-        trunk.max_calls,
-        trunk.enabled,
-        encrypted,
-        trunk.auth_username,
-        trunk.called_number_in,
-        trunk.qualify,
-        trunk.transfers,
-    )
+    key = {"domain_uuid": domain_uuid, "trunk_uuid": trunk.trunk_uuid}
+    row = rows.values(trunk, without=("trunk_uuid",)) | {"password_encrypted": encrypted}
+    await rows.update(tx, "trunks", key, row)
     if not trunk.shared:
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
 
@@ -223,9 +172,9 @@ async def list_for_provisioning(
     tenants.
     """
     if trunk_uuid is None:
-        rows = await tx.fetch(_PROVISIONED, node)
+        found = await tx.fetch(_PROVISIONED, node)
     else:
-        rows = await tx.fetch(_PROVISIONED + " AND trunk_uuid = $2", node, trunk_uuid)
+        found = await tx.fetch(_PROVISIONED + " AND trunk_uuid = $2", node, trunk_uuid)
     return [
         Provisioned(
             trunk=db.struct(row, Trunk),
@@ -233,7 +182,7 @@ async def list_for_provisioning(
             is_owner=row["is_owner"],
             carrier_key=row["carrier_key"],
         )
-        for row in rows
+        for row in found
     ]
 
 
