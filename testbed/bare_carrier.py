@@ -91,6 +91,8 @@ class BareCarrier:
         self.answers_options = True
         self.registers = "200 OK"
         """The response to REGISTER."""
+        self.challenges = False
+        """Whether it challenges every INVITE, whatever its credentials."""
         self._calls: dict[str, Call] = {}
         self._invited: dict[str, Invited] = {}
         self._untaken: list[Invited] = []
@@ -165,6 +167,8 @@ class BareCarrier:
     async def _requested(self, message: str) -> None:
         method, call_id = message.split(maxsplit=1)[0], header(message, "Call-ID")
         match method:
+            case "INVITE" if self.challenges:
+                await self.send(_response(message, "401 Unauthorized", (_challenge(),)))
             case "INVITE" if call_id not in self._invited:
                 invited = self._invited[call_id] = Invited(self, message)
                 self._untaken.append(invited)
@@ -203,6 +207,11 @@ def _response(request: str, line: str, headers: Sequence[str] = ()) -> str:
     if line[:3] in ("180", "200") and header(request, "CSeq").endswith("INVITE"):
         lines.append("Contact: <sip:bare@127.0.0.1>")
     return "\r\n".join([*lines, "Content-Length: 0", "", ""])
+
+
+def _challenge() -> str:
+    nonce = next(_numbers)
+    return f'WWW-Authenticate: Digest realm="carrier", nonce="{nonce}", algorithm=MD5, qop="auth"'
 
 
 def _ack(invite: str, response: str) -> str:

@@ -344,6 +344,11 @@ class Company:
                 tx, self.uuid, msgspec.structs.replace(known, destination=destination)
             )
 
+    async def change_hotline(self, number: str = HOTLINE, **changes: Any) -> None:
+        async with self._office.database.transaction() as tx:
+            known = await hotlines.get(tx, self.uuid, number)
+            await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, **changes))
+
     async def remove_hotline(self, number: str) -> None:
         async with self._office.database.transaction() as tx:
             await hotlines.delete(tx, self.uuid, number)

@@ -140,6 +140,8 @@ async def test_one_record_is_the_documented_flat_object(
         "time_ringging": "2021-02-17 17:30:36",
         "called_count": 1,
         "participants": [],
+        "trunk": "",
+        "sip_status": 0,
     } == answer
 
 

@@ -588,6 +588,9 @@ class FakeAsterisk:
                 return 204, None
             case "POST", ["variable"] if asked.query["variable"].startswith("EXPORT("):
                 return self._export(**asked.query)
+            case "POST", ["continue"] if asked.query.get("context") == "release":
+                await self.ends(channel, int(asked.query["extension"].partition("*")[2]))
+                return 204, None
             case "POST", ["variable" | "continue" | "answer" | "moh" | "record" as what]:
                 return self._steer(known, what)
         return self._refuse(asked)

@@ -40,6 +40,8 @@ CALL_FACTS = events.CallFacts(
     hangup_by="system",
     reason="rejected",
     sip_hangup_disposition="recv_refuse",
+    trunk="viettel",
+    sip_status=603,
 )
 CALL_JSON = (
     '{"call_id":"00000000-0000-0000-0000-000000000002",'
@@ -51,7 +53,8 @@ CALL_JSON = (
     '"extension":"101","receive_dest":"600","application":"click2call",'
     '"time_started":"2026-11-23 18:12:55","time_answered":"",'
     '"time_ended":"2026-11-23 18:12:55","status":"BUSY","cause":"CALL_REJECTED",'
-    '"hangup_by":"system","reason":"rejected","sip_hangup_disposition":"recv_refuse"}'
+    '"hangup_by":"system","reason":"rejected","sip_hangup_disposition":"recv_refuse",'
+    '"trunk":"viettel","sip_status":603}'
 )
 NOTICE_FACTS = events.SubscriptionFacts(
     domain="demo.example.vn",
@@ -132,6 +135,8 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("time_ringging", "2021-02-17 17:30:36"),
         ("called_count", 1),
         ("participants", []),
+        ("trunk", ""),
+        ("sip_status", 0),
     ]
 
 

@@ -57,6 +57,8 @@ def test_a_row_has_every_key_that_its_clients_know() -> None:
         "called_count": 1,
         "app": "click2call",
         "sip_hangup_disposition": "recv_bye",
+        "trunk": "",
+        "sip_status": 0,
         "additional": {},
         "presskey_delay": 0,
     } | dict.fromkeys(UNKNOWN, "")

@@ -18,7 +18,7 @@ async def test_the_world_is_barred_until_the_operator_permits_it(
 ) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         call = await alice.calls(ABROAD)
-        assert await call.refused() == 603
+        assert await call.refused() == 403
         await hook.expect("ringing", direction="outbound", to_number=ABROAD)
         cdr = await hook.over(direction="outbound")
         record = await company.api.cdr(cdr["conversation_id"])
@@ -50,7 +50,7 @@ async def test_a_suspended_extension_calls_colleagues_and_help_but_nobody_else(
         company.carrier() as carrier,
     ):
         call = await alice.calls(CUSTOMER)
-        assert await call.refused() == 603
+        assert await call.refused() == 403
         answer = await company.api.click("101", CUSTOMER)
         assert (answer.status, answer.json["error"]) == (409, "CALLS_SUSPENDED")
         for number, callee in (("102", bob), ("113", carrier)):
@@ -75,7 +75,7 @@ async def test_a_number_is_dialled_with_separators_and_an_extension_takes_no_eme
             await hook.over(direction="outbound")
         for barred in ("0190054541599", "+8419001919"):
             refused = await alice.calls(barred)
-            assert await refused.refused() == 603
+            assert await refused.refused() == 403
             await hook.expect("ringing", direction="outbound", to_number=barred)
             await hook.over(direction="outbound")
         assert carrier.untaken == 0

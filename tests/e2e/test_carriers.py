@@ -68,7 +68,7 @@ async def test_a_number_of_two_companies_at_one_address_is_refused(
     company: Company, office: Office
 ) -> None:
     other = await office.company()
-    shared = await other.add_trunk(name="same carrier", addresses=(f"{company.address}/31",))
+    shared = await other.add_trunk(name="same carrier", addresses=(f"{company.address}/32",))
     await other.remove_hotline(HOTLINE)
     await other.add_hotline(HOTLINE, shared, destination="101")
     async with company.phone("101") as alice, company.bare_carrier() as carrier:
@@ -153,6 +153,7 @@ WAYS = [
 
 async def test_a_number_in_every_form_that_sip_allows(company: Company) -> None:
     await company.add_hotline(FIRST, company.trunk, destination="101")
+    await company.change_extension("101", max_calls=50)
     async with company.phone("101") as alice, company.bare_carrier() as carrier:
         for way in WAYS:
             assert CUSTOMER in await rings(carrier, alice, way), way

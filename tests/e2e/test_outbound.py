@@ -78,7 +78,7 @@ Outcome: TypeAlias = tuple[Callable[[Talk], Awaitable[None]], str, str, int]
 """By the customer's behaviour: the record's status and cause, and the status for the phone."""
 OUTCOMES: list[Outcome] = [
     (busy, "BUSY", "USER_BUSY", 486),
-    (rejects, "BUSY", "CALL_REJECTED", 403),
+    (rejects, "BUSY", "CALL_REJECTED", 603),
     (rings_out, "NO-ANSWERED", "NO_ANSWER", 480),
     (unreachable, "NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 480),
     (invalid, "INVALID", "UNALLOCATED_NUMBER", 404),
@@ -188,7 +188,7 @@ async def test_a_company_without_a_hotline_calls_nobody(company: Company, hook: 
     await company.remove_hotline(HOTLINE)
     async with company.phone("101") as alice, company.carrier() as carrier:
         call = await alice.calls(CUSTOMER)
-        assert await call.refused() == 603
+        assert await call.refused() == 403
         await hook.expect("ringing")
         cdr = await hook.over()
         record = await company.api.cdr(cdr["conversation_id"])

@@ -80,7 +80,7 @@ async def test_a_caller_whose_dial_is_refused_is_told_so(
     errors_said.add("switch.refused")
     asterisk.refuses = {"continue"}
     customer = await asterisk.arrives(company.trunk, HOTLINE)
-    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+    await asterisk.expect(f"POST channels/{customer}/continue", extension="500*41")
     await until(lambda: company.was_told("missed 101"))
     cdr = await company.cdr()
     assert (cdr["status"], cdr["cause"]) == ("CONGESTION", "NORMAL_TEMPORARY_FAILURE")
@@ -195,7 +195,7 @@ async def test_a_step_that_cannot_be_written_spoils_no_other(
             await asterisk.expect(f"POST channels/{customer}/continue")
         await asterisk.expect(f"POST channels/{bad[0]}/continue")
         assert asterisk.count(f"POST channels/{bad[1]}/.*") == 0
-        await asterisk.expect(f"DELETE channels/{bad[1]}", reason_code="41")
+        await asterisk.expect(f"POST channels/{bad[1]}/continue", extension="500*41")
         await controller.quiet()
         assert await company.live() == len(controller.engine.mailboxes) == 11
     finally:

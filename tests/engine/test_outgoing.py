@@ -99,7 +99,7 @@ async def test_a_domain_whose_extensions_all_try_is_suspended(
     for number in range(barring.SUSPEND_DOMAIN_AFTER):
         caller = company.phone(f"10{number % 4 + 1}")
         channel = await asterisk.arrives(caller, ABROAD, caller=caller[:3])
-        await asterisk.expect(f"DELETE channels/{channel}", reason_code="52")
+        await asterisk.expect(f"POST channels/{channel}/continue", extension="403*52")
     await until(suspended)
     await controller.has_nothing_left(company)
 

@@ -169,7 +169,7 @@ async def test_a_caller_of_a_call_that_we_do_not_know_is_not_kept(
     customer = await asterisk.arrives(company.trunk, HOTLINE)
     await asterisk.returns(customer, "NOANSWER")
     await controllers.start()
-    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+    await asterisk.expect(f"POST channels/{customer}/continue", extension="500*41")
 
 
 async def test_a_caller_in_a_queue_keeps_waiting_and_is_offered(

@@ -154,7 +154,7 @@ async def test_a_call_of_which_the_beginning_could_not_be_written(
 
     monkeypatch.setattr(controller.engine.group_commit, "commit", refused)
     customer = await asterisk.arrives(company.trunk, HOTLINE)
-    await asterisk.expect(f"DELETE channels/{customer}", reason_code="41")
+    await asterisk.expect(f"POST channels/{customer}/continue", extension="500*41")
     await until(lambda: company.was_told("cdr 101"))
     cdr = await company.cdr()
     assert (cdr["status"], cdr["cause"], cdr["reconstructed"]) == (

@@ -13,6 +13,8 @@ from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, Queue, 
 from tongdai.pbx.routing import RoutingContext
 
 DOMAIN, CARRIER = UUID(int=1), UUID(int=2)
+FURTHER = {"carrier2": UUID(int=12), "carrier3": UUID(int=13)}
+"""Further trunks that a test may give the hotline."""
 
 COMPANY = Directory(
     domain=Domain(DOMAIN, "example.vn"),
@@ -65,10 +67,23 @@ def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str])
                 directory, "hotlines", key or "19001919", Hotline(key, key, CARRIER), changes
             )
         case "trunk":
-            trunk = _with(directory.trunks[CARRIER], changes)
-            return msgspec.structs.replace(directory, trunks={CARRIER: trunk})
+            return _with_trunk(directory, key, changes)
         case _:
             raise ValueError(noun)
+
+
+def _with_trunk(directory: Directory, name: str, changes: dict[str, str]) -> Directory:
+    """The directory with the trunk changed, or with a further one for each hotline."""
+    if name not in FURTHER:
+        trunk = _with(directory.trunks[CARRIER], changes)
+        return msgspec.structs.replace(directory, trunks={CARRIER: trunk})
+    uuid = FURTHER[name]
+    hotlines = {
+        canonical: msgspec.structs.replace(each, further_trunks=(*each.further_trunks, uuid))
+        for canonical, each in directory.hotlines.items()
+    }
+    trunks = {**directory.trunks, uuid: _with(Trunk(uuid, name), changes)}
+    return msgspec.structs.replace(directory, trunks=trunks, hotlines=hotlines)
 
 
 def _put(

@@ -10,12 +10,13 @@ First what the flow is about; "given" says how the company differs from company.
 seconds and signal | stage | actions | events; "unexpected" after the stage when the signal means
 nothing. A record is what the rung above it wrote.
 
-Channels are named by their parties: customer (customer2 with "trunk2"), carrier, 101, and 101b or
-101-1 for a second phone. Events are named by the leg whose id they carry; "call" is the
-conversation's own, "former" that of a consultation. Durations are duration/billsec; a hangup's are
-followed by the reason why a phone stopped ringing, and by the SIP disposition. "#2" before a
-signal means the second call of the ladder. "log" after LegHungUp means that the CEL log tells it,
-with the DIALSTATUS that follows.
+Channels are named by their parties: customer (customer2 with "trunk2"), carrier, carrier2 (behind a
+further trunk), 101, and 101b or 101-1 for a second phone. Events are named by the leg whose id they
+carry; "call" is the conversation's own, "former" that of a consultation. Durations are
+duration/billsec; a hangup's are followed by the reason why a phone stopped ringing, and by the SIP
+disposition. "#2" before a signal means the second call of the ladder. "log" after LegHungUp means
+that the CEL log tells it, with the DIALSTATUS that follows. A HangUp has the Q.850 cause, and the
+SIP status if Asterisk would make another of that.
 """
 
 import re
@@ -276,7 +277,15 @@ def _endpoint(channel: str) -> str:
     if "@" in channel:
         return channel
     number = re.match(r"[0-9]*", channel)
-    return f"{number[0]}@example.vn" if number and number[0] else str(company.CARRIER)
+    if number and number[0]:
+        return f"{number[0]}@example.vn"
+    return str(company.FURTHER.get(channel, company.CARRIER))
+
+
+def _trunk(endpoint: str) -> str:
+    """The name of a trunk's channel."""
+    names = {str(uuid): name for name, uuid in company.FURTHER.items()}
+    return names.get(endpoint, "carrier")
 
 
 # --- as text
@@ -295,7 +304,9 @@ def _action(action: Action) -> str:
     match action:
         case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
             rung = ",".join(
-                f"{party.number}@carrier" if party.number else party.endpoint.partition("@")[0]
+                f"{party.number}@{_trunk(party.endpoint)}"
+                if party.number
+                else party.endpoint.partition("@")[0]
                 for party in parties
             )
             more = (
@@ -308,8 +319,10 @@ def _action(action: Action) -> str:
             shown = f'{action.caller_id} "{action.caller_name}"' + " auto" * action.auto_answer
             rung = ",".join(contact.channel for contact in action.contacts)
             return f"Originate {rung} {action.timeout_s}s as {shown}, {_action(action.then)}"
-        case Wait(channel, what) | HangUp(channel, what):
-            return f"{type(action).__name__} {channel} {what}"
+        case HangUp(channel, cause, sip_status):
+            return f"HangUp {channel} {cause}" + f" {sip_status}" * bool(sip_status)
+        case Wait(channel, music_class):
+            return f"Wait {channel} {music_class}"
         case Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
         case FinishRecording():

@@ -264,8 +264,13 @@ def test_a_mistyped_extension_is_no_emergency(number: str) -> None:
 # --- what becomes of a barred call
 
 
-@pytest.mark.parametrize(("reason", "cause"), [(BarReason.DESTINATION, 52), (BarReason.RATE, 34)])
-def test_a_barred_call_is_an_outbound_call_that_failed(reason: BarReason, cause: int) -> None:
+@pytest.mark.parametrize(
+    ("reason", "cause", "sip_status"),
+    [(BarReason.DESTINATION, 52, 403), (BarReason.RATE, 34, 0)],  # Asterisk makes 503 of 34
+)
+def test_a_barred_call_is_an_outbound_call_that_failed(
+    reason: BarReason, cause: int, sip_status: int
+) -> None:
     step = dials(
         *("+12025550123", context())
         if reason is BarReason.DESTINATION
@@ -273,7 +278,7 @@ def test_a_barred_call_is_an_outbound_call_that_failed(reason: BarReason, cause:
     )
     assert step.bar_reason is reason
     assert step.call.direction == "outbound"
-    assert step.actions == (HangUp("c", cause),)
+    assert step.actions == (HangUp("c", cause, sip_status),)
     assert [event.name for event in step.events] == ["ringing"]
 
 

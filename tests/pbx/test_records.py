@@ -93,6 +93,7 @@ def test_an_event_holds_the_facts_of_its_leg_and_call() -> None:
         cause="NORMAL_CLEARING",
         hangup_by="caller",
         sip_hangup_disposition="send_bye",
+        trunk="carrier",
     )
 
 
@@ -219,6 +220,7 @@ def test_the_record() -> None:
         time_ringing=ladder.NOON + timedelta(seconds=0.1),
         called_count=2,
         sip_hangup_disposition="send_bye",
+        trunk="carrier",
         other_ids=(ids.derived(call_uuid, "102"),),
         other_sip_call_ids=("sip-101", "sip-customer"),
     )

@@ -259,6 +259,16 @@ def wait(action: Wait) -> list[Request]:
 
 
 def hang_up(action: HangUp) -> Request:
+    """Releases a channel; a caller that waits in Stasis may get another SIP response than the one
+    that Asterisk makes of the cause, from the context "release".
+    """
+    if action.sip_status:
+        place = {
+            "context": "release",
+            "extension": f"{action.sip_status:d}*{action.cause:d}",
+            "priority": "1",
+        }
+        return Request("POST", f"channels/{action.channel}/continue", place)
     return Request("DELETE", f"channels/{action.channel}", {"reason_code": str(action.cause)})
 
 

@@ -44,6 +44,8 @@ class CallEvent(msgspec.Struct, frozen=True):
     hangup_by: events.Party = ""
     reason: HangupReason = ""  # of hangup: why the extension stopped ringing
     sip_hangup_disposition: events.Disposition = ""
+    trunk: str = ""
+    sip_status: int = 0
 
 
 class EndpointDisabled(msgspec.Struct, frozen=True):
@@ -140,6 +142,16 @@ class CallRecord(msgspec.Struct, frozen=True):
             "which it was transferred, callers whom a transfer joined to it.",
         ),
     ]
+    trunk: Annotated[
+        str, Meta(description="The name of the trunk that carried it, or was tried last.")
+    ]
+    sip_status: Annotated[
+        int,
+        Meta(
+            description="The final SIP response of the party that was not reached; 0: none.",
+            examples=[0],
+        ),
+    ]
 
 
 def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
@@ -179,6 +191,8 @@ def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
         hangup_by=facts.hangup_by,
         reason=facts.reason,
         sip_hangup_disposition=facts.sip_hangup_disposition,
+        trunk=facts.trunk,
+        sip_status=facts.sip_status,
     )
 
 
@@ -221,4 +235,6 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
             )
             for each in record.participants
         ),
+        trunk=record.trunk,
+        sip_status=record.sip_status,
     )

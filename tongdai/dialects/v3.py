@@ -59,6 +59,8 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     sip_hangup_disposition: Annotated[
         events.Disposition, Meta(description="How the extension's leg ended.")
     ]
+    trunk: str = ""
+    sip_status: int = 0
     press_key: str = ""
     fullname: str = ""
     email: str = ""
@@ -138,6 +140,8 @@ def record(record: cdr.Cdr, view: View) -> CallRow:
         called_count=first.called_count,
         app=record.application,
         sip_hangup_disposition=record.sip_hangup_disposition,
+        trunk=first.trunk,
+        sip_status=first.sip_status,
     )
 
 

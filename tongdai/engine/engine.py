@@ -17,7 +17,7 @@ import structlog
 
 from tongdai import errors, ids, messages
 from tongdai.asterisk.switch import Switch, channels
-from tongdai.engine import outage
+from tongdai.engine import outage, trunk_failures
 from tongdai.engine.acting import Actor
 from tongdai.engine.agents import NOBODY, Agents
 from tongdai.engine.answers import Answers
@@ -182,14 +182,14 @@ class Engine:
             return await self._decide_commit_act(mailbox, signal)
         except Unrouted as reason:
             _note_unrouted(signal, reason)
-            await self._send_away(signal, causes.UNALLOCATED.q850, errors.NotFound.code)
+            await self._send_away(signal, causes.UNALLOCATED, errors.NotFound.code)
         except errors.NotFound:
-            await self._send_away(signal, causes.UNALLOCATED.q850, errors.NotFound.code)
+            await self._send_away(signal, causes.UNALLOCATED, errors.NotFound.code)
         except Exception:
             log.exception("call.failed", channel=signal.channel, signal=type(signal).__name__)
             if not is_new:
                 return False
-            await self._send_away(signal, causes.FAILED.q850, errors.TongdaiError.code)
+            await self._send_away(signal, causes.FAILED, errors.TongdaiError.code)
         return True
 
     async def _decide_commit_act(self, mailbox: Mailbox, signal: Signal) -> bool:
@@ -203,6 +203,7 @@ class Engine:
         mailbox.call = made.call
         self.live_calls.update(made.call, signal.at)
         self.outgoing.update(before, made.call, signal.at)
+        trunk_failures.note(before, made.call)
         self.answers.give(made.answers)
         if await self._commit(before, made, signal):
             await self._act(made, signal)
@@ -360,16 +361,20 @@ class Engine:
                 for channel in channels(action):
                     mailbox.put(Refused(channel, now, action, NOT_ASKED))
 
-    async def _send_away(self, signal: Signal, cause: int, code: str) -> None:
+    async def _send_away(self, signal: Signal, release: causes.ReleaseCause, code: str) -> None:
         """Rejects a new call that belongs to no domain, or whose setup failed."""
         if isinstance(signal, CommandAsked):
             await self._decline(signal, Declined(_answer(signal, Outcome(error=code))))
         elif isinstance(signal, Arrived) and not isinstance(signal, ArrivedInFallback):
             log.warning(
-                "call.sent_away", endpoint=signal.endpoint, dialled=signal.dialled, cause=cause
+                "call.sent_away",
+                endpoint=signal.endpoint,
+                dialled=signal.dialled,
+                cause=release.q850,
             )
+            action = HangUp(signal.channel, release.q850, causes.response(release))
             with suppress(errors.SwitchDown):
-                await self.switch.act(signal.call_uuid, HangUp(signal.channel, cause))
+                await self.switch.act(signal.call_uuid, action)
 
     def _note_barred(
         self, domain_uuid: UUID, extension: str, number: str, reason: BarReason

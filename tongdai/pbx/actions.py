@@ -40,10 +40,13 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class HangUp(msgspec.Struct, frozen=True):
-    """End the channel with a Q.850 cause."""
+    """End the channel with a Q.850 cause. `sip_status`: the final SIP response to a caller that
+    waits for our decision; 0: the one that Asterisk makes of the cause.
+    """
 
     channel: str
     cause: int
+    sip_status: int = 0
 
 
 class Contact(msgspec.Struct, frozen=True):

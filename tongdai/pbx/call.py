@@ -215,6 +215,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     extension: Committed[str] = ""
     hotline: Committed[str] = ""
     presented_number: Committed[str] = ""  # caller id on the outbound leg
+    trunk: Committed[str] = ""  # the name of the trunk that carries it, or was tried last
     receive_dest: Committed[str] = ""  # ring group or queue
     customer_id: Committed[str] = ""
     is_click_to_call: Committed[bool] = False

@@ -343,7 +343,9 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     if call.ended_at is None and _is_over_without(call, leg):
         call = replace(call, ended_at=release.not_before_answer(call, signal.at))
     sip_status = signal.sip_status or _sip_status_by_log(call, leg, signal)
-    cause = refusal.explained(call, leg, causes.failure(signal.cause, sip_status, rang=leg.rang))
+    is_trunk = leg.role == "callee" and leg.trunk != ""
+    cause = causes.failure(signal.cause, sip_status, rang=leg.rang, is_trunk=is_trunk)
+    cause = refusal.explained(call, leg, cause)
     call = with_leg(call, leg.channel, ended_at=signal.at, release=cause, sip_status=sip_status)
     call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
     if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:

@@ -68,6 +68,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     called_count: int = 1
     application: Application = "dial"
     sip_hangup_disposition: Disposition = ""  # of the record's leg, as in its `cdr` event
+    trunk: str = ""  # the name of the trunk that carried it, or was tried last
+    sip_status: int = 0  # the final response of the party that was not reached
     # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
@@ -110,6 +112,8 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         reconstructed=call.reconstructed,
         time_ringing=call.ringing_at,
         called_count=call.called_count,
+        trunk=call.trunk,
+        sip_status=release.sip_status,
         application=events.application(call),
         sip_hangup_disposition=events.disposition(
             call, leg, release, events.party(call.hangup_by)

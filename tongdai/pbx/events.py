@@ -81,6 +81,8 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     hangup_by: Party = ""
     reason: HangupReason = ""  # of hangup: why the leg stopped ringing
     sip_hangup_disposition: Disposition = ""
+    trunk: str = ""  # the name of the trunk that carries the call, or was tried last
+    sip_status: int = 0  # the final response of the party that was not reached
 
 
 class SubscriptionFacts(
@@ -145,6 +147,7 @@ def of_call(
         duration=call.duration(at) if has_ended else 0,
         billsec=_billsec(call, leg, name, at) if has_ended else 0,
         recording_url=recording_url,
+        trunk=call.trunk,
     )
     if has_ended and release:
         by = hung_up_by(call, leg, release) if name == "hangup" else party(call.hangup_by)
@@ -155,6 +158,7 @@ def of_call(
             hangup_by=by,
             reason=causes.hangup_reason(release) if name == "hangup" else "",
             sip_hangup_disposition=disposition(call, leg, release, by),
+            sip_status=release.sip_status,
         )
     return Event(
         event_uuid=ids.derived(call.call_uuid, f"{name}:{leg.leg_uuid if leg else ''}"),
@@ -215,7 +219,7 @@ def hung_up_by(call: Call, leg: Leg | None, release: ReleaseCause) -> Party:
     has ended it too.
     """
     match release:
-        case causes.CANCELLED:
+        case _ if release.status == "CANCEL":
             return party(call.hangup_by) or "caller"
         case _ if leg is None or leg.role == "caller" or leg.connected_at:
             return party(call.hangup_by) or "system"

@@ -87,7 +87,7 @@ def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
     if any(_was_first(other, legs) for other in call.legs):
         return causes.ANSWERED_BY_ANOTHER
     if _caller_left(call, _end(legs)):
-        return causes.CANCELLED
+        return causes.abandoned(call.controlled.release if call.controlled else None)
     failures = [leg.release for leg in legs if leg.release and leg.release.cause == "INTERWORKING"]
     if len(refusals) + len(failures) == len(legs):
         return causes.most_significant([*refusals, *failures])
@@ -175,6 +175,6 @@ def _caller_left(call: Call, at: datetime) -> bool:
         return True
     controlled = call.controlled
     is_by_itself = controlled is not None and call.hangup_by == controlled.role
-    if isinstance(call.course, Ended) and call.course.release == causes.CANCELLED:
+    if isinstance(call.course, Ended) and call.course.release.status == "CANCEL":
         is_by_itself = True
     return is_by_itself and call.ended_at is not None and at >= call.ended_at - _LATE

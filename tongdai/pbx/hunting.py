@@ -11,10 +11,13 @@ from tongdai.pbx.directory import RingGroup, Strategy
 
 
 class HuntStep(msgspec.Struct, frozen=True):
-    """Parties that ring together for at most `timeout_s` seconds."""
+    """Parties that ring together for at most `timeout_s` seconds. `caller_id` is the number
+    presented to them, "" for the caller's own.
+    """
 
     parties: tuple[Party, ...]
     timeout_s: int
+    caller_id: str = ""
 
 
 def rotates(strategy: Strategy) -> bool:

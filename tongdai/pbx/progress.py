@@ -4,6 +4,7 @@ queue and out of it, to the overflow, and to its release when there is no answer
 
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from tongdai.pbx import causes, forwarding, routing
 from tongdai.pbx.actions import Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
 from tongdai.pbx.signals import AgentOffered, BlindTransferred, DialEnded, LegHungUp, Refused
 from tongdai.pbx.step import Step, ignored, with_leg
@@ -26,21 +28,12 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return _ring(call, destination, context, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, context, at)
-        case CallOut(party=party, hotline=hotline) as out:
+        case CallOut(party=party, hotline=hotline, number=number, further=further):
             presented = call.presented_number or hotline.number
-            return _dial(
-                replace(call, hotline=call.hotline or hotline.number),
-                Ringing(
-                    egress_trunk=party.endpoint,
-                    outside=out.number,
-                    presented=presented,
-                    trunk_name=out.trunk_name,
-                ),
-                (party,),
-                routing.OUTBOUND_TIMEOUT_S,
-                context,
-                caller_id=routing.presented(presented, party, context.directory),
-            )
+            first, *rest = (_by_trunk(each, presented, context) for each in (party, *further))
+            call = replace(call, hotline=call.hotline or hotline.number)
+            course = Ringing(then=Hunt(steps=tuple(rest)), outside=number, presented=presented)
+            return _call_out(call, course, first, context)
         case Refuse(release=release, reason=reason):
             return replace(give_up(call, release, context, at), bar_reason=reason)
 
@@ -56,6 +49,25 @@ def followed(call: Call, destination: Destination) -> Call:
             return replace(call, course=course)
         case _:
             return call
+
+
+def _by_trunk(party: Party, presented: str, context: RoutingContext) -> HuntStep:
+    caller_id = routing.presented(presented, party, context.directory)
+    return HuntStep((party,), routing.OUTBOUND_TIMEOUT_S, caller_id)
+
+
+def _call_out(call: Call, course: Ringing, step: HuntStep, context: RoutingContext) -> Step:
+    """The call goes out by a trunk; the steps of the course follow if it fails."""
+    trunk = step.parties[0].endpoint
+    name = context.directory.trunks[UUID(trunk)].name
+    return _dial(
+        replace(call, trunk=name if call.direction == "outbound" else call.trunk),
+        replace(course, egress_trunk=trunk, trunk_name=name, dial_ended=None),
+        step.parties,
+        step.timeout_s,
+        context,
+        caller_id=step.caller_id,
+    )
 
 
 def _ring(call: Call, ring: Ring, context: RoutingContext, at: datetime) -> Step:
@@ -158,7 +170,7 @@ def _release(call: Call, release: causes.ReleaseCause) -> Step:
     call = replace(
         call, course=Leaving(release=release), hangup_by=call.hangup_by or by(call, release)
     )
-    return Step(call, (HangUp(call.channel, release.q850),))
+    return Step(call, (HangUp(call.channel, release.q850, causes.response(release)),))
 
 
 def by(call: Call, release: causes.ReleaseCause) -> Literal["callee", "system"]:
@@ -240,6 +252,8 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
     if forwarded := _forwarded(call, ringing, context, signal.at):
         return forwarded
     call, then, at = failed(call, release), ringing.then, signal.at
+    if ringing.egress_trunk:
+        return _by_next_trunk(call, ringing, release, context, at)
     is_over = then.until is not None and at >= then.until
     match then:
         case Hunt(steps=(first, *rest)) if not is_over:
@@ -264,6 +278,28 @@ def _forwarded(call: Call, ringing: Ringing, context: RoutingContext, at: dateti
     return go(call, destination, context, at)
 
 
+def _by_next_trunk(
+    call: Call,
+    ringing: Ringing,
+    release: causes.ReleaseCause,
+    context: RoutingContext,
+    at: datetime,
+) -> Step:
+    """A trunk carried the call in vain: the next one, if this one failed before ringing and the
+    limits allow; else there is nobody left to ring.
+    """
+    has_rung = any(leg.rang for leg in call.dialled_legs)
+    further = ringing.then.steps if isinstance(ringing.then, Hunt) else ()
+    call = replace(call, failures=())  # the record has the last trunk, and its release
+    if not further or has_rung or release.status != "CONGESTION":
+        return give_up(call, release, context, at)
+    free, reason = routing.next_trunk(further, context, call.extension)
+    if not free:
+        return replace(give_up(call, release, context, at), bar_reason=reason)
+    course = replace(ringing, then=Hunt(steps=tuple(free[1:])))
+    return _call_out(call, course, free[0], context)
+
+
 def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:
     """The release cause of the dial just made: from the responses of phones or carriers; our own
     limit on ringing means no answer.
@@ -272,6 +308,8 @@ def why_not_answered(call: Call, dialstatus: str) -> causes.ReleaseCause:
     releases = [leg.release for leg in rung if leg.release]
     is_timeout = dialstatus == "NOANSWER" and not any(leg.sip_status for leg in rung)
     if is_timeout or not rung or len(releases) < len(rung):
+        if call.egress_trunk and dialstatus in ("CHANUNAVAIL", "CONGESTION"):
+            return causes.UNREACHABLE
         return _DIALSTATUS.get(dialstatus, causes.ABSENT)
     return causes.most_significant(releases)
 

@@ -22,7 +22,7 @@ def end(call: Call, at: datetime) -> Step:
     by = call.hangup_by or ("caller" if _is_by_caller(call, release) else "system")
     call = replace(call, course=Ended(release=release), ended_at=at, hangup_by=by)
     call, published = hangups.at_end(call, release, at)
-    if is_missed:
+    if is_missed and release != causes.COMPLETED_ELSEWHERE:
         shown = call.published_leg
         published = (*published, events.of_call(call, shown, "missed", at, release=release))
     if call.record and call.answered_at:
@@ -38,7 +38,7 @@ def _is_by_caller(call: Call, release: causes.ReleaseCause) -> bool:
     """
     is_refused = release.cause in (causes.BUSY.cause, causes.REJECTED.cause)
     is_click = call.is_click_to_call and not call.caller.answered_at
-    return release == causes.CANCELLED or (is_click and is_refused)
+    return release.status == "CANCEL" or (is_click and is_refused)
 
 
 def _release_cause(call: Call) -> causes.ReleaseCause:
@@ -56,7 +56,7 @@ def _release_cause(call: Call) -> causes.ReleaseCause:
     if call.hangup_by == "caller" or (
         call.release is None and own and own.cause == "NORMAL_CLEARING"
     ):
-        return causes.CANCELLED
+        return causes.abandoned(own)
     if call.release:
         return call.release
     rung = [leg.release for leg in call.legs if leg.role == "callee" and leg.release]

@@ -1,6 +1,6 @@
 """Routing: the destination of a dialled number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -9,7 +9,7 @@ import msgspec
 
 from tongdai.pbx import barring, causes, hunting, numbers
 from tongdai.pbx.actions import Party
-from tongdai.pbx.directory import Directory, Extension, Hotline, RingGroup, Trunk
+from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, RingGroup, Trunk
 
 # carriers time out before; RFC 3261 §16.6 requires more than 180 only of proxies
 OUTBOUND_TIMEOUT_S = 90
@@ -55,12 +55,15 @@ class Enqueue(msgspec.Struct, frozen=True):
 
 
 class CallOut(msgspec.Struct, frozen=True):
-    """A party outside; `number` is the number as it was dialled."""
+    """A party outside, by a trunk of the hotline; `number` is the number as it was dialled.
+    `further` are the same party by its next trunks, in order.
+    """
 
     party: Party
     hotline: Hotline
     number: str = ""
     trunk_name: str = ""
+    further: tuple[Party, ...] = ()
 
 
 class Refuse(msgspec.Struct, frozen=True):
@@ -109,21 +112,25 @@ def outside(
         return Refuse(causes.UNALLOCATED)
     known = directory.extensions.get(extension)
     chosen = directory.hotline(hotline) if hotline else directory.default_hotline(known)
-    trunk = _trunk(chosen, directory)
-    if trunk is None and dialled.is_emergency:
-        chosen = next((each for each in directory.by_default() if _trunk(each, directory)), None)
-        trunk = _trunk(chosen, directory)
-    if chosen is None or trunk is None:
+    trunks = _trunks(chosen, directory)
+    if not trunks and dialled.is_emergency:
+        chosen = next((each for each in directory.by_default() if _trunks(each, directory)), None)
+        trunks = _trunks(chosen, directory)
+    if chosen is None or not trunks:
         return Refuse(causes.BARRED)
     reason = barring.bar_reason(dialled, domain, known, context.usage, context.now)
-    if reason is None and is_full(trunk, context) and not dialled.is_emergency:
+    free = [each for each in trunks if dialled.is_emergency or not is_full(each, context)]
+    if reason is None and not free:
         reason = barring.BarReason.TRUNK
     if reason:
         return Refuse(barring.RELEASES[reason], reason)
+    first, *further = (_party(number, trunk, domain) for trunk in free)
+    return CallOut(first, chosen, number, free[0].name, tuple(further))
+
+
+def _party(number: str, trunk: Trunk, domain: Domain) -> Party:
     wanted = numbers.formatted(number, trunk.number_format, domain.country)
-    return CallOut(
-        Party(endpoint=str(trunk.trunk_uuid), number=wanted), chosen, number, trunk.name
-    )
+    return Party(endpoint=str(trunk.trunk_uuid), number=wanted)
 
 
 def presented(number: str, party: Party, directory: Directory) -> str:
@@ -132,10 +139,31 @@ def presented(number: str, party: Party, directory: Directory) -> str:
     return numbers.formatted(number, trunk.number_format, directory.domain.country)
 
 
-def _trunk(hotline: Hotline | None, directory: Directory) -> Trunk | None:
-    """The trunk of calls that present a hotline; None if either is disabled."""
-    trunk = directory.trunks.get(hotline.trunk_uuid) if hotline and hotline.enabled else None
-    return trunk if trunk and trunk.enabled else None
+def _trunks(hotline: Hotline | None, directory: Directory) -> list[Trunk]:
+    """The enabled trunks of calls that present a hotline; none if that is disabled."""
+    return directory.trunks_of(hotline) if hotline and hotline.enabled else []
+
+
+def next_trunk(
+    further: Sequence[hunting.HuntStep], context: RoutingContext, extension: str
+) -> tuple[list[hunting.HuntStep], barring.BarReason | None]:
+    """The further trunks that may carry one more call now, in order; or the limit that bars a
+    second attempt of the extension's call.
+    """
+    directory, free = context.directory, []
+    for step in further:
+        party = step.parties[0]
+        trunk = directory.trunks.get(UUID(party.endpoint))
+        dialled = numbers.parse(party.number, directory.domain.country)
+        if trunk is None or not trunk.enabled or dialled is None:
+            continue
+        known = directory.extensions.get(extension)
+        reason = barring.bar_reason(dialled, directory.domain, known, context.usage, context.now)
+        if reason:
+            return [], reason
+        if dialled.is_emergency or not is_full(trunk, context):
+            free.append(step)
+    return free, None
 
 
 def is_full(trunk: Trunk, context: RoutingContext) -> bool:

@@ -82,6 +82,8 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
         (each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint),
         None,
     )
+    if trunk:
+        call = replace(call, trunk=trunk.name)
     if trunk and routing.is_full(trunk, context):
         return call, Refuse(CONGESTED)
     return call, routing.from_hotline(hotline, context)

@@ -45,8 +45,10 @@ CREATE TABLE trunk_registrations (
   FOREIGN KEY (domain_uuid, trunk_uuid) REFERENCES trunks ON DELETE CASCADE
 );
 
--- The final SIP response of the party that was not reached; 0: none, or it was reached.
-ALTER TABLE cdrs ADD COLUMN sip_status smallint NOT NULL DEFAULT 0;
+-- The name of the trunk that carried the call, or was tried last, and the final SIP response of the
+-- party that was not reached; 0: none, or it was reached.
+ALTER TABLE cdrs ADD COLUMN trunk text NOT NULL DEFAULT '',
+  ADD COLUMN sip_status smallint NOT NULL DEFAULT 0;
 
 -- A further trunk of a hotline is in the domain's directory, and on its node's switch.
 CREATE OR REPLACE FUNCTION notify_trunk() RETURNS trigger LANGUAGE plpgsql AS $$
