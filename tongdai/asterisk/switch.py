@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from tongdai import errors
 from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
@@ -212,7 +213,7 @@ class Switch:
                 case Wait():
                     await self._all(call_uuid, action, translate.wait(action))
                 case HangUp():
-                    await self._all(call_uuid, action, [translate.hang_up(action)])
+                    await self._hang_up(call_uuid, action)
                 case Record():
                     await self._record(call_uuid, action)
                 case Adopt():
@@ -238,6 +239,17 @@ class Switch:
         refused = [answer for answer in answers if _is_refusal(answer)]
         if refused:
             self._refuse(call_uuid, action, refused[0].status_code, refused[0].message_body)
+
+    async def _hang_up(self, call_uuid: UUID, action: HangUp) -> None:
+        """Releases the channel; with the SIP status of the cause alone if it cannot be released
+        with another one.
+        """
+        if action.sip_status:
+            answer = await _ask(self._connection.link, translate.hang_up(action))
+            if answer.is_ok or answer.status_code == GONE:
+                return
+            action = replace(action, sip_status=0)
+        await self._all(call_uuid, action, [translate.hang_up(action)])
 
     async def _record(self, call_uuid: UUID, action: Record) -> None:
         """The snoop channel needs a moment to enter our application before it can record."""

@@ -147,7 +147,10 @@ class Recovery:
         if isinstance(signal, Arrived):
             self._engine.signal(call_uuid, signal)
         else:
-            self._engine.hang_up(call_uuid, HangUp(signal.channel, causes.FAILED.q850))
+            self._engine.hang_up(
+                call_uuid,
+                HangUp(signal.channel, causes.FAILED.q850, causes.response(causes.FAILED)),
+            )
 
     async def _offer(self) -> None:
         boxes = self._engine.mailboxes.values()
