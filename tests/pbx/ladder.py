@@ -10,13 +10,13 @@ First what the flow is about; "given" says how the company differs from company.
 seconds and signal | stage | actions | events; "unexpected" after the stage when the signal means
 nothing. A record is what the rung above it wrote.
 
-Channels are named by their parties: customer (customer2 with "trunk2"), carrier, carrier2 (behind a
-further trunk), 101, and 101b or 101-1 for a second phone. Events are named by the leg whose id they
-carry; "call" is the conversation's own, "former" that of a consultation. Durations are
-duration/billsec; a hangup's are followed by the reason why a phone stopped ringing, and by the SIP
-disposition. "#2" before a signal means the second call of the ladder. "log" after LegHungUp means
-that the CEL log tells it, with the DIALSTATUS that follows. A HangUp has the Q.850 cause, and the
-SIP status if Asterisk would make another of that.
+Channels are named by their parties: customer (customer2 with "trunk2"), carrier, carrier2 (behind
+a further trunk), 101, and 101b or 101-1 for a second phone. Events are named by the leg whose id
+they carry; "call" is the conversation's own, "former" that of a consultation. Durations are
+duration/billsec; a hangup's are followed by the reason why a phone stopped ringing, and by the
+SIP disposition. "#2" before a signal means the second call of the ladder. "log" after LegHungUp
+means that the CEL log tells it, with the DIALSTATUS that follows. A HangUp has the Q.850 cause,
+and the SIP status if Asterisk would make another of that.
 """
 
 import re
