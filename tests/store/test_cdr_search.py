@@ -50,7 +50,26 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         from_canonical=extension if direction == 1 else "84899888999",
         to_canonical=other,
     )
+    if chance.random() < 0.2:
+        numbers = chance.sample(("102", "103", "84899888999", "84912345678"), 2)
+        made = replace(made, participants=tuple(participant(made, each) for each in numbers))
     return replace(made, recording=recording_of(made)) if chance.random() < 0.5 else made
+
+
+def participant(of: cdr.Cdr, number: str) -> cdr.Participant:
+    """A further party, an extension or a number outside."""
+    return cdr.Participant(
+        number=number,
+        canonical=number,
+        is_extension=len(number) == 3,
+        transferred_by=of.extension,
+        time_started=of.time_started,
+    )
+
+
+def has(one: cdr.Cdr, number: str) -> bool:
+    """Whether it is a further party of the record."""
+    return number in {each.canonical for each in one.participants}
 
 
 async def write(database: db.Database, *records: cdr.Cdr) -> None:
@@ -114,13 +133,27 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
         lambda one: one.status == "BUSY" and one.direction in (1, 3),
     ),
     "a duration": (cdr_search.Filter(durations=(7,)), lambda one: one.duration == 7),
-    "a phone on either side": (
+    "a phone on either side, or of a further party": (
         cdr_search.Filter(phones=("84899888999",)),
-        lambda one: "84899888999" in (one.from_canonical, one.to_canonical),
+        lambda one: (
+            "84899888999" in (one.from_canonical, one.to_canonical) or has(one, "84899888999")
+        ),
+    ),
+    "a phone of further parties only": (
+        cdr_search.Filter(phones=("84912345678",), since=local("2021-02-17")),
+        lambda one: has(one, "84912345678") and one.time_started >= local("2021-02-17"),
     ),
     "an extension, either side of a local call": (
         cdr_search.Filter(extensions=("101",)),
         lambda one: one.extension == "101" or (one.direction == 1 and one.to_canonical == "101"),
+    ),
+    "an extension, or one that took the call over": (
+        cdr_search.Filter(extensions=("103",)),
+        lambda one: (
+            one.extension == "103"
+            or (one.direction == 1 and one.to_canonical == "103")
+            or has(one, "103")
+        ),
     ),
     "a duration at least": (
         cdr_search.Filter(least_duration=7),
@@ -150,7 +183,8 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
             one.time_started >= local("2021-02-16")
             and one.status == "ANSWERED"
             and one.direction in (2, 3)
-            and one.duration in (0, 11) and one.extension in ("102", "103")
+            and one.duration in (0, 11)
+            and (one.extension in ("102", "103") or has(one, "102") or has(one, "103"))
         ),
     ),
     "nothing of the kind": (cdr_search.Filter(extensions=("999",)), lambda _: False),
