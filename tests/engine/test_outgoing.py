@@ -131,6 +131,39 @@ async def test_minutes_a_day_count_the_records_of_the_day(
     assert await click(controller, company, CUSTOMER, "102") == errors.CallLimit.code
 
 
+@pytest.mark.usefixtures("phones")
+async def test_minutes_a_day_count_a_transfer_outside(
+    asterisk: FakeAsterisk, controller: Controller, company: Company, database: db.Database
+) -> None:
+    """While it lasts and afterwards, though the call came in and the extension has left it."""
+    now = datetime.now(UTC)
+    async with database.transaction() as tx:
+        today = samples.record(company.uuid, time_started=now, time_ended=now, seconds_out=59)
+        await cdrs.insert_many(tx, [today])
+    await change(controller, company, minutes_per_day=1)
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    alice = await asterisk.rings(customer, company.phone("101"), answers=True)
+    await asterisk.sent_on(customer, CUSTOMER)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    outside = await asterisk.rings(customer, company.trunk, answers=True)
+    await asterisk.ends(alice)
+
+    async def talked() -> bool:
+        directory = await controller.engine.directories.get(company.uuid)
+        return (await controller.engine.context(directory)).usage.talked_s >= 60
+
+    await until(talked)
+    assert await click(controller, company, CUSTOMER, "102") == errors.CallLimit.code
+    await asterisk.hangs_up(outside)
+    await asterisk.ends(customer)
+    await controller.quiet()
+    assert await click(controller, company, CUSTOMER, "102") == errors.CallLimit.code
+    record = (await company.cdrs())[-1]
+    assert record["direction"] == 2
+    assert record["seconds_out"] >= 1
+
+
 async def test_a_trunk_s_calls_are_counted_over_a_crash(
     asterisk: FakeAsterisk, database: db.Database, company: Company, tmp_path: Path
 ) -> None:
