@@ -35,6 +35,7 @@ from tongdai.engine.leader import Leader
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
+from tongdai.engine.trunk_registrations import TrunkRegistrations
 from tongdai.engine.volumes import Volumes
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.recording_files import LocalFolder
@@ -415,6 +416,10 @@ async def _engine(
     ]
     if settings.asterisk_security:
         steering.append(partial(kept, "bans", bans.run))
+        # beside the security log (logger.conf)
+        told = Path(settings.asterisk_security).with_name("registrations")
+        carriers = TrunkRegistrations(database, told, config.node)
+        steering.append(partial(kept, "trunk registrations", carriers.run))
     return engine, commands, _lead(leader, engine, prepared, steering)
 
 

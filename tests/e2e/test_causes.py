@@ -11,6 +11,7 @@ from testbed.company import HOTLINE, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import PATIENCE_S
 from testbed.until import until
+from tongdai.store import trunk_registrations
 
 CUSTOMER = "0909000111"
 
@@ -206,3 +207,31 @@ async def test_the_next_trunk_carries_what_the_first_does_not(
         assert other.untaken == 0, "it rang already"
         await hook.expect("ringing")
         await hook.over(status="CONGESTION", trunk="ip")
+
+
+# --- registrations
+
+
+async def test_a_registration_is_tried_again_and_its_state_is_told(
+    company: Company, office: Office
+) -> None:
+    """A carrier that refuses, and takes the password later: nobody restarts anything."""
+
+    async def state() -> tuple[bool, int] | None:
+        async with office.database.connection() as tx:
+            found = await trunk_registrations.list(tx, company.uuid)
+        return next(((each.is_registered, each.sip_status) for each in found), None)
+
+    async def is_state(wanted: tuple[bool, int]) -> bool:
+        return await state() == wanted
+
+    async with company.bare_carrier() as carrier:
+        carrier.registers = "403 Forbidden"
+        await company.change_trunk("trunk-password", auth="registration", username="customer7")
+        await until(lambda: is_state((False, 403)), 20)
+        assert "trunk.not_registered" in office.instance.said
+        carrier.registers = "200 OK"
+        await until(lambda: is_state((True, 200)), 60)
+    gauge = f'tongdai_trunk_registered{{domain="{company.name}",trunk="ip"}}'
+    assert await metric(office, gauge) == 1
+    assert "trunk.registered" in office.instance.said

@@ -284,7 +284,7 @@ def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
     our registration; calls authenticated by digest come by another endpoint.
     """
     name, host = carrier.trunk, carrier.host
-    uri = f"sip:{host}" + (f";transport={carrier.transport}" if carrier.transport != "udp" else "")
+    uri = _uri(host, carrier.transport)
     has_auth = bool(carrier.username and carrier.password)
     endpoint: Fields = {
         **_media(config),
@@ -322,10 +322,13 @@ def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
         "match": ",".join(carrier.addresses or (address(host),)),
     }
     if carrier.auth == "registration" and carrier.is_registering:
+        server_uri, client_uri = registration_uris(
+            host, carrier.transport, carrier.username, carrier.from_domain
+        )
         found["registration", name] = {
             "outbound_auth": name,
-            "server_uri": uri,
-            "client_uri": f"sip:{carrier.username}@{carrier.from_domain or host}",
+            "server_uri": server_uri,
+            "client_uri": client_uri,
             "contact_user": carrier.username,
             "expiration": "300",
             "max_random_initial_delay": "1",  # seconds; the default of 10 is for thousands
@@ -341,6 +344,17 @@ def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
     if carrier.auth_username and carrier.password:
         found |= _caller_by_digest(carrier, config)
     return found
+
+
+def _uri(host: str, transport: str) -> str:
+    return f"sip:{host}" + (f";transport={transport}" if transport != "udp" else "")
+
+
+def registration_uris(
+    host: str, transport: str, username: str, from_domain: str
+) -> tuple[str, str]:
+    """The server and client URI by which a trunk registers; the switch's log names it so."""
+    return _uri(host, transport), f"sip:{username}@{from_domain or host}"
 
 
 def probe(trunk: str) -> str:

@@ -54,7 +54,13 @@ def attempt(line: str) -> Attempt | None:
 
 
 def read(path: Path, offset: Offset) -> tuple[list[Attempt], Offset]:
-    """The attempts in complete lines after the offset, at most TAIL bytes; of a file never read
+    """The attempts in the lines of `tail`."""
+    lines, after = tail(path, offset)
+    return [found for line in lines if (found := attempt(line))], after
+
+
+def tail(path: Path, offset: Offset) -> tuple[list[str], Offset]:
+    """The complete lines of a log after the offset, at most TAIL bytes; of a file never read
     before, those at its end. A file that was rotated or truncated is read from its beginning.
     """
     try:
@@ -69,6 +75,4 @@ def read(path: Path, offset: Offset) -> tuple[list[Attempt], Offset]:
         return [], offset
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.decode(errors="replace").splitlines()
-    return [found for line in lines if (found := attempt(line))], Offset(
-        inode, begins_at + len(whole)
-    )
+    return lines, Offset(inode, begins_at + len(whole))

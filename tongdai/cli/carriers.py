@@ -9,6 +9,30 @@ from uuid import UUID
 from tongdai.asterisk import provisioning
 from tongdai.store import db, trunk_conflicts, trunks
 from tongdai.store.trunk_conflicts import TrunkConflict
+from tongdai.store.trunk_registrations import Registration
+
+
+class Shown(trunks.Trunk, frozen=True, kw_only=True):
+    """A trunk as the list shows it."""
+
+    registration: str = ""
+
+
+def state(trunk: trunks.Trunk, known: Sequence[Registration]) -> str:
+    """The state of the trunk's registration, and the carrier's last answer; "" if it does not
+    register.
+    """
+    if trunk.auth != "registration":
+        return ""
+    found = next((each for each in known if each.trunk_uuid == trunk.trunk_uuid), None)
+    if found is None:
+        return "not heard of yet"
+    since = found.since.astimezone().isoformat(" ", "seconds")
+    if found.is_registered:
+        return f"registered since {since}"
+    answer = f"the carrier answers {found.sip_status}" if found.sip_status else "no answer"
+    return f"not registered since {since}: {answer}"
+
 
 SEVERAL = "See docs/trunks.md, Several companies, one carrier."
 

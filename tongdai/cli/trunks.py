@@ -1,14 +1,17 @@
 """tongdai trunk: SIP links to carriers."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
 from tongdai.admin import trunks as admin
 from tongdai.cli import carriers, options, session, terminal
 from tongdai.pbx import directory
 from tongdai.pbx.carriers import CalledNumberIn
-from tongdai.store import trunks
+from tongdai.store import trunk_registrations, trunks
+from tongdai.store.trunk_registrations import Registration
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
 
@@ -131,17 +134,29 @@ def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
         "transport",
         "addresses",
         "username",
+        "registration",
         "shared",
         "enabled",
         "trunk_uuid",
     )
-    terminal.many(session.call(domain, trunks.list), *columns, as_json=as_json)
+    states = _states(domain)
+    rows = [
+        carriers.Shown(**msgspec.structs.asdict(trunk), registration=carriers.state(trunk, states))
+        for trunk in session.call(domain, trunks.list)
+    ]
+    terminal.many(rows, *columns, as_json=as_json)
 
 
 @app.command()
 def show(name: Name, *, domain: options.Domain, as_json: options.Json = False) -> None:
-    """Show a trunk, without its password."""
-    terminal.one(session.call(domain, trunks.by_name, name), as_json=as_json)
+    """Show a trunk, without its password, and the state of its registration."""
+    trunk = session.call(domain, trunks.by_name, name)
+    state = carriers.state(trunk, _states(domain))
+    terminal.one(trunk, as_json=as_json, registration=state)
+
+
+def _states(domain: str) -> Sequence[Registration]:
+    return session.call(domain, trunk_registrations.list)
 
 
 @app.command()

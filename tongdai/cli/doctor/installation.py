@@ -24,6 +24,7 @@ from tongdai.store import (
     postmaster,
     tenants,
     trunk_conflicts,
+    trunk_registrations,
     trunks,
     users,
 )
@@ -228,9 +229,14 @@ async def _carriers(tx: db.Tx, every: Sequence[Domain]) -> AsyncIterator[Finding
     apart.
     """
     for domain in every:
+        states = await trunk_registrations.list(tx, domain.domain_uuid)
         for trunk in await trunks.list(tx, domain.domain_uuid):
             if not trunk.enabled:
                 continue
+            state = carriers.state(trunk, states)
+            if state and not state.startswith("registered"):
+                mend = f"Look at its host, username and password: tongdai trunk show {trunk.name}"
+                yield warn(domain.name, f"trunk {trunk.name}: {state}; it is tried again", mend)
             if why := await asyncio.to_thread(carriers.unresolved, trunk.host):
                 mend = f"tongdai trunk update {trunk.name} --domain {domain.name} --host ..."
                 yield warn(domain.name, f"trunk {trunk.name}: {why}", mend)
