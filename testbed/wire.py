@@ -247,8 +247,11 @@ async def next_request(wire: Wire, method: str) -> str:
                 return message
 
 
-async def reply(wire: Wire, request: str, status: str, *headers: str) -> None:
-    """Sends a response to the request; `status` is such as "486 Busy Here"."""
+async def reply(
+    wire: Wire, request: str, status: str, *headers: str, body: Sequence[str] = ()
+) -> None:
+    """Sends a response to the request; `status` is such as "486 Busy Here", `body` SDP."""
+    content = "".join(f"{line}\r\n" for line in body)
     kept = re.findall(r"(?im)^(?:Via|From|Call-ID|CSeq): .*", request)
     to = re.search(r"(?im)^To: .*", request)
     assert to
@@ -257,9 +260,10 @@ async def reply(wire: Wire, request: str, status: str, *headers: str) -> None:
         *(line.strip() for line in kept),
         f"{to[0].strip()};tag=wire",
         *headers,
-        "Content-Length: 0",
+        *(["Content-Type: application/sdp"] if body else []),
+        f"Content-Length: {len(content)}",
     ]
-    await wire.send("\r\n".join([*lines, "", ""]).encode())
+    await wire.send("\r\n".join([*lines, "", content]).encode())
 
 
 def digest(
