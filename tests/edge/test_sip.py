@@ -82,6 +82,16 @@ def test_the_browser_sees_its_own_address() -> None:
     assert sip.to_client(bye) == bye.replace(b"To: <sip:101-webrtc@", b"To: <sip:101@", 1)
 
 
+def test_of_several_challenges_the_one_by_md5_is_left() -> None:
+    md5 = b'WWW-Authenticate: Digest realm="a.vn",nonce="1",algorithm=MD5,qop="auth"\r\n'
+    sha = md5.replace(b"MD5", b"SHA-256")
+    head, end = b"SIP/2.0 401 Unauthorized\r\nCSeq: 1 REGISTER\r\n", b"Content-Length: 0\r\n\r\n"
+    for both in (md5 + sha, sha + md5):
+        assert sip.to_client(head + both + end) == head + md5 + end
+    assert sip.to_client(head + sha + end) == head + sha + end, "there is no other"
+    assert sip.to_client(head.replace(b"401", b"200") + md5 + sha + end).count(b"SHA-256") == 1
+
+
 def test_a_registered_contact_comes_back_as_it_was_sent() -> None:
     """Asterisk answers with the transport of its own."""
     sent = sip.SentContacts()

@@ -6,6 +6,9 @@ proxy writes that one into From, and into To of a REGISTER, which names the AOR;
 browser it takes it off again. The user name in the credentials gets the same mark, so that they
 are those of that endpoint alone. Digest authentication covers none of these: a user name counts
 by its hash.
+
+Of several challenges browsers get the one by MD5: JsSIP and SIP.js know no other algorithm, and
+JsSIP reads the last challenge only.
 """
 
 import re
@@ -21,6 +24,9 @@ _MARKED = re.compile(rb"(?im)^((?:from|f|to|t)" + _ADDRESS + rb")" + _MARK + rb"
 _CREDENTIALS = re.compile(
     rb"(?im)^((?:proxy-)?authorization[ \t]*:[^\r\n]*?[ \t,]username[ \t]*=[ \t]*\"[0-9]{2,8})"
     rb'(?=["@])'
+)
+_STRONGER = re.compile(
+    rb"(?im)\r\n(?:www|proxy)-authenticate[ \t]*:[^\r\n]*algorithm=SHA-[^\r\n]*"
 )
 _CONTACT = re.compile(rb"(?im)^(?:contact|m)[ \t]*:[^\r\n]*")
 _URI = re.compile(rb"sips?:[^<>\s,\"]+", re.IGNORECASE)
@@ -59,8 +65,10 @@ def to_switch(message: bytes) -> bytes:
 
 
 def to_client(message: bytes) -> bytes:
-    """From and To have the address that the browser knows."""
+    """From and To have the address that the browser knows; of several challenges one is left."""
     head, gap, body = message.partition(b"\r\n\r\n")
+    if message.startswith((b"SIP/2.0 401 ", b"SIP/2.0 407 ")) and b"=MD5" in head:
+        head = _STRONGER.sub(b"", head)
     return _MARKED.sub(rb"\1", head) + gap + body
 
 

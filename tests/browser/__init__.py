@@ -1,0 +1,1 @@
+"""Browser phones in a real browser."""
