@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from testbed import wire
 from testbed.company import HOTLINE, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import BOB_HZ, talk
@@ -195,3 +196,33 @@ async def test_several_phones_of_the_extension_are_one_in_events(
         await hook.expect("answered", call_id=call_id, sip_call_id=on_mobile.sip_call_id)
         await customer.hang_up()
         await hook.over(call_id=call_id, to_number="101")
+
+
+async def test_a_request_that_comes_by_two_ways_is_one_call(
+    company: Company, office: Office, hook: Hook
+) -> None:
+    """RFC 3261 §8.2.2.2: the second one gets 482."""
+    to = f"{HOTLINE}@{office.instance.sip}"
+    async with (
+        company.phone("101") as alice,
+        wire.udp(office.instance.sip, company.address) as line,
+    ):
+        first = wire.request(line, "INVITE", "0909000111", "c.vn", to=to, call="twin", body=SDP)
+        await line.send(first)
+        ring = await alice.rings()
+        await hook.expect("ringing")
+        second = await wire.ask(line, first.replace(b"z9hG4bKtwin", b"z9hG4bKother"))
+        assert wire.status(second) == 482
+        assert "z9hG4bKother" in second
+        assert alice.untaken == 0
+        cancel = first.replace(b"INVITE", b"CANCEL").partition(b"Content-Type")[0]
+        await line.send(cancel + b"Content-Length: 0\r\n\r\n")
+        await ring.cancelled()
+    await hook.over(missed=True)
+    assert len((await company.api.get("/v1/cdr")).json["data"]) == 1
+
+
+SDP = (
+    *("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"),
+    "m=audio 4000 RTP/AVP 8",
+)

@@ -82,6 +82,12 @@ for _reason in Undecided:
 _ROUTE_NOTHING = (LegDialed, LegRinging, LegAnswered, HangupAsked, RecordingFinished)
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
+MERGED = 482
+"""SIP status of a request that came by two ways."""
+
+
+class _Merged(Exception):
+    """A request that came by two ways (RFC 3261 §8.2.2.2) has begun its call already."""
 
 
 class Engine:
@@ -183,6 +189,8 @@ class Engine:
         except Unrouted as reason:
             _note_unrouted(signal, reason)
             await self._send_away(signal, causes.UNALLOCATED, errors.NotFound.code)
+        except _Merged:
+            await self._send_away(signal, causes.FAILED, "MERGED_REQUEST", MERGED)
         except errors.NotFound:
             await self._send_away(signal, causes.UNALLOCATED, errors.NotFound.code)
         except Exception:
@@ -248,6 +256,8 @@ class Engine:
             directory, signal = await self.directories.arrival(signal)
             if not directory.domain.enabled:
                 raise errors.NotFound
+            if self.live_calls.has_caller(directory.domain.domain_uuid, signal):
+                raise _Merged
             return setup.arrive(signal, new_token(), await self.context(directory))
         if isinstance(signal, AttendedTransferred):
             directory = await self.directories.get(call.domain_uuid)
@@ -361,7 +371,9 @@ class Engine:
                 for channel in channels(action):
                     mailbox.put(Refused(channel, now, action, NOT_ASKED))
 
-    async def _send_away(self, signal: Signal, release: causes.ReleaseCause, code: str) -> None:
+    async def _send_away(
+        self, signal: Signal, release: causes.ReleaseCause, code: str, sip_status: int = 0
+    ) -> None:
         """Rejects a new call that belongs to no domain, or whose setup failed."""
         if isinstance(signal, CommandAsked):
             await self._decline(signal, Declined(_answer(signal, Outcome(error=code))))
@@ -372,7 +384,8 @@ class Engine:
                 dialled=signal.dialled,
                 cause=release.q850,
             )
-            action = HangUp(signal.channel, release.q850, causes.response(release))
+            sip_status = sip_status or causes.response(release)
+            action = HangUp(signal.channel, release.q850, sip_status)
             with suppress(errors.SwitchDown):
                 await self.switch.act(signal.call_uuid, action)
 

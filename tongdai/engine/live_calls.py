@@ -12,6 +12,7 @@ from tongdai.pbx.barring import Usage
 from tongdai.pbx.call import Call, Ended, Talking, Waiting
 from tongdai.pbx.directory import Directory, Queue
 from tongdai.pbx.routing import RoutingContext
+from tongdai.pbx.signals import Arrived
 
 NOTHING = Usage()
 
@@ -81,6 +82,16 @@ class LiveCalls:
 
     def of(self, domain_uuid: UUID) -> Iterable[Call]:
         return self._calls[domain_uuid].values()
+
+    def has_caller(self, domain_uuid: UUID, arrived: Arrived) -> bool:
+        """Whether the same request has begun a call already, by another way (a merged request,
+        RFC 3261 §8.2.2.2): a Call-ID is of one call alone.
+        """
+        key = (arrived.sip_call_id, arrived.endpoint if arrived.via == "trunk" else "")
+        callers = (call.legs[0] for call in self.of(domain_uuid))
+        return bool(arrived.sip_call_id) and any(
+            (leg.sip_call_id, leg.trunk) == key for leg in callers if leg.role == "caller"
+        )
 
     def __len__(self) -> int:
         return sum(map(len, self._calls.values()))
