@@ -1,14 +1,8 @@
 """Media of a call, and before it: early media, digits, hold."""
 
-import pytest
-
-from testbed import tones
 from testbed.company import HOTLINE, Company
-from testbed.hooks import Hook
 from testbed.phones import PATIENCE_S, talk
 from testbed.until import until
-
-TALK_S = 5.0
 
 
 async def test_the_caller_hears_the_carriers_announcement(company: Company) -> None:
@@ -76,30 +70,3 @@ async def test_a_customer_holds_too(company: Company) -> None:
         await ring.hears_music()
         await customer.resume()
         await talk(ring, customer)
-
-
-@pytest.mark.parametrize("burst", [3, 5])
-@pytest.mark.parametrize("who", ["customer", "agent"])
-async def test_packets_in_bursts_do_not_stretch_a_recording(
-    company: Company, hook: Hook, burst: int, who: str
-) -> None:
-    """As over mobile networks and Wi-Fi: nothing is lost, but it comes 60 or 100 ms at once."""
-    async with company.phone("101") as alice, company.carrier() as carrier:
-        customer = await carrier.calls(HOTLINE)
-        ring = await alice.rings()
-        (customer if who == "customer" else ring).voice.burst = burst
-        await ring.answer()
-        await customer.answered()
-        await talk(ring, customer, seconds=TALK_S)
-        await customer.hang_up()
-        await ring.over()
-    ringing = await hook.expect("ringing")
-    await hook.expect("answered")
-    cdr = await hook.over(call_id=ringing["call_id"])
-    recording = (await company.api.get(cdr["recording_url"])).body
-    samples = tones.samples_of(recording)
-    seconds = len(samples) / tones.RATE_HZ
-    assert seconds <= cdr["billsec"] + 1.5, "it is no longer than the talk"
-    for party in (ring, customer):
-        heard = tones.longest(samples, party.voice.hertz)
-        assert heard >= 0.85 * TALK_S, party.voice.hertz
