@@ -397,6 +397,8 @@ def test_entries_as_the_dialplan_reads_them() -> None:
         f"trunk/carrier-7/19001919/{CARRIER}": f"dial-recorded{dial[4:]}",
         "number/example.vn/101": dial,
         "number/example.vn/101/101": "dial|,0,i",
+        **{f"number/example.vn/{own}": dial for own in ("19001919", "+19001919")},
+        **{f"number/example.vn/{own}/101": "dial|,0,i" for own in ("19001919", "+19001919")},
         "number/example.vn/102": dial.replace("101@", "102@"),
         "number/example.vn/102/102": "dial|,0,i",
         "exit/example.vn": f"{leaves},{leaves},84,84-national,0,2,100,100",

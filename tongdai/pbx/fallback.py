@@ -123,7 +123,8 @@ def _hotlines(context: RoutingContext) -> Iterator[tuple[tuple[UUID, str], Entry
 def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]:
     """The entries; an extension has its own for a number that leads elsewhere for it."""
     directory = context.directory
-    for number in (*directory.extensions, *directory.ring_groups, *directory.queues):
+    internal = (*directory.extensions, *directory.ring_groups, *directory.queues)
+    for number in (*internal, *_own_hotlines(directory)):
         for_all = _inside(number, "", context)
         if for_all is None:
             continue
@@ -134,8 +135,20 @@ def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]
                 yield (number, caller), own
 
 
+def _own_hotlines(directory: Directory) -> Iterator[str]:
+    """The digits by which phones dial the domain's own hotlines."""
+    country = directory.domain.country
+    for hotline in directory.hotlines.values():
+        national = numbers.national(hotline.canonical, country)
+        for written in {hotline.canonical, f"+{hotline.canonical}", national}:
+            if directory.hotline(written) == hotline:
+                yield written
+
+
 def _concerned(number: str, directory: Directory) -> tuple[str, ...]:
     """The extensions that ring when the number is dialled: none rings itself."""
+    if (hotline := directory.hotline(number)) and number not in directory.extensions:
+        number = hotline.destination
     if group := directory.ring_groups.get(number):
         return group.members
     if queue := directory.queues.get(number):

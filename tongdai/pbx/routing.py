@@ -77,8 +77,9 @@ Destination = Ring | Enqueue | CallOut | Refuse
 
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
-    """The destination of an internal number; None if the domain does not have it. `caller` is an
-    extension or "". An emergency number of the country is never internal.
+    """The destination of an internal number, or of a hotline of the domain, which a call from
+    inside reaches without a carrier; None if the domain does not have it. `caller` is an extension
+    or "". An emergency number of the country is never internal.
     """
     directory = context.directory
     if numbers.is_emergency(number, directory.domain.country):
@@ -95,7 +96,16 @@ def inside(number: str, context: RoutingContext, caller: str = "") -> Destinatio
             if has_agents
             else Ring((), 0, receive_dest=number, overflow=queue.overflow)
         )
+    if hotline := directory.hotline(number):
+        return _own_hotline(hotline, context, caller)
     return None
+
+
+def _own_hotline(hotline: Hotline, context: RoutingContext, caller: str) -> Destination:
+    number = hotline.destination
+    if not hotline.enabled or not number or context.directory.hotline(number):
+        return Refuse(causes.UNALLOCATED)
+    return inside(number, context, caller) or Refuse(causes.UNALLOCATED)
 
 
 def outside(
