@@ -253,8 +253,8 @@ TRUNK_BORROWED = Text(
     "other domains' hotlines use this trunk", "đầu số của domain khác đang dùng trunk này"
 )
 TRUNK_PASSWORD = Text(
-    "{shortest} characters are needed, or a trunk that has no auth username",
-    "phải có {shortest} ký tự, hoặc trunk không có auth username",
+    '{shortest} characters are needed, or a trunk that has no auth username: --auth-username ""',
+    'phải có {shortest} ký tự, hoặc trunk không có auth username: --auth-username ""',
 )
 NEEDED_BY_AUTH = Text("is needed for a trunk by {auth}", "cần cho trunk kiểu {auth}")
 NEEDED_BY_AUTH_USERNAME = Text(

@@ -239,3 +239,21 @@ async def test_a_number_inside_that_nobody_has(company: Company, hook: Hook) -> 
         record = await company.api.cdr(cdr["conversation_id"])
         assert record == record | {"status": "INVALID", "cause": "UNALLOCATED_NUMBER"}
         assert carrier.untaken == 0
+
+
+async def test_the_own_hotline_stays_inside(company: Company, hook: Hook) -> None:
+    """It does not go out by the carrier and come back as a second call."""
+    await company.point_hotline("102")
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
+        call = await alice.calls(HOTLINE)
+        ring = await bob.rings()
+        await hook.expect("ringing", direction="local", to_number="102")
+        await call.ringing()
+        await call.cancel()
+        await ring.cancelled()
+        await hook.over(direction="local", status="CANCEL")
+        assert carrier.untaken == 0
