@@ -93,8 +93,10 @@ class Dispatcher(Running):
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
-    """The services of an instance: a PostgreSQL that ran before, and an Asterisk that did not."""
-    found = [Running(adopted=True), Running()]
+    """The services of an instance: a PostgreSQL that ran before, an Asterisk and an edge proxy
+    that did not.
+    """
+    found = [Running(adopted=True), Running(), Dispatcher()]
 
     def started(stack: Any, each: Running, supervised: list[Supervised]) -> None:
         supervised.append(Supervised("one", each, each.again, AT_ONCE))
@@ -109,7 +111,12 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
         return settings
 
     monkeypatch.setattr(services, "with_database", with_database)
+    async def with_edge(stack: Any, settings: Settings, _: Any, supervised: Any) -> Any:
+        started(stack, found[2], supervised)
+        return settings, found[2]
+
     monkeypatch.setattr(services, "with_switch", with_switch)
+    monkeypatch.setattr(services, "with_edge", with_edge)
     monkeypatch.setattr(services, "asterisk", lambda *_: "root")
     monkeypatch.setattr(app, "DispatcherProcess", lambda _: Dispatcher())
     return iter([found])
@@ -156,7 +163,7 @@ async def test_only_a_stop_that_was_asked_for_stops_the_services(
     with pytest.raises(type(failure)) if failure else contextlib.nullcontext():
         await run(settings, failure)
 
-    assert [each.is_stopped for each in found] == [is_stopped, is_stopped]
+    assert [each.is_stopped for each in found] == [is_stopped] * 3
 
 
 async def test_a_start_that_fails_leaves_what_ran_before(
@@ -170,7 +177,7 @@ async def test_a_start_that_fails_leaves_what_ran_before(
     with pytest.raises(errors.SetupError):
         await run(settings, None)
 
-    assert [each.is_stopped for each in found] == [False, True]
+    assert [each.is_stopped for each in found] == [False, True, True]
 
 
 async def test_a_start_takes_away_what_a_killed_one_left(
