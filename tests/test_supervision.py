@@ -111,6 +111,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Running]]:
         return settings
 
     monkeypatch.setattr(services, "with_database", with_database)
+
     async def with_edge(stack: Any, settings: Settings, _: Any, supervised: Any) -> Any:
         started(stack, found[2], supervised)
         return settings, found[2]

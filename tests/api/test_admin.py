@@ -1,11 +1,12 @@
 """The configuration by the API: lists, changes, what is refused, and who did it."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.api.conftest import PASSWORD, Client, Tenant
+from tests.api.conftest import PASSWORD, Client, Tenant, move_in
 from tongdai import ids
 from tongdai.admin.nouns import NOUNS, Noun
 from tongdai.api import admin
@@ -178,3 +179,69 @@ async def test_an_operator_administers_any_domain(
     assert entry["actor"] == f"operator:{made.username}"
     await operator.get("/v1/admin/extensions", expect=403)
     await operator.get("/v1/admin/extensions?domain=nowhere.example.vn", expect=404)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "field"),
+    [
+        ("extensions/101", {"kind": "sip"}, "kind"),
+        ("extensions/101", {"max_calls": 2**31}, "max_calls"),
+        ("extensions/101", {"suspended_until": None}, "suspended_until"),
+        ("ring-groups/600", {"members": ["101"] * 501}, "members"),
+        ("ring-groups/600", {"timeout_s": 2**63}, "timeout_s"),
+    ],
+)
+async def test_a_change_that_cannot_be_is_refused(
+    client: Client, path: str, fields: dict[str, Any], field: str
+) -> None:
+    await create(client, "extensions", extension="101")
+    await create(client, "ring-groups", number="600")
+    assert (await change(client, path, 422, **fields)).json["field"] == field
+
+
+async def test_an_etag_is_of_what_clients_may_change(
+    client: Client, tenant: Tenant, database: db.Database
+) -> None:
+    await create(client, "extensions", extension="101")
+    await create(client, "ring-groups", number="600", strategy="round_robin", members=["101"])
+    read = (await client.get("/v1/admin/ring-groups/600")).headers["ETag"]
+    async with database.transaction() as tx:
+        await tx.execute(
+            "UPDATE ring_groups SET next_member = 7 WHERE domain_uuid = $1",
+            tenant.domain.domain_uuid,
+        )
+    await change(client, "ring-groups/600", 412, headers={"If-Match": f"W/{read}"}, name="x")
+    await change(client, "ring-groups/600", headers={"If-Match": read}, name="x")
+
+
+async def test_a_domain_that_is_being_changed_holds_up_no_other(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    """As many changes as there are connections wait for one that is long under way."""
+    other = await move_in(database, master_key, client._session)
+    async with database.transaction() as tx:
+        await tx.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('configuration ' || $1, 0))",
+            str(tenant.domain.domain_uuid),
+        )
+        waiting = [
+            asyncio.create_task(create(client, "extensions", 503, extension=f"2{n:02}"))
+            for n in range(4)
+        ]
+        await asyncio.sleep(0.2)
+        began = asyncio.get_running_loop().time()
+        await create(other.client, "extensions", extension="101")
+        assert asyncio.get_running_loop().time() - began < 2
+        await asyncio.gather(*waiting)
+    await create(client, "extensions", extension="201")
+
+
+async def test_an_operator_reads_the_feed_of_a_domain(
+    anybody: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    async with database.transaction() as tx:
+        made = await operators.insert(tx, master_key, f"o{ids.new().hex}", PASSWORD)
+    given = await anybody.post("/v1/auth/token", {"api_key": made.api_key})
+    operator = Client(anybody._session, given.json["data"]["token"])
+    read = await operator.get(f"/v1/event/feed?domain={tenant.domain.name}&wait=1")
+    assert read.json["data"] == []

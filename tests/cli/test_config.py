@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import run
 from tongdai import errors, settings, settings_file
+from tongdai.cli import terminal
 
 SECRET = "a master key of thirty-two characters or more"
 
@@ -119,3 +120,12 @@ def test_an_option_of_up_is_stronger_than_the_file(tmp_path: Path) -> None:
     named = {"TONGDAI_DATA": str(tmp_path), "TONGDAI_HTTP": "127.0.0.1:8082"}
     found = settings_file.environment(named, system=tmp_path / "none")
     assert found == named, "its own file cannot name the data folder"
+
+
+def test_what_steers_a_terminal_is_shown_and_not_obeyed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal.fields({"name": "Ánh\x1b[2J\nforged", "all": ("a\u202eb",)}, as_json=False)
+    shown = capsys.readouterr().out
+    assert "Ánh\\x1b[2J\\nforged" in shown
+    assert "\u202e" not in shown

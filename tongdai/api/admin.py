@@ -38,7 +38,7 @@ class NewExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         str | None,
         Meta(description="Presented on its outbound calls; null: the domain's default."),
     ] = None
-    max_calls: Annotated[int, Meta(ge=1, description="Calls at the same time.")] = 2
+    max_calls: Annotated[int, Meta(ge=1, le=10_000, description="Calls at the same time.")] = 2
     ring_timeout_s: Annotated[
         int,
         Meta(
@@ -60,7 +60,8 @@ class NewRingGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: Name = ""
     strategy: directory.Strategy = "ring_all"
     members: Annotated[
-        tuple[str, ...], Meta(description="Extensions, in order.", examples=[["101", "102"]])
+        tuple[str, ...],
+        Meta(max_length=500, description="Extensions, in order.", examples=[["101", "102"]]),
     ] = ()
     ring_timeout_s: Annotated[
         int, Meta(ge=3, le=300, description="Seconds that a member rings, or all do.")
@@ -77,7 +78,7 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(description="2 to 8 digits.", examples=["700"])]
     name: Name = ""
     agents: Annotated[
-        tuple[str, ...], Meta(description="Extensions.", examples=[["101", "102"]])
+        tuple[str, ...], Meta(max_length=500, description="Extensions.", examples=[["101", "102"]])
     ] = ()
     ring_timeout_s: Annotated[
         int, Meta(ge=3, le=300, description="Seconds that an agent rings.")

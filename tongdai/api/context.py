@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.api import limits
 from tongdai.api.attempts import Attempts
 from tongdai.api.feeds import Feeds
@@ -23,6 +24,8 @@ from tongdai.pbx import commands as words
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
+
+_TURN_S = 5.0  # seconds that a change waits for others of its domain
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +141,7 @@ class Context:
         )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._login_slots = asyncio.Semaphore(deps.logins_at_once)
 
     @asynccontextmanager
@@ -155,6 +159,22 @@ class Context:
             yield
         finally:
             self._login_slots.release()
+
+    @asynccontextmanager
+    async def turn(self, domain_uuid: UUID) -> AsyncIterator[None]:
+        """One change of a domain's configuration at a time. Raises errors.Unavailable after
+        _TURN_S.
+        """
+        lock = self._turns.setdefault(domain_uuid, asyncio.Lock())
+        try:
+            async with asyncio.timeout(_TURN_S):
+                await lock.acquire()
+        except TimeoutError as reason:
+            raise errors.Unavailable(messages.TRY_AGAIN) from reason
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def listen(self) -> None:
         """From now on, changes of users and outcomes of commands are notified at once."""

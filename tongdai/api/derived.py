@@ -1,5 +1,6 @@
 """Structs derived from the struct of a new thing, so that each field is declared once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, get_type_hints
 
@@ -10,13 +11,13 @@ from tongdai.dialects import Utc
 
 
 def change_of(
-    new: type[Struct], *, key: str, more: dict[str, Any], name: str, about: str
+    new: type[Struct], *, without: Collection[str], more: dict[str, Any], name: str, about: str
 ) -> type[Struct]:
-    """The struct of a change (RFC 7396, JSON Merge Patch): the fields of `new` but its key, none
-    of them required. A field that is not given is UNSET; null is a value only where `new` takes
-    it. `more`: fields that only a change has, with their types.
+    """The struct of a change (RFC 7396, JSON Merge Patch): the fields of `new`, some of them
+    left out, none of them required. A field that is not given is UNSET; null is a value only
+    where `new` takes it. `more`: fields that only a change has, with their types.
     """
-    hints = {one.name: hint for one, hint in _fields(new) if one.name != key} | more
+    hints = {one.name: hint for one, hint in _fields(new) if one.name not in without} | more
     fields = [(one, hint | UnsetType, UNSET) for one, hint in hints.items()]
     return _struct(name, fields, about, forbid_unknown_fields=True)
 

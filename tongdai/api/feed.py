@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tongdai import dialects, errors, ids, messages
 from tongdai.api import problems, responses
 from tongdai.api.feeds import Topic
-from tongdai.api.operations import operation, permitted
+from tongdai.api.operations import operation, permitted, principal_of
 from tongdai.api.principals import Principal
-from tongdai.api.requests import Request, bearer
+from tongdai.api.requests import Request
 from tongdai.api.schemas import EventBody
 from tongdai.dialects import Utc
 from tongdai.pbx import events, samples
@@ -318,7 +318,7 @@ async def _check(request: Request) -> None:
     answer. Raises errors.NotAuthenticated, errors.Forbidden.
     """
     with suppress(errors.Unavailable):
-        permitted(await request.context.principals.of(bearer(request)), "event:read")
+        permitted(await principal_of(request), "event:read")
 
 
 async def _awaited(  # noqa: PLR0917 - all of the request

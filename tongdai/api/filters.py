@@ -19,7 +19,10 @@ _DATE = len("2021-02-18")
 
 def recording_name(text: str, field: str = "recordingfile") -> str:
     """The last part of a file name, a token or a URL, without extension. Raises errors.Invalid."""
-    name = urlsplit(text).path if "://" in text else text
+    try:
+        name = urlsplit(text).path if "://" in text else text
+    except ValueError as reason:
+        raise errors.Invalid(messages.FILE_NEEDED, field=field) from reason
     name = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.rpartition("/")[2])
     if not name:
         raise errors.Invalid(messages.FILE_NEEDED, field=field)

@@ -66,10 +66,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _principal(self, request: Request, permission: Permission) -> Principal:
         """Raises errors.NotAuthenticated, errors.Forbidden, errors.TooManyRequests."""
-        principal = await request.context.principals.of(bearer(request))
+        principal = await principal_of(request)
         request.context.by_domain.take(principal.key)
-        if isinstance(principal, Operator) and (name := inputs.query(request).last("domain")):
-            principal = await request.context.principals.within(principal, name)
         return permitted(principal, permission)
 
 
@@ -100,6 +98,17 @@ def operation(
         )
 
     return declare
+
+
+async def principal_of(request: Request) -> Principal | Operator:
+    """The principal of the request's token; an operator who names a domain is its administrator.
+    Raises errors.NotAuthenticated, errors.NotFound for the domain.
+    """
+    principals = request.context.principals
+    principal = await principals.of(bearer(request))
+    if isinstance(principal, Operator) and (name := inputs.query(request).last("domain")):
+        return await principals.within(principal, name)
+    return principal
 
 
 def permitted(principal: Principal | Operator, permission: Permission) -> Principal:

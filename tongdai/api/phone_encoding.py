@@ -4,7 +4,6 @@ protects a request is TLS and its token.
 """
 
 import base64
-import binascii
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
@@ -22,7 +21,7 @@ def from_base64(text: str, field: str) -> str:
     bare = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as reason:
+    except ValueError as reason:  # binascii.Error and UnicodeDecodeError are such
         raise errors.InvalidPhone(messages.NOT_BASE64, field=field) from reason
 
 
@@ -31,7 +30,7 @@ def from_aes(text: str, key: bytes, field: str) -> str:
     32 bytes. Raises errors.InvalidPhone, for the same reason whatever was wrong.
     """
     # the mode is what clients of this API use; a number is one block, and nothing else is kept so
-    cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  # nosec B305  # nosec B305
+    cipher = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  # nosec B305
     decryptor, unpadder = cipher.decryptor(), PKCS7(128).unpadder()
     try:
         padded = decryptor.update(bytes.fromhex(text)) + decryptor.finalize()

@@ -59,7 +59,7 @@ class Resource:
         self.inputs = tuple(noun.inputs)
         self.change = derived.change_of(
             new,
-            key=noun.key,
+            without=(noun.key, *(set(noun.inputs) - {"password"})),
             more=noun.changes,
             name=f"{self.title}Change",
             about=f"What is to change of a {noun.word}; what is not given stays.",
@@ -225,19 +225,21 @@ class Resource:
     def _one(
         self, thing: Any, once: Mapping[str, Any] = _NOTHING, *, status: int = 200
     ) -> ASGIApp:
-        headers = {"ETag": _etag(thing), **responses.NO_STORE}
+        headers = {"ETag": self._etag(thing), **responses.NO_STORE}
         return responses.json(self._render(thing, once), status=status, headers=headers)
+
+    def _etag(self, thing: Struct) -> str:
+        """It changes with what clients can change, not with what tongdai itself writes."""
+        fields = msgspec.structs.asdict(thing)
+        given = {name: value for name, value in fields.items() if name not in self.noun.own}
+        digest = blake2b(msgspec.json.encode(given), digest_size=12)
+        return f'"{digest.hexdigest()}"'
 
     def _check(self, thing: Any, headers: IfMatch) -> None:
         """Raises problems.PreconditionFailed if the client has read another state of it."""
-        asked = {tag.strip().removeprefix("W/") for tag in headers.if_match.split(",")}
-        if headers.if_match and not asked & {_etag(thing), "*"}:
+        asked = {tag.strip() for tag in headers.if_match.split(",")}
+        if headers.if_match and not asked & {self._etag(thing), "*"}:
             raise problems.PreconditionFailed
-
-
-def _etag(thing: Struct) -> str:
-    digest = blake2b(msgspec.json.encode(thing), digest_size=12)
-    return f'"{digest.hexdigest()}"'
 
 
 def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position | None]:

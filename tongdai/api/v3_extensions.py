@@ -196,6 +196,8 @@ def _enabled(given: object) -> bool:
 def _user_uuid(given: str | None) -> str | None:
     if given and len(given) > _LONGEST_ID:
         raise errors.Invalid(messages.AT_MOST_CHARACTERS(most=_LONGEST_ID), field="user_uuid")
+    if given and not given.isprintable():
+        raise errors.Invalid(messages.NO_CONTROL, field="user_uuid")
     return given
 
 

@@ -1,5 +1,6 @@
 """tongdai extension: internal numbers and the passwords of their default devices."""
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -57,7 +58,7 @@ class Made(msgspec.Struct, frozen=True):
 def _range(text: str) -> list[str]:
     """The numbers from the first to the last, of the same length. Raises typer.BadParameter."""
     first, _, last = text.partition("-")
-    is_range = first.isdigit() and last.isdigit() and len(first) == len(last)
+    is_range = re.fullmatch("([0-9]+)-([0-9]+)", text) and len(first) == len(last)
     if not is_range or not 0 <= int(last) - int(first) < _MOST:
         raise typer.BadParameter(f"{text}: expected two numbers as long as each other, 1001-1100")
     return [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]

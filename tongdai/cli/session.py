@@ -3,7 +3,8 @@ command.
 """
 
 import asyncio
-import getpass
+import os
+import pwd
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -71,9 +72,17 @@ async def _run(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
 
 
 async def _in_steps(dsn: str, work: Callable[[db.Database], Awaitable[Result]]) -> Result:
-    database = db.Database(dsn, size=1, actor=f"cli:{getpass.getuser()}")
+    database = db.Database(dsn, size=1, actor=f"cli:{_user()}")
     await database.open()
     try:
         return await work(database)
     finally:
         await database.close()
+
+
+def _user() -> str:
+    """The user of the operating system who runs this command; the number where it has no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

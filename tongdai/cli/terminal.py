@@ -115,8 +115,15 @@ def _cell(value: object) -> Text:
     if isinstance(value, datetime):
         return Text(local(value))
     if isinstance(value, list | tuple):
-        return Text(", ".join(map(str, value)))
-    return Text("" if value is None else str(value))
+        return Text(_printable(", ".join(map(str, value))))
+    return Text("" if value is None else _printable(str(value)))
+
+
+def _printable(text: str) -> str:
+    """The text without characters that steer a terminal or begin another line."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _print(table: Table) -> None:

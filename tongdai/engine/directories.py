@@ -23,7 +23,7 @@ number called.
 """
 
 
-class Unrouted(errors.NotFound):
+class Unrouted(Exception):
     """A carrier's call belongs to no domain. `trunks` are those at its address."""
 
     def __init__(self, why: Undecided, trunks: tuple[CarrierTrunk, ...]) -> None:

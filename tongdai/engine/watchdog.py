@@ -16,6 +16,7 @@ from tongdai import errors
 from tongdai.asterisk import cel_log
 from tongdai.asterisk.switch import Snapshot
 from tongdai.engine import reconcile
+from tongdai.engine.directories import Unrouted
 from tongdai.engine.engine import Engine
 from tongdai.engine.mailbox import Reconcile
 from tongdai.engine.node_config import NodeConfig
@@ -146,7 +147,7 @@ class Watchdog:
         for call_uuid, arrival in arrivals.items():
             try:
                 directory, _ = await self._engine.directories.arrival(arrival.signal)
-            except errors.NotFound:
+            except (errors.NotFound, Unrouted):
                 continue
             keys.append((directory.domain.domain_uuid, call_uuid))
         async with self._database.connection() as tx:

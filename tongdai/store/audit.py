@@ -68,8 +68,10 @@ async def acting(tx: db.Tx, actor: str, address: str = "") -> None:
 
 async def alone(tx: db.Tx, domain_uuid: UUID) -> None:
     """Until the transaction ends, no other one that asks so changes the domain's configuration:
-    what was read before a change is still so.
+    what was read before a change is still so. Raises errors.Unavailable when a lock is not to be
+    had within a second.
     """
+    await tx.fetchval("SELECT set_config('lock_timeout', '1s', true) IS NULL")
     await tx.fetchval(
         "SELECT pg_advisory_xact_lock(hashtextextended('configuration ' || $1, 0)) IS NULL",
         str(domain_uuid),

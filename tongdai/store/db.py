@@ -375,9 +375,11 @@ def _refused(reason: Exception, *, is_closed: bool) -> errors.TongdaiError | Non
     """
     if isinstance(reason, asyncpg.IntegrityConstraintViolationError):
         return constraints.refusal(reason)
-    if isinstance(reason, asyncpg.CharacterNotInRepertoireError):
+    # the driver's own error of a number that a column cannot hold is both of these
+    is_unfit = isinstance(reason, asyncpg.InterfaceError) and isinstance(reason, ValueError)
+    if is_unfit or isinstance(reason, asyncpg.CharacterNotInRepertoireError):
         return errors.Invalid(messages.NOT_STORABLE, field="text")
-    if isinstance(reason, asyncpg.TransactionRollbackError):
+    if isinstance(reason, asyncpg.TransactionRollbackError | asyncpg.LockNotAvailableError):
         return errors.Unavailable(messages.TRY_AGAIN)
     if isinstance(reason, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
         return errors.SetupError(
