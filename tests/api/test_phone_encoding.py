@@ -28,7 +28,9 @@ def test_base64_is_read_as_clients_write_it(text: str, number: str) -> None:
     assert phone_encoding.from_base64(text, "phone") == number
 
 
-@pytest.mark.parametrize("text", ["MDg5O", "!MDg5OTA5ODg5OQ==", "gA==", "MDg5\nOTA5", "0899.098"])
+@pytest.mark.parametrize(
+    "text", ["MDg5O", "!MDg5OTA5ODg5OQ==", "gA==", "MDg5\nOTA5", "0899.098", "é", "１２"]
+)
 def test_what_is_no_base64_of_a_text_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidPhone) as refused:
         phone_encoding.from_base64(text, "phone")
