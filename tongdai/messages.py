@@ -316,6 +316,14 @@ KEY_ROTATED = Text(
     "The API key of the token was rotated.", "API key đã lấy token này không còn hiệu lực."
 )
 PERMISSION_NEEDED = Text("It needs the permission {permission}.", "Cần có quyền {permission}.")
+SCOPES_BEYOND = Text(
+    "An API key that has scopes can neither make nor change one without scopes.",
+    "API key có scopes không thể tạo hay thay đổi API key không có scopes.",
+)
+EXPIRY_BEYOND = Text(
+    "An API key can neither make nor change one that expires after itself, {until}.",
+    "API key không thể tạo hay thay đổi API key hết hạn sau chính nó, {until}.",
+)
 DOMAIN_NEEDED = Text(
     "An operator belongs to no domain: log in as a user of one.",
     "Tài khoản vận hành không thuộc domain nào: hãy dùng tài khoản của một domain.",

@@ -12,7 +12,7 @@ from tests.api.conftest import PASSWORD, Client, Tenant, move_in
 from tongdai import ids
 from tongdai.admin import named_keys as admin
 from tongdai.encryption import MasterKey
-from tongdai.permissions import Level
+from tongdai.permissions import PERMISSIONS, Level
 from tongdai.store import api_keys, audit, db, deletion, named_keys, users
 
 KEYS = "/v1/admin/api-keys"
@@ -164,13 +164,14 @@ async def test_the_audit_log_tells_who_changed_what_and_no_key(
     client: Client, tenant: Tenant, database: db.Database
 ) -> None:
     made = await make(client, scopes=["cdr:read"])
+    named = f"{made['user_uuid']} CRM"
     await (await program(client, made["api_key"])).get("/v1/cdr")
     await client.ask("PATCH", f"{KEYS}/{made['id']}", json={"token_life_s": 60})
     rotated = (await client.post(f"{KEYS}/{made['id']}/rotate")).json
     await client.ask("DELETE", f"{KEYS}/{made['id']}")
 
     async with database.connection() as tx:
-        wanted = audit.Filter(noun="api_key", name="CRM")
+        wanted = audit.Filter(noun="api_key", name=named)
         told = await audit.list(tx, tenant.domain.domain_uuid, wanted, limit=10)
     gone, replaced, changed, new = told
     assert {one.actor for one in told} == {"user:foo"}
@@ -182,6 +183,24 @@ async def test_the_audit_log_tells_who_changed_what_and_no_key(
     assert gone.after == {}
     for secret in (made["api_key"], rotated["api_key"]):
         assert secret not in str(told)
+
+
+async def test_the_audit_log_tells_keys_of_the_same_name_apart(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    domain_uuid = tenant.domain.domain_uuid
+    async with database.transaction() as tx:
+        await users.insert(tx, domain_uuid, master_key, "bar", PASSWORD)
+    keys = [await make(client), await make(client, username="bar")]
+    for life_s, key in enumerate(keys, 60):
+        await client.ask("PATCH", f"{KEYS}/{key['id']}", json={"token_life_s": life_s})
+
+    async with database.connection() as tx:
+        told = await audit.list(tx, domain_uuid, audit.Filter(noun="api_key"), limit=10)
+    changed = {one.name: one.after for one in told if one.action == "update"}
+    assert changed == {
+        f"{key['user_uuid']} CRM": {"token_life_s": life_s} for life_s, key in enumerate(keys, 60)
+    }
 
 
 @pytest.mark.parametrize("ends", ["key", "user", "disabled user", "disabled domain"])
@@ -231,7 +250,9 @@ async def test_nobody_makes_a_key_that_may_do_more_than_itself(
         refused = await clerk.post(KEYS, body, expect=403)
         assert refused.json["error"] == "FORBIDDEN"
     agents = {"username": "agent", "name": "more"}
-    assert "call:create" in (await clerk.post(KEYS, agents, expect=403)).json["message"]
+    assert "scopes" in (await clerk.post(KEYS, agents, expect=403)).json["message"]
+    some = agents | {"scopes": ["cdr:read", "call:create"]}
+    assert "call:create" in (await clerk.post(KEYS, some, expect=403)).json["message"]
     # what came to nothing left nothing
     assert {one["name"] for one in (await client.get(KEYS)).json["data"]} == {"clerk", "strong"}
 
@@ -243,6 +264,102 @@ async def test_nobody_makes_a_key_that_may_do_more_than_itself(
     await clerk.post(f"{KEYS}/{strong['id']}/rotate", expect=403)
     await (await program(client, strong["api_key"])).get("/v1/event")
     await clerk.post(f"{path}/rotate")
+    await clerk.ask("DELETE", path)
+
+
+async def test_a_key_gives_no_scope_that_counts_once_the_user_is_promoted(
+    client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    domain_uuid = tenant.domain.domain_uuid
+    async with database.transaction() as tx:
+        await users.insert(tx, domain_uuid, master_key, "agent", PASSWORD, level="agent")
+    mine = ["api_key:write", "cdr:read", "call:create", "event:read", "event:write"]
+    clerk = await program(client, (await make(client, scopes=mine))["api_key"])
+    wish = {"username": "agent", "name": "more"}
+
+    for scopes in (["extension:write", "audit:read"], ["cdr:read", "audit:read"], None):
+        await clerk.post(KEYS, wish | {"scopes": scopes}, expect=403)
+    made = await make(clerk, **wish, scopes=["cdr:read"])
+    for scopes in (["audit:read"], None):
+        path = f"{KEYS}/{made['id']}"
+        await clerk.ask("PATCH", path, json={"scopes": scopes}, expect=403)
+    assert (await client.get(f"{KEYS}/{made['id']}")).json["scopes"] == ["cdr:read"]
+
+
+async def test_all_scopes_of_today_are_not_those_of_tomorrow(client: Client) -> None:
+    """A key without scopes gets the permissions of later versions too."""
+    clerk = await program(client, (await make(client, scopes=[*PERMISSIONS]))["api_key"])
+    await clerk.post(KEYS, {"username": "foo", "name": "more"}, expect=403)
+    await make(clerk, name="as many", scopes=[*PERMISSIONS])
+
+
+async def test_a_limited_key_changes_and_deletes_no_key_that_may_do_more(client: Client) -> None:
+    mine = ["api_key:write", "cdr:read"]
+    clerk = await program(client, (await make(client, scopes=mine))["api_key"])
+    past = "2020-01-01T00:00:00Z"
+    for wider in (None, ["cdr:read", "event:read"]):
+        made = await make(client, name="wider", scopes=wider, expires_at=past)
+        path = f"{KEYS}/{made['id']}"
+        before = (await client.get(path)).json
+        for body in (
+            {"expires_at": None, "token_life_s": 315_360_000},
+            {"expires_at": None},
+            {"token_life_s": 60},
+            {"name": "mine"},
+            {"scopes": ["cdr:read"]},
+            {},
+        ):
+            await clerk.ask("PATCH", path, json=body, expect=403)
+        await clerk.ask("DELETE", path, expect=403)
+        await clerk.post(f"{path}/rotate", expect=403)
+        assert (await client.get(path)).json == before
+        await client.post("/v1/auth/token", {"api_key": made["api_key"]}, expect=401)
+        await client.ask("DELETE", path)
+
+
+@pytest.mark.parametrize("scopes", [None, ["api_key:write", "cdr:read"]])
+async def test_a_key_that_expires_makes_and_changes_none_that_outlives_it(
+    client: Client, scopes: list[str] | None
+) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    later, sooner = (end + timedelta(seconds=one) for one in (1, -1))
+    own = await make(client, scopes=scopes, expires_at=end.isoformat())
+    outliving = await make(client, name="outliving", scopes=["cdr:read"])
+    short = await program(client, own["api_key"])
+    await short.get("/v1/cdr")  # its use is noted now
+    before = (await client.get(KEYS)).json
+
+    child = {"username": "foo", "name": "child", "scopes": ["cdr:read"]}
+    refused = await short.post(KEYS, child, expect=403)
+    assert end.isoformat() in refused.json["message"]
+    await short.post(KEYS, child | {"expires_at": later.isoformat()}, expect=403)
+    for at in (None, later.isoformat()):
+        body = {"expires_at": at}
+        await short.ask("PATCH", f"{KEYS}/{own['id']}", json=body, expect=403)
+    path = f"{KEYS}/{outliving['id']}"
+    await short.post(f"{path}/rotate", expect=403)
+    await short.ask("PATCH", path, json={"name": "mine"}, expect=403)
+    await short.ask("DELETE", path, expect=403)
+    assert (await client.get(KEYS)).json == before
+
+    made = await make(short, **child, expires_at=end.isoformat())
+    path = f"{KEYS}/{made['id']}"
+    await short.ask("PATCH", path, json={"expires_at": later.isoformat()}, expect=403)
+    await short.ask("PATCH", path, json={"expires_at": sooner.isoformat()})
+    await short.ask("PATCH", path, json={"expires_at": end.isoformat()})
+    await short.post(f"{path}/rotate")
+    await short.ask("DELETE", path)
+
+
+async def test_a_name_is_kept_without_the_space_around_it(client: Client) -> None:
+    made = await make(client, name=" CRM ")
+    assert made["name"] == "CRM"
+    other = await make(client, name="other")
+    path = f"{KEYS}/{other['id']}"
+    assert (await client.ask("PATCH", path, json={"name": "\t ERP "})).json["name"] == "ERP"
+    await client.ask("PATCH", path, json={"name": " CRM"}, expect=409)
+    await client.ask("PATCH", path, json={"name": "  "}, expect=422)
+    assert (await client.get(path)).json["name"] == "ERP"
 
 
 def as_level(text: str) -> Level:
@@ -266,6 +383,9 @@ def as_level(text: str) -> Level:
         ({"expires_at": "tomorrow"}, 422, "expires_at"),
         ({"expires_at": "2027-01-01T08:00:00"}, 422, "expires_at"),
         ({"expires_at": 1}, 422, "expires_at"),
+        ({"scope": ["cdr:read"]}, 422, "scope"),
+        ({"expires": "2027-01-01T00:00:00Z"}, 422, "expires"),
+        ({"token_life": 60}, 422, "token_life"),
     ],
 )
 async def test_what_is_wrong_is_named_and_nothing_changes(

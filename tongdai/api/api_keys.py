@@ -15,6 +15,7 @@ from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import Utc
+from tongdai.permissions import PERMISSIONS
 from tongdai.store import cdr_search, named_keys
 
 Scopes = Annotated[
@@ -37,7 +38,7 @@ Expiry = Annotated[
 ]
 
 
-class NewApiKey(Struct, frozen=True):
+class NewApiKey(Struct, frozen=True, forbid_unknown_fields=True):
     """An API key for a program."""
 
     username: Annotated[
@@ -49,7 +50,7 @@ class NewApiKey(Struct, frozen=True):
     expires_at: Expiry = None
 
 
-class ApiKeyChange(Struct, frozen=True):
+class ApiKeyChange(Struct, frozen=True, forbid_unknown_fields=True):
     """The fields of a key that are to change; the others stay."""
 
     name: str | UnsetType = UNSET
@@ -128,7 +129,8 @@ async def list_api_keys(request: Request, principal: Principal, query: ApiKeyQue
 async def create_api_key(request: Request, principal: Principal, body: NewApiKey) -> ASGIApp:
     """Make an API key for a program.
 
-    It acts as the user, within its scopes, and can do no more than whoever makes it.
+    It acts as the user, within its scopes. It can do no more than the API key that makes it, and
+    expires no later.
     """
     context = request.context
     async with changes.transaction(request, principal) as tx:
@@ -137,11 +139,11 @@ async def create_api_key(request: Request, principal: Principal, body: NewApiKey
             principal.domain_uuid,
             context.master_key,
             body.username.strip(),
-            body.name.strip(),
+            body.name,
             scopes=body.scopes,
             token_life_s=body.token_life_s,
             expires_at=_expiry(body.expires_at),
-            within=principal.permissions,
+            limits=_limits(principal),
         )
     return responses.json(_shown(made, key), headers=responses.NO_STORE)
 
@@ -175,7 +177,7 @@ async def update_api_key(
     """Change an API key of a program.
 
     Scopes and expiry hold at once, for its tokens too; the life of tokens for those that are given
-    from now on.
+    from now on. An API key changes, replaces and deletes only what it could have made.
     """
     wanted: dict[str, Any] = {
         name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
@@ -184,7 +186,7 @@ async def update_api_key(
         wanted["expires_at"] = _expiry(wanted["expires_at"])
     async with changes.transaction(request, principal) as tx:
         changed = await admin.update(
-            tx, principal.domain_uuid, path.id, wanted, principal.permissions
+            tx, principal.domain_uuid, path.id, wanted, _limits(principal)
         )
     return responses.json(_shown(changed))
 
@@ -205,7 +207,7 @@ async def rotate_api_key(request: Request, principal: Principal, path: OfApiKey)
     context = request.context
     async with changes.transaction(request, principal) as tx:
         known, key = await admin.rotate(
-            tx, principal.domain_uuid, context.master_key, path.id, principal.permissions
+            tx, principal.domain_uuid, context.master_key, path.id, _limits(principal)
         )
     return responses.json(_shown(known, key), headers=responses.NO_STORE)
 
@@ -224,8 +226,15 @@ async def delete_api_key(request: Request, principal: Principal, path: OfApiKey)
     It and its tokens are refused from now on.
     """
     async with changes.transaction(request, principal) as tx:
-        await named_keys.delete(tx, principal.domain_uuid, path.id)
+        await admin.delete(tx, principal.domain_uuid, path.id, _limits(principal))
     return responses.json(DeletedApiKey(deleted=True))
+
+
+def _limits(principal: Principal) -> admin.Limits:
+    """The limits of the principal's own API key and level."""
+    user, permissions = principal.user, principal.permissions
+    is_restricted = user.api_key_scopes is not None or permissions != frozenset(PERMISSIONS)
+    return admin.Limits(permissions if is_restricted else None, user.api_key_expires_at)
 
 
 def _expiry(at: datetime | None) -> datetime | None:
