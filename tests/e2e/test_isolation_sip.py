@@ -2,6 +2,8 @@
 refusal, and nothing happens there: no phone hears of it, no event is published, no record written.
 """
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from testbed.company import HOTLINE, PASSWORD, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import Phone, talk
 from testbed.receivers import receiving
+from testbed.sipp import Message
 from testbed.until import until
 from testbed.wire import Wire
 from tongdai.pbx.directory import Extension
@@ -30,19 +33,24 @@ class Victim(msgspec.Struct, frozen=True):
     company: Company
     phones: tuple[Phone, Phone]
     hook: Hook
+    switch: str  # host:port
 
     @property
     def name(self) -> str:
         return self.company.name
 
     async def saw_nothing(self) -> None:
-        """No phone got any request, no event was published, no record was written."""
+        """No phone got any request but those by which the switch asks it whether it is
+        there; no event was published, no record was written.
+        """
         await until(self.company.is_quiet, 15)
         requests = [
             message.start
             for phone in self.phones
             for message in phone.line.messages()
-            if not message.is_sent and not message.start.startswith("SIP/2.0 ")
+            if not message.is_sent
+            and not message.start.startswith("SIP/2.0 ")
+            and not is_qualify(message, phone, self.switch)
         ]
         assert requests == []
         feed = await self.company.api.get("/v1/event/feed", after=0)
@@ -61,7 +69,7 @@ async def victim(office: Office, sipp_folder: object) -> AsyncIterator[Victim]:
         ]
         hook = Hook(await stack.enter_async_context(receiving()))
         await hook.subscribe(other.api)
-        yield Victim(other, (first, second), hook)
+        yield Victim(other, (first, second), hook, office.instance.sip)
 
 
 @pytest.fixture
@@ -167,18 +175,46 @@ async def test_nobody_is_another_companys_phone(
 
 
 async def test_nobody_registers_for_an_address_of_another_company(
-    office: Office, attacker: Company, victim: Victim, line: Wire
+    attacker: Company, victim: Victim, line: Wire
 ) -> None:
-    """A phone that is authenticated names an AOR of the other company in To."""
+    """A phone that is authenticated names an AOR of the other company in To: the contact is one of
+    its own AOR, whatever it names, and the other company's phones ring where they always did.
+    """
     for target in (*targets(attacker, victim), f"101@{victim.name}", f"199@{victim.name}"):
         answers = await wire.authenticated(line, "REGISTER", "101", attacker.name, OWN, to=target)
-        assert [wire.status(answer) for answer in answers] == [401, 404], target
+        assert [wire.status(answer) for answer in answers] == [401, 200], target
+        assert contacts(answers[-1]) == [f"sip:101@{line.address}"], target
     async with victim.company.phone("102") as carol:
-        call = await carol.calls("101")
-        ring = await victim.phones[0].rings()  # where it always was
-        await call.cancel()
-        await ring.cancelled()
-        assert ring.invite.header("To").startswith(f"<sip:101@{victim.phones[0].address}")
+        for number, phone in zip(("101", ONLY_THEIRS), victim.phones, strict=True):
+            call = await carol.calls(number)
+            ring = await phone.rings()
+            assert ring.invite.header("To").startswith(f"<sip:{number}@{phone.address}")
+            await call.cancel()
+            await ring.cancelled()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await wire.called(line)
+
+
+def is_qualify(message: Message, phone: Phone, switch: str) -> bool:
+    """Whether the switch itself asks the phone whether it is there, outside of any dialog. A
+    request of somebody else, passed on, has another From, a second Via or another User-Agent.
+    """
+    contact = f"sip:{phone.extension}@{phone.address}"
+    return (
+        re.fullmatch(rf"OPTIONS {re.escape(contact)}:\d+ SIP/2\.0", message.start) is not None
+        and message.header("From").startswith(f"<sip:{phone.extension}@{phone.domain}>;tag=")
+        and message.header("To") == f"<{contact}>"
+        and len(re.findall(r"(?im)^(?:Via|v)[ \t]*:", message.text)) == 1
+        and message.header("Via").startswith(f"SIP/2.0/UDP {switch};")
+        and message.header("User-Agent") == "tongdai"
+        and message.header("Content-Length") == "0"
+    )
+
+
+def contacts(answer: str) -> list[str]:
+    """The contacts of the AOR that was registered for."""
+    return re.findall(r"(?im)^Contact: <([^>;]*)", answer)
 
 
 async def test_a_blind_transfer_to_another_company_rings_nobody(
@@ -197,6 +233,77 @@ async def test_a_blind_transfer_to_another_company_rings_nobody(
             await call.refer(f"<sip:{target}>")
             await ring.over()
     await victim.saw_nothing()
+
+
+@pytest.mark.parametrize("status", [200, 180], ids=["talking", "ringing"])
+async def test_a_dialog_of_another_company_cannot_be_guessed(
+    attacker: Company, victim: Victim, line: Wire, status: int
+) -> None:
+    """Its Call-ID alone is not enough: without its tags there is no such dialog."""
+    first, second = victim.phones
+    call = await first.calls(ONLY_THEIRS)
+    ring = await second.rings()
+    await call.ringing()
+    if status == 200:
+        await ring.answer()
+        await call.answered()
+        await talk(call, ring)
+    for dialog in (call, ring):
+        guess = f"Replaces: {dialog.sip_call_id};to-tag=guess;from-tag=guess"
+        answers = await wire.authenticated(
+            line, "INVITE", "101", attacker.name, OWN, to=f"102@{attacker.name}", headers=[guess]
+        )
+        assert [wire.status(answer) for answer in answers] == [401, 481]
+    if status == 200:
+        await talk(call, ring)
+        await call.hang_up()
+        await ring.over()
+    else:
+        await call.cancel()
+        await ring.cancelled()
+    await until(victim.company.is_quiet, 15)
+    (record,) = (await victim.company.api.get("/v1/cdr")).json["data"]
+    assert (record["from_number"], record["to_number"]) == ("101", ONLY_THEIRS)
+    assert (await attacker.api.get("/v1/cdr")).json["data"] == []
+
+
+async def test_a_ringing_call_of_another_company_is_not_picked_up(
+    office: Office, attacker: Company, victim: Victim
+) -> None:
+    """By a phone that knows the whole dialog: Asterisk lets it in, and it is ended at once."""
+    first, second = victim.phones
+    call = await first.calls(ONLY_THEIRS)
+    ring = await second.rings()
+    await call.ringing()
+    async with own_phone(office, attacker, "101") as thief:
+        headers = f"\r\nReplaces: {ring.replaced_by}\r\nRequire: replaces"
+        stolen = await thief.calls("102", headers=headers)
+        await stolen.answered()
+        await stolen.over()
+    await until(victim.company.is_quiet, 15)
+    await until(attacker.is_quiet, 15)
+    for company in (victim.company, attacker):
+        (record,) = (await company.api.get("/v1/cdr")).json["data"]
+        assert (record["status"], record["cause"]) == ("INVALID", "CALL_REJECTED")
+        assert (record["from_number"], record["billsec"]) == ("101", 0)
+    states = [event["state"] for event in victim.hook.events]
+    assert sorted(states) == ["cdr", "hangup", "ringing"], "nobody answered"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "MESSAGE"])
+async def test_a_request_that_does_reach_a_phone_is_seen(victim: Victim, method: str) -> None:
+    """Sent to the phone itself, past the switch, in its own company's name: without this, "saw
+    nothing" would prove nothing.
+    """
+    await victim.saw_nothing()
+    phone = victim.phones[0]
+    host = re.findall(r"(?m)^Contact: <sip:101@([0-9.:]+)", phone.line.messages()[0].text)[0]
+    async with wire.udp(host) as line:
+        to = f"101@{host}"
+        await line.send(wire.request(line, method, "101", victim.name, to=to, call="past"))
+        await until(lambda: any("past" in each.text for each in phone.line.messages()), 5)
+    with pytest.raises(AssertionError, match=method):
+        await victim.saw_nothing()
 
 
 def targets(attacker: Company, victim: Victim) -> list[str]:
