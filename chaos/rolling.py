@@ -35,12 +35,15 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Half:
-    """One of the two instances: `tongdai serve`."""
+    """One of the two instances: `tongdai serve`, with addresses of its own for the API and for
+    SIP over WebSocket.
+    """
 
-    def __init__(self, on: stand.Given, http: str) -> None:
+    def __init__(self, on: stand.Given, http: str, sip_ws: str) -> None:
         self.http = http
         self._log = on.instance.log
-        self._environ = {**on.instance.environ, "TONGDAI_HTTP": http}
+        own = {"TONGDAI_HTTP": http, "TONGDAI_SIP_WS": sip_ws}
+        self._environ = {**on.instance.environ, **own}
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -129,7 +132,10 @@ class Clients:
 
 
 async def run(on: stand.Given, size: Size) -> list[Figure]:
-    halves = Half(on, on.instance.http), Half(on, ports.server())
+    halves = (
+        Half(on, on.instance.http, ports.server()),
+        Half(on, ports.server(), ports.server()),
+    )
     drains: list[float] = []
     try:
         await halves[0].start()
