@@ -217,12 +217,20 @@ class Office:
         return {each["attribute"]: each["value"] for each in shown}
 
     async def has_fallback(self, key: str, part: str) -> None:
-        """The switch's entry of the fallback plan (tongdai/asterisk/fallback.py) has that part."""
+        """The switch's entry of the fallback plan (tongdai/asterisk/fallback.py) has that part.
+
+        The file is read without a lock (`immutable`): Asterisk, whose commit meets another
+        process's lock, does not try again but rolls the entries back.
+        """
         astdb = self.instance.data / "asterisk" / "lib" / "astdb.sqlite3"
 
         def known() -> bool:
-            with contextlib.closing(sqlite3.connect(f"file:{astdb}?mode=ro", uri=True)) as reader:
-                found = dict(reader.execute("SELECT key, value FROM astdb"))
+            file = sqlite3.connect(f"file:{astdb}?immutable=1", uri=True)
+            with contextlib.closing(file):
+                try:
+                    found = dict(file.execute("SELECT key, value FROM astdb"))
+                except sqlite3.DatabaseError:  # Asterisk was writing meanwhile
+                    return False
             generation = found.get("/fallback/generation", "")
             return part in found.get(f"/fallback/{generation}/{key}", "")
 
