@@ -2,6 +2,7 @@
 other.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -303,12 +304,13 @@ async def test_the_parts_of_a_recording_are_in_the_order_of_time(company: Compan
         )
     heard = [
         {name for name, hertz in TONES.items() if tones.strength(window, hertz) > 1_000}
-        for at in range(0, len(samples), tones.RATE_HZ // 5)
-        if (window := samples[at : at + tones.RATE_HZ // 5])
+        for at in range(0, len(samples), tones.RATE_HZ // 10)
+        if (window := samples[at : at + tones.RATE_HZ // 10])
     ]
-    talks = [each for each in heard if len(each) == 2]
+    # two windows long: one window alone may have the end of a part and the beginning of the next
+    talks = [each for before, each in pairwise(heard) if len(each) == 2 and each == before]
     order = [each for n, each in enumerate(talks) if n == 0 or each != talks[n - 1]]
-    assert order == [{"alice", "customer"}, {"alice", "bob"}, {"bob", "customer"}]
+    assert order == [{"alice", "customer"}, {"alice", "bob"}, {"bob", "customer"}], heard
 
 
 async def test_who_is_not_to_be_recorded_is_not_after_a_transfer_either(company: Company) -> None:
@@ -351,7 +353,7 @@ async def test_two_customers_that_are_joined_are_both_found(company: Company, ho
         own = (await hook.expect("ringing", from_number="0977666555"))["call_id"]
         await hook.expect("answered", call_id=own)
         await talk.refer(f"<sip:101@{company.name}?Replaces={second.replaces}>")
-        await until(lambda: customer.voice.packets and other.voice.packets)
+        await both_talk(customer, other)
         await hook.expect_in_any_order("hangup", "hangup")
         await other.hang_up()
         ends = await hook.expect_in_any_order("cdr", "cdr")
