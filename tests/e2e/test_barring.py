@@ -73,7 +73,7 @@ async def test_a_number_is_dialled_with_separators_and_an_extension_takes_no_eme
             await call.cancel()
             await customer.cancelled()
             await hook.over(direction="outbound")
-        for barred in ("0190054541599", "+8419001919"):
+        for barred in ("0190054541599", "+8419005454"):
             refused = await alice.calls(barred)
             assert await refused.refused() == 403
             await hook.expect("ringing", direction="outbound", to_number=barred)
