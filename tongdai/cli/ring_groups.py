@@ -1,10 +1,11 @@
 """tongdai ring-group: extensions that ring together or in turn."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from tongdai.cli import options, session, terminal
+from tongdai.pbx import hunting
 from tongdai.pbx.directory import RingGroup, Strategy
 from tongdai.store import ring_groups
 
@@ -16,7 +17,9 @@ NEW = RingGroup("")  # with the defaults of a ring group
 Number = Annotated[
     str, typer.Argument(metavar="RING-GROUP", help="2 to 8 digits.", show_default=False)
 ]
-STRATEGY = typer.Option(help="ring_all; sequential: one after the other; round_robin: in turn.")
+STRATEGY = typer.Option(
+    help="; ".join(f"{one}: {hunting.meaning(one)}" for one in get_args(Strategy)) + "."
+)
 MEMBERS = typer.Option(help="Extensions, in order, comma-separated.", show_default=False)
 RING_TIMEOUT = typer.Option(help="Seconds that a member rings before the next one does, 3 to 300.")
 TIMEOUT = typer.Option(help="Seconds until the group gives up, 3 to 3600.")

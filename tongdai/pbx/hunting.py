@@ -20,6 +20,19 @@ class HuntStep(msgspec.Struct, frozen=True):
     caller_id: str = ""
 
 
+def meaning(strategy: Strategy) -> str:
+    """The strategy in words, for operators."""
+    match strategy:
+        case "ring_all":
+            return "all at once"
+        case "sequential":
+            return "one after the other"
+        case "round_robin":
+            return "one after the other, beginning with the next"
+        case _:
+            assert_never(strategy)
+
+
 def rotates(strategy: Strategy) -> bool:
     """Whether the next call begins with another member (`RingGroup.next_member`)."""
     match strategy:
