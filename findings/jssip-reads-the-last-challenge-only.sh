@@ -8,7 +8,6 @@
 #   one challenge: MD5
 #   two challenges: SHA-256
 #
-# The edge proxy leaves browsers the challenge by MD5 (tongdai/edge/sip.py).
 #
 # Exits 0 while JsSIP behaves so, 1 when it does otherwise, with another status when the package cannot be had. Needs
 # Node.js and npm. Everything is in a temporary folder.
