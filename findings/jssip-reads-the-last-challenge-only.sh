@@ -8,7 +8,6 @@
 #   one challenge: MD5
 #   two challenges: SHA-256
 #
-#
 # Exits 0 while JsSIP behaves so, 1 when it does otherwise, with another status when the package cannot be had. Needs
 # Node.js and npm. Everything is in a temporary folder.
 set -euo pipefail
