@@ -1019,7 +1019,7 @@ def test_the_help_needs_nothing_of_what_up_needs() -> None:
 
 
 def test_a_command_starts_without_what_it_does_not_need() -> None:
-    """Their imports took half of a command's start."""
+    """Their imports took a third of a command's start."""
     unneeded = {"pydantic", "structlog", "aiohttp", "uvloop", "starlette", "tongdai.app"}
     asked = (
         "import sys; from tongdai.cli import loaded; "
