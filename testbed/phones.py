@@ -108,6 +108,7 @@ class Talk:
     # --- talking
 
     async def hang_up(self) -> None:
+        await self._undisturbed()
         self._say("hang")
         await self._told("over")
 
@@ -116,19 +117,23 @@ class Talk:
         await self._told("over")
 
     async def hold(self) -> None:
+        await self._undisturbed()
         await self._command("media", "media", "sendonly")
 
     async def resume(self) -> None:
+        await self._undisturbed()
         await self._command("media", "media", "sendrecv")
 
     async def refer(self, to: str) -> None:
         """REFER with that Refer-To value ("<sip:102@domain>") was accepted. `notified` waits for
         the result.
         """
+        await self._undisturbed()
         await self._command("refer", "referred", to)
 
     async def may_not_refer(self, to: str) -> None:
         """REFER was declined with 603."""
+        await self._undisturbed()
         await self._command("refer", "not_referred", to)
 
     async def notified(self, status: int) -> None:
@@ -214,6 +219,20 @@ class Talk:
             with contextlib.suppress(AssertionError):
                 await until(lambda: {"over", "cancelled", "rejected"} & set(told), 3)
         self.voice.close()
+
+    async def _undisturbed(self) -> None:
+        """No re-INVITE is being answered: SIPp forgets the call when it is told something
+        meanwhile. One often follows an answer at once, with the number of who answered.
+        """
+
+        def settled() -> bool:
+            told = self._line.told[self.sip_call_id]
+            invites = self.received("INVITE")
+            within = {one.header("CSeq") for one in invites if "tag=" in one.header("To")}
+            return len(within) <= told.count("reinvited") or "over" in told
+
+        await asyncio.sleep(0.05)
+        await until(settled, PATIENCE_S)
 
     def _say(self, do: str, with_: str = "") -> None:
         self._line.say(self.sip_call_id, do, with_)

@@ -98,8 +98,11 @@ class Lab:
         return True
 
     def edge_pid(self) -> int:
+        """Of the edge proxy; 0 while there is none."""
         found = self.instance.processes()
-        return next(pid for pid, command in found.items() if "tongdai.edge_process" in command)
+        return next(
+            (pid for pid, command in found.items() if "tongdai.edge_process" in command), 0
+        )
 
 
 @contextmanager
