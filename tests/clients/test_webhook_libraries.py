@@ -7,13 +7,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 
-from testbed import ports
 from testbed.company import Api, log_in
-from testbed.until import until
-from tests.clients.conftest import HERE, ROOT, Programs
+from tests.clients.conftest import HERE, Programs
 
 LIBRARIES = ("standardwebhooks", "svix")
 
@@ -80,51 +77,6 @@ async def test_deliveries_are_verified_before_and_after_the_secret_is_replaced(
         assert second[library] == {"by": [True, True], **refused}, "by either secret"
     assert (first["signatures"], second["signatures"]) == (1, 2)
     assert first["state"] == second["state"] == "missed"
-
-
-async def test_the_receiver_of_the_guide_takes_real_deliveries(
-    node: Programs, tmp_path: Path, demo: dict[str, str]
-) -> None:
-    """docs/examples/receiver.mjs: each event once, and nothing without a signature."""
-    api = await log_in(demo["API"], demo["USERNAME"], demo["PASSWORD"])
-    address = ports.server()
-    url = f"http://{address}/"
-    made = (await api.post("/v1/event", callback_url=url, event="missed")).json["data"]
-    (tmp_path / "secrets.txt").write_text(made["secret"] + "\n")
-    example = ROOT / "docs" / "examples" / "receiver.mjs"
-    async with running(node, tmp_path, example, address.rpartition(":")[2]) as process:
-        await until(lambda: posted(url), 20)
-        assert await posted(url) == 401
-        event = (await api.post("/v1/event/trigger", event="missed")).json
-        assert process.stdout
-        async with asyncio.timeout(20):
-            line = (await process.stdout.readline()).decode()
-        await api.post(f"/v1/event/{made['id']}/resend", webhook_id=event["webhook_id"])
-        await until(lambda: attempted(api, made["id"], event["webhook_id"], 2), 20)
-        await api.ask("DELETE", f"/v1/event/{made['id']}", {})
-        process.kill()
-        rest = await process.stdout.read()
-
-    body = event["body"]
-    assert line.startswith(
-        f"missed {body['call_id']} {body['from_number']} -> {body['to_number']}"
-    )
-    assert rest == b"", "what is sent again is not handled again"
-
-
-async def posted(url: str) -> int:
-    """The status of an answer to a body that is not signed; 0 where nobody answers."""
-    try:
-        async with aiohttp.ClientSession() as session, session.post(url, json={}) as answer:
-            return answer.status
-    except aiohttp.ClientError:
-        return 0
-
-
-async def attempted(api: Api, subscription: str, webhook_id: str, times: int) -> bool:
-    """Whether the delivery was accepted so many times."""
-    found = (await api.get(f"/v1/event/{subscription}/deliveries/{webhook_id}")).json
-    return [one["status"] for one in found["attempts"]] == [204] * times
 
 
 async def delivered(api: Api, receiver: Receiver, subscription: str) -> Any:
