@@ -25,19 +25,32 @@ Permission = Literal[
     "routing:read",
     "routing:write",
     "audit:read",
+    "trunk:read",
+    "trunk:write",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
+OPERATORS: frozenset[Permission] = frozenset({"trunk:write"})
+"""Those that no user of a domain has: what they permit concerns other domains too."""
+SCOPES: tuple[Permission, ...] = tuple(one for one in PERMISSIONS if one not in OPERATORS)
+"""Those that an API key of a user may have."""
+
 _AGENT: frozenset[Permission] = frozenset({"cdr:read", "call:create", "event:read", "event:write"})
 
 OF_LEVEL: dict[Level, frozenset[Permission]] = {
-    "admin": frozenset(PERMISSIONS),
+    "admin": frozenset(PERMISSIONS) - OPERATORS,
     "supervisor": _AGENT,  # what it may do besides comes with live control of others' calls
     "agent": _AGENT,  # as every user that was no admin could before there were three levels
 }
-"""Permissions of the users of a domain. An operator of the installation has none of these: it
-belongs to no domain."""
+"""Permissions of the users of a domain. An operator of the installation belongs to no domain; in
+one that its request names it has all permissions."""
+
+
+def holders(permission: Permission) -> tuple[str, ...]:
+    """The levels that have it; only "operator" if no user of a domain has it."""
+    levels = tuple(level for level in LEVELS if permission in OF_LEVEL[level])
+    return levels or ("operator",)
 
 
 def granted(level: Level, scopes: Collection[str] | None) -> frozenset[Permission]:

@@ -17,6 +17,8 @@ NEW: dict[str, type[msgspec.Struct]] = {
     "extensions": admin.NewExtension,
     "ring-groups": admin.NewRingGroup,
     "queues": admin.NewQueue,
+    "hotlines": admin.NewHotline,
+    "trunks": admin.NewTrunk,
 }
 
 

@@ -12,7 +12,7 @@ from tests.api.conftest import PASSWORD, Client, Tenant, move_in
 from tongdai import ids
 from tongdai.admin import named_keys as admin
 from tongdai.encryption import MasterKey
-from tongdai.permissions import PERMISSIONS, Level
+from tongdai.permissions import SCOPES, Level
 from tongdai.store import api_keys, audit, db, deletion, named_keys, users
 
 KEYS = "/v1/admin/api-keys"
@@ -288,9 +288,9 @@ async def test_a_key_gives_no_scope_that_counts_once_the_user_is_promoted(
 
 async def test_all_scopes_of_today_are_not_those_of_tomorrow(client: Client) -> None:
     """A key without scopes gets the permissions of later versions too."""
-    clerk = await program(client, (await make(client, scopes=[*PERMISSIONS]))["api_key"])
+    clerk = await program(client, (await make(client, scopes=[*SCOPES]))["api_key"])
     await clerk.post(KEYS, {"username": "foo", "name": "more"}, expect=403)
-    await make(clerk, name="as many", scopes=[*PERMISSIONS])
+    await make(clerk, name="as many", scopes=[*SCOPES])
 
 
 async def test_a_limited_key_changes_and_deletes_no_key_that_may_do_more(client: Client) -> None:

@@ -27,7 +27,7 @@ from tongdai.pbx.call import Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
-from tongdai.store import calls, cdrs, commands, db, extensions
+from tongdai.store import calls, cdrs, commands, db, extensions, hotlines, trunks
 
 SIP_CALL_ID = "same@10.0.0.9"
 _hotlines = itertools.count(1001)
@@ -408,28 +408,51 @@ ADMINISTERED: dict[str, dict[str, Any]] = {
     "extensions": {"extension": "105"},
     "ring-groups": {"number": "605", "members": ["101"]},
     "queues": {"number": "705", "agents": ["101"]},
+    "hotlines": {"number": "19001777"},
+    "trunks": {"name": ""},
+}
+# Operators alone make these, and change trunks.
+OPERATED: dict[str, dict[str, Any]] = {
+    "hotlines": {"number": "19001778", "trunk": "carrier"},
+    "trunks": {"name": "own", "host": "192.0.2.1"},
 }
 
 
-async def administered(house: House, noun: str) -> tuple[str, str]:
+async def administered(house: House, noun: str, database: db.Database) -> tuple[str, str]:
     """The path of the house's own thing, and its key."""
+    if noun in OPERATED:
+        return await _operated(house, noun, database)
     new = ADMINISTERED[noun] | {"name": house.tenant.domain.name}
     await house.tenant.client.ask("POST", f"/v1/admin/{noun}", json=new, expect=201)
     key = next(iter(ADMINISTERED[noun].values()))
     return f"/v1/admin/{noun}/{key}", key
 
 
+async def _operated(house: House, noun: str, database: db.Database) -> tuple[str, str]:
+    name, domain_uuid = house.tenant.domain.name, house.tenant.domain.domain_uuid
+    trunk = trunks.Trunk(name=name, auth="ip", host="192.0.2.1")
+    number = ADMINISTERED["hotlines"]["number"]
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain_uuid, MasterKey(bytes(32)), trunk)
+        await hotlines.insert(tx, domain_uuid, number, trunk.trunk_uuid, name=name)
+    return f"/v1/admin/{noun}/{name if noun == 'trunks' else number}", name
+
+
 async def create_noun(own: House, other: House, database: db.Database, *, noun: str) -> None:
     """What another has is free."""
+    if noun in OPERATED:
+        for of in ("", f"?domain={other.tenant.domain.name}"):
+            await own.tenant.client.post(f"/v1/admin/{noun}{of}", OPERATED[noun], expect=403)
+        return
     for house in (other, own):
-        path, _ = await administered(house, noun)
+        path, _ = await administered(house, noun, database)
         shown = (await house.tenant.client.get(path)).json
         assert shown["name"] == house.tenant.domain.name
 
 
 async def list_nouns(own: House, other: House, database: db.Database, *, noun: str) -> None:
     for house in (other, own):
-        await administered(house, noun)
+        await administered(house, noun, database)
     listed = (await own.tenant.client.get(f"/v1/admin/{noun}?limit=500")).json["data"]
     assert own.tenant.domain.name in {one["name"] for one in listed}
     assert other.tenant.domain.name not in {one["name"] for one in listed}
@@ -439,11 +462,13 @@ async def touch_noun(
     own: House, other: House, database: db.Database, *, noun: str, method: str
 ) -> None:
     """Another's is as one that never was, also where the path names a domain."""
-    path, _ = await administered(other, noun)
+    path, _ = await administered(other, noun, database)
     given: dict[str, Any] = {"json": {"name": "mine"}} if method == "PATCH" else {}
-    theirs = await own.tenant.client.ask(method, path, expect=404, **given)
+    is_operated = noun == "trunks" or (noun == "hotlines" and method == "DELETE")
+    expect = 403 if is_operated and method != "GET" else 404
+    theirs = await own.tenant.client.ask(method, path, expect=expect, **given)
     aimed = f"{path}?domain={other.tenant.domain.name}"
-    assert (await own.tenant.client.ask(method, aimed, expect=404, **given)).body == theirs.body
+    assert (await own.tenant.client.ask(method, aimed, expect=expect, **given)).body == theirs.body
     kept = (await other.tenant.client.get(path)).json
     assert kept["name"] == other.tenant.domain.name
 
@@ -460,7 +485,7 @@ for _noun in ADMINISTERED:
 @row("get", "/v1/admin/audit")
 async def list_audit(own: House, other: House, database: db.Database) -> None:
     for house in (own, other):
-        await administered(house, "queues")
+        await administered(house, "queues", database)
     for path in ("/v1/admin/audit", f"/v1/admin/audit?domain={other.tenant.domain.name}"):
         listed = str((await own.tenant.client.get(path)).json)
         assert own.tenant.domain.name in listed

@@ -64,7 +64,7 @@ def test_operations_have_these_names() -> None:
         "listAudit",
         *(
             f"{verb}{noun}" + ("s" if verb == "list" else "")
-            for noun in ("Extension", "Queue", "RingGroup")
+            for noun in ("Extension", "Hotline", "Queue", "RingGroup", "Trunk")
             for verb in ("list", "create", "get", "update", "delete")
         ),
         *("sandboxInbound", "healthz", "metrics", "readyz"),

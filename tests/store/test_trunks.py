@@ -281,7 +281,7 @@ async def test_a_trunk_in_use_stays(
         await trunks.insert(tx, domain.domain_uuid, master_key, trunk)
         await hotlines.insert(tx, domain.domain_uuid, "19001919", trunk.trunk_uuid)
 
-    with pytest.raises(errors.Conflict, match="hotlines use this trunk"):
+    with pytest.raises(errors.Conflict, match="in use by hotline "):
         async with database.transaction() as tx:
             await trunks.delete(tx, domain.domain_uuid, trunk.trunk_uuid)
     async with database.transaction() as tx:

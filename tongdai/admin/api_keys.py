@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tongdai import errors, messages
-from tongdai.permissions import PERMISSIONS, Permission
+from tongdai.permissions import SCOPES, Permission
 from tongdai.store import api_keys, db
 
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 60, 100 * 365 * 86_400
@@ -29,14 +29,14 @@ async def set_token_life(tx: db.Tx, domain_uuid: UUID, username: str, life_s: in
 
 
 def chosen(scopes: Sequence[str] | None) -> tuple[Permission, ...] | None:
-    """The scopes in the order of PERMISSIONS; None for all that the user may do. Raises
+    """The scopes in the order of SCOPES; None for all that the user may do. Raises
     errors.Invalid.
     """
     if scopes is None:
         return None
-    known = tuple(one for one in PERMISSIONS if one in scopes)
-    if not known or not set(scopes) <= set(PERMISSIONS):
-        choices = messages.ONE_OF(choices=", ".join(PERMISSIONS))
+    known = tuple(one for one in SCOPES if one in scopes)
+    if not known or not set(scopes) <= set(SCOPES):
+        choices = messages.ONE_OF(choices=", ".join(SCOPES))
         raise errors.Invalid(choices, field="scopes")
     return known
 

@@ -19,6 +19,7 @@ async def create(
     name: str = "",
     destination: str = "",
     is_default: bool = False,
+    enabled: bool = True,
     further_trunks: Sequence[str] = (),
 ) -> Hotline:
     """Creates a hotline on trunks of the domain or shared ones. Raises as trunks.usable and
@@ -33,6 +34,7 @@ async def create(
         name=name,
         destination=destination,
         is_default=is_default,
+        enabled=enabled,
         further_trunks=await _uuids(tx, domain_uuid, further_trunks),
     )
 
@@ -47,6 +49,10 @@ async def update(
     further_trunks: Sequence[str] | None = None,
 ) -> Hotline:
     """The changed hotline; None leaves its trunk, and its further trunks. Raises as `create`."""
+    if trunk is None and further_trunks is None:
+        routed = msgspec.structs.replace(await hotlines.get(tx, domain_uuid, number), **changes)
+        await hotlines.route(tx, domain_uuid, routed)
+        return routed
     if trunk is not None:
         found = await trunks.usable(tx, domain_uuid, trunk)
         changes = changes | {"trunk_uuid": found.trunk_uuid}

@@ -9,8 +9,11 @@ from uuid import UUID
 import msgspec
 
 from tongdai.admin import extensions as extension_cases
+from tongdai.admin import hotlines as hotline_cases
+from tongdai.admin import trunks as trunk_cases
+from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Extension, Queue, RingGroup
-from tongdai.store import db, extensions, lists, queues, ring_groups
+from tongdai.store import db, extensions, hotlines, lists, queues, ring_groups, trunks
 
 Fields: TypeAlias = Mapping[str, Any]
 """Fields of a noun by name."""
@@ -19,10 +22,12 @@ Fields: TypeAlias = Mapping[str, Any]
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
     """One noun. `kind` is the struct of one of them; its fields in `own` are tongdai's, and `key`
     names it in its domain. `inputs` are given to `create` besides, and `changes`, with their
-    types, to `change`.
+    types, to `change`; those of `renewable` to both. What `create` and `change` return is shown
+    this once, such as a new password: `once` names it. They, `get` and `delete` raise as the
+    store's functions of the same names.
 
-    `create` and `change` return what is shown this once, such as a new password. They, `get` and
-    `delete` raise as the store's functions of the same names.
+    What is `beyond` refers to other domains' things, too: an operator reads and changes it as the
+    owner of the tables, past row-level security.
     """
 
     word: str  # ring group
@@ -30,15 +35,24 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     listing: lists.Listing
     get: Callable[[db.Tx, UUID, str], Awaitable[Any]]
-    create: Callable[[db.Tx, UUID, Fields], Awaitable[Fields]]
-    change: Callable[[db.Tx, UUID, str, Fields], Awaitable[Fields]]
+    create: Callable[[db.Tx, UUID, MasterKey, Fields], Awaitable[Fields]]
+    change: Callable[[db.Tx, UUID, MasterKey, str, Fields], Awaitable[Fields]]
     delete: Callable[[db.Tx, UUID, str], Awaitable[None]]
     own: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    renewable: tuple[str, ...] = ()
     changes: dict[str, type] = {}
+    once: tuple[str, ...] = ()
+    beyond: bool = False
+
+    def renamed(self, name: str, changes: Fields) -> str:
+        """The name after these changes."""
+        return str(changes.get("new_name", name))
 
 
-async def _create_extension(tx: db.Tx, domain_uuid: UUID, fields: Fields) -> Fields:
+async def _create_extension(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields
+) -> Fields:
     given = {**fields}
     password, kind = given.pop("password", None), given.pop("kind", "sip")
     with extension_cases.naming():
@@ -46,7 +60,9 @@ async def _create_extension(tx: db.Tx, domain_uuid: UUID, fields: Fields) -> Fie
     return {"password": chosen}
 
 
-async def _change_extension(tx: db.Tx, domain_uuid: UUID, name: str, fields: Fields) -> Fields:
+async def _change_extension(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
     changes = {**fields}
     _, chosen = await extension_cases.update(
         tx,
@@ -60,24 +76,71 @@ async def _change_extension(tx: db.Tx, domain_uuid: UUID, name: str, fields: Fie
     return {"password": chosen} if chosen else {}
 
 
-async def _create_ring_group(tx: db.Tx, domain_uuid: UUID, fields: Fields) -> Fields:
+async def _create_ring_group(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields
+) -> Fields:
     await ring_groups.insert(tx, domain_uuid, RingGroup(**fields))
     return {}
 
 
-async def _change_ring_group(tx: db.Tx, domain_uuid: UUID, name: str, fields: Fields) -> Fields:
+async def _change_ring_group(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
     await ring_groups.change(tx, domain_uuid, name, {**fields})
     return {}
 
 
-async def _create_queue(tx: db.Tx, domain_uuid: UUID, fields: Fields) -> Fields:
+async def _create_queue(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
     await queues.insert(tx, domain_uuid, Queue(**fields))
     return {}
 
 
-async def _change_queue(tx: db.Tx, domain_uuid: UUID, name: str, fields: Fields) -> Fields:
+async def _change_queue(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
     await queues.change(tx, domain_uuid, name, {**fields})
     return {}
+
+
+async def _create_hotline(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
+    given = {**fields}
+    await hotline_cases.create(tx, domain_uuid, given.pop("number"), **given)
+    return {}
+
+
+async def _change_hotline(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
+    changes = {**fields}
+    trunk, further = changes.pop("trunk", None), changes.pop("further_trunks", None)
+    await hotline_cases.update(tx, domain_uuid, name, changes, trunk=trunk, further_trunks=further)
+    return {}
+
+
+async def _create_trunk(tx: db.Tx, domain_uuid: UUID, key: MasterKey, fields: Fields) -> Fields:
+    given = {**fields}
+    username, password = given.pop("auth_username"), given.pop("password")
+    await trunk_cases.create(
+        tx, domain_uuid, key, trunks.Trunk(**given), auth_username=username, password=password
+    )
+    return {}
+
+
+async def _change_trunk(
+    tx: db.Tx, domain_uuid: UUID, key: MasterKey, name: str, fields: Fields
+) -> Fields:
+    changes = {**fields}
+    password = changes.pop("password", None)
+    if "new_name" in changes:
+        changes["name"] = changes.pop("new_name")
+    known = await trunks.configured(tx, domain_uuid, name)
+    await trunk_cases.update(tx, domain_uuid, key, known.name, changes, password=password)
+    return {}
+
+
+async def _delete_trunk(tx: db.Tx, domain_uuid: UUID, name: str) -> None:
+    known = await trunks.configured(tx, domain_uuid, name)
+    await trunks.delete(tx, domain_uuid, known.trunk_uuid)
 
 
 NOUNS = {
@@ -92,6 +155,8 @@ NOUNS = {
         delete=extensions.delete,
         own=("devices", "suspended_until", "suspended_why"),
         inputs=("password", "kind"),
+        renewable=("password",),
+        once=("password",),
         changes={"new_password": bool, "unsuspend": bool},
     ),
     "ring-groups": Noun(
@@ -114,6 +179,36 @@ NOUNS = {
         create=_create_queue,
         change=_change_queue,
         delete=queues.delete,
+    ),
+    "hotlines": Noun(
+        word="hotline",
+        kind=hotlines.Configured,
+        key="number",
+        listing=hotlines.LISTING,
+        get=hotlines.configured,
+        create=_create_hotline,
+        change=_change_hotline,
+        delete=hotlines.delete,
+        own=("canonical", "domain"),
+        beyond=True,
+    ),
+    "trunks": Noun(
+        word="trunk",
+        kind=trunks.Configured,
+        key="name",
+        listing=trunks.LISTING,
+        get=trunks.configured,
+        create=_create_trunk,
+        change=_change_trunk,
+        delete=_delete_trunk,
+        own=(
+            *("trunk_uuid", "domain", "registration", "registration_status"),
+            *("registration_since", "registration_heard_at"),
+        ),
+        inputs=("password",),
+        renewable=("password",),
+        changes={"new_name": str},
+        beyond=True,
     ),
 }
 """By the name of their list in paths."""

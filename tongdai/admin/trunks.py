@@ -21,9 +21,8 @@ async def create(
     """Creates a trunk. If `auth_username` is None, calls from a trunk with digest authenticate by
     its username, those of others by none. Raises as trunks.insert.
     """
-    if auth_username is None:
-        auth_username = trunk.username if trunk.auth == "digest" else ""
-    made = msgspec.structs.replace(trunk, auth_username=auth_username)
+    chosen = _usual_auth_username(trunk) if auth_username is None else auth_username
+    made = msgspec.structs.replace(trunk, auth_username=chosen)
     await trunks.insert(tx, domain_uuid, master_key, made, password)
     return made
 
@@ -37,12 +36,22 @@ async def update(
     *,
     password: str | None = None,
 ) -> trunks.Trunk:
-    """The changed trunk of that name; password None leaves the old one. Raises as
-    trunks.update.
+    """The changed trunk of that name; password None leaves the old one, `auth_username` None is
+    as for a new trunk. Raises as trunks.update.
     """
-    changed = msgspec.structs.replace(await trunks.by_name(tx, domain_uuid, name), **changes)
+    known = await trunks.by_name(tx, domain_uuid, name)
+    is_usual = changes.get("auth_username", "") is None
+    given = changes | ({"auth_username": ""} if is_usual else {})
+    changed = msgspec.structs.replace(known, **given)
+    if is_usual:
+        usual = _usual_auth_username(changed)
+        changed = msgspec.structs.replace(changed, auth_username=usual)
     await trunks.update(tx, domain_uuid, master_key, changed, password)
     return changed
+
+
+def _usual_auth_username(trunk: trunks.Trunk) -> str:
+    return trunk.username if trunk.auth == "digest" else ""
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, name: str) -> None:

@@ -15,7 +15,9 @@ from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.api.resources import Resource
 from tongdai.pbx import directory
-from tongdai.store import audit, devices
+from tongdai.pbx.carriers import CalledNumberIn
+from tongdai.pbx.directory import TrunkAuth
+from tongdai.store import audit, devices, trunks
 
 _LIMIT, _MOST = 50, 500
 
@@ -98,6 +100,84 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class NewHotline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new hotline: a public number of the domain."""
+
+    number: Annotated[
+        str, Meta(description="As the carrier has it, in any form.", examples=["02873001234"])
+    ]
+    trunk: Annotated[
+        str,
+        Meta(
+            description="By name: of the domain, or a shared one. By `trunk_uuid` where several "
+            "shared trunks have the name.",
+            examples=["viettel"],
+        ),
+    ]
+    name: Name = ""
+    destination: Annotated[
+        str, Meta(description='A number of the domain that its calls go to; "" refuses them.')
+    ] = ""
+    is_default: Annotated[
+        bool, Meta(description="Presented by extensions that have no hotline of their own.")
+    ] = False
+    enabled: bool = True
+    further_trunks: Annotated[
+        tuple[str, ...],
+        Meta(max_length=8, description="For its outbound calls, in order, when `trunk` fails."),
+    ] = ()
+
+
+class NewTrunk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new trunk: a SIP link to a carrier. Its password is never shown."""
+
+    name: Annotated[str, Meta(description="In its domain.", examples=["viettel"])]
+    auth: Annotated[
+        TrunkAuth,
+        Meta(
+            description="ip: the carrier knows our address; digest: we answer its challenges; "
+            "registration: we register too."
+        ),
+    ] = "ip"
+    host: Annotated[
+        str, Meta(description="The carrier's: host or host:port.", examples=["sip.example.net"])
+    ]
+    transport: trunks.Transport = "udp"
+    addresses: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=100, description="Addresses and networks its calls come from; []: `host`."
+        ),
+    ] = ()
+    username: Annotated[str, Meta(description="For digest and registration.")] = ""
+    auth_username: Annotated[
+        str | None,
+        Meta(
+            description="The user name by which, and `password`, its calls may come from any "
+            'address; "": they may not. null: `username` with digest, else "".'
+        ),
+    ] = None
+    password: Annotated[str, Meta(description="For digest and registration.")] = ""
+    from_user: Annotated[str, Meta(description="User of From, if the carrier wants one.")] = ""
+    from_domain: Annotated[str, Meta(description="Host of From, if the carrier wants one.")] = ""
+    number_format: Annotated[
+        directory.NumberFormat,
+        Meta(description="The form of numbers that it wants: 0899888999, +84899888999, as is."),
+    ] = "national"
+    shared: Annotated[bool, Meta(description="Other domains' hotlines may use it.")] = False
+    max_calls: Annotated[int, Meta(ge=1, le=10_000, description="Calls at the same time.")] = 100
+    transfers: Annotated[
+        bool, Meta(description="Whoever comes by it may transfer (REFER), at the domain's cost.")
+    ] = False
+    enabled: bool = True
+    called_number_in: Annotated[
+        CalledNumberIn, Meta(description="Where its INVITEs have the number called.")
+    ] = "auto"
+    qualify: Annotated[
+        bool, Meta(description="Ask it once a minute whether it is there (SIP OPTIONS).")
+    ] = True
+
+
 class AuditQuery(Struct, frozen=True):
     """Which entries of the audit log are wanted."""
 
@@ -144,4 +224,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *Resource("extensions", NOUNS["extensions"], NewExtension, "extension").operations(),
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
+    *Resource(
+        "hotlines",
+        NOUNS["hotlines"],
+        NewHotline,
+        "routing",
+        makes="trunk:write",
+        reserved={"trunk": "trunk:write", "further_trunks": "trunk:write"},
+    ).operations(),
+    *Resource("trunks", NOUNS["trunks"], NewTrunk, "trunk").operations(),
 )

@@ -15,7 +15,7 @@ from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import Utc
-from tongdai.permissions import PERMISSIONS
+from tongdai.permissions import OF_LEVEL
 from tongdai.store import cdr_search, named_keys
 
 Scopes = Annotated[
@@ -233,7 +233,7 @@ async def delete_api_key(request: Request, principal: Principal, path: OfApiKey)
 def _limits(principal: Principal) -> admin.Limits:
     """The limits of the principal's own API key and level."""
     user, permissions = principal.user, principal.permissions
-    is_restricted = user.api_key_scopes is not None or permissions != frozenset(PERMISSIONS)
+    is_restricted = user.api_key_scopes is not None or not permissions >= OF_LEVEL["admin"]
     return admin.Limits(permissions if is_restricted else None, user.api_key_expires_at)
 
 

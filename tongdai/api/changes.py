@@ -1,15 +1,38 @@
-"""Changes of the configuration on behalf of a principal, as the audit log tells them."""
+"""Reads and changes of the configuration on behalf of a principal; changes as the audit log tells
+them.
+
+Row-level security shows a principal's connection the rows of its domain only. What refers to other
+domains' things, an operator reads and changes past it (`beyond`).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tongdai.api.principals import Principal
+from tongdai.api.principals import Caller, Principal
 from tongdai.api.requests import Request
 from tongdai.store import audit, db
 
 
 @asynccontextmanager
-async def transaction(request: Request, principal: Principal) -> AsyncIterator[db.Tx]:
+async def reading(
+    request: Request, principal: Caller, *, beyond: bool = False
+) -> AsyncIterator[db.Tx]:
+    """A connection in the principal's domain."""
+    if principal.domain_uuid is not None and not (beyond and principal.is_operator):
+        async with request.context.tenants.connection(principal.domain_uuid) as tx:
+            yield tx
+    else:
+        async with (
+            request.context.health_probe.while_healthy(),
+            request.context.deps.database.connection() as tx,
+        ):
+            yield tx
+
+
+@asynccontextmanager
+async def transaction(
+    request: Request, principal: Principal, *, beyond: bool = False
+) -> AsyncIterator[db.Tx]:
     """A transaction in the principal's domain, whose changes are the principal's. No other one
     changes the domain's configuration meanwhile: the changes of one domain wait for each other
     here, and hold one of the connections that all domains share. Raises errors.Unavailable when
@@ -17,8 +40,14 @@ async def transaction(request: Request, principal: Principal) -> AsyncIterator[d
     """
     async with (
         request.context.turn(principal.domain_uuid),
-        request.context.tenants.transaction(principal.domain_uuid) as tx,
+        _whole(request, principal, beyond=beyond) as tx,
     ):
         await audit.acting(tx, principal.actor, request.address)
         await audit.alone(tx, principal.domain_uuid)
+        yield tx
+
+
+@asynccontextmanager
+async def _whole(request: Request, principal: Principal, *, beyond: bool) -> AsyncIterator[db.Tx]:
+    async with reading(request, principal, beyond=beyond) as tx, db.whole(tx):
         yield tx

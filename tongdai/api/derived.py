@@ -23,10 +23,16 @@ def change_of(
 
 
 def shown_of(
-    new: type[Struct], kind: type[Struct], *, inputs: tuple[str, ...], name: str, about: str
+    new: type[Struct],
+    kind: type[Struct],
+    *,
+    inputs: tuple[str, ...],
+    once: tuple[str, ...],
+    name: str,
+    about: str,
 ) -> type[Struct]:
-    """The struct of a response: the fields of `new` but its inputs, then those that only `kind`
-    has.
+    """The struct of a response: the fields of `new` but its inputs, those that only `kind` has,
+    and the texts that are shown once.
     """
     known = [(one.name, hint) for one, hint in _fields(new) if one.name not in inputs]
     names = {one for one, _ in known}
@@ -35,8 +41,7 @@ def shown_of(
         (one.name, moment.get(hint, hint)) for one, hint in _fields(kind) if one.name not in names
     ]
     fields: list[Any] = [*known, *more]
-    if "password" in inputs:
-        fields.append(("password", str | UnsetType, UNSET))
+    fields += [(one, str | UnsetType, UNSET) for one in once]
     return _struct(name, fields, about)
 
 

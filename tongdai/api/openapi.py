@@ -171,9 +171,7 @@ def _described(entry: Entry) -> dict[str, Any]:
         "x-permission": operation.may,
     }
     if operation.may != PUBLIC:
-        levels = [
-            level for level in permissions.LEVELS if operation.may in permissions.OF_LEVEL[level]
-        ]
+        levels = permissions.holders(operation.may)
         needs = f"Permission `{operation.may}`: {', '.join(levels)}."
         described["description"] = f"{described['description']}\n\n{needs}".strip()
     if body := operation.takes.get("body"):

@@ -6,6 +6,7 @@ A handler names what it takes by its parameters:
 
     request: Request          the request itself
     principal: Principal      the user of a domain, for all but public operations
+    principal: Caller         the same, or an operator who names no domain
     path, query, headers      structs, read as `tongdai.api.parameters` says
     fields                    a struct too, of the query and, over it, a JSON or form body
     body                      a struct, the JSON or form body
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tongdai import errors, messages
 from tongdai.api import inputs, parameters, problems
 from tongdai.api.context import Context
-from tongdai.api.principals import Operator, Principal
+from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import Request, bearer
 from tongdai.permissions import Permission
 
@@ -49,6 +50,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     fails: tuple[type[errors.TongdaiError], ...]
     takes: dict[str, type[msgspec.Struct]]  # by the handler's parameter
     wants: frozenset[str]  # "request" and "principal", if the handler takes them
+    needs_domain: bool  # an operator has to name one
     is_limited: bool  # counts against the rate of the client's address
 
     async def response(self, request: Request) -> ASGIApp:
@@ -64,11 +66,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             given[name] = await _read(request, name, kind)
         return await self.handler(**given)
 
-    async def _principal(self, request: Request, permission: Permission) -> Principal:
+    async def _principal(self, request: Request, permission: Permission) -> Caller:
         """Raises errors.NotAuthenticated, errors.Forbidden, errors.TooManyRequests."""
         principal = await principal_of(request)
         request.context.by_domain.take(principal.key)
-        return permitted(principal, permission)
+        return permitted(principal, permission, needs_domain=self.needs_domain)
 
 
 def operation(
@@ -94,15 +96,16 @@ def operation(
             fails=fails,
             takes={name: hints[name] for name in _TAKES if name in hints},
             wants=frozenset({"request", "principal"} & hints.keys()),
+            needs_domain=hints.get("principal", Principal) is Principal,
             is_limited=is_limited,
         )
 
     return declare
 
 
-async def principal_of(request: Request) -> Principal | Operator:
-    """The principal of the request's token; an operator who names a domain is its administrator.
-    Raises errors.NotAuthenticated, errors.NotFound for the domain.
+async def principal_of(request: Request) -> Caller:
+    """The principal of the request's token; an operator who names a domain is one in that. Raises
+    errors.NotAuthenticated, errors.NotFound for the domain.
     """
     principals = request.context.principals
     principal = await principals.of(bearer(request))
@@ -111,11 +114,11 @@ async def principal_of(request: Request) -> Principal | Operator:
     return principal
 
 
-def permitted(principal: Principal | Operator, permission: Permission) -> Principal:
-    """The principal, which has the permission: the only place that checks it. Raises
-    errors.Forbidden.
+def permitted(principal: Caller, permission: Permission, *, needs_domain: bool = True) -> Caller:
+    """The principal, which has the permission: the only place that checks it. With `needs_domain`
+    it is one in a domain. Raises errors.Forbidden.
     """
-    if isinstance(principal, Operator):
+    if needs_domain and isinstance(principal, Operator):
         raise errors.Forbidden(messages.DOMAIN_NEEDED)
     if permission not in principal.permissions:
         raise errors.Forbidden(messages.PERMISSION_NEEDED(permission=permission))

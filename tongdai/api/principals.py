@@ -3,13 +3,14 @@
 import math
 import time
 from functools import cached_property
+from typing import TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
 from tongdai.pbx import directory
-from tongdai.permissions import Permission
+from tongdai.permissions import PERMISSIONS
 from tongdai.store import db, domains, named_keys, operators, users
 from tongdai.store.tenants import Tenants
 from tongdai.windows import Clock
@@ -20,14 +21,18 @@ _LOOK_AGAIN_S = 60  # seconds, in case a notification was lost
 
 class Principal:
     """A user of a domain who may act now, with the permissions of the user's level and API key
-    scopes. It may be cached until that time of the cache's clock.
+    scopes; or an operator in a domain, who has all permissions. It may be cached until that time
+    of the cache's clock.
     """
 
-    def __init__(self, user: users.Principal, cached_until: float, actor: str = "") -> None:
-        self.user, self.cached_until = user, cached_until
-        self.actor = actor or f"user:{user.username}"  # of the audit log
+    def __init__(
+        self, user: users.Principal, cached_until: float, *, is_operator: bool = False
+    ) -> None:
+        self.user, self.cached_until, self.is_operator = user, cached_until, is_operator
+        kind = "operator" if is_operator else "user"
+        self.actor = f"{kind}:{user.username}"  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
-        self.permissions: frozenset[Permission] = user.permissions
+        self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -37,15 +42,20 @@ class Principal:
 
 class Operator:
     """An operator of the installation who may act now. It belongs to no domain; for a request that
-    names one (`?domain=`) it is an administrator of that.
+    names one (`?domain=`) it is a principal in that.
     """
+
+    domain_uuid: None = None
+    is_operator = True
+    permissions = frozenset(PERMISSIONS)
 
     def __init__(self, operator: operators.Operator) -> None:
         self.operator = operator
+        self.actor = f"operator:{operator.username}"
         self.key = operator.operator_uuid
 
     def within(self, domain: directory.Domain) -> Principal:
-        """The operator as an administrator of the domain."""
+        """The operator in the domain."""
         user = users.Principal(
             user_uuid=self.key,
             domain_uuid=domain.domain_uuid,
@@ -58,7 +68,11 @@ class Operator:
             time_zone=domain.time_zone,
             country=domain.country,
         )
-        return Principal(user, 0.0, actor=f"operator:{self.operator.username}")
+        return Principal(user, 0.0, is_operator=True)
+
+
+Caller: TypeAlias = Principal | Operator
+"""Whoever makes a request that need not be for one domain."""
 
 
 class Principals:
@@ -79,7 +93,7 @@ class Principals:
         self._is_hearing = False
         self._changes = 0
 
-    async def of(self, token: str) -> Principal | Operator:
+    async def of(self, token: str) -> Caller:
         """The principal. Raises errors.NotAuthenticated for a malformed, expired or revoked token,
         or a disabled account.
         """
@@ -92,7 +106,7 @@ class Principals:
         return await self._user(token, claims, claims.dom)
 
     async def within(self, operator: Operator, domain: str) -> Principal:
-        """The operator as an administrator of the domain of that name. Raises errors.NotFound."""
+        """The operator in the domain of that name. Raises errors.NotFound."""
         async with (
             self._tenants.health_probe.while_healthy(),
             self._database.connection() as tx,

@@ -7,6 +7,7 @@ changes are JSON Merge Patches (RFC 7396).
 
 import base64
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from hashlib import blake2b
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from tongdai import errors, messages
 from tongdai.admin.nouns import Noun
 from tongdai.api import changes, derived, problems, responses
 from tongdai.api.operations import Operation, operation
-from tongdai.api.principals import Principal
+from tongdai.api.principals import Caller, Principal
 from tongdai.api.requests import Request
 from tongdai.permissions import Permission
 from tongdai.store import db, lists
@@ -26,6 +27,8 @@ from tongdai.store import db, lists
 TAG = "Administration"
 _LIMIT, _MOST = 50, 500
 _NOTHING: Mapping[str, Any] = {}
+_NO_FIELDS: Mapping[str, Permission] = {}
+_OF_ALL = "An operator who names no domain gets those of all domains."
 
 
 class ListQuery(Struct, frozen=True):
@@ -36,7 +39,10 @@ class ListQuery(Struct, frozen=True):
     ] = ""
     sort: Annotated[
         str,
-        Meta(description="`number` (the default) or `name`; with - before it, the other way."),
+        Meta(
+            description="`number` (the default), where they have one, or `name`; with - before "
+            "it, the other way."
+        ),
     ] = ""
     cursor: Annotated[str, Meta(description="`next_cursor` of the answer before.")] = ""
     limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many at a time.")] = _LIMIT
@@ -51,15 +57,27 @@ class IfMatch(Struct, frozen=True, rename={"if_match": "If-Match"}):
 class Resource:
     """The operations of one noun."""
 
-    def __init__(self, path: str, noun: Noun, new: type[Struct], scope: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        noun: Noun,
+        new: type[Struct],
+        scope: str,
+        *,
+        makes: Permission | None = None,
+        reserved: Mapping[str, Permission] = _NO_FIELDS,
+    ) -> None:
+        """`makes` is the permission to create and delete one, if another than to change it;
+        `reserved` are the fields whose change needs one of its own.
+        """
         self.noun, self.new, self.path = noun, new, f"/v1/admin/{path}"
         self.reads: Permission = f"{scope}:read"  # type: ignore[assignment]
         self.writes: Permission = f"{scope}:write"  # type: ignore[assignment]
+        self.makes, self.reserved = makes or self.writes, reserved
         self.title = noun.word.title().replace(" ", "")
-        self.inputs = tuple(noun.inputs)
         self.change = derived.change_of(
             new,
-            without=(noun.key, *(set(noun.inputs) - {"password"})),
+            without=(noun.key, *(set(noun.inputs) - set(noun.renewable))),
             more=noun.changes,
             name=f"{self.title}Change",
             about=f"What is to change of a {noun.word}; what is not given stays.",
@@ -67,9 +85,11 @@ class Resource:
         self.shown = derived.shown_of(
             new,
             noun.kind,
-            inputs=self.inputs,
+            inputs=noun.inputs,
+            once=noun.once,
             name=f"Configured{self.title}",
-            about=f"A {noun.word} as it is. A new password is shown this once.",
+            about=f"A {noun.word} as it is."
+            + "".join(f" A new {one} is shown this once." for one in noun.once),
         )
         self.list_of = msgspec.defstruct(
             f"{self.title}List",
@@ -106,24 +126,25 @@ class Resource:
         return operation(method, path, may=may, tag=TAG, gives=gives, fails=fails)(handler)
 
     def _list(self) -> Operation:
-        async def handler(request: Request, principal: Principal, query: ListQuery) -> ASGIApp:
+        async def handler(request: Request, principal: Caller, query: ListQuery) -> ASGIApp:
             wanted, after = _wanted(self.noun, query)
-            async with request.context.tenants.connection(principal.domain_uuid) as tx:
+            async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
                 rows = await lists.page(
                     tx, self.noun.listing, principal.domain_uuid, wanted,
                     limit=query.limit, after=after,
                 )  # fmt: skip
             found = db.structs(rows, self.noun.kind)
             data = [self._render(one) for one in found]
-            cursor = _cursor(self.noun, wanted, found[-1]) if len(found) == query.limit else ""
+            cursor = _cursor(self.noun, wanted, rows[-1]) if len(found) == query.limit else ""
             return responses.json(self.list_of(data=data, next_cursor=cursor))
 
         plural = f"{self.noun.word}s"
         return self._declared(
             handler,
             name=f"list_{plural.replace(' ', '_')}",
-            doc=f"List {plural}.\n\nAsk again with `next_cursor` until it is empty.",
-            takes={"query": ListQuery},
+            doc=f"List {plural}.\n\nAsk again with `next_cursor` until it is empty."
+            + (f" {_OF_ALL}" if self.noun.beyond else ""),
+            takes={"query": ListQuery, "principal": Caller if self.noun.beyond else Principal},
             method="GET",
             may=self.reads,
             gives={200: ("Some of them.", self.list_of)},
@@ -133,7 +154,7 @@ class Resource:
 
     def _get(self) -> Operation:
         async def handler(request: Request, principal: Principal, path: Any) -> ASGIApp:
-            async with request.context.tenants.connection(principal.domain_uuid) as tx:
+            async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
                 found = await self.noun.get(tx, principal.domain_uuid, path.name)
             return self._one(found)
 
@@ -150,9 +171,9 @@ class Resource:
 
     def _create(self) -> Operation:
         async def handler(request: Request, principal: Principal, body: Any) -> ASGIApp:
-            async with changes.transaction(request, principal) as tx:
-                fields = msgspec.structs.asdict(body)
-                once = await self.noun.create(tx, principal.domain_uuid, fields)
+            key, fields = request.context.master_key, msgspec.structs.asdict(body)
+            async with self._changing(request, principal) as tx:
+                once = await self.noun.create(tx, principal.domain_uuid, key, fields)
                 made = await self.noun.get(tx, principal.domain_uuid, fields[self.noun.key])
             return self._one(made, once, status=201)
 
@@ -162,7 +183,7 @@ class Resource:
             doc=f"Create a {self.noun.word}.",
             takes={"body": self.new},
             method="POST",
-            may=self.writes,
+            may=self.makes,
             gives={201: ("It is created.", self.shown)},
             fails=(errors.Invalid, errors.Conflict),
             is_one=False,
@@ -177,18 +198,21 @@ class Resource:
                 for name, value in msgspec.structs.asdict(body).items()
                 if value is not UNSET
             }
-            async with changes.transaction(request, principal) as tx:
+            self._check_reserved(principal, given)
+            key, name = request.context.master_key, self.noun.renamed(path.name, given)
+            async with self._changing(request, principal) as tx:
                 known = await self.noun.get(tx, principal.domain_uuid, path.name)
                 self._check(known, headers)
-                once = await self.noun.change(tx, principal.domain_uuid, path.name, given)
-                changed = await self.noun.get(tx, principal.domain_uuid, path.name)
+                once = await self.noun.change(tx, principal.domain_uuid, key, path.name, given)
+                changed = await self.noun.get(tx, principal.domain_uuid, name)
             return self._one(changed, once)
 
         return self._declared(
             handler,
             name=f"update_{self.noun.word.replace(' ', '_')}",
             doc=f"Change a {self.noun.word}.\n\nA JSON Merge Patch (RFC 7396): what is not given "
-            "stays. With `If-Match` it is changed only if nobody else did so before.",
+            "stays. With `If-Match` it is changed only if nobody else did so before."
+            + self._reservations(),
             takes={"path": self.of, "headers": IfMatch, "body": self.change},
             method="PATCH",
             may=self.writes,
@@ -200,7 +224,7 @@ class Resource:
         async def handler(
             request: Request, principal: Principal, path: Any, headers: IfMatch
         ) -> ASGIApp:
-            async with changes.transaction(request, principal) as tx:
+            async with self._changing(request, principal) as tx:
                 self._check(await self.noun.get(tx, principal.domain_uuid, path.name), headers)
                 await self.noun.delete(tx, principal.domain_uuid, path.name)
             return responses.json(responses.Deleted(deleted=True))
@@ -212,9 +236,30 @@ class Resource:
             "says what.",
             takes={"path": self.of, "headers": IfMatch},
             method="DELETE",
-            may=self.writes,
+            may=self.makes,
             gives={200: ("It is deleted.", responses.Deleted)},
             fails=(errors.NotFound, errors.Conflict, problems.PreconditionFailed),
+        )
+
+    def _changing(
+        self, request: Request, principal: Principal
+    ) -> AbstractAsyncContextManager[db.Tx]:
+        return changes.transaction(request, principal, beyond=self.noun.beyond)
+
+    def _check_reserved(self, principal: Principal, given: Mapping[str, Any]) -> None:
+        """Raises errors.Forbidden for a field that the principal may not change."""
+        for field in given.keys() & self.reserved.keys():
+            if (needed := self.reserved[field]) not in principal.permissions:
+                raise errors.Forbidden(messages.PERMISSION_NEEDED(permission=needed), field=field)
+
+    def _reservations(self) -> str:
+        """What the document says of reserved fields."""
+        by_permission: dict[Permission, list[str]] = {}
+        for field, permission in self.reserved.items():
+            by_permission.setdefault(permission, []).append(f"`{field}`")
+        return "".join(
+            f" To change {', '.join(fields)} takes `{permission}`."
+            for permission, fields in by_permission.items()
         )
 
     def _render(self, thing: Any, once: Mapping[str, Any] = _NOTHING) -> Struct:
@@ -255,14 +300,21 @@ def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position 
         if wanted.sort not in noun.listing.sorts:
             raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor")
         return wanted, after
-    name = query.sort.removeprefix("-") or "number"
-    if name not in ("number", "name"):
-        raise errors.Invalid(messages.ONE_OF(choices="number, -number, name, -name"), field="sort")
-    column = noun.listing.key if name == "number" else name
-    return lists.Wanted(column, query.sort.startswith("-"), query.search), None
+    columns = _columns(noun.listing)
+    name = query.sort.removeprefix("-") or next(iter(columns))
+    if name not in columns:
+        choices = ", ".join(f"{one}, -{one}" for one in columns)
+        raise errors.Invalid(messages.ONE_OF(choices=choices), field="sort")
+    return lists.Wanted(columns[name], query.sort.startswith("-"), query.search), None
+
+
+def _columns(listing: lists.Listing) -> dict[str, str]:
+    """The columns to sort by, under the names that clients give."""
+    first, *others = listing.sorts
+    return {"number": first, "name": "name"} if "name" in others else {first: first}
 
 
 def _cursor(noun: Noun, wanted: lists.Wanted, last: Any) -> str:
-    position = lists.Position(getattr(last, wanted.sort), getattr(last, noun.listing.key))
+    position = lists.Position(last[wanted.sort], last[noun.listing.key])
     encoded = base64.urlsafe_b64encode(msgspec.json.encode((wanted, position)))
     return encoded.decode().rstrip("=")

@@ -9,7 +9,7 @@ from tongdai.admin import api_keys as admin
 from tongdai.admin import named_keys as keys
 from tongdai.cli import options, session, terminal
 from tongdai.cli.users import IsOperator, Who, operator_name, parts
-from tongdai.permissions import PERMISSIONS
+from tongdai.permissions import SCOPES
 from tongdai.store import api_keys, db, domains, named_keys, operators
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 SCOPES = typer.Option(
     "--scopes",
-    help=f"Comma-separated, of {', '.join(PERMISSIONS)}; all: all that the user may.",
+    help=f"Comma-separated, of {', '.join(SCOPES)}; all: all that the user may.",
     show_default=False,
 )
 NAME = typer.Option(

@@ -3,9 +3,39 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, dialables, domains, rows, trunks
+from tongdai.store import checks, db, dialables, domains, lists, rows, trunks
+
+
+class Configured(msgspec.Struct, frozen=True, kw_only=True):
+    """A hotline as administrators see it: with its trunks by name, or by trunk_uuid where another
+    trunk has the name too. `domain` is the name of its domain.
+    """
+
+    number: str
+    trunk: str
+    name: str = ""
+    destination: str = ""
+    is_default: bool = False
+    enabled: bool = True
+    further_trunks: tuple[str, ...] = ()
+    canonical: str
+    domain: str
+
+
+_CONFIGURED = """
+SELECT number, canonical, hotlines.name, destination, is_default, hotlines.enabled, domain_uuid,
+  trunk_name(domain_uuid, trunk_uuid) AS trunk, domains.name AS domain,
+  ARRAY(SELECT trunk_name(domain_uuid, one)
+        FROM unnest(further_trunks) WITH ORDINALITY AS of (one, place) ORDER BY place)
+    AS further_trunks,
+  canonical || ' ' || domain_uuid AS place
+FROM hotlines JOIN domains USING (domain_uuid)
+"""
+LISTING = lists.Listing(_CONFIGURED, key="place", sorts=("canonical", "name", "number"))
 
 
 async def insert(
@@ -62,15 +92,30 @@ async def get(tx: db.Tx, domain_uuid: UUID, number: str) -> directory.Hotline:
     return found
 
 
+async def configured(tx: db.Tx, domain_uuid: UUID, number: str) -> Configured:
+    """As administrators see it. Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        _CONFIGURED + "WHERE domain_uuid = $1 AND canonical = $2",
+        domain_uuid,
+        await _canonical(tx, domain_uuid, number),
+    )
+    return db.struct(row, Configured, f"no such hotline: {number}")
+
+
+async def route(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    """The hotline of that canonical number is as given, except its trunks. Raises errors.NotFound
+    and as `insert`.
+    """
+    await _check_routing(tx, domain_uuid, hotline)
+    await _write(tx, domain_uuid, hotline, but=("trunk_uuid", "further_trunks"))
+
+
 async def update(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
     """The hotline of that canonical number is as given; its number stays. Raises errors.NotFound
     and as `insert`.
     """
     await _check(tx, domain_uuid, hotline)
-    key = {"domain_uuid": domain_uuid, "canonical": hotline.canonical}
-    row = rows.values(hotline, without=("number", "canonical"))
-    if not await rows.update(tx, "hotlines", key, row):
-        raise errors.NotFound(f"no such hotline: {hotline.number}")
+    await _write(tx, domain_uuid, hotline)
 
 
 async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
@@ -109,12 +154,26 @@ async def _canonical(tx: db.Tx, domain_uuid: UUID, number: str) -> str:
     return numbers.canonical(number, (await domains.get(tx, domain_uuid)).country)
 
 
+async def _write(
+    tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline, *, but: Sequence[str] = ()
+) -> None:
+    key = {"domain_uuid": domain_uuid, "canonical": hotline.canonical}
+    row = rows.values(hotline, without=("number", "canonical", *but))
+    if not await rows.update(tx, "hotlines", key, row):
+        raise errors.NotFound(f"no such hotline: {hotline.number}")
+
+
 async def _check(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
     """Checks the hotline's references; a new default replaces the former one."""
-    checks.name(hotline.name)
     checks.distinct([str(trunk) for trunk in hotline.trunks], "further_trunks")
     for trunk in hotline.trunks:
         await trunks.hold(tx, domain_uuid, trunk)
+    await _check_routing(tx, domain_uuid, hotline)
+
+
+async def _check_routing(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    """The part of it that its trunks have nothing to do with."""
+    checks.name(hotline.name)
     await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")
     if hotline.is_default:
         await tx.execute(

@@ -1,6 +1,7 @@
 """Pages of a domain's nouns: searched, sorted, and continued after a position."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -9,8 +10,9 @@ from tongdai.store import db
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """How a noun is listed. `select` gives its rows with domain_uuid; `key` names a row in its
-    domain; `sorts` are the columns, all text, that it may be sorted by, and that are searched.
+    """How a noun is listed. `select` gives its rows with domain_uuid; `key` names a row, among
+    those of all domains if it is listed for all; `sorts` are the columns, all text, that it may
+    be sorted by, and that are searched.
     """
 
     select: str
@@ -36,14 +38,17 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 async def page(
     tx: db.Tx,
     listing: Listing,
-    domain_uuid: object,
+    domain_uuid: UUID | None,
     wanted: Wanted,
     *,
     limit: int,
     after: Position | None = None,
 ) -> Sequence[asyncpg.Record]:
-    """The first rows, or the next ones after that position."""
-    statement = _statement(listing, wanted, has_position=after is not None)
+    """The first rows of the domain (None: of all domains), or the next ones after that
+    position.
+    """
+    has_domain, has_position = domain_uuid is not None, after is not None
+    statement = _statement(listing, wanted, has_domain=has_domain, has_position=has_position)
     pattern = f"%{_plain(wanted.search)}%" if wanted.search else None
     place = (after.value, after.key) if after else ()
     return await tx.fetch(statement, domain_uuid, limit, pattern, *place)
@@ -54,15 +59,16 @@ def _plain(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _statement(listing: Listing, wanted: Wanted, *, has_position: bool) -> str:
+def _statement(listing: Listing, wanted: Wanted, *, has_domain: bool, has_position: bool) -> str:
     """The names in it are ours: `sort` is one of `sorts`."""
     if wanted.sort not in listing.sorts:
         raise ValueError(wanted.sort)
     order, sign = ("DESC", "<") if wanted.is_descending else ("ASC", ">")
     found = " OR ".join(f"lower({column}) LIKE lower($3)" for column in listing.sorts)
+    domain = "domain_uuid = $1" if has_domain else "$1::uuid IS NULL"
     position = f"AND ({wanted.sort}, {listing.key}) {sign} ($4, $5)" if has_position else ""
     return (
-        f"SELECT * FROM ({listing.select}) AS listed WHERE domain_uuid = $1"  # noqa: S608
+        f"SELECT * FROM ({listing.select}) AS listed WHERE {domain}"  # noqa: S608
         f" AND ($3::text IS NULL OR {found}) {position}"
         f" ORDER BY {wanted.sort} {order}, {listing.key} {order} LIMIT $2"
     )

@@ -21,18 +21,7 @@ WITHHELD = {
     "api_keys": {"key_digest"},
     "calls": {"node", "state"},
     "devices": {"digest_md5", "digest_sha256", "digest_md5_full", "digest_sha256_full"},
-    "trunks": {
-        *(
-            "password_encrypted",
-            "username",
-            "auth_username",
-            "auth",
-            "host",
-            "transport",
-            "addresses",
-        ),
-        *("from_user", "from_domain", "shared", "created_at", "called_number_in", "qualify"),
-    },
+    "trunks": {"password_encrypted"},
     "users": {"password_hash", "api_key_digest", "api_key_encrypted", "api_key_token_life_s"},
 }
 """Columns that the role may not read, of tables that it reads: secrets, and what the API does not

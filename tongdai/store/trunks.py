@@ -1,6 +1,7 @@
 """Trunks: SIP links to carriers. A shared trunk may also carry hotlines of other domains."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.carriers import CalledNumberIn
-from tongdai.store import checks, db, rows
+from tongdai.store import checks, db, lists, rows
 
 _SHORTEST = 8  # characters of a password that authenticates calls from any address
 
@@ -48,6 +49,20 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     qualify: bool = True
 
 
+class Configured(Trunk, frozen=True, kw_only=True):
+    """A trunk as administrators see it. `domain` is the name of its domain. `registration` is ""
+    for one that does not register, and "unknown" until its engine has heard of it; then
+    `registration_status` is the carrier's last SIP answer (0: none), since `registration_since`,
+    heard last at `registration_heard_at`.
+    """
+
+    domain: str
+    registration: Literal["", "unknown", "registered", "refused", "no_answer"]
+    registration_status: int | None = None
+    registration_since: datetime | None = None
+    registration_heard_at: datetime | None = None
+
+
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     """A trunk for a node's switch. `password` is "" if it has none. `is_owner`: the node carries
     the trunk's own domain, not only a domain with hotlines on it. `carrier_key` is the same for
@@ -58,6 +73,20 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     password: str
     is_owner: bool
     carrier_key: str
+
+
+_CONFIGURED = f"""
+SELECT {", ".join(f"trunks.{column}" for column in Trunk.__struct_fields__)}, domain_uuid,
+  trunks.trunk_uuid::text AS place, domains.name AS domain,
+  CASE WHEN auth <> 'registration' THEN '' WHEN heard_at IS NULL THEN 'unknown'
+    WHEN is_registered THEN 'registered' WHEN sip_status = 0 THEN 'no_answer' ELSE 'refused' END
+    AS registration,
+  sip_status AS registration_status, since AS registration_since,
+  heard_at AS registration_heard_at
+FROM trunks JOIN domains USING (domain_uuid)
+  LEFT JOIN trunk_registrations USING (domain_uuid, trunk_uuid)
+"""  # noqa: S608 -- our own columns
+LISTING = lists.Listing(_CONFIGURED, key="place", sorts=("name",))
 
 
 async def insert(
@@ -86,6 +115,20 @@ async def by_name(tx: db.Tx, domain_uuid: UUID, name: str) -> Trunk:
         "SELECT * FROM trunks WHERE domain_uuid = $1 AND name = $2", domain_uuid, name
     )
     return db.struct(row, Trunk, f"no such trunk: {name}")
+
+
+async def configured(tx: db.Tx, domain_uuid: UUID, name: str) -> Configured:
+    """The domain's own trunk of that name, or else of that trunk_uuid. Raises errors.NotFound."""
+    row = await tx.fetchrow(
+        _CONFIGURED
+        + """
+        WHERE domain_uuid = $1 AND (trunks.name = $2 OR trunk_uuid::text = lower($2))
+        ORDER BY trunks.name = $2 DESC LIMIT 1
+        """,
+        domain_uuid,
+        name,
+    )
+    return db.struct(row, Configured, f"no such trunk: {name}")
 
 
 async def usable(tx: db.Tx, domain_uuid: UUID, name: str, field: str = "trunk") -> Trunk:
@@ -131,10 +174,8 @@ async def update(
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     """The trunk is deleted. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
     await tx.execute("SELECT FROM trunks WHERE trunk_uuid = $1 FOR UPDATE", trunk_uuid)
-    if await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM hotlines WHERE further_trunks @> ARRAY[$1::uuid])", trunk_uuid
-    ):
-        raise errors.Conflict(messages.TRUNK_IN_USE, field="trunk")
+    if users := await _users(tx, domain_uuid, trunk_uuid):
+        raise errors.Conflict(messages.IN_USE_BY(users=", ".join(users)), field="trunk")
     if not await tx.fetchval(
         "DELETE FROM trunks WHERE domain_uuid = $1 AND trunk_uuid = $2 RETURNING true",
         domain_uuid,
@@ -207,13 +248,30 @@ async def _password_encrypted(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) ->
 
 
 async def _refuse_if_borrowed(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
-    if await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM hotlines WHERE domain_uuid <> $1"
-        " AND (trunk_uuid = $2 OR further_trunks @> ARRAY[$2::uuid]))",
+    if users := await _users(tx, domain_uuid, trunk_uuid, only_others=True):
+        raise errors.Conflict(messages.IN_USE_BY(users=", ".join(users)), field="shared")
+
+
+async def _users(
+    tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID, *, only_others: bool = False
+) -> Sequence[str]:
+    """The hotlines that use the trunk, in words, those of other domains with their domain. It
+    crosses tenants.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT 'hotline ' || number || CASE WHEN domain_uuid = $1 THEN ''
+               ELSE ' of ' || domains.name END AS who
+        FROM hotlines JOIN domains USING (domain_uuid)
+        WHERE (trunk_uuid = $2 OR further_trunks @> ARRAY[$2::uuid])
+          AND NOT ($3 AND domain_uuid = $1)
+        ORDER BY who
+        """,
         domain_uuid,
         trunk_uuid,
-    ):
-        raise errors.Conflict(messages.TRUNK_BORROWED, field="shared")
+        only_others,
+    )
+    return [row["who"] for row in rows]
 
 
 def _fit(trunk: Trunk, password: str) -> str:
