@@ -120,6 +120,9 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "ringing_hangups": True,
         "recording": False,
         "recording_days": None,
+        "cdr_days": None,
+        "event_days": None,
+        "audit_days": None,
         "max_calls": 100,
         "destinations": [],
         "calls_per_minute": 120,
@@ -176,6 +179,11 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "domain", "update", name, "--destinations", "abroad"
     )
     assert cli.json("domain", "update", name, "--recording-days", "0")["recording_days"] is None
+    kept = ["--cdr-days", "365", "--event-days", "14", "--audit-days", "90"]
+    shown = cli.json("domain", "update", name, *kept)
+    assert (shown["cdr_days"], shown["event_days"], shown["audit_days"]) == (365, 14, 90)
+    assert "event_days" in cli.refuses("domain", "update", name, "--event-days", "2")
+    assert cli.json("domain", "update", name, "--event-days", "0")["event_days"] is None
 
     cli("domain", "delete", name, given="n\n", code=1)
     cli("domain", "show", name)

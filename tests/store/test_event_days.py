@@ -12,7 +12,7 @@ from tests import databases
 from tests.store.deliveries.rounds import claim_in, never
 from tests.webhooks import samples
 from tongdai.encryption import MasterKey
-from tongdai.engine import housekeeping
+from tongdai.engine import expiry
 from tongdai.pbx import directory, events
 from tongdai.store import (
     db,
@@ -90,7 +90,7 @@ async def test_old_days_go_as_a_whole_and_numbers_go_on(
     await publish(database, domain, 40, 33, 29, 1, 0)
     assert await where(database) == {named(days) for days in (40, 33, 29, 1, 0)}
 
-    assert await housekeeping.keep_partitions(database, DAYS) >= 2
+    assert await expiry.keep_partitions(database, DAYS) >= 2
 
     assert await seqs(database, domain) == [3, 4, 5]
     await publish(database, domain, 0)
@@ -107,7 +107,7 @@ async def test_what_is_owed_is_kept_however_old_it_is(
         done = [deliveries.Outcome(one, "delivered") for one in claimed if one.seq == 1]
         await delivery_outcomes.record(tx, done, never)
 
-    await housekeeping.keep_partitions(database, DAYS)
+    await expiry.keep_partitions(database, DAYS)
     assert await seqs(database, domain) == [2, 3]
 
     await samples.pass_time(database, 61)
@@ -116,7 +116,7 @@ async def test_what_is_owed_is_kept_however_old_it_is(
         assert sorted(one.seq for one in again) == [2, 3], "and it is sent"
         done = [deliveries.Outcome(one, "delivered") for one in again]
         await delivery_outcomes.record(tx, done, never)
-    await housekeeping.keep_partitions(database, DAYS)
+    await expiry.keep_partitions(database, DAYS)
     assert await seqs(database, domain) == [3]
 
 
@@ -134,7 +134,7 @@ async def test_what_a_live_call_may_publish_again_is_kept(
             event.since,
         )
 
-    await housekeeping.keep_partitions(database, DAYS)
+    await expiry.keep_partitions(database, DAYS)
 
     async with database.transaction() as tx:
         assert await outbox.publish_many(tx, [event]) == 0
@@ -199,7 +199,7 @@ async def test_where_no_partition_was_made_events_are_published_all_the_same(
     made = await publish(database, domain, 0)
     assert await where(database) == {"events_default"}
 
-    await housekeeping.keep_partitions(database, DAYS)
+    await expiry.keep_partitions(database, DAYS)
 
     made += await publish(database, domain, 0)
     assert await where(database) == {named(0)}
@@ -217,11 +217,11 @@ async def test_a_long_reader_holds_up_neither_publishing_nor_housekeeping(
         await tx.execute(f"DROP TABLE IF EXISTS {named(-2)}")
     async with database.transaction() as reader:
         await reader.fetch("SELECT * FROM events")
-        assert await housekeeping.keep_partitions(database, DAYS) == 0
+        assert await expiry.keep_partitions(database, DAYS) == 0
         await publish(database, domain, 0)
     assert await seqs(database, domain) == [1, 2, 3]
 
-    await housekeeping.keep_partitions(database, DAYS)
+    await expiry.keep_partitions(database, DAYS)
     assert await seqs(database, domain) == [2, 3]
     async with database.connection() as tx:
         assert await tx.fetchval("SELECT to_regclass($1) IS NOT NULL", named(-2))

@@ -47,7 +47,7 @@ NOUNS = [
         Domain,
         "domains",
         "created_at event_seq deleting_since zone_rules phone_key_encrypted",
-        silent="domain_uuid name suspended_why",
+        silent="domain_uuid name suspended_why cdr_days event_days audit_days",
     ),
     Noun(
         Extension,
@@ -190,6 +190,9 @@ def full_directory(name: str) -> Full:
         call_id_mode="conversation",
         recording=False,
         recording_days=30,
+        cdr_days=40,
+        event_days=50,
+        audit_days=60,
         max_calls=99,
         destinations=("+44",),
         calls_per_minute=9,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tongdai.engine import housekeeping
+from tongdai.engine import expiry
 from tongdai.store import db, partitions
 
 
@@ -51,7 +51,7 @@ async def test_rows_of_a_day_without_a_partition_move_into_it_when_it_is_made(
     await insert(database, 0)
     assert await where(database) == {0: "marks_default"}
 
-    assert await housekeeping.keep_partitions(database, {table: 30}) == 0
+    assert await expiry.keep_partitions(database, {table: 30}) == 0
 
     await insert(database, -1, -3, -9)
     assert await where(database) == {
@@ -69,16 +69,16 @@ async def test_what_is_past_its_time_is_dropped_and_nothing_else(
             )
     await insert(database, 50, 40, 31, 30, 1)
 
-    assert await housekeeping.keep_partitions(database, {table: 30}) == 2
+    assert await expiry.keep_partitions(database, {table: 30}) == 2
 
     assert await where(database) == {1: named(1), 30: named(30)}
-    assert await housekeeping.keep_partitions(database, {table: 30}) == 0
+    assert await expiry.keep_partitions(database, {table: 30}) == 0
 
 
 async def test_several_at_a_time_make_each_partition_once(
     database: db.Database, table: str
 ) -> None:
-    await asyncio.gather(*(housekeeping.keep_partitions(database, {table: 30}) for _ in range(4)))
+    await asyncio.gather(*(expiry.keep_partitions(database, {table: 30}) for _ in range(4)))
 
     async with database.connection() as tx:
         made = await tx.fetchval(
@@ -95,8 +95,8 @@ async def test_a_reader_is_not_waited_for_and_nobody_waits_behind(
     await insert(database, 40)
     async with database.transaction() as reader:
         await reader.fetch("SELECT * FROM marks")
-        dropping = asyncio.create_task(housekeeping.keep_partitions(database, {table: 30}))
+        dropping = asyncio.create_task(expiry.keep_partitions(database, {table: 30}))
         assert await dropping == 0
         await insert(database, 1)
 
-    assert await housekeeping.keep_partitions(database, {table: 30}) == 1
+    assert await expiry.keep_partitions(database, {table: 30}) == 1

@@ -1,6 +1,8 @@
 """tongdai domain: the tenants."""
 
-from typing import Annotated
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -8,7 +10,7 @@ from tongdai import settings
 from tongdai.admin import domains as admin
 from tongdai.cli import options, session, terminal
 from tongdai.pbx import directory
-from tongdai.store import db, deletion, domains
+from tongdai.store import db, domains
 
 app = typer.Typer(
     no_args_is_help=True, help="Domains: the tenants. A domain's name is also its SIP domain."
@@ -32,6 +34,17 @@ RINGING_HANGUPS = typer.Option(
 )
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
 RECORDING_DAYS = typer.Option(min=0, help="Days that recordings stay; 0: for ever.")
+CDR_DAYS = typer.Option(
+    min=0, help="Days that call records stay, with their recordings; 0: for ever."
+)
+EVENT_DAYS = typer.Option(
+    min=0,
+    help="Days that events and the log of their deliveries stay, 7 or more; 0: as "
+    "TONGDAI_EVENT_DAYS says.",
+)
+AUDIT_DAYS = typer.Option(
+    min=0, help="Days that the audit log stays; 0: as TONGDAI_AUDIT_DAYS says."
+)
 MAX_CALLS = typer.Option(help="Calls at the same time.")
 DESTINATIONS = typer.Option(
     help="Permitted destinations beyond the country's own numbers, comma-separated: +44, "
@@ -74,6 +87,9 @@ def create(
     ringing_hangups: Annotated[bool, RINGING_HANGUPS] = domains.NEW.ringing_hangups,
     recording: Annotated[bool, RECORDING] = domains.NEW.recording,
     recording_days: Annotated[int, RECORDING_DAYS] = domains.NEW.recording_days or 0,
+    cdr_days: Annotated[int, CDR_DAYS] = domains.NEW.cdr_days or 0,
+    event_days: Annotated[int, EVENT_DAYS] = domains.NEW.event_days or 0,
+    audit_days: Annotated[int, AUDIT_DAYS] = domains.NEW.audit_days or 0,
     max_calls: Annotated[int, MAX_CALLS] = domains.NEW.max_calls,
     destinations: Annotated[str, DESTINATIONS] = "",
     calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = domains.NEW.calls_per_minute or 0,
@@ -98,6 +114,9 @@ def create(
             ringing_hangups=ringing_hangups,
             recording=recording,
             recording_days=recording_days or None,
+            cdr_days=cdr_days or None,
+            event_days=event_days or None,
+            audit_days=audit_days or None,
             max_calls=max_calls,
             destinations=options.listed(destinations) or (),
             calls_per_minute=calls_per_minute or None,
@@ -142,6 +161,9 @@ def update(
     ringing_hangups: Annotated[bool | None, RINGING_HANGUPS] = None,
     recording: Annotated[bool | None, RECORDING] = None,
     recording_days: Annotated[int | None, RECORDING_DAYS] = None,
+    cdr_days: Annotated[int | None, CDR_DAYS] = None,
+    event_days: Annotated[int | None, EVENT_DAYS] = None,
+    audit_days: Annotated[int | None, AUDIT_DAYS] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     destinations: Annotated[str | None, DESTINATIONS] = None,
     calls_per_minute: Annotated[int | None, CALLS_PER_MINUTE] = None,
@@ -173,6 +195,9 @@ def update(
     )
     limits = options.given(
         recording_days=recording_days,
+        cdr_days=cdr_days,
+        event_days=event_days,
+        audit_days=audit_days,
         calls_per_minute=calls_per_minute,
         minutes_per_day=minutes_per_day,
     )
@@ -207,25 +232,59 @@ def phone_key(
     return terminal.once("key")
 
 
+@app.command("export-data")
+def export_data(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Write all data of a domain into a folder: a file of JSON lines for each kind, such as
+    cdrs.jsonl, and its recordings. Passwords and keys are left out.
+
+    Example: tongdai domain export-data sales.example.vn ./sales
+    """
+    company_data, files = _whole()
+
+    async def work(database: db.Database) -> dict[str, int]:
+        shown = terminal.Progress("writing")
+        written = await company_data.write(database, files, name, folder, shown)
+        return cast("dict[str, int]", written)
+
+    terminal.fields(session.in_steps(work), as_json=as_json)
+
+
+def _whole() -> tuple[Any, Any]:
+    """The use cases of all data, and the recordings' files: imported for those who use them."""
+    files = import_module("tongdai.recording_files")
+    recordings = files.LocalFolder(settings.load().data.absolute() / "recordings")
+    return import_module("tongdai.admin.company_data"), recordings
+
+
 @app.command()
 def delete(
-    name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    name: Name,
+    *,
+    recordings: Annotated[
+        bool, typer.Option("--recordings", help="Delete its recordings now, not a week later.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a domain with all in it: users, extensions, call records, subscriptions. Recordings
-    go a week later. A deletion that was interrupted is finished by the same command, or within
-    hours by the engine; until then the domain stays disabled.
+    """Delete a domain with all in it: users, extensions, call records, subscriptions, and its
+    values in the audit log. Recordings go a week later, or at once with --recordings. A deletion
+    that was interrupted is finished by the same command, or within hours by the engine; until then
+    the domain stays disabled.
     """
     if not yes:
         typer.confirm(
             f"Delete {name} with its users, extensions, call records and subscriptions?",
             abort=True,
         )
+    company_data, files = _whole()
 
     async def work(database: db.Database) -> None:
-        async with database.transaction() as tx:
-            known = await domains.by_name(tx, name)
-            await deletion.begin(tx, known.domain_uuid)
-        await deletion.finish(database, known.domain_uuid, terminal.Progress())
+        shown = terminal.Progress("deleting")
+        await company_data.erase(database, files, name, shown, recordings=recordings)
 
     session.in_steps(work)
     terminal.say(f"Deleted domain {name}.")

@@ -71,17 +71,17 @@ def aside(text: str) -> None:
 
 
 class Progress:
-    """Prints what is being deleted on standard error, at most once a second: a table and how many
-    of its rows are gone.
+    """Prints what is being done on standard error, at most once a second: the verb, a table and
+    how many of its rows are done.
     """
 
-    def __init__(self) -> None:
-        self._shown_at = time.monotonic()
+    def __init__(self, verb: str) -> None:
+        self._verb, self._shown_at = verb, time.monotonic()
 
     def __call__(self, table: str, rows: int) -> None:
         if rows and (now := time.monotonic()) >= self._shown_at + 1:
             self._shown_at = now
-            aside(f"deleting {_words(table)}: {rows:,}")
+            aside(f"{self._verb} {_words(table)}: {rows:,}")
 
 
 def once(what: str) -> None:

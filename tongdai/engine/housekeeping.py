@@ -1,5 +1,6 @@
-"""Deletes old data: recordings (retention.py), partitions, commands, logs, and the rest of domains
-whose deletion was interrupted. Counts days anew when the rules of their time zone have changed.
+"""Deletes old data: recordings (retention.py), call records and events (expiry.py), partitions,
+commands, logs, and the rest of domains whose deletion was interrupted. Counts days anew when the
+rules of their time zone have changed.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from tongdai import errors
-from tongdai.engine import retention
+from tongdai.engine import expiry, retention
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import (
     audit,
@@ -23,8 +24,6 @@ from tongdai.store import (
     db,
     deletion,
     deliveries,
-    outbox,
-    partitions,
 )
 
 log = structlog.get_logger()
@@ -47,11 +46,13 @@ async def run(
 ) -> None:
     """Runs until cancelled. `days`: how many days each partitioned table holds. `node`: whose
     domains are counted anew. `audit_days`: how long entries of the audit log stay.
-    `logs`: the private Asterisk's folder.
+    Domains may say other days. `logs`: the private Asterisk's folder.
     """
     steps = {
         "logs": partial(tidy_logs, logs),
-        "partitions": partial(keep_partitions, database, days),
+        "partitions": partial(expiry.keep_partitions, database, days),
+        "records": partial(expiry.expire_cdrs, database),
+        "events": partial(expiry.expire_events, database, days.get("events", 0)),
         "expired": partial(retention.expire, database),
         "recordings": partial(retention.delete_files, database, files),
         "domains": partial(retention.delete_of_lost_domains, database, files),
@@ -141,17 +142,3 @@ def rotate(cel_log: Path, most: int = CEL_LOG_BYTES) -> None:
     with contextlib.suppress(FileNotFoundError):
         if cel_log.stat().st_size > most:
             cel_log.replace(cel_log.with_name(f"{cel_log.name}.1"))
-
-
-async def keep_partitions(database: db.Database, days: Mapping[str, int]) -> int:
-    """Each table has partitions for the next days and none older than its `days`. Returns how many
-    were dropped.
-    """
-    async with database.connection() as tx:
-        needed = {"events": await outbox.needed_since(tx)}
-        return sum(
-            [
-                await partitions.keep(tx, table, held, needed.get(table))
-                for table, held in days.items()
-            ]
-        )

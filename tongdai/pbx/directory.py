@@ -26,7 +26,9 @@ class Domain(msgspec.Struct, frozen=True):
     suspended until `suspended_until`, for the reason in `suspended_why`. `region` (ISO 3166-1
     alpha-2) is "" for the main region of the country code. Browsers may register as its new
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
-    number that it will call, instead of its own.
+    number that it will call, instead of its own. Recordings, call records, events and the audit
+    log go after so many days; None: the first two stay for ever, the others as long as the
+    settings of the installation say.
     """
 
     domain_uuid: UUID
@@ -39,6 +41,9 @@ class Domain(msgspec.Struct, frozen=True):
     ringing_hangups: bool = True
     recording: bool = True
     recording_days: int | None = None
+    cdr_days: int | None = None
+    event_days: int | None = None
+    audit_days: int | None = None
     max_calls: int = 100
     destinations: tuple[str, ...] = ()
     calls_per_minute: int | None = 120

@@ -110,12 +110,17 @@ async def list(
 
 
 async def purge(tx: db.Tx, days: int, most: int) -> int:
-    """Deletes entries older than so many days, at most `most` of them. Returns how many."""
+    """Deletes entries that are older than the days that their domain keeps them, or than `days`
+    where it says nothing; at most `most` of them. Returns how many.
+    """
     gone: int = await tx.fetchval(
         """
         WITH gone AS (
           DELETE FROM audit_log WHERE audit_id IN (
-            SELECT audit_id FROM audit_log WHERE at < now() - make_interval(days => $1)
+            SELECT audit_id FROM audit_log LEFT JOIN domains USING (domain_uuid)
+            WHERE at < now() - make_interval(
+                    days => least($1, (SELECT min(audit_days) FROM domains)))
+              AND at < now() - make_interval(days => coalesce(audit_days, $1))
             ORDER BY at LIMIT $2
           ) RETURNING true
         )

@@ -4,6 +4,7 @@ locks, and a crash leaves the rest for the next time.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,12 +17,14 @@ PAUSE_S = 0.02  # between two batches, for others
 
 class Rows(msgspec.Struct, frozen=True):
     """The rows of a table whose columns have the values in `of`. An index begins with these
-    columns, and continues with those of `key`.
+    columns, and continues with those of `key`. `older`: a column of time, and the moment before
+    which the rows are.
     """
 
     table: str
     of: Mapping[str, Any]
     key: Sequence[str]
+    older: tuple[str, datetime] | None = None
 
     def between(self, after: Sequence[Any], last: Sequence[Any]) -> tuple[str, list[Any]]:
         """The condition for the rows after the key `after`, up to the key `last`, and the values
@@ -29,6 +32,9 @@ class Rows(msgspec.Struct, frozen=True):
         """
         conditions = [f"{name} = ${place}" for place, name in enumerate(self.of, 1)]
         values = [*self.of.values()]
+        if self.older:
+            values.append(self.older[1])
+            conditions.append(f"{self.older[0]} < ${len(values)}")
         for bound, sign in ((after, ">"), (last, "<=")):
             if bound:
                 places = ", ".join(f"${len(values) + n}" for n in range(1, len(bound) + 1))

@@ -55,6 +55,8 @@ async def recount(
             if zone is None:
                 return None  # it was deleted
             days = await _days(tx, domain_uuid)
+            if since is None:  # earlier records have expired (store/retention.py)
+                await _forget(tx, domain_uuid, days)
             if days is None or (since and since >= days[1]):
                 return await _note_rules(tx, domain_uuid, zone)
             since = since or days[0]
@@ -78,6 +80,15 @@ async def _days(tx: db.Tx, domain_uuid: UUID) -> tuple[date, date] | None:
     if row is None or row["first"] is None:
         return None
     return (row["first"] - _DAY).date(), (row["last"] + 2 * _DAY).date()
+
+
+async def _forget(tx: db.Tx, domain_uuid: UUID, days: tuple[date, date] | None) -> None:
+    """The domain has no counts of days other than these."""
+    await tx.execute(
+        "DELETE FROM cdr_days WHERE domain_uuid = $1 AND ($2::date IS NULL OR day < $2)",
+        domain_uuid,
+        days[0] if days else None,
+    )
 
 
 async def _count(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, since: date, until: date) -> None:

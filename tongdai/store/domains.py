@@ -24,6 +24,9 @@ async def insert(
     ringing_hangups: bool = NEW.ringing_hangups,
     recording: bool = NEW.recording,
     recording_days: int | None = NEW.recording_days,
+    cdr_days: int | None = NEW.cdr_days,
+    event_days: int | None = NEW.event_days,
+    audit_days: int | None = NEW.audit_days,
     max_calls: int = NEW.max_calls,
     destinations: Sequence[str] = NEW.destinations,
     calls_per_minute: int | None = NEW.calls_per_minute,
@@ -41,10 +44,11 @@ async def insert(
         INSERT INTO domains (
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
-          zone_rules, ringing_hangups, webrtc, click2call_shows_callee)
+          zone_rules, ringing_hangups, webrtc, click2call_shows_callee, cdr_days, event_days,
+          audit_days)
         VALUES (
           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-          $18) RETURNING *
+          $18, $19, $20, $21) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -64,6 +68,9 @@ async def insert(
         ringing_hangups,
         webrtc,
         click2call_shows_callee,
+        cdr_days,
+        event_days,
+        audit_days,
     )
     return db.struct(row, directory.Domain)
 
@@ -105,7 +112,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            max_calls = $7, enabled = $8, destinations = $9,
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
                            region = $13, ringing_hangups = $14, webrtc = $15,
-                           click2call_shows_callee = $16
+                           click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
+                           audit_days = $19
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -124,6 +132,9 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.ringing_hangups,
         domain.webrtc,
         domain.click2call_shows_callee,
+        domain.cdr_days,
+        domain.event_days,
+        domain.audit_days,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

@@ -168,15 +168,28 @@ async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOv
 
 
 async def without_file(tx: db.Tx, recordings: Sequence[LeftOver]) -> None:
-    """Forgets the files of these recordings, which are gone."""
+    """Forgets the files of these recordings, which are gone; and the recordings whose call record
+    is gone too.
+    """
     await tx.execute(
         """
-        UPDATE recordings SET file_key = NULL WHERE ctid = ANY(ARRAY(
-          SELECT (
-            SELECT ctid FROM recordings
+        WITH found AS (
+          SELECT one.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS gone (d, c, r)
+          CROSS JOIN LATERAL (
+            SELECT ctid AS place, (
+              SELECT true FROM cdrs WHERE cdrs.domain_uuid = d AND cdrs.cdr_uuid = c LIMIT 1
+            ) IS NULL AND (
+              SELECT true FROM calls WHERE calls.domain_uuid = d AND calls.call_uuid = c LIMIT 1
+            ) IS NULL AS is_lost
+            FROM recordings
             WHERE domain_uuid = d AND cdr_uuid = c AND recording_uuid = r AND status = 'deleted'
-          ) FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS gone (d, c, r)
-        ))
+            OFFSET 0
+          ) AS one
+        ), lost AS (
+          DELETE FROM recordings WHERE ctid = ANY(ARRAY(SELECT place FROM found WHERE is_lost))
+        )
+        UPDATE recordings SET file_key = NULL
+        WHERE ctid = ANY(ARRAY(SELECT place FROM found WHERE NOT is_lost))
         """,
         [each.domain_uuid for each in recordings],
         [each.cdr_uuid for each in recordings],
