@@ -320,6 +320,15 @@ SCOPES_BEYOND = Text(
     "An API key that has scopes can neither make nor change one without scopes.",
     "API key có scopes không thể tạo hay thay đổi API key không có scopes.",
 )
+LEVEL_BEYOND = Text(
+    "A user of the level {level} takes all permissions of that level, by an API key that does not "
+    "expire.",
+    "Với user cấp {level} cần có mọi quyền của cấp đó, bằng API key không hết hạn.",
+)
+OWN_ACCOUNT = Text(
+    "nobody deletes, disables or lowers the own account",
+    "không ai được tự xoá, khoá hay hạ cấp tài khoản của chính mình",
+)
 EXPIRY_BEYOND = Text(
     "An API key can neither make nor change one that expires after itself, {until}.",
     "API key không thể tạo hay thay đổi API key hết hạn sau chính nó, {until}.",

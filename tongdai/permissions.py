@@ -27,11 +27,20 @@ Permission = Literal[
     "audit:read",
     "trunk:read",
     "trunk:write",
+    "domain:read",
+    "domain:write",
+    "domain:operate",
+    "user:read",
+    "user:write",
+    "operator:read",
+    "operator:write",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
-OPERATORS: frozenset[Permission] = frozenset({"trunk:write"})
+OPERATORS: frozenset[Permission] = frozenset(
+    {"trunk:write", "domain:operate", "operator:read", "operator:write"}
+)
 """Those that no user of a domain has: what they permit concerns other domains too."""
 SCOPES: tuple[Permission, ...] = tuple(one for one in PERMISSIONS if one not in OPERATORS)
 """Those that an API key of a user may have."""

@@ -482,6 +482,87 @@ for _noun in ADMINISTERED:
         )
 
 
+async def user(house: House, name: str) -> dict[str, Any]:
+    new = {"username": name}
+    made = await house.tenant.client.ask("POST", "/v1/admin/users", json=new, expect=201)
+    return dict(made.json)
+
+
+@row("get", "/v1/admin/users")
+async def list_users(own: House, other: House, database: db.Database) -> None:
+    await user(own, "mine")
+    await user(other, "theirs")
+    listed = (await own.tenant.client.get("/v1/admin/users")).json["data"]
+    assert [one["username"] for one in listed] == ["foo", "mine"]
+
+
+@row("post", "/v1/admin/users")
+async def create_user(own: House, other: House, database: db.Database) -> None:
+    """What another has is free."""
+    mine, theirs = await user(own, "an"), await user(other, "an")
+    assert mine["user_uuid"] != theirs["user_uuid"]
+    assert mine["domain_uuid"] == str(own.tenant.domain.domain_uuid)
+
+
+async def touch_user(own: House, other: House, database: db.Database, *, method: str) -> None:
+    """Another's is as one that never was."""
+    made = await user(other, "theirs")
+    given: dict[str, Any] = {"json": {"enabled": False}} if method == "PATCH" else {}
+    path, client = "/v1/admin/users/{}", own.tenant.client
+    answers = [
+        await client.ask(method, path.format(name), expect=404, **given)
+        for name in ("theirs", "nobody")
+    ]
+    assert answers[0].body == answers[1].body
+    kept = (await other.tenant.client.get("/v1/admin/users/theirs")).json
+    assert kept == {field: value for field, value in made.items() if field != "password"}
+
+
+for _method in ("GET", "PATCH", "DELETE"):
+    ROWS[_method.lower(), "/v1/admin/users/{name}"] = partial(touch_user, method=_method)
+
+
+@row("get", "/v1/admin/domains")
+async def list_domains(own: House, other: House, database: db.Database) -> None:
+    for query in ("", "?search=api", f"?domain={other.tenant.domain.name}"):
+        listed = (await own.tenant.client.get(f"/v1/admin/domains{query}")).json["data"]
+        assert [one["name"] for one in listed] == [own.tenant.domain.name]
+
+
+async def touch_domain(own: House, other: House, database: db.Database, *, method: str) -> None:
+    """Another's is as one that never was; its own its administrators do not delete."""
+    given: dict[str, Any] = {"json": {"recording": False}} if method == "PATCH" else {}
+    expect = 403 if method == "DELETE" else 404
+    answers = [
+        await own.tenant.client.ask(method, f"/v1/admin/domains/{name}", expect=expect, **given)
+        for name in (other.tenant.domain.name, "nowhere.example.vn")
+    ]
+    assert answers[0].body == answers[1].body
+    assert (await other.tenant.client.get("/v1/admin/domains")).json["data"][0]["recording"]
+    path = f"/v1/admin/domains/{own.tenant.domain.name}"
+    await own.tenant.client.ask(method, path, expect=403 if method == "DELETE" else 200, **given)
+
+
+for _method in ("GET", "PATCH", "DELETE"):
+    ROWS[_method.lower(), "/v1/admin/domains/{name}"] = partial(touch_domain, method=_method)
+
+
+async def is_the_operators(
+    own: House, other: House, database: db.Database, *, method: str, path: str
+) -> None:
+    given: dict[str, Any] = {"json": {}} if method in ("POST", "PATCH") else {}
+    for of in ("", f"?domain={own.tenant.domain.name}"):
+        await own.tenant.client.ask(method, path.format(name="root") + of, expect=403, **given)
+
+
+for _method, _path in (
+    ("POST", "/v1/admin/domains"),
+    *((_method, "/v1/admin/operators") for _method in ("GET", "POST")),
+    *((_method, "/v1/admin/operators/{name}") for _method in ("GET", "PATCH", "DELETE")),
+):
+    ROWS[_method.lower(), _path] = partial(is_the_operators, method=_method, path=_path)
+
+
 @row("get", "/v1/admin/audit")
 async def list_audit(own: House, other: House, database: db.Database) -> None:
     for house in (own, other):

@@ -64,7 +64,10 @@ def test_operations_have_these_names() -> None:
         "listAudit",
         *(
             f"{verb}{noun}" + ("s" if verb == "list" else "")
-            for noun in ("Extension", "Hotline", "Queue", "RingGroup", "Trunk")
+            for noun in (
+                *("Domain", "Extension", "Hotline", "Operator", "Queue", "RingGroup", "Trunk"),
+                "User",
+            )
             for verb in ("list", "create", "get", "update", "delete")
         ),
         *("sandboxInbound", "healthz", "metrics", "readyz"),

@@ -20,6 +20,7 @@ ADMIN = ("admin",)
 OPERATOR = ("operator",)
 
 ADMINISTERED = {
+    "users": "user",
     "extensions": "extension",
     "ring-groups": "routing",
     "queues": "routing",
@@ -82,11 +83,25 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/admin/trunks/{name}"): ("trunk:read", ADMIN),
     ("patch", "/v1/admin/trunks/{name}"): ("trunk:write", OPERATOR),
     ("delete", "/v1/admin/trunks/{name}"): ("trunk:write", OPERATOR),
+    ("get", "/v1/admin/domains"): ("domain:read", ADMIN),
+    ("post", "/v1/admin/domains"): ("domain:operate", OPERATOR),
+    ("get", "/v1/admin/domains/{name}"): ("domain:read", ADMIN),
+    ("patch", "/v1/admin/domains/{name}"): ("domain:write", ADMIN),
+    ("delete", "/v1/admin/domains/{name}"): ("domain:operate", OPERATOR),
+    ("get", "/v1/admin/operators"): ("operator:read", OPERATOR),
+    ("post", "/v1/admin/operators"): ("operator:write", OPERATOR),
+    ("get", "/v1/admin/operators/{name}"): ("operator:read", OPERATOR),
+    ("patch", "/v1/admin/operators/{name}"): ("operator:write", OPERATOR),
+    ("delete", "/v1/admin/operators/{name}"): ("operator:write", OPERATOR),
     ("delete", "/recordings/{token}"): ("recording:delete", ADMIN),
     ("post", "/v1/sandbox/inbound"): ("sandbox:call", ADMIN),
 }
 # an operator need name no domain for these
-OF_ALL_DOMAINS = {("get", "/v1/admin/hotlines"), ("get", "/v1/admin/trunks")}
+OF_ALL_DOMAINS = {
+    ("get", "/v1/admin/hotlines"),
+    ("get", "/v1/admin/trunks"),
+    *(key for key in MATRIX if key[1].startswith(("/v1/admin/domains", "/v1/admin/operators"))),
+}
 OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
     ("get", "/recordings/{token}"),

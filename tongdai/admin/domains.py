@@ -21,7 +21,11 @@ async def update(
     """The changed domain of that name; `unsuspend` ends the suspension of its outbound calls. A
     given `webrtc` holds for all its extensions. Raises as domains.update.
     """
-    changed = msgspec.structs.replace(await domains.by_name(tx, name), **changes)
+    known = await domains.by_name(tx, name)
+    if not unsuspend and changes.keys() <= domains.SETTINGS:
+        await domains.set_settings(tx, known.domain_uuid, changes)
+        return await domains.get(tx, known.domain_uuid)
+    changed = msgspec.structs.replace(known, **changes)
     await domains.update(tx, changed)
     if "webrtc" in changes:
         change = devices.allow_browsers if changed.webrtc else devices.forbid_browsers

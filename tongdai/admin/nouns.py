@@ -3,7 +3,7 @@ deleted. Each gives the use cases of its own module that form.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,8 @@ from tongdai.store import db, extensions, hotlines, lists, queues, ring_groups, 
 
 Fields: TypeAlias = Mapping[str, Any]
 """Fields of a noun by name."""
+Domain: TypeAlias = Any
+"""The UUID of the domain that a noun belongs to; None for those of the installation."""
 
 
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,24 +28,26 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
     this once, such as a new password: `once` names it. They, `get` and `delete` raise as the
     store's functions of the same names.
 
-    What is `beyond` refers to other domains' things, too: an operator reads and changes it as the
-    owner of the tables, past row-level security.
+    `of` says what it belongs to: a domain; the installation, then its functions get None for the
+    domain; or it is a domain itself. What is `beyond` refers to other domains' things, too: an
+    operator reads and changes it as the owner of the tables, past row-level security.
     """
 
     word: str  # ring group
     kind: type[msgspec.Struct]
     key: str
     listing: lists.Listing
-    get: Callable[[db.Tx, UUID, str], Awaitable[Any]]
-    create: Callable[[db.Tx, UUID, MasterKey, Fields], Awaitable[Fields]]
-    change: Callable[[db.Tx, UUID, MasterKey, str, Fields], Awaitable[Fields]]
-    delete: Callable[[db.Tx, UUID, str], Awaitable[None]]
+    get: Callable[[db.Tx, Domain, str], Awaitable[Any]]
+    create: Callable[[db.Tx, Domain, MasterKey, Fields], Awaitable[Fields]]
+    change: Callable[[db.Tx, Domain, MasterKey, str, Fields], Awaitable[Fields]]
+    delete: Callable[[db.Tx, Domain, str], Awaitable[None]]
     own: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     renewable: tuple[str, ...] = ()
     changes: dict[str, type] = {}
     once: tuple[str, ...] = ()
     beyond: bool = False
+    of: Literal["domain", "itself", "installation"] = "domain"
 
     def renamed(self, name: str, changes: Fields) -> str:
         """The name after these changes."""

@@ -21,10 +21,13 @@ async def create(
     *,
     password: str | None = None,
     level: Level = LEVEL,
+    enabled: bool = True,
 ) -> tuple[users.Account, str]:
     """Creates a user. Returns it and its password, given or generated. Raises as users.insert."""
     password = password or passwords.generated()
-    account = await users.insert(tx, domain_uuid, master_key, username, password, level=level)
+    account = await users.insert(
+        tx, domain_uuid, master_key, username, password, level=level, enabled=enabled
+    )
     return account, password
 
 
@@ -42,13 +45,19 @@ async def update(
 
 
 async def create_operator(
-    tx: db.Tx, master_key: MasterKey, username: str, *, password: str | None = None
+    tx: db.Tx,
+    master_key: MasterKey,
+    username: str,
+    *,
+    password: str | None = None,
+    enabled: bool = True,
 ) -> tuple[operators.Account, str]:
     """Creates an operator. Returns it and its password, given or generated. Raises as
     operators.insert.
     """
     password = password or passwords.generated()
-    return await operators.insert(tx, master_key, username, password), password
+    made = await operators.insert(tx, master_key, username, password, enabled=enabled)
+    return made, password
 
 
 async def update_operator(

@@ -7,10 +7,13 @@ domains' things, an operator reads and changes past it (`beyond`).
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
-from tongdai.api.principals import Caller, Principal
+from tongdai.api.principals import Caller
 from tongdai.api.requests import Request
 from tongdai.store import audit, db
+
+_INSTALLATION = UUID(int=0)
 
 
 @asynccontextmanager
@@ -31,23 +34,24 @@ async def reading(
 
 @asynccontextmanager
 async def transaction(
-    request: Request, principal: Principal, *, beyond: bool = False
+    request: Request, principal: Caller, *, beyond: bool = False
 ) -> AsyncIterator[db.Tx]:
-    """A transaction in the principal's domain, whose changes are the principal's. No other one
-    changes the domain's configuration meanwhile: the changes of one domain wait for each other
-    here, and hold one of the connections that all domains share. Raises errors.Unavailable when
-    they wait long.
+    """A transaction in the principal's domain, or of an operator who is in none, whose changes are
+    the principal's. No other one changes the domain's configuration meanwhile: the changes of one
+    domain wait for each other here, and hold one of the connections that all domains share. Raises
+    errors.Unavailable when they wait long.
     """
+    place = principal.domain_uuid or _INSTALLATION
     async with (
-        request.context.turn(principal.domain_uuid),
+        request.context.turn(place),
         _whole(request, principal, beyond=beyond) as tx,
     ):
         await audit.acting(tx, principal.actor, request.address)
-        await audit.alone(tx, principal.domain_uuid)
+        await audit.alone(tx, place)
         yield tx
 
 
 @asynccontextmanager
-async def _whole(request: Request, principal: Principal, *, beyond: bool) -> AsyncIterator[db.Tx]:
+async def _whole(request: Request, principal: Caller, *, beyond: bool) -> AsyncIterator[db.Tx]:
     async with reading(request, principal, beyond=beyond) as tx, db.whole(tx):
         yield tx

@@ -4,9 +4,16 @@ outlives a request.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+)
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -141,6 +148,7 @@ class Context:
         )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
+        self._background = set[asyncio.Task[None]]()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._login_slots = asyncio.Semaphore(deps.logins_at_once)
 
@@ -176,6 +184,12 @@ class Context:
         finally:
             lock.release()
 
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Runs the work beside requests, until `close`. It takes care of its own errors."""
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
     async def listen(self) -> None:
         """From now on, changes of users and outcomes of commands are notified at once."""
         heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
@@ -186,7 +200,9 @@ class Context:
         self._looking = asyncio.create_task(self.feeds.run(), name="event feed")
 
     async def close(self) -> None:
-        """Ends streams and long polls, and stops listening."""
+        """Ends streams, long polls and what runs beside requests, and stops listening."""
         self.feeds.close()
-        self._looking.cancel()
-        await asyncio.gather(self._looking, return_exceptions=True)
+        running = (self._looking, *self._background)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from hashlib import blake2b
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
@@ -19,7 +20,7 @@ from tongdai import errors, messages
 from tongdai.admin.nouns import Noun
 from tongdai.api import changes, derived, problems, responses
 from tongdai.api.operations import Operation, operation
-from tongdai.api.principals import Caller, Principal
+from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import Request
 from tongdai.permissions import Permission
 from tongdai.store import db, lists
@@ -103,6 +104,14 @@ class Resource:
             frozen=True,
         )
 
+    def check(self, principal: Caller, known: Any | None, given: Mapping[str, Any] | None) -> None:
+        """Raises errors.Forbidden or errors.Conflict if the principal may not create (`known` is
+        None), change, or delete (`given` is None) this one.
+        """
+
+    def deleted(self, request: Request, known: Any) -> None:
+        """What follows the deletion of one, once it is committed."""
+
     def operations(self) -> tuple[Operation, ...]:
         """List, create, get, change, delete."""
         return (self._list(), self._create(), self._get(), self._change(), self._delete())
@@ -121,7 +130,8 @@ class Resource:
         is_one: bool = True,
     ) -> Operation:
         handler.__name__, handler.__doc__ = name, doc
-        handler.__annotations__ = {"request": Request, "principal": Principal, **takes}
+        kind = Principal if self.noun.of == "domain" else Caller
+        handler.__annotations__ = {"request": Request, "principal": kind, **takes}
         path = f"{self.path}/{{name}}" if is_one else self.path
         return operation(method, path, may=may, tag=TAG, gives=gives, fails=fails)(handler)
 
@@ -130,7 +140,7 @@ class Resource:
             wanted, after = _wanted(self.noun, query)
             async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
                 rows = await lists.page(
-                    tx, self.noun.listing, principal.domain_uuid, wanted,
+                    tx, self.noun.listing, self._place(principal), wanted,
                     limit=query.limit, after=after,
                 )  # fmt: skip
             found = db.structs(rows, self.noun.kind)
@@ -143,8 +153,8 @@ class Resource:
             handler,
             name=f"list_{plural.replace(' ', '_')}",
             doc=f"List {plural}.\n\nAsk again with `next_cursor` until it is empty."
-            + (f" {_OF_ALL}" if self.noun.beyond else ""),
-            takes={"query": ListQuery, "principal": Caller if self.noun.beyond else Principal},
+            + (f" {_OF_ALL}" if self.noun.beyond and self.noun.of == "domain" else ""),
+            takes={"query": ListQuery, **({"principal": Caller} if self.noun.beyond else {})},
             method="GET",
             may=self.reads,
             gives={200: ("Some of them.", self.list_of)},
@@ -153,9 +163,10 @@ class Resource:
         )
 
     def _get(self) -> Operation:
-        async def handler(request: Request, principal: Principal, path: Any) -> ASGIApp:
+        async def handler(request: Request, principal: Caller, path: Any) -> ASGIApp:
+            principal = await self._within(request, principal, path.name)
             async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
-                found = await self.noun.get(tx, principal.domain_uuid, path.name)
+                found = await self.noun.get(tx, self._place(principal), path.name)
             return self._one(found)
 
         return self._declared(
@@ -170,11 +181,13 @@ class Resource:
         )
 
     def _create(self) -> Operation:
-        async def handler(request: Request, principal: Principal, body: Any) -> ASGIApp:
+        async def handler(request: Request, principal: Caller, body: Any) -> ASGIApp:
             key, fields = request.context.master_key, msgspec.structs.asdict(body)
+            self.check(principal, None, fields)
+            place = None if self.noun.of == "itself" else self._place(principal)
             async with self._changing(request, principal) as tx:
-                once = await self.noun.create(tx, principal.domain_uuid, key, fields)
-                made = await self.noun.get(tx, principal.domain_uuid, fields[self.noun.key])
+                once = await self.noun.create(tx, place, key, fields)
+                made = await self.noun.get(tx, place, fields[self.noun.key])
             return self._one(made, once, status=201)
 
         return self._declared(
@@ -191,7 +204,7 @@ class Resource:
 
     def _change(self) -> Operation:
         async def handler(
-            request: Request, principal: Principal, path: Any, headers: IfMatch, body: Any
+            request: Request, principal: Caller, path: Any, headers: IfMatch, body: Any
         ) -> ASGIApp:
             given = {
                 name: value
@@ -199,12 +212,15 @@ class Resource:
                 if value is not UNSET
             }
             self._check_reserved(principal, given)
+            principal = await self._within(request, principal, path.name)
             key, name = request.context.master_key, self.noun.renamed(path.name, given)
+            place = self._place(principal)
             async with self._changing(request, principal) as tx:
-                known = await self.noun.get(tx, principal.domain_uuid, path.name)
+                known = await self.noun.get(tx, place, path.name)
+                self.check(principal, known, given)
                 self._check(known, headers)
-                once = await self.noun.change(tx, principal.domain_uuid, key, path.name, given)
-                changed = await self.noun.get(tx, principal.domain_uuid, name)
+                once = await self.noun.change(tx, place, key, path.name, given)
+                changed = await self.noun.get(tx, place, name)
             return self._one(changed, once)
 
         return self._declared(
@@ -222,11 +238,16 @@ class Resource:
 
     def _delete(self) -> Operation:
         async def handler(
-            request: Request, principal: Principal, path: Any, headers: IfMatch
+            request: Request, principal: Caller, path: Any, headers: IfMatch
         ) -> ASGIApp:
+            principal = await self._within(request, principal, path.name)
+            place = self._place(principal)
             async with self._changing(request, principal) as tx:
-                self._check(await self.noun.get(tx, principal.domain_uuid, path.name), headers)
-                await self.noun.delete(tx, principal.domain_uuid, path.name)
+                known = await self.noun.get(tx, place, path.name)
+                self.check(principal, known, None)
+                self._check(known, headers)
+                await self.noun.delete(tx, place, path.name)
+            self.deleted(request, known)
             return responses.json(responses.Deleted(deleted=True))
 
         return self._declared(
@@ -241,12 +262,20 @@ class Resource:
             fails=(errors.NotFound, errors.Conflict, problems.PreconditionFailed),
         )
 
-    def _changing(
-        self, request: Request, principal: Principal
-    ) -> AbstractAsyncContextManager[db.Tx]:
+    def _changing(self, request: Request, principal: Caller) -> AbstractAsyncContextManager[db.Tx]:
         return changes.transaction(request, principal, beyond=self.noun.beyond)
 
-    def _check_reserved(self, principal: Principal, given: Mapping[str, Any]) -> None:
+    async def _within(self, request: Request, principal: Caller, name: str) -> Caller:
+        """The principal; an operator who names no domain but this is in this."""
+        if self.noun.of == "itself" and isinstance(principal, Operator):
+            return await request.context.principals.within(principal, name)
+        return principal
+
+    def _place(self, principal: Caller) -> UUID | None:
+        """The domain that these belong to."""
+        return None if self.noun.of == "installation" else principal.domain_uuid
+
+    def _check_reserved(self, principal: Caller, given: Mapping[str, Any]) -> None:
         """Raises errors.Forbidden for a field that the principal may not change."""
         for field in given.keys() & self.reserved.keys():
             if (needed := self.reserved[field]) not in principal.permissions:

@@ -1,16 +1,32 @@
 """Domains: the tenants."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, numbers
-from tongdai.store import cdr_days, checks, db, local_days
+from tongdai.store import cdr_days, checks, db, lists, local_days, rows
 
 NEW = directory.Domain(UUID(int=0), "")
 """The default values of a domain."""
+
+
+SETTINGS = frozenset(
+    {"recording", "recording_days", "call_id_mode", "ringing_hangups", "click2call_shows_callee"}
+)
+"""What a domain's own administrators may change of it."""
+
+
+class Configured(directory.Domain, frozen=True):
+    """A domain as administrators see it."""
+
+    deleting_since: datetime | None = None
+
+
+LISTING = lists.Listing("SELECT * FROM domains", key="name", sorts=("name",))
 
 
 async def insert(
@@ -85,6 +101,34 @@ async def by_name(tx: db.Tx, name: str) -> directory.Domain:
     """The domain of that name, in upper or lower case. Raises errors.NotFound."""
     row = await tx.fetchrow("SELECT * FROM domains WHERE name = lower($1)", name)
     return db.struct(row, directory.Domain, f"no such domain: {name}")
+
+
+async def configured(tx: db.Tx, domain_uuid: UUID | None, name: str) -> Configured:
+    """The domain of that name, as administrators see it, if it is also that one. Raises
+    errors.NotFound.
+    """
+    row = await tx.fetchrow(
+        """
+        SELECT * FROM domains
+        WHERE name = lower($2) AND ($1::uuid IS NULL OR domain_uuid = $1)
+        """,
+        domain_uuid,
+        name,
+    )
+    return db.struct(row, Configured, f"no such domain: {name}")
+
+
+async def set_settings(tx: db.Tx, domain_uuid: UUID, changes: Mapping[str, Any]) -> None:
+    """These of the domain's SETTINGS are as given. Raises errors.NotFound, and errors.Conflict
+    while it is being deleted.
+    """
+    row = await tx.fetchrow(
+        "SELECT deleting_since FROM domains WHERE domain_uuid = $1", domain_uuid
+    )
+    if row and row["deleting_since"]:
+        raise errors.Conflict(messages.DELETING, field="domain")
+    if changes and not await rows.update(tx, "domains", {"domain_uuid": domain_uuid}, changes):
+        raise errors.NotFound(f"no such domain: {domain_uuid}")
 
 
 async def update(tx: db.Tx, domain: directory.Domain) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
-from tongdai.store import api_keys, checks, db, passwords
+from tongdai.store import api_keys, checks, db, lists, passwords
 
 
 class Operator(msgspec.Struct, frozen=True):
@@ -34,26 +34,36 @@ class Account(msgspec.Struct, frozen=True):
     api_key_version: int
 
 
-async def insert(tx: db.Tx, master_key: MasterKey, username: str, password: str) -> Account:
+async def insert(
+    tx: db.Tx, master_key: MasterKey, username: str, password: str, *, enabled: bool = True
+) -> Account:
     """Stores an operator with a new API key. Raises errors.Conflict when the name is taken,
     errors.Invalid.
     """
     account = Account(
-        ids.new(), checks.username(username), api_keys.new(), enabled=True, api_key_version=1
+        ids.new(), checks.username(username), api_keys.new(), enabled=enabled, api_key_version=1
     )
     await tx.execute(
         """
         INSERT INTO operators (
           operator_uuid, username, password_hash, enabled, api_key_digest, api_key_encrypted)
-        VALUES ($1, $2, $3, true, $4, $5)
+        VALUES ($1, $2, $3, $6, $4, $5)
         """,
         account.operator_uuid,
         username,
         await passwords.hashed(password),
         master_key.digest(account.api_key),
         master_key.encrypt(account.api_key),
+        enabled,
     )
     return account
+
+
+LISTING = lists.Listing(
+    "SELECT NULL::uuid AS domain_uuid, operators.* FROM operators",
+    key="username",
+    sorts=("username",),
+)
 
 
 async def get(tx: db.Tx, username: str) -> Operator:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -10,7 +11,7 @@ import msgspec
 from tongdai import errors, ids, permissions
 from tongdai.encryption import MasterKey
 from tongdai.permissions import Level, Permission
-from tongdai.store import api_keys, checks, db, passwords
+from tongdai.store import api_keys, checks, db, lists, passwords, rows
 
 
 class User(msgspec.Struct, frozen=True):
@@ -100,15 +101,16 @@ async def insert(
     return account
 
 
+_SELECT = """
+SELECT user_uuid, domain_uuid, username, level, enabled, created_at FROM users
+"""
+LISTING = lists.Listing(_SELECT, key="username", sorts=("username",))
+
+
 async def get(tx: db.Tx, domain_uuid: UUID, username: str) -> User:
     """The user. Raises errors.NotFound."""
     row = await tx.fetchrow(
-        """
-        SELECT user_uuid, domain_uuid, username, level, enabled, created_at FROM users
-        WHERE domain_uuid = $1 AND username = $2
-        """,
-        domain_uuid,
-        username,
+        _SELECT + "WHERE domain_uuid = $1 AND username = $2", domain_uuid, username
     )
     return db.struct(row, User, f"no such user: {username}")
 
@@ -118,18 +120,11 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
 
     Raises errors.NotFound, errors.Invalid.
     """
-    done = await tx.fetchval(
-        """
-        UPDATE users SET level = $3, enabled = $4, password_hash = coalesce($5, password_hash)
-        WHERE domain_uuid = $1 AND user_uuid = $2 RETURNING true
-        """,
-        domain_uuid,
-        user.user_uuid,
-        user.level,
-        user.enabled,
-        None if password is None else await passwords.hashed(password),
-    )
-    if not done:
+    key = {"domain_uuid": domain_uuid, "user_uuid": user.user_uuid}
+    row: dict[str, Any] = {"level": user.level, "enabled": user.enabled}
+    if password is not None:
+        row["password_hash"] = await passwords.hashed(password)
+    if not await rows.update(tx, "users", key, row):
         raise errors.NotFound(f"no such user: {user.username}")
 
 

@@ -1,0 +1,100 @@
+"""Domains, for operators; their settings, for their own administrators too."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from msgspec import Meta, Struct
+
+from tongdai import errors
+from tongdai.admin.accounts import ACCOUNTS
+from tongdai.api.requests import Request
+from tongdai.api.resources import Resource
+from tongdai.pbx import directory
+from tongdai.store import db, deletion, domains
+
+_log = structlog.get_logger("tongdai.api")
+_DEFAULT = domains.NEW
+_MOST = 2**31 - 1
+Limit = Annotated[int, Meta(ge=1, le=_MOST)]
+
+
+class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new domain: a company, with numbers and users of its own."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="A DNS name, its SIP domain. It does not change.",
+            examples=["sales.example.vn"],
+        ),
+    ]
+    enabled: bool = _DEFAULT.enabled
+    node: Annotated[str, Meta(description="The switch that it lives on.")] = _DEFAULT.node
+    time_zone: Annotated[str, Meta(description="IANA.")] = _DEFAULT.time_zone
+    country_code: Annotated[str, Meta(description="Of its numbers, such as 84.")] = (
+        _DEFAULT.country_code
+    )
+    region: Annotated[
+        str, Meta(description='ISO 3166-1, where several share a code: CA of 1; "": the main one.')
+    ] = _DEFAULT.region
+    call_id_mode: Annotated[
+        directory.CallIdMode, Meta(description="What `call_id` in events names.")
+    ] = _DEFAULT.call_id_mode
+    ringing_hangups: Annotated[
+        bool, Meta(description="A hangup event for each extension that rang, too.")
+    ] = _DEFAULT.ringing_hangups
+    recording: Annotated[bool, Meta(description="Record answered calls.")] = _DEFAULT.recording
+    recording_days: Annotated[
+        Limit | None, Meta(description="Days that recordings are kept; null: for ever.")
+    ] = _DEFAULT.recording_days
+    click2call_shows_callee: Annotated[
+        bool, Meta(description="A click-to-call shows its extension whom it will call.")
+    ] = _DEFAULT.click2call_shows_callee
+    webrtc: Annotated[bool, Meta(description="Browsers may register as its extensions.")] = (
+        _DEFAULT.webrtc
+    )
+    max_calls: Annotated[int, Meta(ge=1, le=_MOST, description="Calls at the same time.")] = (
+        _DEFAULT.max_calls
+    )
+    destinations: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=300,
+            description="Permitted beyond the country's own numbers, as prefixes: +44, +, 1900.",
+        ),
+    ] = _DEFAULT.destinations
+    calls_per_minute: Annotated[Limit | None, Meta(description="Outbound; null: no limit.")] = (
+        _DEFAULT.calls_per_minute
+    )
+    minutes_per_day: Annotated[Limit | None, Meta(description="Outbound; null: no limit.")] = (
+        _DEFAULT.minutes_per_day
+    )
+
+
+class Domains(Resource):
+    """Domains are deleted step by step, beside requests."""
+
+    def deleted(self, request: Request, known: Any) -> None:
+        request.context.start(
+            _finish(request.context.deps.database, known.domain_uuid), "deletion"
+        )
+
+
+async def _finish(database: db.Database, domain_uuid: UUID) -> None:
+    """What is left of the domain is gone; after an error the engine's housekeeping goes on."""
+    try:
+        await deletion.finish(database, domain_uuid)
+    except errors.TongdaiError as reason:
+        _log.warning("deletion.waiting", domain_uuid=str(domain_uuid), why=str(reason))
+
+
+_LIMITS = (*(set(NewDomain.__struct_fields__) - domains.SETTINGS - {"name"}), "unsuspend")
+OPERATIONS = Domains(
+    "domains",
+    ACCOUNTS["domains"],
+    NewDomain,
+    "domain",
+    makes="domain:operate",
+    reserved=dict.fromkeys(sorted(_LIMITS), "domain:operate"),
+).operations()
