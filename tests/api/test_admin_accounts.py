@@ -74,6 +74,7 @@ async def test_a_domains_admin_changes_its_settings_and_not_its_limits(tenant: T
     assert (await change(client, path, recording_days=None))["recording_days"] is None
     limits = {
         "max_calls": 999, "destinations": ["+"], "enabled": True, "node": "switch-2",
+        "cdr_days": 1, "event_days": 7, "audit_days": 1,
         "calls_per_minute": None, "minutes_per_day": None, "unsuspend": True, "webrtc": True,
         "time_zone": "Asia/Tokyo", "country_code": "1", "region": "CA",
     }  # fmt: skip

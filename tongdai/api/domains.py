@@ -48,6 +48,17 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recording_days: Annotated[
         Limit | None, Meta(description="Days that recordings are kept; null: for ever.")
     ] = _DEFAULT.recording_days
+    cdr_days: Annotated[
+        Limit | None, Meta(description="Days that call records are kept; null: for ever.")
+    ] = _DEFAULT.cdr_days
+    event_days: Annotated[
+        Annotated[int, Meta(ge=7, le=_MOST)] | None,
+        Meta(description="Days that events are kept; null: as the installation says."),
+    ] = _DEFAULT.event_days
+    audit_days: Annotated[
+        Limit | None,
+        Meta(description="Days that the audit log is kept; null: as the installation says."),
+    ] = _DEFAULT.audit_days
     click2call_shows_callee: Annotated[
         bool, Meta(description="A click-to-call shows its extension whom it will call.")
     ] = _DEFAULT.click2call_shows_callee
