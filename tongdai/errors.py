@@ -12,6 +12,7 @@ TongdaiError
 ├── Gone (410)                it existed and was deleted
 │   └── EventsGone            the feed no longer holds the requested events
 ├── Conflict (409)            it exists already, or is in use
+│   └── CallEnded             a call that cannot be ended again
 ├── TooManyRequests (429)     with Retry-After
 ├── Unavailable (503)         database or switch down
 │   └── SwitchDown
@@ -127,6 +128,14 @@ class EventsGone(Gone):
 class Conflict(TongdaiError):
     code, status = "CONFLICT", 409
     texts: ClassVar = {"en": "{field}: {why}", "vi": "{field}: {why}"}
+
+
+class CallEnded(Conflict):
+    code = "CALL_ENDED"
+    texts: ClassVar = {
+        "en": "The call has ended, or is being ended already.",
+        "vi": "Cuộc gọi đã kết thúc hoặc đang được ngắt.",
+    }
 
 
 class TooManyRequests(TongdaiError):

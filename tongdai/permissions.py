@@ -14,6 +14,8 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 Permission = Literal[
     "cdr:read",
     "call:create",
+    "call:read",
+    "call:control",
     "event:read",
     "event:write",
     "event:trigger",
@@ -45,11 +47,13 @@ OPERATORS: frozenset[Permission] = frozenset(
 SCOPES: tuple[Permission, ...] = tuple(one for one in PERMISSIONS if one not in OPERATORS)
 """Those that an API key of a user may have."""
 
-_AGENT: frozenset[Permission] = frozenset({"cdr:read", "call:create", "event:read", "event:write"})
+_AGENT: frozenset[Permission] = frozenset(
+    {"cdr:read", "call:create", "call:read", "event:read", "event:write"}
+)
 
 OF_LEVEL: dict[Level, frozenset[Permission]] = {
     "admin": frozenset(PERMISSIONS) - OPERATORS,
-    "supervisor": _AGENT,  # what it may do besides comes with live control of others' calls
+    "supervisor": _AGENT | {"call:control"},
     "agent": _AGENT,  # as every user that was no admin could before there were three levels
 }
 """Permissions of the users of a domain. An operator of the installation belongs to no domain; in

@@ -18,7 +18,7 @@ from tests.api.conftest import Client, Tenant, serve
 from tongdai import api, errors, ids, messages
 from tongdai.admin import domains
 from tongdai.api import problems
-from tongdai.pbx.commands import ClickToCall, Outcome
+from tongdai.pbx.commands import ClickToCall, Command, Outcome
 from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db
 
@@ -30,8 +30,8 @@ class Engine:
 
     def __init__(self, database: db.Database, tenant: Tenant, woken: asyncio.Event) -> None:
         self._database, self._domain, self._woken = database, tenant.domain.domain_uuid, woken
-        self.asked: list[ClickToCall] = []
-        self.answer: Callable[[ClickToCall], Outcome | None] = lambda _: Outcome(call_id=ids.new())
+        self.asked: list[Any] = []  # commands
+        self.answer: Callable[[Command], Outcome | None] = lambda _: Outcome(call_id=ids.new())
 
     async def run(self) -> None:
         while True:

@@ -23,7 +23,7 @@ from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.pbx.call import Ended
+from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
@@ -614,6 +614,47 @@ for _method, _path in (
     ("get", "/v1/click2call/async"), ("post", "/v1/click2call/async"),
 ):  # fmt: skip
     ROWS[_method, _path] = partial(click, method=_method.upper(), path=_path)
+
+
+async def live_call(house: House, database: db.Database) -> Call:
+    """A call of the house that goes on."""
+    made = call(house.tenant.domain)
+    async with database.transaction() as tx:
+        await calls.save_many(tx, f"node of {house.tenant.domain.name}", [made])
+    return made
+
+
+@row("get", "/v1/calls")
+async def list_calls(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await live_call(own, database), await live_call(other, database)
+    for house, known in ((own, mine), (other, theirs)):
+        listed = (await house.tenant.client.get("/v1/calls")).json["data"]
+        assert [str(known.call_uuid)] == [one["id"] for one in listed]
+        assert [house.tenant.domain.name] == [one["domain"] for one in listed]
+
+
+@row("get", "/v1/calls/{id}")
+async def get_call(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await live_call(own, database), await live_call(other, database)
+    for name in (mine.call_uuid, own.cdr, own.leg, SIP_CALL_ID):
+        found = (await own.tenant.client.get(f"/v1/calls/{name}")).json
+        assert found["id"] in (str(mine.call_uuid), own.cdr)
+    for name in (str(theirs.call_uuid), other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/v1/calls/{}", name)
+
+
+@row("delete", "/v1/calls/{id}")
+async def end_call(own: House, other: House, database: db.Database) -> None:
+    theirs = await live_call(other, database)
+    for name in (str(theirs.call_uuid), other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "DELETE", "/v1/calls/{}", name)
+    await own.tenant.client.ask("DELETE", f"/v1/calls/{own.cdr}", expect=409)
+    async with database.connection() as tx:
+        asked = await tx.fetchval(
+            "SELECT count(*) FROM commands WHERE domain_uuid = ANY ($1)",
+            [house.tenant.domain.domain_uuid for house in (own, other)],
+        )
+    assert asked == 0
 
 
 @row("get", "/v1/turn")

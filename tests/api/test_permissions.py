@@ -16,6 +16,7 @@ from tongdai.permissions import Level, Permission
 from tongdai.store import api_keys, db, operators, users
 
 EVERYBODY = ("admin", "supervisor", "agent")
+SUPERVISORS = ("admin", "supervisor")
 ADMIN = ("admin",)
 OPERATOR = ("operator",)
 
@@ -44,6 +45,9 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/event/{id}/test"): ("event:write", EVERYBODY),
     ("get", "/v1/cdr"): ("cdr:read", EVERYBODY),
     ("get", "/v1/cdr/{id}"): ("cdr:read", EVERYBODY),
+    ("get", "/v1/calls"): ("call:read", EVERYBODY),
+    ("get", "/v1/calls/{id}"): ("call:read", EVERYBODY),
+    ("delete", "/v1/calls/{id}"): ("call:control", SUPERVISORS),
     ("get", "/v1/click2call"): ("call:create", EVERYBODY),
     ("post", "/v1/click2call"): ("call:create", EVERYBODY),
     ("get", "/v1/click2call/async"): ("call:create", EVERYBODY),
@@ -101,6 +105,7 @@ OF_ALL_DOMAINS = {
     ("get", "/v1/admin/hotlines"),
     ("get", "/v1/admin/trunks"),
     *(key for key in MATRIX if key[1].startswith(("/v1/admin/domains", "/v1/admin/operators"))),
+    ("get", "/v1/calls"),
 }
 OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),

@@ -20,10 +20,10 @@ from tests.asterisk import fake
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, Controllers
-from tongdai import errors
+from tongdai import errors, ids
 from tongdai.engine.commands import CommandRunner
-from tongdai.pbx.commands import ClickToCall, Outcome
-from tongdai.pbx.signals import LegHungUp
+from tongdai.pbx.commands import ClickToCall, Command, EndCall, Outcome
+from tongdai.pbx.signals import EndAsked, LegHungUp
 from tongdai.store import commands as inbox
 from tongdai.store import db, hotlines
 
@@ -178,14 +178,14 @@ async def test_later_it_is_another_call(
 
 # --- through the database
 
-Ask: TypeAlias = Callable[[ClickToCall], Awaitable[UUID]]
+Ask: TypeAlias = Callable[[Command], Awaitable[UUID]]
 
 
 @pytest.fixture
 def ask(company: Company, controller: Controller) -> Ask:
     """A command of the company's is asked; its command_uuid."""
 
-    async def asked(command: ClickToCall) -> UUID:
+    async def asked(command: Command) -> UUID:
         async with company.database.transaction() as tx:
             command_uuid = await inbox.ask(tx, company.uuid, command)
         controller.commands.wake()
@@ -242,6 +242,58 @@ async def test_commands_are_taken_once_whoever_takes_them(
     assert asterisk.count(r"POST channels/[0-9a-f]{32}-ext") == 20
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+# --- hung up
+
+
+async def test_a_call_is_hung_up_once(
+    asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
+) -> None:
+    placed = (await outcome(company, await ask(CALL))).call_id
+    assert placed
+    channel = await originated(asterisk)
+    end = EndCall(call_uuid=placed)
+    first = await outcome(company, await ask(end))
+    asked = await asterisk.expect(f"DELETE channels/{channel}")
+    await controller.quiet()
+    again = await outcome(company, await ask(end))
+
+    assert (first.call_id, first.error) == (placed, "")
+    assert asked.query["reason_code"] == "19"
+    assert again.error == errors.CallEnded.code
+    assert (await company.cdr())["hangup_by"] == "system"
+
+
+async def test_the_outcome_of_the_call_is_not_that_of_its_end(
+    asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
+) -> None:
+    """The click-to-call waits for its extension, which is not answered any more."""
+    waiting = await ask(replace(CALL, wait_answer=True))
+    channel = await originated(asterisk)
+    placed = UUID(channel.removesuffix("-ext"))
+    ended = await outcome(company, await ask(EndCall(call_uuid=placed)))
+
+    assert (ended.call_id, ended.error) == (placed, "")
+    assert (await outcome(company, waiting)).error == errors.UserNotAnswering.code
+
+
+async def test_a_call_that_is_not_there_has_ended(company: Company, ask: Ask) -> None:
+    unknown = await outcome(company, await ask(EndCall(call_uuid=ids.new())))
+    assert unknown.error == errors.CallEnded.code
+
+
+async def test_a_call_of_another_domain_is_not_hung_up(
+    asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
+) -> None:
+    placed = (await outcome(company, await ask(CALL))).call_id
+    assert placed
+    signal = EndAsked("", datetime.now(UTC), ids.new(), ids.new())
+    controller.engine.mailboxes[placed].put(signal)
+    await controller.quiet()
+
+    assert placed in controller.engine.mailboxes
+    assert asterisk.count("DELETE channels/.*") == 0
 
 
 async def test_while_the_switch_is_away_nothing_is_taken(

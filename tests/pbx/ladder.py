@@ -220,6 +220,8 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             made = signals.AgentsLeft(call.channel, at)
         case "AgentOffered", (extension,):
             made = signals.AgentOffered(call.channel, at, extension)
+        case "EndAsked", ():
+            made = signals.EndAsked(call.channel, at, call.domain_uuid, UUID(int=3))
         case "TimerFired", ():
             made = signals.TimerFired(call.channel, at)
         case "RecordingFinished", (file,):

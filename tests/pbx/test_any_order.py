@@ -53,6 +53,7 @@ SIGNALS = (
     "AgentOffered 101",
     "AgentOffered 103",
     "TimerFired",
+    "EndAsked",
     "RecordingFinished a.wav",
     "RecordingFinished lost",
 )

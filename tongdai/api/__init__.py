@@ -17,6 +17,7 @@ from tongdai.api import (
     admin,
     api_keys,
     auth,
+    calls,
     cdrs,
     click2call,
     deliveries,
@@ -60,6 +61,7 @@ __all__ = [
 OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,
     *click2call.OPERATIONS,
+    *calls.OPERATIONS,
     *auth.OPERATIONS,
     *feed.OPERATIONS,
     *outstanding.OPERATIONS,

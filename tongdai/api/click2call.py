@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.api import phone_encoding, problems, responses
+from tongdai.api.asking import TAKEN_S, outcome_of
 from tongdai.api.context import Context
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
@@ -17,10 +18,9 @@ from tongdai.api.requests import Request
 from tongdai.pbx import commands as words
 from tongdai.pbx import numbers
 from tongdai.pbx.call import FORGOTTEN_S
-from tongdai.store import commands, domains
+from tongdai.store import domains
 
 _PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
-_TAKEN_S = 20.0  # seconds to wait for a command that the engine has taken, which we may not cancel
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -253,20 +253,8 @@ async def _outcome(
     # without a key there is nothing to remember, which halves the time in the database
     if runner and key is None and await runner.serves(domain_uuid):
         return await runner.outcome(domain_uuid, command)
-    async with context.tenants.connection(domain_uuid) as tx:
-        asked = await commands.ask(tx, domain_uuid, command, key)
-    if outcome := await context.outcomes.wait(domain_uuid, asked, context.deps.patience_s):
-        return outcome
-    async with context.tenants.transaction(domain_uuid) as tx:
-        is_withdrawn = await commands.withdraw(tx, domain_uuid, asked)
-    if is_withdrawn:
-        raise errors.SwitchDown
-    outcome = await context.outcomes.wait(
-        domain_uuid, asked, _PICK_UP_S if command.wait_answer else _TAKEN_S
-    )
-    if outcome is None:
-        raise errors.SwitchDown
-    return outcome
+    longest_s = _PICK_UP_S if command.wait_answer else TAKEN_S
+    return await outcome_of(context, domain_uuid, command, key, longest_s=longest_s)
 
 
 def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:

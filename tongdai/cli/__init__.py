@@ -59,6 +59,7 @@ COMMANDS = {
         "API keys: API clients get tokens with them. A user has its own, and others by name.",
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
+    "calls": ("calls:app", "Calls that go on now; hang one up."),
     "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),

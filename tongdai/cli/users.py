@@ -26,7 +26,8 @@ IsOperator = Annotated[
     typer.Option("--operator", help="An operator of the installation, without a domain."),
 ]
 LEVEL = typer.Option(
-    help="admin: everything in the domain. supervisor, agent: records, events, click-to-call."
+    help="admin: everything in the domain. supervisor, agent: records, events, click-to-call, "
+    "live calls; a supervisor also hangs them up."
 )
 
 

@@ -57,8 +57,8 @@ class Actor:
             case Record():
                 self._recordings.cut(call)
                 await self.steer(call.call_uuid, action)
-            case HangUp(channel=channel):
-                if channel == call.channel and await self._has_gone_on(call):
+            case HangUp(channel=channel, is_asked=is_asked):
+                if channel == call.channel and not is_asked and await self._has_gone_on(call):
                     log.warning("call.gone_on", call_id=str(call.call_uuid), channel=channel)
                 else:
                     await self.steer(call.call_uuid, action)

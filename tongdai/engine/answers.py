@@ -10,12 +10,13 @@ from tongdai.pbx.commands import Answer, Outcome
 
 class Answers:
     def __init__(self) -> None:
-        self._expected: dict[UUID, asyncio.Future[Outcome]] = {}
+        # by call, and the row of its command if it has one
+        self._expected: dict[tuple[UUID, UUID | None], asyncio.Future[Outcome]] = {}
 
-    def expect(self, call_uuid: UUID) -> asyncio.Future[Outcome]:
+    def expect(self, call_uuid: UUID, command_uuid: UUID | None = None) -> asyncio.Future[Outcome]:
         """A future of the outcome of the command that asks for this call."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._expected[call_uuid] = future
+        self._expected[call_uuid, command_uuid] = future
         return future
 
     def give(self, answers: Iterable[Answer]) -> None:
@@ -23,7 +24,7 @@ class Answers:
         counts.
         """
         for answer in answers:
-            expected = self._expected.pop(answer.call_uuid, None)
+            expected = self._expected.pop((answer.call_uuid, answer.command_uuid), None)
             if expected and not expected.done():
                 expected.set_result(answer.outcome)
 
@@ -33,6 +34,6 @@ class Answers:
         """
         down = errors.SwitchDown.code
         self.give(
-            Answer(call_uuid, call_uuid, None, Outcome(call_id=call_uuid, error=down))
-            for call_uuid in [*self._expected]
+            Answer(call_uuid, call_uuid, command_uuid, Outcome(call_id=call_uuid, error=down))
+            for call_uuid, command_uuid in [*self._expected]
         )

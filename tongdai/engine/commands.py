@@ -5,7 +5,7 @@ and are decided like all others.
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 from uuid import UUID
 
 import msgspec
@@ -14,8 +14,8 @@ import structlog
 from tongdai import errors, ids
 from tongdai.engine.background import Background
 from tongdai.engine.engine import Engine
-from tongdai.pbx.commands import ClickToCall, Outcome
-from tongdai.pbx.signals import CommandAsked
+from tongdai.pbx.commands import ClickToCall, EndCall, Outcome
+from tongdai.pbx.signals import CommandAsked, EndAsked
 from tongdai.store import commands, db
 
 log = structlog.get_logger()
@@ -87,9 +87,29 @@ class CommandRunner:
             log.warning("commands.waiting", why=str(reason))
             return
         for each in taken:
-            asked, is_new = self._ask(each.domain_uuid, each.command, each.command_uuid)
-            if not is_new:
-                self._background.start(self._finish(each, asked), "command")
+            match each.command:
+                case ClickToCall() as command:
+                    self._place(each, command)
+                case EndCall(call_uuid=call_uuid):
+                    self._end(each, call_uuid)
+                case _:
+                    assert_never(each.command)
+
+    def _place(self, each: commands.Asked, command: ClickToCall) -> None:
+        asked, is_new = self._ask(each.domain_uuid, command, each.command_uuid)
+        if not is_new:
+            self._background.start(self._repeat(each, asked), "command")
+
+    def _end(self, each: commands.Asked, call_uuid: UUID) -> None:
+        """The call ends by a signal in its mailbox; the outcome follows from that."""
+        mailbox = self._engine.mailboxes.of(call_uuid)
+        if mailbox is None:
+            over = Outcome(call_id=call_uuid, error=errors.CallEnded.code)
+            self._background.start(self._finish(each, over), "command")
+            return
+        channel = mailbox.call.channel if mailbox.call else ""
+        now = datetime.now(UTC)
+        mailbox.put(EndAsked(channel, now, each.domain_uuid, each.command_uuid))
 
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
         """The outcome of a command from this process; with `wait_answer`, once the extension has
@@ -107,7 +127,8 @@ class CommandRunner:
         if asked and self._is_live(asked):
             return asked, False
         call_uuid = ids.new()
-        asked = self._recent[key] = _Asked(call_uuid, self._engine.answers.expect(call_uuid))
+        expected = self._engine.answers.expect(call_uuid, command_uuid)
+        asked = self._recent[key] = _Asked(call_uuid, expected)
         asyncio.get_running_loop().call_later(self._repeat_s, self._forget, key, asked)
         channel, now = f"{call_uuid.hex}-ext", datetime.now(UTC)
         self._engine.signal(
@@ -127,11 +148,13 @@ class CommandRunner:
         if self._recent.get(key) is asked:
             del self._recent[key]
 
-    async def _finish(self, again: commands.Asked, asked: _Asked) -> None:
+    async def _repeat(self, again: commands.Asked, asked: _Asked) -> None:
         """Gives a repeated command the outcome of the first one."""
-        outcome = await asyncio.shield(asked.outcome)
+        await self._finish(again, await asyncio.shield(asked.outcome))
+
+    async def _finish(self, asked: commands.Asked, outcome: Outcome) -> None:
         try:
             async with self._database.connection() as tx:
-                await commands.finish(tx, again.domain_uuid, again.command_uuid, outcome)
+                await commands.finish(tx, asked.domain_uuid, asked.command_uuid, outcome)
         except errors.Unavailable as reason:
-            log.warning("command.unanswered", command=str(again.command_uuid), why=str(reason))
+            log.warning("command.unanswered", command=str(asked.command_uuid), why=str(reason))

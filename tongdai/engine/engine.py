@@ -50,6 +50,7 @@ from tongdai.pbx.signals import (
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
+    EndAsked,
     HangupAsked,
     LegAnswered,
     LegDialed,
@@ -79,7 +80,14 @@ _UNROUTED = prometheus_client.Counter(
 for _reason in Undecided:
     _UNROUTED.labels(_reason)
 
-_ROUTE_NOTHING = (LegDialed, LegRinging, LegAnswered, HangupAsked, RecordingFinished)
+_ROUTE_NOTHING = (
+    LegDialed,
+    LegRinging,
+    LegAnswered,
+    HangupAsked,
+    EndAsked,
+    RecordingFinished,
+)
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
 MERGED = 482
@@ -235,6 +243,10 @@ class Engine:
                     self.transfers.abandon(item)
                 case AgentOffered() if mailbox.call:
                     self.offers.handled(mailbox.call.domain_uuid, item)
+                case EndAsked():
+                    over = Outcome(error=errors.CallEnded.code)
+                    answer = Answer(item.domain_uuid, item.command_uuid, item.command_uuid, over)
+                    self._background.start(self.group_commit.commit(Declined(answer)), "command")
 
     # --- decide
 

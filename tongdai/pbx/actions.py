@@ -41,12 +41,14 @@ class Wait(msgspec.Struct, frozen=True):
 
 class HangUp(msgspec.Struct, frozen=True):
     """End the channel with a Q.850 cause. `sip_status`: the final SIP response to a caller that
-    waits for our decision; 0: the one that Asterisk makes of the cause.
+    waits for our decision; 0: the one that Asterisk makes of the cause. `is_asked`: a user asked
+    for it, so it holds also for a channel that the dialplan has taken on meanwhile.
     """
 
     channel: str
     cause: int
     sip_status: int = 0
+    is_asked: bool = False
 
 
 class Contact(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ from tongdai.pbx.signals import (
     AgentsLeft,
     BlindTransferred,
     DialEnded,
+    EndAsked,
     HangupAsked,
     LegAnswered,
     LegDialed,
@@ -74,7 +75,7 @@ def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     if made.call.requester is None or not (answer := outcomes.due(made.call, signal)):
         return made
     answered = replace(made.call, requester=None)
-    return replace(made, call=answered, answers=(answer,), unexpected=False)
+    return replace(made, call=answered, answers=(*made.answers, answer), unexpected=False)
 
 
 def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
@@ -82,6 +83,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     match call.course, signal:
         case Ended() as ended, RecordingFinished():
             return release.recorded(call, ended, signal, context)
+        case _, EndAsked():
+            return release.asked(call, signal)
         case Ended(), _:
             return ignored(call)
         case _, LegReplaced():

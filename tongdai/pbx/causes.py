@@ -89,6 +89,8 @@ DECLINED = (600, 603, 606, 607, 608)
 """SIP statuses that are meant for all phones of the called party (RFC 3261 §21.6)."""
 REFUSALS = (480, 486, *DECLINED)
 """SIP statuses by which a person, or the phone for a person, refuses a call."""
+# a user ended the call before an answer; the caller gets 480
+ENDED = ReleaseCause("NO-ANSWERED", "NORMAL_CLEARING", 19)
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 UNREACHABLE = ReleaseCause("CONGESTION", "NETWORK_OUT_OF_ORDER", 38)
 """A carrier that the switch could not even send the call to."""

@@ -23,6 +23,12 @@ class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
     wait_answer: bool = False  # the outcome comes once the extension has answered or failed to
 
 
+class EndCall(msgspec.Struct, frozen=True, kw_only=True, tag="hangup"):
+    """End the live call, whatever it is doing."""
+
+    call_uuid: UUID
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """`error` is "" for success, else the code of an errors.TongdaiError; `why` a key of
     tongdai.messages, or a text; `call_id` None if certainly no call was placed.
@@ -34,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
     field: str = ""
 
 
-Command = ClickToCall  # becomes a union with the next command
+Command = ClickToCall | EndCall
 
 
 class Requester(msgspec.Struct, frozen=True):

@@ -1,15 +1,17 @@
 """The end of a call: its release cause, its last events, and its record."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from tongdai import errors
 from tongdai.pbx import causes, cdr, events, hangups, recording
 from tongdai.pbx.actions import FinishRecording, HangUp
-from tongdai.pbx.call import Call, Ended
+from tongdai.pbx.call import LATE_S, Call, Calling, Course, Ended, Leaving, Talking
+from tongdai.pbx.commands import Answer, Outcome
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import RoutingContext
-from tongdai.pbx.signals import RecordingFinished, Refused, TimerFired
+from tongdai.pbx.signals import EndAsked, RecordingFinished, Refused, TimerFired
 from tongdai.pbx.step import Step, ignored, with_leg
 
 
@@ -86,6 +88,48 @@ def forgotten(call: Call, signal: TimerFired) -> Step:
         call = with_leg(call, leg.channel, ended_at=signal.at, release=causes.NO_ANSWER)
     over = end(call, signal.at)
     return replace(over, actions=(*hang_ups, *over.actions))
+
+
+def asked(call: Call, signal: EndAsked) -> Step:
+    """A user ends the call: all phones that ring stop, all parties that talk are released. Its
+    record says `hangup_by` system. Refused if the call is over, or is being ended already.
+    """
+    if signal.domain_uuid != call.domain_uuid:
+        return _answered(Step(call), signal, errors.NotFound.code)
+    if isinstance(call.course, Ended) or _is_leaving_now(call, signal):
+        return _answered(Step(call), signal, errors.CallEnded.code)
+    course: Course = call.course
+    cause = (causes.ANSWERED if _is_up(call) else causes.ENDED).q850
+    ended = [leg for leg in call.live_legs if leg.channel == call.channel]
+    if isinstance(course, Calling | Talking):  # their own course shows best what came of them
+        ended += [leg for leg in call.live_legs if leg.channel != call.channel]
+    else:
+        course = Leaving(release=causes.ENDED)
+    ended_at = not_before_answer(call, signal.at)
+    call = replace(call, course=course, hangup_by="system", ended_at=ended_at)
+    hang_ups = tuple(HangUp(leg.channel, cause, is_asked=True) for leg in ended)
+    return _answered(Step(call, hang_ups), signal)
+
+
+def _is_leaving_now(call: Call, signal: EndAsked) -> bool:
+    """Whether the call has been ended a moment ago. A call that is still there later is ended once
+    more: the switch may never have been told.
+    """
+    is_late = call.ended_at and signal.at > call.ended_at + timedelta(seconds=LATE_S)
+    return bool(call.hangup_by and call.ended_at and not is_late)
+
+
+def _is_up(call: Call) -> bool:
+    """Whether the controlled leg has been answered, so that no SIP response is left to give."""
+    leg = call.controlled
+    return call.answered_at is not None or (leg is not None and leg.answered_at is not None)
+
+
+def _answered(step: Step, signal: EndAsked, error: str = "") -> Step:
+    call = step.call
+    outcome = Outcome(call_id=call.call_uuid, error=error)
+    answer = Answer(signal.domain_uuid, call.call_uuid, signal.command_uuid, outcome)
+    return replace(step, answers=(answer,))
 
 
 def originate_refused(call: Call, signal: Refused) -> Step:

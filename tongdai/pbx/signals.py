@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx.actions import SwitchAction
-from tongdai.pbx.commands import Command
+from tongdai.pbx.commands import ClickToCall
 
 Via = Literal["phone", "trunk"]
 
@@ -199,8 +199,19 @@ class CommandAsked(msgspec.Struct, frozen=True):
     channel: str
     at: datetime
     domain_uuid: UUID
-    command: Command
+    command: ClickToCall
     command_uuid: UUID | None = None  # in table commands; None: the API request is in this process
+
+
+class EndAsked(msgspec.Struct, frozen=True):
+    """A user of this domain asked to end the call (`commands.EndCall`, the row `command_uuid`).
+    `channel` is the one that was controlled then, "" if the call had none yet.
+    """
+
+    channel: str
+    at: datetime
+    domain_uuid: UUID
+    command_uuid: UUID
 
 
 NOT_ASKED = 0
@@ -242,6 +253,7 @@ Signal = (
     | TimerFired
     | RecordingFinished
     | CommandAsked
+    | EndAsked
     | Refused
     | Unanswered
 )

@@ -23,8 +23,11 @@ NOUNS = (
     "ring_group",
     "queue",
     "subscription",
+    "call",
 )
-"""The nouns of a domain whose changes are logged; `operator` is one of the installation."""
+"""The nouns of a domain whose changes are logged; `operator` is one of the installation. A call is
+logged when somebody ends it by a command.
+"""
 
 
 class Entry(msgspec.Struct, frozen=True):

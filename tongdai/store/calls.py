@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai.pbx import live
 from tongdai.pbx.call import Call, Ended
 from tongdai.store import db
 
@@ -65,6 +66,34 @@ async def list(tx: db.Tx, node: str) -> Sequence[Call]:
     """All live calls of a node, oldest first. For the engine: it crosses tenants."""
     rows = await tx.fetch("SELECT state FROM calls WHERE node = $1 ORDER BY started_at", node)
     return [_DECODE(row["state"]) for row in rows]
+
+
+async def of_domain(tx: db.Tx, domain_uuid: UUID) -> Sequence[Call]:
+    """The domain's calls that have not ended, oldest first, as last committed."""
+    rows = await tx.fetch(
+        """
+        SELECT state FROM calls WHERE domain_uuid = $1 AND over_at IS NULL
+        ORDER BY started_at, call_uuid
+        """,
+        domain_uuid,
+    )
+    return [_DECODE(row["state"]) for row in rows]
+
+
+async def of_all_domains(tx: db.Tx) -> Sequence[Call]:
+    """The same of all domains. For operators: it crosses tenants."""
+    rows = await tx.fetch(
+        "SELECT state FROM calls WHERE over_at IS NULL ORDER BY started_at, call_uuid"
+    )
+    return [_DECODE(row["state"]) for row in rows]
+
+
+async def named(tx: db.Tx, domain_uuid: UUID, name: str) -> Call | None:
+    """The domain's call that has this id (pbx.live.is_named) and has not ended, or None; of
+    several with one SIP Call-ID the newest.
+    """
+    known = [call for call in await of_domain(tx, domain_uuid) if live.is_named(call, name)]
+    return known[-1] if known else None
 
 
 async def find(tx: db.Tx, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
