@@ -29,8 +29,8 @@ async def test_a_talk_is_seen_and_hung_up(company: Company, hook: Hook) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE, CUSTOMER)
         ring = await alice.rings()
-        call = await seen(company, "ringing")
         rang = await hook.expect("ringing")
+        call = await seen(company, "ringing")
         assert call["id"] == rang["conversation_id"]
         assert [leg["number"] for leg in call["legs"] if leg["state"] == "ringing"] == ["101"]
         await ring.answer()
