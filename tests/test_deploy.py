@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 import tongdai.app
 import tongdai.webhooks.metrics
 from tongdai import settings, settings_file
+from tongdai.api import click2call
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 METRIC = re.compile(r"\btongdai_[a-z_]+")
@@ -43,6 +44,12 @@ def test_alerts_ask_for_metrics_that_exist() -> None:
     assert asked <= known
     assert all(alert["annotations"].keys() == {"summary", "description"} for alert in alerts)
     assert len({alert["alert"] for alert in alerts}) == len(alerts)
+
+
+def test_nginx_waits_for_as_long_as_click_to_call_does() -> None:
+    found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
+    assert found
+    assert int(found[1]) > click2call.PICK_UP_S
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])

@@ -191,6 +191,17 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
 }  # fmt: skip
 
 
+def test_each_condition_has_a_case() -> None:
+    plain = cdr_search.Filter()
+    tried = {
+        field
+        for wanted, _ in FILTERS.values()
+        for field in plain.__struct_fields__
+        if getattr(wanted, field) != getattr(plain, field)
+    }
+    assert tried == {*plain.__struct_fields__} - {"recordings"}, "recordings: a test of its own"
+
+
 @pytest.mark.parametrize("name", FILTERS)
 async def test_scrolling_gives_each_record_once_newest_first(
     database: db.Database, domain: directory.Domain, written: list[cdr.Cdr], name: str

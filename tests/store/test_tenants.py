@@ -151,7 +151,7 @@ async def test_what_the_api_does_not_need_it_may_not(
 
 
 async def test_no_table_of_domains_lacks_its_policy(database: db.Database) -> None:
-    """A table that fails this lacks what migration 0007 does for the others."""
+    """A table that fails this lacks what the migrations do for the others."""
     async with database.connection() as tx:
         assert await tenants.missing_policies(tx) == []
 

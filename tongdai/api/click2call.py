@@ -20,7 +20,7 @@ from tongdai.pbx import numbers
 from tongdai.pbx.call import FORGOTTEN_S
 from tongdai.store import domains
 
-_PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
+PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -253,7 +253,7 @@ async def _outcome(
     # without a key there is nothing to remember, which halves the time in the database
     if runner and key is None and await runner.serves(domain_uuid):
         return await runner.outcome(domain_uuid, command)
-    longest_s = _PICK_UP_S if command.wait_answer else TAKEN_S
+    longest_s = PICK_UP_S if command.wait_answer else TAKEN_S
     return await outcome_of(context, domain_uuid, command, key, longest_s=longest_s)
 
 

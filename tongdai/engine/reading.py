@@ -23,7 +23,7 @@ READ_S = 60.0  # for statements that read everything
 
 
 def part(kind: str, domain_uuid: str, id_: str) -> Part:
-    """The part named in a notification of the channel `objects` (migration 0037). A trunk is of no
+    """The part named in a notification of the channel `objects` (migration 0001). A trunk is of no
     domain here: hotlines of several domains may use it.
     """
     match kind:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,14 @@ from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.numbers import NumberFormat
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Ring, RoutingContext
+from tongdai.pbx.routing import (
+    CallOut,
+    Destination,
+    Enqueue,
+    Refuse,
+    Ring,
+    RoutingContext,
+)
 
 QUEUE_S = 60  # for so long the agents of a queue ring
 _AFTER_ALL = datetime.max.replace(tzinfo=UTC)  # every suspension is over by then
@@ -176,8 +184,10 @@ def _entry(
         case Enqueue(queue=number):
             queue = context.directory.queues[number]
             rung, timeout_s = _agents(queue, context, caller), min(queue.timeout_s, QUEUE_S)
-        case _:
+        case CallOut() | Refuse():
             return Entry()
+        case _:
+            assert_never(destination)
     parties = tuple(dict.fromkeys(rung))
     if not parties:
         return Entry()

@@ -1,5 +1,7 @@
 """The outcome of a command, derived from its call. Pure."""
 
+from typing import assert_never
+
 from tongdai import errors, messages
 from tongdai.pbx import causes
 from tongdai.pbx.actions import Originate
@@ -90,9 +92,15 @@ def refused(destination: Refuse) -> Outcome:
             return Outcome(error=errors.CallsSuspended.code)
         case BarReason.RATE | BarReason.MINUTES | BarReason.TRUNK:
             return Outcome(error=errors.CallLimit.code, why=_LIMITS[destination.reason])
-        case None if destination.release == causes.BARRED:
-            return Outcome(error=errors.NoHotline.code)
-        case None if destination.release == causes.UNALLOCATED:
-            return Outcome(error=errors.InvalidPhone.code, field="phone")
+        case None:
+            return _not_routed(destination.release)
         case _:
-            return Outcome(error=errors.CallRefused.code, why=destination.release.cause)
+            assert_never(destination.reason)
+
+
+def _not_routed(release: causes.ReleaseCause) -> Outcome:
+    if release == causes.BARRED:
+        return Outcome(error=errors.NoHotline.code)
+    if release == causes.UNALLOCATED:
+        return Outcome(error=errors.InvalidPhone.code, field="phone")
+    return Outcome(error=errors.CallRefused.code, why=release.cause)

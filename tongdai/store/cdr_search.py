@@ -51,16 +51,8 @@ class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def counted_by_day(self) -> bool:
         """Whether `cdr_days` has the number of its records."""
-        return not (
-            self.durations
-            or self.extensions
-            or self.phones
-            or self.recordings
-            or self.least_duration
-            or self.hotlines
-            or self.ended_since != FIRST
-            or self.ended_until != LAST
-        )
+        counted = Filter(self.since, self.until, self.statuses, self.directions)
+        return self == counted
 
 
 class Position(msgspec.Struct, frozen=True):
