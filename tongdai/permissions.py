@@ -36,12 +36,14 @@ Permission = Literal[
     "user:write",
     "operator:read",
     "operator:write",
+    "ban:read",
+    "ban:write",
     "sandbox:call",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 OPERATORS: frozenset[Permission] = frozenset(
-    {"trunk:write", "domain:operate", "operator:read", "operator:write"}
+    {"trunk:write", "domain:operate", "operator:read", "operator:write", "ban:read", "ban:write"}
 )
 """Those that no user of a domain has: what they permit concerns other domains too."""
 SCOPES: tuple[Permission, ...] = tuple(one for one in PERMISSIONS if one not in OPERATORS)

@@ -18,6 +18,7 @@ from tongdai.store import db, operators
 
 NEW: dict[str, type[msgspec.Struct]] = {
     "extensions": admin.NewExtension,
+    "devices": admin.NewDevice,
     "ring-groups": admin.NewRingGroup,
     "queues": admin.NewQueue,
     "hotlines": admin.NewHotline,

@@ -482,6 +482,52 @@ for _noun in ADMINISTERED:
         )
 
 
+async def device(house: House, name: str) -> dict[str, Any]:
+    new = {"extension": "101", "name": name}
+    made = await house.tenant.client.ask("POST", "/v1/admin/devices", json=new, expect=201)
+    return {field: value for field, value in made.json.items() if field != "password"}
+
+
+@row("get", "/v1/admin/devices")
+async def list_devices(own: House, other: House, database: db.Database) -> None:
+    await device(own, "mine")
+    await device(other, "theirs")
+    listed = (await own.tenant.client.get("/v1/admin/devices")).json["data"]
+    assert [one["account"] for one in listed] == ["101", "101-mine"]
+
+
+@row("post", "/v1/admin/devices")
+async def create_device(own: House, other: House, database: db.Database) -> None:
+    """What another has is free; another's extension is none."""
+    await device(own, "mobile")
+    await device(other, "mobile")
+    new = {"extension": "102"}
+    await other.tenant.client.ask("POST", "/v1/admin/extensions", json=new, expect=201)
+    strange = [
+        await own.tenant.client.ask(
+            "POST", "/v1/admin/devices", json={"extension": number, "name": "x"}, expect=404
+        )
+        for number in ("102", "199")
+    ]
+    assert strange[0].body == strange[1].body
+
+
+async def touch_device(own: House, other: House, database: db.Database, *, method: str) -> None:
+    """Another's is as one that never was."""
+    made = await device(other, "theirs")
+    given: dict[str, Any] = {"json": {"max_contacts": 1}} if method == "PATCH" else {}
+    answers = [
+        await own.tenant.client.ask(method, f"/v1/admin/devices/{account}", expect=404, **given)
+        for account in ("101-theirs", "101-nobodys")
+    ]
+    assert answers[0].body == answers[1].body
+    assert (await other.tenant.client.get("/v1/admin/devices/101-theirs")).json == made
+
+
+for _method in ("GET", "PATCH", "DELETE"):
+    ROWS[_method.lower(), "/v1/admin/devices/{name}"] = partial(touch_device, method=_method)
+
+
 async def user(house: House, name: str) -> dict[str, Any]:
     new = {"username": name}
     made = await house.tenant.client.ask("POST", "/v1/admin/users", json=new, expect=201)
@@ -551,12 +597,15 @@ async def is_the_operators(
     own: House, other: House, database: db.Database, *, method: str, path: str
 ) -> None:
     given: dict[str, Any] = {"json": {}} if method in ("POST", "PATCH") else {}
+    path = path.format(name="root", address="192.0.2.1")
     for of in ("", f"?domain={own.tenant.domain.name}"):
-        await own.tenant.client.ask(method, path.format(name="root") + of, expect=403, **given)
+        await own.tenant.client.ask(method, path + of, expect=403, **given)
 
 
 for _method, _path in (
     ("POST", "/v1/admin/domains"),
+    ("GET", "/v1/admin/bans"),
+    ("DELETE", "/v1/admin/bans/{address}"),
     *((_method, "/v1/admin/operators") for _method in ("GET", "POST")),
     *((_method, "/v1/admin/operators/{name}") for _method in ("GET", "PATCH", "DELETE")),
 ):

@@ -62,11 +62,20 @@ def test_operations_have_these_names() -> None:
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
-        "listAudit",
+        *("listAudit", "listBans", "liftBan"),
         *(
             f"{verb}{noun}" + ("s" if verb == "list" else "")
             for noun in (
-                *("Domain", "Extension", "Hotline", "Operator", "Queue", "RingGroup", "Trunk"),
+                *(
+                    "Device",
+                    "Domain",
+                    "Extension",
+                    "Hotline",
+                    "Operator",
+                    "Queue",
+                    "RingGroup",
+                    "Trunk",
+                ),
                 "User",
             )
             for verb in ("list", "create", "get", "update", "delete")

@@ -23,6 +23,7 @@ OPERATOR = ("operator",)
 ADMINISTERED = {
     "users": "user",
     "extensions": "extension",
+    "devices": "extension",
     "ring-groups": "routing",
     "queues": "routing",
 }
@@ -87,6 +88,8 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/admin/trunks/{name}"): ("trunk:read", ADMIN),
     ("patch", "/v1/admin/trunks/{name}"): ("trunk:write", OPERATOR),
     ("delete", "/v1/admin/trunks/{name}"): ("trunk:write", OPERATOR),
+    ("get", "/v1/admin/bans"): ("ban:read", OPERATOR),
+    ("delete", "/v1/admin/bans/{address}"): ("ban:write", OPERATOR),
     ("get", "/v1/admin/domains"): ("domain:read", ADMIN),
     ("post", "/v1/admin/domains"): ("domain:operate", OPERATOR),
     ("get", "/v1/admin/domains/{name}"): ("domain:read", ADMIN),
@@ -104,8 +107,12 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 OF_ALL_DOMAINS = {
     ("get", "/v1/admin/hotlines"),
     ("get", "/v1/admin/trunks"),
-    *(key for key in MATRIX if key[1].startswith(("/v1/admin/domains", "/v1/admin/operators"))),
     ("get", "/v1/calls"),
+    *(
+        (method, path)
+        for method, path in MATRIX
+        if path.startswith(tuple(f"/v1/admin/{of}" for of in ("bans", "domains", "operators")))
+    ),
 }
 OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
@@ -160,7 +167,7 @@ async def asks_everything(client: Client, query: str = "") -> dict[tuple[str, st
     found = {}
     for method, path in MATRIX:
         real = path
-        for name in ("{id}", "{webhook_id}", "{token}", "{name}"):
+        for name in ("{id}", "{webhook_id}", "{token}", "{name}", "{address}"):
             real = real.replace(name, str(ids.new()))
         reply = await client.ask(method.upper(), real + query, expect=None)
         found[method, path] = reply.json.get("error", "") if reply.status in (401, 403) else ""

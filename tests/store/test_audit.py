@@ -120,7 +120,7 @@ async def test_every_table_of_the_configuration_is_logged(database: db.Database)
     assert len(configured) > 5
     assert configured - NOT_LOGGED <= written
     nouns = {name.removesuffix("s") for name in written}
-    assert nouns == {*audit.NOUNS, "operator"} - {"call"}
+    assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call"}
     told = {row["relname"] for row in rows if "write_audit_log_of_command" in row["functions"]}
     assert told == {"commands"}
 

@@ -8,12 +8,14 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai.admin import devices as device_cases
 from tongdai.admin import extensions as extension_cases
 from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin import trunks as trunk_cases
 from tongdai.encryption import MasterKey
+from tongdai.pbx import endpoint
 from tongdai.pbx.directory import Extension, Queue, RingGroup
-from tongdai.store import db, extensions, hotlines, lists, queues, ring_groups, trunks
+from tongdai.store import db, devices, extensions, hotlines, lists, queues, ring_groups, trunks
 
 Fields: TypeAlias = Mapping[str, Any]
 """Fields of a noun by name."""
@@ -23,10 +25,10 @@ Domain: TypeAlias = Any
 
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
     """One noun. `kind` is the struct of one of them; its fields in `own` are tongdai's, and `key`
-    names it in its domain. `inputs` are given to `create` besides, and `changes`, with their
-    types, to `change`; those of `renewable` to both. What `create` and `change` return is shown
-    this once, such as a new password: `once` names it. They, `get` and `delete` raise as the
-    store's functions of the same names.
+    names it in its domain; those of `fixed` are given once, as the key is. `inputs` are given to
+    `create` besides, and `changes`, with their types, to `change`; those of `renewable` to both.
+    What `create` and `change` return is shown this once, such as a new password: `once` names it.
+    They, `get` and `delete` raise as the store's functions of the same names.
 
     `of` says what it belongs to: a domain; the installation, then its functions get None for the
     domain; or it is a domain itself. What is `beyond` refers to other domains' things, too: an
@@ -42,12 +44,17 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
     change: Callable[[db.Tx, Domain, MasterKey, str, Fields], Awaitable[Fields]]
     delete: Callable[[db.Tx, Domain, str], Awaitable[None]]
     own: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     renewable: tuple[str, ...] = ()
     changes: dict[str, type] = {}
     once: tuple[str, ...] = ()
     beyond: bool = False
     of: Literal["domain", "itself", "installation"] = "domain"
+
+    def name_of(self, fields: Fields) -> str:
+        """The name of one that is made of these fields."""
+        return str(fields[self.key])
 
     def renamed(self, name: str, changes: Fields) -> str:
         """The name after these changes."""
@@ -147,6 +154,42 @@ async def _delete_trunk(tx: db.Tx, domain_uuid: UUID, name: str) -> None:
     await trunks.delete(tx, domain_uuid, known.trunk_uuid)
 
 
+class _Devices(Noun, frozen=True, kw_only=True):
+    """An extension's number and a device's name make the name of its account."""
+
+    def name_of(self, fields: Fields) -> str:
+        return endpoint.account(fields["extension"], fields["name"])
+
+
+async def _create_device(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
+    given = {**fields}
+    extension, password = given.pop("extension"), given.pop("password")
+    await extensions.get(tx, domain_uuid, extension)
+    made = devices.Device(**given)
+    return {"password": await devices.insert(tx, domain_uuid, extension, made, password)}
+
+
+async def _change_device(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, account: str, fields: Fields
+) -> Fields:
+    known, changes = await devices.configured(tx, domain_uuid, account), {**fields}
+    _, chosen = await device_cases.update(
+        tx,
+        domain_uuid,
+        known.extension,
+        known.name,
+        changes,
+        password=changes.pop("password", None),
+        new_password=changes.pop("new_password", False),
+    )
+    return {"password": chosen} if chosen else {}
+
+
+async def _delete_device(tx: db.Tx, domain_uuid: UUID, account: str) -> None:
+    known = await devices.configured(tx, domain_uuid, account)
+    await devices.delete(tx, domain_uuid, known.extension, known.name)
+
+
 NOUNS = {
     "extensions": Noun(
         word="extension",
@@ -183,6 +226,22 @@ NOUNS = {
         create=_create_queue,
         change=_change_queue,
         delete=queues.delete,
+    ),
+    "devices": _Devices(
+        word="device",
+        kind=devices.Configured,
+        key="account",
+        listing=devices.LISTING,
+        get=devices.configured,
+        create=_create_device,
+        change=_change_device,
+        delete=_delete_device,
+        own=("account", "created_at"),
+        fixed=("extension", "name"),
+        inputs=("password",),
+        renewable=("password",),
+        changes={"new_password": bool},
+        once=("password",),
     ),
     "hotlines": Noun(
         word="hotline",

@@ -100,6 +100,32 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class NewDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A further device of an extension, with a user name, the `account`, and a password of its
+    own. Calls ring all devices.
+    """
+
+    extension: Annotated[str, Meta(examples=["101"])]
+    name: Annotated[
+        str,
+        Meta(
+            description="Small letters, digits and -: of extension 101, 101-mobile.",
+            examples=["mobile"],
+        ),
+    ]
+    kind: Annotated[devices.Kind, Meta(description="A SIP phone, or a browser.")] = "sip"
+    max_contacts: Annotated[
+        int, Meta(ge=1, le=20, description="How many may be registered as it at the same time.")
+    ] = devices.MAX_CONTACTS
+    srtp_required: Annotated[
+        bool, Meta(description="Its audio is encrypted, or there is no call.")
+    ] = False
+    password: Annotated[
+        str | None,
+        Meta(description="For SIP. null: a random one, which the answer shows this once."),
+    ] = None
+
+
 class NewHotline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new hotline: a public number of the domain."""
 
@@ -222,6 +248,7 @@ async def list_audit(request: Request, principal: Principal, query: AuditQuery) 
 OPERATIONS: tuple[Operation, ...] = (
     list_audit,
     *Resource("extensions", NOUNS["extensions"], NewExtension, "extension").operations(),
+    *Resource("devices", NOUNS["devices"], NewDevice, "extension").operations(),
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
     *Resource(

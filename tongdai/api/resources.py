@@ -78,7 +78,7 @@ class Resource:
         self.title = noun.word.title().replace(" ", "")
         self.change = derived.change_of(
             new,
-            without=(noun.key, *(set(noun.inputs) - set(noun.renewable))),
+            without=(noun.key, *noun.fixed, *(set(noun.inputs) - set(noun.renewable))),
             more=noun.changes,
             name=f"{self.title}Change",
             about=f"What is to change of a {noun.word}; what is not given stays.",
@@ -187,7 +187,7 @@ class Resource:
             place = None if self.noun.of == "itself" else self._place(principal)
             async with self._changing(request, principal) as tx:
                 once = await self.noun.create(tx, place, key, fields)
-                made = await self.noun.get(tx, place, fields[self.noun.key])
+                made = await self.noun.get(tx, place, self.noun.name_of(fields))
             return self._one(made, once, status=201)
 
         return self._declared(

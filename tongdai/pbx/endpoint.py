@@ -21,6 +21,13 @@ DEVICE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _ENDPOINT = re.compile(rf"([0-9]{{2,8}})(?:-({DEVICE.pattern}))?@([a-z0-9.-]{{1,254}})")
 
 
+def account(extension: str, device: str) -> str:
+    """The name of the device in its domain, the user part of its endpoint's name: 101,
+    101-browser.
+    """
+    return extension if device == DEFAULT else f"{extension}-{device}"
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """The endpoint of one device of an extension. `str()` gives its name in Asterisk."""
 
@@ -43,6 +50,4 @@ class Endpoint(msgspec.Struct, frozen=True):
         return f"{self.extension}-{self.device}" if is_named else self.extension
 
     def __str__(self) -> str:
-        is_default = self.device == DEFAULT
-        user = self.extension if is_default else f"{self.extension}-{self.device}"
-        return f"{user}@{self.domain}"
+        return f"{account(self.extension, self.device)}@{self.domain}"

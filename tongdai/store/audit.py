@@ -25,8 +25,8 @@ NOUNS = (
     "subscription",
     "call",
 )
-"""The nouns of a domain whose changes are logged; `operator` is one of the installation. A call is
-logged when somebody ends it by a command.
+"""The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
+call is logged when somebody ends it by a command.
 """
 
 

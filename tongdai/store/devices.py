@@ -5,6 +5,7 @@ digests are stored.
 import hashlib
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import msgspec
 from tongdai import errors, messages
 from tongdai.pbx import endpoint
 from tongdai.pbx.endpoint import Endpoint
-from tongdai.store import checks, db, domains
+from tongdai.store import checks, db, domains, lists
 
 Kind = Literal["sip", "browser"]
 MAX_CONTACTS = 5
@@ -31,6 +32,14 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "sip"
     max_contacts: int = MAX_CONTACTS
     srtp_required: bool = False
+
+
+class Configured(Device, frozen=True, kw_only=True):
+    """A device as administrators see it. `account` names it in its domain: 101, 101-browser."""
+
+    account: str
+    extension: str
+    created_at: datetime
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +65,14 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
         """Its endpoint; for a default device that is a browser, the one for browsers."""
         is_browser = self.name == endpoint.DEFAULT and self.kind == "browser"
         return Endpoint(self.extension, self.domain, endpoint.WEBRTC if is_browser else self.name)
+
+
+_CONFIGURED = """
+SELECT domain_uuid, extension, name, kind, max_contacts, srtp_required, created_at,
+  CASE WHEN name = 'default' THEN extension ELSE extension || '-' || name END AS account
+FROM devices
+"""
+LISTING = lists.Listing(_CONFIGURED, key="account", sorts=("account", "name"))
 
 
 async def insert(
@@ -135,6 +152,18 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device
         name,
     )
     return db.struct(row, Device, _missing(extension, name))
+
+
+async def configured(tx: db.Tx, domain_uuid: UUID, account: str) -> Configured:
+    """The device of that account: 101, 101-browser. Raises errors.NotFound."""
+    extension, _, name = account.partition("-")
+    row = await tx.fetchrow(
+        _CONFIGURED + "WHERE domain_uuid = $1 AND extension = $2 AND name = $3",
+        domain_uuid,
+        extension,
+        name or endpoint.DEFAULT,
+    )
+    return db.struct(row, Configured, _missing(extension, name))
 
 
 async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -> None:
