@@ -3,6 +3,8 @@
 `{name}` stands for a value that is put in when the reason is given: `AT_MOST(most=5)`.
 """
 
+import re
+
 import msgspec
 
 
@@ -393,3 +395,73 @@ def key(text: Text | str) -> str:
 def by_key(key: str) -> Text | str:
     """The reason of that key; any other text as it is."""
     return CATALOGUE.get(key, key)
+
+
+# --- company files
+
+NOT_YAML = Text("it is not YAML: {why}", "không phải YAML: {why}")
+EMPTY_FILE = Text("the file is empty", "file rỗng")
+ONE_DOCUMENT = Text(
+    "a file has one document; another begins here", "một file chỉ có một tài liệu YAML"
+)
+NO_ALIASES = Text(
+    "references to other parts of the file (*name) are not read",
+    "không dùng được tham chiếu (*name) tới phần khác của file",
+)
+NAME_NEEDED = Text("the name of a field is needed", "phải là tên của một trường")
+GIVEN_TWICE = Text("is given twice", "được khai báo hai lần")
+LIST_NEEDED = Text("a list is needed", "phải là một danh sách")
+PARTS_NEEDED = Text("fields with their values are needed", "phải gồm các trường và giá trị")
+OTHER_COMPANY = Text(
+    "the file is of {file}, not of {domain}", "file này là của {file}, không phải của {domain}"
+)
+ONE_DEFAULT = Text("only one hotline is the default", "chỉ một đầu số được là mặc định")
+LOG_TOO_SHORT = Text(
+    "The audit log tells the changes since {since} only.",
+    "Nhật ký chỉ lưu các thay đổi từ {since}.",
+)
+LOG_INCOMPLETE = Text(
+    "The audit log does not tell all changes since then.",
+    "Nhật ký không còn đủ các thay đổi từ thời điểm đó.",
+)
+NOT_DELETED = Text(
+    "{name} is not in the file, and cannot be deleted: {why}",
+    "{name} không có trong file nhưng không xoá được: {why}",
+)
+WEBRTC_OF_BROWSER = Text(
+    "a default device that is a browser needs no device webrtc",
+    "thiết bị mặc định đã là trình duyệt thì không cần thiết bị webrtc",
+)
+WEBRTC_PASSWORD = Text(
+    "the device webrtc has the password of the default device",
+    "thiết bị webrtc dùng mật khẩu của thiết bị mặc định",
+)
+DEVICE_TWICE = Text("a device is given twice", "có thiết bị được khai báo hai lần")
+PLAN_STALE = Text(
+    "the configuration was changed since the plan: plan again",
+    "cấu hình đã thay đổi sau khi lập kế hoạch: hãy lập lại",
+)
+
+
+_OF_REFUSALS = (
+    (re.compile(r"Expected `str\b[^`]*`, got"), TEXT_NEEDED),
+    (re.compile(r"Expected `int\b[^`]*`, got"), INTEGER_NEEDED),
+    (re.compile(r"Expected `bool\b[^`]*`, got"), BOOLEAN_NEEDED),
+    (re.compile(r"Expected `array\b[^`]*`, got"), LIST_NEEDED),
+    (re.compile(r"Expected `object\b[^`]*`, got"), PARTS_NEEDED),
+    (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), UUID_NEEDED),
+    (re.compile(r"Expected `int` >= (?P<least>\d+)"), AT_LEAST),
+    (re.compile(r"Expected `int` <= (?P<most>\d+)"), AT_MOST),
+    (re.compile(r"Expected `datetime\b|Invalid RFC3339"), MOMENT_NEEDED),
+    (re.compile(r"Invalid enum value"), NOT_A_CHOICE),
+)
+
+
+def of_refusal(refusal: str) -> Text | str:
+    """The reason that msgspec gives, such as "Expected `str`, got `int`", in our words."""
+    if refusal.endswith("got `null`"):
+        return REQUIRED
+    for pattern, needed in _OF_REFUSALS:
+        if found := pattern.match(refusal):
+            return needed(**found.groupdict())
+    return refusal

@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from tongdai import errors, messages
 from tongdai.api import responses
-from tongdai.messages import Text
 
 _log = structlog.get_logger("tongdai.api")
 
@@ -89,17 +88,6 @@ class HeadersTooLarge(errors.TongdaiError):
     }
 
 
-_NEEDED = (
-    (re.compile(r"Expected `str\b[^`]*`, got"), messages.TEXT_NEEDED),
-    (re.compile(r"Expected `int\b[^`]*`, got"), messages.INTEGER_NEEDED),
-    (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), messages.UUID_NEEDED),
-    (re.compile(r"Expected `int` >= (?P<least>\d+)"), messages.AT_LEAST),
-    (re.compile(r"Expected `int` <= (?P<most>\d+)"), messages.AT_MOST),
-    (re.compile(r"Expected `datetime\b|Invalid RFC3339"), messages.MOMENT_NEEDED),
-    (re.compile(r"Invalid enum value"), messages.NOT_A_CHOICE),
-)
-
-
 def response(reason: Exception, language: str, path: str, **more: object) -> Response:
     """Any error as a response, with `more` keys in its JSON. An exception that is not one of ours
     is logged, and its text is not shown to the client.
@@ -145,18 +133,8 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
     if unknown := re.fullmatch(r"Object contains unknown field `(\w+)`.*", text):
         return errors.Invalid(messages.UNKNOWN_FIELD, field=unknown[1])
     if at := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
-        return errors.Invalid(_needed(at[1]), field=at[2])
-    return errors.Invalid(_needed(text), field="body")
-
-
-def _needed(refusal: str) -> Text | str:
-    """The reason of msgspec in our words."""
-    if refusal.endswith("got `null`"):
-        return messages.REQUIRED
-    for pattern, needed in _NEEDED:
-        if found := pattern.match(refusal):
-            return needed(**found.groupdict())
-    return refusal
+        return errors.Invalid(messages.of_refusal(at[1]), field=at[2])
+    return errors.Invalid(messages.of_refusal(text), field="body")
 
 
 def headers(error: errors.TongdaiError) -> dict[str, str]:

@@ -52,6 +52,9 @@ COMMANDS = {
         "doctor:doctor",
         "Check this set-up; show its faults, and how to mend them.",
     ),
+    "plan": ("company:plan", "Show how a company differs from its file, and change nothing."),
+    "apply": ("company:apply", "Make a company as its file says, in one transaction."),
+    "export": ("company:export", "Print a company as a file, without its secrets."),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),
     "api-key": (

@@ -60,6 +60,11 @@ def json(value: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
+def compact(value: object) -> str:
+    """The value as JSON in one line."""
+    return msgspec.json.encode(value).decode()
+
+
 def say(text: str) -> None:
     """Prints a line for people on standard output."""
     typer.echo(text)
@@ -115,11 +120,11 @@ def _cell(value: object) -> Text:
     if isinstance(value, datetime):
         return Text(local(value))
     if isinstance(value, list | tuple):
-        return Text(_printable(", ".join(map(str, value))))
-    return Text("" if value is None else _printable(str(value)))
+        return Text(printable(", ".join(map(str, value))))
+    return Text("" if value is None else printable(str(value)))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text without characters that steer a terminal or begin another line."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text

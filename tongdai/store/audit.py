@@ -3,12 +3,13 @@
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
+from tongdai import errors, messages
 from tongdai.store import db
 
 Action = Literal["create", "update", "delete"]
@@ -108,6 +109,28 @@ async def list(
         wanted.since,
         wanted.until,
         limit,
+    )
+    return [_entry(dict(row)) for row in rows]
+
+
+async def since(tx: db.Tx, domain_uuid: UUID, moment: datetime) -> Sequence[Entry]:
+    """The changes of the domain after the moment, the newest first. Raises errors.Gone unless the
+    log reaches back to it.
+    """
+    first: datetime | None = await tx.fetchval(
+        "SELECT min(at) FROM audit_log WHERE domain_uuid = $1", domain_uuid
+    )
+    if first is None or first > moment:
+        since = first.astimezone(UTC).isoformat(" ", "seconds") if first else "-"
+        raise errors.Gone(messages.LOG_TOO_SHORT(since=since))
+    rows = await tx.fetch(
+        """
+        SELECT audit_id, at, actor, address, action, noun, name,
+               before::text AS before, after::text AS after
+        FROM audit_log WHERE domain_uuid = $1 AND at > $2 ORDER BY audit_id DESC
+        """,
+        domain_uuid,
+        moment,
     )
     return [_entry(dict(row)) for row in rows]
 

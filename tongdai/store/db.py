@@ -4,8 +4,8 @@ refusals as errors.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -271,6 +271,34 @@ async def whole(tx: Tx) -> AsyncIterator[None]:
         await transaction.rollback()
         raise
     await transaction.commit()
+
+
+@asynccontextmanager
+async def tried(tx: Tx) -> AsyncIterator[None]:
+    """What is done inside is undone at the end, in any case."""
+    transaction = tx.transaction()
+    await transaction.start()
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        raise  # as `whole`
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await transaction.rollback()
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raises what PostgreSQL refuses as the errors of `constraints`, at once: for callers who say
+    where it was. The transaction can only be rolled back then.
+    """
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
+        if (refused := _refused(reason, is_closed=False)) is None:
+            raise
+        raise refused from reason
 
 
 async def by_index(tx: Tx) -> None:

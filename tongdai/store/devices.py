@@ -190,6 +190,26 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
         await forbid_browsers(tx, domain_uuid, extension)
 
 
+async def has_password(
+    tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str
+) -> bool:
+    """Whether that is the device's SIP password. Raises errors.NotFound, errors.Invalid."""
+    known = await _digests(tx, domain_uuid, extension, name, password)
+    found = await tx.fetchval(
+        """
+        SELECT digest_sha256 = $4 FROM devices
+        WHERE domain_uuid = $1 AND extension = $2 AND name = $3
+        """,
+        domain_uuid,
+        extension,
+        name,
+        known[1],
+    )
+    if found is None:
+        raise errors.NotFound(_missing(extension, name))
+    return bool(found)
+
+
 async def set_password(
     tx: db.Tx, domain_uuid: UUID, extension: str, name: str, password: str | None = None
 ) -> str:

@@ -66,13 +66,15 @@ async def insert(
     callback_apikey: str = "",
     options: Options = USUAL,
     most: int = MOST,
+    subscription_uuid: UUID | None = None,
 ) -> Subscription:
-    """The new subscription, with a secret of its own. The same event and URL again make another
-    subscription. Raises errors.Conflict if the domain has `most` already.
+    """The new subscription, with a secret of its own, under that id or a new one. The same event
+    and URL again make another subscription. Raises errors.Conflict if the domain has `most`
+    already.
     """
     subscription = Subscription(
         domain_uuid,
-        ids.new(),
+        subscription_uuid or ids.new(),
         event_name,
         callback_url,
         callback_apikey,
@@ -145,6 +147,24 @@ async def change(
     if row is None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
     return _opened(row, master_key)
+
+
+async def set_apikey(
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, subscription_uuid: UUID, apikey: str
+) -> None:
+    """Deliveries carry this `Authorization` header from now on; "": none. Raises
+    errors.NotFound.
+    """
+    if not await tx.fetchval(
+        """
+        UPDATE subscriptions SET callback_apikey_encrypted = $3
+        WHERE domain_uuid = $1 AND subscription_uuid = $2 RETURNING true
+        """,
+        domain_uuid,
+        subscription_uuid,
+        master_key.encrypt(apikey) if apikey else None,
+    ):
+        raise errors.NotFound(f"no such subscription: {subscription_uuid}")
 
 
 async def enable(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:

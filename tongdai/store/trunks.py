@@ -171,6 +171,17 @@ async def update(
         await _refuse_if_borrowed(tx, domain_uuid, trunk.trunk_uuid)
 
 
+async def has_password(
+    tx: db.Tx, domain_uuid: UUID, master_key: MasterKey, name: str, password: str
+) -> bool:
+    """Whether that is the password of the trunk of that name; "": it has none. Raises
+    errors.NotFound.
+    """
+    trunk_uuid = (await by_name(tx, domain_uuid, name)).trunk_uuid
+    encrypted = await _password_encrypted(tx, domain_uuid, trunk_uuid)
+    return password == (master_key.decrypt(encrypted) if encrypted else "")
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     """The trunk is deleted. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
     await tx.execute("SELECT FROM trunks WHERE trunk_uuid = $1 FOR UPDATE", trunk_uuid)

@@ -128,6 +128,16 @@ async def update(tx: db.Tx, domain_uuid: UUID, user: User, password: str | None 
         raise errors.NotFound(f"no such user: {user.username}")
 
 
+async def has_password(tx: db.Tx, domain_uuid: UUID, username: str, password: str) -> bool:
+    """Whether that is the user's password; it takes 20 ms of a core."""
+    known = await tx.fetchval(
+        "SELECT password_hash FROM users WHERE domain_uuid = $1 AND username = $2",
+        domain_uuid,
+        username,
+    )
+    return await passwords.matches(known, password)
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
     """The user and its API key are deleted. Raises errors.NotFound."""
     if not await tx.fetchval(
