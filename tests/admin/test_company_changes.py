@@ -66,7 +66,7 @@ CHANGES: dict[str, tuple[Callable[..., Any], dict[str, Drawn]]] = {
         {
             "extension": number,
             "name": name,
-            "recording": one(None, True, False),
+            "recording": one(None, *_FLAGS),
             "hotline": one(None, *HOTLINES),
         },
     ),

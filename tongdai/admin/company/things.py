@@ -112,9 +112,11 @@ async def create(target: Target, item: Item, key: str) -> list[Secret]:
         case document.Extension():
             return await _create_extension(target, item)
         case document.RingGroup():
-            await nouns.NOUNS["ring-groups"].create(tx, domain_uuid, _given(item))
+            await nouns.NOUNS["ring-groups"].create(
+                tx, domain_uuid, target.master_key, _given(item)
+            )
         case document.Queue():
-            await nouns.NOUNS["queues"].create(tx, domain_uuid, _given(item))
+            await nouns.NOUNS["queues"].create(tx, domain_uuid, target.master_key, _given(item))
         case document.User():
             return await _create_user(target, item)
         case document.Subscription():
@@ -145,10 +147,14 @@ async def update(target: Target, before: Item, item: Item, key: str) -> list[Sec
             return await _update_extension(target, before, item)
         case document.RingGroup():
             changes = _given(item, without=("number",))
-            await nouns.NOUNS["ring-groups"].change(tx, domain_uuid, item.number, changes)
+            await nouns.NOUNS["ring-groups"].change(
+                tx, domain_uuid, target.master_key, item.number, changes
+            )
         case document.Queue():
             changes = _given(item, without=("number",))
-            await nouns.NOUNS["queues"].change(tx, domain_uuid, item.number, changes)
+            await nouns.NOUNS["queues"].change(
+                tx, domain_uuid, target.master_key, item.number, changes
+            )
         case document.User():
             changes = {"level": item.level, "enabled": item.enabled}
             await user_cases.update(tx, domain_uuid, item.username, changes)
