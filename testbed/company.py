@@ -377,6 +377,17 @@ class Company:
             )
         await self.point_hotline(number)
 
+    async def add_extension(self, number: str) -> None:
+        extension = directory.Extension(number, ring_timeout_s=5)
+        async with self._office.database.transaction() as tx:
+            await extensions.insert(tx, self.uuid, extension, PASSWORD)
+        await self._office.knows(f"{number}@{self.name}")
+
+    async def remove_extension(self, number: str) -> None:
+        async with self._office.database.transaction() as tx:
+            await extensions.delete(tx, self.uuid, number)
+        await self._office.forgets(f"{number}@{self.name}")
+
     async def change_extension(self, number: str, **changes: Any) -> None:
         async with self._office.database.transaction() as tx:
             known = await extensions.get(tx, self.uuid, number)

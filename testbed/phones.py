@@ -385,13 +385,16 @@ class Carrier(Caller):
         *,
         target: str = "",
         credentials: tuple[str, str] | None = None,
+        headers: str = "",
     ) -> Talk:
         """A customer calls the hotline. `target`: the Request-URI, when it is not the hotline's.
-        `credentials`: user name and password for when the switch challenges it.
+        `credentials`: user name and password for when the switch challenges it. `headers` as in
+        `_call`.
         """
         to = f"sip:{hotline}@{self._place.switch}"
         options = ("-au", credentials[0], "-ap", credentials[1]) if credentials else ()
-        return await self._call(who, f"<sip:{who}@{self.address}>", to, target or to, *options)
+        from_ = f"<sip:{who}@{self.address}>"
+        return await self._call(who, from_, to, target or to, *options, headers=headers)
 
     async def member(self) -> Message:
         """The REGISTER of a user that authenticated."""

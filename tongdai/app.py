@@ -440,6 +440,7 @@ def _node_config(opened: Services) -> NodeConfig:
         spool=Path(settings.asterisk_spool),
         recordings=LocalFolder(opened.recordings),
         recording_url=f"{settings.base_url}/recordings/",
+        hints=Path(settings.asterisk_hints) if settings.asterisk_hints else None,
     )
 
 

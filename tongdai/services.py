@@ -139,6 +139,7 @@ async def with_switch(
         "asterisk_cel_log": str(running.cel_log),
         "asterisk_spool": str(spool),
         "asterisk_security": str(running.security),
+        "asterisk_hints": str(running.hints),
     }
     files.write(data / "switch.json", msgspec.json.encode(known))
     return msgspec.structs.replace(settings, **known)

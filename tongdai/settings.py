@@ -149,6 +149,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "for wrong passwords."
         ),
     ] = ""
+    asterisk_hints: Annotated[
+        str,
+        _says(
+            "Path of the file `hints.conf` on this machine, which tongdai writes and that "
+            "Asterisk's `extensions.conf` includes. Empty: phones show no lamps of colleagues."
+        ),
+    ] = ""
     sip_failures: Annotated[
         int,
         _says(

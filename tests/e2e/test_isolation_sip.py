@@ -115,9 +115,7 @@ class Request(NamedTuple):
 
 REQUESTS = [
     Request("OPTIONS", (), 200),  # of the switch itself
-    Request("SUBSCRIBE", ("Event: dialog", "Accept: application/dialog-info+xml"), 603),
-    Request("SUBSCRIBE", ("Event: presence", "Accept: application/pidf+xml"), 603),
-    Request("SUBSCRIBE", ("Event: message-summary",), 603),
+    Request("SUBSCRIBE", ("Event: message-summary",), 489),
     Request("PUBLISH", ("Event: presence",), 489),
     Request("MESSAGE", (), 501),
     Request("REFER", ("Refer-To: <sip:102@{attacker}>",), 501),
@@ -137,6 +135,26 @@ async def test_a_request_to_another_company_reaches_nobody(
             line, sent.method, "101", attacker.name, OWN, to=target, headers=headers
         )
         assert [wire.status(answer) for answer in answers] == [401, sent.status], target
+    await victim.saw_nothing()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Event: dialog", "Accept: application/dialog-info+xml"),
+        ("Event: presence", "Accept: application/pidf+xml"),
+    ],
+)
+async def test_nobody_watches_another_company(
+    attacker: Company, victim: Victim, line: Wire, headers: tuple[str, ...]
+) -> None:
+    """The number is one of the own company, whatever host is beside it: 101, which is there."""
+    for target in (*targets(attacker, victim), f"199@{victim.name}"):
+        answers = await wire.authenticated(
+            line, "SUBSCRIBE", "101", attacker.name, OWN, to=target, headers=headers
+        )
+        is_own = target.startswith("101@")
+        assert [wire.status(answer) for answer in answers] == [401, 200 if is_own else 404], target
     await victim.saw_nothing()
 
 

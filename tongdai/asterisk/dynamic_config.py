@@ -16,12 +16,14 @@ import structlog
 
 from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.astdb import AstDb
-from tongdai.asterisk.provisioning import FALLBACK, Fields, Key, Objects
+from tongdai.asterisk.hints import Hints
+from tongdai.asterisk.provisioning import FALLBACK, HINT, Fields, Key, Objects
 
 log = structlog.get_logger()
 
 REQUESTS = 32  # in flight at once
 VARIABLE = "TD_OBJECTS"  # of Asterisk: the checksum of its objects
+_IN_DIALPLAN = (FALLBACK, HINT)  # the kinds that are no objects of PJSIP
 FAILED = 500  # Asterisk makes an access list (acl), and then fails to show it
 
 
@@ -34,8 +36,8 @@ class DynamicConfig:
     called with the id of each AOR that was created or deleted.
     """
 
-    def __init__(self, on_aor: Callable[[str], None]) -> None:
-        self._on_aor = on_aor
+    def __init__(self, on_aor: Callable[[str], None], hints: Hints) -> None:
+        self._on_aor, self._hints = on_aor, hints
         self._wanted: Objects = {}
         self._pushed: Objects = {}
         self._checksum = 0  # of those pushed
@@ -89,11 +91,12 @@ class DynamicConfig:
     async def _push(self, link: ari.Link, changed: Objects, gone: set[Key]) -> None:
         await _set_variable(link, "")
         await self._put_entries(link, changed, gone)
+        await self._put_hints(link, changed, gone)
         for kind in provisioning.KINDS:
-            if kind != FALLBACK:
+            if kind not in _IN_DIALPLAN:
                 await self._put_all(link, [key for key in changed if key[0] == kind], changed)
         for key in reversed(provisioning.in_order(gone)):
-            if key[0] != FALLBACK:
+            if key[0] not in _IN_DIALPLAN:
                 await self._delete(link, key)
         await _set_variable(link, f"{self._checksum:x}")
         log.info("switch.provisioned", pushed=len(changed), gone=len(gone))
@@ -145,6 +148,18 @@ class DynamicConfig:
                 self._note(key, changed.get(key))
             else:
                 self._touched.add(key)
+
+    async def _put_hints(self, link: ari.Link, changed: Objects, gone: set[Key]) -> None:
+        """Writes the hints anew if one of them is another."""
+        touched = {key for key in (*changed, *gone) if key[0] == HINT}
+        if not touched:
+            return
+        wanted = [fields for key, fields in self._wanted.items() if key[0] == HINT]
+        if await self._hints.push(link, wanted):
+            for key in touched:
+                self._note(key, changed.get(key))
+        else:
+            self._touched |= touched
 
     async def _put_all(self, link: ari.Link, keys: Sequence[Key], objects: Objects) -> None:
         """Pushes objects of one kind. For each new AOR Asterisk scans all endpoints: with devices

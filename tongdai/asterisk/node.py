@@ -97,6 +97,8 @@ class Node:
         self.security = spec.folder / "log" / "security"
         """The security log: successful and failed SIP authentications (conf/common/logger.conf).
         """
+        self.hints = spec.folder / "etc" / "hints.conf"
+        """The file that extensions.conf includes (`asterisk/hints.py`)."""
         self.spool = spec.folder / "spool"
         """The folder of its recordings: `recording/` those of ARI, `monitor/` those of
         MixMonitor by default.

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from tongdai.asterisk import hints
 from tongdai.pbx.carriers import CalledNumberIn
 from tongdai.pbx.endpoint import DEVICE, Endpoint
 
@@ -23,7 +24,19 @@ Key: TypeAlias = tuple[str, str]
 FALLBACK = "fallback"
 """Kind of the entries of AstDB that the fallback reads (`asterisk/astdb.py`). They come first:
 before a phone can call, they are those of now."""
-KINDS = (FALLBACK, "acl", "domain_alias", "auth", "aor", "endpoint", "identify", "registration")
+HINT = "hint"
+"""Kind of the devices that have a lamp at their colleagues' phones (`asterisk/hints.py`)."""
+KINDS = (
+    FALLBACK,
+    HINT,
+    "acl",
+    "domain_alias",
+    "auth",
+    "aor",
+    "endpoint",
+    "identify",
+    "registration",
+)
 """In the order in which Asterisk must receive them."""
 CHECKSUMS = 2**256
 REALM = "Tongdai"
@@ -237,10 +250,17 @@ def device(known: Device, config: SwitchConfig) -> Objects:
             "from_domain": domain,
             "force_rport": "yes",
             "rewrite_contact": "yes",
-            "allow_subscribe": "no",
+            # to the lamps of the same domain
+            "allow_subscribe": "yes",
+            "subscribe_context": hints.context(domain),
             "tenantid": domain[:79],
         },
     }
+
+
+def hint(endpoint: Endpoint) -> Objects:
+    """The device counts for the lamp of its extension (`asterisk/hints.py`)."""
+    return {(HINT, str(endpoint)): hints.fields(endpoint)}
 
 
 def _media(config: SwitchConfig) -> Fields:
@@ -297,6 +317,7 @@ def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
         "send_pai": "yes",
         "send_diversion": "no",  # else a phone's own Diversion goes out, with any number in it
         "send_connected_line": "no",  # else a re-INVITE shows carriers the extension that answered
+        "allow_subscribe": "no",
         "allow_transfer": _yes_no(carrier.transfers),
         "from_user": carrier.from_user,
         "from_domain": carrier.from_domain,

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from typing import assert_never
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from tongdai import errors
 from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
 from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
+from tongdai.asterisk.hints import Hints
 from tongdai.asterisk.reconnect import Address, Connection, Timing
 from tongdai.asterisk.registrations import QUERY_CHANNEL
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
@@ -58,7 +60,8 @@ OnLink = Callable[[Snapshot], Awaitable[None]]
 
 class Switch:
     """Calls `on_signal` with every signal and its call, in order; and `on_contact` with the
-    endpoint of each contact that came, went, or became reachable or unreachable.
+    endpoint of each contact that came, went, or became reachable or unreachable. `hints`: the file
+    of the switch's hints, if it reads one.
     """
 
     def __init__(
@@ -67,12 +70,15 @@ class Switch:
         on_signal: Callable[[UUID, Signal], None],
         timing: Timing = reconnect.DEFAULT,
         contacts: Contacts | None = None,
+        *,
         on_contact: Callable[[str], None] = lambda _endpoint: None,
+        hints: Path | None = None,
     ) -> None:
         self._on_signal, self._on_contact = on_signal, on_contact
         self._connection = Connection(address, APP, self._heard, timing)
         self.contacts = contacts or Contacts(APP)
-        self._config = DynamicConfig(on_aor=self.contacts.changed)
+        self._config = DynamicConfig(self.contacts.changed, Hints(hints, self._push_again))
+        self._pushes: set[asyncio.Task[None]] = set()
         self._started_at: datetime | None = None
         self.linked = self._connection.linked
 
@@ -183,6 +189,11 @@ class Switch:
         """
         self._config.change(changed, gone, stale)
         await self._push()
+
+    def _push_again(self) -> None:
+        task = asyncio.create_task(self._push(), name="push")
+        self._pushes.add(task)
+        task.add_done_callback(self._pushes.discard)
 
     async def _push(self) -> None:
         if self.is_up:

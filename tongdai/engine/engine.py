@@ -124,7 +124,11 @@ class Engine:
         self.node = config.node
         self.group_commit = GroupCommit(database, config.node, published)
         self.switch = Switch(
-            config.address, self.signal, config.timing, on_contact=self._contact_changed
+            config.address,
+            self.signal,
+            config.timing,
+            on_contact=self._contact_changed,
+            hints=config.hints,
         )
         self.agents = Agents(self.switch)
         self.mailboxes = Mailboxes(self._handle, self._closed)

@@ -16,4 +16,5 @@ class NodeConfig(msgspec.Struct, frozen=True):
     spool: Path  # parts of recordings, written by the switch
     recordings: RecordingFiles  # finished recordings
     recording_url: str  # prefix of a recording's token
+    hints: Path | None = None  # the file of hints, read by the switch; None: it reads none
     timing: Timing = reconnect.DEFAULT  # of the link

@@ -88,6 +88,7 @@ async def _devices(
     """Adds the extensions of the node, or of one domain, or one extension."""
     for known in await devices.list_for_provisioning(tx, source.node, domain_uuid, extension):
         own = reading.parts.setdefault(Part("extension", known.domain_uuid, known.extension), {})
+        own |= provisioning.hint(known.endpoint)
         own |= provisioning.device(
             provisioning.Device(
                 endpoint=known.endpoint,
