@@ -117,14 +117,38 @@ async def test_another_phone_of_the_carriers_answered(company: Company, hook: Ho
     async with company.phone("101") as alice, company.bare_carrier() as carrier:
         call = await carrier.calls(HOTLINE)
         ring = await alice.rings()
-        await hook.expect("ringing")
+        rung = await hook.expect("ringing")
         await call.rings()
         await call.cancel('Reason: Q.850;cause=26, SIP;cause=200;text="Call completed elsewhere"')
         await ring.cancelled()
         (cancel,) = ring.received("CANCEL")
         assert 'SIP;cause=200;text="Call completed elsewhere"' in cancel.text
-        cdr = await hook.over(status="CANCEL")  # and no missed
+        await hook.stopped("answered_elsewhere", rung)
+        cdr = await hook.recorded(status="CANCEL")  # and no missed
     assert cdr["cause"] == "LOSE_RACE"
+
+
+async def test_another_phone_of_the_carriers_answered_while_a_group_rang(
+    company: Company, hook: Hook
+) -> None:
+    """Each phone of the group is told so, and each hangup has that reason."""
+    await company.add_ring_group("600", "101", "102")
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.bare_carrier() as carrier,
+    ):
+        call = await carrier.calls(HOTLINE)
+        rings = [await alice.rings(), await bob.rings()]
+        rung = await hook.expect_in_any_order("ringing", "ringing")
+        await call.rings()
+        await call.cancel('Reason: Q.850;cause=26;text="Call completed elsewhere"')
+        for ring in rings:
+            await ring.cancelled()
+            (cancel,) = ring.received("CANCEL")
+            assert 'SIP;cause=200;text="Call completed elsewhere"' in cancel.text
+        await hook.stopped("answered_elsewhere", *rung)
+        await hook.recorded(status="CANCEL", cause="LOSE_RACE")
 
 
 # --- OPTIONS, and further trunks

@@ -87,7 +87,9 @@ def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
     if any(_was_first(other, legs) for other in call.legs):
         return causes.ANSWERED_BY_ANOTHER
     if _caller_left(call, _end(legs)):
-        return causes.abandoned(call.controlled.release if call.controlled else None)
+        own = call.controlled.release if call.controlled else None
+        # phones may end before the caller: Asterisk gave them the cause of its CANCEL
+        return causes.abandoned(own or next((leg.release for leg in legs if leg.release), None))
     failures = [leg.release for leg in legs if leg.release and leg.release.cause == "INTERWORKING"]
     if len(refusals) + len(failures) == len(legs):
         return causes.most_significant([*refusals, *failures])
