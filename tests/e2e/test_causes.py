@@ -112,6 +112,30 @@ async def test_a_carrier_that_is_not_there_is_no_busy_customer(
         await hook.over(status="CONGESTION", billsec=0)
 
 
+@pytest.mark.parametrize("progress", ["", "180 Ringing"])
+async def test_a_call_that_its_caller_gives_up_is_no_failure_of_the_trunk(
+    company: Company, office: Office, hook: Hook, progress: str
+) -> None:
+    async with company.phone("101") as alice, company.bare_carrier() as carrier:
+        call = await alice.calls(CUSTOMER)
+        invited = await carrier.invited()
+        if progress:
+            await invited.respond(progress)
+            await call.ringing()
+        await hook.expect("ringing")
+        await call.cancel()
+        await hook.over(status="CANCEL", hangup_by="caller")
+    assert f'domain="{company.name}"' not in await failures(office)
+
+
+async def failures(office: Office) -> str:
+    """The lines of /metrics that count failures of trunks."""
+    url = f"{office.instance.ready['base_url']}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        lines = (await answer.text()).splitlines()
+    return "\n".join(line for line in lines if line.startswith("tongdai_trunk_failures_total{"))
+
+
 async def test_another_phone_of_the_carriers_answered(company: Company, hook: Hook) -> None:
     """Nobody missed the call: no `missed`, and the phone's CANCEL says so too."""
     async with company.phone("101") as alice, company.bare_carrier() as carrier:

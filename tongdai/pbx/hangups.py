@@ -86,7 +86,7 @@ def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
         return causes.most_significant(refusals)
     if any(_was_first(other, legs) for other in call.legs):
         return causes.ANSWERED_BY_ANOTHER
-    if _caller_left(call, _end(legs)):
+    if caller_left(call, _end(legs)):
         own = call.controlled.release if call.controlled else None
         # phones may end before the caller: Asterisk gave them the cause of its CANCEL
         return causes.abandoned(own or next((leg.release for leg in legs if leg.release), None))
@@ -94,6 +94,17 @@ def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
     if len(refusals) + len(failures) == len(legs):
         return causes.most_significant([*refusals, *failures])
     return causes.NO_ANSWER
+
+
+def caller_left(call: Call, at: datetime) -> bool:
+    """Whether the controlled leg had left by itself at that moment."""
+    if isinstance(call.course, Leaving) and call.course.release is None:
+        return True
+    controlled = call.controlled
+    is_by_itself = controlled is not None and call.hangup_by == controlled.role
+    if isinstance(call.course, Ended) and call.course.release.status == "CANCEL":
+        is_by_itself = True
+    return is_by_itself and call.ended_at is not None and at >= call.ended_at - _LATE
 
 
 def _outstanding(call: Call) -> Iterator[list[Leg]]:
@@ -169,14 +180,3 @@ def _was_first(other: Leg, legs: list[Leg]) -> bool:
     if other.connected_at is None or other.role == "caller" or other.attempt != legs[0].attempt:
         return False
     return min(leg.started_at for leg in legs) <= other.connected_at <= _end(legs) + _LATE
-
-
-def _caller_left(call: Call, at: datetime) -> bool:
-    """Whether the controlled leg had left by itself at that moment."""
-    if isinstance(call.course, Leaving) and call.course.release is None:
-        return True
-    controlled = call.controlled
-    is_by_itself = controlled is not None and call.hangup_by == controlled.role
-    if isinstance(call.course, Ended) and call.course.release.status == "CANCEL":
-        is_by_itself = True
-    return is_by_itself and call.ended_at is not None and at >= call.ended_at - _LATE
