@@ -15,6 +15,7 @@ import structlog
 from tongdai import ids
 from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.dynamic_config import DynamicConfig
+from tongdai.asterisk.hints import Hints
 from tongdai.encryption import MasterKey
 from tongdai.engine import reading
 from tongdai.engine.inventory import Inventory
@@ -45,7 +46,7 @@ class Engine:
     def __init__(self) -> None:
         self.node, self.switch, self.pushed = NODE, self, asyncio.Event()
         self.link = Link()
-        self._config = DynamicConfig(on_aor=lambda _: None)
+        self._config = DynamicConfig(lambda _: None, Hints(None, lambda: None))
 
     def changed(self, domain_uuid: str) -> None: ...
 
