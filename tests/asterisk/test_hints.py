@@ -104,8 +104,9 @@ async def test_without_a_file_nothing_is_asked() -> None:
 
 @pytest.mark.parametrize("status", [404, 409])
 async def test_what_asterisk_does_not_read_is_tried_again(tmp_path: Path, status: int) -> None:
-    hints = Hints(tmp_path / "hints.conf", lambda: None)
-    assert not await pushed(hints, Link(status=status), "101")
+    refuses = Link(status=status)
+    hints = Hints(tmp_path / "hints.conf", lambda: None, refuses.clock)
+    assert not await pushed(hints, refuses, "101")
     assert await pushed(hints, Link(), "101")
 
 
