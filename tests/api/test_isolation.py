@@ -603,6 +603,9 @@ async def is_the_operators(
 
 
 for _method, _path in (
+    ("GET", "/v1/admin/company"),
+    ("PUT", "/v1/admin/company"),
+    ("POST", "/v1/admin/company/plan"),
     ("POST", "/v1/admin/domains"),
     ("GET", "/v1/admin/bans"),
     ("DELETE", "/v1/admin/bans/{address}"),

@@ -62,7 +62,7 @@ def test_operations_have_these_names() -> None:
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
-        *("listAudit", "listBans", "liftBan"),
+        *("listAudit", "listBans", "liftBan", "exportCompany", "applyCompany", "planCompany"),
         *(
             f"{verb}{noun}" + ("s" if verb == "list" else "")
             for noun in (

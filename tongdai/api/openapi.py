@@ -177,6 +177,9 @@ def _described(entry: Entry) -> dict[str, Any]:
         described["description"] = f"{described['description']}\n\n{needs}".strip()
     if body := operation.takes.get("body"):
         described["requestBody"] = schemas.body(body)
+    if operation.reads:
+        content = {operation.reads: {"schema": {"type": "string"}}}
+        described["requestBody"] = {"required": True, "content": content}
     if _is_posted(entry):
         described["requestBody"] = schemas.fields(operation.takes["fields"])
     return described
@@ -290,6 +293,8 @@ def _example(kind: type[errors.TongdaiError], operation: Operation) -> errors.To
 
 def _fields(operation: Operation) -> Iterator[str]:
     """The names in the body, and those of the parameters."""
+    if operation.reads:
+        yield "file"
     if body := operation.takes.get("body"):
         yield from (field.encode_name for field in msgspec.structs.fields(body))
     for taken in _PLACES:

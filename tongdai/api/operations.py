@@ -45,6 +45,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     may: Permission | Literal["public"]
     tag: str  # of the OpenAPI document; "": not in the document
+    reads: str  # the media type of a body that the handler reads itself; "": it reads none
     # by status, its content: a struct, a media type, several, or None
     gives: Mapping[int, tuple[str, Any]]
     fails: tuple[type[errors.TongdaiError], ...]
@@ -79,6 +80,7 @@ def operation(
     may: Permission | Literal["public"],
     gives: Mapping[int, tuple[str, Any]],
     tag: str = "",
+    reads: str = "",
     fails: tuple[type[errors.TongdaiError], ...] = (),
     is_limited: bool = True,
 ) -> Callable[[Handler], Operation]:
@@ -92,6 +94,7 @@ def operation(
             handler=handler,
             may=may,
             tag=tag,
+            reads=reads,
             gives=gives,
             fails=fails,
             takes={name: hints[name] for name in _TAKES if name in hints},

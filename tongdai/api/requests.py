@@ -55,14 +55,14 @@ class Request:
         length = self.header(b"content-length") or "0"
         return length != "0" or self.has_header(b"transfer-encoding")
 
-    async def body(self) -> bytes:
-        """The whole body, decompressed. Raises problems.TooLarge beyond MAX_BODY bytes,
+    async def body(self, most: int = MAX_BODY) -> bytes:
+        """The whole body, decompressed. Raises problems.TooLarge beyond so many bytes,
         problems.RequestTimeout beyond `Timing.body_s`, problems.UnsupportedEncoding, and
         problems.BadRequest for malformed gzip or when the client leaves before the end.
         """
         try:
             async with asyncio.timeout(self.context.deps.timing.body_s):
-                body = await self._received()
+                body = await self._received(most)
         except TimeoutError as reason:
             raise problems.RequestTimeout from reason
         encoding = self.header(b"content-encoding").strip().lower()
@@ -70,11 +70,11 @@ class Request:
             return body
         if encoding not in ("gzip", "x-gzip"):
             raise problems.UnsupportedEncoding
-        return _inflated(body)
+        return _inflated(body, most)
 
-    async def _received(self) -> bytes:
+    async def _received(self, most: int) -> bytes:
         length = self.header(b"content-length")
-        if length.isascii() and length.isdigit() and int(length[:9]) > MAX_BODY:
+        if length.isascii() and length.isdigit() and int(length[:9]) > most:
             raise problems.TooLarge
         body = b""
         while True:
@@ -83,22 +83,22 @@ class Request:
                 raise problems.BadRequest
             piece: bytes = message.get("body", b"")
             body += piece
-            if len(body) > MAX_BODY:
+            if len(body) > most:
                 raise problems.TooLarge
             if not message.get("more_body", False):
                 return body
 
 
-def _inflated(body: bytes) -> bytes:
-    """The content of a gzip file (RFC 1952) of one member; it decompresses at most MAX_BODY + 1
+def _inflated(body: bytes, most: int) -> bytes:
+    """The content of a gzip file (RFC 1952) of one member; it decompresses at most `most` + 1
     bytes. Raises problems.TooLarge, problems.BadRequest.
     """
     inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        content = inflate.decompress(body, MAX_BODY + 1)
+        content = inflate.decompress(body, most + 1)
     except zlib.error as reason:
         raise problems.BadRequest(messages.NO_GZIP) from reason
-    if len(content) > MAX_BODY:
+    if len(content) > most:
         raise problems.TooLarge
     if not inflate.eof or inflate.unused_data:
         raise problems.BadRequest(messages.NO_GZIP)

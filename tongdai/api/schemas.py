@@ -30,6 +30,7 @@ _NOTHING: Schema = {
 }
 _TEXT: Schema = {"type": "string"}
 _BY_MEDIA_TYPE: Mapping[str, Schema] = {
+    "application/yaml": _TEXT,
     "audio/wav": {"type": "string", "format": "binary"},
     "text/plain": _TEXT,
     "text/event-stream": _TEXT,

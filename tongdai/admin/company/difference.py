@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     before: dict[str, Any]
     after: dict[str, Any]
-    changed_at: datetime | None = None
+    changed_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     changed_by: str = ""
 
 
