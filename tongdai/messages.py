@@ -54,6 +54,7 @@ MOMENT_NEEDED = Text(
 )
 FILE_NEEDED = Text("a file name or URL is needed", "phải là tên file hoặc URL")
 OBJECT_NEEDED = Text("a JSON object is needed", "phải là một JSON object")
+NUMBER_NEEDED = Text("a number is needed", "phải là một số")
 SEQ_NEEDED = Text("a seq is needed: a whole number", "phải là một seq: một số nguyên")
 NOT_A_CHOICE = Text("not one of the known values", "không nằm trong các giá trị cho phép")
 NOT_IN_RANGE = Text(
@@ -82,8 +83,17 @@ HEADER_CHARACTERS = Text(
     "tối đa 1.024 ký tự ASCII in được, không có dấu cách ở hai đầu",
 )
 ONE_EVENT = Text(
-    "a subscription is to one event: make one subscription for each event",
-    "mỗi subscription chỉ cho một sự kiện: hãy tạo một subscription cho từng sự kiện",
+    "a subscription is to one event, a text: one of {names}; make one subscription for each event",
+    "mỗi subscription chỉ cho một sự kiện, là một chuỗi ký tự: một trong {names}; "
+    "hãy tạo một subscription cho từng sự kiện",
+)
+ONE_SAMPLE = Text(
+    "one event at a time, a text: one of {names}",
+    "mỗi lần chỉ một sự kiện, là một chuỗi ký tự: một trong {names}",
+)
+SUBSCRIPTION_STAYS = Text(
+    "cannot be changed: make another subscription, and delete this one",
+    "không thay đổi được: hãy tạo subscription khác rồi xoá subscription này",
 )
 HEADER_NAME = Text(
     "a header's name is up to 64 letters, digits and -",
@@ -446,10 +456,12 @@ PLAN_STALE = Text(
 _OF_REFUSALS = (
     (re.compile(r"Expected `str\b[^`]*`, got"), TEXT_NEEDED),
     (re.compile(r"Expected `int\b[^`]*`, got"), INTEGER_NEEDED),
+    (re.compile(r"Expected `float\b[^`]*`, got"), NUMBER_NEEDED),
     (re.compile(r"Expected `bool\b[^`]*`, got"), BOOLEAN_NEEDED),
     (re.compile(r"Expected `array\b[^`]*`, got"), LIST_NEEDED),
     (re.compile(r"Expected `object\b[^`]*`, got"), PARTS_NEEDED),
     (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), UUID_NEEDED),
+    (re.compile(r"Expected `str` of length <= (?P<most>\d+)"), AT_MOST_CHARACTERS),
     (re.compile(r"Expected `int` >= (?P<least>\d+)"), AT_LEAST),
     (re.compile(r"Expected `int` <= (?P<most>\d+)"), AT_MOST),
     (re.compile(r"Expected `datetime\b|Invalid RFC3339"), MOMENT_NEEDED),

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from tests.api.conftest import Client, Tenant
@@ -201,9 +202,77 @@ async def test_certificates_are_pem(client: Client, pem: str) -> None:
     assert refused.json["field"] == "callback_ca"
 
 
-@pytest.mark.parametrize("event", [["ringing", "answered"], "ringing,answered"])
-async def test_a_subscription_is_to_one_event(client: Client, event: object) -> None:
+ONE_EVENT = {
+    "en": "one of ringing, answered, hangup, cdr, missed, endpoint.disabled; "
+    "make one subscription for each event",
+    "vi": "một trong ringing, answered, hangup, cdr, missed, endpoint.disabled; "
+    "hãy tạo một subscription cho từng sự kiện",
+}
+
+
+@pytest.mark.parametrize("language", ONE_EVENT)
+@pytest.mark.parametrize(
+    "event", [["ringing", "answered"], ["cdr"], [], {"name": "cdr"}, 5, True, "ringing,answered"]
+)
+async def test_a_subscription_is_to_one_event(
+    client: Client, event: object, language: str
+) -> None:
     """It has one secret; a list makes no subscription."""
-    refused = await client.post("/v1/event", HOOK | {"event": event}, expect=422)
+    accept = {"Accept-Language": language}
+    made = (await client.post("/v1/event", HOOK)).json["id"]
+    asked: dict[str, Any] = {"json": {"event": event}, "headers": accept, "expect": 422}
+    refused = [
+        await client.post("/v1/event", HOOK | {"event": event}, headers=accept, expect=422),
+        await client.ask("PATCH", f"/v1/event/{made}", **asked),
+    ]
+    for one in refused:
+        assert one.json["field"] == "event"
+        assert ONE_EVENT[language] in one.json["message"]
+    assert (await client.get("/v1/event")).json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "names", [("event", "event"), ("event[]", "event[]"), ("event[0]", "event[1]")]
+)
+@pytest.mark.parametrize("is_multipart", [False, True])
+async def test_a_form_with_a_list_makes_no_subscription(
+    client: Client, names: tuple[str, str], *, is_multipart: bool
+) -> None:
+    form = aiohttp.FormData(default_to_multipart=is_multipart)
+    for name, value in (
+        ("callback_url", HOOK["callback_url"]),
+        *zip(names, ("cdr", "missed"), strict=True),
+    ):
+        form.add_field(name, value)
+    refused = await client.ask("POST", "/v1/event", data=form, expect=422)
     assert refused.json["field"] == "event"
-    assert ("one subscription for each event" in refused.json["message"]) == ("," in event)  # type: ignore[operator]
+    assert ONE_EVENT["en"] in refused.json["message"]
+
+
+async def test_a_name_that_is_given_twice_with_one_value_is_that_value(client: Client) -> None:
+    form = aiohttp.FormData()
+    for name in ("callback_url", "callback_url"):
+        form.add_field(name, HOOK["callback_url"])
+    form.add_field("event[]", "cdr")
+    made = (await client.ask("POST", "/v1/event", data=form)).json["data"]
+    assert (made["callback_url"], made["event"]) == (HOOK["callback_url"], "cdr")
+
+
+async def test_a_subscription_keeps_its_event_and_url(client: Client) -> None:
+    """A client may send back what it read; another event or URL is refused, not passed over."""
+    made = (await client.post("/v1/event", HOOK)).json["id"]
+    read = (await client.get(f"/v1/event/{made}")).json
+    back = {"event": read["event"], "callback_url": read["callback_url"], "numbers_as_text": True}
+    changed = (await client.ask("PATCH", f"/v1/event/{made}", json=back)).json
+    assert changed == read | {"numbers_as_text": True}
+    for field, other in (("event", "cdr"), ("callback_url", "https://other.demo/")):
+        refused = await client.ask("PATCH", f"/v1/event/{made}", json={field: other}, expect=422)
+        assert refused.json["field"] == field
+        assert "make another subscription" in refused.json["message"]
+
+
+async def test_a_sample_is_of_one_event(client: Client) -> None:
+    wrong = {"event": ["ringing", "cdr"]}
+    refused = await client.post("/v1/event/trigger", wrong, expect=422)
+    assert refused.json["field"] == "event"
+    assert "one of ringing, answered, hangup, cdr, missed" in refused.json["message"]

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.api.conftest import Client, Tenant
-from tongdai import errors, messages
+from tongdai import api, errors, messages
 from tongdai.api import problems
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -288,3 +289,32 @@ async def test_no_target_makes_us_fail(url: str, tenant: Tenant, target: str) ->
     answer = await told(url, head.encode() + b"Accept-Language: \xff\xfe;q=\xff\r\n\r\n")
 
     assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:300]
+
+
+SHAPES = (None, True, 5, 5.5, -1, "", "x", "x" * 5000, [], [5], [None], {}, {"x": 5}, {"x": []})
+BODIES = sorted(
+    {one.takes["body"] for one in api.OPERATIONS if "body" in one.takes},
+    key=lambda kind: kind.__name__,
+)
+
+
+@pytest.mark.parametrize("kind", BODIES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_every_wrong_shape_is_refused_in_words(
+    kind: type[msgspec.Struct], *, is_strict: bool
+) -> None:
+    """Of every field of every body: never in msgspec's own words, which are English and name
+    Python's types.
+    """
+    refused = 0
+    for name, shape in itertools.product(kind.__struct_fields__, SHAPES):
+        try:
+            msgspec.convert({name: shape}, kind, strict=is_strict)
+        except msgspec.ValidationError as reason:
+            said = problems.invalid(reason, kind)
+            refused += 1
+            for language in ("en", "vi"):
+                text = said.text(language)
+                assert not re.search(r"`|Expected|Invalid |Object ", text), (name, shape, text)
+                assert language == "en" or text != said.text("en"), (name, shape, text)
+    assert refused

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import changes, responses
+from tongdai.api import changes, problems, responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -17,6 +17,7 @@ from tongdai.pbx import events
 from tongdai.store import checks, subscriptions
 
 BY_HAND = "Disabled by hand."
+ONE_EVENT = messages.ONE_EVENT(names=", ".join(events.ALL))
 
 
 class OfSubscription(Struct, frozen=True):
@@ -60,6 +61,7 @@ class NewSubscription(Struct, frozen=True):
         Meta(
             description=f"One of {', '.join(events.ALL)}. Others never happen.",
             examples=["hangup"],
+            extra={problems.NEEDED: ONE_EVENT},
         ),
     ]
     callback_apikey: Annotated[
@@ -75,6 +77,11 @@ class NewSubscription(Struct, frozen=True):
 class SubscriptionOptions(Struct, frozen=True):
     """How its events are sent; what is not given stays."""
 
+    event: Annotated[
+        str | None,
+        Meta(description="It stays: another is refused.", extra={problems.NEEDED: ONE_EVENT}),
+    ] = None
+    callback_url: Annotated[str | None, Meta(description="It stays: another is refused.")] = None
     numbers_as_text: NumbersAsText | None = None
     accept_redirects: AcceptRedirects | None = None
     callback_headers: CallbackHeaders | None = None
@@ -171,8 +178,7 @@ async def create_subscription(
     )
     if not 1 <= len(name) <= 64:
         raise errors.Invalid(messages.NAME_LENGTH, field="event")
-    if "," in name:
-        raise errors.Invalid(messages.ONE_EVENT, field="event")
+    _one(name)
     if apikey:
         checks.header_value(apikey, "callback_apikey")
     context.deps.callback_guard(url)
@@ -249,6 +255,9 @@ async def change_subscription(
     context, domain_uuid = request.context, principal.domain_uuid
     async with changes.transaction(request, principal) as tx:
         found = await subscriptions.get(tx, domain_uuid, context.master_key, path.id)
+        _one(body.event or "")
+        _stays(body.event, found.event_name, "event")
+        _stays(body.callback_url, found.callback_url, "callback_url")
         options = _options(found.options, body)
         found = await subscriptions.change(tx, domain_uuid, context.master_key, path.id, options)
     return responses.json(_shown(found, principal.user.domain_name))
@@ -320,6 +329,18 @@ async def rotate_secret(request: Request, principal: Principal, path: OfSubscrip
         )
     shown = _shown(found, principal.user.domain_name, found.secret)
     return responses.json(shown, headers=responses.NO_STORE)
+
+
+def _one(event: str) -> None:
+    """Raises errors.Invalid for several names of events."""
+    if "," in event:
+        raise errors.Invalid(ONE_EVENT, field="event")
+
+
+def _stays(given: str | None, known: str, field: str) -> None:
+    """Raises errors.Invalid for another value than the one that is known."""
+    if given is not None and given.strip() != known:
+        raise errors.Invalid(messages.SUBSCRIPTION_STAYS, field=field)
 
 
 def _options(

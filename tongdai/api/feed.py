@@ -204,7 +204,12 @@ class NewSample(Struct, frozen=True):
     """The event to be published, and what it says of its call."""
 
     event: Annotated[
-        str, Meta(description=f"One of {', '.join(events.NAMES)}.", examples=["ringing"])
+        str,
+        Meta(
+            description=f"One of {', '.join(events.NAMES)}.",
+            examples=["ringing"],
+            extra={problems.NEEDED: messages.ONE_SAMPLE(names=", ".join(events.NAMES))},
+        ),
     ]
     call_id: Annotated[
         UUID | None, Meta(description="The same for several events of one call. None: a new one.")

@@ -96,7 +96,7 @@ async def struct(request: Request, kind: type[Struct]) -> Struct:
         with _shallow():
             given = msgspec.convert(await _object(request, body), kind, strict=not is_form)
     except msgspec.ValidationError as reason:
-        raise problems.invalid(reason) from reason
+        raise problems.invalid(reason, kind) from reason
     for name in kind.__struct_fields__:
         if isinstance(value := getattr(given, name), str):
             clean(name, value)
@@ -121,7 +121,7 @@ async def _object(request: Request, body: bytes) -> Mapping[str, Any]:
     media_type = request.header(b"content-type").partition(";")[0].strip().lower()
     is_form = media_type == "application/x-www-form-urlencoded"
     if is_form and not body.lstrip().startswith(b"{"):  # curl -d always says form
-        return dict(_pairs(body))
+        return _form(_pairs(body))
     if media_type == "multipart/form-data":
         return await _parts(request, body)
     if (
@@ -150,7 +150,7 @@ def _shallow() -> Iterator[None]:
         raise errors.Invalid(messages.TOO_DEEP, field="body") from reason
 
 
-async def _parts(request: Request, body: bytes) -> Mapping[str, str]:
+async def _parts(request: Request, body: bytes) -> Mapping[str, Any]:
     """The plain fields of a multipart form (RFC 7578); files in it are skipped. Raises
     problems.BadRequest.
     """
@@ -164,11 +164,21 @@ async def _parts(request: Request, body: bytes) -> Mapping[str, str]:
         form = await parser.parse()
     except (MultiPartException, KeyError, UnicodeDecodeError, LookupError) as reason:
         raise problems.BadRequest(messages.NO_FORM) from reason
-    fields = {
-        _INDEX.sub("", name): value for name, value in form.multi_items() if isinstance(value, str)
-    }
+    fields = [
+        (_INDEX.sub("", name), value)
+        for name, value in form.multi_items()
+        if isinstance(value, str)
+    ]
     await form.close()
-    return fields
+    return _form(fields)
+
+
+def _form(pairs: list[tuple[str, str]]) -> Mapping[str, Any]:
+    """Names and values; a name with different values has a list of them."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: all if len({*all}) > 1 else all[-1] for name, all in values.items()}
 
 
 def _pairs(urlencoded: bytes) -> list[tuple[str, str]]:

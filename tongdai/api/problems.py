@@ -8,7 +8,7 @@ docs/errors.md lists the codes.
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import msgspec
 import structlog
@@ -123,9 +123,13 @@ def kinds() -> Iterator[type[errors.TongdaiError]]:
     return iter(found)
 
 
-def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
-    """The field that msgspec refused, and the reason in our words: msgspec's text is such as
-    "Expected `str`, got `int` - at `$.password`".
+NEEDED = "needed"
+"""The key in `Meta.extra` of a field: the reason that is given for a value of another kind."""
+
+
+def invalid(reason: msgspec.ValidationError, kind: type[msgspec.Struct]) -> errors.Invalid:
+    """The field that msgspec refused in a `kind`, and the reason in our words: msgspec's text is
+    such as "Expected `str`, got `int` - at `$.password`".
     """
     text = str(reason)
     if missing := re.fullmatch(r"Object missing required field `(\w+)`.*", text):
@@ -133,8 +137,16 @@ def invalid(reason: msgspec.ValidationError) -> errors.Invalid:
     if unknown := re.fullmatch(r"Object contains unknown field `(\w+)`.*", text):
         return errors.Invalid(messages.UNKNOWN_FIELD, field=unknown[1])
     if at := re.fullmatch(r"(.*) - at `\$\.(\w+).*`", text):
-        return errors.Invalid(messages.of_refusal(at[1]), field=at[2])
+        return errors.Invalid(_own(kind, at[2]) or messages.of_refusal(at[1]), field=at[2])
     return errors.Invalid(messages.of_refusal(text), field="body")
+
+
+def _own(kind: type[msgspec.Struct], name: str) -> Text | None:
+    """The reason that the field itself has."""
+    about = cast("msgspec.inspect.StructType", msgspec.inspect.type_info(kind))
+    types = [field.type for field in about.fields if field.encode_name == name]
+    extras = [one.extra or {} for one in types if isinstance(one, msgspec.inspect.Metadata)]
+    return next((extra[NEEDED] for extra in extras if NEEDED in extra), None)
 
 
 def headers(error: errors.TongdaiError) -> dict[str, str]:
