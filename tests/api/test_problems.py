@@ -291,7 +291,22 @@ async def test_no_target_makes_us_fail(url: str, tenant: Tenant, target: str) ->
     assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:300]
 
 
-SHAPES = (None, True, 5, 5.5, -1, "", "x", "x" * 5000, [], [5], [None], {}, {"x": 5}, {"x": []})
+SHAPES: tuple[object, ...] = (
+    None,
+    True,
+    5,
+    5.5,
+    -1,
+    "",
+    "x",
+    "x" * 5000,
+    [],
+    [5],
+    [None],
+    {},
+    {"x": 5},
+    {"x": []},
+)
 BODIES = sorted(
     {one.takes["body"] for one in api.OPERATIONS if "body" in one.takes},
     key=lambda kind: kind.__name__,
