@@ -14,15 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from testbed.until import until
 from tongdai.cli import COMMANDS, app, loaded
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import NODE
 from tongdai.store import (
+    audit,
     bans,
     db,
+    deletion,
     devices,
     domains,
     extensions,
@@ -1056,8 +1060,48 @@ def test_the_audit_log_tells_who_changed_what(cli: Cli) -> None:
         ("device", "update"), ("extension", "update"),
     ]  # fmt: skip
     cli("domain", "delete", cli.domain, "--yes")
+    deleted = json.loads(cli("audit", "--json"))
+    assert (deleted[0]["noun"], deleted[0]["action"]) == ("domain", "delete")
+    assert "erased" in cli("audit", "--noun", "extension"), "it is found by its name"
     cli("user", "create", "root", "--operator")
     assert "operator root" in Cli(**cli.environ)("audit", "--domain", "")
+
+
+async def test_a_command_waits_for_a_change_of_the_same_domain(
+    cli: Cli, database: db.Database
+) -> None:
+    """It overwrites nothing that the API has changed meanwhile."""
+    async with database.transaction() as tx:
+        domain_uuid = (await domains.by_name(tx, cli.domain)).domain_uuid
+        await audit.alone(tx, domain_uuid)
+        known = await extensions.get(tx, domain_uuid, "101")
+        command = asyncio.create_task(
+            in_thread(cli.json, "extension", "update", "101", "--max-calls", "7")
+        )
+        await until(lambda: is_waited_for(database))
+        await extensions.update(tx, domain_uuid, msgspec.structs.replace(known, name="Ánh"))
+    changed = await command
+    assert (changed["name"], changed["max_calls"]) == ("Ánh", 7)
+
+
+async def is_waited_for(database: db.Database) -> bool:
+    """Whether a transaction waits for an advisory lock."""
+    async with database.connection() as tx:
+        return bool(
+            await tx.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        )
+
+
+async def test_a_domain_that_is_being_deleted_is_not_changed(
+    cli: Cli, database: db.Database
+) -> None:
+    async with database.transaction() as tx:
+        await deletion.begin(tx, (await domains.by_name(tx, cli.domain)).domain_uuid)
+    for command in (("extension", "create", "103"), ("queue", "create", "700")):
+        assert "being deleted" in await in_thread(cli.refuses, *command)
 
 
 def test_several_extensions_are_made_at_once_and_again_without_harm(cli: Cli) -> None:

@@ -251,6 +251,10 @@ WEBRTC_DEVICE = Text(
     "webrtc là thiết bị của trình duyệt đăng ký bằng chính máy nhánh: hãy dùng --webrtc",
 )
 CALLS_LIVE = Text("{count} calls are live", "đang có {count} cuộc gọi")
+SUSPENDED_STAYS = Text(
+    "its outbound calls are suspended until {until}: delete it then, or ask the operator",
+    "chiều gọi ra đang bị tạm ngưng đến {until}: hãy xoá sau đó, hoặc liên hệ đơn vị vận hành",
+)
 DELETING = Text("the domain is being deleted", "domain đang được xoá")
 COUNTRY_IN_USE = Text(
     "hotlines or calls are stored under the old one",

@@ -185,6 +185,17 @@ async def test_the_audit_log_tells_who_changed_what_and_no_key(
         assert secret not in str(told)
 
 
+async def test_the_audit_log_tells_which_key_was_used(client: Client, tenant: Tenant) -> None:
+    made = await make(client, name="Zalo OA", scopes=["routing:write", "routing:read"])
+    crm = await program(client, made["api_key"])
+    await crm.post("/v1/admin/queues", {"number": "700"}, expect=201)
+    await client.ask("PATCH", "/v1/admin/queues/700", json={"name": "Bán hàng"})
+    told = (await client.get("/v1/admin/audit?noun=queue")).json["data"]
+    assert [(one["action"], one["actor"], one["api_key"]) for one in told] == [
+        ("update", "user:foo", ""), ("create", "user:foo", "Zalo OA"),
+    ]  # fmt: skip
+
+
 async def test_the_audit_log_tells_keys_of_the_same_name_apart(
     client: Client, tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from tongdai import ids
+from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.pbx.directory import Extension, Queue, RingGroup
@@ -184,3 +184,77 @@ async def test_old_entries_are_deleted_some_at_a_time(
         assert await audit.purge(tx, 30, 100) == 3
         assert await audit.purge(tx, 30, 100) == 0
     assert await logged(database, domain, noun="extension") == []
+
+
+async def test_it_tells_which_api_key_it_was(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    for key in ("CRM", ""):
+        async with database.transaction() as tx:
+            await audit.acting(tx, "user:an", "203.0.113.9", key)
+            await ring_groups.insert(tx, domain.domain_uuid, RingGroup(f"60{len(key)}"))
+    entries = await logged(database, domain, noun="ring_group")
+    assert [(one.actor, one.api_key) for one in entries] == [("user:an", "CRM"), ("user:an", "")]
+
+
+async def test_queries_of_callback_urls_are_not_told(
+    database: db.Database, master_key: MasterKey, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        made = await subscriptions.insert(
+            tx, domain.domain_uuid, master_key, event_name="cdr",
+            callback_url="https://a.vn/hook?token=very-secret&b=1", callback_apikey="",
+        )  # fmt: skip
+        await subscriptions.disable(tx, domain.domain_uuid, made.subscription_uuid, "why")
+        await subscriptions.delete(tx, domain.domain_uuid, made.subscription_uuid)
+    entries = await logged(database, domain, noun="subscription")
+    assert "very-secret" not in str(entries)
+    assert [one.action for one in entries] == ["create", "update", "delete"]
+    assert {one.name for one in entries} == {"cdr https://a.vn/hook?***"}
+    assert (entries[0].after or {})["callback_url"] == "https://a.vn/hook?***"
+    assert len(await logged(database, domain, name="cdr https://a.vn/hook?***")) == 3
+
+
+async def test_the_values_of_a_deleted_domain_are_erased_in_batches(
+    database: db.Database,
+) -> None:
+    """However long its log is, no statement changes more rows than a batch has."""
+    erased: list[int] = []
+
+    def progress(table: str, rows: int) -> None:
+        if table == "audit_log":
+            erased.append(rows)
+
+    async with database.transaction() as tx:
+        made = await domains.insert(tx, f"d{ids.new().hex}.example.vn")
+        for number in range(101, 106):
+            await extensions.insert(tx, made.domain_uuid, Extension(str(number)))
+        await deletion.begin(tx, made.domain_uuid)
+    before = await logged(database, made)
+    await deletion.finish(database, made.domain_uuid, progress, batch=4, pause_s=0)
+
+    assert len(before) > 10
+    steps = [now - was for was, now in zip([0, *erased], erased, strict=False)]
+    assert max(steps) <= 4
+    assert erased[-1] == len(before)
+    entries = await logged(database, made)
+    assert {(one.before is None, one.after is None) for one in entries} == {(True, True)}
+
+
+async def test_a_deleted_domain_is_found_by_its_name(database: db.Database) -> None:
+    """Until another one has the name."""
+    name = f"d{ids.new().hex}.example.vn"
+    uuids = []
+    for _ in range(2):
+        async with database.transaction() as tx:
+            made = await domains.insert(tx, name)
+            assert await audit.domain_of(tx, name.upper()) == made.domain_uuid
+            await deletion.begin(tx, made.domain_uuid)
+        await deletion.finish(database, made.domain_uuid)
+        uuids.append(made.domain_uuid)
+        async with database.connection() as tx:
+            assert await audit.domain_of(tx, name) == made.domain_uuid
+    assert uuids[0] != uuids[1]
+    async with database.connection() as tx:
+        with pytest.raises(errors.NotFound):
+            await audit.domain_of(tx, f"never-{name}")

@@ -6,10 +6,21 @@ from collections.abc import Awaitable
 import msgspec
 import pytest
 
-from tongdai import errors
+from tests.explained import Explained, rows_read
+from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.store import db, devices, domains, extensions, hotlines, queues, ring_groups, trunks
+from tongdai.store import (
+    db,
+    devices,
+    domains,
+    extension_entries,
+    extensions,
+    hotlines,
+    queues,
+    ring_groups,
+    trunks,
+)
 from tongdai.store import directory as store_directory
 
 Extension = directory.Extension
@@ -373,3 +384,27 @@ async def test_the_device_of_browsers_cannot_be_made_or_changed_by_hand(
     with pytest.raises(errors.Invalid, match="--webrtc"):
         async with database.transaction() as tx:
             await devices.update(tx, uuid, "101", devices.Device(name="webrtc"))
+
+
+async def test_an_entry_is_found_without_reading_the_others(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    """By its number, and by the id that clients of version 3 know."""
+    async with database.transaction() as tx:
+        for number in range(200, 260):
+            await extensions.insert(tx, domain.domain_uuid, Extension(str(number)))
+        known = await extension_entries.get(tx, domain.domain_uuid, "230")
+        await tx.execute("ANALYZE extensions")
+    explained = Explained(database.dsn)
+    await explained.open()
+    try:
+        for name in ("230", str(known.extension_uuid), str(known.extension_uuid).upper()):
+            async with explained.connection() as tx:
+                assert await extension_entries.get(tx, domain.domain_uuid, name) == known
+        assert [rows_read(scan) for scan in explained.scans] == [1, 1, 1]
+    finally:
+        await explained.close()
+    async with database.connection() as tx:
+        for missing in ("999", str(ids.new()), "no-id"):
+            with pytest.raises(errors.NotFound):
+                await extension_entries.get(tx, domain.domain_uuid, missing)

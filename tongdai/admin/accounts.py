@@ -46,6 +46,10 @@ async def _delete_operator(tx: db.Tx, _installation: None, name: str) -> None:
     await operators.delete(tx, name)
 
 
+async def _password_changes_of_operator(tx: db.Tx, _installation: None, name: str) -> int:
+    return await operators.password_changes(tx, name)
+
+
 def _renewed(fields: Fields) -> tuple[dict[str, Any], str | None]:
     """The changes of an account, and its new password: given, random, or None."""
     changes = {**fields}
@@ -86,6 +90,7 @@ ACCOUNTS = {
         renewable=("password",),
         changes={"new_password": bool},
         once=("password",),
+        revision=users.password_changes,
     ),
     "domains": Noun(
         word="domain",
@@ -117,6 +122,7 @@ ACCOUNTS = {
         once=("password",),
         beyond=True,
         of="installation",
+        revision=_password_changes_of_operator,
     ),
 }
 """By the name of their list in paths."""

@@ -50,6 +50,16 @@ async def create_range(
     return made
 
 
+async def delete(tx: db.Tx, domain_uuid: UUID, extension: str) -> None:
+    """The extension is deleted. Raises as extensions.delete, and errors.Conflict while its
+    outbound calls are suspended: a new one of the same number would not be.
+    """
+    if until := await extensions.suspended(tx, domain_uuid, extension):
+        at = f"{until:%Y-%m-%d %H:%M} UTC"
+        raise errors.Conflict(messages.SUSPENDED_STAYS(until=at), field="extension")
+    await extensions.delete(tx, domain_uuid, extension)
+
+
 async def update(
     tx: db.Tx,
     domain_uuid: UUID,

@@ -23,12 +23,17 @@ Domain: TypeAlias = Any
 """The UUID of the domain that a noun belongs to; None for those of the installation."""
 
 
+async def _no_revision(_tx: db.Tx, _domain_uuid: Domain, _name: str) -> int:
+    return 0
+
+
 class Noun(msgspec.Struct, frozen=True, kw_only=True):
     """One noun. `kind` is the struct of one of them; its fields in `own` are tongdai's, and `key`
     names it in its domain; those of `fixed` are given once, as the key is. `inputs` are given to
     `create` besides, and `changes`, with their types, to `change`; those of `renewable` to both.
     What `create` and `change` return is shown this once, such as a new password: `once` names it.
-    They, `get` and `delete` raise as the store's functions of the same names.
+    They, `get` and `delete` raise as the store's functions of the same names. `revision` is
+    another number after each change of what the struct does not show: a password.
 
     `of` says what it belongs to: a domain; the installation, then its functions get None for the
     domain; or it is a domain itself. What is `beyond` refers to other domains' things, too: an
@@ -51,6 +56,7 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True):
     once: tuple[str, ...] = ()
     beyond: bool = False
     of: Literal["domain", "itself", "installation"] = "domain"
+    revision: Callable[[db.Tx, Domain, str], Awaitable[int]] = _no_revision
 
     def name_of(self, fields: Fields) -> str:
         """The name of one that is made of these fields."""
@@ -190,6 +196,16 @@ async def _delete_device(tx: db.Tx, domain_uuid: UUID, account: str) -> None:
     await devices.delete(tx, domain_uuid, known.extension, known.name)
 
 
+async def _password_changes_of_device(tx: db.Tx, domain_uuid: UUID, account: str) -> int:
+    known = await devices.configured(tx, domain_uuid, account)
+    return await devices.password_changes(tx, domain_uuid, known.extension, known.name)
+
+
+async def _password_changes_of_trunk(tx: db.Tx, domain_uuid: UUID, name: str) -> int:
+    known = await trunks.configured(tx, domain_uuid, name)
+    return await trunks.password_changes(tx, known.trunk_uuid)
+
+
 NOUNS = {
     "extensions": Noun(
         word="extension",
@@ -199,12 +215,13 @@ NOUNS = {
         get=extensions.get,
         create=_create_extension,
         change=_change_extension,
-        delete=extensions.delete,
+        delete=extension_cases.delete,
         own=("devices", "suspended_until", "suspended_why"),
         inputs=("password", "kind"),
         renewable=("password",),
         once=("password",),
         changes={"new_password": bool, "unsuspend": bool},
+        revision=devices.password_changes,
     ),
     "ring-groups": Noun(
         word="ring group",
@@ -242,6 +259,7 @@ NOUNS = {
         renewable=("password",),
         changes={"new_password": bool},
         once=("password",),
+        revision=_password_changes_of_device,
     ),
     "hotlines": Noun(
         word="hotline",
@@ -272,6 +290,7 @@ NOUNS = {
         renewable=("password",),
         changes={"new_name": str},
         beyond=True,
+        revision=_password_changes_of_trunk,
     ),
 }
 """By the name of their list in paths."""

@@ -247,7 +247,14 @@ async def list_audit(request: Request, principal: Principal, query: AuditQuery) 
 
 OPERATIONS: tuple[Operation, ...] = (
     list_audit,
-    *Resource("extensions", NOUNS["extensions"], NewExtension, "extension").operations(),
+    *Resource(
+        "extensions",
+        NOUNS["extensions"],
+        NewExtension,
+        "extension",
+        # whoever dials with a stolen password may have the administrator's too
+        reserved={"unsuspend": "domain:operate"},
+    ).operations(),
     *Resource("devices", NOUNS["devices"], NewDevice, "extension").operations(),
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tongdai.api.principals import Caller
 from tongdai.api.requests import Request
-from tongdai.store import audit, db
+from tongdai.store import audit, db, domains
 
 _INSTALLATION = UUID(int=0)
 
@@ -34,20 +34,23 @@ async def reading(
 
 @asynccontextmanager
 async def transaction(
-    request: Request, principal: Caller, *, beyond: bool = False
+    request: Request, principal: Caller, *, beyond: bool = False, is_deletion: bool = False
 ) -> AsyncIterator[db.Tx]:
     """A transaction in the principal's domain, or of an operator who is in none, whose changes are
     the principal's. No other one changes the domain's configuration meanwhile: the changes of one
     domain wait for each other here, and hold one of the connections that all domains share. Raises
-    errors.Unavailable when they wait long.
+    errors.Unavailable when they wait long, errors.Conflict while the domain is being deleted
+    (unless `is_deletion`).
     """
     place = principal.domain_uuid or _INSTALLATION
     async with (
         request.context.turn(place),
         _whole(request, principal, beyond=beyond) as tx,
     ):
-        await audit.acting(tx, principal.actor, request.address)
+        await audit.acting(tx, principal.actor, request.address, principal.api_key)
         await audit.alone(tx, place)
+        if not is_deletion:
+            await domains.refuse_deleting(tx, place)
         yield tx
 
 

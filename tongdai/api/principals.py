@@ -30,7 +30,7 @@ class Principal:
     ) -> None:
         self.user, self.cached_until, self.is_operator = user, cached_until, is_operator
         kind = "operator" if is_operator else "user"
-        self.actor = f"{kind}:{user.username}"  # of the audit log
+        self.actor, self.api_key = f"{kind}:{user.username}", user.api_key_name  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
 
@@ -46,6 +46,7 @@ class Operator:
     """
 
     domain_uuid: None = None
+    api_key = ""
     is_operator = True
     permissions = frozenset(PERMISSIONS)
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from tongdai import errors, messages
 from tongdai.api import responses
+from tongdai.messages import Text
 
 _log = structlog.get_logger("tongdai.api")
 

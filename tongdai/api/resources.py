@@ -166,7 +166,7 @@ class Resource:
         async def handler(request: Request, principal: Caller, path: Any) -> ASGIApp:
             principal = await self._within(request, principal, path.name)
             async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
-                found = await self.noun.get(tx, self._place(principal), path.name)
+                found = await self._found(tx, self._place(principal), path.name)
             return self._one(found)
 
         return self._declared(
@@ -187,7 +187,7 @@ class Resource:
             place = None if self.noun.of == "itself" else self._place(principal)
             async with self._changing(request, principal) as tx:
                 once = await self.noun.create(tx, place, key, fields)
-                made = await self.noun.get(tx, place, self.noun.name_of(fields))
+                made = await self._found(tx, place, self.noun.name_of(fields))
             return self._one(made, once, status=201)
 
         return self._declared(
@@ -216,11 +216,11 @@ class Resource:
             key, name = request.context.master_key, self.noun.renamed(path.name, given)
             place = self._place(principal)
             async with self._changing(request, principal) as tx:
-                known = await self.noun.get(tx, place, path.name)
-                self.check(principal, known, given)
+                known = await self._found(tx, place, path.name)
+                self.check(principal, known.thing, given)
                 self._check(known, headers)
                 once = await self.noun.change(tx, place, key, path.name, given)
-                changed = await self.noun.get(tx, place, name)
+                changed = await self._found(tx, place, name)
             return self._one(changed, once)
 
         return self._declared(
@@ -242,12 +242,13 @@ class Resource:
         ) -> ASGIApp:
             principal = await self._within(request, principal, path.name)
             place = self._place(principal)
-            async with self._changing(request, principal) as tx:
-                known = await self.noun.get(tx, place, path.name)
-                self.check(principal, known, None)
+            is_domain = self.noun.of == "itself"
+            async with self._changing(request, principal, is_deletion=is_domain) as tx:
+                known = await self._found(tx, place, path.name)
+                self.check(principal, known.thing, None)
                 self._check(known, headers)
                 await self.noun.delete(tx, place, path.name)
-            self.deleted(request, known)
+            self.deleted(request, known.thing)
             return responses.json(responses.Deleted(deleted=True))
 
         return self._declared(
@@ -262,8 +263,11 @@ class Resource:
             fails=(errors.NotFound, errors.Conflict, problems.PreconditionFailed),
         )
 
-    def _changing(self, request: Request, principal: Caller) -> AbstractAsyncContextManager[db.Tx]:
-        return changes.transaction(request, principal, beyond=self.noun.beyond)
+    def _changing(
+        self, request: Request, principal: Caller, *, is_deletion: bool = False
+    ) -> AbstractAsyncContextManager[db.Tx]:
+        beyond = self.noun.beyond
+        return changes.transaction(request, principal, beyond=beyond, is_deletion=is_deletion)
 
     async def _within(self, request: Request, principal: Caller, name: str) -> Caller:
         """The principal; an operator who names no domain but this is in this."""
@@ -297,23 +301,34 @@ class Resource:
         return self.shown(**known, **once)
 
     def _one(
-        self, thing: Any, once: Mapping[str, Any] = _NOTHING, *, status: int = 200
+        self, found: "_Found", once: Mapping[str, Any] = _NOTHING, *, status: int = 200
     ) -> ASGIApp:
-        headers = {"ETag": self._etag(thing), **responses.NO_STORE}
-        return responses.json(self._render(thing, once), status=status, headers=headers)
+        headers = {"ETag": found.etag, **responses.NO_STORE}
+        return responses.json(self._render(found.thing, once), status=status, headers=headers)
 
-    def _etag(self, thing: Struct) -> str:
-        """It changes with what clients can change, not with what tongdai itself writes."""
+    async def _found(self, tx: db.Tx, place: UUID | None, name: str) -> "_Found":
+        """The thing. Its ETag changes with what clients can change, a password too, and not with
+        what tongdai itself writes. Raises errors.NotFound.
+        """
+        thing = await self.noun.get(tx, place, name)
+        revision = await self.noun.revision(tx, place, name)
         fields = msgspec.structs.asdict(thing)
         given = {name: value for name, value in fields.items() if name not in self.noun.own}
-        digest = blake2b(msgspec.json.encode(given), digest_size=12)
-        return f'"{digest.hexdigest()}"'
+        digest = blake2b(msgspec.json.encode((given, revision)), digest_size=12)
+        return _Found(thing, f'"{digest.hexdigest()}"')
 
-    def _check(self, thing: Any, headers: IfMatch) -> None:
+    def _check(self, found: "_Found", headers: IfMatch) -> None:
         """Raises problems.PreconditionFailed if the client has read another state of it."""
         asked = {tag.strip() for tag in headers.if_match.split(",")}
-        if headers.if_match and not asked & {self._etag(thing), "*"}:
+        if headers.if_match and not asked & {found.etag, "*"}:
             raise problems.PreconditionFailed
+
+
+class _Found(Struct, frozen=True):
+    """A thing as it is now."""
+
+    thing: Any
+    etag: str
 
 
 def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position | None]:

@@ -66,6 +66,7 @@ def create(
 
     async def work(tx: db.Tx) -> tuple[named_keys.NamedKey, str]:
         found = await domains.by_name(tx, domain)
+        await session.turn(tx, found.domain_uuid)
         return await keys.create(
             tx,
             found.domain_uuid,
@@ -91,7 +92,7 @@ def delete(who: Who, *, name: Annotated[str, NEW_NAME]) -> None:
         await named_keys.delete(tx, domain_uuid, found.api_key_uuid)
 
     username, domain = parts(who)
-    session.call(domain, work, username)
+    session.change(domain, work, username)
     terminal.say(f"Deleted the API key {name} of {who}.")
 
 
@@ -140,10 +141,10 @@ def rotate(
         key = session.run(lambda tx: operators.rotate_api_key(tx, master_key, account))
     elif name:
         username, domain = parts(who)
-        key = session.call(domain, named, username)
+        key = session.change(domain, named, username)
     else:
         username, domain = parts(who)
-        key = session.call(domain, api_keys.rotate, master_key, username)
+        key = session.change(domain, api_keys.rotate, master_key, username)
     _print(key, as_json=as_json)
 
 
@@ -155,9 +156,9 @@ def restrict(who: Who, *, scopes: Annotated[str, SCOPES], name: Annotated[str, N
     """
     username, domain = parts(who)
     if name:
-        session.call(domain, _change, username, name, {"scopes": _scopes(scopes)})
+        session.change(domain, _change, username, name, {"scopes": _scopes(scopes)})
     else:
-        session.call(domain, admin.restrict, username, _scopes(scopes))
+        session.change(domain, admin.restrict, username, _scopes(scopes))
     terminal.say(f"The API key of {who} may do: {scopes}.")
 
 
@@ -173,9 +174,9 @@ def update(
     """
     username, domain = parts(who)
     if name:
-        session.call(domain, _change, username, name, {"token_life_s": _life_s(token_life)})
+        session.change(domain, _change, username, name, {"token_life_s": _life_s(token_life)})
     else:
-        session.call(domain, admin.set_token_life, username, _life_s(token_life))
+        session.change(domain, admin.set_token_life, username, _life_s(token_life))
     terminal.say(f"Tokens of the API key of {who} live: {token_life}.")
 
 

@@ -1,12 +1,16 @@
 """tongdai audit: who changed what."""
 
+import contextlib
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
+from tongdai import errors
 from tongdai.cli import options, session, terminal
 from tongdai.store import audit as store
+from tongdai.store import db, domains
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -46,14 +50,15 @@ def audit(
 ) -> None:
     """Show who changed what of a domain, from where, before and after.
 
-    The newest come first; times are the domain's. Secrets are never in it.
+    The newest come first; times are the domain's. Secrets are never in it. Of a deleted domain it
+    shows who changed what, and who deleted it.
 
     Example: tongdai audit --domain sales.example.vn --noun extension --name 101
     """
     wanted = store.Filter(noun=noun, name=name, actor=actor)
 
     if domain:
-        found = session.call(domain, store.list, wanted, limit=limit)
+        found = session.run(lambda tx: _of_domain(tx, domain, wanted, limit))
     else:
         found = session.run(lambda tx: store.list(tx, None, wanted, limit=limit))
     if as_json:
@@ -62,10 +67,20 @@ def audit(
     return terminal.many(lines, *Line.__struct_fields__, as_json=False)
 
 
+async def _of_domain(
+    tx: db.Tx, name: str, wanted: store.Filter, limit: int
+) -> Sequence[store.Entry]:
+    """The entries of the domain of that name, which may be deleted. Raises errors.NotFound."""
+    domain_uuid = await store.domain_of(tx, name)
+    with contextlib.suppress(errors.NotFound):
+        terminal.in_zone((await domains.get(tx, domain_uuid)).time_zone)
+    return await store.list(tx, domain_uuid, wanted, limit=limit)
+
+
 def _line(entry: store.Entry) -> Line:
     return Line(
         terminal.local(entry.at),
-        entry.actor,
+        f"{entry.actor} (key {entry.api_key})" if entry.api_key else entry.actor,
         entry.address,
         entry.action,
         f"{entry.noun} {entry.name}",

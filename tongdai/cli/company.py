@@ -1,5 +1,6 @@
 """tongdai plan, apply, export: a company as a file."""
 
+import contextlib
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -140,6 +141,10 @@ def _applied(file: File, planned: Applied | None) -> Applied:
     means = _means()
 
     async def work(tx: db.Tx) -> Applied:
+        with contextlib.suppress(errors.NotFound):  # then it is created
+            await session.turn(
+                tx, (await domains.by_name(tx, file.company.domain.name)).domain_uuid
+            )
         done = await applying.apply(tx, file, means)
         if planned is not None and done.changes != planned.changes:
             raise errors.Conflict(messages.PLAN_STALE, field="file")

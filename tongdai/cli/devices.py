@@ -56,7 +56,7 @@ def create(
     made = devices.Device(
         name=name, kind=kind, max_contacts=max_contacts, srtp_required=srtp_required
     )
-    chosen = session.call(domain, devices.insert, extension, made, options.secret(password))
+    chosen = session.change(domain, devices.insert, extension, made, options.secret(password))
     user = Endpoint(extension, domain, name).user
     terminal.one(made, as_json=as_json, user=user, password=chosen)
     terminal.once("password")
@@ -91,7 +91,7 @@ def update(
     Example: tongdai extension device update 101 default --kind browser -d sales.example.vn
     """
     changes = options.given(kind=kind, max_contacts=max_contacts, srtp_required=srtp_required)
-    changed, chosen = session.call(
+    changed, chosen = session.change(
         domain,
         admin.update,
         extension,
@@ -109,5 +109,5 @@ def update(
 @app.command()
 def delete(extension: Extension, name: Name, *, domain: options.Domain) -> None:
     """Take a device from an extension; its default one stays."""
-    session.call(domain, devices.delete, extension, name)
+    session.change(domain, devices.delete, extension, name)
     terminal.say(f"Deleted device {name} of extension {extension}.")

@@ -204,6 +204,7 @@ def update(
     changes |= {limit: number or None for limit, number in limits.items()}
 
     async def work(tx: db.Tx) -> directory.Domain:
+        await session.turn(tx, (await domains.by_name(tx, name)).domain_uuid)
         return await admin.update(tx, name, changes, unsuspend=unsuspend)
 
     terminal.one(session.run(work), as_json=as_json)
@@ -224,10 +225,10 @@ def phone_key(
     """
     master_key = session.master_key()
     if remove:
-        session.call(name, domains.set_phone_key, master_key, None)
+        session.change(name, domains.set_phone_key, master_key, None)
         return terminal.say(f"Domain {name} has no key for telephone numbers.")
     given = options.secret(key)
-    made = session.call(name, admin.give_phone_key, master_key, given)
+    made = session.change(name, admin.give_phone_key, master_key, given)
     terminal.fields({"key": made}, as_json=as_json)
     return terminal.once("key")
 

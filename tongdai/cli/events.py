@@ -157,7 +157,7 @@ def rotate_secret(
     subscription: Id, *, domain: options.Domain, as_json: options.Json = False
 ) -> None:
     """Replace a subscription's secret; deliveries are signed by both for 24 hours."""
-    one = session.call(domain, subscriptions.rotate_secret, session.master_key(), subscription)
+    one = session.change(domain, subscriptions.rotate_secret, session.master_key(), subscription)
     terminal.one(_shown(one), as_json=as_json, secret=one.secret)
     terminal.once("secret")
 
@@ -213,14 +213,14 @@ def update(
     )
     found = _get(domain, subscription)
     changed = msgspec.structs.replace(found.options, **changes)
-    one = session.call(domain, subscriptions.change, session.master_key(), subscription, changed)
+    one = session.change(domain, subscriptions.change, session.master_key(), subscription, changed)
     terminal.one(_shown(one), as_json=as_json)
 
 
 @app.command()
 def enable(subscription: Id, *, domain: options.Domain) -> None:
     """Enable a subscription, as if it had never failed."""
-    session.call(domain, subscriptions.enable, subscription)
+    session.change(domain, subscriptions.enable, subscription)
     terminal.say(
         f"Enabled {subscription}. What it missed: tongdai event resend {subscription} --state "
         "unsent"
@@ -237,7 +237,7 @@ def disable(
     ] = "Disabled by the operator.",
 ) -> None:
     """Disable a subscription; what is still due to it is given up."""
-    session.call(
+    session.change(
         domain, subscriptions.disable, subscription, reason.strip() or "Disabled by the operator."
     )
     terminal.say(f"Disabled {subscription}.")

@@ -101,7 +101,7 @@ def create(
         if password is not None and "-" in extension:
             raise typer.BadParameter("several extensions get a random password each")
         numbers = _range(extension) if "-" in extension else [extension]
-        created = session.call(
+        created = session.change(
             domain,
             admin.create_range,
             numbers,
@@ -112,7 +112,7 @@ def create(
         )
         terminal.many([Made(*one) for one in created], *Made.__struct_fields__, as_json=as_json)
         return terminal.once("passwords") if created else None
-    chosen = session.call(
+    chosen = session.change(
         domain, extensions.insert, made, options.secret(password), kind, webrtc=webrtc
     )
     terminal.one(made, as_json=as_json, password=chosen)
@@ -173,7 +173,7 @@ def update(
         changes["recording"] = _RECORDING[recording]
     if hotline is not None:
         changes["hotline"] = hotline or None
-    changed, chosen = session.call(
+    changed, chosen = session.change(
         domain,
         admin.update,
         extension,
@@ -192,5 +192,5 @@ def update(
 @app.command()
 def delete(extension: Number, *, domain: options.Domain) -> None:
     """Delete an extension that no hotline, ring group or queue leads to."""
-    session.call(domain, extensions.delete, extension)
+    session.change(domain, extensions.delete, extension)
     terminal.say(f"Deleted extension {extension}.")

@@ -51,7 +51,7 @@ def create(
     Example: tongdai hotline create 02873001234 --domain sales.example.vn --trunk viettel
     --destination 600 --default
     """
-    made = session.call(
+    made = session.change(
         domain,
         admin.create,
         number,
@@ -102,7 +102,7 @@ def update(
         name=name, destination=destination, is_default=default, enabled=enabled
     )
     further = options.listed(further_trunks)
-    changed = session.call(
+    changed = session.change(
         domain, admin.update, number, changes, trunk=trunk, further_trunks=further
     )
     terminal.one(changed, as_json=as_json)
@@ -111,5 +111,5 @@ def update(
 @app.command()
 def delete(number: Number, *, domain: options.Domain) -> None:
     """Delete a hotline that no extension shows."""
-    session.call(domain, hotlines.delete, number)
+    session.change(domain, hotlines.delete, number)
     terminal.say(f"Deleted hotline {number}.")

@@ -57,7 +57,7 @@ def create(
         overflow=overflow,
         moh_class=music,
     )
-    session.call(domain, queues.insert, made)
+    session.change(domain, queues.insert, made)
     terminal.one(made, as_json=as_json)
 
 
@@ -113,12 +113,12 @@ def update(
         overflow=overflow,
         moh_class=music,
     )
-    changed = session.call(domain, queues.change, number, changes)
+    changed = session.change(domain, queues.change, number, changes)
     terminal.one(changed, as_json=as_json)
 
 
 @app.command()
 def delete(number: Number, *, domain: options.Domain) -> None:
     """Delete a queue that nothing leads to."""
-    session.call(domain, queues.delete, number)
+    session.change(domain, queues.delete, number)
     terminal.say(f"Deleted queue {number}.")

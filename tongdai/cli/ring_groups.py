@@ -52,7 +52,7 @@ def create(
         timeout_s=timeout,
         overflow=overflow,
     )
-    session.call(domain, ring_groups.insert, made)
+    session.change(domain, ring_groups.insert, made)
     terminal.one(made, as_json=as_json)
 
 
@@ -95,12 +95,12 @@ def update(
         timeout_s=timeout,
         overflow=overflow,
     )
-    changed = session.call(domain, ring_groups.change, number, changes)
+    changed = session.change(domain, ring_groups.change, number, changes)
     terminal.one(changed, as_json=as_json)
 
 
 @app.command()
 def delete(number: Number, *, domain: options.Domain) -> None:
     """Delete a ring group that nothing leads to."""
-    session.call(domain, ring_groups.delete, number)
+    session.change(domain, ring_groups.delete, number)
     terminal.say(f"Deleted ring group {number}.")

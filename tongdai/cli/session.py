@@ -12,10 +12,12 @@ from uuid import UUID
 from tongdai import encryption, settings
 from tongdai.cli import terminal
 from tongdai.encryption import MasterKey
-from tongdai.store import db, domains, postmaster
+from tongdai.store import audit, db, domains, postmaster
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+TURN_S = 10  # that a command waits for other changes of its domain
 
 
 def dsn() -> str:
@@ -56,6 +58,32 @@ def call(
         return await verb(tx, known.domain_uuid, *args, **kwargs)
 
     return run(work)
+
+
+def change(
+    domain: str,
+    verb: Callable[Concatenate[db.Tx, UUID, Parameters], Awaitable[Result]],
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Result:
+    """As `call`, for a function that changes the configuration: the API and other commands change
+    nothing of the domain between what it reads and what it writes. Raises errors.Conflict while
+    the domain is being deleted, errors.Unavailable after TURN_S.
+    """
+
+    async def alone(
+        tx: db.Tx, domain_uuid: UUID, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        await turn(tx, domain_uuid)
+        return await verb(tx, domain_uuid, *args, **kwargs)
+
+    return call(domain, alone, *args, **kwargs)
+
+
+async def turn(tx: db.Tx, domain_uuid: UUID) -> None:
+    """As `change`, for work that finds its domain by itself."""
+    await audit.alone(tx, domain_uuid, TURN_S)
+    await domains.refuse_deleting(tx, domain_uuid)
 
 
 def in_steps(work: Callable[[db.Database], Awaitable[Result]]) -> Result:

@@ -112,7 +112,7 @@ def create(
         qualify=qualify,
         transfers=transfers,
     )
-    made = session.call(
+    made = session.change(
         domain,
         admin.create,
         session.master_key(),
@@ -207,7 +207,9 @@ def update(
         enabled=enabled,
     )
     new = options.secret(password)
-    changed = session.call(domain, admin.update, session.master_key(), name, changes, password=new)
+    changed = session.change(
+        domain, admin.update, session.master_key(), name, changes, password=new
+    )
     terminal.one(changed, as_json=as_json)
     _remark(domain, changed)
 
@@ -222,5 +224,5 @@ def _remark(domain: str, trunk: trunks.Trunk) -> None:
 @app.command()
 def delete(name: Name, *, domain: options.Domain) -> None:
     """Delete a trunk that no hotline uses."""
-    session.call(domain, admin.delete, name)
+    session.change(domain, admin.delete, name)
     terminal.say(f"Deleted trunk {name}.")

@@ -70,7 +70,7 @@ def create(
         terminal.one(made, as_json=as_json, password=chosen)
     else:
         username, domain = parts(who)
-        account, chosen = session.call(
+        account, chosen = session.change(
             domain, admin.create, session.master_key(), username, password=given, level=level
         )
         terminal.one(account, as_json=as_json, password=chosen)
@@ -130,7 +130,7 @@ def update(
     username, domain = parts(who)
     changes = options.given(level=level, enabled=enabled)
     return terminal.one(
-        session.call(domain, admin.update, username, changes, chosen), as_json=as_json
+        session.change(domain, admin.update, username, changes, chosen), as_json=as_json
     )
 
 
@@ -142,5 +142,5 @@ def delete(who: Who, *, operator: IsOperator = False) -> None:
         session.run(lambda tx: operators.delete(tx, name))
     else:
         username, domain = parts(who)
-        session.call(domain, users.delete, username)
+        session.change(domain, users.delete, username)
     terminal.say(f"Deleted {'operator' if operator else 'user'} {who}.")

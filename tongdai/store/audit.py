@@ -2,6 +2,7 @@
 (migrations/0010_audit.sql); a transaction says first who acts in it.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import msgspec
 from tongdai import errors, messages
 from tongdai.store import db
 
+_URL = "callback_url"
 Action = Literal["create", "update", "delete"]
 NOUNS = (
     "domain",
@@ -32,14 +34,16 @@ call is logged when somebody ends it by a command.
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One change. `actor`: user:NAME, operator:NAME or cli:NAME; "": tongdai itself. `address`:
-    the client's; "": this machine. `before` and `after` have the fields that changed, secrets as
+    """One change. `actor`: user:NAME, operator:NAME or cli:NAME; "": tongdai itself. `api_key`:
+    which key of the user, where it is not the user's own. `address`: the client's; "": this
+    machine. `before` and `after` have the fields that changed, secrets and queries of URLs as
     "***"; None: they are erased.
     """
 
     audit_id: int
     at: datetime
     actor: str
+    api_key: str
     address: str
     action: Action
     noun: str
@@ -58,24 +62,25 @@ class Filter(msgspec.Struct, frozen=True):
     until: datetime | None = None
 
 
-async def acting(tx: db.Tx, actor: str, address: str = "") -> None:
+async def acting(tx: db.Tx, actor: str, address: str = "", api_key: str = "") -> None:
     """Changes in this transaction are logged as this actor's."""
     await tx.fetchval(
         """
         SELECT set_config('tongdai.actor', $1, true) || set_config('tongdai.address', $2, true)
-               IS NULL
+               || set_config('tongdai.api_key', $3, true) IS NULL
         """,
         actor,
         address,
+        api_key,
     )
 
 
-async def alone(tx: db.Tx, domain_uuid: UUID) -> None:
+async def alone(tx: db.Tx, domain_uuid: UUID, wait_s: int = 1) -> None:
     """Until the transaction ends, no other one that asks so changes the domain's configuration:
     what was read before a change is still so. Raises errors.Unavailable when a lock is not to be
-    had within a second.
+    had within `wait_s`.
     """
-    await tx.fetchval("SELECT set_config('lock_timeout', '1s', true) IS NULL")
+    await tx.fetchval("SELECT set_config('lock_timeout', $1, true) IS NULL", f"{wait_s}s")
     await tx.fetchval(
         "SELECT pg_advisory_xact_lock(hashtextextended('configuration ' || $1, 0)) IS NULL",
         str(domain_uuid),
@@ -90,14 +95,18 @@ async def list(
     limit: int,
     before: int | None = None,
 ) -> Sequence[Entry]:
-    """The newest entries of the domain (None: of the installation), or those before an entry."""
+    """The newest entries of the domain (None: of the installation), or those before an entry. They
+    are for people: queries of callback URLs, which may hold secrets, are "***".
+    """
     rows = await tx.fetch(
         """
-        SELECT audit_id, at, actor, address, action, noun, name,
+        SELECT audit_id, at, actor, api_key, address, action, noun, name,
                before::text AS before, after::text AS after
         FROM audit_log
         WHERE domain_uuid IS NOT DISTINCT FROM $1 AND ($2::bigint IS NULL OR audit_id < $2)
-          AND ($3 = '' OR noun = $3) AND ($4 = '' OR name = $4) AND ($5 = '' OR actor = $5)
+          AND ($3 = '' OR noun = $3)
+          AND ($4 = '' OR $4 IN (name, regexp_replace(name, '[?].*', '?***')))
+          AND ($5 = '' OR actor = $5)
           AND ($6::timestamptz IS NULL OR at >= $6) AND ($7::timestamptz IS NULL OR at < $7)
         ORDER BY audit_id DESC LIMIT $8
         """,
@@ -110,7 +119,7 @@ async def list(
         wanted.until,
         limit,
     )
-    return [_entry(dict(row)) for row in rows]
+    return [_without_queries(_entry(dict(row))) for row in rows]
 
 
 async def since(tx: db.Tx, domain_uuid: UUID, moment: datetime) -> Sequence[Entry]:
@@ -125,7 +134,7 @@ async def since(tx: db.Tx, domain_uuid: UUID, moment: datetime) -> Sequence[Entr
         raise errors.Gone(messages.LOG_TOO_SHORT(since=since))
     rows = await tx.fetch(
         """
-        SELECT audit_id, at, actor, address, action, noun, name,
+        SELECT audit_id, at, actor, api_key, address, action, noun, name,
                before::text AS before, after::text AS after
         FROM audit_log WHERE domain_uuid = $1 AND at > $2 ORDER BY audit_id DESC
         """,
@@ -156,6 +165,40 @@ async def purge(tx: db.Tx, days: int, most: int) -> int:
         most,
     )
     return gone
+
+
+async def domain_of(tx: db.Tx, name: str) -> UUID:
+    """The domain of that name, or the last one that had it, which is deleted. Raises
+    errors.NotFound.
+    """
+    found = await tx.fetchval(
+        """
+        SELECT coalesce(
+          (SELECT domain_uuid FROM domains WHERE name = lower($1)),
+          (SELECT domain_uuid FROM audit_log
+           WHERE noun = 'domain' AND action = 'delete' AND name = lower($1)
+           ORDER BY audit_id DESC LIMIT 1))
+        """,
+        name,
+    )
+    if found is None:
+        raise errors.NotFound(f"no such domain: {name}")
+    return found  # type: ignore[no-any-return]
+
+
+def _without_queries(entry: Entry) -> Entry:
+    if entry.noun != "subscription":
+        return entry
+    before, after = (
+        fields and {key: _hidden(value) if key == _URL else value for key, value in fields.items()}
+        for fields in (entry.before, entry.after)
+    )
+    return msgspec.structs.replace(entry, name=_hidden(entry.name), before=before, after=after)
+
+
+def _hidden(url: str) -> str:
+    """The URL without its query."""
+    return re.sub(r"[?].*", "?***", url)
 
 
 def _entry(row: dict[str, Any]) -> Entry:

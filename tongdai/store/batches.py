@@ -1,5 +1,5 @@
-"""Deletes many rows in batches, each in a short transaction of its own: nobody waits long for the
-locks, and a crash leaves the rest for the next time.
+"""Deletes or updates many rows in batches, each in a short transaction of its own: nobody waits
+long for the locks, and a crash leaves the rest for the next time.
 """
 
 import asyncio
@@ -53,8 +53,35 @@ async def delete(
 ) -> int:
     """Deletes the rows. Returns how many; `progress` is called after each batch with how many so
     far.
+    """
+    verb = f"DELETE FROM {rows.table}"  # noqa: S608
+    return await _each(database, rows, verb, batch=batch, pause_s=pause_s, progress=progress)
 
-    Each batch begins in the index where the one before has ended: PostgreSQL keeps deleted rows
+
+async def update(
+    database: db.Database,
+    rows: Rows,
+    to: str,
+    *,
+    batch: int = BATCH,
+    pause_s: float = PAUSE_S,
+    progress: Callable[[int], object] = lambda _rows: None,
+) -> int:
+    """Sets columns of the rows, `to` SQL of ours without parameters. Returns as `delete` does."""
+    verb = f"UPDATE {rows.table} SET {to}"  # noqa: S608
+    return await _each(database, rows, verb, batch=batch, pause_s=pause_s, progress=progress)
+
+
+async def _each(
+    database: db.Database,
+    rows: Rows,
+    verb: str,
+    *,
+    batch: int,
+    pause_s: float,
+    progress: Callable[[int], object],
+) -> int:
+    """Each batch begins in the index where the one before has ended: PostgreSQL keeps deleted rows
     while an older transaction is open, and would read them again.
     """
     total, after = 0, tuple[Any, ...]()
@@ -62,7 +89,7 @@ async def delete(
         async with database.transaction() as tx:
             await db.by_index(tx)
             last = await _last(tx, rows, after, batch)
-            total += await _delete(tx, rows, after, last)
+            total += await _change(tx, rows, verb, after, last)
         progress(total)
         if not last:
             return total
@@ -85,11 +112,12 @@ async def _last(tx: db.Tx, rows: Rows, after: Sequence[Any], batch: int) -> tupl
     return tuple(row) if row else ()
 
 
-async def _delete(tx: db.Tx, rows: Rows, after: Sequence[Any], last: Sequence[Any]) -> int:
-    """Deletes the rows after the key `after`, up to `last` or to the end. Returns how many."""
+async def _change(
+    tx: db.Tx, rows: Rows, verb: str, after: Sequence[Any], last: Sequence[Any]
+) -> int:
+    """Changes the rows after the key `after`, up to `last` or to the end. Returns how many."""
     where, values = rows.between(after, last)
     return await tx.fetchval(  # type: ignore[no-any-return]
-        f"WITH gone AS (DELETE FROM {rows.table} WHERE {where} RETURNING 1)"  # noqa: S608
-        " SELECT count(*) FROM gone",
+        f"WITH changed AS ({verb} WHERE {where} RETURNING 1) SELECT count(*) FROM changed",  # noqa: S608
         *values,
     )

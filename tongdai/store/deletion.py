@@ -35,7 +35,8 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("users", ("user_uuid",)),
 )
 Progress = Callable[[str, int], object]
-"""Called after each batch with the table, and how many of its rows are deleted so far."""
+"""Called after each batch with the table, and how many of its rows are deleted (those of the audit
+log: erased) so far."""
 
 
 async def begin(tx: db.Tx, domain_uuid: UUID) -> None:
@@ -82,6 +83,14 @@ async def finish(
             pause_s=pause_s,
             progress=partial(progress, table),
         )
+    await batches.update(
+        database,
+        batches.Rows("audit_log", {"domain_uuid": domain_uuid}, ("audit_id",)),
+        "before = NULL, after = NULL",
+        batch=batch,
+        pause_s=pause_s,
+        progress=partial(progress, "audit_log"),
+    )
     with contextlib.suppress(errors.NotFound):
         async with database.transaction() as tx:
             await domains.delete(tx, domain_uuid)

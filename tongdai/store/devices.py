@@ -235,6 +235,21 @@ async def set_password(
     return password
 
 
+async def password_changes(
+    tx: db.Tx, domain_uuid: UUID, extension: str, name: str | None = None
+) -> int:
+    """How often the password of the device was changed; None: of all devices of the extension."""
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        """
+        SELECT coalesce(sum(password_changes), 0) FROM devices
+        WHERE domain_uuid = $1 AND extension = $2 AND ($3::text IS NULL OR name = $3)
+        """,
+        domain_uuid,
+        extension,
+        name,
+    )
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> None:
     """The device is deleted. Raises errors.NotFound, and errors.Conflict for the default device,
     which every extension has.

@@ -184,6 +184,14 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)
 
 
+async def refuse_deleting(tx: db.Tx, domain_uuid: UUID) -> None:
+    """Raises errors.Conflict while the domain is being deleted."""
+    if await tx.fetchval(
+        "SELECT deleting_since IS NOT NULL FROM domains WHERE domain_uuid = $1", domain_uuid
+    ):
+        raise errors.Conflict(messages.DELETING, field="domain")
+
+
 async def suspend(tx: db.Tx, domain_uuid: UUID, until: datetime | None, why: str = "") -> None:
     """Outbound calls of the domain are suspended until then; None lifts the suspension. Raises
     errors.NotFound.

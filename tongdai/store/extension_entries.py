@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.store import db
 
 
@@ -21,16 +22,21 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> Entry:
-    """The extension of that number or extension_uuid (in lower case). Raises errors.NotFound."""
+    """The extension of that number or extension_uuid. Raises errors.NotFound."""
+    column, value = ("extension", name) if name.isdigit() else ("extension_uuid", _uuid(name))
     row = await tx.fetchrow(
-        """
-        SELECT * FROM extensions
-        WHERE domain_uuid = $1 AND (extension = $2 OR extension_uuid::text = $2)
-        """,
+        f"SELECT * FROM extensions WHERE domain_uuid = $1 AND {column} = $2",  # noqa: S608
         domain_uuid,
-        name,
+        value,
     )
     return db.struct(row, Entry)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as reason:
+        raise errors.NotFound from reason
 
 
 async def list(tx: db.Tx, domain_uuid: UUID, *, limit: int, offset: int) -> Sequence[Entry]:

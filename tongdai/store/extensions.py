@@ -95,6 +95,20 @@ async def suspend(
         raise errors.NotFound(f"no such extension: {extension}")
 
 
+async def suspended(tx: db.Tx, domain_uuid: UUID, extension: str) -> datetime | None:
+    """Until when outbound calls of the extension are suspended; None: they are not, or there is no
+    such extension.
+    """
+    return await tx.fetchval(  # type: ignore[no-any-return]
+        """
+        SELECT suspended_until FROM extensions
+        WHERE domain_uuid = $1 AND extension = $2 AND suspended_until > now()
+        """,
+        domain_uuid,
+        extension,
+    )
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, extension: str) -> None:
     """The extension is deleted. Raises errors.NotFound, and errors.Conflict naming what leads to
     it.

@@ -21,7 +21,9 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, array_like=True):
-    """Which rows, in which order: those whose `search` is part of a sort column, by `sort`."""
+    """Which rows, in which order: those whose `search` is part of a sort column, by `sort`. Case
+    does not matter, nor whether accents are characters of their own (NFD, as macOS writes them).
+    """
 
     sort: str
     is_descending: bool = False
@@ -64,7 +66,10 @@ def _statement(listing: Listing, wanted: Wanted, *, has_domain: bool, has_positi
     if wanted.sort not in listing.sorts:
         raise ValueError(wanted.sort)
     order, sign = ("DESC", "<") if wanted.is_descending else ("ASC", ">")
-    found = " OR ".join(f"lower({column}) LIKE lower($3)" for column in listing.sorts)
+    found = " OR ".join(
+        f"lower(normalize({column}, NFC)) LIKE lower(normalize($3, NFC))"
+        for column in listing.sorts
+    )
     domain = "domain_uuid = $1" if has_domain else "$1::uuid IS NULL"
     position = f"AND ({wanted.sort}, {listing.key}) {sign} ($4, $5)" if has_position else ""
     return (

@@ -101,6 +101,14 @@ async def delete(tx: db.Tx, username: str) -> None:
         raise errors.NotFound(f"no such operator: {username}")
 
 
+async def password_changes(tx: db.Tx, username: str) -> int:
+    """How often the operator's password was changed; 0 if there is no such operator."""
+    count = await tx.fetchval(
+        "SELECT password_changes FROM operators WHERE username = $1", username
+    )
+    return count or 0
+
+
 async def login(
     database: db.Database, master_key: MasterKey, username: str, password: str
 ) -> Account:

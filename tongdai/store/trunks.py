@@ -182,6 +182,14 @@ async def has_password(
     return password == (master_key.decrypt(encrypted) if encrypted else "")
 
 
+async def password_changes(tx: db.Tx, trunk_uuid: UUID) -> int:
+    """How often the trunk's password was changed; 0 if there is no such trunk."""
+    count = await tx.fetchval(
+        "SELECT password_changes FROM trunks WHERE trunk_uuid = $1", trunk_uuid
+    )
+    return count or 0
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, trunk_uuid: UUID) -> None:
     """The trunk is deleted. Raises errors.NotFound, and errors.Conflict while hotlines use it."""
     await tx.execute("SELECT FROM trunks WHERE trunk_uuid = $1 FOR UPDATE", trunk_uuid)

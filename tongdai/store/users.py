@@ -53,6 +53,7 @@ class Principal(msgspec.Struct, frozen=True):
     country: str  # region or country code, for pbx.numbers
     api_key_scopes: tuple[Permission, ...] | None = None  # None: all that the level allows
     api_key_expires_at: datetime | None = None
+    api_key_name: str = ""  # "": the user's own
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -194,6 +195,16 @@ async def by_api_key(tx: db.Tx, master_key: MasterKey, api_key: str) -> Account:
     return found
 
 
+async def password_changes(tx: db.Tx, domain_uuid: UUID, username: str) -> int:
+    """How often the user's password was changed; 0 if there is no such user."""
+    count = await tx.fetchval(
+        "SELECT password_changes FROM users WHERE domain_uuid = $1 AND username = $2",
+        domain_uuid,
+        username,
+    )
+    return count or 0
+
+
 async def principal(
     tx: db.Tx, domain_uuid: UUID, user_uuid: UUID, api_key_uuid: UUID | None = None
 ) -> Principal:
@@ -224,6 +235,7 @@ async def _with_key(
         """
         SELECT user_uuid, domain_uuid, username, level, version AS api_key_version,
                scopes AS api_key_scopes, expires_at AS api_key_expires_at,
+               api_keys.name AS api_key_name,
                users.enabled AS user_enabled, domains.enabled AS domain_enabled,
                domains.name AS domain_name, time_zone,
                coalesce(nullif(region, ''), country_code) AS country
