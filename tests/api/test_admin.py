@@ -145,6 +145,24 @@ async def test_a_new_password_is_a_change(client: Client) -> None:
     await change(client, "extensions/101", headers={"If-Match": seen[-1]}, name="in time")
 
 
+async def test_a_new_password_of_a_user_or_trunk_is_a_change(
+    operator: Client, tenant: Tenant
+) -> None:
+    of = f"?domain={tenant.domain.name}"
+    trunk = {"name": "viettel", "auth": "digest", "host": "sip.vn", "username": "u"}
+    for noun, fields in (
+        ("users", {"username": "an"}),
+        ("trunks", trunk | {"password": "Chosen-Secret.1"}),
+    ):
+        await operator.post(f"/v1/admin/{noun}{of}", fields, expect=201)
+        path = f"/v1/admin/{noun}/{fields.get('username' if noun == 'users' else 'name')}{of}"
+        before = (await operator.get(path)).headers["ETag"]
+        changed = await operator.ask("PATCH", path, json={"password": "Other-Secret.2"})
+        assert changed.headers["ETag"] != before
+        late = {"json": {"enabled": False}, "headers": {"If-Match": before}}
+        await operator.ask("PATCH", path, expect=412, **late)
+
+
 async def test_what_is_taken_is_a_conflict(client: Client) -> None:
     await create(client, "extensions", extension="600")
     taken = await create(client, "ring-groups", 409, number="600")

@@ -59,7 +59,7 @@ NOUNS = [
         Trunk,
         "trunks",
         "created_at domain_uuid auth host transport addresses username password_encrypted "
-        "auth_username from_user from_domain shared called_number_in qualify",
+        "auth_username password_changes from_user from_domain shared called_number_in qualify",
     ),
     Noun(Hotline, "hotlines", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
