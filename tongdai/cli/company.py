@@ -142,9 +142,8 @@ def _applied(file: File, planned: Applied | None) -> Applied:
 
     async def work(tx: db.Tx) -> Applied:
         with contextlib.suppress(errors.NotFound):  # then it is created
-            await session.turn(
-                tx, (await domains.by_name(tx, file.company.domain.name)).domain_uuid
-            )
+            known = await domains.by_name(tx, file.company.domain.name)
+            await session.turn(tx, known.domain_uuid)
         done = await applying.apply(tx, file, means)
         if planned is not None and done.changes != planned.changes:
             raise errors.Conflict(messages.PLAN_STALE, field="file")
