@@ -396,21 +396,6 @@ DATABASE_AWAY = Text("The database cannot be reached.", "Không kết nối đư
 SANDBOX_SILENT = Text("the sandbox does not answer: {why}", "sandbox không trả lời: {why}")
 SANDBOX_REFUSED = Text("the sandbox refused: {why}", "sandbox từ chối: {why}")
 
-CATALOGUE = {name: value for name, value in globals().items() if isinstance(value, Text)}
-"""Every reason by its key."""
-_KEYS = {text: key for key, text in CATALOGUE.items()}
-
-
-def key(text: Text | str) -> str:
-    """The reason's key, by which `by_key` finds it in another process; plain text as it is."""
-    return _KEYS.get(text, text.en) if isinstance(text, Text) else text
-
-
-def by_key(key: str) -> Text | str:
-    """The reason of that key; any other text as it is."""
-    return CATALOGUE.get(key, key)
-
-
 # --- company files
 
 NOT_YAML = Text("it is not YAML: {why}", "không phải YAML: {why}")
@@ -455,6 +440,20 @@ PLAN_STALE = Text(
     "the configuration was changed since the plan: plan again",
     "cấu hình đã thay đổi sau khi lập kế hoạch: hãy lập lại",
 )
+
+CATALOGUE = {name: value for name, value in globals().items() if isinstance(value, Text)}
+"""Every reason by its key."""
+_KEYS = {text: key for key, text in CATALOGUE.items()}
+
+
+def key(text: Text | str) -> str:
+    """The reason's key, by which `by_key` finds it in another process; plain text as it is."""
+    return _KEYS.get(text, text.en) if isinstance(text, Text) else text
+
+
+def by_key(key: str) -> Text | str:
+    """The reason of that key; any other text as it is."""
+    return CATALOGUE.get(key, key)
 
 
 _OF_REFUSALS = (
