@@ -8,6 +8,7 @@ what never was.
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -22,7 +23,7 @@ from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_
 from tests.webhooks import samples
 from tongdai import api, ids
 from tongdai.encryption import MasterKey
-from tongdai.pbx import directory
+from tongdai.pbx import directory, simulation
 from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
@@ -623,6 +624,28 @@ async def list_audit(own: House, other: House, database: db.Database) -> None:
         listed = str((await own.tenant.client.get(path)).json)
         assert own.tenant.domain.name in listed
         assert other.tenant.domain.name not in listed
+
+
+@row("post", "/v1/admin/route")
+async def find_route(own: House, other: House, database: db.Database) -> None:
+    """The question is asked in one's own domain, whatever it names."""
+    path = f"/v1/admin/route?domain={other.tenant.domain.name}"
+    body = {"caller": "101", "number": other.hotline}
+    asking = asyncio.create_task(own.tenant.client.post(path, body))
+    nothing = simulation.Route(direction="local", at=datetime.now(UTC), steps=(), end=None)
+    report = msgspec.json.encode(nothing).decode()
+
+    async def taken() -> list[UUID]:
+        async with database.transaction() as tx:
+            asked = await commands.take(tx, NODE)
+            for one in asked:
+                await commands.finish(
+                    tx, one.domain_uuid, one.command_uuid, Outcome(report=report)
+                )
+        return [one.domain_uuid for one in asked]
+
+    assert await until(taken) == [own.tenant.domain.domain_uuid]
+    assert (await asking).json["steps"] == []
 
 
 async def click(

@@ -66,18 +66,15 @@ def test_operations_have_these_names() -> None:
         *(
             f"{verb}{noun}" + ("s" if verb == "list" else "")
             for noun in (
-                *(
-                    "Device",
-                    "Domain",
-                    "Extension",
-                    "Hotline",
-                    "Operator",
-                    "Queue",
-                    "RingGroup",
-                    "Trunk",
-                ),
-                "User",
+                *("Device", "Domain", "Extension", "Hotline", "Operator", "Queue"),
+                "RingGroup",
             )
+            for verb in ("list", "create", "get", "update", "delete")
+        ),
+        "findRoute",
+        *(
+            f"{verb}{noun}" + ("s" if verb == "list" else "")
+            for noun in ("Trunk", "User")
             for verb in ("list", "create", "get", "update", "delete")
         ),
         *("sandboxInbound", "healthz", "metrics", "readyz"),

@@ -67,6 +67,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
     ("get", "/v1/turn"): ("call:create", EVERYBODY),
     ("get", "/v1/admin/audit"): ("audit:read", ADMIN),
+    ("post", "/v1/admin/route"): ("routing:read", ADMIN),
     **{
         (method, f"/v1/admin/{noun}{one}"): (f"{scope}:{verb}", ADMIN)
         for noun, scope in ADMINISTERED.items()

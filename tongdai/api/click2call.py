@@ -5,6 +5,7 @@ import unicodedata
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
@@ -15,8 +16,9 @@ from tongdai.api.context import Context
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
+from tongdai.dialects import route
 from tongdai.pbx import commands as words
-from tongdai.pbx import numbers
+from tongdai.pbx import numbers, rehearsal
 from tongdai.pbx.call import FORGOTTEN_S
 from tongdai.store import domains
 
@@ -149,6 +151,13 @@ class Click(Struct, frozen=True):
             extra_json_schema={"type": "string", "enum": ["answer", *_NO_WAIT]},
         ),
     ] = False
+    dry_run: Annotated[
+        bool,
+        Meta(
+            description="Nothing rings: the answer tells what would happen, and why not. "
+            "1, true or yes.",
+        ),
+    ] = False
 
 
 class IdempotencyKey(Struct, frozen=True, rename={"key": "Idempotency-Key"}):
@@ -168,7 +177,12 @@ class IdempotencyKey(Struct, frozen=True, rename={"key": "Idempotency-Key"}):
     "/v1/click2call/async",
     may="call:create",
     tag="Click-to-call",
-    gives={200: ("The extension's phone has been asked to ring.", Called)},
+    gives={
+        200: (
+            "The extension's phone has been asked to ring; or, with `dry_run`, what would happen.",
+            (Called, route.Rehearsal),
+        )
+    },
     fails=(
         errors.Invalid,
         errors.InvalidPhone,
@@ -194,11 +208,14 @@ async def click2call(
     The extension's phone rings; when it answers, the number is called. The answer comes as soon as
     the phone has been asked to ring, and says success of no call that was not placed. The same
     request again within three seconds, while its call lives, is the same call. By POST the same
-    parameters may come as JSON or as a form.
+    parameters may come as JSON or as a form. With `dry_run=1` nothing rings: the answer says
+    whether the extension's phones would, its registrations, limits, and the way to the number.
     """
     if headers.key == "":
         raise errors.Invalid(messages.KEY_CHARACTERS, field="Idempotency-Key")
     command = command_of(fields, await _phone_key(request.context, principal, fields))
+    if fields.dry_run:
+        return await _rehearsed(request, principal, command)
     outcome = await _outcome(request.context, principal.domain_uuid, command, headers.key)
     if outcome.error or outcome.call_id is None:
         return _refusal(request, outcome)
@@ -257,12 +274,30 @@ async def _outcome(
     return await outcome_of(context, domain_uuid, command, key, longest_s=longest_s)
 
 
+async def _rehearsed(
+    request: Request, principal: Principal, command: words.ClickToCall
+) -> ASGIApp:
+    question = words.Rehearse(click=command)
+    outcome = await outcome_of(request.context, principal.domain_uuid, question)
+    if outcome.error:
+        return _refusal(request, outcome)
+    found = msgspec.json.decode(outcome.report, type=rehearsal.Rehearsal)
+    message = _error(found.outcome).text(request.language) if found.outcome.error else ""
+    return responses.json(
+        route.rehearsed(found, message, request.language), headers=responses.NO_STORE
+    )
+
+
 def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:
     """The engine's refusal, with the call's id if the call was placed first."""
-    why = messages.by_key(outcome.why)
-    error = problems.by_code(outcome.error)(why, field=outcome.field)
+    error = _error(outcome)
     placed = {"call_id": outcome.call_id} if outcome.call_id else {}
     return problems.response(error, request.language, request.scope["path"], **placed)
+
+
+def _error(outcome: words.Outcome) -> errors.TongdaiError:
+    why = messages.by_key(outcome.why)
+    return problems.by_code(outcome.error)(why, field=outcome.field)
 
 
 OPERATIONS = (click2call,)

@@ -9,13 +9,20 @@ same: it may not know the method.
 import asyncio
 import re
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 
 import structlog
 from msgspec.structs import replace
 
 from tongdai.asterisk import ari, registrations
 from tongdai.asterisk.events import ContactStatusChange
-from tongdai.asterisk.registrations import REACHABLE, REMOVED, UNREACHABLE, Registration
+from tongdai.asterisk.registrations import (
+    CREATED,
+    REACHABLE,
+    REMOVED,
+    UNREACHABLE,
+    Registration,
+)
 
 log = structlog.get_logger()
 
@@ -38,12 +45,14 @@ class Contacts:
         # and until when they are believed (event loop's time)
         self._known: dict[str, tuple[tuple[Registration, ...], float]] = {}
         self._answered: dict[str, frozenset[str]] = {}  # URIs that have responded to OPTIONS
+        self._since: dict[tuple[str, str], datetime] = {}  # by AOR and URI, as far as heard
         self.changes = 0
 
     def heard(self, event: ContactStatusChange) -> None:
         """A contact has come or gone, or has begun or ceased to respond to OPTIONS."""
         self.changes += 1
         aor, uri, status = _about(event)
+        self._note_since(aor, uri, status)
         if status == REACHABLE:
             self._answered[aor] = self._answered.get(aor, frozenset()) | {uri}
         known, until = self._known.get(aor, ((), 0.0))
@@ -57,6 +66,12 @@ class Contacts:
             )
         else:
             self._known.pop(aor, None)
+
+    def _note_since(self, aor: str, uri: str, status: str) -> None:
+        if status == CREATED:
+            self._since.setdefault((aor, uri), datetime.now(UTC))
+        elif status == REMOVED:
+            self._since.pop((aor, uri), None)
 
     def _changed(self, aor: str, known: Registration, uri: str, status: str) -> Registration:
         if known.uri != uri:
@@ -72,6 +87,7 @@ class Contacts:
         """The contacts of any AOR may have changed."""
         self.changes += 1
         self._known.clear()
+        self._since.clear()
 
     def believed(self, aor: str) -> tuple[Registration, ...] | None:
         """The contacts of the device, if Asterisk need not be asked for them."""
@@ -111,7 +127,10 @@ class Contacts:
         )
         if now or before:
             self._answered[aor] = now
-        return tuple(replace(each, has_answered=each.uri in now) for each in contacts)
+        return tuple(
+            replace(each, has_answered=each.uri in now, since=self._since.get((aor, each.uri)))
+            for each in contacts
+        )
 
 
 def _about(event: ContactStatusChange) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from tongdai.pbx.endpoint import Endpoint
 
 QUERY_CHANNEL = "tongdai-query"  # carries our queries of contacts
 REACHABLE, UNREACHABLE, REMOVED = "Reachable", "Unreachable", "Removed"
+CREATED = "NonQualified"  # of a contact that has just come
 _FIELDS = ("status", "endpoint", "expiration_time", "call_id", "uri")
 OBJECT = "asterisk/config/dynamic/res_pjsip/contact"
 REQUEST_S = 10.0
@@ -34,7 +35,8 @@ class Ari(Protocol):
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """One contact of a device. `id` is Asterisk's; `endpoint` has registered it; `call_id` is that
-    of its REGISTER. `has_answered`: the phone has responded to an OPTIONS request before.
+    of its REGISTER. `has_answered`: the phone has responded to an OPTIONS request before. `since`
+    is when it was heard to register, None if it was there before anybody listened.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float = 0.0
     status: str = ""
     has_answered: bool = False
+    since: datetime | None = None
 
     @property
     def is_reachable(self) -> bool:
@@ -150,7 +153,7 @@ async def drop(switch: Ari, phone: Phone) -> None:
 def _phone(device: str, known: Registration, fields: Mapping[str, str]) -> Phone:
     return Phone(
         device=device,
-        address=_address(known.uri),
+        address=address(known.uri),
         user_agent=fields.get("user_agent", ""),
         status=known.status,
         expires_at=datetime.fromtimestamp(known.expires_at, UTC),
@@ -159,7 +162,7 @@ def _phone(device: str, known: Registration, fields: Mapping[str, str]) -> Phone
     )
 
 
-def _address(uri: str) -> str:
+def address(uri: str) -> str:
     """host:port of a contact. Asterisk has put there where the REGISTER came from."""
     found = re.match(r"sips?:(?:[^@]*@)?(\[[^\]]+\]|[^:;?>]+)(:\d+)?", uri)
     return f"{found[1]}{found[2] or ''}" if found else uri

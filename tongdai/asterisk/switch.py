@@ -7,7 +7,7 @@ contacts; `translate` the meaning of events and actions.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.hints import Hints
 from tongdai.asterisk.reconnect import Address, Connection, Timing
-from tongdai.asterisk.registrations import QUERY_CHANNEL
+from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
 from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 
@@ -207,6 +207,11 @@ class Switch:
     async def targets(self, endpoints: Collection[str]) -> translate.Targets:
         """The reachable phones of these devices, ready to dial. Raises errors.SwitchDown."""
         return await self.contacts.targets(self._connection.link, endpoints)
+
+    async def registered(self, endpoints: Iterable[str]) -> dict[str, tuple[Registration, ...]]:
+        """All registered phones of these devices, reachable or not. Raises errors.SwitchDown."""
+        link = self._connection.link
+        return {name: await self.contacts.of(link, name) for name in endpoints}
 
     # --- actions
 

@@ -63,6 +63,7 @@ COMMANDS = {
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
     "calls": ("calls:app", "Calls that go on now; hang one up."),
+    "route": ("route:route", "Show the way of a call, without making it."),
     "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),

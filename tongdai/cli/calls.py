@@ -1,6 +1,5 @@
 """tongdai calls: the calls that go on now."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,11 +9,11 @@ import msgspec
 import typer
 
 from tongdai import errors
-from tongdai.cli import options, session, terminal
+from tongdai.cli import asking, options, session, terminal
 from tongdai.dialects import live as dialect
 from tongdai.pbx import live
 from tongdai.pbx.call import Call
-from tongdai.pbx.commands import EndCall, Outcome
+from tongdai.pbx.commands import EndCall
 from tongdai.store import calls as store
 from tongdai.store import cdr_search, commands, db, domains
 
@@ -30,7 +29,6 @@ AnyDomain = Annotated[
         show_default="all domains",
     ),
 ]
-_LOOK_S, _ANSWER_S = 0.1, 10.0
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -90,7 +88,7 @@ async def _end(database: db.Database, domain: str, name: str) -> UUID:
         domain_uuid = (await domains.by_name(tx, domain)).domain_uuid
         call = await _named(tx, domain_uuid, name)
         asked = await commands.ask(tx, domain_uuid, EndCall(call_uuid=call.call_uuid))
-    outcome = await _outcome(database, domain_uuid, asked)
+    outcome = await asking.answered(database, domain_uuid, asked)
     if outcome.error == errors.CallEnded.code:
         raise errors.CallEnded
     if outcome.error:
@@ -104,19 +102,6 @@ async def _named(tx: db.Tx, domain_uuid: UUID, name: str) -> Call:
         await cdr_search.get(tx, domain_uuid, name)  # errors.NotFound
         raise errors.CallEnded
     return found
-
-
-async def _outcome(database: db.Database, domain_uuid: UUID, asked: UUID) -> Outcome:
-    """What the engine answers; it is withdrawn when no engine takes it."""
-    until = asyncio.get_running_loop().time() + _ANSWER_S
-    while asyncio.get_running_loop().time() < until:
-        async with database.connection() as tx:
-            if known := await commands.outcome(tx, domain_uuid, asked):
-                return known
-        await asyncio.sleep(_LOOK_S)
-    async with database.transaction() as tx:
-        await commands.withdraw(tx, domain_uuid, asked)
-    raise errors.SwitchDown
 
 
 def _line(call: live.LiveCall, now: datetime) -> Line:

@@ -14,7 +14,8 @@ import structlog
 from tongdai import errors, ids
 from tongdai.engine.background import Background
 from tongdai.engine.engine import Engine
-from tongdai.pbx.commands import ClickToCall, EndCall, Outcome
+from tongdai.engine.rehearsals import Rehearsals
+from tongdai.pbx.commands import ClickToCall, EndCall, FindRoute, Outcome, Rehearse
 from tongdai.pbx.signals import CommandAsked, EndAsked
 from tongdai.store import commands, db
 
@@ -42,6 +43,7 @@ class CommandRunner:
         self._asked = asyncio.Event()
         self._recent: dict[Key, _Asked] = {}
         self._background = Background()
+        self._rehearsals = Rehearsals(engine)
         self._is_running = False
 
     @property
@@ -92,6 +94,8 @@ class CommandRunner:
                     self._place(each, command)
                 case EndCall(call_uuid=call_uuid):
                     self._end(each, call_uuid)
+                case Rehearse() | FindRoute() as question:
+                    self._background.start(self._tell(each, question), "question")
                 case _:
                     assert_never(each.command)
 
@@ -147,6 +151,9 @@ class CommandRunner:
     def _forget(self, key: Key, asked: _Asked) -> None:
         if self._recent.get(key) is asked:
             del self._recent[key]
+
+    async def _tell(self, each: commands.Asked, question: Rehearse | FindRoute) -> None:
+        await self._finish(each, await self._rehearsals.outcome(each.domain_uuid, question))
 
     async def _repeat(self, again: commands.Asked, asked: _Asked) -> None:
         """Gives a repeated command the outcome of the first one."""

@@ -216,6 +216,11 @@ def response(release: ReleaseCause) -> int:
     return 0 if _SWITCHED.get(release.q850) == wanted else wanted
 
 
+def sent(release: ReleaseCause) -> int:
+    """The SIP response that a caller gets who has had no answer."""
+    return response(release) or _SWITCHED.get(release.q850, 603)
+
+
 def _response(release: ReleaseCause) -> int:
     if release.sip_status in (607, 608):
         return 603

@@ -1,5 +1,6 @@
 """Commands of API users on live calls, and their outcomes."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,22 @@ class EndCall(msgspec.Struct, frozen=True, kw_only=True, tag="hangup"):
     call_uuid: UUID
 
 
+class Rehearse(msgspec.Struct, frozen=True, kw_only=True, tag="rehearse"):
+    """Tell what this click-to-call would do now, and do nothing."""
+
+    click: ClickToCall
+
+
+class FindRoute(msgspec.Struct, frozen=True, kw_only=True, tag="route"):
+    """Tell the way of a call (`simulation.Question`): now, with the present load and phones; or
+    `at` another time, with no other calls and every phone registered.
+    """
+
+    caller: str
+    dialled: str
+    at: datetime | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """`error` is "" for success, else the code of an errors.TongdaiError; `why` a key of
     tongdai.messages, or a text; `call_id` None if certainly no call was placed.
@@ -38,9 +55,10 @@ class Outcome(msgspec.Struct, frozen=True):
     error: str = ""
     why: str = ""
     field: str = ""
+    report: str = ""  # of a command that asks: JSON of the Rehearsal, or of the Route
 
 
-Command = ClickToCall | EndCall
+Command = ClickToCall | EndCall | Rehearse | FindRoute
 
 
 class Requester(msgspec.Struct, frozen=True):
