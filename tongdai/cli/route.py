@@ -47,8 +47,10 @@ def route(
     ] = "",
     as_json: options.Json = False,
 ) -> None:
-    """Show the way of a call, without making it: step by step who rings, why, for how long, where
-    it ends if nobody answers, and which limit stops it.
+    """Show the way of a call, without making it.
+
+    Step by step who rings, why and for how long, where it ends if nobody answers, and which limit
+    stops it.
 
     Example: tongdai route 0899888999 19001919 --at "2027-01-05 20:05" -d sales.example.vn
     """
