@@ -1,5 +1,6 @@
 """Phones register by UDP and TCP, with digest, as extension@domain."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -150,7 +151,12 @@ async def _is_refused(phone: Phone) -> bool:
     return not await phone.register()
 
 
-@pytest.mark.parametrize("spelling", [str.upper, str.capitalize])
+def oddly(domain: str) -> str:
+    """As nobody writes it: cOmPaNy."""
+    return "".join(letter.upper() if index % 2 else letter for index, letter in enumerate(domain))
+
+
+@pytest.mark.parametrize("spelling", [str.upper, str.capitalize, str.title, oddly])
 async def test_a_domain_in_capitals_is_the_domain(
     company: Company, office: Office, spelling: Callable[[str], str]
 ) -> None:
@@ -162,6 +168,19 @@ async def test_a_domain_in_capitals_is_the_domain(
         call = await bob.calls("101")
         await wire.reply(line, await wire.called(line), "486 Busy Here")
         assert await call.refused() == 486
+        to = f"102@{spelling(company.name)}"
+        calling = asyncio.create_task(
+            wire.authenticated(line, "INVITE", "101", spelling(company.name), PASSWORD, to=to)
+        )
+        try:
+            ring = await bob.rings()
+            await ring.reject(486)
+            answers = await calling
+        finally:
+            calling.cancel()
+        assert [wire.status(answer) for answer in answers] == [401, 486]
+        wrong = await wire.authenticated(line, "REGISTER", "101", spelling(company.name), "wrong")
+        assert [wire.status(answer) for answer in wrong] == [401, 401]
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])

@@ -247,3 +247,33 @@ async def test_nobody_is_registered(company: Company, hook: Hook) -> None:
             "cause": "SUBSCRIBER_ABSENT",
             "receive_dest": "600",
         }
+
+
+async def test_an_agent_picks_up_and_drops(company: Company, hook: Hook) -> None:
+    """It was answered, and the agent hung up: everybody is told so, and nobody rings on."""
+    await company.add_ring_group("600", "101", "102")
+    async with (
+        company.phone("101") as alice,
+        company.phone("102") as bob,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE)
+        picked, other = await alice.rings(), await bob.rings()
+        rung = await hook.expect_in_any_order("ringing", "ringing")
+        by_number = {event["to_number"]: event for event in rung}
+        await picked.answer()
+        await picked.hang_up()
+        await other.cancelled()
+        await customer.over()
+        events = await hook.expect_in_any_order("answered", "cdr", "hangup", "hangup")
+        answered, cdr, *hangups = events
+        mine = by_number["101"]["call_id"]
+        assert answered["call_id"] == cdr["call_id"] == mine
+        told = {each["call_id"]: (each["hangup_by"], each["reason"]) for each in hangups}
+        lost = by_number["102"]["call_id"]
+        assert told[mine] == ("callee", "")
+        assert told[lost][1] == "answered_elsewhere"
+    record = await company.api.cdr(cdr["call_id"])
+    wanted = {"status": "ANSWERED", "extension": "101", "hangup_by": "callee"}
+    assert record == record | wanted
+    assert record["billsec"] <= 1

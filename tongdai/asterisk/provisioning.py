@@ -466,12 +466,13 @@ def unknown_endpoints(
 
     One is for all devices that the domain, or one of its `aliases`, does not have: its requests
     are challenged exactly like those of a known device, so that nothing reveals which devices
-    exist. One is for phones that hide their number, which are then known by the digest. With
+    exist; a device that writes the domain in odd capitals is known by its digest then. One is for
+    phones that hide their number, which are then known by the digest. With
     `by_to` a request to the domain is enough for that: only where no trunk calls by digest, as
     its request would get this challenge too.
     """
     spellings = (domain.capitalize(), domain.title(), domain.upper())
-    hosts = "|".join(map(re.escape, dict.fromkeys((domain, *spellings, *aliases))))
+    hosts = "|".join((_any_case(domain), *map(re.escape, aliases)))
     own = rf"/sips?:({_USER})(:[^@]*)?@({hosts})([:;>?].*)?$/"
     hidden = own if not by_to else rf"/sips?:[^@]*@({hosts})([:;>?].*)?$/"
     return {
@@ -484,6 +485,12 @@ def unknown_endpoints(
             f"{'To' if by_to else 'P-Preferred-Identity'}: {hidden}",
         ),
     }
+
+
+def _any_case(domain: str) -> str:
+    """A regular expression for the domain in small letters and capitals (RFC 3261 §19.1.4)."""
+    letters = (f"[{each}{each.upper()}]" if each.isalpha() else re.escape(each) for each in domain)
+    return "".join(letters)
 
 
 def _unknown(name: str, domain: str, digest_md5: str, match_header: str) -> Objects:
