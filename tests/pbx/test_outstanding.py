@@ -50,6 +50,17 @@ def test_longer_than_any_call_may_last(seconds: int, why: Fault | None) -> None:
     assert outstanding.fault(ago(seconds), {"1", "2"}, NOW) == why
 
 
+@pytest.mark.parametrize(("seconds", "why"), [(14_700, None), (14_701, Fault.STUCK)])
+def test_a_talk_whose_caller_was_replaced_ends_too(seconds: int, why: Fault | None) -> None:
+    """Asterisk's own limit went with the channel that ran Dial()."""
+    talking = ago(2 * seconds)
+    caller, callee = talking.legs
+    left = replace(caller, ended_at=NOW - timedelta(seconds=seconds))
+    other = replace(caller, channel="3", connected_at=NOW - timedelta(seconds=seconds))
+    replaced = replace(talking, legs=(left, callee, other))
+    assert outstanding.fault(replaced, {"2", "3"}, NOW) == why
+
+
 def test_who_was_sent_on_may_talk_as_long_again() -> None:
     assert (
         outstanding.fault(ago(20_000, returned_at=NOW - timedelta(seconds=9_000)), {"1", "2"}, NOW)
