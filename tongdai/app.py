@@ -35,6 +35,7 @@ from tongdai.engine.leader import Leader
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
+from tongdai.engine.refused_media import RefusedMedia
 from tongdai.engine.trunk_registrations import TrunkRegistrations
 from tongdai.engine.volumes import Volumes
 from tongdai.pbx.endpoint import Endpoint
@@ -420,6 +421,8 @@ async def _engine(
         told = Path(settings.asterisk_security).with_name("registrations")
         carriers = TrunkRegistrations(database, told, config.node)
         steering.append(partial(kept, "trunk registrations", carriers.run))
+        refused = RefusedMedia(database, told.with_name("messages"))
+        steering.append(partial(kept, "refused media", refused.run))
     return engine, commands, _lead(leader, engine, prepared, steering)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from testbed.company import HOTLINE, Company, Office
+from testbed import wire
+from testbed.company import HOTLINE, PASSWORD, Company, Office
 from testbed.hooks import Hook
 from testbed.phones import PATIENCE_S
 from testbed.until import until
@@ -281,3 +282,38 @@ async def test_a_registration_is_tried_again_and_its_state_is_told(
     gauge = f'tongdai_trunk_registered{{domain="{company.name}",trunk="ip"}}'
     assert await metric(office, gauge) == 1
     assert "trunk.registered" in office.instance.said
+
+
+# --- calls that the switch refuses by itself
+
+
+def sdp(address: str, media: str) -> list[str]:
+    host = address.partition(":")[0]
+    return ["v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0", media]
+
+
+async def test_calls_whose_media_the_switch_refuses_are_told_to_the_operator(
+    company: Company, office: Office
+) -> None:
+    """Asterisk makes no channel of them: a log line and a count have to do."""
+    labels = f'caller="101",domain="{company.name}"'
+    async with wire.udp(office.instance.sip) as line:
+        for media in ("m=audio 4000 RTP/SAVP 8", "m=audio 4000 RTP/AVPF 8"):
+            answers = await wire.authenticated(
+                line,
+                "INVITE",
+                "101",
+                company.name,
+                PASSWORD,
+                to=f"102@{company.name}",
+                body=sdp(line.address, media),
+            )
+            assert wire.status(answers[-1]) == 488
+
+    async def are_counted() -> bool:
+        return await metric(office, f"tongdai_refused_media_total{{{labels}}}") == 2
+
+    await until(are_counted, 20)
+    assert f"domain={company.name}" in next(
+        row for row in office.instance.log.read_text().splitlines() if "call.media_refused" in row
+    )

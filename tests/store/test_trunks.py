@@ -365,3 +365,18 @@ async def test_another_domains_trunk_is_not_found(
                 await attempt
         assert await trunks.list(tx, other) == []
         assert trunk == await trunks.get(tx, domain.domain_uuid, trunk.trunk_uuid)
+
+
+async def test_the_operator_sees_whose_trunk_it_is(
+    database: db.Database, domain: directory.Domain, master_key: MasterKey
+) -> None:
+    named = trunks.Trunk(
+        **BY_IP | {"auth": "digest", "username": "u1", "auth_username": "line-of-a"}
+    )
+    async with database.transaction() as tx:
+        await trunks.insert(tx, domain.domain_uuid, master_key, named, "carrier-pass")
+        for name in (str(named.trunk_uuid), "line-of-a"):
+            assert await trunks.named(tx, name) == (domain.name, "carrier")
+        for name in ("", "line-of-b", str(ids.new())):
+            with pytest.raises(errors.NotFound):
+                await trunks.named(tx, name)
