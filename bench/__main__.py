@@ -1,5 +1,5 @@
-"""python -m bench [calls|click2call|cdrs|housekeeping|provisioning|webhooks ...] [--rate 50 ...]:
-runs those named, or all, one after the other.
+"""python -m bench [calls|cdrs|click2call|housekeeping|provisioning|search|webhooks ...]
+[--rate 50 ...]: runs those named, or all, one after the other.
 
 Options are the parameters of the benchmarks' main(), whole numbers. Each benchmark gets those that
 it has.
@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from bench import calls, cdrs, click2call, housekeeping, provisioning, webhooks
+from bench import calls, cdrs, click2call, housekeeping, provisioning, search, webhooks
 
 ALL: dict[str, Callable[..., None]] = {
     "calls": calls.main,
@@ -17,6 +17,7 @@ ALL: dict[str, Callable[..., None]] = {
     "cdrs": cdrs.main,
     "housekeeping": housekeeping.main,
     "provisioning": provisioning.main,
+    "search": search.main,
     "webhooks": webhooks.main,
 }
 

@@ -40,6 +40,14 @@ def time_of(uuid: UUID) -> datetime | None:
     return _EPOCH + ms * _MS if uuid.version == 7 and ms < _END_MS else None
 
 
+def read(text: str) -> UUID | None:
+    """The UUID that a client wrote; None for any other text."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def month(uuid: UUID) -> tuple[UUID, UUID] | None:
     """The bounds of the calendar month (UTC) of the id, for `first <= id < end`; None for an id
     without a time.

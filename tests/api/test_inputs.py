@@ -24,7 +24,7 @@ from tongdai.api.scrolls import Scroll, Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.encryption import MasterKey
 from tongdai.pbx import numbers
-from tongdai.store import cdr_search, users
+from tongdai.store import cdr_filter, cdr_search, users
 
 SEAL = MasterKey(bytes(range(32)))
 PRINCIPAL = Principal(
@@ -63,7 +63,7 @@ def taken(read: Callable[[inputs.Fields], Read], wild: dict[str, str]) -> Read |
     return None
 
 
-def wanted_by(asked: inputs.Fields, principal: Principal) -> cdr_search.Filter:
+def wanted_by(asked: inputs.Fields, principal: Principal) -> cdr_filter.Filter:
     return filters.of(parameters.read(cdrs.CdrQuery, asked), principal)
 
 
@@ -128,8 +128,8 @@ def test_filters_are_what_the_database_can_take(wild: dict[str, str]) -> None:
     wanted = taken(lambda asked: wanted_by(asked, PRINCIPAL), wild)
     if wanted is None:
         return
-    assert cdr_search.FIRST <= wanted.since <= cdr_search.LAST
-    assert cdr_search.FIRST <= wanted.until <= cdr_search.LAST
+    assert cdr_filter.FIRST <= wanted.since <= cdr_filter.LAST
+    assert cdr_filter.FIRST <= wanted.until <= cdr_filter.LAST
     assert all(0 <= duration < 2**31 for duration in wanted.durations)
     assert not any("\0" in text for text in wanted.recordings + wanted.extensions + wanted.phones)
 
@@ -157,10 +157,10 @@ def test_any_date_there_is_can_be_asked_for(moment: Any, zone: str) -> None:
 
     assert (
         wanted.since <= wanted.until <= wanted.since + timedelta(seconds=1)
-        or wanted.since == cdr_search.FIRST
+        or wanted.since == cdr_filter.FIRST
     )
     for limit in (wanted.since, wanted.until):
-        assert cdr_search.FIRST <= limit <= cdr_search.LAST
+        assert cdr_filter.FIRST <= limit <= cdr_filter.LAST
     cdr_search._split(wanted, ZoneInfo(zone))
 
 
@@ -187,9 +187,9 @@ def test_no_text_of_somebody_elses_is_a_scroll_id(text: str) -> None:
 )
 def test_a_scroll_comes_back_whole(moment: Any, name: UUID, limit: int, texts: list[str]) -> None:
     scroll = Scroll(
-        cdr_search.Filter(since=moment, extensions=tuple(texts)),
+        cdr_filter.Filter(since=moment, extensions=tuple(texts)),
         limit,
-        cdr_search.Position(moment, name),
+        cdr_filter.Position(moment, name),
     )
     text = Scrolls(SEAL).write(name, scroll)
 

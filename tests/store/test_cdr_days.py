@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from testbed.samples import record
 from tongdai.engine import housekeeping
 from tongdai.pbx.directory import NODE, Domain
-from tongdai.store import cdr_days, cdr_search, cdrs, db, domains, local_days
+from tongdai.store import cdr_days, cdr_filter, cdr_search, cdrs, db, domains, local_days
 
 NAME = "Asia/Ho_Chi_Minh"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -115,7 +115,7 @@ async def counted(database: db.Database, domain: Domain) -> dict[str, int]:
             tx,
             domain.domain_uuid,
             ZoneInfo(NAME),
-            cdr_search.Filter(since=BEGAN - timedelta(days=9), until=BEGAN + timedelta(days=300)),
+            cdr_filter.Filter(since=BEGAN - timedelta(days=9), until=BEGAN + timedelta(days=300)),
         )
     assert total == sum(row["calls"] for row in rows)
     return {row["day"]: row["calls"] for row in rows}

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from testbed.samples import VIETNAM, record, recording_of
 from tongdai import errors, ids
 from tongdai.pbx import cdr, directory
-from tongdai.store import cdr_search, cdrs, db, domains
+from tongdai.store import cdr_filter, cdr_search, cdrs, db, domains
 
 Matches = Callable[[cdr.Cdr], bool]
 
 
-async def total(tx: db.Tx, domain: directory.Domain, wanted: cdr_search.Filter) -> int:
+async def total(tx: db.Tx, domain: directory.Domain, wanted: cdr_filter.Filter) -> int:
     zone = ZoneInfo(domain.time_zone)
     return await cdr_search.total(tx, domain.domain_uuid, zone, wanted)
 
@@ -38,13 +38,14 @@ def sample(domain: directory.Domain, chance: random.Random) -> cdr.Cdr:
         chance.choice(("101", "102", "103")),
         chance.choice(("101", "102", "103", "0899888999", "0911")),
     )
+    duration = chance.choice((0, 7, 11, 4000))
     made = record(
         domain.domain_uuid,
         started.replace(tzinfo=None).isoformat(),
         direction=direction,
         status=chance.choice(("ANSWERED", "BUSY", "CANCEL")),
-        duration=chance.choice((0, 7, 11)),
-        time_ended=started + timedelta(seconds=chance.choice((11, 4000))),
+        duration=duration,
+        time_ended=started + timedelta(seconds=duration),
         hotline=chance.choice(("19001919", "19001900")),
         extension=extension,
         from_canonical=extension if direction == 1 else "84899888999",
@@ -91,64 +92,64 @@ def between(since: str, until: str) -> Matches:
     return lambda one: local(since) <= one.time_started < local(until)
 
 
-FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
-    "everything": (cdr_search.Filter(), lambda _: True),
+FILTERS: dict[str, tuple[cdr_filter.Filter, Matches]] = {
+    "everything": (cdr_filter.Filter(), lambda _: True),
     "a day": (
-        cdr_search.Filter(since=local("2021-02-16"), until=local("2021-02-17")),
+        cdr_filter.Filter(since=local("2021-02-16"), until=local("2021-02-17")),
         between("2021-02-16", "2021-02-17"),
     ),
     "from within a day": (
-        cdr_search.Filter(since=local("2021-02-16 10:10:01")),
+        cdr_filter.Filter(since=local("2021-02-16 10:10:01")),
         between("2021-02-16 10:10:01", "2030-01-01"),
     ),
     "to within a day": (
-        cdr_search.Filter(until=local("2021-02-18 23:10:00")),
+        cdr_filter.Filter(until=local("2021-02-18 23:10:00")),
         between("2000-01-01", "2021-02-18 23:10:00"),
     ),
     "part-days and whole days": (
-        cdr_search.Filter(since=local("2021-02-16 10:10"), until=local("2021-02-19 09:10")),
+        cdr_filter.Filter(since=local("2021-02-16 10:10"), until=local("2021-02-19 09:10")),
         between("2021-02-16 10:10", "2021-02-19 09:10"),
     ),
     "within one day": (
-        cdr_search.Filter(since=local("2021-02-16 08:00"), until=local("2021-02-16 20:00")),
+        cdr_filter.Filter(since=local("2021-02-16 08:00"), until=local("2021-02-16 20:00")),
         between("2021-02-16 08:00", "2021-02-16 20:00"),
     ),
     "over midnight": (
-        cdr_search.Filter(since=local("2021-02-16 18:00"), until=local("2021-02-17 06:00")),
+        cdr_filter.Filter(since=local("2021-02-16 18:00"), until=local("2021-02-17 06:00")),
         between("2021-02-16 18:00", "2021-02-17 06:00"),
     ),
     "backwards": (
-        cdr_search.Filter(since=local("2021-02-18"), until=local("2021-02-16")),
+        cdr_filter.Filter(since=local("2021-02-18"), until=local("2021-02-16")),
         lambda _: False,
     ),
     "any of two states": (
-        cdr_search.Filter(statuses=("BUSY", "CANCEL"), until=local("2021-02-18 11:00")),
+        cdr_filter.Filter(statuses=("BUSY", "CANCEL"), until=local("2021-02-18 11:00")),
         lambda one: (
             one.status in ("BUSY", "CANCEL") and one.time_started < local("2021-02-18 11:00")
         ),
     ),
-    "a direction": (cdr_search.Filter(directions=(2,)), lambda one: one.direction == 2),
+    "a direction": (cdr_filter.Filter(directions=(2,)), lambda one: one.direction == 2),
     "a state and directions": (
-        cdr_search.Filter(statuses=("BUSY",), directions=(1, 3)),
+        cdr_filter.Filter(statuses=("BUSY",), directions=(1, 3)),
         lambda one: one.status == "BUSY" and one.direction in (1, 3),
     ),
-    "a duration": (cdr_search.Filter(durations=(7,)), lambda one: one.duration == 7),
+    "a duration": (cdr_filter.Filter(durations=(7,)), lambda one: one.duration == 7),
     "a phone on either side, or of a further party": (
-        cdr_search.Filter(phones=("84899888999",)),
+        cdr_filter.Filter(phones=("84899888999",)),
         lambda one: (
             "84899888999" in (one.from_canonical, one.to_canonical) or has(one, "84899888999")
         ),
     ),
     "a phone of further parties only": (
-        cdr_search.Filter(phones=("84912345678",), since=local("2021-02-17")),
+        cdr_filter.Filter(phones=("84912345678",), since=local("2021-02-17")),
         lambda one: has(one, "84912345678") and one.time_started >= local("2021-02-17"),
     ),
     "an extension, either side of a local call": (
-        cdr_search.Filter(extensions=("101",)),
+        cdr_filter.Filter(extensions=("101",)),
         lambda one: one.extension == "101" or (one.direction == 1 and one.to_canonical == "101"),
     ),
     "an extension, or one that took the call over": (
-        cdr_search.Filter(extensions=("103",)),
+        cdr_filter.Filter(extensions=("103",)),
         lambda one: (
             one.extension == "103"
             or (one.direction == 1 and one.to_canonical == "103")
@@ -156,22 +157,22 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
         ),
     ),
     "a duration at least": (
-        cdr_search.Filter(least_duration=7),
+        cdr_filter.Filter(least_duration=7),
         lambda one: one.duration >= 7,
     ),
     "a hotline": (
-        cdr_search.Filter(hotlines=("19001900",)),
+        cdr_filter.Filter(hotlines=("19001900",)),
         lambda one: one.hotline == "19001900",
     ),
     "ended within a time": (
-        cdr_search.Filter(
+        cdr_filter.Filter(
             ended_since=local("2021-02-16 10:10:11"),
             ended_until=local("2021-02-18 10:10:11"),
         ),
         lambda one: local("2021-02-16 10:10:11") <= one.time_ended < local("2021-02-18 10:10:11"),
     ),
     "all at once": (
-        cdr_search.Filter(
+        cdr_filter.Filter(
             since=local("2021-02-16"),
             statuses=("ANSWERED",),
             directions=(2, 3),
@@ -187,12 +188,12 @@ FILTERS: dict[str, tuple[cdr_search.Filter, Matches]] = {
             and (one.extension in ("102", "103") or has(one, "102") or has(one, "103"))
         ),
     ),
-    "nothing of the kind": (cdr_search.Filter(extensions=("999",)), lambda _: False),
+    "nothing of the kind": (cdr_filter.Filter(extensions=("999",)), lambda _: False),
 }  # fmt: skip
 
 
 def test_each_condition_has_a_case() -> None:
-    plain = cdr_search.Filter()
+    plain = cdr_filter.Filter()
     tried = {
         field
         for wanted, _ in FILTERS.values()
@@ -257,7 +258,7 @@ async def test_a_recording_is_found_by_its_token_or_its_calls_id(
             (str(with_one.cdr_uuid), [with_one.cdr_uuid]),
             (str(without.cdr_uuid), []),
         ):
-            wanted = cdr_search.Filter(recordings=(name,))
+            wanted = cdr_filter.Filter(recordings=(name,))
             found = (await cdr_search.scroll(tx, domain.domain_uuid, wanted, limit=10)).records
             assert expected == [one.cdr_uuid for one in found]
             assert len(expected) == await total(tx, domain, wanted)
@@ -291,7 +292,7 @@ async def test_days_with_a_missing_or_doubled_hour_are_counted_right(
         ]
         await cdrs.insert_many(tx, records)
         for day in (datetime(2021, 3, 28, tzinfo=zone), datetime(2021, 10, 31, tzinfo=zone)):
-            wanted = cdr_search.Filter(since=day, until=day + timedelta(days=1))
+            wanted = cdr_filter.Filter(since=day, until=day + timedelta(days=1))
             whole = await total(tx, domain, wanted)
             assert (
                 len([one for one in records if day <= one.time_started < day + timedelta(days=1)])

@@ -14,7 +14,7 @@ import pytest
 from testbed.samples import record
 from tongdai.dialects import View
 from tongdai.pbx import directory
-from tongdai.store import cdr_search, cdrs, db, domains, local_days
+from tongdai.store import cdr_filter, cdr_search, cdrs, db, domains, local_days
 
 THIS = datetime.now(UTC).year
 SINCE, UNTIL = datetime(THIS - 1, 1, 1, tzinfo=UTC), datetime(THIS + 3, 1, 1, tzinfo=UTC)
@@ -86,7 +86,7 @@ async def test_a_days_total_is_what_its_filter_finds(
 
     for day in {at.astimezone(zone).date() for at in moments}:
         since, until = (midnight(one, zone) for one in (day, day + timedelta(days=1)))
-        asked = cdr_search.Filter(since=since, until=until)
+        asked = cdr_filter.Filter(since=since, until=until)
         async with database.connection() as tx:
             total = await cdr_search.total(tx, domain.domain_uuid, zone, asked)
             part = await cdr_search.scroll(tx, domain.domain_uuid, asked, limit=500)

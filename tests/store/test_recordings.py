@@ -14,7 +14,7 @@ from tongdai import errors, ids
 from tongdai.pbx import directory
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.recording import Recording
-from tongdai.store import cdr_search, cdrs, db, recordings
+from tongdai.store import cdr_filter, cdr_search, cdrs, db, recordings
 from tongdai.store.tenants import Tenants
 
 
@@ -66,7 +66,7 @@ async def test_of_several_the_record_shows_the_first(
 
     async with database.connection() as tx:
         found = await cdr_search.get(tx, domain.domain_uuid, str(call.cdr_uuid))
-        wanted = cdr_search.Filter(recordings=("second",))
+        wanted = cdr_filter.Filter(recordings=("second",))
         (listed,) = (await cdr_search.scroll(tx, domain.domain_uuid, wanted, limit=10)).records
     assert found.recording == listed.recording == first
     assert await stored(database, "second") == second

@@ -16,7 +16,7 @@ from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import Utc
 from tongdai.permissions import OF_LEVEL
-from tongdai.store import cdr_search, named_keys
+from tongdai.store import cdr_filter, named_keys
 
 Scopes = Annotated[
     list[str] | None,
@@ -239,7 +239,7 @@ def _limits(principal: Principal) -> admin.Limits:
 
 def _expiry(at: datetime | None) -> datetime | None:
     """The moment, within those that the database can hold."""
-    return at and min(max(at, cdr_search.FIRST), cdr_search.LAST)
+    return at and min(max(at, cdr_filter.FIRST), cdr_filter.LAST)
 
 
 def _shown(one: named_keys.NamedKey, key: str | UnsetType = UNSET) -> ShownApiKey:

@@ -14,7 +14,7 @@ from tongdai.api.requests import Request
 from tongdai.api.scrolls import Scroll
 from tongdai.dialects import View, v1
 from tongdai.pbx import cdr
-from tongdai.store import cdr_search
+from tongdai.store import cdr_filter, cdr_search
 
 _LIMIT, _MAX_LIMIT, _MAX_PAGE = 10, 500, 1_000_000_000
 _MAX_OFFSET = _MAX_LIMIT * _MAX_PAGE
@@ -145,7 +145,7 @@ def view_of(context: Context, principal: Principal) -> View:
 async def _page(
     context: Context,
     principal: Principal,
-    wanted: cdr_search.Filter,
+    wanted: cdr_filter.Filter,
     limit: int,
     query: CdrQuery,
 ) -> ASGIApp:
@@ -169,9 +169,9 @@ async def _page(
 async def _scroll(
     context: Context,
     principal: Principal,
-    wanted: cdr_search.Filter,
+    wanted: cdr_filter.Filter,
     limit: int,
-    after: cdr_search.Position | None,
+    after: cdr_filter.Position | None,
 ) -> ASGIApp:
     domain_uuid, view = principal.domain_uuid, view_of(context, principal)
     async with context.tenants.connection(domain_uuid) as tx:

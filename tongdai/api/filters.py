@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from tongdai import errors, messages
 from tongdai.api.principals import Principal
 from tongdai.pbx import cdr, numbers
-from tongdai.store import cdr_search
+from tongdai.store import cdr_filter
 
 _LONGEST = 2**31 - 1
 _DATE = len("2021-02-18")
@@ -181,14 +181,14 @@ class Filters(Struct, frozen=True):
     ] = ()
 
 
-def of(given: Filters, principal: Principal) -> cdr_search.Filter:
+def of(given: Filters, principal: Principal) -> cdr_filter.Filter:
     """The requested filter, in the principal's time zone and country. Raises errors.Invalid naming
     the parameter.
     """
     zone, country = principal.zone, principal.user.country
     phones = (numbers.canonical(phone, country) for phone in given.phone)
     hotlines = (form for text in given.hotline for form in _forms(text, country))
-    return cdr_search.Filter(
+    return cdr_filter.Filter(
         since=_since(given.start_date, zone, "start_date"),
         until=_until(given.end_date, zone, "end_date"),
         statuses=tuple(dict.fromkeys(status for meant in given.status for status in meant)),
@@ -212,7 +212,7 @@ def _forms(number: str, country: str) -> tuple[str, ...]:
 
 def _since(text: str, zone: ZoneInfo, field: str) -> datetime:
     if not text:
-        return cdr_search.FIRST
+        return cdr_filter.FIRST
     return _within(_meant(moment(text, zone, field)[0])[0])
 
 
@@ -221,10 +221,10 @@ def _until(text: str, zone: ZoneInfo, field: str) -> datetime:
     precision of displayed times.
     """
     if not text:
-        return cdr_search.LAST
+        return cdr_filter.LAST
     end, is_date = moment(text, zone, field)
-    if end >= cdr_search.LAST:
-        return cdr_search.LAST
+    if end >= cdr_filter.LAST:
+        return cdr_filter.LAST
     if is_date:
         return _within(datetime.combine(end.date() + timedelta(days=1), time(), zone))
     return _within(_meant(end.replace(microsecond=0))[1] + timedelta(seconds=1))
@@ -251,4 +251,4 @@ def moment(text: str, zone: ZoneInfo, field: str) -> tuple[datetime, bool]:
 
 
 def _within(moment: datetime) -> datetime:
-    return min(max(moment, cdr_search.FIRST), cdr_search.LAST)
+    return min(max(moment, cdr_filter.FIRST), cdr_filter.LAST)

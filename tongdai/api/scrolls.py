@@ -11,7 +11,7 @@ import msgspec
 
 from tongdai import errors, messages
 from tongdai.encryption import MasterKey
-from tongdai.store import cdr_search
+from tongdai.store import cdr_filter
 
 _SIGNATURE = 16  # bytes of keyed BLAKE2b (RFC 7693 §2.9): a third of HMAC's time here
 
@@ -19,9 +19,9 @@ _SIGNATURE = 16  # bytes of keyed BLAKE2b (RFC 7693 §2.9): a third of HMAC's ti
 class Scroll(msgspec.Struct, frozen=True, array_like=True):
     """The filter of a list, the number of records at a time, and the record to continue after."""
 
-    wanted: cdr_search.Filter
+    wanted: cdr_filter.Filter
     limit: int
-    after: cdr_search.Position
+    after: cdr_filter.Position
 
 
 class Scrolls:

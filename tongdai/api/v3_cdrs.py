@@ -16,7 +16,7 @@ from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import View, v3
 from tongdai.pbx import cdr
-from tongdai.store import cdr_search
+from tongdai.store import cdr_filter, cdr_search
 
 _AT_A_TIME = 250  # records that are read, rendered and sent together
 
@@ -109,7 +109,7 @@ def _without_z(query: CallQuery) -> CallQuery:
 async def _pieces(
     context: Context,
     principal: Principal,
-    wanted: cdr_search.Filter,
+    wanted: cdr_filter.Filter,
     found: list[cdr.Cdr],
     most: int,
 ) -> AsyncIterator[Sequence[v3.CallRow]]:
@@ -122,7 +122,7 @@ async def _pieces(
         most -= len(found)
         if most <= 0:
             return
-        after = cdr_search.Position(found[-1].time_started, found[-1].cdr_uuid)
+        after = cdr_filter.Position(found[-1].time_started, found[-1].cdr_uuid)
         async with context.tenants.connection(domain_uuid) as tx:
             part = await cdr_search.scroll(
                 tx, domain_uuid, wanted, limit=min(most, _AT_A_TIME), after=after

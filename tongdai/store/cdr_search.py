@@ -6,7 +6,7 @@ pages come from the counts by day (`cdr_days`) where the filter permits it.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,48 +18,10 @@ from tongdai import errors, ids
 from tongdai.pbx import cdr
 from tongdai.pbx.recording import Recording
 from tongdai.store import cdrs, db, recordings
+from tongdai.store.cdr_filter import FIRST, LAST, Filter, Position, Query
 
-FIRST = datetime(1, 1, 2, tzinfo=UTC)
-LAST = datetime(9999, 12, 28, tzinfo=UTC)
 _FIRST_ID = UUID(int=0)
 FAR = 2_000  # records to pass over; beyond, finding the day first is faster than OFFSET
-
-
-class Filter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The conditions on listed records. An empty tuple means no condition; of several values any
-    one matches.
-    """
-
-    since: datetime = FIRST  # first moment of time_started
-    until: datetime = LAST  # first moment after
-    statuses: tuple[str, ...] = ()
-    directions: tuple[int, ...] = ()
-    durations: tuple[int, ...] = ()  # seconds
-    extensions: tuple[str, ...] = ()  # the record's, either local party's, a participant's
-    phones: tuple[str, ...] = ()  # canonical, either side, or a participant
-    recordings: tuple[str, ...] = ()  # recording tokens, or ids of recorded calls
-    least_duration: int = 0  # seconds
-    hotlines: tuple[str, ...] = ()
-    ended_since: datetime = FIRST  # first moment of time_ended
-    ended_until: datetime = LAST  # first moment after
-
-    @property
-    def is_only_time(self) -> bool:
-        """Whether the time is its only condition, or it has none."""
-        return not (self.statuses or self.directions) and self.counted_by_day
-
-    @property
-    def counted_by_day(self) -> bool:
-        """Whether `cdr_days` has the number of its records."""
-        counted = Filter(self.since, self.until, self.statuses, self.directions)
-        return self == counted
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A position in the list: after this record, before the next older one."""
-
-    time_started: datetime
-    cdr_uuid: UUID
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -88,7 +50,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
 
     Raises errors.NotFound.
     """
-    uuid = _uuid(name)
+    uuid = ids.read(name)
     if uuid and ids.time_of(uuid) and (row := await _by_id(tx, domain_uuid, uuid)):
         return _record(row)
     if row := await _by_sip_call_id(tx, domain_uuid, name):
@@ -249,99 +211,16 @@ async def _keys(
     tx: db.Tx, domain_uuid: UUID, wanted: Filter, *, limit: int, top: Position, offset: int = 0
 ) -> list[UUID]:
     """The cdr_uuids of `limit` records after that place, less the first `offset`."""
-    statement = await tx.prepare(
-        """
-        SELECT cdr_uuid FROM cdrs
-        WHERE domain_uuid = $1 AND (time_started, cdr_uuid) < ($9, $10) AND time_started >= $2
-          AND ($3::text[] IS NULL OR status = ANY($3))
-          AND ($4::smallint[] IS NULL OR direction = ANY($4))
-          AND ($5::integer[] IS NULL OR duration = ANY($5))
-          AND ($6::text[] IS NULL OR extension = ANY($6)
-               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6))
-               OR cdr_uuid = ANY(ARRAY(
-                 SELECT cdr_uuid FROM cdr_participants
-                 WHERE domain_uuid = $1 AND number = ANY($6)
-                   AND time_started >= $2 AND time_started <= $9)))
-          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7)
-               OR cdr_uuid = ANY(ARRAY(
-                 SELECT cdr_uuid FROM cdr_participants
-                 WHERE domain_uuid = $1 AND number = ANY($7)
-                   AND time_started >= $2 AND time_started <= $9)))
-          AND ($8::text[] IS NULL OR cdr_uuid IN (
-            SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
-              AND (token = ANY($8) OR cdr_uuid = ANY($11::uuid[]))))
-          AND duration >= $12 AND ($13::text[] IS NULL OR hotline = ANY($13))
-          AND time_ended >= $14 AND time_ended < $15
-        ORDER BY time_started DESC, cdr_uuid DESC LIMIT $16 OFFSET $17
-        """,
-        # unnamed: planned anew for each set of filters, since no shared plan would fit
-        name="",
-    )
-    rows = await statement.fetch(
-        domain_uuid,
-        wanted.since,
-        wanted.statuses or None,
-        wanted.directions or None,
-        wanted.durations or None,
-        wanted.extensions or None,
-        wanted.phones or None,
-        wanted.recordings or None,
-        top.time_started,
-        top.cdr_uuid,
-        _uuids(wanted.recordings),
-        wanted.least_duration,
-        wanted.hotlines or None,
-        wanted.ended_since,
-        wanted.ended_until,
-        limit,
-        offset,
-    )
-    return [row["cdr_uuid"] for row in rows]
+    sql, arguments = Query(domain_uuid, wanted).keys(top, limit, offset)
+    # unnamed: planned anew for each set of filters, since no shared plan would fit
+    statement = await tx.prepare(sql, name="")
+    return [row["cdr_uuid"] for row in await statement.fetch(*arguments)]
 
 
 async def _count(tx: db.Tx, domain_uuid: UUID, wanted: Filter) -> int:
-    statement = await tx.prepare(
-        """
-        SELECT count(*) FROM cdrs
-        WHERE domain_uuid = $1 AND time_started < $9 AND time_started >= $2
-          AND ($3::text[] IS NULL OR status = ANY($3))
-          AND ($4::smallint[] IS NULL OR direction = ANY($4))
-          AND ($5::integer[] IS NULL OR duration = ANY($5))
-          AND ($6::text[] IS NULL OR extension = ANY($6)
-               OR direction = 1 AND (from_canonical = ANY($6) OR to_canonical = ANY($6))
-               OR cdr_uuid = ANY(ARRAY(
-                 SELECT cdr_uuid FROM cdr_participants
-                 WHERE domain_uuid = $1 AND number = ANY($6)
-                   AND time_started >= $2 AND time_started <= $9)))
-          AND ($7::text[] IS NULL OR from_canonical = ANY($7) OR to_canonical = ANY($7)
-               OR cdr_uuid = ANY(ARRAY(
-                 SELECT cdr_uuid FROM cdr_participants
-                 WHERE domain_uuid = $1 AND number = ANY($7)
-                   AND time_started >= $2 AND time_started <= $9)))
-          AND ($8::text[] IS NULL OR cdr_uuid IN (
-            SELECT cdr_uuid FROM recordings WHERE domain_uuid = $1
-              AND (token = ANY($8) OR cdr_uuid = ANY($10::uuid[]))))
-          AND duration >= $11 AND ($12::text[] IS NULL OR hotline = ANY($12))
-          AND time_ended >= $13 AND time_ended < $14
-        """,
-        name="",
-    )
-    return await statement.fetchval(  # type: ignore[no-any-return]
-        domain_uuid,
-        wanted.since,
-        wanted.statuses or None,
-        wanted.directions or None,
-        wanted.durations or None,
-        wanted.extensions or None,
-        wanted.phones or None,
-        wanted.recordings or None,
-        wanted.until,
-        _uuids(wanted.recordings),
-        wanted.least_duration,
-        wanted.hotlines or None,
-        wanted.ended_since,
-        wanted.ended_until,
-    )
+    sql, arguments = Query(domain_uuid, wanted).count()
+    statement = await tx.prepare(sql, name="")
+    return await statement.fetchval(*arguments)  # type: ignore[no-any-return]
 
 
 async def _jump(
@@ -407,14 +286,3 @@ def _whole_from(since: datetime, zone: ZoneInfo) -> date:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
-
-
-def _uuids(texts: Sequence[str]) -> list[UUID]:
-    return [uuid for text in texts if (uuid := _uuid(text))]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
