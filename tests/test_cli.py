@@ -136,6 +136,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "node": "switch-1",
         "webrtc": False,
         "click2call_shows_callee": False,
+        "click2call_waits": False,
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 

@@ -68,6 +68,7 @@ async def test_a_domains_admin_changes_its_settings_and_not_its_limits(tenant: T
         "call_id_mode": "conversation",
         "ringing_hangups": False,
         "click2call_shows_callee": True,
+        "click2call_waits": True,
     }
     before = (await client.get(f"/v1/admin/{path}")).json
     assert await change(client, path, **settings) == before | settings
@@ -98,7 +99,7 @@ async def test_every_field_of_a_domain_is_a_setting_or_a_limit(tenant: Tenant) -
     settings = {field for field in reserved if f"`{field}`" not in told}
     assert settings == {
         "recording", "recording_days", "call_id_mode", "ringing_hangups",
-        "click2call_shows_callee",
+        "click2call_shows_callee", "click2call_waits",
     }  # fmt: skip
 
 

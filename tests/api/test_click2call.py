@@ -88,6 +88,29 @@ async def test_success_is_said_in_both_shapes(client: Client, engine: Engine, pa
     assert engine.asked == [ClickToCall(ext="101", phone="0899098899")]
 
 
+async def test_a_domain_may_have_click_to_call_wait_as_in_the_documents_of_2023(
+    client: Client, tenant: Tenant, engine: Engine
+) -> None:
+    """The synchronous form waits for the extension, the other one does not; `wait` decides where
+    it is given.
+    """
+
+    async def waits(path: str) -> bool:
+        await client.get(f"/v1/{path}ext=101&phone=0899098899")
+        return bool(engine.asked[-1].wait_answer)
+
+    assert not await waits("click2call?")
+    of_domain = f"/v1/admin/domains/{tenant.domain.name}"
+    await client.ask("PATCH", of_domain, json={"click2call_waits": True})
+    await until(lambda: waits("click2call?"))
+    assert [
+        await waits(path) for path in ("click2call/?", "click2call?wait=0&", "click2call/async?")
+    ] == [True, False, False]
+    assert await waits("click2call/async?wait=answer&")
+    await client.ask("PATCH", of_domain, json={"click2call_waits": False})
+    assert await waits("click2call?wait=answer&")
+
+
 FULL = {
     "ext": "101",
     "phone": "+84 899.098-899",

@@ -198,6 +198,7 @@ def full_directory(name: str) -> Full:
         calls_per_minute=9,
         minutes_per_day=90,
         click2call_shows_callee=True,
+        click2call_waits=True,
         suspended_until=LATER,
         suspended_why="too many calls",
         node="switch-9",

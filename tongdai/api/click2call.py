@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
@@ -144,13 +145,14 @@ class Click(Struct, frozen=True):
         ),
     ] = ""
     wait: Annotated[
-        bool,
+        bool | None,
         Meta(
-            description="answer: wait until the extension has answered, or has not.",
+            description="answer: wait until the extension has answered, or has not. Default: not, "
+            "unless the domain's click2call_waits says so; async never does by default.",
             extra={"read": _wait},
             extra_json_schema={"type": "string", "enum": ["answer", *_NO_WAIT]},
         ),
-    ] = False
+    ] = None
     dry_run: Annotated[
         bool,
         Meta(
@@ -206,13 +208,17 @@ async def click2call(
     """Call a number from an extension.
 
     The extension's phone rings; when it answers, the number is called. The answer comes as soon as
-    the phone has been asked to ring, and says success of no call that was not placed. The same
-    request again within three seconds, while its call lives, is the same call. By POST the same
-    parameters may come as JSON or as a form. With `dry_run=1` nothing rings: the answer says
-    whether the extension's phones would, its registrations, limits, and the way to the number.
+    the phone has been asked to ring, or when it has answered (`wait`), and says success of no call
+    that was not placed. The same request again within three seconds, while its call lives, is the
+    same call. By POST the same parameters may come as JSON or as a form.
+    With `dry_run=1` nothing rings: the answer says whether the extension's phones would, its
+    registrations, limits, and the way to the number.
     """
     if headers.key == "":
         raise errors.Invalid(messages.KEY_CHARACTERS, field="Idempotency-Key")
+    if fields.wait is None:
+        is_async = request.scope["path_template"].endswith("/async")
+        fields = replace(fields, wait=principal.user.click2call_waits and not is_async)
     command = command_of(fields, await _phone_key(request.context, principal, fields))
     if fields.dry_run:
         return await _rehearsed(request, principal, command)
@@ -243,7 +249,7 @@ def command_of(given: Click, phone_key: bytes | None = None) -> words.ClickToCal
         auto_answer=given.auto_answer,
         hotline=given.hotline,
         customer_id=given.customer_id,
-        wait_answer=given.wait,
+        wait_answer=bool(given.wait),
     )
 
 

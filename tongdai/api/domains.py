@@ -62,6 +62,13 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     click2call_shows_callee: Annotated[
         bool, Meta(description="A click-to-call shows its extension whom it will call.")
     ] = _DEFAULT.click2call_shows_callee
+    click2call_waits: Annotated[
+        bool,
+        Meta(
+            description="/v1/click2call answers when its extension has, as with wait=answer; "
+            "/v1/click2call/async does not wait."
+        ),
+    ] = _DEFAULT.click2call_waits
     webrtc: Annotated[bool, Meta(description="Browsers may register as its extensions.")] = (
         _DEFAULT.webrtc
     )

@@ -68,6 +68,7 @@ class Operator:
             domain_name=domain.name,
             time_zone=domain.time_zone,
             country=domain.country,
+            click2call_waits=domain.click2call_waits,
         )
         return Principal(user, 0.0, is_operator=True)
 

@@ -59,6 +59,11 @@ SHOWS_CALLEE = typer.Option(
     help="The number on the phone that a click-to-call rings: the one that it will call, or the "
     "extension's own.",
 )
+WAITS = typer.Option(
+    "--click2call-waits/--click2call-does-not-wait",
+    help="Whether /v1/click2call answers when its extension has answered or has not, as "
+    "with wait=answer; /v1/click2call/async never waits by itself.",
+)
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
@@ -171,6 +176,7 @@ def update(
     node: Annotated[str | None, NODE] = None,
     webrtc: Annotated[bool | None, WEBRTC] = None,
     click2call_shows_callee: Annotated[bool | None, SHOWS_CALLEE] = None,
+    click2call_waits: Annotated[bool | None, WAITS] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -192,6 +198,7 @@ def update(
         node=node,
         webrtc=webrtc,
         click2call_shows_callee=click2call_shows_callee,
+        click2call_waits=click2call_waits,
     )
     limits = options.given(
         recording_days=recording_days,

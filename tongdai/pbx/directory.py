@@ -26,7 +26,8 @@ class Domain(msgspec.Struct, frozen=True):
     suspended until `suspended_until`, for the reason in `suspended_why`. `region` (ISO 3166-1
     alpha-2) is "" for the main region of the country code. Browsers may register as its new
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
-    number that it will call, instead of its own. Recordings, call records, events and the audit
+    number that it will call, instead of its own; with `click2call_waits` the API answers it when
+    the extension has. Recordings, call records, events and the audit
     log go after so many days; None: the first two stay for ever, the others as long as the
     settings of the installation say.
     """
@@ -53,6 +54,7 @@ class Domain(msgspec.Struct, frozen=True):
     node: str = NODE
     webrtc: bool = False
     click2call_shows_callee: bool = False
+    click2call_waits: bool = False
 
     @property
     def country(self) -> str:

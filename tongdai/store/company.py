@@ -35,6 +35,7 @@ _OF_THE_ROW = {"domain_uuid": "of this installation", "created_at": "when it was
 _KIND = {"kind": "the same in all rows of the table"}
 _STATE = "what happens, not what was chosen"
 _SECRET = "a secret"  # noqa: S105  a word for it
+_COUNT = {"password_changes": _STATE}
 TABLES = {
     "domains": Table(
         "domain",
@@ -42,7 +43,8 @@ TABLES = {
         (
             "name enabled time_zone country_code region call_id_mode ringing_hangups recording "
             "recording_days cdr_days event_days audit_days max_calls destinations "
-            "calls_per_minute minutes_per_day node webrtc click2call_shows_callee"
+            "calls_per_minute minutes_per_day node webrtc click2call_shows_callee "
+            "click2call_waits"
         ),
         _OF_THE_ROW
         | dict.fromkeys(
@@ -59,6 +61,7 @@ TABLES = {
             "qualify"
         ),
         _OF_THE_ROW
+        | _COUNT
         | {"password_encrypted": _SECRET, "carrier_key": "computed from host and addresses"},
     ),
     "hotlines": Table(
@@ -81,6 +84,7 @@ TABLES = {
         ("extension", "name"),
         "extension name kind max_contacts srtp_required",
         _OF_THE_ROW
+        | _COUNT
         | dict.fromkeys(
             ("digest_md5", "digest_sha256", "digest_md5_full", "digest_sha256_full"), _SECRET
         ),
@@ -105,6 +109,7 @@ TABLES = {
         ("username",),
         "username level enabled api_key_scopes api_key_token_life_s",
         _OF_THE_ROW
+        | _COUNT
         | {"user_uuid": "of this installation", "api_key_version": _STATE}
         | dict.fromkeys(("password_hash", "api_key_digest", "api_key_encrypted"), _SECRET),
     ),

@@ -15,7 +15,10 @@ NEW = directory.Domain(UUID(int=0), "")
 
 
 SETTINGS = frozenset(
-    {"recording", "recording_days", "call_id_mode", "ringing_hangups", "click2call_shows_callee"}
+    {
+        *("recording", "recording_days", "call_id_mode", "ringing_hangups"),
+        *("click2call_shows_callee", "click2call_waits"),
+    }
 )
 """What a domain's own administrators may change of it."""
 
@@ -51,6 +54,7 @@ async def insert(
     node: str = directory.NODE,
     webrtc: bool = NEW.webrtc,
     click2call_shows_callee: bool = NEW.click2call_shows_callee,
+    click2call_waits: bool = NEW.click2call_waits,
 ) -> directory.Domain:
     """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
     field that is wrong.
@@ -61,10 +65,10 @@ async def insert(
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
           zone_rules, ringing_hangups, webrtc, click2call_shows_callee, cdr_days, event_days,
-          audit_days)
+          audit_days, click2call_waits)
         VALUES (
           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-          $18, $19, $20, $21) RETURNING *
+          $18, $19, $20, $21, $22) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -87,6 +91,7 @@ async def insert(
         cdr_days,
         event_days,
         audit_days,
+        click2call_waits,
     )
     return db.struct(row, directory.Domain)
 
@@ -157,7 +162,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
                            region = $13, ringing_hangups = $14, webrtc = $15,
                            click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
-                           audit_days = $19
+                           audit_days = $19, click2call_waits = $20
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -179,6 +184,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.cdr_days,
         domain.event_days,
         domain.audit_days,
+        domain.click2call_waits,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

@@ -54,6 +54,7 @@ class Principal(msgspec.Struct, frozen=True):
     api_key_scopes: tuple[Permission, ...] | None = None  # None: all that the level allows
     api_key_expires_at: datetime | None = None
     api_key_name: str = ""  # "": the user's own
+    click2call_waits: bool = False
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -218,7 +219,7 @@ async def principal(
         SELECT user_uuid, domain_uuid, username, level, api_key_version, api_key_scopes,
                users.enabled AS user_enabled, domains.enabled AS domain_enabled,
                domains.name AS domain_name, time_zone,
-               coalesce(nullif(region, ''), country_code) AS country
+               coalesce(nullif(region, ''), country_code) AS country, click2call_waits
         FROM users JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1 AND user_uuid = $2
         """,
@@ -238,7 +239,7 @@ async def _with_key(
                api_keys.name AS api_key_name,
                users.enabled AS user_enabled, domains.enabled AS domain_enabled,
                domains.name AS domain_name, time_zone,
-               coalesce(nullif(region, ''), country_code) AS country
+               coalesce(nullif(region, ''), country_code) AS country, click2call_waits
         FROM api_keys JOIN users USING (domain_uuid, user_uuid) JOIN domains USING (domain_uuid)
         WHERE domain_uuid = $1 AND user_uuid = $2 AND api_key_uuid = $3
         """,

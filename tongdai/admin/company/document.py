@@ -47,6 +47,7 @@ class Domain(_Part, frozen=True):
     node: str | UnsetType = UNSET
     webrtc: bool | UnsetType = UNSET
     click2call_shows_callee: bool | UnsetType = UNSET
+    click2call_waits: bool | UnsetType = UNSET
 
 
 class Trunk(_Part, frozen=True):
