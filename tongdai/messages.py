@@ -441,6 +441,17 @@ PLAN_STALE = Text(
     "cấu hình đã thay đổi sau khi lập kế hoạch: hãy lập lại",
 )
 
+NO_FUSIONPBX = Text(
+    "no database of FusionPBX: it lacks {names}",
+    "không phải cơ sở dữ liệu FusionPBX: thiếu {names}",
+)
+NO_COLUMN = Text("it has no column {names}", "không có cột {names}")
+COLUMNS_DIFFER = Text(
+    "line {line} has more or fewer values than there are columns",
+    "dòng {line} có số giá trị khác với số cột",
+)
+NOT_CSV = Text("it is not CSV: {why} (line {line})", "không phải CSV: {why} (dòng {line})")
+
 CATALOGUE = {name: value for name, value in globals().items() if isinstance(value, Text)}
 """Every reason by its key."""
 _KEYS = {text: key for key, text in CATALOGUE.items()}

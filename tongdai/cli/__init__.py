@@ -55,6 +55,10 @@ COMMANDS = {
     "plan": ("company:plan", "Show how a company differs from its file, and change nothing."),
     "apply": ("company:apply", "Make a company as its file says, in one transaction."),
     "export": ("company:export", "Print a company as a file, without its secrets."),
+    "import": (
+        "importing:app",
+        "Companies of other telephone systems, as company files for `tongdai apply`.",
+    ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),
     "api-key": (

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tongdai import errors, messages, settings
+from tongdai import errors, files, messages, settings
 from tongdai.admin.company import applying, yaml_file
 from tongdai.admin.company.applying import Applied, Means
 from tongdai.admin.company.difference import Change
@@ -106,7 +106,7 @@ def export(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text)
+        files.write(output, text)
 
 
 def _read(file: str) -> File:

@@ -42,6 +42,13 @@ def run(work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
     return asyncio.run(_run(dsn(), work))
 
 
+def elsewhere(dsn: str, work: Callable[[db.Tx], Awaitable[Result]]) -> Result:
+    """The result of the work in another database than that of the settings. Raises
+    errors.TongdaiError.
+    """
+    return asyncio.run(_run(dsn, work))
+
+
 def call(
     domain: str,
     verb: Callable[Concatenate[db.Tx, UUID, Parameters], Awaitable[Result]],
