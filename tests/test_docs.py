@@ -126,6 +126,23 @@ def test_every_setting_and_file_that_pages_name_is_there() -> None:
             assert (ROOT / file).exists(), f"{page}: {file}"
 
 
+def test_every_file_and_name_of_the_map_is_there() -> None:
+    """A name may stand in any file: a row names the file before it."""
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    folders = ("tongdai", "tests", "docs", "deploy", "bench", "chaos")
+    files = {*map(str, ROOT.glob("*.*"))}
+    files |= {str(file) for folder in folders for file in (ROOT / folder).rglob("*.*")}
+    code = "".join(Path(name).read_text() for name in files if name.endswith((".py", ".sql")))
+    quoted = set(re.findall(r"`([^`\s]+)`", page))
+    named = {each for each in quoted if re.fullmatch(r"[\w/-]+\.(py|sql|conf|toml|yml|md)", each)}
+    assert len(named) > 80
+    for each in named:
+        assert any(file.endswith(f"/{each}") for file in files) or f'"{each}"' in code, each
+    for each in quoted - named:
+        if re.fullmatch(r"_?[A-Za-z_]{4,}", each):
+            assert re.search(rf"\b{each}\b", code), each
+
+
 def test_what_is_promised_under_faults_names_tests_and_scenarios_that_are_there() -> None:
     page = (DOCS / "reliability.md").read_text()
     tests = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", page)

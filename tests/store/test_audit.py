@@ -1,12 +1,15 @@
 """The audit log: every change of a company's configuration, whoever made it and however."""
 
+import re
+from typing import get_args
+
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
-from tongdai.pbx import directory
+from tongdai.pbx import commands, directory
 from tongdai.pbx.directory import Extension, Queue, RingGroup
 from tongdai.store import (
     audit,
@@ -123,6 +126,23 @@ async def test_every_table_of_the_configuration_is_logged(database: db.Database)
     assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call"}
     told = {row["relname"] for row in rows if "write_audit_log_of_command" in row["functions"]}
     assert told == {"commands"}
+
+
+# they ask for a call that has its own record, or change nothing
+NO_CHANGE = {"click2call", "rehearse", "route"}
+
+
+async def test_every_command_on_a_live_call_is_logged(database: db.Database) -> None:
+    async with database.connection() as tx:
+        trigger = await tx.fetchval(
+            """
+            SELECT pg_get_triggerdef(oid) FROM pg_trigger
+            WHERE tgrelid = 'commands'::regclass AND tgname = 'audit'
+            """
+        )
+    logged = set(re.findall(r"'(\w+)'::text", trigger))
+    names = {each.__struct_config__.tag for each in get_args(commands.Command)}
+    assert logged == names - NO_CHANGE
 
 
 async def test_a_deleted_domain_leaves_that_it_was_deleted(

@@ -47,10 +47,10 @@ from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
     ArrivedInFallback,
+    AskedOfCall,
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
-    EndAsked,
     HangupAsked,
     LegAnswered,
     LegDialed,
@@ -85,7 +85,7 @@ _ROUTE_NOTHING = (
     LegRinging,
     LegAnswered,
     HangupAsked,
-    EndAsked,
+    AskedOfCall,
     RecordingFinished,
 )
 JUST_NOW = timedelta(seconds=1)
@@ -247,7 +247,7 @@ class Engine:
                     self.transfers.abandon(item)
                 case AgentOffered() if mailbox.call:
                     self.offers.handled(mailbox.call.domain_uuid, item)
-                case EndAsked():
+                case AskedOfCall():
                     over = Outcome(error=errors.CallEnded.code)
                     answer = Answer(item.domain_uuid, item.command_uuid, item.command_uuid, over)
                     self._background.start(self.group_commit.commit(Declined(answer)), "command")

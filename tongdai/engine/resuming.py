@@ -14,7 +14,7 @@ from tongdai.asterisk import events, translate
 from tongdai.asterisk.switch import Snapshot
 from tongdai.engine import reconcile
 from tongdai.engine.engine import Engine
-from tongdai.pbx.call import Call, Waiting
+from tongdai.pbx.call import Call, waits_in_stasis
 from tongdai.pbx.signals import Arrived
 
 
@@ -90,9 +90,7 @@ def _stands(channel: events.Channel, before: events.Channel | None) -> bool:
 
 
 def _is_to_be_routed(call: Call, channel: events.Channel) -> bool:
-    """Whether to route the channel; not a caller that waits in a queue, with music: it belongs in
-    Stasis.
-    """
+    """Whether to route the channel; not a caller that waits there, in a queue."""
     leg = call.leg(channel.id)
-    is_waiting = isinstance(call.course, Waiting) and channel.state == "Up"
+    is_waiting = waits_in_stasis(call.course) and channel.state == "Up"
     return leg is not None and leg.is_live and not is_waiting

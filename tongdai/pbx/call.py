@@ -9,7 +9,7 @@ again (in the CEL log, or on the switch). `is_worth_a_commit` reads these marks.
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Literal, TypeAlias, TypeVar, get_type_hints
+from typing import Annotated, Literal, TypeAlias, TypeVar, assert_never, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -426,8 +426,21 @@ def due(call: Call) -> datetime | None:
         case Calling():
             forgotten_at = call.started_at + timedelta(seconds=FORGOTTEN_S)
             return min(forgotten_at, _silent_at(call) or forgotten_at)
-        case _:
+        case Talking() | Leaving() | Ended():
             return None
+        case _:
+            assert_never(call.course)
+
+
+def waits_in_stasis(course: Course) -> bool:
+    """Whether an answered caller belongs in Stasis: nothing is to be decided for it."""
+    match course:
+        case Waiting():
+            return True
+        case Calling() | Ringing() | Talking() | Leaving() | Ended():
+            return False
+        case _:
+            assert_never(course)
 
 
 def _silent_at(call: Call) -> datetime | None:

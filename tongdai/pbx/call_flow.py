@@ -8,6 +8,7 @@ call ends when its last channel is gone, not when we decide so.
 """
 
 from datetime import timedelta
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -137,8 +138,10 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
             return refusal.dismiss(call, call.unheard_legs)
         case Calling():
             return release.forgotten(call, signal)
-        case _:
+        case Ringing() | Talking() | Leaving() | Ended():
             return ignored(call)
+        case _:
+            assert_never(call.course)
 
 
 # --- legs come

@@ -1,11 +1,23 @@
 """Live calls as users see them: one view of a call, made of the call alone."""
 
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx.call import Call, Calling, Direction, Leg, Ringing, Stage, Waiting
+from tongdai.pbx.call import (
+    Call,
+    Calling,
+    Direction,
+    Ended,
+    Leaving,
+    Leg,
+    Ringing,
+    Stage,
+    Talking,
+    Waiting,
+)
 
 
 class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +105,10 @@ def _since(call: Call) -> datetime:
             return call.started_at
         case Ringing():
             return min((leg.started_at for leg in call.dialled_legs), default=call.started_at)
-        case _:
+        case Talking() | Leaving() | Ended():
             return call.answered_at or call.started_at
+        case _:
+            assert_never(call.course)
 
 
 def _queue(call: Call) -> str:

@@ -203,15 +203,20 @@ class CommandAsked(msgspec.Struct, frozen=True):
     command_uuid: UUID | None = None  # in table commands; None: the API request is in this process
 
 
-class EndAsked(msgspec.Struct, frozen=True):
-    """A user of this domain asked to end the call (`commands.EndCall`, the row `command_uuid`).
-    `channel` is the one that was controlled then, "" if the call had none yet.
+class AskedOfCall(msgspec.Struct, frozen=True):
+    """A user of this domain asked for something of a live call, and waits for the outcome of the
+    command (the row `command_uuid`). `channel` is the one that was controlled then, "" if the call
+    had none yet.
     """
 
     channel: str
     at: datetime
     domain_uuid: UUID
     command_uuid: UUID
+
+
+class EndAsked(AskedOfCall, frozen=True):
+    """The call is to end (`commands.EndCall`)."""
 
 
 NOT_ASKED = 0

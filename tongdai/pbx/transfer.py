@@ -1,13 +1,25 @@
 """Attended transfer: two calls become one, with the identity of the first."""
 
 from datetime import datetime
+from typing import assert_never
 
 from msgspec.structs import replace
 
 from tongdai import ids
 from tongdai.pbx import hangups, recording
 from tongdai.pbx.actions import Action
-from tongdai.pbx.call import Call, Joined, Leaving, Leg, Ringing, Talking, Transfer, Waiting
+from tongdai.pbx.call import (
+    Call,
+    Calling,
+    Ended,
+    Joined,
+    Leaving,
+    Leg,
+    Ringing,
+    Talking,
+    Transfer,
+    Waiting,
+)
 from tongdai.pbx.events import Event
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import AttendedTransferred
@@ -56,14 +68,23 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
     )
     if consultation.answered_at:
         return replace(merged, course=Talking(), answered_at=call.answered_at or signal.at)
-    if not isinstance(consultation.course, Ringing | Waiting | Leaving):
-        return merged
+    match consultation.course:
+        case Calling() | Talking() | Ended():
+            return merged
+        case Ringing() | Waiting() | Leaving():
+            return _goes_on_as(consultation, merged, call.receive_dest)
+        case _:
+            assert_never(consultation.course)
+
+
+def _goes_on_as(consultation: Call, merged: Call, came_by: str) -> Call:
+    """The merged call has the course of the consultation, which is not answered yet."""
     return replace(
         merged,
         course=consultation.course,
         overflows=consultation.overflows,
-        receive_dest=consultation.receive_dest or call.receive_dest,
-        transfer=Transfer(consultation.caller.number, call.receive_dest)
+        receive_dest=consultation.receive_dest or came_by,
+        transfer=Transfer(consultation.caller.number, came_by)
         if consultation.caller.is_extension
         else None,
     )
