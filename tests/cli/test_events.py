@@ -56,6 +56,42 @@ async def ask(cli: Cli, *args: str) -> Any:
     return await asyncio.to_thread(cli.json, "event", *args)
 
 
+async def test_the_operator_sees_which_subscriptions_fail_the_worst_first(
+    database: db.Database, cli: Cli
+) -> None:
+    """Of all domains; those that are healthy are not there."""
+    urls = {"few": f"{URL}/few", "many": f"{URL}/many", "none": f"{URL}/none"}
+    domain, few = await subscribe(database, cli, urls["few"])
+    await samples.publish(database, samples.event(domain, "cdr"))
+    await fail(database, domain, "refused")
+    _, many = await subscribe(database, cli, urls["many"])
+    await samples.publish(database, *(samples.event(domain, "cdr") for _ in range(3)))
+    await fail(database, domain, "no answer in time")
+    await subscribe(database, cli, urls["none"])
+
+    found = [
+        one for one in await ask(cli, "failing", "--limit", "10000") if one["domain"] == cli.domain
+    ]
+    assert [(one["id"], one["due"]) for one in found] == [(few, 4), (many, 3)]
+    assert [(one["last_status"], one["last_error"]) for one in found] == [
+        (0, "no answer in time")
+    ] * 2
+    assert all(one["failing_since"] and one["enabled"] for one in found)
+    assert len(await ask(cli, "failing", "--limit", "1")) == 1
+    shown = await asyncio.to_thread(cli, "event", "failing", "--limit", "10000")
+    assert urls["many"] in shown
+    assert urls["none"] not in shown
+
+
+async def fail(database: db.Database, domain: directory.Domain, error: str) -> None:
+    """The due deliveries of the domain were tried, and will be again in an hour."""
+    async with database.transaction() as tx:
+        claimed = await claim_in(tx, domain.domain_uuid, 50)
+        made = deliveries.Attempt(datetime.now(UTC), 0, 7, error)
+        outcomes = [deliveries.Outcome(each, "due", 3600, made) for each in claimed]
+        await delivery_outcomes.record(tx, outcomes, never)
+
+
 async def test_what_failed_is_shown_and_sent_again(database: db.Database, cli: Cli) -> None:
     domain, hook = await subscribe(database, cli)
     events = [samples.event(domain, "cdr") for _ in range(3)]

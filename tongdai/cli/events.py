@@ -11,7 +11,7 @@ import typer
 from tongdai import __version__, dialects, errors, messages, settings
 from tongdai.admin import subscriptions as admin
 from tongdai.cli import forwarding, options, session, terminal
-from tongdai.store import deliveries, delivery_log, subscriptions
+from tongdai.store import deliveries, delivery_log, failing_subscriptions, subscriptions
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.guard import Guard
 from tongdai.webhooks.trial import Trial
@@ -24,6 +24,10 @@ Id = Annotated[
 SINCE = typer.Option(help="Events published from then on, UTC.", show_default=False)
 UNTIL = typer.Option(help="And before then, UTC.", show_default=False)
 COLUMNS = "id", "event_name", "callback_url", "enabled", "disabled_reason", "failing_since"
+FAILING = (
+    *("domain", "event_name", "callback_url", "failing_since", "due"),
+    *("last_status", "last_error", "enabled", "id"),
+)
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -47,6 +51,22 @@ def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's event subscriptions."""
     found = session.call(domain, subscriptions.list, session.master_key())
     terminal.many([_shown(one) for one in found], *COLUMNS, as_json=as_json)
+
+
+@app.command()
+def failing(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="So many of them.")] = 20,
+    as_json: options.Json = False,
+) -> None:
+    """Show which subscriptions of all domains fail: those first for which most deliveries wait.
+
+    With the status and the error of the last attempt; status 0 is no answer.
+
+    Example: tongdai event failing --limit 5
+    """
+    found = session.run(lambda tx: failing_subscriptions.worst(tx, limit))
+    terminal.many(found, *FAILING, as_json=as_json)
 
 
 @app.command()
