@@ -159,6 +159,34 @@ async def test_a_dialog_of_another_domain_is_not_replaced(
         assert own["billsec"] == 0
 
 
+async def test_a_ringing_dialog_that_another_domain_replaces_is_missed(
+    company: Company, hook: Hook, office: Office
+) -> None:
+    """Asterisk has ended its ringing before we are asked: the call cannot ring on. The company
+    learns that nobody has talked with the customer, and the other one gets no more than a refusal.
+    """
+    other = await office.company()
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE)
+        ring = await alice.rings()
+        ringing = await hook.expect("ringing", to_number="101")
+        await customer.ringing()
+        async with other.phone("102", hertz=BOB_HZ) as thief:
+            stolen = await replaces(thief, ring)
+            await stolen.over()
+        await ring.cancelled()
+        await customer.over()
+        told = await hook.expect_in_any_order("hangup", "missed", "cdr")
+        assert {event["call_id"] for event in told} == {ringing["call_id"]}
+        assert {event["billsec"] for event in told} == {0}
+        record = await one_record(company)
+        assert (record["status"], record["cause"]) == ("INVALID", "CALL_REJECTED")
+        assert (record["hangup_by"], record["billsec"]) == ("system", 0)
+        own = await one_record(other)
+        assert (own["status"], own["cause"]) == ("INVALID", "CALL_REJECTED")
+        assert (own["from_number"], own["billsec"]) == ("102", 0)
+
+
 async def test_a_transfer_to_a_dialog_of_another_domain_ends_both(
     company: Company, hook: Hook, office: Office
 ) -> None:
