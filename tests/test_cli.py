@@ -58,6 +58,12 @@ class Cli:
         assert result.exit_code == code, f"{args}: {result.output} {result.exception!r}"
         return result.stderr if code else result.stdout
 
+    def aside(self, *args: str) -> str:
+        """What a command that succeeds tells on standard error."""
+        result = CliRunner().invoke(app, args, env={**self.environ, "TONGDAI_DOMAIN": self.domain})
+        assert result.exit_code == 0, f"{args}: {result.output} {result.exception!r}"
+        return result.stderr
+
     def apart(self, *args: str) -> tuple[int, str]:
         """A command that runs a server, in a process of its own: it configures logs and signals.
         Its exit code, and what it prints on standard error.

@@ -84,3 +84,16 @@ def test_what_is_wrong_is_refused_by_path_and_line(cli: Cli, file: Path) -> None
         "ring_groups[0].members: no such extension: 109 (line 31)"
     )
     assert "cannot be read" in cli("plan", "/nowhere.yaml", code=2)
+
+
+def test_companies_that_a_carrier_cannot_tell_apart_are_warned_of(
+    cli: Cli, file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        f"tongdai: 1\ndomain: {{name: other-{cli.domain}}}\n"
+        "trunks: [{name: mine, auth: ip, host: 203.0.113.7}]\n"
+        "hotlines: [{number: 19001919, trunk: mine}]\n"
+    )
+    told = cli.aside("apply", str(other), "--yes")
+    assert "both companies have the hotline 19001919: its calls are refused" in told

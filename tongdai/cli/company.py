@@ -13,8 +13,8 @@ from tongdai.admin.company import applying, yaml_file
 from tongdai.admin.company.applying import Applied, Means
 from tongdai.admin.company.difference import Change
 from tongdai.admin.company.yaml_file import File
-from tongdai.cli import options, session, terminal
-from tongdai.store import db, domains
+from tongdai.cli import carriers, options, session, terminal
+from tongdai.store import db, domains, trunk_conflicts
 from tongdai.webhooks.guard import Guard
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
@@ -77,6 +77,8 @@ def apply(
     if done.secrets:
         terminal.many(done.secrets, "noun", "name", "password", as_json=False)
         terminal.once("passwords")
+    if any(change.noun in ("trunk", "hotline") for change in done.changes):
+        _warn(done.domain)
     return None
 
 
@@ -150,6 +152,14 @@ def _applied(file: File, planned: Applied | None) -> Applied:
         return done
 
     return session.run(work)
+
+
+def _warn(domain: str) -> None:
+    """Tells what the number called cannot keep apart, between trunks of this and other domains."""
+    for conflict in session.run(trunk_conflicts.conflicts):
+        if domain in (conflict.domain, conflict.other_domain):
+            for line in carriers.described(conflict):
+                terminal.aside(f"warning: {line}")
 
 
 def _confirm(planned: Applied, file: str) -> None:
