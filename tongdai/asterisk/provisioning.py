@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from tongdai.asterisk import hints
+from tongdai.pbx import sip_address
 from tongdai.pbx.carriers import CalledNumberIn
 from tongdai.pbx.endpoint import DEVICE, Endpoint
 
@@ -340,7 +341,7 @@ def trunk(carrier: Carrier, config: SwitchConfig) -> Objects:
         found |= _probe(name, uri, endpoint)
     found["identify", name] = {
         "endpoint": name,
-        "match": ",".join(carrier.addresses or (address(host),)),
+        "match": ",".join(carrier.addresses or (sip_address.host(host),)),
     }
     if carrier.auth == "registration" and carrier.is_registering:
         server_uri, client_uri = registration_uris(
@@ -443,14 +444,6 @@ def _caller_by_digest(carrier: Carrier, config: SwitchConfig) -> Objects:
 
 def _yes_no(value: bool) -> str:  # noqa: FBT001 -- a value, not a mode
     return "yes" if value else "no"
-
-
-def address(host: str) -> str:
-    """The host without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of
-    hosts without a port.
-    """
-    has_port = host.count(":") == 1 or "]:" in host
-    return (host.rpartition(":")[0] if has_port else host).strip("[]")
 
 
 def fallback(entries: Mapping[str, str]) -> Objects:

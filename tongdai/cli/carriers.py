@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from tongdai.asterisk import provisioning
+from tongdai.pbx import sip_address
 from tongdai.store import db, trunk_conflicts, trunks
 from tongdai.store.trunk_conflicts import TrunkConflict
 from tongdai.store.trunk_registrations import Registration
@@ -72,7 +72,7 @@ def described(conflict: TrunkConflict) -> Iterator[str]:
 
 def unresolved(host: str) -> str:
     """Why the switch cannot reach the host, "" if it resolves. Blocking."""
-    name = provisioning.address(host)
+    name = sip_address.host(host)
     try:
         socket.getaddrinfo(name, None)
     except OSError as reason:

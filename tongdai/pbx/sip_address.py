@@ -1,5 +1,5 @@
 """SIP addresses in header values (RFC 3261 §20, RFC 3966): the user parts, which may be telephone
-numbers. `pbx.numbers` reads those.
+numbers (`pbx.numbers` reads those); and hosts with a port.
 """
 
 import re
@@ -34,3 +34,11 @@ def _user(uri: str) -> str:
         return rest.strip()
     user, at, _ = rest.partition("@")
     return user.partition(":")[0].strip() if at else ""  # without a password
+
+
+def host(address: str) -> str:
+    """The host without its port: of carrier.vn:5060, 192.0.2.7:5060, [2001:db8::7]:5060, and of
+    hosts without a port.
+    """
+    has_port = address.count(":") == 1 or "]:" in address
+    return (address.rpartition(":")[0] if has_port else address).strip("[]")
