@@ -32,6 +32,7 @@ from tongdai.engine.bans import Bans
 from tongdai.engine.commands import CommandRunner
 from tongdai.engine.engine import Engine
 from tongdai.engine.leader import Leader
+from tongdai.engine.live_state import LiveState
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
@@ -344,6 +345,7 @@ async def _engine(
     config = _node_config(opened)
     engine = Engine(database, config, opened.tenants.health_probe, published)
     commands = CommandRunner(database, engine)
+    live_state = LiveState(database, engine)
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
         services.ANY,
@@ -368,6 +370,11 @@ async def _engine(
     def lost() -> None:
         provisioner.lost()
         commands.wake()
+        live_state.wake()
+
+    def wanted(node: str) -> None:
+        if node == config.node:
+            live_state.wake()
 
     def asked(payload: str) -> None:
         if payload.startswith(f"{config.node}/"):
@@ -378,6 +385,7 @@ async def _engine(
         "objects": provisioner.object_changed,
         "bans": provisioner.bans_changed,
         "commands": asked,
+        "live_wanted": wanted,
     }
     await database.listen(heard, lost=lost)
     leader = Leader(settings.dsn, config.node)
@@ -410,6 +418,7 @@ async def _engine(
         partial(kept, "switch", partial(engine.switch.run, recovery.reconnected)),
         partial(kept, "recovery", recovery.run),
         partial(kept, "commands", commands.run),
+        partial(kept, "live state", live_state.run),
         # after a failure it is unknown which objects were pushed
         partial(kept, "provisioner", provisioner.run, provisioner.lost),
         partial(kept, "volumes", volumes.run),

@@ -28,7 +28,7 @@ from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
-from tongdai.store import calls, cdrs, commands, db, extensions, hotlines, trunks
+from tongdai.store import calls, cdrs, commands, db, extensions, hotlines, live_state, trunks
 
 SIP_CALL_ID = "same@10.0.0.9"
 _hotlines = itertools.count(1001)
@@ -716,6 +716,17 @@ async def get_call(own: House, other: House, database: db.Database) -> None:
         assert found["id"] in (str(mine.call_uuid), own.cdr)
     for name in (str(theirs.call_uuid), other.cdr, other.leg):
         await same_as_nothing(own.tenant.client, "GET", "/v1/calls/{}", name)
+
+
+@row("get", "/v1/live")
+async def read_live(own: House, other: House, database: db.Database) -> None:
+    for house in (own, other):
+        call = {("calls", "a"): f'{{"domain":"{house.tenant.domain.name}"}}'}
+        async with database.transaction() as tx:
+            await live_state.begin(tx, house.tenant.domain.domain_uuid, call)
+    for path in ("/v1/live", f"/v1/live?domain={other.tenant.domain.name}"):
+        told = (await own.tenant.client.get(path)).json["calls"]
+        assert told == [{"domain": own.tenant.domain.name}]
 
 
 @row("delete", "/v1/calls/{id}")

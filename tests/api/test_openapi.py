@@ -57,7 +57,7 @@ def test_operations_have_these_names() -> None:
         *("rotateSecret", "testSubscription"),
         *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
-        *("listCalls", "getCall", "endCall"),
+        *("listCalls", "getCall", "endCall", "readLive"),
         *("turn", "getRecording", "deleteRecording"),
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),

@@ -48,6 +48,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/cdr/{id}"): ("cdr:read", EVERYBODY),
     ("get", "/v1/calls"): ("call:read", EVERYBODY),
     ("get", "/v1/calls/{id}"): ("call:read", EVERYBODY),
+    ("get", "/v1/live"): ("call:read", EVERYBODY),
     ("delete", "/v1/calls/{id}"): ("call:control", SUPERVISORS),
     ("get", "/v1/click2call"): ("call:create", EVERYBODY),
     ("post", "/v1/click2call"): ("call:create", EVERYBODY),

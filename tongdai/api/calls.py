@@ -20,7 +20,7 @@ from tongdai.store import audit, calls, commands
 class Calls(Struct, frozen=True):
     """Calls that go on now, the oldest first."""
 
-    data: list[dialect.Call]
+    data: list[dialect.LiveCall]
 
 
 class OfCall(Struct, frozen=True):
@@ -66,7 +66,7 @@ async def list_calls(request: Request, principal: Caller) -> ASGIApp:
     "/v1/calls/{id:path}",
     may="call:read",
     tag="Live calls",
-    gives={200: ("The call.", dialect.Call)},
+    gives={200: ("The call.", dialect.LiveCall)},
     fails=(errors.NotFound,),
 )
 async def get_call(request: Request, principal: Principal, path: OfCall) -> ASGIApp:

@@ -22,6 +22,7 @@ import msgspec
 from tongdai import errors, messages
 from tongdai.api import limits
 from tongdai.api.attempts import Attempts
+from tongdai.api.boards import Boards
 from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principals
 from tongdai.api.scrolls import Scrolls
@@ -142,6 +143,7 @@ class Context:
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
+        self.boards = Boards(deps.database)
         self.by_domain, self.by_address = (
             limits.Limit(deps.domain_rate),
             limits.Limit(deps.address_rate),
@@ -192,17 +194,24 @@ class Context:
 
     async def listen(self) -> None:
         """From now on, changes of users and outcomes of commands are notified at once."""
-        heard = {"directory": self.principals.forget, "outcomes": self.outcomes.heard}
+        heard = {
+            "directory": self.principals.forget,
+            "outcomes": self.outcomes.heard,
+            "live": self.boards.heard,
+        }
         await self.deps.database.listen(
             heard, lost=self.principals.lost, back=self.principals.listening
         )
         self.principals.listening()
-        self._looking = asyncio.create_task(self.feeds.run(), name="event feed")
+        self._looking = (
+            asyncio.create_task(self.feeds.run(), name="event feed"),
+            asyncio.create_task(self.boards.run(), name="live state"),
+        )
 
     async def close(self) -> None:
         """Ends streams, long polls and what runs beside requests, and stops listening."""
         self.feeds.close()
-        running = (self._looking, *self._background)
+        running = (*self._looking, *self._background)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -3,10 +3,9 @@ server-sent events.
 """
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -15,7 +14,7 @@ from msgspec.structs import asdict
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tongdai import dialects, errors, ids, messages
-from tongdai.api import problems, responses
+from tongdai.api import problems, responses, streams
 from tongdai.api.feeds import Topic
 from tongdai.api.operations import operation, permitted, principal_of
 from tongdai.api.principals import Principal
@@ -31,14 +30,6 @@ Name = TypeVar("Name", bound=str)
 
 _LIMIT, _MAX_LIMIT, _MAX_WAIT_S = 100, 1000, 60
 _LARGEST = 2**63 - 1 - feed.WINDOW
-_STREAM = "text/event-stream"
-_END_S = 1.0  # and the seconds when we stop
-_RETRY_MS = 2000  # milliseconds until a browser connects again
-_HEADERS = [
-    (b"content-type", f"{_STREAM}; charset=utf-8".encode()),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would buffer events
-]
 
 
 class FeedEvent(Struct, frozen=True):
@@ -142,7 +133,7 @@ class FeedHeaders(
         ),
     ] = None
     accept: Annotated[
-        str, Meta(description=f"`{_STREAM}` for a stream of server-sent events.")
+        str, Meta(description=f"`{streams.MEDIA_TYPE}` for a stream of server-sent events.")
     ] = ""
 
 
@@ -154,7 +145,7 @@ class FeedHeaders(
     gives={
         200: (
             "The events after that one; or, where `Accept` asks for it, a stream of them.",
-            (FeedPage, _STREAM),
+            (FeedPage, streams.MEDIA_TYPE),
         )
     },
     fails=(errors.Invalid, errors.EventsGone, errors.TooManyRequests),
@@ -170,7 +161,7 @@ async def read_feed(
     CDRs.
     """
     tenants, domain_uuid, names = request.context.tenants, principal.domain_uuid, query.names
-    is_stream = _STREAM in headers.accept
+    is_stream = streams.MEDIA_TYPE in headers.accept
     asked = query.after if headers.last_event_id is None else headers.last_event_id
     try:
         async with tenants.connection(domain_uuid) as tx:
@@ -281,13 +272,13 @@ class Stream:
         """Raises errors.TooManyRequests before anything is sent."""
         # the reader takes nothing
         with self._feeds.listening(self._domain_uuid) as topic, suppress(TimeoutError):
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await _while_there(self._request, self._pump(topic, send))
-            async with asyncio.timeout(_END_S):
+            await send({"type": "http.response.start", "status": 200, "headers": streams.HEADERS})
+            await streams.while_there(self._request, self._feeds.closing, self._pump(topic, send))
+            async with asyncio.timeout(streams.END_S):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pump(self, topic: Topic, send: Send) -> None:
-        await self._send(send, f"retry: {_RETRY_MS}\nid: {self._after}\n\n")
+        await self._send(send, f"retry: {streams.RETRY_MS}\nid: {self._after}\n\n")
         while await self._is_allowed():
             news = topic.news
             try:
@@ -300,15 +291,15 @@ class Stream:
             if page.entries:
                 await self._send(send, "".join(map(_line, page.entries)))
             self._after = page.next
-            if self._after >= page.last_seq and not await _set(news, self._feeds.heartbeat_s):
+            is_all = self._after >= page.last_seq
+            if is_all and not await streams.came(news, self._feeds.heartbeat_s):
                 await self._send(send, f":\nid: {self._after}\n\n")
 
     async def _send(self, send: Send, text: str) -> None:
         """Raises TimeoutError when the reader takes nothing: nothing more is read from the
         database until it does.
         """
-        async with asyncio.timeout(self._timing.reader_s):
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await streams.sent(send, text.encode(), self._timing.reader_s)
 
     async def _is_allowed(self) -> bool:
         try:
@@ -350,39 +341,9 @@ async def _awaited(  # noqa: PLR0917 - all of the request
 
     with request.context.feeds.listening(domain_uuid) as topic, suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
-            return await _while_there(request, found(topic, page.next)) or page
+            closing = request.context.feeds.closing
+            return await streams.while_there(request, closing, found(topic, page.next)) or page
     return page
-
-
-async def _while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """The result of the work; None when the client disconnects first, or we stop. Raises the
-    errors of the work.
-    """
-    working = asyncio.create_task(work)
-    ends = [
-        asyncio.create_task(_left(request.receive)),
-        asyncio.create_task(request.context.feeds.closing.wait()),
-    ]
-    try:
-        await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, *ends):
-            task.cancel()
-        await asyncio.gather(working, *ends, return_exceptions=True)
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _set(news: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            return await news.wait()
-    except TimeoutError:
-        return False
 
 
 def _line(entry: feed.Entry) -> str:

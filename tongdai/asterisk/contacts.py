@@ -47,6 +47,7 @@ class Contacts:
         self._answered: dict[str, frozenset[str]] = {}  # URIs that have responded to OPTIONS
         self._since: dict[tuple[str, str], datetime] = {}  # by AOR and URI, as far as heard
         self.changes = 0
+        self.links = 0  # to the switch so far: what came before the last one may be wrong
 
     def heard(self, event: ContactStatusChange) -> None:
         """A contact has come or gone, or has begun or ceased to respond to OPTIONS."""
@@ -86,6 +87,7 @@ class Contacts:
     def forget(self) -> None:
         """The contacts of any AOR may have changed."""
         self.changes += 1
+        self.links += 1
         self._known.clear()
         self._since.clear()
 

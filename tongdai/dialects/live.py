@@ -1,5 +1,6 @@
 """Live state as clients read it, times by RFC 3339."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,12 +11,13 @@ from tongdai.dialects.view import Utc
 from tongdai.pbx import live
 from tongdai.pbx.call import Direction
 from tongdai.pbx.cdr import Cdr, Status
+from tongdai.pbx.endpoint import Endpoint
 
-State = Literal["calling", "ringing", "waiting", "talking", "leaving", "ended"]
+CallState = Literal["calling", "ringing", "waiting", "talking", "leaving", "ended"]
 _DIRECTIONS: dict[int, Direction] = {1: "local", 2: "inbound", 3: "outbound"}
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
+class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     """A party that is in the call, or is being called."""
 
     call_id: Annotated[
@@ -32,7 +34,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     time_answered: Utc | None
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call as it is now. `from_number` and `to_number` are as in its record. The fields from
     `time_ended` on are null or "" while it is live.
     """
@@ -40,7 +42,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     id: Annotated[UUID, Meta(description="conversation_id in events, and the id of its record.")]
     domain: str
     state: Annotated[
-        State,
+        CallState,
         Meta(
             description="calling: a click-to-call rings its extension; waiting: in a queue; "
             "leaving: it is being released."
@@ -61,16 +63,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     is_click_to_call: bool
     time_started: Utc
     time_answered: Utc | None
-    legs: Annotated[tuple[Leg, ...], Meta(description="Those in it now; none of an ended call.")]
+    legs: Annotated[
+        tuple[LiveLeg, ...], Meta(description="Those in it now; none of an ended call.")
+    ]
     time_ended: Utc | None = None
     status: Status | Literal[""] = ""
     cause: str = ""
     hangup_by: str = ""
 
 
-def call(view: live.LiveCall) -> Call:
+def call(view: live.LiveCall) -> LiveCall:
     """The live call."""
-    return Call(
+    return LiveCall(
         id=view.call_uuid,
         domain=view.domain,
         state=view.stage.value,
@@ -91,9 +95,9 @@ def call(view: live.LiveCall) -> Call:
     )
 
 
-def ended(record: Cdr, domain: str) -> Call:
+def ended(record: Cdr, domain: str) -> LiveCall:
     """The call that has this record."""
-    return Call(
+    return LiveCall(
         id=record.cdr_uuid,
         domain=domain,
         state="ended",
@@ -118,8 +122,8 @@ def ended(record: Cdr, domain: str) -> Call:
     )
 
 
-def _leg(view: live.LiveLeg) -> Leg:
-    return Leg(
+def _leg(view: live.LiveLeg) -> LiveLeg:
+    return LiveLeg(
         call_id=view.leg_uuid,
         sip_call_id=view.sip_call_id,
         number=view.number,
@@ -129,4 +133,123 @@ def _leg(view: live.LiveLeg) -> Leg:
         trunk=view.trunk,
         time_started=view.started_at,
         time_answered=view.answered_at,
+    )
+
+
+# --- queues, agents, phones, trunks
+
+
+class QueueWaiter(msgspec.Struct, frozen=True):
+    """A caller who waits."""
+
+    call: Annotated[UUID, Meta(description="The id of its call.")]
+    number: str
+    since: Utc
+    agent: Annotated[str, Meta(description='Whom the call is offered to now, "" for nobody.')]
+
+
+class LiveQueue(msgspec.Struct, frozen=True):
+    """A queue, and who waits in it, the earliest first."""
+
+    number: str
+    name: str
+    agents: tuple[str, ...]
+    waiting: tuple[QueueWaiter, ...]
+
+
+class LiveAgent(msgspec.Struct, frozen=True):
+    """An agent of queues."""
+
+    extension: str
+    name: str
+    state: Annotated[
+        live.AgentState,
+        Meta(description="away: none of its phones can be reached; wrap_up: pauses after a talk."),
+    ]
+    calls: int
+    queues: tuple[str, ...]
+    until: Annotated[Utc | None, Meta(description="The end of its wrap-up.")]
+
+
+class LivePhone(msgspec.Struct, frozen=True):
+    """A registered phone."""
+
+    device: str
+    address: Annotated[str, Meta(examples=["203.0.113.9:5060"])]
+    is_reachable: bool
+    since: Annotated[
+        Utc | None, Meta(description="null if it was registered before the engine started.")
+    ]
+
+
+class LiveRegistration(msgspec.Struct, frozen=True):
+    """The registered phones of an extension; there is none for one without."""
+
+    extension: str
+    phones: tuple[LivePhone, ...]
+
+
+class LiveTrunk(msgspec.Struct, frozen=True):
+    """A trunk, and its calls of all domains."""
+
+    name: str
+    enabled: bool
+    calls: int
+    max_calls: int
+    is_registered: Annotated[
+        bool | None, Meta(description="null for one that does not register, or is not known yet.")
+    ]
+    sip_status: Annotated[int, Meta(description="The carrier's last answer; 0: none.")]
+    since: Annotated[Utc | None, Meta(description="Of the registration's state.")]
+
+
+class LiveState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that goes on in a domain now. `seq` is the position of a stream that goes on from it."""
+
+    seq: int
+    calls: list[LiveCall]
+    queues: list[LiveQueue]
+    agents: list[LiveAgent]
+    registrations: list[LiveRegistration]
+    trunks: list[LiveTrunk]
+
+
+KINDS = ("calls", "queues", "agents", "registrations", "trunks")
+"""Kinds of things in live state, by their names in LiveState."""
+
+
+def queue(view: live.LiveQueue) -> LiveQueue:
+    """The queue."""
+    waiting = (
+        QueueWaiter(each.call_uuid, each.number, each.since, each.agent) for each in view.waiting
+    )
+    return LiveQueue(view.number, view.name, view.agents, tuple(waiting))
+
+
+def agent(view: live.LiveAgent) -> LiveAgent:
+    """The agent."""
+    return LiveAgent(view.extension, view.name, view.state, view.calls, view.queues, view.until)
+
+
+def registration(extension: str, phones: Iterable[live.LivePhone]) -> LiveRegistration:
+    """The phones of the extension."""
+    return LiveRegistration(extension, tuple(map(_phone, phones)))
+
+
+def _phone(view: live.LivePhone) -> LivePhone:
+    device = Endpoint.parse(view.endpoint)
+    name = device.device if device else view.endpoint
+    return LivePhone(name, view.address, view.is_reachable, view.since)
+
+
+def trunk(view: live.LiveTrunk) -> LiveTrunk:
+    """The trunk."""
+    return LiveTrunk(
+        view.name,
+        view.is_enabled,
+        view.calls,
+        view.max_calls,
+        view.is_registered,
+        view.sip_status,
+        view.since,
     )

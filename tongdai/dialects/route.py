@@ -15,7 +15,7 @@ from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.explanation import Limit
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class RouteStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the way."""
 
     kind: simulation.Kind
@@ -31,7 +31,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     text: Annotated[str, Meta(description="Why, for people, in their language.")]
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
+class RouteEnd(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a call that nobody answers."""
 
     status: Status
@@ -47,11 +47,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     direction: Direction
     at: Utc
-    steps: tuple[Step, ...]
-    end: Annotated[End | None, Meta(description="null if there are too many steps to show.")]
+    steps: tuple[RouteStep, ...]
+    end: Annotated[RouteEnd | None, Meta(description="null if there are too many steps to show.")]
 
 
-class Phone(msgspec.Struct, frozen=True, kw_only=True):
+class ClickPhone(msgspec.Struct, frozen=True, kw_only=True):
     """A registered phone of the extension."""
 
     device: str
@@ -63,7 +63,7 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Utc
 
 
-class Extension(msgspec.Struct, frozen=True, kw_only=True):
+class ClickExtension(msgspec.Struct, frozen=True, kw_only=True):
     """The extension that would call."""
 
     extension: str
@@ -71,10 +71,10 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
     is_enabled: bool
     suspended_until: Utc | None
     suspended_why: str
-    phones: tuple[Phone, ...]
+    phones: tuple[ClickPhone, ...]
 
 
-class Load(msgspec.Struct, frozen=True, kw_only=True):
+class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a limit is used now."""
 
     limit: rehearsal.LoadName
@@ -91,8 +91,8 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     would_call: Annotated[bool, Meta(description="Whether the extension's phones would ring.")]
     error: Annotated[str, Meta(description='The code that the call would get; "" for none.')]
     message: Annotated[str, Meta(description="The same for people.")]
-    extension: Extension
-    limits: tuple[Load, ...]
+    extension: ClickExtension
+    limits: tuple[LimitUse, ...]
     route: Annotated[
         Route | None, Meta(description="The way to the number, once the extension has answered.")
     ]
@@ -108,8 +108,8 @@ def route(found: simulation.Route, language: str) -> Route:
     )
 
 
-def _end(end: simulation.End) -> End:
-    return End(status=end.status, cause=end.cause, sip_status=end.sip_status, limit=end.limit)
+def _end(end: simulation.End) -> RouteEnd:
+    return RouteEnd(status=end.status, cause=end.cause, sip_status=end.sip_status, limit=end.limit)
 
 
 def rehearsed(found: rehearsal.Rehearsal, message: str, language: str) -> Rehearsal:
@@ -121,7 +121,7 @@ def rehearsed(found: rehearsal.Rehearsal, message: str, language: str) -> Rehear
         would_call=not found.outcome.error,
         error=found.outcome.error,
         message=message,
-        extension=Extension(
+        extension=ClickExtension(
             extension=own.extension,
             is_known=own.is_known,
             is_enabled=own.is_enabled,
@@ -130,15 +130,15 @@ def rehearsed(found: rehearsal.Rehearsal, message: str, language: str) -> Rehear
             phones=tuple(map(_phone, own.phones)),
         ),
         limits=tuple(
-            Load(limit=each.limit, used=each.used, most=each.most, trunk=each.name)
+            LimitUse(limit=each.limit, used=each.used, most=each.most, trunk=each.name)
             for each in found.loads
         ),
         route=route(found.route, language) if found.route else None,
     )
 
 
-def _step(step: simulation.RouteStep, language: str) -> Step:
-    return Step(
+def _step(step: simulation.RouteStep, language: str) -> RouteStep:
+    return RouteStep(
         kind=step.kind,
         after_s=step.after_s,
         lasts_s=step.lasts_s,
@@ -151,9 +151,9 @@ def _step(step: simulation.RouteStep, language: str) -> Step:
     )
 
 
-def _phone(phone: rehearsal.RegisteredPhone) -> Phone:
+def _phone(phone: rehearsal.RegisteredPhone) -> ClickPhone:
     device = Endpoint.parse(phone.endpoint)
-    return Phone(
+    return ClickPhone(
         device=device.device if device else phone.endpoint,
         address=phone.address,
         is_reachable=phone.is_reachable,

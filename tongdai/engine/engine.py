@@ -139,6 +139,8 @@ class Engine:
         )
         self.recordings = Recordings(config, self.signal, self._background)
         self.actor = Actor(database, self.switch, self.directories, self.recordings)
+        # called with the endpoint of a phone that has come or gone, or is (not) reachable now
+        self.on_contact: list[Callable[[str], None]] = []
         self.arrivals = 0  # calls so far whose arrival was a signal
 
     async def load(self) -> None:
@@ -184,6 +186,8 @@ class Engine:
 
     def _contact_changed(self, endpoint: str) -> None:
         self.offers.contact_changed(endpoint)
+        for told in self.on_contact:
+            told(endpoint)
 
     def hang_up(self, call_uuid: UUID, action: HangUp) -> None:
         """Hangs up a channel of an unknown call."""

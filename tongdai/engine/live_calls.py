@@ -29,6 +29,7 @@ class LiveCalls:
         self._by_trunk: Counter[str] = Counter()
         self._talked_until: dict[tuple[UUID, str], datetime] = {}
         self._ignored_at: dict[tuple[UUID, str], datetime] = {}
+        self.changes: Counter[UUID] = Counter()  # so far, by domain
 
     def remember(self, talks: dict[tuple[UUID, str], datetime]) -> None:
         """The ends of the extensions' last talks before this process began."""
@@ -37,6 +38,7 @@ class LiveCalls:
     def update(self, call: Call, at: datetime) -> None:
         """The call is as given now."""
         domain = self._calls[call.domain_uuid]
+        self.changes[call.domain_uuid] += 1
         before = domain.get(call.call_uuid)
         is_over = isinstance(call.course, Ended)
         self._count(call.domain_uuid, before, None if is_over else call)
@@ -52,6 +54,7 @@ class LiveCalls:
 
     def forget(self, call: Call) -> None:
         """The call became part of another."""
+        self.changes[call.domain_uuid] += 1
         self._waiting[call.domain_uuid].discard(call.call_uuid)
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
             self._count(call.domain_uuid, before, None)
@@ -92,6 +95,15 @@ class LiveCalls:
         return bool(arrived.sip_call_id) and any(
             (leg.sip_call_id, leg.trunk) == key for leg in callers if leg.role == "caller"
         )
+
+    def talked_until(self, domain_uuid: UUID, extensions: Iterable[str]) -> dict[str, datetime]:
+        """The end of the last talk of each of these extensions, as far as known."""
+        known = ((each, self._talked_until.get((domain_uuid, each))) for each in extensions)
+        return {extension: at for extension, at in known if at}
+
+    def on_trunk(self, trunk_uuid: UUID) -> int:
+        """The trunk's live calls, of all domains."""
+        return self._by_trunk[str(trunk_uuid)]
 
     def __len__(self) -> int:
         return sum(map(len, self._calls.values()))

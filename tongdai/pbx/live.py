@@ -1,7 +1,9 @@
-"""Live calls as users see them: one view of a call, made of the call alone."""
+"""Live state as users see it: views of calls, queues and agents, made of the calls that go on."""
 
-from datetime import datetime
-from typing import assert_never
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Literal, assert_never
 from uuid import UUID
 
 import msgspec
@@ -18,6 +20,7 @@ from tongdai.pbx.call import (
     Talking,
     Waiting,
 )
+from tongdai.pbx.directory import Directory, Extension, Queue
 
 
 class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,3 +136,140 @@ def _leg(call: Call, leg: Leg) -> LiveLeg:
         started_at=leg.started_at,
         answered_at=answered_at,
     )
+
+
+# --- queues, agents, phones, trunks
+
+
+class Waiter(msgspec.Struct, frozen=True):
+    """A caller who waits; `agent` is whom the queue offers the call to now, "" for nobody."""
+
+    call_uuid: UUID
+    number: str
+    since: datetime
+    agent: str
+
+
+class LiveQueue(msgspec.Struct, frozen=True):
+    """A queue, and who waits in it, the earliest first."""
+
+    number: str
+    name: str
+    agents: tuple[str, ...]
+    waiting: tuple[Waiter, ...]
+
+
+AgentState = Literal["free", "ringing", "busy", "wrap_up", "away", "disabled"]
+
+
+class LiveAgent(msgspec.Struct, frozen=True):
+    """An agent of queues. `away`: no phone of it can be reached. `until` is the end of a
+    wrap-up.
+    """
+
+    extension: str
+    name: str
+    state: AgentState
+    calls: int
+    queues: tuple[str, ...]
+    until: datetime | None = None
+
+
+class LivePhone(msgspec.Struct, frozen=True):
+    """A registered phone; `since` is None if it was there before the engine began to listen."""
+
+    endpoint: str
+    address: str
+    is_reachable: bool
+    since: datetime | None
+
+
+class LiveTrunk(msgspec.Struct, frozen=True):
+    """A trunk. `is_registered` is None for one that does not register, or is not known yet;
+    `sip_status` is the carrier's last answer.
+    """
+
+    name: str
+    is_enabled: bool
+    calls: int
+    max_calls: int
+    is_registered: bool | None = None
+    sip_status: int = 0
+    since: datetime | None = None
+
+
+def queues(directory: Directory, calls: Iterable[Call]) -> list[LiveQueue]:
+    """The domain's queues."""
+    waiting: dict[str, list[Waiter]] = {}
+    for call in calls:
+        if number := _queue(call):
+            waiter = Waiter(call.call_uuid, call.caller_number, _since(call), call.agent)
+            waiting.setdefault(number, []).append(waiter)
+    return [
+        LiveQueue(
+            queue.number,
+            queue.name,
+            queue.agents,
+            tuple(sorted(waiting.get(queue.number, ()), key=_place)),
+        )
+        for queue in directory.queues.values()
+    ]
+
+
+def _place(waiter: Waiter) -> tuple[datetime, str]:
+    return waiter.since, str(waiter.call_uuid)
+
+
+def agents(
+    directory: Directory,
+    calls: Iterable[Call],
+    away: Collection[str],
+    talked_until: Mapping[str, datetime],
+    now: datetime,
+) -> list[LiveAgent]:
+    """The agents of the domain's queues. `talked_until` is the end of each one's last talk."""
+    connected: set[str] = set()
+    counts: Counter[str] = Counter()
+    for call in calls:
+        counts.update(call.extensions)
+        connected |= {leg.number for leg in call.live_legs if leg.is_extension and _is_up(leg)}
+    numbers = (number for queue in directory.queues.values() for number in queue.agents)
+    found = []
+    for number in dict.fromkeys(numbers):
+        own = tuple(queue for queue in directory.queues.values() if number in queue.agents)
+        known, talks = directory.extensions.get(number), counts[number]
+        until = _wraps_up_until(own, talked_until.get(number), now)
+        state = _agent_state(known, talks, until, number in connected, number in away)
+        name, in_queues = known.name if known else "", tuple(queue.number for queue in own)
+        ends = until if state == "wrap_up" else None
+        found.append(LiveAgent(number, name, state, talks, in_queues, ends))
+    return found
+
+
+def _wraps_up_until(
+    own: Iterable[Queue], talked_until: datetime | None, now: datetime
+) -> datetime | None:
+    """The end of the agent's wrap-up, of its queues' longest; None if it has none now."""
+    longest_s = max((queue.wrap_up_s for queue in own), default=0)
+    until = talked_until + timedelta(seconds=longest_s) if talked_until else None
+    return until if until and until > now else None
+
+
+def _agent_state(
+    known: Extension | None,
+    talks: int,
+    wraps_up_until: datetime | None,
+    is_connected: bool,  # noqa: FBT001
+    is_away: bool,  # noqa: FBT001
+) -> AgentState:
+    if known is None or not known.enabled:
+        return "disabled"
+    if talks:
+        return "busy" if is_connected else "ringing"
+    if is_away:
+        return "away"
+    return "wrap_up" if wraps_up_until else "free"
+
+
+def _is_up(leg: Leg) -> bool:
+    return leg.role == "caller" or leg.connected_at is not None
