@@ -65,10 +65,9 @@ async def _one(port: int, token: str, read: "Synchronized[int]") -> None:
 @contextlib.contextmanager
 def listeners(rig: Rig, token: str, count: int) -> Iterator["Synchronized[int]"]:
     """They listen in a process of their own, and are gone afterwards."""
-    read = multiprocessing.Value("L", 0)
-    process = multiprocessing.get_context("spawn").Process(
-        target=listen, args=(rig.http, token, count, read), daemon=True
-    )
+    spawn = multiprocessing.get_context("spawn")
+    read = spawn.Value("L", 0)
+    process = spawn.Process(target=listen, args=(rig.http, token, count, read), daemon=True)
     process.start()
     try:
         yield read
