@@ -259,6 +259,11 @@ class Company:
         self.address = address  # its carrier's
         self._port = ports.phone_port(address)
 
+    @property
+    def switch(self) -> str:
+        """The address of the switch's SIP, host:port."""
+        return self._office.instance.sip
+
     async def is_quiet(self) -> bool:
         """Whether the engine knows of no live call of the company."""
         async with self._office.database.connection() as tx:

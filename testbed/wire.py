@@ -30,6 +30,16 @@ class Wire(Protocol):
     async def receive(self) -> bytes: ...
 
 
+def _address(socket: tuple[str, int]) -> str:
+    host, port = socket[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), port
+
+
 class _Udp(asyncio.DatagramProtocol):
     via = "UDP"
 
@@ -39,7 +49,7 @@ class _Udp(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
-        self.address = "{}:{}".format(*transport.get_extra_info("sockname"))
+        self.address = _address(transport.get_extra_info("sockname"))
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
         self.came.put_nowait(data)
@@ -56,7 +66,7 @@ class _Stream:
         self, via: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.via, self._reader, self._writer = via, reader, writer
-        self.address = "{}:{}".format(*writer.get_extra_info("sockname"))
+        self.address = _address(writer.get_extra_info("sockname"))
 
     async def send(self, message: bytes) -> None:
         self._writer.write(message)
@@ -86,7 +96,7 @@ class _Socket:
 @asynccontextmanager
 async def udp(switch: str, address: str = "127.0.0.1", local_port: int = 0) -> AsyncIterator[Wire]:
     """A UDP socket at a port of the address, any by default."""
-    host, port = switch.split(":")
+    host, port = _host_and_port(switch)
     transport, wire = await asyncio.get_running_loop().create_datagram_endpoint(
         _Udp, local_addr=(address, local_port), remote_addr=(host, int(port))
     )
@@ -101,7 +111,7 @@ async def tcp(
     switch: str, address: str = "127.0.0.1", trust: ssl.SSLContext | None = None
 ) -> AsyncIterator[Wire]:
     """A TCP connection from any port of the address; TLS where a context is given."""
-    host, port = switch.split(":")
+    host, port = _host_and_port(switch)
     reader, writer = await asyncio.open_connection(
         host, int(port), ssl=trust, local_addr=(address, 0)
     )

@@ -341,3 +341,22 @@ async def test_bad_parameters_are_named_and_nobody_is_called(company: Company) -
         ring = await alice.rings()
         assert "Good one" in ring.invite.header("From"), "the first call that came"
         assert (good.status, alice.untaken, bob.untaken, carrier.untaken) == (200, 0, 0, 0)
+
+
+async def test_extensions_of_two_digits(company: Company) -> None:
+    """Called and found like any other."""
+    for number in ("10", "11"):
+        await company.add_extension(number)
+    async with company.phone("10") as alice, company.phone("11") as bob:
+        assert (await company.api.click("10", "11")).status == 200
+        ring = await alice.rings()
+        await ring.answer()
+        other = await bob.rings()
+        await other.answer()
+        await talk(ring, other)
+        await other.hang_up()
+        await ring.over()
+        await until(company.is_quiet, 15)
+    (record,) = await company.found()
+    for filters in ({"extension": "10"}, {"extension": "11"}, {"phone": "11"}, {"phone": "10"}):
+        assert await company.found(**filters) == [record], filters
