@@ -135,6 +135,14 @@ def test_a_known_flow_out_of_order(flow: ladder.Ladder, mode: str, data: st.Data
     _check(_steps([first, *rest], context), mode)
 
 
+def test_an_answer_is_lost_before_a_transfer() -> None:
+    """What the test above found: the talk of who transferred has an answer all the same."""
+    (flow,) = [each for each in RECORDED if each.name == "transfer_blind_outbound"]
+    said = [rung.said for rung in flow.rungs if "LegAnswered carrier" not in rung.said]
+    context = company.given(flow.context, "domain call_id_mode=leg")
+    _check(_steps(said, context), "leg")
+
+
 @settings(max_examples=250)
 @given(st.sampled_from(RECORDED), modes, st.data())
 def test_a_known_flow_over_a_crash(flow: ladder.Ladder, mode: str, data: st.DataObject) -> None:

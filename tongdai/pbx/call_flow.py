@@ -354,6 +354,8 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
     cause = refusal.explained(call, leg, cause)
     call = with_leg(call, leg.channel, ended_at=signal.at, release=cause, sip_status=sip_status)
     call = replace(call, reconstructed=call.reconstructed or signal.reconstructed)
+    if _is_unresponsive(call, leg, signal):
+        call = replace(call, hangup_by="system")
     if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:
         call = _answered_too_late(call, signal)
     if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting):
@@ -364,6 +366,15 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         then = progress.when_all_ended(dismissed.call, context)
         return with_events(refusal.after(dismissed, then), published)
     return with_events(release.end(call, signal.at), published)
+
+
+def _is_unresponsive(call: Call, leg: Leg, signal: LegHungUp) -> bool:
+    """Whether the party has not hung up, but not responded to a request within the talk, such as
+    a refresh of the session (RFC 4028): the switch ended the call then.
+    """
+    has_talked = leg.answered_at or leg.connected_at
+    is_asked = call.hangup_by == leg.role
+    return bool(has_talked) and is_asked and signal.sip_status == causes.REQUEST_TIMEOUT
 
 
 def _answered_too_late(call: Call, signal: LegHungUp) -> Call:

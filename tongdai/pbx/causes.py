@@ -94,6 +94,8 @@ ENDED = ReleaseCause("NO-ANSWERED", "NORMAL_CLEARING", 19)
 FAILED = ReleaseCause("CONGESTION", "NORMAL_TEMPORARY_FAILURE", 41)
 UNREACHABLE = ReleaseCause("CONGESTION", "NETWORK_OUT_OF_ORDER", 38)
 """A carrier that the switch could not even send the call to."""
+REQUEST_TIMEOUT = 408
+"""The SIP status that Asterisk gives a request without a response (RFC 3261 §8.1.3.1)."""
 REQUEST_TERMINATED = 487
 """The SIP status of an INVITE after its CANCEL (RFC 3261 §21.4.25)."""
 

@@ -80,7 +80,8 @@ def is_outstanding(call: Call) -> bool:
 def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
     """The release cause of an extension whose phones (`legs`) did not answer."""
     if all(leg.role == "caller" for leg in legs):
-        return causes.TRANSFERRED  # it consulted, and left before an answer
+        # it consulted, and left before an answer; or the signal of the answer was lost
+        return causes.ANSWERED if call.answered_at else causes.TRANSFERRED
     refusals = [leg.release for leg in legs if leg.release and _has_refused(leg)]
     if len(refusals) == len(legs):
         return causes.most_significant(refusals)
