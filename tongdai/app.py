@@ -15,6 +15,7 @@ from uuid import UUID
 
 import aiohttp
 import msgspec
+import prometheus_client
 import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
@@ -155,6 +156,8 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
         if "api" in roles or "edge" in roles:
             settings = services.with_edge_address(settings, starts="edge" in roles)
         opened = await services.opened(stack, settings, key)
+        if settings.metrics and "api" not in roles:
+            stack.enter_context(_metrics(settings.metrics))
         await _serve(opened, roles, Instance(settings, asyncio.Event()))
 
 
@@ -205,6 +208,19 @@ async def _serve(
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)
+
+
+@contextlib.contextmanager
+def _metrics(address: str) -> Iterator[None]:
+    """Serves the metrics of this process, in a thread."""
+    host, port = configuration.address(address)
+    ports.check_free("metrics", "tcp", address)
+    server, thread = prometheus_client.start_http_server(port, host)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @contextlib.contextmanager

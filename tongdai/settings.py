@@ -40,6 +40,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: Annotated[str, _says("Address on which the API listens, `host:port`.")] = (
         "127.0.0.1:8080"
     )
+    metrics: Annotated[
+        str,
+        _says(
+            "Address of `/metrics` for `serve` without the role `api`, `host:port`: a process "
+            "with that role has it at the API's address. Empty: none."
+        ),
+    ] = ""
     public_url: Annotated[
         str,
         _says(
@@ -462,6 +469,7 @@ def _node(text: str) -> None:
 _CHECKS = {
     "node": _node,
     "http": address,
+    "metrics": address,
     "sip": address,
     "sip_tls": address,
     "sip_tls_cert": _readable,

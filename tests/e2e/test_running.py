@@ -158,6 +158,26 @@ async def test_the_api_may_run_in_a_process_of_its_own(company: Company, pbx: In
         assert await apart.wait() == 0
 
 
+async def test_a_role_without_the_api_has_metrics_of_its_own(pbx: Instance) -> None:
+    address = ports.server()
+    apart = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tongdai", "serve", "--role", "webhooks"),
+        env={**os.environ, "TONGDAI_DATA": str(pbx.data), "TONGDAI_METRICS": address},
+        cwd=Path(__file__).parents[2],
+    )
+
+    async def told() -> str:
+        with contextlib.suppress(aiohttp.ClientError):
+            return (await Api(f"http://{address}").get("/metrics")).body.decode()
+        return ""
+
+    try:
+        assert "tongdai_deliver" in await until(told, 30)
+    finally:
+        apart.terminate()
+        assert await apart.wait() == 0
+
+
 async def is_ready(address: str) -> bool:
     with contextlib.suppress(aiohttp.ClientError):
         return (await Api(f"http://{address}").get("/readyz")).status == 200
