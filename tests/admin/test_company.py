@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from tests.admin import companies
 from tongdai import errors
-from tongdai.admin.company import applying, yaml_file
+from tongdai.admin.company import applying, document, yaml_file
 from tongdai.encryption import MasterKey
+from tongdai.pbx import directory
 from tongdai.store import company, db, devices, domains, ring_groups, subscriptions, trunks, users
 
 
@@ -30,6 +32,57 @@ async def test_every_column_stands_in_files_or_on_the_list_of_exceptions(
     for name, table in company.TABLES.items():
         assert audited[name] == {*table.columns} | table.withheld.keys(), name
         assert not {*table.columns} & table.withheld.keys(), name
+
+
+PARTS = {
+    "domains": document.Domain,
+    "trunks": document.Trunk,
+    "hotlines": document.Hotline,
+    "extensions": document.Extension,
+    "devices": document.Device,
+    "ring_groups": document.RingGroup,
+    "queues": document.Queue,
+    "users": document.User,
+    "subscriptions": document.Subscription,
+}
+IDENTITIES = {
+    "trunks": {"trunk_uuid"},
+    "hotlines": {"trunk_uuid", "canonical"},  # the trunk by name, the number as people write it
+    "devices": {"extension"},  # they stand below it
+    "subscriptions": {"subscription_uuid"},
+}
+NAMED = {
+    "api_key_scopes": "scopes",
+    "api_key_token_life_s": "token_life_s",
+    "event_name": "event",
+}
+
+
+@pytest.mark.parametrize("name", company.TABLES)
+def test_every_column_that_is_read_is_a_field_of_files(name: str) -> None:
+    columns = {*company.TABLES[name].columns} - IDENTITIES.get(name, set())
+    fields = {NAMED.get(column, column) for column in columns}
+    assert fields <= {*PARTS[name].__struct_fields__}
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        (document.Trunk, trunks.Trunk),
+        (document.Extension, directory.Extension),
+        (document.Device, devices.Device),
+        (document.RingGroup, directory.RingGroup),
+        (document.Queue, directory.Queue),
+        (document.Hotline, directory.Hotline),
+    ],
+)
+def test_what_is_not_given_is_as_commands_make_it(
+    part: type[msgspec.Struct], kind: type[msgspec.Struct]
+) -> None:
+    known = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    for field in msgspec.structs.fields(part):
+        if field.name in known and field.name != "devices":
+            assert field.default == known[field.name], field.name
 
 
 async def test_a_company_is_made_of_its_file_once(
