@@ -113,6 +113,12 @@ WEBHOOK_SECRET = Text(
     "phải là whsec_ và base64 của 24 đến 64 byte",
 )
 NO_CONTROL = Text("no control characters", "không được có ký tự điều khiển")
+CSV_UTF8 = Text("UTF-8 is needed", "phải là UTF-8")
+NO_CSV = Text("line {line} is no CSV", "dòng {line} không phải CSV")
+CELLS_BEYOND = Text("the line has more cells than the first one", "dòng có nhiều ô hơn dòng đầu")
+GIVEN_TWICE = Text("is given twice", "được khai báo hai lần")
+LINES_AT_MOST = Text("at most {most} lines", "tối đa {most} dòng")
+WRONG_LINES = Text("{count} lines are wrong.", "{count} dòng bị lỗi.")
 NO_NUL = Text("no NUL characters", "không được có ký tự NUL")
 NOT_STORABLE = Text("holds a character that cannot be stored", "có ký tự không lưu được")
 NOT_IN_NAMES = Text(

@@ -483,6 +483,43 @@ for _noun in ADMINISTERED:
         )
 
 
+async def extensions_of(house: House) -> list[str]:
+    listed = (await house.tenant.client.get("/v1/admin/extensions")).json["data"]
+    return [one["extension"] for one in listed]
+
+
+@row("post", "/v1/admin/extensions/bulk")
+async def bulk_create(own: House, other: House, database: db.Database) -> None:
+    """What another has is free."""
+    for house in (other, own):
+        wish = {"extensions": [{"extension": "111"}, {"extension": "112"}]}
+        await house.tenant.client.post("/v1/admin/extensions/bulk", wish, expect=201)
+    assert await extensions_of(own) == await extensions_of(other) == ["101", "111", "112"]
+
+
+@row("post", "/v1/admin/extensions/csv")
+async def import_csv(own: House, other: House, database: db.Database) -> None:
+    """The same keys of both are two."""
+    for house in (other, own):
+        await house.tenant.client.ask(
+            "POST",
+            "/v1/admin/extensions/csv",
+            data="extension\n111\n",
+            headers={"Content-Type": "text/csv", "Idempotency-Key": "1"},
+            expect=201,
+        )
+    assert await extensions_of(own) == await extensions_of(other) == ["101", "111"]
+
+
+@row("get", "/v1/admin/extensions/csv")
+async def export_csv(own: House, other: House, database: db.Database) -> None:
+    await administered(own, "extensions", database)
+    await administered(other, "extensions", database)
+    written = (await own.tenant.client.get("/v1/admin/extensions/csv")).body.decode()
+    assert own.tenant.domain.name in written
+    assert other.tenant.domain.name not in written
+
+
 async def device(house: House, name: str) -> dict[str, Any]:
     new = {"extension": "101", "name": name}
     made = await house.tenant.client.ask("POST", "/v1/admin/devices", json=new, expect=201)

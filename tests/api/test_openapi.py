@@ -46,6 +46,11 @@ def _call_event(name: str) -> events.EventName:
     return next(known for known in events.NAMES if known == name)
 
 
+def _of_nouns(*nouns: str) -> list[str]:
+    verbs = ("list", "create", "get", "update", "delete")
+    return [f"{verb}{noun}" + ("s" if verb == "list" else "") for noun in nouns for verb in verbs]
+
+
 def test_operations_have_these_names() -> None:
     """Generated clients have methods of these names: a name stays."""
     assert [*OPERATIONS] == [
@@ -63,20 +68,12 @@ def test_operations_have_these_names() -> None:
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
         *("listAudit", "listBans", "liftBan", "exportCompany", "applyCompany", "planCompany"),
-        *(
-            f"{verb}{noun}" + ("s" if verb == "list" else "")
-            for noun in (
-                *("Device", "Domain", "Extension", "Hotline", "Operator", "Queue"),
-                "RingGroup",
-            )
-            for verb in ("list", "create", "get", "update", "delete")
-        ),
+        *_of_nouns("Device", "Domain"),
+        *("listExtensions", "createExtension", "bulkCreateExtensions", "exportExtensions"),
+        *("importExtensions", "getExtension", "updateExtension", "deleteExtension"),
+        *_of_nouns("Hotline", "Operator", "Queue", "RingGroup"),
         "findRoute",
-        *(
-            f"{verb}{noun}" + ("s" if verb == "list" else "")
-            for noun in ("Trunk", "User")
-            for verb in ("list", "create", "get", "update", "delete")
-        ),
+        *_of_nouns("Trunk", "User"),
         *("sandboxInbound", "healthz", "metrics", "readyz"),
     ]
 

@@ -73,7 +73,8 @@ async def _create_extension(
     given = {**fields}
     password, kind = given.pop("password", None), given.pop("kind", "sip")
     with extension_cases.naming():
-        chosen = await extensions.insert(tx, domain_uuid, Extension(**given), password, kind)
+        async with db.savepoint(tx):  # its refusals are errors of ours inside
+            chosen = await extensions.insert(tx, domain_uuid, Extension(**given), password, kind)
     return {"password": chosen}
 
 

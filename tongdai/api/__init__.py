@@ -18,6 +18,7 @@ from tongdai.api import (
     api_keys,
     auth,
     bans,
+    bulk,
     calls,
     cdrs,
     click2call,
@@ -28,6 +29,7 @@ from tongdai.api import (
     feed,
     guides,
     health,
+    idempotency,
     live,
     operations,
     outstanding,
@@ -76,6 +78,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *v3_cdrs.OPERATIONS,
     *v3_extensions.OPERATIONS,
     *api_keys.OPERATIONS,
+    *bulk.OPERATIONS,
     *admin.OPERATIONS,
     *company.OPERATIONS,
     *domains.OPERATIONS,
@@ -87,9 +90,9 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *health.OPERATIONS,
 )
 """Every operation. Routes are tried in this order, so the most used ones come first, and
-/v1/event/feed before /v1/event/{id}.
+/v1/event/feed before /v1/event/{id}, and those of many extensions before that of one.
 """
-_EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range", "ETag")
+_EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range", "ETag", idempotency.REPLAYED)
 
 
 def create(deps: Deps) -> ASGIApp:

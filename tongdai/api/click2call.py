@@ -1,6 +1,5 @@
 """Click-to-call: the extension's phone rings, then the customer's."""
 
-import re
 import unicodedata
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import phone_encoding, problems, responses
+from tongdai.api import idempotency, phone_encoding, problems, responses
 from tongdai.api.asking import TAKEN_S, outcome_of
 from tongdai.api.context import Context
 from tongdai.api.operations import operation
@@ -26,7 +25,6 @@ from tongdai.store import domains
 PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Message(Struct, frozen=True):
@@ -66,12 +64,6 @@ def _wait(text: str, name: str) -> bool:
     if text.lower() != "answer" and text.lower() not in _NO_WAIT:
         raise errors.Invalid(messages.ONLY_ANSWER, field=name)
     return text.lower() == "answer"
-
-
-def _key(text: str, name: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise errors.Invalid(messages.KEY_CHARACTERS, field=name)
-    return text
 
 
 class Click(Struct, frozen=True):
@@ -167,8 +159,8 @@ class IdempotencyKey(Struct, frozen=True, rename={"key": "Idempotency-Key"}):
         str | None,
         Meta(
             description="The same key again calls only once, and answers the same.",
-            extra={"read": _key},
-            extra_json_schema={"pattern": rf"^{_KEY.pattern}$"},
+            extra={"read": idempotency.read_key},
+            extra_json_schema={"pattern": rf"^{idempotency.KEY.pattern}$"},
         ),
     ] = None
 

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tongdai import errors, messages
 from tongdai.api import problems
-from tongdai.api.requests import Request
+from tongdai.api.requests import MAX_BODY, Request
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -85,11 +85,11 @@ async def fields(request: Request) -> Fields:
     return Fields(pairs, unfit)
 
 
-async def struct(request: Request, kind: type[Struct]) -> Struct:
+async def struct(request: Request, kind: type[Struct], most_bytes: int = MAX_BODY) -> Struct:
     """The body as a struct. Raises errors.Invalid naming the field, problems.UnsupportedMediaType,
     BadRequest.
     """
-    body = await request.body()
+    body = await request.body(most_bytes)
     # forms have text alone: true is "true"
     is_form = "form" in request.header(b"content-type").lower()
     try:

@@ -58,6 +58,9 @@ class Problem(msgspec.Struct, frozen=True):
     error: Annotated[str, Meta(description="A stable code.")]
     message: Annotated[str, Meta(description="For people, in their language.")]
     field: Annotated[str | UnsetType, Meta(description="The parameter that is wrong.")] = UNSET
+    errors: Annotated[
+        list[problems.WrongLine] | UnsetType, Meta(description="Of many: each wrong line.")
+    ] = UNSET
     call_id: Annotated[
         UUID | UnsetType, Meta(description="Of click-to-call: the call that was placed first.")
     ] = UNSET

@@ -24,7 +24,7 @@ from tongdai import errors, messages
 from tongdai.api import inputs, parameters, problems
 from tongdai.api.context import Context
 from tongdai.api.principals import Caller, Operator, Principal
-from tongdai.api.requests import Request, bearer
+from tongdai.api.requests import MAX_BODY, Request, bearer
 from tongdai.permissions import Permission
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -53,6 +53,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     wants: frozenset[str]  # "request" and "principal", if the handler takes them
     needs_domain: bool  # an operator has to name one
     is_limited: bool  # counts against the rate of the client's address
+    most_bytes: int  # of a body that is read into a struct
 
     async def response(self, request: Request) -> ASGIApp:
         """The handler's response, after the check of the principal's permission. Raises
@@ -64,7 +65,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             if "principal" in self.wants:
                 given["principal"] = principal
         for name, kind in self.takes.items():
-            given[name] = await _read(request, name, kind)
+            given[name] = await _read(request, name, kind, self.most_bytes)
         return await self.handler(**given)
 
     async def _principal(self, request: Request, permission: Permission) -> Caller:
@@ -83,6 +84,7 @@ def operation(
     reads: str = "",
     fails: tuple[type[errors.TongdaiError], ...] = (),
     is_limited: bool = True,
+    most_bytes: int = MAX_BODY,
 ) -> Callable[[Handler], Operation]:
     """Declares a handler as an operation."""
 
@@ -101,6 +103,7 @@ def operation(
             wants=frozenset({"request", "principal"} & hints.keys()),
             needs_domain=hints.get("principal", Principal) is Principal,
             is_limited=is_limited,
+            most_bytes=most_bytes,
         )
 
     return declare
@@ -185,7 +188,9 @@ class Endpoint:
         raise problems.MethodNotAllowed(self._allow)
 
 
-async def _read(request: Request, name: str, kind: type[msgspec.Struct]) -> msgspec.Struct:
+async def _read(
+    request: Request, name: str, kind: type[msgspec.Struct], most_bytes: int
+) -> msgspec.Struct:
     match name:
         case "path":
             return parameters.read_path(kind, request.path_parameters)
@@ -196,4 +201,4 @@ async def _read(request: Request, name: str, kind: type[msgspec.Struct]) -> msgs
         case "fields":
             return parameters.read(kind, await inputs.fields(request))
         case _:
-            return await inputs.struct(request, kind)
+            return await inputs.struct(request, kind, most_bytes)

@@ -7,7 +7,7 @@ docs/errors.md lists the codes.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, cast
 
 import msgspec
@@ -60,6 +60,31 @@ class PreconditionFailed(errors.TongdaiError):
     }
 
 
+class WrongLine(msgspec.Struct, frozen=True):
+    """A line of many that is wrong, as an error of its own."""
+
+    line: int
+    error: str
+    field: str
+    message: str
+
+
+class WrongLines(errors.TongdaiError):
+    """Some of many are wrong, so that none is made."""
+
+    code, status = "WRONG_LINES", 422
+    texts: ClassVar = {
+        "en": "Nothing was made: {why}",
+        "vi": "Không tạo gì cả: {why}",
+    }
+
+    def __init__(
+        self, why: Text | str = "", *, field: str = "", lines: Sequence[WrongLine] = ()
+    ) -> None:
+        super().__init__(why or messages.WRONG_LINES(count=len(lines)), field=field)
+        self.lines = lines
+
+
 class RangeNotSatisfiable(errors.TongdaiError):
     code, status = "RANGE_NOT_SATISFIABLE", 416
     texts: ClassVar = {"en": "The file has no such range.", "vi": "Tệp không có đoạn này."}
@@ -108,7 +133,8 @@ def body(error: errors.TongdaiError, language: str) -> dict[str, object]:
         "error": error.code,
         "message": error.text(language),
     }
-    return shown | ({"field": error.field} if error.field else {})
+    lines = {"errors": error.lines} if isinstance(error, WrongLines) else {}
+    return shown | ({"field": error.field} if error.field else {}) | lines
 
 
 def by_code(code: str) -> type[errors.TongdaiError]:

@@ -14,11 +14,13 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.admin.nouns import Noun
-from tongdai.api import changes, derived, problems, responses
+from tongdai.api import changes, derived, idempotency, problems, responses
+from tongdai.api.idempotency import IdempotencyKey
 from tongdai.api.operations import Operation, operation
 from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import Request
@@ -181,20 +183,27 @@ class Resource:
         )
 
     def _create(self) -> Operation:
-        async def handler(request: Request, principal: Caller, body: Any) -> ASGIApp:
+        async def handler(
+            request: Request, principal: Caller, headers: IdempotencyKey, body: Any
+        ) -> ASGIApp:
             key, fields = request.context.master_key, msgspec.structs.asdict(body)
             self.check(principal, None, fields)
+            asked = idempotency.asked(request, principal, headers, body)
             place = None if self.noun.of == "itself" else self._place(principal)
             async with self._changing(request, principal) as tx:
-                once = await self.noun.create(tx, place, key, fields)
-                made = await self._found(tx, place, self.noun.name_of(fields))
-            return self._one(made, once, status=201)
+
+                async def made() -> Response:
+                    once = await self.noun.create(tx, place, key, fields)
+                    found = await self._found(tx, place, self.noun.name_of(fields))
+                    return self._one(found, once, status=201)
+
+                return await idempotency.once(tx, key, asked, made)
 
         return self._declared(
             handler,
             name=f"create_{self.noun.word.replace(' ', '_')}",
             doc=f"Create a {self.noun.word}.",
-            takes={"body": self.new},
+            takes={"headers": IdempotencyKey, "body": self.new},
             method="POST",
             may=self.makes,
             gives={201: ("It is created.", self.shown)},
@@ -302,7 +311,7 @@ class Resource:
 
     def _one(
         self, found: "_Found", once: Mapping[str, Any] = _NOTHING, *, status: int = 200
-    ) -> ASGIApp:
+    ) -> Response:
         headers = {"ETag": found.etag, **responses.NO_STORE}
         return responses.json(self._render(found.thing, once), status=status, headers=headers)
 

@@ -32,6 +32,7 @@ _TEXT: Schema = {"type": "string"}
 _BY_MEDIA_TYPE: Mapping[str, Schema] = {
     "application/yaml": _TEXT,
     "audio/wav": {"type": "string", "format": "binary"},
+    "text/csv": _TEXT,
     "text/plain": _TEXT,
     "text/event-stream": _TEXT,
 }

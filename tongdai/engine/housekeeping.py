@@ -24,6 +24,7 @@ from tongdai.store import (
     db,
     deletion,
     deliveries,
+    idempotency_keys,
 )
 
 log = structlog.get_logger()
@@ -57,6 +58,7 @@ async def run(
         "recordings": partial(retention.delete_files, database, files),
         "domains": partial(retention.delete_of_lost_domains, database, files),
         "commands": partial(_purged, database, partial(commands.purge, older_than_s=COMMANDS_S)),
+        "keys": partial(_purged, database, idempotency_keys.purge),
         "audit": partial(_purged, database, partial(audit.purge, days=audit_days)),
         "deletions": partial(_finish_deletions, database),
         "deliveries": partial(deliveries.sweep, database),

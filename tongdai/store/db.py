@@ -301,6 +301,16 @@ def refusals() -> Iterator[None]:
         raise refused from reason
 
 
+@asynccontextmanager
+async def savepoint(tx: Tx) -> AsyncIterator[None]:
+    """In a transaction: after an error nothing is left of it, and the transaction goes on. Raises
+    as `refusals`.
+    """
+    with refusals():
+        async with whole(tx):
+            yield
+
+
 async def by_index(tx: Tx) -> None:
     """Until the end of the transaction a table is read through an index in the requested order, if
     there is one; then LIMIT ends the reading. With old statistics the planner prefers to read all

@@ -28,6 +28,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cdr_days", ("day", "direction", "status")),
     ("cdrs", ("cdr_uuid",)),
     ("commands", ("command_uuid",)),
+    ("idempotency_keys", ("actor", "key")),
     ("hotlines", ("canonical",)),
     ("trunks", ("trunk_uuid",)),
     ("dialables", ("number",)),  # with extensions, devices, ring groups and queues
