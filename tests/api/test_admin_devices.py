@@ -76,6 +76,7 @@ async def test_devices_are_found_by_their_extension(client: Client) -> None:
     [
         ({"name": "mobile"}, "extension"),
         ({"extension": "101"}, "name"),
+        ({"extension": "102", "name": "mobile"}, "extension"),
         ({"extension": "101", "name": "Not one"}, "device"),
         ({"extension": "101", "name": "webrtc"}, "device"),
         ({"extension": "101", "name": "mobile", "max_contacts": 21}, "max_contacts"),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.admin import devices as device_cases
 from tongdai.admin import extensions as extension_cases
 from tongdai.admin import hotlines as hotline_cases
@@ -171,7 +172,8 @@ class _Devices(Noun, frozen=True, kw_only=True):
 async def _create_device(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
     given = {**fields}
     extension, password = given.pop("extension"), given.pop("password")
-    await extensions.get(tx, domain_uuid, extension)
+    if await extensions.find(tx, domain_uuid, extension) is None:
+        raise errors.InvalidExtension(field="extension")
     made = devices.Device(**given)
     return {"password": await devices.insert(tx, domain_uuid, extension, made, password)}
 
