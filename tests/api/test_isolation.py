@@ -492,9 +492,9 @@ async def extensions_of(house: House) -> list[str]:
 async def bulk_create(own: House, other: House, database: db.Database) -> None:
     """What another has is free."""
     for house in (other, own):
-        wish = {"extensions": [{"extension": "111"}, {"extension": "112"}]}
+        wish = {"extensions": [{"extension": "131"}, {"extension": "132"}]}
         await house.tenant.client.post("/v1/admin/extensions/bulk", wish, expect=201)
-    assert await extensions_of(own) == await extensions_of(other) == ["101", "111", "112"]
+    assert await extensions_of(own) == await extensions_of(other) == ["101", "131", "132"]
 
 
 @row("post", "/v1/admin/extensions/csv")
@@ -504,11 +504,11 @@ async def import_csv(own: House, other: House, database: db.Database) -> None:
         await house.tenant.client.ask(
             "POST",
             "/v1/admin/extensions/csv",
-            data="extension\n111\n",
+            data="extension\n131\n",
             headers={"Content-Type": "text/csv", "Idempotency-Key": "1"},
             expect=201,
         )
-    assert await extensions_of(own) == await extensions_of(other) == ["101", "111"]
+    assert await extensions_of(own) == await extensions_of(other) == ["101", "131"]
 
 
 @row("get", "/v1/admin/extensions/csv")
