@@ -10,15 +10,18 @@ import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.api.conftest import Tenant
 from tests.api.test_isolation import House, furnish
 from tongdai import api, ids
 from tongdai.encryption import MasterKey
-from tongdai.pbx.commands import Outcome
+from tongdai.pbx import rehearsal, simulation
+from tongdai.pbx.commands import Command, DropPhones, FindRoute, ListPhones, Outcome, Rehearse
 from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db
 
@@ -41,20 +44,35 @@ async def house(
 
 @pytest.fixture
 async def engine(database: db.Database) -> AsyncIterator[None]:
-    """Commands are answered: the switch is there, and lets the phone ring."""
+    """Commands are answered: the switch is there, lets the phone ring, and tells nothing."""
 
     async def answer() -> None:
         while True:
             async with database.transaction() as tx:
                 for one in await commands.take(tx, NODE):
-                    await commands.finish(
-                        tx, one.domain_uuid, one.command_uuid, Outcome(call_id=ids.new())
-                    )
+                    told = Outcome(call_id=ids.new(), report=report(one.command))
+                    await commands.finish(tx, one.domain_uuid, one.command_uuid, told)
             await asyncio.sleep(0.005)
 
     answering = asyncio.create_task(answer())
     yield
     answering.cancel()
+
+
+def report(command: Command) -> str:
+    """An answer to a command that asks; "" for the others."""
+    route = simulation.Route(direction="local", at=datetime.now(UTC), steps=(), end=None)
+    match command:
+        case ListPhones() | DropPhones():
+            return "[]"
+        case FindRoute():
+            return msgspec.json.encode(route).decode()
+        case Rehearse():
+            known = rehearsal.ExtensionNow(extension=command.click.ext, is_known=False)
+            told = rehearsal.Rehearsal(outcome=Outcome(), extension=known, loads=(), route=route)
+            return msgspec.json.encode(told).decode()
+        case _:
+            return ""
 
 
 async def test_every_request_is_answered_as_the_document_says(

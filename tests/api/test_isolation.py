@@ -685,6 +685,30 @@ async def find_route(own: House, other: House, database: db.Database) -> None:
     assert (await asking).json["steps"] == []
 
 
+async def phones(
+    own: House, other: House, database: db.Database, *, method: str, path: str
+) -> None:
+    """One's own switch is asked for one's own phones, whatever is named."""
+    of = f"?domain={other.tenant.domain.name}&address=192.0.2.7:5060"
+    asking = asyncio.create_task(own.tenant.client.ask(method, path.format(extension="101") + of))
+
+    async def taken() -> list[UUID]:
+        async with database.transaction() as tx:
+            asked = await commands.take(tx, NODE)
+            for one in asked:
+                await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome(report="[]"))
+        return [one.domain_uuid for one in asked]
+
+    assert await until(taken) == [own.tenant.domain.domain_uuid]
+    assert (await asking).json["data"] == []
+
+
+for _method, _path in (
+    ("GET", "/v1/admin/phones"), ("DELETE", "/v1/admin/phones/{extension}"),
+):  # fmt: skip
+    ROWS[_method.lower(), _path] = partial(phones, method=_method, path=_path)
+
+
 async def click(
     own: House, other: House, database: db.Database, *, method: str, path: str
 ) -> None:

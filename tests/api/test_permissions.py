@@ -96,6 +96,8 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/admin/extensions/bulk"): ("extension:write", ADMIN),
     ("get", "/v1/admin/extensions/csv"): ("extension:read", ADMIN),
     ("post", "/v1/admin/extensions/csv"): ("extension:write", ADMIN),
+    ("get", "/v1/admin/phones"): ("extension:read", ADMIN),
+    ("delete", "/v1/admin/phones/{extension}"): ("extension:write", ADMIN),
     ("get", "/v1/admin/bans"): ("ban:read", OPERATOR),
     ("delete", "/v1/admin/bans/{address}"): ("ban:write", OPERATOR),
     ("get", "/v1/admin/domains"): ("domain:read", ADMIN),
@@ -175,7 +177,7 @@ async def asks_everything(client: Client, query: str = "") -> dict[tuple[str, st
     found = {}
     for method, path in MATRIX:
         real = path
-        for name in ("{id}", "{webhook_id}", "{token}", "{name}", "{address}"):
+        for name in ("{id}", "{webhook_id}", "{token}", "{name}", "{address}", "{extension}"):
             real = real.replace(name, str(ids.new()))
         reply = await client.ask(method.upper(), real + query, expect=None)
         found[method, path] = reply.json.get("error", "") if reply.status in (401, 403) else ""

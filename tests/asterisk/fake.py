@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import aiohttp
@@ -499,7 +500,7 @@ class FakeAsterisk:
                 kind,
                 name,
             ]:
-                return self._provision(method, (kind, name), asked.body)
+                return self._provision(method, (kind, unquote(name)), asked.body)
             case "GET" | "POST" as how, ["asterisk", "variable"]:
                 if how == "POST":
                     self.variables[asked.query["variable"]] = asked.query["value"]

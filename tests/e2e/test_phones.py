@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,31 @@ async def office(pbx: Instance, sipp_command: list[str]) -> AsyncIterator[Office
     with tempfile.TemporaryDirectory(prefix="tongdai-sipp-") as folder:
         async with operated(pbx, SippSetup(sipp_command, Path(folder), pbx.sip)) as made:
             yield made
+
+
+async def test_the_api_shows_registrations_and_signs_them_off(
+    company: Company, office: Office
+) -> None:
+    path = "/v1/admin/phones"
+    before = datetime.now(UTC)
+    async with wire.udp(office.instance.sip) as line:
+        await wire.authenticated(line, "REGISTER", "101", company.name, PASSWORD)
+
+        async def shown() -> Any:
+            return (await company.api.get(path, extension="101")).json["data"]
+
+        (phone,) = await until(shown, 10)
+        assert (phone["extension"], phone["device"], phone["address"], phone["user_agent"]) == (
+            "101", "default", line.address, "wire",
+        )  # fmt: skip
+        assert before <= datetime.fromisoformat(phone["since"]) <= datetime.now(UTC)
+        assert datetime.fromisoformat(phone["expires_at"]) > before
+
+        at: dict[str, object] = {"address": line.address}
+        gone = await company.api.ask("DELETE", f"{path}/101", at)
+        assert [one["address"] for one in gone.json["data"]] == [line.address]
+        assert await shown() == []
+        assert (await company.api.ask("DELETE", f"{path}/101", at)).status == 404
 
 
 async def test_registrations_are_seen_and_dropped(company: Company, office: Office) -> None:

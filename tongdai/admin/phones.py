@@ -32,5 +32,5 @@ async def drop(
     if not gone:
         raise errors.NotFound(f"no phone of {extension} is registered from there")
     for phone in gone:
-        await registrations.drop(switch, phone)
+        await registrations.drop(switch, phone.id)
     return gone

@@ -134,27 +134,32 @@ def _registration(id_: str, row: str) -> Registration | None:
 
 async def registered(switch: Ari, devices: Iterable[str]) -> list[Phone]:
     """The phones that are registered at these devices, by device and address."""
-    found: list[Phone] = []
-    for device in devices:
-        for known in await ask(switch, device):
-            shown = await switch.request("GET", f"{OBJECT}/{quote(known.id, safe='')}")
-            fields = _fields(shown.json()) if shown.is_ok else {}
-            found.append(_phone(device, known, fields))
+    found = [
+        _phone(device, known, await user_agent(switch, known.id))
+        for device in devices
+        for known in await ask(switch, device)
+    ]
     return sorted(found, key=lambda phone: (phone.device, phone.address))
 
 
-async def drop(switch: Ari, phone: Phone) -> None:
-    """The phone is not registered any more; it may register again."""
-    answer = await switch.request("DELETE", f"{OBJECT}/{quote(phone.id, safe='')}")
+async def user_agent(switch: Ari, contact_id: str) -> str:
+    """The program of a phone, as it says it; "" if it says nothing, or is gone meanwhile."""
+    shown = await switch.request("GET", f"{OBJECT}/{quote(contact_id, safe='')}")
+    return _fields(shown.json()).get("user_agent", "") if shown.is_ok else ""
+
+
+async def drop(switch: Ari, contact_id: str) -> None:
+    """The phone is not registered any more; it may register again. Raises errors.NotFound."""
+    answer = await switch.request("DELETE", f"{OBJECT}/{quote(contact_id, safe='')}")
     if not answer.is_ok:
-        raise errors.NotFound(f"no such registration: {phone.address}")
+        raise errors.NotFound(f"no such registration: {contact_id}")
 
 
-def _phone(device: str, known: Registration, fields: Mapping[str, str]) -> Phone:
+def _phone(device: str, known: Registration, program: str) -> Phone:
     return Phone(
         device=device,
         address=address(known.uri),
-        user_agent=fields.get("user_agent", ""),
+        user_agent=program,
         status=known.status,
         expires_at=datetime.fromtimestamp(known.expires_at, UTC),
         contact=known.uri,

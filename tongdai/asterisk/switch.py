@@ -19,7 +19,15 @@ import structlog
 from msgspec.structs import replace
 
 from tongdai import errors
-from tongdai.asterisk import ari, events, packages, provisioning, reconnect, translate
+from tongdai.asterisk import (
+    ari,
+    events,
+    packages,
+    provisioning,
+    reconnect,
+    registrations,
+    translate,
+)
 from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.hints import Hints
@@ -212,6 +220,15 @@ class Switch:
         """All registered phones of these devices, reachable or not. Raises errors.SwitchDown."""
         link = self._connection.link
         return {name: await self.contacts.of(link, name) for name in endpoints}
+
+    async def user_agent(self, known: Registration) -> str:
+        """As registrations.user_agent. Raises errors.SwitchDown."""
+        return await registrations.user_agent(self._connection.link, known.id)
+
+    async def drop(self, known: Registration) -> None:
+        """The phone is not registered any more. Raises errors.NotFound, errors.SwitchDown."""
+        await registrations.drop(self._connection.link, known.id)
+        self.contacts.changed(known.endpoint)
 
     # --- actions
 

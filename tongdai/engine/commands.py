@@ -14,8 +14,17 @@ import structlog
 from tongdai import errors, ids
 from tongdai.engine.background import Background
 from tongdai.engine.engine import Engine
+from tongdai.engine.phones import Phones
 from tongdai.engine.rehearsals import Rehearsals
-from tongdai.pbx.commands import ClickToCall, EndCall, FindRoute, Outcome, Rehearse
+from tongdai.pbx.commands import (
+    ClickToCall,
+    DropPhones,
+    EndCall,
+    FindRoute,
+    ListPhones,
+    Outcome,
+    Rehearse,
+)
 from tongdai.pbx.signals import CommandAsked, EndAsked
 from tongdai.store import commands, db
 
@@ -44,6 +53,7 @@ class CommandRunner:
         self._recent: dict[Key, _Asked] = {}
         self._background = Background()
         self._rehearsals = Rehearsals(engine)
+        self._phones = Phones(engine)
         self._is_running = False
 
     @property
@@ -96,6 +106,8 @@ class CommandRunner:
                     self._end(each, call_uuid)
                 case Rehearse() | FindRoute() as question:
                     self._background.start(self._tell(each, question), "question")
+                case ListPhones() | DropPhones() as command:
+                    self._background.start(self._show(each, command), "phones")
                 case _:
                     assert_never(each.command)
 
@@ -154,6 +166,9 @@ class CommandRunner:
 
     async def _tell(self, each: commands.Asked, question: Rehearse | FindRoute) -> None:
         await self._finish(each, await self._rehearsals.outcome(each.domain_uuid, question))
+
+    async def _show(self, each: commands.Asked, command: ListPhones | DropPhones) -> None:
+        await self._finish(each, await self._phones.outcome(each.domain_uuid, command))
 
     async def _repeat(self, again: commands.Asked, asked: _Asked) -> None:
         """Gives a repeated command the outcome of the first one."""

@@ -1,9 +1,12 @@
 """Commands of API users on live calls, and their outcomes."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
+
+PhoneStatus = Literal["reachable", "unreachable", "unknown"]
 
 
 class ClickToCall(msgspec.Struct, frozen=True, kw_only=True, tag="click2call"):
@@ -46,6 +49,33 @@ class FindRoute(msgspec.Struct, frozen=True, kw_only=True, tag="route"):
     at: datetime | None = None
 
 
+class ListPhones(msgspec.Struct, frozen=True, kw_only=True, tag="phones"):
+    """Tell the registered phones of an extension; "": of all of the domain."""
+
+    extension: str = ""
+
+
+class DropPhones(msgspec.Struct, frozen=True, kw_only=True, tag="drop_phones"):
+    """Sign the phones of an extension off; those at an address (host:port), or "": all."""
+
+    extension: str
+    address: str = ""
+
+
+class Phone(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered phone of a device. `since` is None if it was so before the engine began to
+    look.
+    """
+
+    extension: str
+    device: str
+    address: str
+    user_agent: str
+    status: PhoneStatus
+    since: datetime | None
+    expires_at: datetime
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """`error` is "" for success, else the code of an errors.TongdaiError; `why` a key of
     tongdai.messages, or a text; `call_id` None if certainly no call was placed.
@@ -55,10 +85,10 @@ class Outcome(msgspec.Struct, frozen=True):
     error: str = ""
     why: str = ""
     field: str = ""
-    report: str = ""  # of a command that asks: JSON of the Rehearsal, or of the Route
+    report: str = ""  # of a command that asks: JSON of the Rehearsal, the Route, the Phones
 
 
-Command = ClickToCall | EndCall | Rehearse | FindRoute
+Command = ClickToCall | EndCall | Rehearse | FindRoute | ListPhones | DropPhones
 
 
 class Requester(msgspec.Struct, frozen=True):
