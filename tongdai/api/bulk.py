@@ -46,7 +46,6 @@ class BulkExtensions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     extensions: Annotated[
         list[dict[str, Any]],
         Meta(
-            min_length=1,
             max_length=MOST,
             extra_json_schema={"items": {"$ref": "#/components/schemas/NewExtension"}},
             examples=[[{"extension": "101", "name": "Nguyễn Thị Ánh"}]],
