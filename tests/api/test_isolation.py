@@ -646,6 +646,8 @@ for _method, _path in (
     ("POST", "/v1/admin/company/plan"),
     ("POST", "/v1/admin/domains"),
     ("GET", "/v1/admin/bans"),
+    ("GET", "/v1/admin/cdrs"),
+    ("GET", "/v1/admin/failing-subscriptions"),
     ("DELETE", "/v1/admin/bans/{address}"),
     *((_method, "/v1/admin/operators") for _method in ("GET", "POST")),
     *((_method, "/v1/admin/operators/{name}") for _method in ("GET", "PATCH", "DELETE")),

@@ -98,6 +98,8 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/admin/extensions/csv"): ("extension:write", ADMIN),
     ("get", "/v1/admin/phones"): ("extension:read", ADMIN),
     ("delete", "/v1/admin/phones/{extension}"): ("extension:write", ADMIN),
+    ("get", "/v1/admin/cdrs"): ("domain:operate", OPERATOR),
+    ("get", "/v1/admin/failing-subscriptions"): ("domain:operate", OPERATOR),
     ("get", "/v1/admin/bans"): ("ban:read", OPERATOR),
     ("delete", "/v1/admin/bans/{address}"): ("ban:write", OPERATOR),
     ("get", "/v1/admin/domains"): ("domain:read", ADMIN),
@@ -121,7 +123,12 @@ OF_ALL_DOMAINS = {
     *(
         (method, path)
         for method, path in MATRIX
-        if path.startswith(tuple(f"/v1/admin/{of}" for of in ("bans", "domains", "operators")))
+        if path.startswith(
+            tuple(
+                f"/v1/admin/{of}"
+                for of in ("bans", "cdrs", "domains", "operators", "failing-subscriptions")
+            )
+        )
     ),
 }
 OPEN = {

@@ -7,6 +7,8 @@ from typing import TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
 from tongdai.pbx import directory
@@ -33,6 +35,18 @@ class Principal:
         self.actor, self.api_key = f"{kind}:{user.username}", user.api_key_name  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
+
+    def within(self, domain: directory.Domain) -> "Principal":
+        """An operator in another domain than the request names."""
+        user = msgspec.structs.replace(
+            self.user,
+            domain_uuid=domain.domain_uuid,
+            domain_enabled=domain.enabled,
+            domain_name=domain.name,
+            time_zone=domain.time_zone,
+            country=domain.country,
+        )
+        return Principal(user, 0.0, is_operator=self.is_operator)
 
     @cached_property
     def zone(self) -> ZoneInfo:
