@@ -144,11 +144,12 @@ def request(
     cseq: int = 1,
     call: str = "",
     credentials: str = "",
+    contact: str = "",
     headers: Sequence[str] = (),
     body: Sequence[str] = (),
 ) -> bytes:
     """A request of user@host: a REGISTER, or any method to sip:`to`; with more `headers`, and an
-    SDP `body`.
+    SDP `body`. `contact`: a URI that is not our own.
     """
     content = "".join(f"{line}\r\n" for line in body)
     target = f"sip:{to}" if to else f"sip:{host}"
@@ -160,7 +161,7 @@ def request(
         f"To: <{f'sip:{to}' if to else f'sip:{user}@{host}'}>",
         f"Call-ID: {call}",
         f"CSeq: {cseq} {method}",
-        f"Contact: <sip:{user}@{wire.address};transport={wire.via.lower()}>",
+        f"Contact: <{contact or f'sip:{user}@{wire.address};transport={wire.via.lower()}'}>",
         "User-Agent: wire",
         *([f"Authorization: {credentials}"] if credentials else []),
         *headers,
@@ -218,6 +219,7 @@ async def authenticated(
     call: str = "",
     cseq: int = 1,
     algorithm: Algorithm = "MD5",
+    contact: str = "",
     headers: Sequence[str] = (),
     body: Sequence[str] = (),
 ) -> list[str]:
@@ -229,7 +231,7 @@ async def authenticated(
     def made(cseq: int, credentials: str = "") -> bytes:
         return request(
             wire, method, user, host, to=to, call=call, cseq=cseq,
-            credentials=credentials, headers=headers, body=body,
+            credentials=credentials, contact=contact, headers=headers, body=body,
         )  # fmt: skip
 
     challenge = await ask(wire, made(cseq))

@@ -187,3 +187,32 @@ async def test_a_refusal_on_one_phone_and_the_others_of_the_extension(
             await talk(ring, call)
             await call.hang_up()
             await ring.over()
+
+
+async def test_phones_behind_an_sbc_are_called_by_its_alias(
+    company: Company, office: Office
+) -> None:
+    """The SBC puts an alias of the phone's address into the Contact, as Kamailio's
+    add_contact_alias() does: two phones of an extension at one SBC ring, each by its own.
+    """
+    aliases = {f"127.0.0.1~{port}~1" for port in (47379, 47380)}
+    async with wire.udp(office.instance.sip) as sbc, company.phone("102") as bob:
+        for each in aliases:
+            answers = await wire.authenticated(
+                sbc,
+                "REGISTER",
+                "101",
+                company.name,
+                PASSWORD,
+                contact=f"sip:101@10.99.99.99:5060;alias={each}",
+            )
+            assert [wire.status(answer) for answer in answers] == [401, 200]
+        call = await bob.calls("101")
+        invites: dict[str, str] = {}
+        while invites.keys() != aliases:
+            invite = await wire.called(sbc)
+            invites[invite.split()[1].partition(";alias=")[2].partition(";")[0]] = invite
+        for invite in invites.values():
+            assert invite.startswith(f"INVITE sip:101@{sbc.address};"), "it goes to the SBC"
+            await wire.reply(sbc, invite, "486 Busy Here")
+        assert await call.refused() == 486
