@@ -1,16 +1,18 @@
 """The route simulator: the steps, what lasts how long, and every limit that may stop a call."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
 
 from tests.pbx import company
 from tongdai.pbx import simulation
-from tongdai.pbx.barring import Usage
+from tongdai.pbx.barring import BarReason, Usage
+from tongdai.pbx.explanation import Limit
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.simulation import Question, Route
+from tongdai.store import dialables
 
 CUSTOMER, HOTLINE = "0899888999", "19001919"
 NOW = company.context().now
@@ -55,6 +57,25 @@ def test_a_customer_calls_a_hotline_that_leads_to_an_extension() -> None:
         "0899888999 calls hotline 19001919, which leads to extension 101"
     )
     assert found.steps[0].why.vi == ("0899888999 gọi đầu số 19001919, dẫn tới máy nhánh 101")
+
+
+NUMBERS: dict[str, tuple[str, str]] = {
+    "extension": ("extension 101 name=Mai", "101"),
+    "ring_group": ("group 600 members=101,102", "600"),
+    "queue": ("queue 700 agents=101,102", "700"),
+}
+
+
+def test_every_kind_of_internal_number_has_a_way() -> None:
+    assert NUMBERS.keys() == {*get_args(dialables.Kind)}
+    for kind, (given, number) in NUMBERS.items():
+        found = route(CUSTOMER, HOTLINE, house(given, f"hotline destination={number}"))
+        assert kind.replace("_", " ") in found.steps[0].why.en
+        assert found.end, kind
+
+
+def test_every_limit_on_calls_out_has_its_name_here() -> None:
+    assert {*map(str, BarReason)} <= {*map(str, Limit)}
 
 
 def test_a_group_in_turn_its_overflow_and_who_is_passed_over() -> None:

@@ -20,6 +20,7 @@ from tongdai.pbx.directory import TrunkAuth
 from tongdai.store import audit, devices, trunks
 
 _LIMIT, _MOST = 50, 500
+_RING, _GROUP = directory.MEMBER_RING_S, directory.GROUP_RING_S
 
 Name = Annotated[str, Meta(description="For people, in any script.", examples=["Nguyễn Thị Ánh"])]
 Overflow = Annotated[
@@ -66,10 +67,10 @@ class NewRingGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Meta(max_length=500, description="Extensions, in order.", examples=[["101", "102"]]),
     ] = ()
     ring_timeout_s: Annotated[
-        int, Meta(ge=3, le=300, description="Seconds that a member rings, or all do.")
+        int, Meta(ge=_RING[0], le=_RING[1], description="Seconds that a member rings, or all do.")
     ] = 20
     timeout_s: Annotated[
-        int, Meta(ge=3, le=3600, description="Seconds until the calls overflow.")
+        int, Meta(ge=_GROUP[0], le=_GROUP[1], description="Seconds until the calls overflow.")
     ] = 60
     overflow: Overflow = ""
 
@@ -83,7 +84,7 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...], Meta(max_length=500, description="Extensions.", examples=[["101", "102"]])
     ] = ()
     ring_timeout_s: Annotated[
-        int, Meta(ge=3, le=300, description="Seconds that an agent rings.")
+        int, Meta(ge=_RING[0], le=_RING[1], description="Seconds that an agent rings.")
     ] = 15
     no_answer_delay_s: Annotated[
         int, Meta(ge=0, le=3600, description="Seconds of pause of an agent who did not answer.")

@@ -13,6 +13,8 @@ from tongdai.pbx.endpoint import Endpoint
 CallIdMode = Literal["leg", "conversation"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
+MEMBER_RING_S = 3, 300  # least and most: of a member of a ring group, an agent of a queue
+GROUP_RING_S = 3, 3600  # until a ring group overflows
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
 NODE = "switch-1"

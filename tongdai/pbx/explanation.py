@@ -4,6 +4,7 @@ is passed over, why a call ends.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from tongdai.messages import Text
@@ -28,11 +29,6 @@ class Limit(StrEnum):
     EXTENSION_CALLS = "extension_calls"
 
 
-_STRATEGIES: dict[Strategy, str] = {
-    "ring_all": "cùng lúc",
-    "sequential": "lần lượt",
-    "round_robin": "lần lượt, bắt đầu từ máy kế tiếp",
-}
 _EXTENSION = Text("extension {number}", "máy nhánh {number}")
 _GROUP = Text("ring group {number}, {how}", "nhóm đổ chuông {number}, {how}")
 _QUEUE = Text("queue {number}", "hàng đợi {number}")
@@ -153,13 +149,26 @@ def place(number: str, directory: Directory) -> Text:
     if number in directory.extensions:
         return filled(_EXTENSION, number=number)
     if group := directory.ring_groups.get(number):
-        how = Text(hunting.meaning(group.strategy), _STRATEGIES[group.strategy])
+        how = _how(group.strategy)
         return filled(_GROUP, number=number, how=how)
     if number in directory.queues:
         return filled(_QUEUE, number=number)
     if (own := directory.hotline(number)) and not directory.hotline(own.destination):
         return filled(_HOTLINE, number=own.number, place=place(own.destination, directory))
     return _NOTHING
+
+
+def _how(strategy: Strategy) -> Text:
+    match strategy:
+        case "ring_all":
+            words = "cùng lúc"
+        case "sequential":
+            words = "lần lượt"
+        case "round_robin":
+            words = "lần lượt, bắt đầu từ máy kế tiếp"
+        case _:
+            assert_never(strategy)
+    return Text(hunting.meaning(strategy), words)
 
 
 def why_passed_over(extension: str, caller: str, context: RoutingContext) -> Text | None:

@@ -7,7 +7,7 @@ decides. Time, load and registered phones are its input: nothing is asked, and n
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, assert_never
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,17 @@ from msgspec.structs import replace
 from tongdai.messages import Text
 from tongdai.pbx import call_flow, causes, explanation, numbers, queueing, setup
 from tongdai.pbx.actions import Dial, HangUp, Wait
-from tongdai.pbx.call import Call, Direction, Ringing, Waiting, due
+from tongdai.pbx.call import (
+    Call,
+    Calling,
+    Direction,
+    Ended,
+    Leaving,
+    Ringing,
+    Talking,
+    Waiting,
+    due,
+)
 from tongdai.pbx.causes import Status
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.endpoint import Endpoint
@@ -269,9 +279,13 @@ class _Walk:
         dial = next((each for each in self._made.actions if isinstance(each, Dial)), None)
         if dial:
             return self._rung_out(dial)
-        if isinstance(self.call.course, Waiting):
-            return [self._offered_or_over(self.call.course)]
-        return []
+        match self.call.course:
+            case Waiting() as waiting:
+                return [self._offered_or_over(waiting)]
+            case Calling() | Ringing() | Talking() | Leaving() | Ended():
+                return []
+            case _:
+                assert_never(self.call.course)
 
     def _rung_out(self, dial: Dial) -> list[Signal]:
         rung, at = self._reachable(dial), self._at

@@ -344,15 +344,10 @@ async def _renew_user(target: Target, username: str, password: str) -> list[str]
 
 def _options(item: document.Subscription, known: subscriptions.Options) -> subscriptions.Options:
     """Those of the file; headers that are not given stay."""
+    given = {name: getattr(item, name) for name in subscriptions.Options.__struct_fields__}
     headers = item.callback_headers
-    return subscriptions.Options(
-        numbers_as_text=item.numbers_as_text,
-        accept_redirects=item.accept_redirects,
-        callback_headers=known.callback_headers
-        if headers is None
-        else checks.callback_headers(headers),
-        callback_ca=item.callback_ca,
-    )
+    kept = known.callback_headers if headers is None else checks.callback_headers(headers)
+    return subscriptions.Options(**{**given, "callback_headers": kept})
 
 
 async def _create_subscription(target: Target, item: document.Subscription, place: int) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from tongdai.admin.company import document
 from tongdai.admin.company.document import FORM, Company
 from tongdai.admin.importing.carrying import Imported, Notes, Row, is_on, said, whole
-from tongdai.pbx import numbers
+from tongdai.pbx import directory, numbers
 from tongdai.pbx.directory import Strategy
 from tongdai.store.fusionpbx import Rows
 
@@ -221,14 +221,14 @@ def _ring_group(
         internal,
     )
     times = [whole(one["destination_timeout"], 20) for one in of] or [20]
-    number = str(row["ring_group_extension"])
+    number, longest = str(row["ring_group_extension"]), row["ring_group_call_timeout"]
     return document.RingGroup(
         number=number,
         name=notes.name(thing, str(row["ring_group_name"] or "")),
         strategy=_STRATEGIES.get(strategy, "ring_all"),
         members=members,
-        ring_timeout_s=notes.seconds(thing, max(times), 20, 3, 300),
-        timeout_s=notes.seconds(thing, row["ring_group_call_timeout"], 60, 3, 3600),
+        ring_timeout_s=notes.seconds(thing, max(times), 20, *directory.MEMBER_RING_S),
+        timeout_s=notes.seconds(thing, longest, 60, *directory.GROUP_RING_S),
         overflow=_overflow(row, number, thing, known, notes),
     )
 
