@@ -186,6 +186,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "longer responds is not rung, and NAT mappings stay open. 0: phones are not asked."
         ),
     ] = 30
+    sip_sha256: Annotated[
+        bool,
+        _says(
+            "Whether phones are challenged by SHA-256 besides MD5 (RFC 8760). Some phones, such "
+            "as baresip 1.1, do not register where a challenge names an algorithm that they do "
+            "not know."
+        ),
+    ] = False
     jitter_buffer_ms: Annotated[
         int,
         _says(

@@ -55,7 +55,7 @@ def test_a_phone_is_known_by_its_address_and_proves_it_by_digest() -> None:
     assert list(found) == [("auth", "101@a.vn"), ("aor", "101@a.vn"), ("endpoint", "101@a.vn")]
     auth = found["auth", "101@a.vn"]
     assert auth["password_digest"] == f"MD5:{PHONE.digest_md5},SHA-256:{PHONE.digest_sha256}"
-    assert auth["supported_algorithms_uas"] == "MD5,SHA-256"
+    assert auth["supported_algorithms_uas"] == "MD5"
     assert (auth["username"], auth["realm"]) == ("101", "a.vn")
     endpoint = found["endpoint", "101@a.vn"]
     assert endpoint["auth"] == endpoint["aors"] == "101@a.vn"
@@ -72,6 +72,16 @@ def test_a_phone_may_authenticate_with_its_whole_address() -> None:
     assert full["password_digest"] == f"MD5:{'a' * 32},SHA-256:{'b' * 64}"
     assert found["endpoint", "101@a.vn"]["auth"] == "101@a.vn,full-101@a.vn"
     assert set(found) <= set(provisioning.of_endpoint("101@a.vn")), "all of it can be found again"
+
+
+@pytest.mark.parametrize("sha256", [False, True])
+def test_sha_256_is_asked_for_where_the_operator_wants_it(sha256: bool) -> None:
+    config = SwitchConfig(sha256=sha256)
+    phone = provisioning.device(PHONE, config)["auth", "101@a.vn"]
+    stranger = provisioning.unknown_endpoints("a.vn", [], "e" * 32, config)["auth", "unknown@a.vn"]
+    for challenged in (phone, stranger):
+        wanted = "MD5,SHA-256" if sha256 else "MD5"
+        assert challenged["supported_algorithms_uas"] == wanted
 
 
 def test_a_phone_shows_the_name_of_its_extension() -> None:
@@ -415,7 +425,7 @@ def test_sip_over_tls_only_where_it_is_wanted() -> None:
 
 def test_an_unknown_endpoint_is_challenged_as_a_known_one() -> None:
     phone = objects([PHONE], [], {"192.0.2.1": "a.vn"})
-    found = provisioning.unknown_endpoints("a.vn", ["192.0.2.1"], "e" * 32)
+    found = provisioning.unknown_endpoints("a.vn", ["192.0.2.1"], "e" * 32, SwitchConfig())
     mine, theirs = phone["auth", "101@a.vn"], found["auth", "unknown@a.vn"]
     assert {name for name in mine if mine[name] != theirs[name]} == {"username", "password_digest"}
     header, _, pattern = found["identify", "unknown@a.vn"]["match_header"].partition(": ")
@@ -444,7 +454,7 @@ def test_an_unknown_endpoint_is_challenged_as_a_known_one() -> None:
 
 def test_a_phone_that_hides_its_number_is_asked_for_the_digest_of_its_domain() -> None:
     def header(by_to: bool) -> tuple[str, re.Pattern[str]]:
-        found = provisioning.unknown_endpoints("a.vn", [], "e" * 32, by_to=by_to)
+        found = provisioning.unknown_endpoints("a.vn", [], "e" * 32, SwitchConfig(), by_to=by_to)
         assert found["auth", "hidden@a.vn"]["realm"] == "a.vn"
         name, _, pattern = found["identify", "hidden@a.vn"]["match_header"].partition(": ")
         return name, re.compile(pattern[1:-1])
@@ -459,7 +469,7 @@ def test_a_phone_that_hides_its_number_is_asked_for_the_digest_of_its_domain() -
 
 
 def test_other_spellings_of_a_domain_mean_it() -> None:
-    found = provisioning.unknown_endpoints("pbx.a.vn", [], "e" * 32)
+    found = provisioning.unknown_endpoints("pbx.a.vn", [], "e" * 32, SwitchConfig())
     aliases = {id_ for kind, id_ in found if kind == "domain_alias"}
     assert aliases == {"Pbx.a.vn", "Pbx.A.Vn", "PBX.A.VN"}
 

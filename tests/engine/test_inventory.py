@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tongdai.asterisk.provisioning import Objects
+from tongdai.asterisk.provisioning import Objects, SwitchConfig
 from tongdai.engine.inventory import BANS, Inventory, Part, Parts, Reading
 
 A, B = UUID(int=1), UUID(int=2)
@@ -11,7 +11,7 @@ ADDRESS = "192.0.2.1"
 
 
 def inventory(main: str = "") -> Inventory:
-    return Inventory([ADDRESS], main, "0" * 32)
+    return Inventory([ADDRESS], main, "0" * 32, SwitchConfig())
 
 
 def extension(domain: UUID, number: str) -> Part:

@@ -121,10 +121,12 @@ class SwitchConfig(msgspec.Struct, frozen=True):
     """What the operator set for all devices and trunks, in seconds; 0: never. `qualify_s`: from
     one OPTIONS request to a phone to the next, by which Asterisk learns whether it is there.
     `silence_s`: without any audio packet from one party, until its call ends as a forgotten one.
+    With `sha256` phones are challenged by SHA-256 besides MD5.
     """
 
     qualify_s: int = 30
     silence_s: int = 1800
+    sha256: bool = False
 
 
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,10 +224,12 @@ def device(known: Device, config: SwitchConfig) -> Objects:
     full: Objects = {}
     if all(known.full_digests):
         # one challenge serves both: they have one realm
-        full["auth", f"{FULL}{name}"] = _credentials(name, domain, *known.full_digests)
+        full["auth", f"{FULL}{name}"] = _credentials(name, domain, known.full_digests, config)
     user = name.partition("@")[0]  # of browsers the edge proxy makes it of the extension
     return full | {
-        ("auth", name): _credentials(user, domain, known.digest_md5, known.digest_sha256),
+        ("auth", name): _credentials(
+            user, domain, (known.digest_md5, known.digest_sha256), config
+        ),
         ("aor", name): {
             "max_contacts": str(known.max_contacts),
             "remove_existing": "yes",
@@ -281,16 +285,17 @@ def caller_id(name: str, number: str) -> str:
     return f'"{shown}" <{number}>' if shown else f"<{number}>"
 
 
-def _credentials(user: str, realm: str, digest_md5: str, digest_sha256: str) -> Fields:
-    """A challenge by MD5, then one by SHA-256: many phones look at the first one only, and do not
-    know the other (RFC 8760 §2.4 lets phones take any).
+def _credentials(user: str, realm: str, digests: tuple[str, str], config: SwitchConfig) -> Fields:
+    """`digests` are MD5 and SHA-256. Where both are asked for, MD5 comes first: many phones look
+    at the first challenge only, and do not know the other (RFC 8760 §2.4 lets phones take any).
     """
+    md5, sha256 = digests
     return {
         "auth_type": "digest",
         "username": user,
         "realm": realm,
-        "password_digest": f"MD5:{digest_md5},SHA-256:{digest_sha256}",
-        "supported_algorithms_uas": "MD5,SHA-256",
+        "password_digest": f"MD5:{md5},SHA-256:{sha256}",
+        "supported_algorithms_uas": "MD5,SHA-256" if config.sha256 else "MD5",
         "supported_algorithms_uac": "MD5",
     }
 
@@ -452,7 +457,12 @@ def fallback(entries: Mapping[str, str]) -> Objects:
 
 
 def unknown_endpoints(
-    domain: str, aliases: Iterable[str], digest_md5: str, *, by_to: bool = False
+    domain: str,
+    aliases: Iterable[str],
+    digest_md5: str,
+    config: SwitchConfig,
+    *,
+    by_to: bool = False,
 ) -> Objects:
     """The endpoints for devices that Asterisk does not know by From, and the other spellings of
     the domain. No password fits `digest_md5`, a random HA1.
@@ -467,14 +477,14 @@ def unknown_endpoints(
     spellings = (domain.capitalize(), domain.title(), domain.upper())
     hosts = "|".join((_any_case(domain), *map(re.escape, aliases)))
     own = rf"/sips?:({_USER})(:[^@]*)?@({hosts})([:;>?].*)?$/"
+    credentials = _credentials(UNKNOWN, domain, (digest_md5, 2 * digest_md5), config)
     hidden = own if not by_to else rf"/sips?:[^@]*@({hosts})([:;>?].*)?$/"
     return {
         **{("domain_alias", each): {"domain": domain} for each in spellings if each != domain},
-        **_unknown(f"{UNKNOWN}@{domain}", domain, digest_md5, f"From: {own}"),
+        **_unknown(f"{UNKNOWN}@{domain}", credentials, f"From: {own}"),
         **_unknown(
             f"{HIDDEN}@{domain}",
-            domain,
-            digest_md5,
+            credentials,
             f"{'To' if by_to else 'P-Preferred-Identity'}: {hidden}",
         ),
     }
@@ -486,9 +496,9 @@ def _any_case(domain: str) -> str:
     return "".join(letters)
 
 
-def _unknown(name: str, domain: str, digest_md5: str, match_header: str) -> Objects:
+def _unknown(name: str, credentials: Fields, match_header: str) -> Objects:
     return {
-        ("auth", name): _credentials(UNKNOWN, domain, digest_md5, 2 * digest_md5),
+        ("auth", name): credentials,
         ("endpoint", name): {
             **_MEDIA,
             "context": "hangup",

@@ -65,7 +65,14 @@ class Inventory:
     fits.
     """
 
-    def __init__(self, addresses: Iterable[str], main: str, unknown_digest: str) -> None:
+    def __init__(
+        self,
+        addresses: Iterable[str],
+        main: str,
+        unknown_digest: str,
+        config: provisioning.SwitchConfig,
+    ) -> None:
+        self._config = config
         self._addresses, self._main = sorted(addresses), main
         self._unknown_digest = unknown_digest
         self._parts: Parts = {}
@@ -136,7 +143,7 @@ class Inventory:
         aliases = self._addresses if domain_uuid == self._aliased else ()
         name = self._names[domain_uuid]
         return provisioning.unknown_endpoints(
-            name, aliases, self._unknown_digest, by_to=self._by_to
+            name, aliases, self._unknown_digest, self._config, by_to=self._by_to
         )
 
     def _meant(self) -> UUID | None:

@@ -45,7 +45,7 @@ class Provisioner:
         self._source = Source(engine.node, master_key, config or SwitchConfig())
         # the same at each start, so that a switch that holds all objects is recognised
         unknown_digest = master_key.derive("unknown endpoints").hex()[:32]
-        self._inventory = Inventory(addresses, main, unknown_digest)
+        self._inventory = Inventory(addresses, main, unknown_digest, self._source.config)
         self._gather_s = gather_s
         self._changed: set[Part] = set()
         self._is_lost = False  # any part may have changed
