@@ -17,7 +17,12 @@ from tongdai.pbx import directory
 from tongdai.store import db, domains, migrate, server
 from tongdai.store.tenants import Tenants
 
-pytest_plugins = ["tests.runs", "tests.instances"]
+pytest_plugins = [
+    "tests.runs",
+    "tests.instances",
+    "tests.compatibility",
+    "tests.softphones.preparing",
+]
 
 # Properties are tried with the same examples in every run, and none has to be quick: machines
 # differ.

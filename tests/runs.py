@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if not {HERE / "e2e", HERE / "clients"}.isdisjoint(item.path.parents):
+    if not {HERE / "e2e", HERE / "clients", HERE / "softphones"}.isdisjoint(item.path.parents):
         return 0
     return 1 if item.path.parent == HERE else 2
 
@@ -67,5 +67,5 @@ class ByFixtures(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        is_alone = re.search("/(e2e|clients)/", file) and "/test_chaos_" not in file
+        is_alone = re.search("/(e2e|clients|softphones)/", file) and "/test_chaos_" not in file
         return nodeid if is_alone or file in LONG else file

@@ -18,7 +18,7 @@ import pytest
 
 from chaos import __main__ as chaos
 from testbed.until import until
-from tests import commands_page
+from tests import commands_page, compatibility
 from tests.cli.conftest import free_address
 from tongdai import settings
 from tongdai.api import guides, problems
@@ -48,6 +48,41 @@ def test_the_page_of_commands_is_what_the_code_says() -> None:
     assert (DOCS / "commands.md").read_text() == commands_page.page(), (
         "make it anew: python -m tests.commands_page"
     )
+
+
+def test_the_page_of_compatibility_is_what_the_tests_showed() -> None:
+    results = compatibility.read()
+    assert (DOCS / "compatibility.md").read_text() == compatibility.page(results), (
+        "make it anew: python -m tests.compatibility page"
+    )
+    kept = {
+        (test, client, what)
+        for client, cells in results.cells.items()
+        for what, tests in cells.items()
+        for test in tests
+    }
+    assert kept == set(marked()), "make it anew: python -m tests.compatibility"
+
+
+def marked() -> Iterator[tuple[str, str, str]]:
+    """The tests that show something, each with a client and a feature, as pytest collects them."""
+    files = [
+        file
+        for file in (ROOT / "tests").rglob("test_*.py")
+        if "mark.shows(" in file.read_text() and file != Path(__file__)
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "shows"]
+    said = subprocess.run(
+        [*command, "--collect-only", "--shows", *map(str, files)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for line in said.splitlines():
+        if line.startswith("shows\t"):
+            _, test, client, what = line.split("\t")
+            yield test, client, what
 
 
 def test_every_error_is_explained_with_its_status() -> None:

@@ -79,7 +79,13 @@ class JsSipPhone {
   transferTo(at, number, other) {
     this.calls[at].refer(`sip:${number}@${this.domain}`, { replaces: this.calls[other] });
   }
-  ice(at) { return this.calls[at].connection.iceConnectionState; }
+  // A re-INVITE with new ICE credentials, as after a change of the network.
+  restartIce(at) {
+    return new Promise((done) =>
+      this.calls[at].renegotiate({ rtcOfferConstraints: { offerToReceiveAudio: true, iceRestart: true } }, () => done(true)));
+  }
+  connection(at) { return this.calls[at].connection; }
+  ice(at) { return this.connection(at).iceConnectionState; }
 }
 
 class SipJsPhone {
@@ -137,7 +143,12 @@ class SipJsPhone {
   keys(at, digits) { this.calls[at].sessionDescriptionHandler.sendDtmf(digits); }
   transfer(at, number) { this.calls[at].refer(this.target(number)); }
   transferTo(at, _number, other) { this.calls[at].refer(this.calls[other]); }
-  ice(at) { return this.calls[at].sessionDescriptionHandler.peerConnection.iceConnectionState; }
+  restartIce(at) {
+    this.calls[at].sessionDescriptionHandlerOptionsReInvite = { hold: false, offerOptions: { iceRestart: true } };
+    return new Promise((done) => this.calls[at].invite({ requestDelegate: { onAccept: () => done(true) } }));
+  }
+  connection(at) { return this.calls[at].sessionDescriptionHandler.peerConnection; }
+  ice(at) { return this.connection(at).iceConnectionState; }
 }
 
 window.open_phone = async (library, settings) => {
@@ -145,4 +156,9 @@ window.open_phone = async (library, settings) => {
   window.phone = library === "jssip" ? new JsSipPhone(settings) : new SipJsPhone(settings);
 };
 window.close_phone = () => (phone.ua ? phone.ua.stop() : phone.agent.stop());
+// The ICE user names of both sides of a call.
+window.fragments = (at) => {
+  const { localDescription, remoteDescription } = phone.connection(at);
+  return [localDescription, remoteDescription].map(({ sdp }) => /a=ice-ufrag:(\S+)/.exec(sdp)[1]);
+};
 window.states = () => phone.calls.map((call) => call.is || "rings");

@@ -72,6 +72,9 @@ class Browser:
         given = ", ".join(msgspec.json.encode(one).decode() for one in arguments)
         return await self._page.run(f"phone.{what}({given})")
 
+    async def run(self, script: str) -> Any:
+        return await self._page.run(script)
+
     async def is_in(self, state: str, at: int = 0) -> None:
         """The call rings, is answered, or is over."""
 
@@ -132,6 +135,7 @@ async def registered(
         await page.run("close_phone()")
 
 
+@pytest.mark.shows("{library}", "websocket", "calls", "called", "dtls")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_it_is_called_with_a_desk_phone_and_calls(
     lab: Lab, site: Site, tmp_path: Path, library: Library
@@ -170,6 +174,7 @@ def test_it_is_called_with_a_desk_phone_and_calls(
     lab.play(story, tmp_path)
 
 
+@pytest.mark.shows("{library}", "hold", "keys", "blind")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_it_holds_and_presses_keys_and_transfers(
     lab: Lab, site: Site, tmp_path: Path, library: Library
@@ -203,6 +208,7 @@ def test_it_holds_and_presses_keys_and_transfers(
     lab.play(story, tmp_path)
 
 
+@pytest.mark.shows("{library}", "attended")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_it_transfers_after_it_has_asked(
     lab: Lab, site: Site, tmp_path: Path, library: Library
@@ -235,11 +241,14 @@ def test_it_transfers_after_it_has_asked(
     lab.play(story, tmp_path)
 
 
+@pytest.mark.shows("{library}", "moved", "ice restart")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_it_comes_back_by_itself_when_the_edge_proxy_was_killed_in_a_call(
     lab: Lab, site: Site, tmp_path: Path, library: Library
 ) -> None:
-    """And hears of the end of that call."""
+    """It renews ICE (a re-INVITE with new credentials), as clients do whose network changed, is
+    heard again, and hears of the end of that call.
+    """
 
     async def story(lab: Lab, company: Company) -> None:
         async with (
@@ -253,6 +262,12 @@ def test_it_comes_back_by_itself_when_the_edge_proxy_was_killed_in_a_call(
             await phone.hears(CUSTOMER_HZ)
             os.kill(lab.edge_pid(), signal.SIGKILL)
             await phone.is_registered(times=2)
+            before = await phone.run("fragments(0)")
+            assert await phone.do("restartIce", 0)
+            ours, theirs = zip(before, await phone.run("fragments(0)"), strict=True)
+            assert ours[0] != ours[1], "new ICE credentials"
+            assert theirs[0] != theirs[1], "and the switch's"
+            await phone.answered()
             await phone.hears(CUSTOMER_HZ)
             await customer.voice.hears(ANN_HZ)
             await customer.hang_up()

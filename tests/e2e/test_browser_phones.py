@@ -25,6 +25,7 @@ def lab(sipp_command: list[str]) -> Iterator[Lab]:
         yield made
 
 
+@pytest.mark.shows("aiortc", "websocket", "calls", "dtls")
 @played
 async def test_a_browser_calls_out_and_both_are_in_the_recording(
     lab: Lab, company: Company
@@ -45,6 +46,7 @@ async def test_a_browser_calls_out_and_both_are_in_the_recording(
         assert tones.longest(samples, hertz) >= 1, hertz
 
 
+@pytest.mark.shows("aiortc", "called")
 @played
 async def test_a_browser_rings_with_a_desk_phone_and_either_answers(
     lab: Lab, company: Company
@@ -74,6 +76,7 @@ async def test_a_browser_rings_with_a_desk_phone_and_either_answers(
         await customer.over()
 
 
+@pytest.mark.shows("aiortc", "hold", "keys")
 @played
 async def test_hold_and_keys_of_a_browser(lab: Lab, company: Company) -> None:
     async with lab.browser(company) as ann, company.carrier() as carrier:
@@ -93,6 +96,7 @@ async def test_hold_and_keys_of_a_browser(lab: Lab, company: Company) -> None:
         await call.over()
 
 
+@pytest.mark.shows("aiortc", "blind")
 @played
 async def test_a_browser_transfers_blindly(lab: Lab, company: Company) -> None:
     async with (
@@ -115,6 +119,7 @@ async def test_a_browser_transfers_blindly(lab: Lab, company: Company) -> None:
         await ring.over()
 
 
+@pytest.mark.shows("aiortc", "attended")
 @played
 async def test_a_browser_transfers_after_it_has_asked(lab: Lab, company: Company) -> None:
     async with (
@@ -140,6 +145,7 @@ async def test_a_browser_transfers_after_it_has_asked(lab: Lab, company: Company
         await ring.over()
 
 
+@pytest.mark.shows("aiortc", "opus")
 @played
 async def test_two_browsers_talk(lab: Lab, company: Company) -> None:
     await company.allow_browsers("102")
@@ -176,6 +182,7 @@ async def test_click_to_call_rings_a_browser_that_may_answer_by_itself(
         await customer.over()
 
 
+@pytest.mark.shows("aiortc", "moved")
 @played
 async def test_a_call_outlives_the_edge_proxy_and_its_bye_arrives(
     lab: Lab, company: Company

@@ -1,5 +1,7 @@
 """Media of a call, and before it: early media, digits, hold."""
 
+import pytest
+
 from testbed.company import HOTLINE, Company
 from testbed.phones import PATIENCE_S, talk
 from testbed.until import until
@@ -30,6 +32,7 @@ async def test_early_media_passes_both_ways(company: Company) -> None:
         await announcement.over()
 
 
+@pytest.mark.shows("sipp", "keys", "keys heard")
 async def test_digits_pass_both_ways(company: Company) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         customer = await carrier.calls(HOTLINE)
@@ -44,6 +47,7 @@ async def test_digits_pass_both_ways(company: Company) -> None:
         await talk(ring, customer)
 
 
+@pytest.mark.shows("sipp", "hold")
 async def test_who_is_on_hold_hears_music(company: Company) -> None:
     async with company.phone("101") as alice, company.carrier() as carrier:
         call = await alice.calls("0909000111")

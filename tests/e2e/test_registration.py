@@ -12,6 +12,7 @@ from testbed.phones import BOB_HZ, Phone, Transport, talk
 from testbed.until import until
 
 
+@pytest.mark.shows("sipp", "{transport}", "calls", "called")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_phone_registers_calls_and_is_called(
     company: Company, transport: Transport
@@ -183,21 +184,15 @@ async def test_a_domain_in_capitals_is_the_domain(
         assert [wire.status(answer) for answer in wrong] == [401, 401]
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
-async def test_a_phone_may_authenticate_with_its_address_and_by_sha_256(
-    company: Company, office: Office, algorithm: wire.Algorithm
-) -> None:
+async def test_a_phone_may_authenticate_with_its_address(company: Company, office: Office) -> None:
     for user in ("101", f"101@{company.name}"):
         async with wire.udp(office.instance.sip) as line:
-            answers = await wire.authenticated(
-                line, "REGISTER", "101", company.name, PASSWORD, login=user, algorithm=algorithm
-            )
-            assert [wire.status(answer) for answer in answers] == [401, 200]
-            assert answers[0].count("WWW-Authenticate:") == 2, "one challenge an algorithm"
-            wrong = await wire.authenticated(
-                line, "REGISTER", "101", company.name, "wrong", login=user, algorithm=algorithm
-            )
-            assert [wire.status(answer) for answer in wrong] == [401, 401]
+            for password, last in ((PASSWORD, 200), ("wrong", 401)):
+                answers = await wire.authenticated(
+                    line, "REGISTER", "101", company.name, password, login=user
+                )
+                assert [wire.status(answer) for answer in answers] == [401, last]
+                assert answers[0].count("WWW-Authenticate:") == 1, "some phones know MD5 alone"
 
 
 async def test_displays_show_the_names_of_colleagues_and_carriers_do_not(

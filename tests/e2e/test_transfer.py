@@ -17,6 +17,7 @@ BOB_HZ = 620
 TONES = {"alice": ALICE_HZ, "bob": BOB_HZ, "customer": CUSTOMER_HZ}
 
 
+@pytest.mark.shows("sipp", "blind")
 async def test_blind_transfer_of_a_customer(company: Company, hook: Hook) -> None:
     async with (
         company.phone("101") as alice,
@@ -162,6 +163,7 @@ async def test_a_customer_transfers_where_the_trunk_lets_it(company: Company, ho
         assert (await company.api.cdr(conversation))["status"] == "ANSWERED"
 
 
+@pytest.mark.shows("sipp", "attended")
 async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> None:
     async with (
         company.phone("101") as alice,
