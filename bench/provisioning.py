@@ -133,7 +133,7 @@ async def _everything(database: db.Database) -> float:
     began = time.thread_time()
     async with database.connection() as tx:
         read = await reading.everything(tx, reading.Source(NODE, MasterKey(SECRET.encode())))
-    inventory = Inventory([], "", "")
+    inventory = Inventory([], "", "", provisioning.SwitchConfig())
     inventory.apply(read)
     provisioning.changes(inventory.objects(), inventory.objects())
     return _since(began)
