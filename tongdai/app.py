@@ -372,7 +372,7 @@ async def _engine(
         engine,
         addresses,
         demo.DOMAIN if settings.sandbox else "",
-        config=SwitchConfig(settings.sip_qualify_s, settings.silence_s, settings.sip_sha256),
+        config=SwitchConfig(settings.sip_qualify_s, settings.silence_s, settings.sip_sha),
     )
     bans = Bans(
         database,

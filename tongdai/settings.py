@@ -186,7 +186,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "longer responds is not rung, and NAT mappings stay open. 0: phones are not asked."
         ),
     ] = 30
-    sip_sha256: Annotated[
+    sip_sha: Annotated[
         bool,
         _says(
             "Whether phones are challenged by SHA-256 besides MD5 (RFC 8760). Some phones, such "

@@ -1,4 +1,4 @@
-"""Digests by SHA-256 (RFC 8760), with TONGDAI_SIP_SHA256."""
+"""Digests by SHA-256 (RFC 8760), with TONGDAI_SIP_SHA."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from testbed.phones import SippSetup
 async def pbx() -> AsyncIterator[Instance]:
     """An instance that asks phones for SHA-256 too."""
     with tempfile.TemporaryDirectory(prefix="tongdai-sha-256-") as folder:
-        instance = Instance(Path(folder), sandbox=False, sip_sha256="1")
+        instance = Instance(Path(folder), sandbox=False, sip_sha="1")
         try:
             await instance.start()
             yield instance
