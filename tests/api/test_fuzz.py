@@ -23,7 +23,7 @@ from tongdai.encryption import MasterKey
 from tongdai.pbx import rehearsal, simulation
 from tongdai.pbx.commands import Command, DropPhones, FindRoute, ListPhones, Outcome, Rehearse
 from tongdai.pbx.directory import NODE
-from tongdai.store import commands, db
+from tongdai.store import commands, db, live_state
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 SEED = str(secrets.randbits(32) if SECONDS else 20261123)
@@ -43,12 +43,18 @@ async def house(
 
 
 @pytest.fixture
-async def engine(database: db.Database) -> AsyncIterator[None]:
-    """Commands are answered: the switch is there, lets the phone ring, and tells nothing."""
+async def engine(database: db.Database, house: House) -> AsyncIterator[None]:
+    """Commands are answered: the switch is there, lets the phone ring, and tells nothing. Live
+    state is published.
+    """
+    domain_uuid = house.tenant.domain.domain_uuid
+    async with database.transaction() as tx:
+        await live_state.begin(tx, domain_uuid, {})
 
     async def answer() -> None:
         while True:
             async with database.transaction() as tx:
+                await live_state.touch(tx, [domain_uuid])
                 for one in await commands.take(tx, NODE):
                     told = Outcome(call_id=ids.new(), report=report(one.command))
                     await commands.finish(tx, one.domain_uuid, one.command_uuid, told)

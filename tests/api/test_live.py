@@ -60,6 +60,11 @@ class Listener:
                 if "data" in lines:
                     return lines["event"], msgspec.json.decode(lines["data"])
 
+    async def comment(self) -> None:
+        """Nothing but a comment has come."""
+        async with asyncio.timeout(WAIT_S):
+            assert await self._paragraph() == {"": ""}
+
     async def _paragraph(self) -> dict[str, str]:
         lines: dict[str, str] = {}
         while line := (await self._answer.content.readline()).decode().rstrip("\n"):
@@ -221,7 +226,7 @@ async def test_an_agents_token_listens_until_its_account_is_disabled(
 
 async def test_a_domain_has_so_many_listeners(deps: api.Deps, tenant: Tenant) -> None:
     """The one too many is refused; when one leaves there is a place."""
-    made = boards.Boards(deps.database, most=1)
+    made = boards.Boards(deps.database, heartbeat_s=15, most=1)
     domain_uuid = tenant.domain.domain_uuid
     made._boards[domain_uuid] = board = boards.Board()
     board.is_complete.set()
@@ -258,6 +263,23 @@ async def test_a_reader_that_takes_nothing_is_cut(
         await listener.event()
         listener.stops_reading()
         await until(is_left, WAIT_S)
+
+
+async def test_a_silent_stream_has_comments_and_a_stop_ends_it(
+    deps: api.Deps, tenant: Tenant, database: db.Database
+) -> None:
+    feeds = api.Feeds(deps.database, deps.tenants)
+    timing = replace(deps.timing, heartbeat_s=0.05)
+    await begin(database, tenant, a="ringing")
+    async with (
+        asynccontextmanager(serve)(replace(deps, feeds=feeds, timing=timing)) as url,
+        aiohttp.ClientSession(url) as session,
+        listening(Client(session, tenant.client.token)) as listener,
+    ):
+        await listener.event()
+        await listener.comment()
+        feeds.close()
+        assert await listener.ends()
 
 
 # --- boards

@@ -20,8 +20,6 @@ from tongdai.dialects.live import KINDS
 from tongdai.store import db, live_state
 from tongdai.store.live_state import Key, Row
 
-HEARTBEAT_S = 15.0
-"""The longest silence on a stream, in seconds."""
 GATHER_S = 0.05  # between two reads; the engine gathers twice as long
 RENEW_S = 5.0
 _POLL_S = 1.0  # in case a notification was lost
@@ -113,11 +111,11 @@ class Board:
 
 
 class Boards:
-    """The boards of this process, for at most `most` listeners of each domain."""
+    """The boards of this process, for at most `most` listeners of each domain. A stream is never
+    silent for longer than `heartbeat_s`.
+    """
 
-    def __init__(
-        self, database: db.Database, *, most: int = 100, heartbeat_s: float = HEARTBEAT_S
-    ) -> None:
+    def __init__(self, database: db.Database, *, heartbeat_s: float, most: int = 100) -> None:
         self._database, self._most, self.heartbeat_s = database, most, heartbeat_s
         self._process_uuid = ids.new()
         self._boards: dict[UUID, Board] = {}

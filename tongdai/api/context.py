@@ -44,6 +44,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     login_s: float = 1.5  # of a log-in for others
     reader_s: float = 60.0  # for a reader of the event stream that takes nothing
     away_s: float = 1.0  # between two tries while the database is away
+    heartbeat_s: float = 15.0  # the longest silence on a stream of live state
 
 
 class Sandbox(Protocol):
@@ -143,7 +144,7 @@ class Context:
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
-        self.boards = Boards(deps.database)
+        self.boards = Boards(deps.database, heartbeat_s=deps.timing.heartbeat_s)
         self.by_domain, self.by_address = (
             limits.Limit(deps.domain_rate),
             limits.Limit(deps.address_rate),
