@@ -5,6 +5,7 @@ hands that thinks as the real one does.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -97,7 +98,9 @@ async def test_the_engine_cannot_tell(tenant: Tenant, engine: Engine) -> None:
 
 async def rehearsed(tenant: Tenant, **fields: str) -> dict[str, Any]:
     asked = {"ext": "101", "phone": "0912345678", "dry_run": "1"} | fields
-    told: dict[str, Any] = (await tenant.client.get("/v1/click2call", params=asked)).json
+    answer = (await tenant.client.get("/v1/click2call", params=asked)).json
+    assert (answer["status"], UUID(answer["call_id"]).int) == ("dry_run", 0)
+    told: dict[str, Any] = answer["rehearsal"]
     return told
 
 

@@ -136,10 +136,10 @@ async def test_a_queue_and_its_overflow(company: Company) -> None:
 
 async def test_a_rehearsed_click_rings_nothing(company: Company) -> None:
     asked = {"dry_run": "1"}
-    absent = (await company.api.click("101", CUSTOMER, **asked)).json
+    absent = (await company.api.click("101", CUSTOMER, **asked)).json["rehearsal"]
     assert (absent["would_call"], absent["error"]) == (False, "USER_NOT_REGISTERED")
     async with company.phone("101") as alice, company.carrier() as carrier:
-        there = (await company.api.click("101", CUSTOMER, **asked)).json
+        there = (await company.api.click("101", CUSTOMER, **asked)).json["rehearsal"]
         assert (there["would_call"], there["error"]) == (True, "")
         (phone,) = there["extension"]["phones"]
         assert phone["registered_since"]

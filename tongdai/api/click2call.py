@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 from starlette.types import ASGIApp
 
@@ -23,6 +23,7 @@ from tongdai.pbx.call import FORGOTTEN_S
 from tongdai.store import domains
 
 PICK_UP_S = FORGOTTEN_S + 20.0  # the engine ends a call that is forgotten before
+DRY_RUN, NIL = "dry_run", UUID(int=0)
 _NO_WAIT = ("0", "false", "no", "off")
 _NOT_IN_NAMES = set('<>"\\;')
 
@@ -33,11 +34,14 @@ class Message(Struct, frozen=True):
 
 
 class Called(Struct, frozen=True):
-    """The extension is ringing; its events will have this `call_id`."""
+    """The extension is ringing; its events will have this `call_id`. With `dry_run` nothing rings:
+    `status` is `dry_run`, `call_id` the nil UUID, and `rehearsal` what would happen.
+    """
 
     status: str
     call_id: UUID
     data: Message
+    rehearsal: route.Rehearsal | UnsetType = UNSET
 
 
 def _name(text: str, name: str) -> str:
@@ -174,7 +178,7 @@ class IdempotencyKey(Struct, frozen=True, rename={"key": "Idempotency-Key"}):
     gives={
         200: (
             "The extension's phone has been asked to ring; or, with `dry_run`, what would happen.",
-            (Called, route.Rehearsal),
+            Called,
         )
     },
     fails=(
@@ -281,9 +285,9 @@ async def _rehearsed(
         return _refusal(request, outcome)
     found = msgspec.json.decode(outcome.report, type=rehearsal.Rehearsal)
     message = _error(found.outcome).text(request.language) if found.outcome.error else ""
-    return responses.json(
-        route.rehearsed(found, message, request.language), headers=responses.NO_STORE
-    )
+    told = route.rehearsed(found, message, request.language)
+    nothing = Called(DRY_RUN, NIL, Message(message or DRY_RUN, NIL), told)
+    return responses.json(nothing, headers=responses.NO_STORE)
 
 
 def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:

@@ -2,7 +2,7 @@
 language.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -86,8 +86,6 @@ class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
 class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     """What a click-to-call would do. Nothing rang."""
 
-    status: Literal["success"]
-    dry_run: bool
     would_call: Annotated[bool, Meta(description="Whether the extension's phones would ring.")]
     error: Annotated[str, Meta(description='The code that the call would get; "" for none.')]
     message: Annotated[str, Meta(description="The same for people.")]
@@ -116,8 +114,6 @@ def rehearsed(found: rehearsal.Rehearsal, message: str, language: str) -> Rehear
     """The rehearsal; `message` is that of the error that the call would get."""
     own = found.extension
     return Rehearsal(
-        status="success",
-        dry_run=True,
         would_call=not found.outcome.error,
         error=found.outcome.error,
         message=message,
