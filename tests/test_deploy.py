@@ -13,9 +13,11 @@ import tongdai.app
 import tongdai.webhooks.metrics
 from tongdai import settings, settings_file
 from tongdai.api import click2call
+from tongdai.cli import COMMANDS
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 METRIC = re.compile(r"\btongdai_[a-z_]+")
+UNITS = ("tongdai.service", "tongdai-backup.service", "tongdai-backup.timer")
 SUFFIXES = ("_bucket", "_count", "_sum", "_total")
 
 
@@ -72,15 +74,26 @@ def test_the_unit_has_its_parts() -> None:
     assert sections == ["[Unit]", "[Service]", "[Install]"]
 
 
+def test_the_backup_of_each_night_runs_the_command_of_the_same_name() -> None:
+    unit = (DEPLOY / "tongdai-backup.service").read_text()
+    [command] = re.findall(r"^ExecStart=/opt/tongdai/bin/tongdai (\S+)", unit, re.MULTILINE)
+    assert command in COMMANDS
+    timer = (DEPLOY / "tongdai-backup.timer").read_text()
+    assert "OnCalendar=" in timer
+    assert "WantedBy=timers.target" in timer
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this machine has no systemd")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    unit = (DEPLOY / "tongdai.service").read_text()
-    here = unit.replace("/opt/tongdai/bin/tongdai", "/bin/true").replace("/opt/tongdai", "/")
-    (tmp_path / "tongdai.service").write_text(here)
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
+    for each in UNITS:
+        unit = (DEPLOY / each).read_text()
+        here = unit.replace("/opt/tongdai/bin/tongdai", "/bin/true").replace("/opt/tongdai", "/")
+        (tmp_path / each).write_text(here)
     verified = subprocess.run(
-        ["systemd-analyze", "verify", str(tmp_path / "tongdai.service")],
+        ["systemd-analyze", "verify", str(tmp_path / name)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "tongdai.service:" not in verified.stderr, verified.stderr
+    assert f"{name}:" not in verified.stderr, verified.stderr

@@ -24,6 +24,8 @@ from tongdai.store import db, migrate, postmaster, server
 from tongdai.store.tenants import Tenants
 from tongdai.supervision import Supervised
 
+UNFINISHED = "restore.unfinished"
+"""A file in a data folder into which a backup is being restored."""
 ANY = "0.0.0.0"  # noqa: S104 -- to recognise it, not to bind  # nosec B104
 Progress = Callable[[str, int, int], None]
 """Called with the step that begins, the number of its parts done, and the number of all."""
@@ -62,6 +64,10 @@ def master_key(settings: Settings) -> MasterKey:
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """No other instance runs on the data folder meanwhile. Raises errors.SetupError."""
+    if (data / UNFINISHED).exists():
+        raise errors.SetupError(
+            f"a restore into {data} was interrupted: empty it, and restore again"
+        )
     with (data / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -38,10 +38,11 @@ async def write(
         for table in await export.tables(tx):
             lines = export.rows(tx, table, domain_uuid)
             written[table] = await _write_lines(lines, folder / f"{table}.jsonl", progress)
-        count = 0
-        async for key in export.files(tx, domain_uuid):
-            count += await _copy(files, key, folder / RECORDINGS / key.partition("/")[2])
-            progress("recording_files", count)
+        keys = [key async for key in export.files(tx, domain_uuid)]
+    count = 0
+    for key in keys:  # after the transaction: it takes long
+        count += await _copy(files, key, folder / RECORDINGS / key.partition("/")[2])
+        progress("recording_files", count)
     return {**written, "recording_files": count}
 
 

@@ -39,6 +39,20 @@ COMMANDS = {
             "the domain."
         ),
     ),
+    "backup": (
+        "backup:backup",
+        (
+            "Back up the database, the recordings and the master key into a folder, while calls "
+            "go on."
+        ),
+    ),
+    "restore": (
+        "backup:restore",
+        (
+            "Restore a backup into a new data folder, and into TONGDAI_DSN, an empty database, if "
+            "it is set."
+        ),
+    ),
     "migrate": ("schema:migrate", "Bring the database's schema up to this version."),
     "outstanding": (
         "outstanding:outstanding",

