@@ -30,7 +30,7 @@ async def test_a_running_system_is_backed_up_and_another_starts_from_it(tmp_path
         assert second.ready["admin"]["username"] == account["username"]
         restored = await log_in(second.ready["base_url"], account["username"], account["password"])
         path = f"/recordings/{record['recording_url'].rpartition('/')[2]}"
-        assert await restored.cdr(record["cdr_id"]) == record | {
+        assert await restored.cdr(record["call_id"]) == record | {
             "recording_url": second.ready["base_url"] + path
         }
         assert (await restored.get(path)).body == sound

@@ -327,3 +327,14 @@ async def test_notifications_reach_their_callbacks_also_after_a_loss(
 
     await small.close()
     await until(lambda: is_gone(database))
+
+
+async def test_no_statement_is_compiled(dsn: str) -> None:
+    """The embedded server has it off; one of the operator's has it on by default."""
+    tx = await db.connect(dsn)
+    try:
+        source = await tx.fetchrow("SELECT setting, source FROM pg_settings WHERE name = 'jit'")
+    finally:
+        await tx.close()
+    assert source
+    assert tuple(source) == ("off", "client")

@@ -345,6 +345,8 @@ async def connect(
             server_settings={
                 "application_name": "tongdai",
                 "tcp_keepalives_idle": "60",
+                # Compiling costs seconds where sequential scans are off: every plan looks costly.
+                "jit": "off",
                 **settings,
             },
         )
