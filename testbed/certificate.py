@@ -10,15 +10,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def write(folder: Path) -> dict[str, str]:
-    """Certificate and key for 127.0.0.1 are there; the settings that name them."""
+def write(folder: Path, *, days: float = 1) -> dict[str, str]:
+    """Certificate and key for 127.0.0.1 are there, valid since yesterday and for so many days; the
+    settings that name them.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=1) + min(timedelta(), timedelta(days=days)))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
             critical=False,

@@ -28,7 +28,7 @@ from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
 from tongdai.edge import registry as edge_metrics
 from tongdai.encryption import MasterKey
-from tongdai.engine import housekeeping
+from tongdai.engine import certificates, housekeeping
 from tongdai.engine.bans import Bans
 from tongdai.engine.commands import CommandRunner
 from tongdai.engine.engine import Engine
@@ -440,6 +440,10 @@ async def _engine(
         partial(kept, "volumes", volumes.run),
         partial(kept, "housekeeping", keeping),
     ]
+    if settings.sip_tls and settings.sip_tls_cert and settings.sip_tls_key:
+        tls = (settings.sip_tls_cert.absolute(), settings.sip_tls_key.absolute())
+        renewing = partial(certificates.watch, tls, engine.switch.reload_certificates)
+        steering.append(partial(kept, "certificates", renewing))
     if settings.asterisk_security:
         steering.append(partial(kept, "bans", bans.run))
         # beside the security log (logger.conf)

@@ -5,6 +5,7 @@ nothing is.
 import asyncio
 import json
 import os
+import re
 import socket
 import time
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from testbed import certificate
 from testbed.network import Network, NotAllowed
 from tests.cli.conftest import free_address, run
+from tests.webhooks import samples
 from tongdai.cli.doctor import machine
-from tongdai.store import db, migrate
+from tongdai.encryption import MasterKey
+from tongdai.store import db, domains, migrate
 
 DOMAIN = "sales.example.vn"
 SECRET = "a master key of thirty-two characters or more"
@@ -350,3 +354,119 @@ def test_a_machine_without_a_network_is_told_that_browsers_stay_silent() -> None
         assert network.run(examined()) == "ok"
     finally:
         network.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("203.0.113.10:5060", "this machine does not have it"),
+        ("sip.carrier.invalid:5060", "this name does not resolve"),
+    ],
+)
+def test_an_address_that_this_machine_does_not_have_is_told(
+    idle: dict[str, str], address: str, told: str
+) -> None:
+    examined = Examined({**idle, "TONGDAI_SIP": address})
+    assert "sip" in examined.failed
+    assert examined.found("sip").startswith(f"{address}: {told}")
+    assert examined.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "told"),
+    [(-0.5, "fail", "has ended on"), (5, "warn", "ends on"), (90, "ok", "is valid until")],
+)
+def test_a_certificate_that_ends_is_told(
+    idle: dict[str, str], tmp_path: Path, days: float, state: str, told: str
+) -> None:
+    files = certificate.write(tmp_path, days=days)
+    tls = {f"TONGDAI_{name.upper()}": value for name, value in files.items()}
+    examined = Examined({**idle, **tls, "TONGDAI_SIP_TLS": free_address()})
+    assert examined.states("certificate") == [state]
+    assert told in examined.found("certificate")
+
+
+def test_a_certificate_of_another_key_is_told(idle: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    files = certificate.write(tmp_path) | {
+        "sip_tls_key": certificate.write(tmp_path / "other")["sip_tls_key"]
+    }
+    tls = {f"TONGDAI_{name.upper()}": value for name, value in files.items()}
+    assert "certificate" in Examined({**idle, **tls}).failed
+
+
+def test_the_version_of_postgresql_is_told(empty: dict[str, str]) -> None:
+    run(empty, "migrate")
+    run(empty, "domain", "create", DOMAIN)
+    examined = Examined(empty)
+    assert examined.states("postgresql version") == ["ok"]
+    assert examined.found("postgresql version").endswith("; 15 to 18 are supported")
+
+
+@pytest.mark.parametrize(("supported", "state"), [((19, 20), "fail"), ((15, 17), "warn")])
+def test_a_postgresql_that_was_not_tried_is_told(
+    empty: dict[str, str], monkeypatch: pytest.MonkeyPatch, supported: tuple[int, int], state: str
+) -> None:
+    run(empty, "migrate")
+    monkeypatch.setattr(db, "SUPPORTED", supported)
+    assert Examined(empty).states("postgresql version") == [state]
+
+
+async def test_a_refused_registration_and_a_host_that_nobody_knows_fail(
+    empty: dict[str, str],
+) -> None:
+    mine = {**empty, "TONGDAI_DOMAIN": DOMAIN}
+
+    def made() -> None:
+        run(empty, "migrate")
+        run(empty, "domain", "create", DOMAIN)
+        registers = ("--auth", "registration", "--username", "us", "--password", "correct-horse")
+        host = ("--host", "203.0.113.7")
+        assert run(mine, "trunk", "create", "refused", *registers, *host).exit_code == 0
+        run(mine, "trunk", "create", "lost", "--host", "sip.carrier.invalid")
+
+    await asyncio.to_thread(made)
+    tx = await db.connect(empty["TONGDAI_DSN"])
+    await tx.execute(
+        """
+        INSERT INTO trunk_registrations
+          (domain_uuid, trunk_uuid, is_registered, sip_status, since, heard_at)
+        SELECT domain_uuid, trunk_uuid, false, 403, now(), now() FROM trunks
+        WHERE name = 'refused'
+        """
+    )
+    await tx.close()
+
+    examined = await asyncio.to_thread(Examined, empty)
+
+    assert examined.failed == {DOMAIN}
+    assert examined.exit_code == 1
+    assert re.search("trunk refused: .* the carrier answers 403", examined.found(DOMAIN))
+    assert "trunk lost: " in examined.found(DOMAIN)
+
+
+async def test_failing_webhooks_are_told(empty: dict[str, str]) -> None:
+    await migrate.apply(empty["TONGDAI_DSN"])
+    database = db.Database(empty["TONGDAI_DSN"], size=1)
+    await database.open()
+    try:
+        async with database.transaction() as tx:
+            domain = await domains.insert(tx, DOMAIN)
+        key = MasterKey(SECRET.encode())
+        for name in ("ringing", "cdr", "hangup"):
+            await samples.subscribe(database, key, domain, name, f"https://crm.vn/{name}")
+        async with database.transaction() as tx:
+            await tx.execute(
+                "UPDATE subscriptions SET failing_since = '2026-11-30 08:00Z'"
+                " WHERE event_name <> 'hangup'"
+            )
+            await tx.execute(
+                "UPDATE subscriptions SET enabled = false, disabled_reason = 'Failures.'"
+                " WHERE event_name = 'cdr'"
+            )
+    finally:
+        await database.close()
+    found = (await asyncio.to_thread(Examined, empty)).found(DOMAIN)
+    assert "webhook ringing to https://crm.vn/ringing fails since 2026-11-30 08:00 UTC" in found
+    assert "webhook cdr to https://crm.vn/cdr is disabled: Failures." in found
+    assert "hangup" not in found

@@ -208,6 +208,12 @@ class Switch:
             with contextlib.suppress(errors.SwitchDown):
                 await self._config.push(self._connection.link)
 
+    async def reload_certificates(self) -> None:
+        """New connections over TLS get the certificate that is in the files now. Raises
+        errors.SwitchDown.
+        """
+        await _checked(self._connection.link.request("PUT", "asterisk/modules/res_pjsip.so"))
+
     async def phones(self, endpoint: str) -> list[str]:
         """The reachable phones of a device, ready to dial. Raises errors.SwitchDown."""
         return list((await self.targets([endpoint]))[endpoint])

@@ -23,6 +23,8 @@ else:
     Tx = asyncpg.Connection  # not generic at run time
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
+SUPPORTED = 15, 18
+"""The first and the last major version of PostgreSQL that tongdai was tried with."""
 
 _CONNECT_S = 2.0
 _STATEMENT_S = 10.0  # a longer answer means that the database hangs
@@ -356,6 +358,12 @@ async def connect(
         raise errors.Unavailable(messages.DATABASE_LOST) from reason
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as reason:
         raise errors.SetupError(f"PostgreSQL refuses the connection: {reason}") from reason
+
+
+async def version(tx: Tx) -> tuple[int, str]:
+    """The major version of the server, and its version in full."""
+    number = int(await tx.fetchval("SELECT current_setting('server_version_num')::int"))
+    return number // 10_000, str(await tx.fetchval("SHOW server_version"))
 
 
 def structs(rows: Iterable[asyncpg.Record], kind: type[Struct]) -> list[Struct]:

@@ -230,6 +230,31 @@ async def delete(tx: db.Tx, domain_uuid: UUID, subscription_uuid: UUID) -> None:
         raise errors.NotFound(f"no such subscription: {subscription_uuid}")
 
 
+class Failing(msgspec.Struct, frozen=True):
+    """A subscription whose deliveries fail, since when, and why it is disabled if it is."""
+
+    domain: str
+    subscription_uuid: UUID
+    event_name: str
+    callback_url: str
+    failing_since: datetime
+    disabled_reason: str
+
+
+async def failing(tx: db.Tx, limit: int) -> Sequence[Failing]:
+    """Those that fail for longest. For the operator: it crosses tenants."""
+    rows = await tx.fetch(
+        """
+        SELECT domains.name AS domain, subscription_uuid, event_name, callback_url, failing_since,
+               disabled_reason
+        FROM subscriptions JOIN domains USING (domain_uuid)
+        WHERE domains.enabled AND failing_since IS NOT NULL ORDER BY failing_since LIMIT $1
+        """,
+        limit,
+    )
+    return db.structs(rows, Failing)
+
+
 def _opened(row: asyncpg.Record, master_key: MasterKey) -> Subscription:
     until = row["previous_secret_until"]
     is_replaced = until is not None and until > datetime.now(UTC)

@@ -9,7 +9,7 @@ import typer
 
 from tongdai import errors, settings, settings_file
 from tongdai.cli import options, terminal
-from tongdai.cli.doctor import installation, machine, ports
+from tongdai.cli.doctor import certificates, installation, machine, ports
 from tongdai.cli.doctor.finding import Finding, fail
 
 _COLOURS = {"ok": typer.colors.GREEN, "warn": typer.colors.YELLOW, "fail": typer.colors.RED}
@@ -39,7 +39,8 @@ async def _examined() -> list[Finding]:
     except errors.SetupError as wrong:
         return [*found, fail("settings", str(wrong), "Mend it; `tongdai config` lists all.")]
     found += [machine.postgresql(known), machine.asterisk(known), machine.disk(known)]
-    found += [*ports.examine(known), *machine.exposure(known), machine.browsers()]
+    found += [*ports.examine(known), *certificates.examine(known), *machine.exposure(known)]
+    found.append(machine.browsers())
     if (folder := machine.folder(known)).state == "fail":
         return [*found, folder]
     return [*found, folder, machine.master_key(known), *await installation.examine(known)]

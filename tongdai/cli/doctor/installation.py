@@ -22,6 +22,7 @@ from tongdai.store import (
     domains,
     migrate,
     postmaster,
+    subscriptions,
     tenants,
     trunk_conflicts,
     trunk_registrations,
@@ -30,6 +31,7 @@ from tongdai.store import (
 )
 
 ANSWER_S = 3.0
+SHOWN = 20  # webhooks, those that fail for longest
 START = "Start it with `tongdai up`, or `tongdai serve` for its roles apart."
 
 Endpoints: TypeAlias = dict[str, str]
@@ -165,6 +167,19 @@ async def _database(known: Settings) -> tuple[str, Finding]:
     return dsn, ok("database", "answers, and its schema is up to date")
 
 
+async def _version(tx: db.Tx) -> Finding:
+    """Checks PostgreSQL's version."""
+    number, shown = await db.version(tx)
+    first, last = db.SUPPORTED
+    if number < first:
+        mend = f"Upgrade it: {first} to {last} are supported."
+        return fail("postgresql version", f"{shown} is too old", mend)
+    if number > last:
+        mend = f"Nothing, if all works: tongdai was tried with {first} to {last}."
+        return warn("postgresql version", f"{shown} is newer than those that were tried", mend)
+    return ok("postgresql version", f"{shown}; {first} to {last} are supported")
+
+
 # --- the domains
 
 
@@ -174,6 +189,7 @@ async def _domains(known: Settings, dsn: str, endpoints: Endpoints) -> list[Find
     try:
         async with database.connection() as tx:
             return [
+                await _version(tx),
                 _isolation(await tenants.missing_policies(tx)),
                 *await _tenants(known, tx, endpoints),
             ]
@@ -206,6 +222,7 @@ async def _tenants(known: Settings, tx: db.Tx, endpoints: Endpoints) -> list[Fin
                 warn(domain.name, "the demo is still here", f"tongdai domain delete {domain.name}")
             )
     found += [finding async for finding in _carriers(tx, every)]
+    found += [_failing(one) for one in await subscriptions.failing(tx, SHOWN)]
     return [*found, await _encrypted(tx, [domain.domain_uuid for domain in every])]
 
 
@@ -236,13 +253,25 @@ async def _carriers(tx: db.Tx, every: Sequence[Domain]) -> AsyncIterator[Finding
             state = carriers.state(trunk, states)
             if state and not state.startswith("registered"):
                 mend = f"Look at its host, username and password: tongdai trunk show {trunk.name}"
-                yield warn(domain.name, f"trunk {trunk.name}: {state}; it is tried again", mend)
+                is_refused = "the carrier answers" in state
+                tell = fail if is_refused else warn
+                yield tell(domain.name, f"trunk {trunk.name}: {state}; it is tried again", mend)
             if why := await asyncio.to_thread(carriers.unresolved, trunk.host):
                 mend = f"tongdai trunk update {trunk.name} --domain {domain.name} --host ..."
-                yield warn(domain.name, f"trunk {trunk.name}: {why}", mend)
+                yield fail(domain.name, f"trunk {trunk.name}: {why}", mend)
     for each in await trunk_conflicts.conflicts(tx):
         for line in carriers.described(each):
             yield warn(each.domain, line, carriers.SEVERAL)
+
+
+def _failing(one: subscriptions.Failing) -> Finding:
+    """A webhook that its receiver does not take: events wait for it, or it is switched off."""
+    what = f"webhook {one.event_name} to {one.callback_url}"
+    if one.disabled_reason:
+        mend = f"tongdai event enable {one.subscription_uuid} --domain {one.domain}"
+        return warn(one.domain, f"{what} is disabled: {one.disabled_reason}", mend)
+    mend = f"tongdai event deliveries {one.subscription_uuid} --domain {one.domain}"
+    return warn(one.domain, f"{what} fails since {one.failing_since:%Y-%m-%d %H:%M} UTC", mend)
 
 
 def _counted(inside: Directory) -> str:

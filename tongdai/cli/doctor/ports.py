@@ -2,6 +2,7 @@
 process.
 """
 
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -55,6 +56,10 @@ def examine(known: Settings) -> Iterator[Finding]:
 
 def _one(check: str, address: str, protocols: tuple[Protocol, ...], data: str) -> Finding:
     host, port = settings.address(address)
+    if why := _unusable(host):
+        return fail(
+            check, f"{address}: {why}", f"Give TONGDAI_{check.upper()} an address of this machine."
+        )
     taken = [
         (protocol, listener)
         for protocol in protocols
@@ -69,6 +74,21 @@ def _one(check: str, address: str, protocols: tuple[Protocol, ...], data: str) -
                 f"End that process, or give TONGDAI_{check.upper()} another port.",
             )
     return ok(check, f"{address} is {'ours' if taken else 'free'}")
+
+
+def _unusable(host: str) -> str:
+    """The reason why nothing can listen there: a name that does not resolve, or an address of
+    another machine; "" if there is none.
+    """
+    try:
+        family, *_, place = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            tried.bind(place)
+    except socket.gaierror:
+        return "this name does not resolve"
+    except OSError as reason:
+        return f"this machine does not have it ({reason.strerror})"
+    return ""
 
 
 def _range(known: Settings, data: str) -> Finding:
