@@ -1,9 +1,11 @@
 """The files of deploy/: they name settings, metrics and commands that exist."""
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -52,6 +54,46 @@ def test_nginx_waits_for_as_long_as_click_to_call_does() -> None:
     found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
     assert found
     assert int(found[1]) > click2call.PICK_UP_S
+def panels() -> list[dict[str, Any]]:
+    dashboard = json.loads((DEPLOY / "grafana" / "tongdai.json").read_text())
+    found: list[dict[str, Any]] = dashboard["panels"]
+    return found
+
+
+def labels_of(metric: str) -> set[str]:
+    """The names of the metric's labels; those of a histogram's buckets have `le`."""
+    for registry in (REGISTRY, tongdai.webhooks.metrics.REGISTRY):
+        if collector := registry._names_to_collectors.get(metric):
+            ends = {"le"} if metric.endswith("_bucket") else set()
+            return {*getattr(collector, "_labelnames", ()), *ends}
+    raise AssertionError(f"there is no metric {metric}")
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_the_dashboard_asks_for_metrics_and_labels_that_exist(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        asked, legend = target["expr"], target["legendFormat"]
+        [metric] = METRIC.findall(asked)
+        grouped = re.findall(r"by \(([a-z_, ]+)\)", asked)
+        selected = re.findall(r"([a-z_]+)=~?\"", asked)
+        named = {name.strip() for names in grouped for name in names.split(",")}
+        assert named | {*selected} <= labels_of(metric), target
+        assert set(re.findall(r"{{(\w+)}}", legend)) <= labels_of(metric), target
+
+
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
+    taken = set[tuple[int, int]]()
+    for panel in panels():
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert max(x for x, _ in cells) < 24
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels()}) == len(panels())
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])

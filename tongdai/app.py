@@ -34,6 +34,7 @@ from tongdai.engine.commands import CommandRunner
 from tongdai.engine.engine import Engine
 from tongdai.engine.leader import Leader
 from tongdai.engine.live_state import LiveState
+from tongdai.engine.measurements import Measurements
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
@@ -420,6 +421,9 @@ async def _engine(
         "recordings": opened.recordings,
     }
     volumes = Volumes(watched, config.cel_log, lambda: engine.arrivals)
+    measurements = Measurements(
+        database, engine.live_calls, engine.switch.endpoint_states, config.node
+    )
     days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
     keeping = partial(
         housekeeping.run,
@@ -438,6 +442,7 @@ async def _engine(
         # after a failure it is unknown which objects were pushed
         partial(kept, "provisioner", provisioner.run, provisioner.lost),
         partial(kept, "volumes", volumes.run),
+        partial(kept, "measurements", measurements.run),
         partial(kept, "housekeeping", keeping),
     ]
     if settings.sip_tls and settings.sip_tls_cert and settings.sip_tls_key:

@@ -208,6 +208,13 @@ class Switch:
             with contextlib.suppress(errors.SwitchDown):
                 await self._config.push(self._connection.link)
 
+    async def endpoint_states(self) -> dict[str, str]:
+        """online, offline or unknown, by the names of phones' and trunks' endpoints. Raises
+        errors.SwitchDown.
+        """
+        answer = await _checked(self._connection.link.request("GET", "endpoints/PJSIP"))
+        return {one["resource"]: one["state"] for one in answer.json()}
+
     async def reload_certificates(self) -> None:
         """New connections over TLS get the certificate that is in the files now. Raises
         errors.SwitchDown.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
 from tongdai.encryption import MasterKey
-from tongdai.store import db, deliveries, delivery_outcomes, low_water
+from tongdai.store import db, deliveries, delivery_outcomes, low_water, measured
 from tongdai.webhooks import metrics
 from tongdai.webhooks.breaker import CircuitBreaker
 from tongdai.webhooks.client import Client
@@ -152,7 +152,7 @@ class Dispatcher:
                 next_at = now + max(self._poll_s, _LOOK_SHARE * (clock() - began))
                 if now >= self._count_at:
                     self._count_at = now + _COUNT_EVERY_S
-                    metrics.outstanding.set(await deliveries.count_outstanding(tx))
+                    metrics.show(await measured.webhooks(tx))
         finally:
             self._schedule.add("everything", next_at)
         self._marks = looked.marks

@@ -2,7 +2,11 @@
 them, and /metrics may be served by another process.
 """
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from tongdai.store.measured import Webhooks
 
 REGISTRY = CollectorRegistry()
 
@@ -30,3 +34,20 @@ outstanding = Gauge(
     "Deliveries neither delivered nor given up; counted up to 100,000.",
     registry=REGISTRY,
 )
+_due = Gauge("tongdai_deliveries_due", "The same by domain.", ["domain"], registry=REGISTRY)
+_failing = Gauge(
+    "tongdai_subscriptions_failing",
+    "Subscriptions whose latest delivery failed.",
+    ["domain"],
+    registry=REGISTRY,
+)
+
+
+def show(found: Sequence[Webhooks]) -> None:
+    """The gauges of deliveries and subscriptions are as given."""
+    outstanding.set(sum(one.due for one in found))
+    _due.clear()
+    _failing.clear()
+    for one in found:
+        _due.labels(one.domain).set(one.due)
+        _failing.labels(one.domain).set(one.failing)
