@@ -54,6 +54,8 @@ def test_nginx_waits_for_as_long_as_click_to_call_does() -> None:
     found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
     assert found
     assert int(found[1]) > click2call.PICK_UP_S
+
+
 def panels() -> list[dict[str, Any]]:
     dashboard = json.loads((DEPLOY / "grafana" / "tongdai.json").read_text())
     found: list[dict[str, Any]] = dashboard["panels"]

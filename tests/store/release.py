@@ -5,7 +5,6 @@ Only what has been there since the first release is used, so that the same compa
 """
 
 import asyncio
-import subprocess
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,13 +68,15 @@ async def write(path: Path) -> None:
             await fill(database)
             await database.close()
             pg_dump = server.program("pg_dump")
-            command = [pg_dump, "--dbname", running.dsn, "--inserts", "--no-owner"]
-            done = await asyncio.to_thread(
-                subprocess.run, command, capture_output=True, text=True, check=True
+            process = await asyncio.create_subprocess_exec(
+                *(str(pg_dump), "--dbname", running.dsn, "--inserts", "--no-owner"),
+                stdout=asyncio.subprocess.PIPE,
             )
+            said, _ = await process.communicate()
+            assert process.returncode == 0
         finally:
             await running.stop()
-    path.write_text(done.stdout)
+    path.write_bytes(said)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 from tests.store import release
 from tests.webhooks import samples as webhooks
 from tongdai.store import (
+    cdr_filter,
     cdr_search,
     db,
     directory,
@@ -89,7 +90,7 @@ async def test_calls_and_events_are_there_and_new_ones_come(
     async with upgraded.transaction() as tx:
         domain = await domains.by_name(tx, release.NAME)
         zone = ZoneInfo(domain.time_zone)
-        assert await cdr_search.total(tx, own, zone, cdr_search.Filter()) == 2
+        assert await cdr_search.total(tx, own, zone, cdr_filter.Filter()) == 2
         assert (
             await tx.fetchval("SELECT count(*) FROM recordings WHERE domain_uuid = $1", own) == 2
         )
