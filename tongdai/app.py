@@ -59,7 +59,6 @@ ROLES: tuple[Role, ...] = ("api", "engine", "webhooks", "edge")
 Work: TypeAlias = Coroutine[Any, Any, None]
 """A task that runs until it is cancelled."""
 
-READY = "ready.json"
 """In the data folder while all can be used: addresses and credentials of this instance."""
 LOOK_S = 0.05
 KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: they close it, not we
@@ -93,7 +92,7 @@ async def up(
     async with AsyncExitStack() as stack:
         stack.enter_context(services.locked(settings.data.absolute()))
         # left by a killed process: clients must not use it before this instance is ready
-        (settings.data / READY).unlink(missing_ok=True)
+        (settings.data / configuration.READY).unlink(missing_ok=True)
         ports.check_free("HTTP", "tcp", settings.http)
         with _left_at_failure(supervised, only_adopted=True):
             opened, instance = await _started(stack, settings, key, progress, supervised)

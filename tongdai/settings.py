@@ -16,6 +16,8 @@ from tongdai.pbx.directory import NODE
 from tongdai.store import checks
 
 PREFIX = "TONGDAI_"
+READY = "ready.json"
+"""In the data folder while `tongdai up` is ready: how to reach it."""
 MOST_WS_CONNECTIONS = 9_000  # of the sessionlimit in http.conf; the rest is for ARI
 _TURN = re.compile(r"turns?:[A-Za-z0-9.-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")  # RFC 7065
 _LOOPBACK = ("127.0.0.0/8", "::1/128")

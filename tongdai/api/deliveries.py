@@ -18,7 +18,7 @@ from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.api.schemas import EventBody
 from tongdai.dialects import Utc
-from tongdai.store import deliveries, delivery_log, subscriptions
+from tongdai.store import acceptance, deliveries, delivery_log, subscriptions
 
 _LIMIT, _MAX_LIMIT = 50, 500
 _LARGEST = 2**63 - 1
@@ -268,7 +268,7 @@ async def test_subscription(
     body = dialects.event_of(found.dialect, event, numbers_as_text=as_text)
     made = await context.deps.trial.send(found, event.event_uuid, body)
     accept_redirects = found.options.accept_redirects
-    is_taken = deliveries.is_accepted(made.status, accept_redirects=accept_redirects)
+    is_taken = acceptance.is_accepted(made.status, accept_redirects=accept_redirects)
     return responses.json(
         Tested(
             is_taken, made.status, made.latency_ms, made.error, event.event_uuid, msgspec.Raw(body)

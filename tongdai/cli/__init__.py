@@ -4,7 +4,10 @@ A command's module is imported when that command is used: the imports of `up` ta
 `domain list` does not need.
 """
 
+import os
+from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -97,6 +100,10 @@ COMMANDS = {
 }
 
 
+BY_URL = ("listen", "trigger")
+"""Commands that use the API of any server."""
+
+
 class Commands(TyperGroup):
     """A refusal of a command ends as one line on standard error and an exit code."""
 
@@ -107,7 +114,13 @@ class Commands(TyperGroup):
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Lists commands by name and help alone; imports the command that is run."""
+        """Lists commands by name and help alone; imports the command that is run. With a server
+        named, it is that server's.
+        """
+        if (there := _server(ctx.params)) and args[0] not in BY_URL:
+            return args[0], _remote(there, args[0]), args[1:]
+        if there:
+            os.environ.update(TONGDAI_URL=there.server, TONGDAI_API_KEY=there.api_key)
         name, command, rest = super().resolve_command(ctx, args)
         return name, loaded(name) if name else command, rest
 
@@ -116,6 +129,46 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except errors.TongdaiError as refused:
             raise typer.Exit(import_module("tongdai.cli.terminal").refused(refused)) from refused
+
+
+def _server(given: Mapping[str, Any]) -> Any:
+    """The server that the options, the environment or a profile name (client.Access), or None."""
+    names = ("TONGDAI_SERVER", "TONGDAI_PROFILE")
+    alone = find_spec("asyncpg") is None  # nothing of a server is installed
+    named = given.get("server") or given.get("profile") or any(map(os.environ.get, names))
+    if not (alone or named):
+        return None
+    client = import_module("tongdai.client")
+    try:
+        return client.access(
+            given.get("server") or "",
+            given.get("api_key") or "",
+            given.get("profile") or "",
+            use_default=alone,
+        )
+    except client.Refused as refused:
+        raise _exit(refused) from refused
+
+
+def _remote(there: Any, noun: str) -> Any:
+    """The command of that noun of the server; what follows is its own affair."""
+    client = import_module("tongdai.client")
+    single = typer.Typer(add_completion=False)
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+    @single.command(noun, context_settings=settings)
+    def done(ctx: typer.Context) -> None:
+        try:
+            client.run(there, noun, ctx.args)
+        except client.Refused as refused:
+            raise _exit(refused) from refused
+
+    return typer.main.get_command(single)
+
+
+def _exit(refused: Any) -> typer.Exit:
+    typer.echo(f"error: {refused}", err=True)
+    return typer.Exit(refused.code)
 
 
 def loaded(name: str) -> Any:
@@ -155,5 +208,23 @@ def tongdai(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_said)
     ] = False,
+    server: Annotated[
+        str,
+        typer.Option(
+            help="URL of a server on another machine, such as https://pbx.example.vn: its nouns "
+            "and verbs are used, and listen and trigger. TONGDAI_SERVER.",
+            show_default=False,
+        ),
+    ] = "",
+    api_key: Annotated[
+        str, typer.Option(help="For that server. TONGDAI_API_KEY.", show_default=False)
+    ] = "",
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="Server and key of that name in ~/.config/tongdai/profiles.toml. TONGDAI_PROFILE.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     pass

@@ -12,7 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from tongdai import files, settings
-from tongdai.app import READY, Instance
+from tongdai.app import Instance
+from tongdai.settings import READY
 from tongdai.sandbox import actors
 from tongdai.sandbox.demo import PHONES, Demo
 from tongdai.settings import Settings

@@ -12,7 +12,6 @@ import msgspec
 import typer
 
 from tongdai import errors, settings
-from tongdai.app import READY
 
 Url: TypeAlias = Annotated[
     str,
@@ -50,7 +49,7 @@ def access(url: str = "", api_key: str = "", token: str = "") -> Access:
     """The given values; ready.json of the data folder gives the missing ones. Raises
     errors.SetupError.
     """
-    path = settings.load().data / READY
+    path = settings.load().data / settings.READY
     known = _known(path) if path.exists() else {}
     here = str(known.get("base_url", ""))
     url = url.rstrip("/") or here

@@ -66,13 +66,6 @@ class Attempt(msgspec.Struct, frozen=True):
     error: str
 
 
-def is_accepted(status: int, *, accept_redirects: bool = False) -> bool:
-    """Whether the receiver has taken the event: 2xx; with `accept_redirects` also 302 and 303,
-    which Google Apps Script answers after its work is done.
-    """
-    return 200 <= status < 300 or (accept_redirects and status in (302, 303))
-
-
 class Outcome(msgspec.Struct, frozen=True):
     """The outcome of a claimed delivery; without an attempt the delivery is given back."""
 

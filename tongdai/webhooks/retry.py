@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from tongdai.store.deliveries import is_accepted
+from tongdai.store.acceptance import is_accepted
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -24,7 +24,12 @@ ROOM_GB, LITTLE_GB = 1, 5
 RECORDING_MB_AN_HOUR = 58  # 16 bits, 8 kHz, one channel
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 ZONE = "Asia/Ho_Chi_Minh"
-NOT_SETTINGS = {"TONGDAI_DOMAIN"}  # set options of commands
+NOT_SETTINGS = {
+    "TONGDAI_DOMAIN",
+    "TONGDAI_SERVER",
+    "TONGDAI_API_KEY",
+    "TONGDAI_PROFILE",
+}  # set options of commands
 
 
 def python() -> Finding:
