@@ -33,7 +33,14 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
 TWINS = [(ROOT / "README.md", ROOT / "README.vi.md"), GUIDES]
 # of single commands
-COMMANDS = {"TONGDAI_DOMAIN", "TONGDAI_URL", "TONGDAI_API_KEY", "TONGDAI_TOKEN"}
+COMMANDS = {
+    "TONGDAI_SERVER",
+    "TONGDAI_PROFILE",
+    "TONGDAI_DOMAIN",
+    "TONGDAI_URL",
+    "TONGDAI_API_KEY",
+    "TONGDAI_TOKEN",
+}
 SETUP = {"SETUP", "WRONG_MASTER_KEY"}  # of the command line, never of the API
 
 

@@ -222,7 +222,8 @@ def tongdai(
     profile: Annotated[
         str,
         typer.Option(
-            help="Server and key of that name in ~/.config/tongdai/profiles.toml. TONGDAI_PROFILE.",
+            help="Server and key of that name in ~/.config/tongdai/profiles.toml. "
+            "TONGDAI_PROFILE.",
             show_default=False,
         ),
     ] = "",

@@ -13,10 +13,9 @@ from rich.table import Table
 
 from tongdai import files, settings
 from tongdai.app import Instance
-from tongdai.settings import READY
 from tongdai.sandbox import actors
 from tongdai.sandbox.demo import PHONES, Demo
-from tongdai.settings import Settings
+from tongdai.settings import READY, Settings
 
 
 def document(instance: Instance) -> dict[str, Any]:

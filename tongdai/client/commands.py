@@ -5,6 +5,7 @@ server has, so a server of another version has its own.
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ _VERBS = {
     ("post", False): "create",
     ("get", True): "show",
     ("patch", True): "update",
+    ("put", False): "apply",
     ("delete", True): "delete",
 }
 """The verb of a method, on a path without and with a name at its end."""
@@ -35,6 +37,7 @@ class Verb(NamedTuple):
     in_query: frozenset[str]
     required: frozenset[str]
     about: str
+    is_yaml: bool  # the body is a text in YAML, of --body
 
     def is_asked(self, option: str) -> bool:
         """Whether the option goes into the query. So does an operator's domain, everywhere."""
@@ -50,18 +53,22 @@ def run(known: Access, noun: str, args: Sequence[str]) -> None:
         known_nouns = ", ".join(sorted(nouns(document)))
         raise Refused(f"{noun} is nothing that {known.server} has: {known_nouns}", code=2)
     words = [word for word in args if word != "--json"]
+    content = _taken(words, "--body")
     if not words or words[0] not in verbs or "--help" in words:
         print(_help(noun, verbs, words[0] if words else ""))  # noqa: T201
         if words and "--help" not in words:
             raise Refused(f"{noun} has no {words[0]}", code=2)
         return
     verb = verbs[words[0]]
-    name, given = parsed(verb, words[1:])
+    name, given = parsed(verb, words[1:], has_body=bool(content))
     api.log_in(known.api_key)
     path = verb.path.replace(f"{{{verb.name}}}", quote(name, safe="")) if verb.name else verb.path
     query = {option: given.pop(option) for option in [*given] if verb.is_asked(option)}
-    has_body = verb.method in ("POST", "PATCH")
-    answer = api.ask(verb.method, path, query, given if has_body else None)
+    has_body = verb.method in ("POST", "PATCH", "PUT")
+    if verb.is_yaml and not content:
+        raise Refused("--body FILE is needed: a company file", code=2)
+    body = _read(content, is_yaml=verb.is_yaml) if content else given
+    answer = api.ask(verb.method, path, query, body if has_body else None)
     print(table.shown(answer, as_json="--json" in args))  # noqa: T201
 
 
@@ -114,8 +121,8 @@ def _verb(document: Any, method: str, path: str, name: str, operation: Mapping[s
         if one["in"] == "query"
     }
     body = operation.get("requestBody", {}).get("content", {})
-    schema = next((one["schema"] for kind, one in body.items() if "json" in kind), {})
-    schema = _resolved(document, schema)
+    given: Any = next((one["schema"] for kind, one in body.items() if "json" in kind), {})
+    schema = _object(document, given)
     options = {**in_query, **schema.get("properties", {})}
     return Verb(
         method.upper(),
@@ -125,7 +132,17 @@ def _verb(document: Any, method: str, path: str, name: str, operation: Mapping[s
         frozenset(in_query),
         frozenset(schema.get("required", ())),
         operation.get("summary", ""),
+        "application/yaml" in body,
     )
+
+
+def _object(document: Any, given: Any) -> Any:
+    """The schema, or that of its alternatives that has fields."""
+    schema = _resolved(document, given)
+    for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        if "properties" in (found := _resolved(document, one)) and found["properties"]:
+            return found
+    return schema
 
 
 def _resolved(document: Any, schema: Any) -> Any:
@@ -140,7 +157,30 @@ def _resolved(document: Any, schema: Any) -> Any:
 # --- the command line
 
 
-def parsed(verb: Verb, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _taken(words: list[str], option: str) -> str:
+    """The value of the option, which is taken out; "" without it."""
+    if option not in words:
+        return ""
+    at = words.index(option)
+    if at + 1 == len(words):
+        raise Refused(f"{option} needs a value", code=2)
+    value = words[at + 1]
+    del words[at : at + 2]
+    return value
+
+
+def _read(file: str, *, is_yaml: bool) -> Any:
+    """The JSON of the file, "-" for standard input; of YAML the text."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        return text if is_yaml else json.loads(text)
+    except (OSError, ValueError) as reason:
+        raise Refused(f"--body {file}: {reason}", code=2) from reason
+
+
+def parsed(
+    verb: Verb, words: Sequence[str], *, has_body: bool = False
+) -> tuple[str, dict[str, Any]]:
     """The name of the thing, and the given options by the names of their fields. Raises Refused.
 
     `create` takes the field that names a thing as a word too: `extension create 101`.
@@ -152,7 +192,7 @@ def parsed(verb: Verb, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
             if verb.name and not name:
                 name = word
             elif verb.method == "POST" and not verb.name and verb.required and not given:
-                given[sorted(verb.required)[0]] = word
+                given[min(verb.required)] = word
             else:
                 raise Refused(f"what is {word}?", code=2)
             continue
@@ -160,7 +200,7 @@ def parsed(verb: Verb, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         given[field] = value
     if verb.name and not name:
         raise Refused("its name is needed", code=2)
-    if missing := sorted(verb.required - given.keys()):
+    if (missing := sorted(verb.required - given.keys())) and not has_body:
         raise Refused(f"--{missing[0].replace('_', '-')} is needed", code=2)
     return name, given
 
@@ -235,4 +275,4 @@ def _help(noun: str, verbs: Mapping[str, Verb], wanted: str) -> str:
         needed = ", needed" if option in verb.required else ""
         about = schema.get("description", "") if isinstance(schema, dict) else ""
         lines.append(f"  --{option.replace('_', '-'):<24} {kinds}{needed}  {about}")
-    return "\n".join([*lines, "  --json"])
+    return "\n".join([*lines, "  --body FILE: all of it as JSON", "  --json: print JSON"])

@@ -42,8 +42,9 @@ class Api:
             headers["Authorization"] = f"Bearer {self._token}"
         content = None
         if body is not None:
-            content = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+            is_text = isinstance(body, str)  # a company file
+            content = (body if is_text else json.dumps(body)).encode()
+            headers["Content-Type"] = "application/yaml" if is_text else "application/json"
         asked = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 http(s)
         try:
             with urllib.request.urlopen(asked, timeout=_ANSWER_S) as answer:  # noqa: S310  # nosec B310
@@ -67,4 +68,6 @@ def _decoded(answer: Any) -> Any:
     content = answer.read()
     if answer.headers.get("Content-Encoding") == "gzip":
         content = gzip.decompress(content)
+    if "json" not in answer.headers.get("Content-Type", "json"):
+        return content.decode()
     return json.loads(content) if content else None

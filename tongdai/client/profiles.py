@@ -1,4 +1,4 @@
-"""Which server is meant, and the API key for it: by options, by the environment, or by a profile."""
+"""Which server is meant, and the API key for it: by options, the environment, or a profile."""
 
 import os
 import tomllib

@@ -9,6 +9,8 @@ _WIDEST = 60  # characters of a cell in a list
 
 def shown(answer: Any, *, as_json: bool) -> str:
     """The answer: a list as a table with a line each, anything else with a line for each field."""
+    if isinstance(answer, str):  # a company file
+        return answer.rstrip("\n")
     if as_json:
         return json.dumps(answer, ensure_ascii=False, indent=2)
     if isinstance(answer, dict) and isinstance(answer.get("data"), list):
