@@ -12,7 +12,7 @@ from testbed import ports
 from tongdai import app, errors, services
 from tongdai.cli import remote
 from tongdai.sandbox import demo
-from tongdai.settings import Settings
+from tongdai.settings import READY, Settings
 from tongdai.supervision import Supervised, kept
 
 AT_ONCE = (0.0, 0.001)
@@ -185,7 +185,7 @@ async def test_a_start_takes_away_what_a_killed_one_left(
     running: Iterator[list[Running]], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever sees ready.json may begin; until this one is ready there is none."""
-    ready = settings.data / app.READY
+    ready = settings.data / READY
     ready.write_text('{"pid": 1}')
 
     async def opened(*_: Any) -> services.Services:
@@ -202,7 +202,7 @@ def test_a_ready_json_that_was_cut_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.setenv("TONGDAI_DATA", str(tmp_path))
-    (tmp_path / app.READY).write_bytes(content)
+    (tmp_path / READY).write_bytes(content)
     with pytest.raises(errors.SetupError, match=r"ready\.json is cut short"):
         remote.access()
 
