@@ -168,9 +168,8 @@ async def test_what_is_wrong_is_said_in_a_line(cli: Cli, url: str) -> None:
 
 async def test_help_has_the_verbs_and_options_of_the_server(cli: Cli) -> None:
     verbs = await cli("extension", "--help")
-    assert [line.split()[0] for line in verbs.out.splitlines()[1:]] == [
-        "list", "create", "show", "update", "delete",
-    ]  # fmt: skip
+    shown = {line.split()[0] for line in verbs.out.splitlines()[1:]}
+    assert shown >= {"list", "create", "show", "update", "delete"}
     options = await cli("extension", "create", "--help")
     assert "--ring-timeout-s" in options.out
     assert "Calls at the same time." in options.out

@@ -37,7 +37,7 @@ class Verb(NamedTuple):
     in_query: frozenset[str]
     required: frozenset[str]
     about: str
-    is_yaml: bool  # the body is a text in YAML, of --body
+    text: str  # the type of a body that is no JSON, which --body gives; "" for JSON
 
     def is_asked(self, option: str) -> bool:
         """Whether the option goes into the query. So does an operator's domain, everywhere."""
@@ -65,10 +65,10 @@ def run(known: Access, noun: str, args: Sequence[str]) -> None:
     path = verb.path.replace(f"{{{verb.name}}}", quote(name, safe="")) if verb.name else verb.path
     query = {option: given.pop(option) for option in [*given] if verb.is_asked(option)}
     has_body = verb.method in ("POST", "PATCH", "PUT")
-    if verb.is_yaml and not content:
-        raise Refused("--body FILE is needed: a company file", code=2)
-    body = _read(content, is_yaml=verb.is_yaml) if content else given
-    answer = api.ask(verb.method, path, query, body if has_body else None)
+    if verb.text and not content:
+        raise Refused(f"--body FILE is needed: {verb.text}", code=2)
+    body = _read(content, is_text=bool(verb.text)) if content else given
+    answer = api.ask(verb.method, path, query, body if has_body else None, verb.text)
     print(table.shown(answer, as_json="--json" in args))  # noqa: T201
 
 
@@ -79,14 +79,17 @@ def nouns(document: Any) -> set[str]:
         parts = path.strip("/").split("/")
         if parts[0] == "v1" and len(parts) > 1 and not parts[1].startswith("auth"):
             noun = parts[2] if parts[1] == "admin" else parts[1]
-            found.add(noun if noun.endswith("calls") else noun.removesuffix("s"))
+            one = noun.removesuffix("s")
+            # of a company's records and all companies' the first are `cdr`
+            is_other = parts[1] != "admin" or f"/v1/{one}" in document["paths"]
+            found.add(noun if is_other else one)
     return found
 
 
 def verbs_of(document: Any, noun: str) -> dict[str, Verb]:
     """What can be done with the noun."""
     found: dict[str, Verb] = {}
-    for base in (f"/v1/admin/{noun}s", f"/v1/admin/{noun}", f"/v1/{noun}s", f"/v1/{noun}"):
+    for base in (f"/v1/{noun}", f"/v1/admin/{noun}", f"/v1/admin/{noun}s", f"/v1/{noun}s"):
         for path, methods in document["paths"].items():
             if path == base or path.startswith(f"{base}/"):
                 for verb, made in _verbs(document, path, path[len(base) + 1 :], methods):
@@ -109,6 +112,8 @@ def _verbs(
             verb = _VERBS[method, bool(name)]
         elif len(own) == 1 and not own[0].startswith("{"):
             verb = own[0].replace("_", "-")
+            if method != "get" and "get" in methods:
+                verb = f"{method}-{verb}"
         else:
             continue
         yield verb, _verb(document, method, path, name, operation)
@@ -132,7 +137,7 @@ def _verb(document: Any, method: str, path: str, name: str, operation: Mapping[s
         frozenset(in_query),
         frozenset(schema.get("required", ())),
         operation.get("summary", ""),
-        "application/yaml" in body,
+        "" if any("json" in kind for kind in body) else next(iter(body), ""),
     )
 
 
@@ -169,11 +174,11 @@ def _taken(words: list[str], option: str) -> str:
     return value
 
 
-def _read(file: str, *, is_yaml: bool) -> Any:
-    """The JSON of the file, "-" for standard input; of YAML the text."""
+def _read(file: str, *, is_text: bool) -> Any:
+    """The JSON of the file, "-" for standard input; of another type the text."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        return text if is_yaml else json.loads(text)
+        return text if is_text else json.loads(text)
     except (OSError, ValueError) as reason:
         raise Refused(f"--body {file}: {reason}", code=2) from reason
 

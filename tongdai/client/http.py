@@ -33,18 +33,24 @@ class Api:
         self._token = made["data"]["token"]
 
     def ask(
-        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        text: str = "",
     ) -> Any:
-        """The JSON of the response. Raises Refused with the API's error."""
+        """The JSON of the response, or its text. The body is a text of the type `text`, if that is
+        given. Raises Refused with the API's error.
+        """
         url = f"{self._server}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         content = None
         if body is not None:
-            is_text = isinstance(body, str)  # a company file
-            content = (body if is_text else json.dumps(body)).encode()
-            headers["Content-Type"] = "application/yaml" if is_text else "application/json"
+            content = (body if text else json.dumps(body)).encode()
+            headers["Content-Type"] = text or "application/json"
         asked = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 http(s)
         try:
             with urllib.request.urlopen(asked, timeout=_ANSWER_S) as answer:  # noqa: S310  # nosec B310
