@@ -46,6 +46,8 @@ async def test_a_device_is_made_changed_and_deleted(tenant: Tenant, database: db
 
     taken = await create(client, "devices", 409, extension="101", name="mobile")
     assert taken["error"] == "CONFLICT"
+    nobody = await create(client, "devices", 422, extension="199", name="mobile")
+    assert (nobody["error"], nobody["field"]) == ("INVALID_EXTENSION", "extension")
     await client.ask("DELETE", "/v1/admin/devices/101-mobile")
     await client.get("/v1/admin/devices/101-mobile", expect=404)
 
