@@ -36,7 +36,9 @@ def restore(
     as_json: options.Json = False,
 ) -> None:
     """Restore a backup into a new data folder, and into TONGDAI_DSN, an empty database, if it is
-    set. `tongdai up` starts it; webhooks that were due are sent then.
+    set.
+
+    `tongdai up` starts it; webhooks that were due are sent then.
 
     Example: tongdai restore /backup/tongdai --data /var/lib/tongdai
     """
