@@ -26,6 +26,7 @@ from tongdai.store import (
     trunks,
     users,
 )
+from tongdai.store import commands as store_commands
 from tongdai.store.tenants import Tenants
 from tongdai.store.trunks import Trunk
 
@@ -123,13 +124,26 @@ async def test_every_table_of_the_configuration_is_logged(database: db.Database)
     assert len(configured) > 5
     assert configured - NOT_LOGGED <= written
     nouns = {name.removesuffix("s") for name in written}
-    assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call"}
+    assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call", "phone"}
     told = {row["relname"] for row in rows if "write_audit_log_of_command" in row["functions"]}
     assert told == {"commands"}
 
 
+async def test_a_phone_that_is_signed_off_is_logged(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    async with database.transaction() as tx:
+        await audit.acting(tx, "user:ann", "203.0.113.9")
+        asked = commands.DropPhones(extension="101", address="192.0.2.7:5060")
+        await store_commands.ask(tx, domain.domain_uuid, asked)
+        wanted = audit.Filter(noun="phone")
+        (entry,) = await audit.list(tx, domain.domain_uuid, wanted, limit=2)
+    assert (entry.actor, entry.action) == ("user:ann", "delete")
+    assert entry.name == "101@192.0.2.7:5060"
+
+
 # they ask for a call that has its own record, or change nothing
-NO_CHANGE = {"click2call", "rehearse", "route"}
+NO_CHANGE = {"click2call", "rehearse", "route", "phones"}
 
 
 async def test_every_command_on_a_live_call_is_logged(database: db.Database) -> None:

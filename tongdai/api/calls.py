@@ -103,7 +103,7 @@ async def end_call(request: Request, principal: Principal, path: OfCall) -> ASGI
     async with context.tenants.transaction(domain_uuid) as tx:
         found = await calls.named(tx, domain_uuid, path.id)
         if found:
-            await audit.acting(tx, principal.actor, request.address)
+            await audit.acting(tx, principal.actor, request.address, principal.api_key)
             asked = await commands.ask(tx, domain_uuid, EndCall(call_uuid=found.call_uuid))
     if not found:
         await cdrs.find(context, principal, path.id)

@@ -14,6 +14,8 @@ from tongdai.api.requests import Request
 from tongdai.dialects import Utc
 from tongdai.pbx import commands
 from tongdai.pbx.commands import DropPhones, ListPhones
+from tongdai.store import audit
+from tongdai.store import commands as store_commands
 
 
 class ShownPhone(Struct, frozen=True):
@@ -64,7 +66,8 @@ class DropQuery(Struct, frozen=True):
 )
 async def list_phones(request: Request, principal: Principal, query: PhonesQuery) -> ASGIApp:
     """List the phones that are registered now: from where, since when, until when."""
-    return await _told(request, principal, ListPhones(extension=query.extension))
+    asked = ListPhones(extension=query.extension)
+    return _told(await asking.outcome_of(request.context, principal.domain_uuid, asked))
 
 
 @operation(
@@ -82,12 +85,15 @@ async def drop_phones(
 
     A phone that is there registers again by itself: to keep it out, change the password.
     """
-    asked = DropPhones(extension=path.extension, address=query.address)
-    return await _told(request, principal, asked)
+    context, domain_uuid = request.context, principal.domain_uuid
+    command = DropPhones(extension=path.extension, address=query.address)
+    async with context.tenants.transaction(domain_uuid) as tx:
+        await audit.acting(tx, principal.actor, request.address, principal.api_key)
+        asked = await store_commands.ask(tx, domain_uuid, command)
+    return _told(await asking.answered(context, domain_uuid, asked))
 
 
-async def _told(request: Request, principal: Principal, asked: ListPhones | DropPhones) -> ASGIApp:
-    outcome = await asking.outcome_of(request.context, principal.domain_uuid, asked)
+def _told(outcome: commands.Outcome) -> ASGIApp:
     if outcome.error:
         raise problems.by_code(outcome.error)(messages.by_key(outcome.why))
     found = msgspec.json.decode(outcome.report, type=list[commands.Phone])

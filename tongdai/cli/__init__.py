@@ -84,6 +84,7 @@ COMMANDS = {
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
     "calls": ("calls:app", "Calls that go on now; hang one up."),
+    "status": ("status:status", "Show what goes on now."),
     "route": ("route:route", "Show the way of a call, without making it."),
     "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),

@@ -91,6 +91,8 @@ def why_stopped(call: Call, legs: list[Leg]) -> ReleaseCause:
         own = call.controlled.release if call.controlled else None
         # phones may end before the caller: Asterisk gave them the cause of its CANCEL
         return causes.abandoned(own or next((leg.release for leg in legs if leg.release), None))
+    if not refusals and _lost_race(call, legs):
+        return causes.ANSWERED_BY_ANOTHER
     failures = [leg.release for leg in legs if leg.release and leg.release.cause == "INTERWORKING"]
     if len(refusals) + len(failures) == len(legs):
         return causes.most_significant([*refusals, *failures])
@@ -174,6 +176,17 @@ def _has_refused(leg: Leg) -> bool:
     if release is None or release.cause == "INTERWORKING":
         return False
     return release.cause not in _OURS or bool(leg.sip_status)
+
+
+def _lost_race(call: Call, legs: list[Leg]) -> bool:
+    """Whether Asterisk stopped these for another that has answered: it may say so before it tells
+    of the answer.
+    """
+    is_told = all(leg.release and leg.release.cause == "LOSE_RACE" for leg in legs)
+    return is_told and any(
+        leg.is_live and leg.role != "caller" and leg.attempt == legs[0].attempt
+        for leg in call.legs
+    )
 
 
 def _was_first(other: Leg, legs: list[Leg]) -> bool:

@@ -27,9 +27,10 @@ NOUNS = (
     "queue",
     "subscription",
     "call",
+    "phone",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
-call is logged when somebody ends it by a command.
+call is logged when somebody ends it by a command, a phone when somebody signs it off.
 """
 
 
