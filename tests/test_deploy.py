@@ -16,6 +16,8 @@ import tongdai.webhooks.metrics
 from tongdai import settings, settings_file
 from tongdai.api import click2call
 from tongdai.cli import COMMANDS
+from tongdai.client import http
+from tongdai.pbx import directory
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 METRIC = re.compile(r"\btongdai_[a-z_]+")
@@ -54,6 +56,18 @@ def test_nginx_waits_for_as_long_as_click_to_call_does() -> None:
     found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
     assert found
     assert int(found[1]) > click2call.PICK_UP_S
+
+
+def test_a_client_of_the_api_waits_as_long() -> None:
+    assert http.ANSWER_S > click2call.PICK_UP_S
+
+
+@pytest.mark.parametrize("timer", ["fr_inv_timer", "max_inv_lifetime"])
+def test_kamailio_lets_phones_ring_for_as_long_as_they_may(timer: str) -> None:
+    config = (DEPLOY / "kamailio" / "kamailio.cfg").read_text()
+    found = re.search(rf'modparam\("tm", "{timer}", (\d+)\)', config)
+    assert found
+    assert int(found[1]) > max(directory.LONGEST_RING_S, *directory.GROUP_RING_S) * 1000
 
 
 def panels() -> list[dict[str, Any]]:
