@@ -68,8 +68,9 @@ async def test_it_is_called_and_both_are_in_the_recording(
         assert tones.longest(samples, hertz) >= 1, hertz
 
 
+# not baresip 1.1: told to resume, it ended now and then (docs/compatibility.md)
 @pytest.mark.shows("{client}", "hold")
-@every
+@pytest.mark.parametrize("client", [PJSUA2])
 async def test_it_holds_and_resumes(client: str, prepare: Prepare, company: Company) -> None:
     async with CLIENTS[client](prepare()) as phone, company.carrier() as carrier:
         await phone.registered()
