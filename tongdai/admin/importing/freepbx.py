@@ -1,4 +1,6 @@
-"""Extensions of FreePBX, from the CSV that its Bulk Handler exports (FreePBX 13 to 17)."""
+"""Extensions of FreePBX, from the CSV that its Bulk Handler exports. The names of columns are
+those of published examples: no export of a named version was at hand.
+"""
 
 import csv
 import io
