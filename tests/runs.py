@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 from testbed import leftovers
 
 HERE = Path(__file__).parent
+WITH_PHONES = {HERE / "e2e", HERE / "softphones", HERE / "browser"}
 LONG = {"tests/engine/test_recovery.py"}  # a minute and more: its tests need not stay together
 
 
@@ -40,8 +41,13 @@ class _Leftovers:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that wait for other processes come first."""
+    """Tests that wait for other processes come first. One that others' phones play in may fail
+    once; the summary says which did (decision 92).
+    """
     items.sort(key=_turn)
+    for item in items:
+        if not WITH_PHONES.isdisjoint(item.path.parents):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _turn(item: pytest.Item) -> int:

@@ -93,6 +93,16 @@ class Browser:
 
         await self._until(has_path)
 
+    async def presses(self, keys: str, at: int = 0) -> None:
+        """Sends the keys as soon as the browser can: it needs DTLS for that, not ICE alone."""
+
+        async def can() -> bool:
+            senders = f"phone.connection({at}).getSenders()"
+            return bool(await self._page.run(f"{senders}.some((one) => one.dtmf?.canInsertDTMF)"))
+
+        await self._until(can)
+        await self.do("keys", at, keys)
+
     async def hears(self, hertz: int, at: int = 0) -> None:
         async def heard() -> bool:
             return bool(await self._page.run(f"phone.calls[{at}].ear.strength({hertz}) > 100"))
@@ -190,7 +200,7 @@ def test_it_holds_and_presses_keys_and_transfers(
             await phone.do("answer", 0)
             await customer.answered()
             await phone.answered()
-            await phone.do("keys", 0, "19#")
+            await phone.presses("19#")
             await until(lambda: customer.voice.digits == "19#", 15)
             await phone.do("hold", 0)
             await customer.hears_music()
