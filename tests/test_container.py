@@ -40,7 +40,9 @@ def image(tmp_path: Path) -> Path:
         for source in sources:
             there, here = ROOT / source, tmp_path / target / ("" if target != "./" else source)
             if there.is_dir():
-                shutil.copytree(there, here, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(
+                    there, here, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+                )
             else:
                 here.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(there, here)

@@ -20,7 +20,18 @@ import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
-from tongdai import __version__, api, edge, errors, files, messages, ports, process, services
+from tongdai import (
+    __version__,
+    api,
+    edge,
+    errors,
+    files,
+    messages,
+    portal,
+    ports,
+    process,
+    services,
+)
 from tongdai import settings as configuration
 from tongdai.asterisk import browser_addresses
 from tongdai.asterisk.provisioning import SwitchConfig
@@ -202,7 +213,7 @@ async def _serve(
                 deps, feeds=feeds, published=published, trial=Trial(client)
             )
             running += [
-                _http(settings, api.create(deps), feeds.close),
+                _http(settings, portal.create(api.create(deps)), feeds.close),
                 kept("readiness", partial(_tell_ready, instance, engine)),
             ]
         async with asyncio.TaskGroup() as group:

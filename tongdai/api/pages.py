@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 from tongdai import errors
@@ -41,12 +41,6 @@ _FILES = {
 
 class OfFile(msgspec.Struct, frozen=True):
     name: str
-
-
-@operation("GET", "/", may=PUBLIC, gives={})
-async def landing() -> ASGIApp:
-    """Redirects to the readable page."""
-    return RedirectResponse("/schema", status_code=307)
 
 
 @operation("GET", "/favicon.ico", may=PUBLIC, gives={})
@@ -85,7 +79,7 @@ def operations(described: Iterable[Operation]) -> tuple[Operation, ...]:
         body = encoded(request.context.deps.base_url)
         return Response(body, media_type="application/json")
 
-    return (landing, favicon, schema, document, schema_file)
+    return (favicon, schema, document, schema_file)
 
 
 @cache
