@@ -333,6 +333,11 @@ ADDRESS_REFUSED = Text(
 TOKEN_INVALID = Text("The token is not valid.", "Token không hợp lệ.")
 TOKEN_EXPIRED = Text("The token has expired.", "Token đã hết hạn.")
 ACCOUNT_GONE = Text("The account is gone.", "Tài khoản không còn nữa.")
+SESSION_ENDED = Text("Sign in again.", "Hãy đăng nhập lại.")
+NOT_OUR_PAGE = Text(
+    "The cookie of a session counts only in requests of our own pages, with the header {header}.",
+    "Cookie đăng nhập chỉ dùng được trong yêu cầu của chính trang này, có header {header}.",
+)
 ACCOUNT_DISABLED = Text("The account is disabled.", "Tài khoản đã bị khoá.")
 KEY_ROTATED = Text(
     "The API key of the token was rotated.", "API key đã lấy token này không còn hiệu lực."

@@ -39,6 +39,8 @@ Permission = Literal[
     "ban:read",
     "ban:write",
     "sandbox:call",
+    "account:read",
+    "account:write",
 ]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
@@ -49,9 +51,15 @@ OPERATORS: frozenset[Permission] = frozenset(
 SCOPES: tuple[Permission, ...] = tuple(one for one in PERMISSIONS if one not in OPERATORS)
 """Those that an API key of a user may have."""
 
-_AGENT: frozenset[Permission] = frozenset(
-    {"cdr:read", "call:create", "call:read", "event:read", "event:write"}
-)
+ACCOUNT: frozenset[Permission] = frozenset({"account:read", "account:write"})
+"""Those for one's own account, which everybody has who signed in by password."""
+_AGENT: frozenset[Permission] = ACCOUNT | {
+    "cdr:read",
+    "call:create",
+    "call:read",
+    "event:read",
+    "event:write",
+}
 
 OF_LEVEL: dict[Level, frozenset[Permission]] = {
     "admin": frozenset(PERMISSIONS) - OPERATORS,

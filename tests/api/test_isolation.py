@@ -876,6 +876,56 @@ for _path in ("/v1/auth/token", "/v3/auth/token"):
     ROWS["post", _path] = partial(token, path=_path)
 
 
+async def signed_in(own: House) -> dict[str, str]:
+    """The headers of a page of ours in which the tenant's admin is signed in."""
+    given = {"username": own.tenant.username, "password": PASSWORD}
+    anybody, page = Client(own.tenant.client._session), {"X-Requested-With": "portal"}
+    made = await anybody.post("/v1/session", given, headers=page)
+    return page | {"Cookie": made.headers["Set-Cookie"].partition(";")[0]}
+
+
+async def tells_of_own_sessions(
+    own: House, other: House, database: db.Database, *, method: str, path: str
+) -> None:
+    """Each has one session, and sees, or ends, that one."""
+    strange, anybody = await signed_in(other), Client(own.tenant.client._session)
+    headers = await signed_in(own)
+    answer = await anybody.ask(method, path, headers=headers)
+
+    assert other.tenant.domain.name not in answer.body.decode()
+    [left] = (await anybody.get("/v1/sessions", headers=strange)).json["data"]
+    assert left["is_this"]
+    if method == "GET" and path == "/v1/sessions":
+        assert [one["is_this"] for one in answer.json["data"]] == [True]
+    elif method == "DELETE":
+        assert answer.json == {"ended": 1}
+
+
+for _method, _path in (
+    ("get", "/v1/session"), ("delete", "/v1/session"),
+    ("get", "/v1/sessions"), ("delete", "/v1/sessions"),
+):  # fmt: skip
+    ROWS[_method, _path] = partial(tells_of_own_sessions, method=_method.upper(), path=_path)
+
+
+@row("post", "/v1/session")
+async def sign_in(own: House, other: House, database: db.Database) -> None:
+    headers = await signed_in(own)
+
+    found = await Client(own.tenant.client._session).get("/v1/cdr", headers=headers)
+    assert [own.cdr] == [one["id"] for one in found.json["data"]]
+
+
+@row("delete", "/v1/sessions/{id}")
+async def end_session(own: House, other: House, database: db.Database) -> None:
+    strange = await signed_in(other)
+    [foreign] = (
+        await Client(own.tenant.client._session).get("/v1/sessions", headers=strange)
+    ).json["data"]
+
+    await same_as_nothing(own.tenant.client, "DELETE", "/v1/sessions/{}", foreign["id"])
+
+
 async def tells_of_nobody(own: House, other: House, database: db.Database, *, path: str) -> None:
     body = (await own.tenant.client.get(path)).body.decode()
 

@@ -65,6 +65,8 @@ def test_operations_have_these_names() -> None:
         *("listCalls", "getCall", "endCall", "readLive"),
         *("turn", "getRecording", "deleteRecording"),
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
+        *("showAccount", "signIn", "signOut"),
+        *("listSessions", "signOutEverywhere", "endSession"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),
         "rotateApiKey",
         *(

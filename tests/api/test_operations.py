@@ -109,6 +109,7 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
         ("post", "/v1/auth"),
         ("post", "/v1/auth/token"),
         ("post", "/v3/auth/token"),
+        ("post", "/v1/session"),
         ("get", "/recordings/{token}"),
         ("get", "/healthz"),
         ("get", "/readyz"),

@@ -67,6 +67,11 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("delete", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
     ("get", "/v1/turn"): ("call:create", EVERYBODY),
+    ("get", "/v1/session"): ("account:read", EVERYBODY),
+    ("delete", "/v1/session"): ("account:write", EVERYBODY),
+    ("get", "/v1/sessions"): ("account:read", EVERYBODY),
+    ("delete", "/v1/sessions"): ("account:write", EVERYBODY),
+    ("delete", "/v1/sessions/{id}"): ("account:write", EVERYBODY),
     ("get", "/v1/admin/audit"): ("audit:read", ADMIN),
     ("post", "/v1/admin/route"): ("routing:read", ADMIN),
     **{
@@ -120,6 +125,7 @@ OF_ALL_DOMAINS = {
     ("get", "/v1/admin/hotlines"),
     ("get", "/v1/admin/trunks"),
     ("get", "/v1/calls"),
+    *(key for key, (permission, _) in MATRIX.items() if permission.startswith("account:")),
     *(
         (method, path)
         for method, path in MATRIX
@@ -133,6 +139,7 @@ OF_ALL_DOMAINS = {
 }
 OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
+    ("post", "/v1/session"),
     ("get", "/recordings/{token}"),
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
 }  # fmt: skip

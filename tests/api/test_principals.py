@@ -26,7 +26,7 @@ class Door:
         self.tenants, self.user = tenants, user
         tokens = Tokens(master_key, 60)
         self.clock = Clock()
-        self.principals = Principals(database, tenants, tokens, self.clock)
+        self.principals = Principals(database, tenants, tokens, master_key, self.clock)
         self._token, _ = tokens.issue(user.domain_uuid, user.user_uuid, user.api_key_version)
 
     async def knock(self) -> UUID:

@@ -40,6 +40,7 @@ from tongdai.api import (
     recordings,
     routes,
     sandbox,
+    sessions,
     turn,
     users,
     v3_cdrs,
@@ -72,6 +73,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *calls.OPERATIONS,
     *live.OPERATIONS,
     *auth.OPERATIONS,
+    *sessions.OPERATIONS,
     *feed.OPERATIONS,
     *outstanding.OPERATIONS,
     *events.OPERATIONS,
@@ -123,7 +125,7 @@ def create(deps: Deps) -> ASGIApp:
         allow_origins=deps.cors_origins,
         allow_methods=sorted({method for one in declared for method in one.methods}),
         allow_headers=["*"],  # any header that a page adds; the token is one of them
-        allow_credentials=False,  # cookies are not used
+        allow_credentials=False,  # cookies are for pages of our own
         expose_headers=_EXPOSED,
         max_age=86_400,
     )

@@ -90,18 +90,26 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     from one address, or where so many log in that it would take longer than two seconds, the
     answer is 429, with `Retry-After`.
     """
-    context, username = request.context, body.username.strip()
+    account = await authenticated(request, body.username, body.password)
+    return responses.json(AccountFound(account), headers=responses.NO_STORE)
+
+
+async def authenticated(request: Request, username: str, password: str) -> Account:
+    """The account of that name and password. Raises errors.WrongCredentials, and
+    errors.TooManyRequests after five failures within a minute, or when others take too long.
+    """
+    context, username = request.context, username.strip()
     key = (username.lower(), request.address)
     context.wrong_logins.check(key)
     context.wrong_logins.count(key)  # before the check: attempts at the same time count too
     try:
         async with context.login_slot(), context.health_probe.while_healthy():
-            account = await _account(request, username, body.password)
+            account = await _account(request, username, password)
     except (errors.Unavailable, errors.TooManyRequests):
         context.wrong_logins.forgive(key)  # the password was not checked
         raise
     context.wrong_logins.forgive(key)
-    return responses.json(AccountFound(account), headers=responses.NO_STORE)
+    return account
 
 
 @operation(

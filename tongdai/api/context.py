@@ -140,7 +140,7 @@ class Context:
         self.health_probe = deps.tenants.health_probe
         self.recordings_url = f"{deps.base_url}/recordings/"
         self.tokens = Tokens(deps.master_key, deps.token_life_s)
-        self.principals = Principals(deps.database, deps.tenants, self.tokens)
+        self.principals = Principals(deps.database, deps.tenants, self.tokens, deps.master_key)
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)

@@ -40,6 +40,7 @@ TAGS = {
     "Browser phones": "STUN and TURN servers for the audio of browsers.",
     "Recordings": "Recordings of calls, by their public URLs.",
     "Extensions": "Extensions of the domain, as version 3 of the family's API has them.",
+    "Sessions": "Signing in as people do, in pages of this server: a cookie in place of a token.",
     "API keys": "API keys of programs: several for a user, beside the one that log-in shows.",
     "Administration": "The configuration of the domain, and the log of its changes.",
     "Sandbox": "Simulated customers, where the operator has them on.",

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tongdai import errors, messages
-from tongdai.api import inputs, parameters, problems
+from tongdai.api import cookies, inputs, parameters, problems
 from tongdai.api.context import Context
 from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import MAX_BODY, Request, bearer
@@ -110,11 +110,14 @@ def operation(
 
 
 async def principal_of(request: Request) -> Caller:
-    """The principal of the request's token; an operator who names a domain is one in that. Raises
-    errors.NotAuthenticated, errors.NotFound for the domain.
+    """The principal of the request's token, or of its session's cookie; an operator who names a
+    domain is one in that. Raises errors.NotAuthenticated, errors.NotFound for the domain.
     """
     principals = request.context.principals
-    principal = await principals.of(bearer(request))
+    if not request.has_header(b"authorization") and (secret := cookies.secret(request)):
+        principal = await principals.of_session(secret)
+    else:
+        principal = await principals.of(bearer(request))
     if isinstance(principal, Operator) and (name := inputs.query(request).last("domain")):
         return await principals.within(principal, name)
     return principal

@@ -11,9 +11,11 @@ import msgspec
 
 from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
+from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.permissions import PERMISSIONS
-from tongdai.store import db, domains, named_keys, operators, users
+from tongdai.permissions import ACCOUNT, PERMISSIONS
+from tongdai.store import db, domains, named_keys, operators, sessions, users
+from tongdai.store.sessions import Session
 from tongdai.store.tenants import Tenants
 from tongdai.windows import Clock
 
@@ -24,17 +26,24 @@ _LOOK_AGAIN_S = 60  # seconds, in case a notification was lost
 class Principal:
     """A user of a domain who may act now, with the permissions of the user's level and API key
     scopes; or an operator in a domain, who has all permissions. It may be cached until that time
-    of the cache's clock.
+    of the cache's clock. `session`: the sign-in that it acts by; None: it acts by a token.
     """
 
     def __init__(
-        self, user: users.Principal, cached_until: float, *, is_operator: bool = False
+        self,
+        user: users.Principal,
+        cached_until: float,
+        *,
+        is_operator: bool = False,
+        session: Session | None = None,
     ) -> None:
         self.user, self.cached_until, self.is_operator = user, cached_until, is_operator
+        self.session = session
         kind = "operator" if is_operator else "user"
         self.actor, self.api_key = f"{kind}:{user.username}", user.api_key_name  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
+        self.permissions |= ACCOUNT if session else frozenset()
 
     def within(self, domain: directory.Domain) -> "Principal":
         """An operator in another domain than the request names."""
@@ -46,7 +55,7 @@ class Principal:
             time_zone=domain.time_zone,
             country=domain.country,
         )
-        return Principal(user, 0.0, is_operator=self.is_operator)
+        return Principal(user, 0.0, is_operator=self.is_operator, session=self.session)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -64,8 +73,8 @@ class Operator:
     is_operator = True
     permissions = frozenset(PERMISSIONS)
 
-    def __init__(self, operator: operators.Operator) -> None:
-        self.operator = operator
+    def __init__(self, operator: operators.Operator, session: Session | None = None) -> None:
+        self.operator, self.session = operator, session
         self.actor = f"operator:{operator.username}"
         self.key = operator.operator_uuid
 
@@ -84,7 +93,7 @@ class Operator:
             country=domain.country,
             click2call_waits=domain.click2call_waits,
         )
-        return Principal(user, 0.0, is_operator=True)
+        return Principal(user, 0.0, is_operator=True, session=self.session)
 
 
 Caller: TypeAlias = Principal | Operator
@@ -92,8 +101,8 @@ Caller: TypeAlias = Principal | Operator
 
 
 class Principals:
-    """Finds the principal of a token. It caches users while it is notified of their changes;
-    otherwise it asks the database each time, and for operators always.
+    """Finds the principal of a token, or of a session. It caches users while it is notified of
+    their changes; otherwise it asks the database each time, and for operators always.
     """
 
     def __init__(
@@ -101,9 +110,11 @@ class Principals:
         database: db.Database,
         tenants: Tenants,
         tokens: Tokens,
+        master_key: MasterKey,
         clock: Clock = time.monotonic,
     ) -> None:
         self._database, self._tenants, self._tokens = database, tenants, tokens
+        self._master_key = master_key
         self._clock = clock
         self._known: dict[str, Principal] = {}
         self._is_hearing = False
@@ -120,6 +131,31 @@ class Principals:
         if claims.dom is None:
             return await self._operator(claims)
         return await self._user(token, claims, claims.dom)
+
+    async def of_session(self, secret: str) -> Caller:
+        """The principal that signed in. Raises errors.NotAuthenticated for a session that has
+        ended, or a disabled account.
+        """
+        known = self._known.get(f"session {secret}")
+        if known is not None and known.cached_until > self._clock():
+            return known
+        changes = self._changes
+        async with (
+            self._tenants.health_probe.while_healthy(),
+            self._database.connection() as tx,
+        ):
+            session = await sessions.find(tx, self._master_key.digest(secret))
+            if session is None:
+                raise errors.NotAuthenticated(messages.SESSION_ENDED)
+            if session.domain_uuid is None:
+                operator = await operators.by_uuid(tx, session.account_uuid)
+                _require(is_enabled=operator.enabled)
+                return Operator(operator, session)
+            user = await users.principal(tx, session.domain_uuid, session.account_uuid)
+        _require(is_enabled=user.enabled)
+        principal = Principal(user, self._clock() + _LOOK_AGAIN_S, session=session)
+        self._remember(f"session {secret}", principal, changes)
+        return principal
 
     async def within(self, operator: Operator, domain: str) -> Principal:
         """The operator in the domain of that name. Raises errors.NotFound."""
@@ -182,14 +218,16 @@ class Principals:
             raise errors.NotAuthenticated(messages.TOKEN_EXPIRED)
         left_s = min(expires - time.time(), _LOOK_AGAIN_S)
         principal = Principal(user, self._clock() + left_s)
-        if self._is_hearing and changes == self._changes:
-            self._remember(token, principal)
+        self._remember(token, principal, changes)
         return principal
 
-    def _remember(self, token: str, principal: Principal) -> None:
+    def _remember(self, key: str, principal: Principal, changes: int) -> None:
+        """Unless it may have changed since `changes` were heard of."""
+        if not self._is_hearing or changes != self._changes:
+            return
         if len(self._known) >= _MANY:
             self._known = {}
-        self._known[token] = principal
+        self._known[key] = principal
 
 
 def _expiry(user: users.Principal) -> float:
@@ -200,7 +238,12 @@ def _expiry(user: users.Principal) -> float:
 
 def _check(claims: Claims, *, is_enabled: bool, version: int) -> None:
     """Raises errors.NotAuthenticated for a disabled account, or a token of an earlier API key."""
-    if not is_enabled:
-        raise errors.NotAuthenticated(messages.ACCOUNT_DISABLED)
+    _require(is_enabled=is_enabled)
     if claims.key != version:
         raise errors.NotAuthenticated(messages.KEY_ROTATED)
+
+
+def _require(*, is_enabled: bool) -> None:
+    """Raises errors.NotAuthenticated for a disabled account."""
+    if not is_enabled:
+        raise errors.NotAuthenticated(messages.ACCOUNT_DISABLED)

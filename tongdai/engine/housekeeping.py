@@ -25,6 +25,7 @@ from tongdai.store import (
     deletion,
     deliveries,
     idempotency_keys,
+    sessions,
 )
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ async def run(
         "domains": partial(retention.delete_of_lost_domains, database, files),
         "commands": partial(_purged, database, partial(commands.purge, older_than_s=COMMANDS_S)),
         "keys": partial(_purged, database, idempotency_keys.purge),
+        "sessions": partial(_purged, database, sessions.purge),
         "audit": partial(_purged, database, partial(audit.purge, days=audit_days)),
         "deletions": partial(_finish_deletions, database),
         "deliveries": partial(deliveries.sweep, database),

@@ -28,9 +28,11 @@ NOUNS = (
     "subscription",
     "call",
     "phone",
+    "session",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
-call is logged when somebody ends it by a command, a phone when somebody signs it off.
+call is logged when somebody ends it by a command, a phone when somebody signs it off, a session
+when somebody signs in.
 """
 
 

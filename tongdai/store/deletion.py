@@ -33,6 +33,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("trunks", ("trunk_uuid",)),
     ("dialables", ("number",)),  # with extensions, devices, ring groups and queues
     ("api_keys", ("api_key_uuid",)),
+    ("sessions", ("user_uuid",)),
     ("users", ("user_uuid",)),
 )
 Progress = Callable[[str, int], object]
