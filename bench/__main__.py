@@ -1,6 +1,4 @@
-"""python -m bench [calls|cdrs|click2call|housekeeping|live|provisioning|search|webhooks ...]
-[--rate 50 ...]: runs those named, or all, one after the other.
-[--rate 50 ...]: runs those named, or all, one after the other.
+"""python -m bench [NAME ...] [--rate 50 ...]: runs those named, or all, one after the other.
 
 Options are the parameters of the benchmarks' main(), whole numbers. Each benchmark gets those that
 it has.
@@ -10,12 +8,23 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from bench import calls, cdrs, click2call, housekeeping, live, provisioning, search, webhooks
+from bench import (
+    calls,
+    cdrs,
+    click2call,
+    export,
+    housekeeping,
+    live,
+    provisioning,
+    search,
+    webhooks,
+)
 
 ALL: dict[str, Callable[..., None]] = {
     "calls": calls.main,
     "click2call": click2call.main,
     "cdrs": cdrs.main,
+    "export": export.main,
     "housekeeping": housekeeping.main,
     "live": live.main,
     "provisioning": provisioning.main,

@@ -75,7 +75,7 @@ async def _contest(dsn: str, folder: str) -> None:
     token = await _fill(dsn)
     ask = f"GET /v1/cdr HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     spawn = multiprocessing.get_context("spawn")
-    ours = spawn.Process(target=_serve_api, args=(dsn, folder), daemon=True)
+    ours = spawn.Process(target=serve_api, args=(dsn, folder), daemon=True)
     ours.start()
     page = await _first(PORTS["tongdai"], ask)
     raw = spawn.Process(target=_serve_raw, args=(page,), daemon=True)
@@ -159,7 +159,8 @@ async def _fill(dsn: str) -> str:
     )[0]
 
 
-def _serve_api(dsn: str, folder: str) -> None:
+def serve_api(dsn: str, folder: str) -> None:
+    """The API alone, on a core of its own, until the process is ended. Logs to a file."""
     os.sched_setaffinity(0, {SERVERS})
 
     async def serve() -> None:

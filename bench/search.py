@@ -82,13 +82,14 @@ async def _run(records: int) -> None:
         running = await server.start(Path(folder) / "postgres", {"max_wal_size": "4GB"})
         try:
             await migrate.apply(running.dsn)
-            domain_uuid = await _fill(running.dsn, records)
+            domain_uuid = await fill(running.dsn, records)
             await _measure(running.dsn, domain_uuid, records)
         finally:
             await running.stop()
 
 
-async def _fill(dsn: str, records: int) -> UUID:
+async def fill(dsn: str, records: int) -> UUID:
+    """The domain with so many records. The database is migrated."""
     database = db.Database(dsn, size=1, statement_s=3_600, is_busy=True)
     await database.open()
     async with database.transaction() as tx:

@@ -115,6 +115,10 @@ WEBHOOK_SECRET = Text(
 NO_CONTROL = Text("no control characters", "không được có ký tự điều khiển")
 CSV_UTF8 = Text("UTF-8 is needed", "phải là UTF-8")
 NO_CSV = Text("line {line} is no CSV", "dòng {line} không phải CSV")
+NOT_OF_FILES = Text(
+    "not with this Accept: a file has all records",
+    "không dùng với Accept này: tệp luôn có tất cả bản ghi",
+)
 CELLS_BEYOND = Text("the line has more cells than the first one", "dòng có nhiều ô hơn dòng đầu")
 GIVEN_TWICE = Text("is given twice", "được khai báo hai lần")
 LINES_AT_MOST = Text("at most {most} lines", "tối đa {most} dòng")

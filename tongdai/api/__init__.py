@@ -20,6 +20,7 @@ from tongdai.api import (
     bans,
     bulk,
     calls,
+    cdr_files,
     cdrs,
     click2call,
     company,
@@ -98,7 +99,14 @@ OPERATIONS: tuple[operations.Operation, ...] = (
 """Every operation. Routes are tried in this order, so the most used ones come first, and
 /v1/event/feed before /v1/event/{id}, and those of many extensions before that of one.
 """
-_EXPOSED = ("Retry-After", "WWW-Authenticate", "Content-Range", "ETag", idempotency.REPLAYED)
+_EXPOSED = (
+    "Retry-After",
+    "WWW-Authenticate",
+    "Content-Range",
+    "ETag",
+    idempotency.REPLAYED,
+    cdr_files.TOTAL,
+)
 
 
 def create(deps: Deps) -> ASGIApp:

@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.types import ASGIApp
 
-from tongdai import errors
-from tongdai.api import filters, responses
+from tongdai import errors, messages
+from tongdai.api import cdr_files, filters, responses
+from tongdai.api.cdr_parts import parts
 from tongdai.api.context import Context
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
@@ -70,6 +71,13 @@ class CdrQuery(filters.Filters, frozen=True):
         return is_counted or (self.limit is not None and self.scroll_id is None)
 
 
+class CdrHeaders(Struct, frozen=True, rename={"accept": "Accept"}):
+    accept: Annotated[
+        str,
+        Meta(description=f"`{cdr_files.NDJSON}` or `{cdr_files.CSV}`: all records, as a file."),
+    ] = ""
+
+
 @operation(
     "GET",
     "/v1/cdr",
@@ -77,21 +85,29 @@ class CdrQuery(filters.Filters, frozen=True):
     tag="CDRs",
     gives={
         200: (
-            "A scroll, or a page (data, limit, page, total) where page, offset or limit is given.",
-            (Page, ScrollPage),
+            "A scroll; a page where page, offset or limit is given; or the file of `Accept`.",
+            (Page, ScrollPage, cdr_files.NDJSON, cdr_files.CSV),
         )
     },
     fails=(errors.Invalid, errors.InvalidPhone),
 )
-async def list_cdrs(request: Request, principal: Principal, query: CdrQuery) -> ASGIApp:
+async def list_cdrs(
+    request: Request, principal: Principal, query: CdrQuery, headers: CdrHeaders
+) -> ASGIApp:
     """List call detail records, newest first.
 
     Any filters together; the same one given again means any of its values. With `page`, `offset`
     or `limit` the answer is a page with an exact total. Otherwise it is a scroll: ask again with
     its `scroll_id` until there are no records. Then, and only then, `scroll_id` is empty. A scroll
     neither skips nor repeats records while calls arrive, and may be gone on with at any time.
+
+    With `Accept` of NDJSON or CSV the answer is a file of all records that the filters leave, sent
+    as it is read; `X-Total-Count` is their number when it began. A file that was not sent whole
+    ends with a broken connection.
     """
     context = request.context
+    if kind := cdr_files.asked_for(headers.accept):
+        return await _file(request, principal, query, kind)
     if query.scroll_id:
         scroll = context.scrolls.read(principal.domain_uuid, query.scroll_id)
         limit = query.limit or scroll.limit
@@ -140,6 +156,20 @@ async def find(context: Context, principal: Principal, name: str) -> cdr.Cdr:
 def view_of(context: Context, principal: Principal) -> View:
     """The view of records in the principal's domain."""
     return View(principal.zone, context.recordings_url)
+
+
+async def _file(request: Request, principal: Principal, query: CdrQuery, kind: str) -> ASGIApp:
+    """Raises errors.Invalid for a part of the list: a file has all of it."""
+    for name in ("page", "offset", "limit", "scroll_id"):
+        if getattr(query, name) is not None:
+            raise errors.Invalid(messages.NOT_OF_FILES, field=name)
+    context, domain_uuid = request.context, principal.domain_uuid
+    wanted = filters.of(query, principal)
+    async with context.tenants.connection(domain_uuid) as tx:
+        total = await cdr_search.total(tx, domain_uuid, principal.zone, wanted)
+    found = parts(context, domain_uuid, wanted)
+    pieces = cdr_files.pieces(request, found, view_of(context, principal), kind)
+    return cdr_files.CdrFile(request, domain_uuid, pieces, kind, total)
 
 
 async def _page(

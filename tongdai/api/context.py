@@ -23,6 +23,7 @@ from tongdai import errors, messages
 from tongdai.api import limits
 from tongdai.api.attempts import Attempts
 from tongdai.api.boards import Boards
+from tongdai.api.exports import Exports
 from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principals
 from tongdai.api.scrolls import Scrolls
@@ -145,6 +146,7 @@ class Context:
         self.scrolls = Scrolls(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
         self.boards = Boards(deps.database, heartbeat_s=deps.timing.heartbeat_s)
+        self.exports = Exports()
         self.by_domain, self.by_address = (
             limits.Limit(deps.domain_rate),
             limits.Limit(deps.address_rate),

@@ -4,6 +4,7 @@ Spreadsheets read a cell that begins with = + - or @ as a formula: it is written
 which reading takes away.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +20,20 @@ _DELIMITERS = (",", ";", "\t")
 
 def write(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """The file, in UTF-8 with a mark by which spreadsheets know that."""
+    cells = ([row[column] for column in columns] for row in rows)
+    return header(columns) + written(cells)
+
+
+def header(columns: Sequence[str]) -> bytes:
+    """The first line, after the mark."""
+    return codecs.BOM_UTF8 + written([columns])
+
+
+def written(rows: Iterable[Iterable[Any]]) -> bytes:
+    """The lines of these rows of values."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-    return text.getvalue().encode("utf-8-sig")
+    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
 
 
 def lines(body: bytes, columns: Sequence[str], most: int) -> Iterator[Line]:
@@ -40,13 +50,12 @@ def lines(body: bytes, columns: Sequence[str], most: int) -> Iterator[Line]:
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = _header(next(reader, []), columns)
-        yield from _rows(reader, header, most)
+        yield from _rows(reader, _named(next(reader, []), columns), most)
     except csv.Error as reason:
         raise errors.Invalid(messages.NO_CSV(line=reader.line_num), field="body") from reason
 
 
-def _header(cells: Sequence[str], columns: Sequence[str]) -> Sequence[str]:
+def _named(cells: Sequence[str], columns: Sequence[str]) -> Sequence[str]:
     named = [cell.strip().lower() for cell in cells]
     if columns[0] not in named:
         raise errors.Invalid(messages.REQUIRED, field=columns[0])
@@ -58,7 +67,7 @@ def _header(cells: Sequence[str], columns: Sequence[str]) -> Sequence[str]:
     return named
 
 
-def _rows(reader: Any, header: Sequence[str], most: int) -> Iterator[Line]:
+def _rows(reader: Any, names: Sequence[str], most: int) -> Iterator[Line]:
     count, before = 0, reader.line_num
     for cells in reader:
         place, before = before + 1, reader.line_num
@@ -66,22 +75,18 @@ def _rows(reader: Any, header: Sequence[str], most: int) -> Iterator[Line]:
             continue
         if (count := count + 1) > most:
             raise errors.Invalid(messages.LINES_AT_MOST(most=most), field="body")
-        if len(cells) > len(header):
-            yield Line(place, errors.Invalid(messages.CELLS_BEYOND, field=header[-1]))
+        if len(cells) > len(names):
+            yield Line(place, errors.Invalid(messages.CELLS_BEYOND, field=names[-1]))
             continue
-        texts = zip(header, (_text(cell) for cell in cells), strict=False)
+        texts = zip(names, (_text(cell) for cell in cells), strict=False)
         yield Line(place, {name: text for name, text in texts if text})
 
 
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case _:
-            text = str(value)
-            return f"'{text}" if text.startswith(_FORMULA) else text
+def _cell(value: Any) -> Any:
+    """The value as csv writes it: None as an empty cell, numbers and ids by str()."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _text(cell: str) -> str:

@@ -30,6 +30,7 @@ _NOTHING: Schema = {
 }
 _TEXT: Schema = {"type": "string"}
 _BY_MEDIA_TYPE: Mapping[str, Schema] = {
+    "application/x-ndjson": _TEXT,
     "application/yaml": _TEXT,
     "audio/wav": {"type": "string", "format": "binary"},
     "text/csv": _TEXT,

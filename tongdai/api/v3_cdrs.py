@@ -1,6 +1,7 @@
 """Call detail records as clients of version 3 read them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -8,17 +9,15 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from tongdai import errors
-from tongdai.api import filters, responses, v3_pages
+from tongdai.api import filters, pieces, responses, v3_pages
+from tongdai.api.cdr_parts import AT_A_TIME, parts
 from tongdai.api.cdrs import OfCdr, find, view_of
-from tongdai.api.context import Context
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import View, v3
 from tongdai.pbx import cdr
 from tongdai.store import cdr_filter, cdr_search
-
-_AT_A_TIME = 250  # records that are read, rendered and sent together
 
 
 class CallRows(Struct, frozen=True):
@@ -71,15 +70,17 @@ async def list_cdrs_v3(request: Request, principal: Principal, query: CallQuery)
                 domain_uuid,
                 principal.zone,
                 wanted,
-                limit=min(most, _AT_A_TIME),
+                limit=min(most, AT_A_TIME),
                 offset=first,
             )
     count = min(most, total - first)
+    view = view_of(context, principal)
     if len(found) >= count:
-        rows = _rendered(found, view_of(context, principal))
-        return responses.json(CallRows(rows, most, first, total))
-    pieces = _pieces(context, principal, wanted, found, count)
-    return responses.Rows(pieces, {"limit": most, "offset": first, "total": total})
+        return responses.json(CallRows(_rendered(found, view), most, first, total))
+    last = cdr_filter.Position(found[-1].time_started, found[-1].cdr_uuid)
+    others = parts(context, domain_uuid, wanted, after=last, most=count - len(found))
+    rows = _rows(found, others, view)
+    return pieces.rows(request, rows, {"limit": most, "offset": first, "total": total})
 
 
 @operation(
@@ -106,28 +107,13 @@ def _without_z(query: CallQuery) -> CallQuery:
     return replace(query, **{name: getattr(query, name).rstrip("Zz") for name in names})
 
 
-async def _pieces(
-    context: Context,
-    principal: Principal,
-    wanted: cdr_filter.Filter,
-    found: list[cdr.Cdr],
-    most: int,
-) -> AsyncIterator[Sequence[v3.CallRow]]:
-    """These records, and those that follow them, `most` in all. Between two pieces no connection
-    to the database is in use: the client may be slow.
-    """
-    view, domain_uuid = view_of(context, principal), principal.domain_uuid
-    while found:
-        yield _rendered(found, view)
-        most -= len(found)
-        if most <= 0:
-            return
-        after = cdr_filter.Position(found[-1].time_started, found[-1].cdr_uuid)
-        async with context.tenants.connection(domain_uuid) as tx:
-            part = await cdr_search.scroll(
-                tx, domain_uuid, wanted, limit=min(most, _AT_A_TIME), after=after
-            )
-        found = part.records
+async def _rows(
+    first: Sequence[cdr.Cdr], others: AsyncGenerator[list[cdr.Cdr]], view: View
+) -> AsyncGenerator[Sequence[v3.CallRow]]:
+    yield _rendered(first, view)
+    async with aclosing(others):
+        async for records in others:
+            yield _rendered(records, view)
 
 
 def _rendered(records: Sequence[cdr.Cdr], view: View) -> list[v3.CallRow]:

@@ -7,6 +7,7 @@ pages come from the counts by day (`cdr_days`) where the filter permits it.
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,9 @@ class Part(msgspec.Struct, frozen=True):
     after: Position | None
 
 
-_COLUMNS = ", ".join(["cdrs.*"] + [f"main.{name} AS main_{name}" for name in recordings.STORED])
+_COLUMNS = ", ".join(
+    [f"cdrs.{name}" for name in cdrs.STORED] + [f"main.{name}" for name in recordings.STORED]
+)
 _MAIN = """
     LEFT JOIN LATERAL (
       SELECT * FROM recordings
@@ -40,6 +43,7 @@ _MAIN = """
     ) AS main ON true
 """
 """The main recording of each record, if there is one."""
+_OWN = len(cdrs.STORED)  # columns of the record; those of its recording follow
 
 
 async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
@@ -154,16 +158,17 @@ async def total(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, wanted: Filter) ->
     )
 
 
-_NEWEST = f"""
+NEWEST = f"""
     SELECT {_COLUMNS} FROM cdrs {_MAIN}
     WHERE cdrs.domain_uuid = $1 AND (time_started, cdrs.cdr_uuid) < ($2, $3)
       AND time_started >= $4
     ORDER BY time_started DESC, cdrs.cdr_uuid DESC LIMIT $5
 """  # noqa: S608 names of columns
+"""The newest records after a place: domain_uuid, its time_started and cdr_uuid, since, limit."""
 # One plan is kept for a limit that PostgreSQL knows; for any other it plans anew each time, at
 # double cost.
 _FEW = 10
-_NEWEST_FEW = _NEWEST.replace("LIMIT $5", f"LIMIT {_FEW}")
+_NEWEST_FEW = NEWEST.replace("LIMIT $5", f"LIMIT {_FEW}")
 
 
 async def _newest(
@@ -173,7 +178,7 @@ async def _newest(
     place = (domain_uuid, top.time_started, top.cdr_uuid, wanted.since)
     if limit <= _FEW:
         return (await tx.fetch(_NEWEST_FEW, *place))[:limit]
-    return await tx.fetch(_NEWEST, *place, limit)
+    return await tx.fetch(NEWEST, *place, limit)
 
 
 async def _with_keys(
@@ -191,6 +196,7 @@ async def _with_keys(
 
 
 _PARTICIPANTS = msgspec.json.Decoder(tuple[cdr.Participant, ...])
+_NOBODY = "[]"  # of almost all records
 
 
 def _records(rows: Sequence[asyncpg.Record]) -> list[cdr.Cdr]:
@@ -198,12 +204,14 @@ def _records(rows: Sequence[asyncpg.Record]) -> list[cdr.Cdr]:
 
 
 def _record(row: asyncpg.Record) -> cdr.Cdr:
-    """The row as a record with its main recording, by the names of their columns."""
-    main = None
-    if row["main_recording_uuid"]:
-        main = Recording(**{name: row[f"main_{name}"] for name in recordings.STORED})
-    values = {name: row[name] for name in cdrs.STORED}
-    values["participants"] = _PARTICIPANTS.decode(row["participants"])
+    """The row of `_COLUMNS` as a record with its main recording."""
+    values: dict[str, Any] = dict(zip(cdrs.STORED, row[:_OWN], strict=True))
+    if values["participants"] == _NOBODY:
+        values["participants"] = ()
+    else:
+        values["participants"] = _PARTICIPANTS.decode(values["participants"])
+    stored = row[_OWN:]
+    main = Recording(**dict(zip(recordings.STORED, stored, strict=True))) if stored[0] else None
     return cdr.Cdr(**values, recording=main)
 
 
