@@ -1,7 +1,7 @@
 # tongdai: a cloud PBX with a CRM integration API. Settings are TONGDAI_* variables and pass through.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench chaos clean
+.PHONY: help setup run test check fix docs bench chaos clean
 BIN := .venv/bin
 CODE := $(wildcard tongdai tests bench chaos)
 
@@ -33,6 +33,13 @@ fix: ## what lint and format can mend by themselves
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
+SITE ?= site
+docs: ## the documents as a site to read and search offline, in Vietnamese and English: site/index.html
+	@bin/setup dev
+	@for language in en vi; do $(BIN)/sphinx-build -q -n -W --keep-going -j auto -c docs/site \
+		-d $(SITE)/.doctrees/$$language -D language=$$language . $(SITE)/$$language || exit 1; done
+	@cp docs/site/index.html $(SITE)/index.html
+
 bench: ## the benchmarks of docs/benchmarks.md
 	@bin/setup dev
 	@$(BIN)/python -m bench $(ARGS)
@@ -42,5 +49,5 @@ chaos: ## faults on purpose, for docs/reliability.md: half an hour. ARGS=control
 	@$(BIN)/python -m chaos $(ARGS)
 
 clean: ## removes .venv and caches here; data and the downloaded Asterisk stay
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

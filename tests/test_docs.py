@@ -31,7 +31,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
-TWINS = [(ROOT / "README.md", ROOT / "README.vi.md"), GUIDES]
+OF_BOTH = ("events", "errors", "dialects", "live")
+TWINS = [
+    (ROOT / "README.md", ROOT / "README.vi.md"),
+    GUIDES,
+    *((DOCS / f"{name}.md", DOCS / f"{name}.vi.md") for name in OF_BOTH),
+]
 # of single commands
 COMMANDS = {
     "TONGDAI_SERVER",
@@ -92,18 +97,23 @@ def marked() -> Iterator[tuple[str, str, str]]:
             yield test, client, what
 
 
-def test_every_error_is_explained_with_its_status() -> None:
-    page = (DOCS / "errors.md").read_text()
+@pytest.mark.parametrize("name", ["errors.md", "errors.vi.md"])
+def test_every_error_is_explained_with_its_status(name: str) -> None:
+    page = (DOCS / name).read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE))
     assert told == {
         kind.code: str(kind.status) for kind in problems.kinds() if kind.code not in SETUP
     }
 
 
-def test_every_event_is_explained() -> None:
-    page = (DOCS / "events.md").read_text()
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("events.md", "| Key | Meaning |"), ("events.vi.md", "| Khoá | Ý nghĩa |")],
+)
+def test_every_event_is_explained(name: str, heading: str) -> None:
+    page = (DOCS / name).read_text()
     assert re.findall(r"^## `(\w+)`$", page, re.MULTILINE) == list(events.NAMES)
-    table = page.partition("| Key | Meaning |")[2].partition("\n\n")[0]
+    table = page.partition(heading)[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
         v1.CallEvent.__struct_fields__
     )
@@ -112,16 +122,17 @@ def test_every_event_is_explained() -> None:
     assert msgspec.json.decode(example, type=v1.CallEvent).state == "cdr"
 
 
-def test_every_key_of_version_3_is_shown_in_a_row_of_its_form() -> None:
-    page = (DOCS / "dialects.md").read_text()
+@pytest.mark.parametrize("name", ["dialects.md", "dialects.vi.md"])
+def test_every_key_of_version_3_is_shown_in_a_row_of_its_form(name: str) -> None:
+    page = (DOCS / name).read_text()
     example = re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0]
     assert list(json.loads(example)) == list(v3.CallRow.__struct_fields__)
     row = msgspec.json.decode(example, type=v3.CallRow)
     assert msgspec.to_builtins(row) == json.loads(example)
     for status in cdr.STATUSES:
         assert f"`{status.lower()}`" in page
-    for name in ("time_ringging", "called_count", "is_encode", "encrypt_method"):
-        assert f"`{name}" in page
+    for key in ("time_ringging", "called_count", "is_encode", "encrypt_method"):
+        assert f"`{key}" in page
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
@@ -145,6 +156,18 @@ def test_twins_have_the_same_sections_commands_and_links(english: Path, vietname
     assert shapes[0] == shapes[1]
     assert commands[0] == commands[1]
     assert targets[0] == targets[1]
+
+
+@pytest.mark.parametrize("name", OF_BOTH)
+def test_twins_have_the_same_rows_and_names(name: str) -> None:
+    """What programs read is the same in both languages, in the same order."""
+    english, vietnamese = (
+        re.findall(r"^ *\|(.*?)\|", _prose((DOCS / f"{name}{twin}.md").read_text()), re.MULTILINE)
+        for twin in ("", ".vi")
+    )
+    assert len(english) == len(vietnamese)
+    for one, other in zip(english, vietnamese, strict=True):
+        assert re.findall(r"`[^`]+`", one) == re.findall(r"`[^`]+`", other)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -12,6 +12,7 @@ PAGES = [
     "docs/integration.en.md",
     "docs/integration.vi.md",
     "docs/events.md",
+    "docs/events.vi.md",
     "docs/errors.md",
     "README.md",
 ]
