@@ -449,6 +449,7 @@ async def _engine(
         partial(kept, "recovery", recovery.run),
         partial(kept, "commands", commands.run),
         partial(kept, "live state", live_state.run),
+        partial(kept, "jitter buffers", engine.jitter_buffers.run),
         # after a failure it is unknown which objects were pushed
         partial(kept, "provisioner", provisioner.run, provisioner.lost),
         partial(kept, "volumes", volumes.run),
@@ -488,6 +489,7 @@ def _node_config(opened: Services) -> NodeConfig:
         recordings=LocalFolder(opened.recordings),
         recording_url=f"{settings.base_url}/recordings/",
         hints=Path(settings.asterisk_hints) if settings.asterisk_hints else None,
+        jitter_buffer_ms=settings.jitter_buffer_ms,
     )
 
 

@@ -130,7 +130,6 @@ async def with_switch(
         rtp=configuration.port_range(settings.rtp),
         ari=settings.ari,
         external_ip=settings.external_ip,
-        jitter_ms=settings.jitter_buffer_ms,
         stun=settings.stun,
         channel_variables=events.VARIABLES,
         values={"recordings": str(spool), "tls": _tls(settings)},

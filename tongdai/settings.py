@@ -199,11 +199,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jitter_buffer_ms: Annotated[
         int,
         _says(
-            "The most that a jitter buffer delays audio in milliseconds, such as 400, where "
-            "packets come in bursts (mobile phones, Wi-Fi): recordings keep their length and have "
-            "no holes. It costs a third of a call's CPU time, and some 40 ms. 0: no buffer."
+            "The most that a jitter buffer delays audio, in milliseconds. A party of a recorded "
+            "talk gets one where its packets come in bursts (mobile phones, Wi-Fi), so that the "
+            "recording keeps its length and has no holes. It costs a third of a talk's CPU time. "
+            "0: nobody gets one."
         ),
-    ] = 0
+    ] = 400
     silence_s: Annotated[
         int,
         _says(

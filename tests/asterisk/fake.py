@@ -118,6 +118,7 @@ class FakeAsterisk:
         self.stores = True  # its dialplan writes there
         self.channels: dict[str, Json] = {}
         self.bridges: list[set[str]] = []  # channels that are connected
+        self.rtp_statistics: dict[str, Json] = {}  # by channel
         self.contacts: dict[str, str] = {}
         self.is_everybody_there = False  # each AOR that is not in `contacts` has a phone
         self.other_contacts: dict[str, str] = {}  # URIs with any characters, by endpoint
@@ -568,7 +569,7 @@ class FakeAsterisk:
             return 500, {"error": "Allocation failed"}
         return 200, body["fields"]
 
-    async def _channels(  # noqa: PLR0911
+    async def _channels(  # noqa: C901, PLR0911
         self, method: str, channel: str, rest: list[str], asked: Request
     ) -> tuple[int, Any]:
         known = self.channels.get(channel)
@@ -587,6 +588,8 @@ class FakeAsterisk:
             case "DELETE", []:
                 await self.ends(channel, int(asked.query.get("reason_code", "16")))
                 return 204, None
+            case "GET", ["rtp_statistics"] if channel in self.rtp_statistics:
+                return 200, self.rtp_statistics[channel]
             case "POST", ["variable"] if asked.query["variable"].startswith("EXPORT("):
                 return self._export(**asked.query)
             case "POST", ["continue"] if asked.query.get("context") == "release":

@@ -22,6 +22,7 @@ from tongdai.asterisk import ari, provisioning
 from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.provisioning import Device, Objects
 from tongdai.asterisk.reconnect import Timing
+from tongdai.asterisk.registrations import QUERY_CHANNEL
 from tongdai.asterisk.switch import APP, Snapshot, Switch
 from tongdai.pbx.actions import (
     Contact,
@@ -34,6 +35,7 @@ from tongdai.pbx.actions import (
     Wait,
 )
 from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import (
     NOT_ASKED,
     Arrived,
@@ -770,6 +772,21 @@ async def test_recording_goes_on_at_another_channel(
     await asterisk.expect(f"POST channels/{channel}/snoop/.*", spy="both")
     for _ in range(2):  # at first the listening channel is not there yet
         await asterisk.expect("POST channels/spy-.*/record", format="wav")
+
+
+async def test_a_party_is_looked_at_and_gets_a_jitter_buffer(
+    asterisk: FakeAsterisk, controller: Controller
+) -> None:
+    await asterisk.hear()
+    channel = await asterisk.arrives(fake.TRUNK, "19001919")
+    asterisk.rtp_statistics = {channel: {"rxcount": 35, "local_normdevjitter": 0.0153}}
+    assert await controller.switch.reception(channel) == Reception(35, 0.0153)
+    assert await controller.switch.reception("gone") is None
+    await controller.switch.buffer_jitter(channel, 400)
+    await asterisk.expect("POST channels/create", channelId=QUERY_CHANNEL)
+    variable = f"EXPORT({channel},JITTERBUFFER(adaptive))"
+    asked = {"variable": variable, "value": "400"}
+    await asterisk.expect(f"POST channels/{QUERY_CHANNEL}/variable", **asked)
 
 
 # --- the fallback plans

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.asterisk import fake
 from tongdai.asterisk import events, translate
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Party, Wait
+from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import Arrived, LegHungUp, LegReplaced, Signal
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
@@ -495,6 +496,18 @@ def test_a_channel_is_adopted_by_another_ones_export() -> None:
     ]
     with pytest.raises(ValueError, match="not for a dial string"):
         translate.adopt(Adopt("c2", "PJSIP/101@a.vn-7,SHELL(x)", CALL), "asker")
+
+
+def test_a_jitter_buffer_is_put_on_a_channel_by_another_ones_export() -> None:
+    made = translate.jitter_buffer("pbx-1790000000.7", 400, "asker")
+    query = {"variable": "EXPORT(pbx-1790000000.7,JITTERBUFFER(adaptive))", "value": "400"}
+    assert (made.method, made.uri, made.query) == ("POST", "channels/asker/variable", query)
+
+
+def test_statistics_tell_what_has_come_from_a_party() -> None:
+    said = """{"txcount": 31, "rxcount": 35, "rxjitter": 0.0, "local_maxjitter": 0.0226,
+        "local_normdevjitter": 0.0153, "channel_uniqueid": "pbx-1790000000.7"}"""
+    assert translate.reception(said) == Reception(35, 0.0153)
 
 
 def test_waiting_and_hanging_up() -> None:

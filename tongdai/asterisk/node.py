@@ -60,8 +60,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Loopback, as it is plain HTTP; "": a free port."""
     external_ip: str = ""
     """The address that SIP, SDP and ICE announce beyond a NAT."""
-    jitter_ms: int = 0
-    """The most that a jitter buffer delays the audio of a party; 0: there are no buffers."""
     stun: str = ""
     """A STUN server, host:port; "": none."""
     channel_variables: Sequence[str] = ()
@@ -226,7 +224,6 @@ def render(spec: Spec, ari: str, password: str) -> Files:
         "ari_user": USER,
         "ari_password": password,
         "channel_variables": ",".join(spec.channel_variables),
-        **_jitter(spec.jitter_ms),
         **spec.values,
     }
     templates = [path for folder in (COMMON, spec.conf) for path in sorted(folder.glob("*.conf"))]
@@ -239,17 +236,6 @@ def render(spec: Spec, ari: str, password: str) -> Files:
 def _max_files() -> int:
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return MAX_FILES if allowed == resource.RLIM_INFINITY else min(MAX_FILES, allowed)
-
-
-def _jitter(most_ms: int) -> dict[str, str]:
-    """The parts of the dialplan that give channels a jitter buffer; they do nothing for 0."""
-    if not most_ms:
-        return {"jitter": "", "jitter_of_callee": "", "record_ends": "Return()"}
-    return {
-        "jitter": f",JITTERBUFFER(adaptive)={most_ms}",
-        "jitter_of_callee": "b(jitter^s^1)",
-        "record_ends": "Goto(jitter,s,1)",
-    }
 
 
 def external(address: str) -> str:

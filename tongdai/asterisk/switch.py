@@ -34,6 +34,7 @@ from tongdai.asterisk.hints import Hints
 from tongdai.asterisk.reconnect import Address, Connection, Timing
 from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
+from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 
 log = structlog.get_logger()
@@ -243,6 +244,22 @@ class Switch:
         await registrations.drop(self._connection.link, known.id)
         self.contacts.changed(known.endpoint)
 
+    # --- audio
+
+    async def reception(self, channel: str) -> Reception | None:
+        """What has come from the party; None of a channel that is gone or has no audio. Raises
+        errors.SwitchDown.
+        """
+        answer = await _ask(self._connection.link, translate.statistics(channel))
+        return translate.reception(answer.message_body) if answer.is_ok else None
+
+    async def buffer_jitter(self, channel: str, most_ms: int) -> None:
+        """The party has a jitter buffer, if its channel is still there. Raises
+        errors.SwitchDown.
+        """
+        request = translate.jitter_buffer(channel, most_ms, QUERY_CHANNEL)
+        await self._by_query_channel(request)
+
     # --- actions
 
     async def act(self, call_uuid: UUID, action: SwitchAction) -> None:
@@ -318,10 +335,15 @@ class Switch:
         """ARI sets no variable of a channel outside its application: another channel, which asks
         for contacts, does so by EXPORT().
         """
-        link, requests = self._connection.link, translate.adopt(action, QUERY_CHANNEL)
-        if (await _ask(link, requests[0])).status_code == GONE:
-            await self.contacts.create(link)
+        requests = translate.adopt(action, QUERY_CHANNEL)
+        await self._by_query_channel(requests[0])
         await self._all(call_uuid, action, requests)
+
+    async def _by_query_channel(self, request: translate.Request) -> None:
+        link = self._connection.link
+        if (await _ask(link, request)).status_code == GONE:  # the first since Asterisk started
+            await self.contacts.create(link)
+            await _ask(link, request)
 
     async def _originate(self, action: Originate) -> None:
         """Each phone gives LegDialed, Refused or Unanswered."""

@@ -25,6 +25,7 @@ from tongdai.engine.attended_transfers import AttendedTransfers
 from tongdai.engine.background import Background
 from tongdai.engine.directories import Directories, Unrouted
 from tongdai.engine.group_commit import GroupCommit
+from tongdai.engine.jitter_buffers import JitterBuffers
 from tongdai.engine.live_calls import LiveCalls
 from tongdai.engine.mailbox import HandOver, Item, Mailbox
 from tongdai.engine.mailboxes import Mailboxes
@@ -138,6 +139,7 @@ class Engine:
             self.mailboxes, self.live_calls, self.directories, self._background, self.agents
         )
         self.recordings = Recordings(config, self.signal, self._background)
+        self.jitter_buffers = JitterBuffers(self.switch, self.live_calls, config.jitter_buffer_ms)
         self.actor = Actor(database, self.switch, self.directories, self.recordings)
         # called with the endpoint of a phone that has come or gone, or is (not) reachable now
         self.on_contact: list[Callable[[str], None]] = []
@@ -156,6 +158,7 @@ class Engine:
         for call in live:
             self.live_calls.update(call, now)
             self.outgoing.update(None, call, call.started_at)
+            self.jitter_buffers.note(None, call)
             self.mailboxes.open(call)
             if isinstance(call.course, Ended):
                 self.recordings.finish(call)
@@ -227,6 +230,7 @@ class Engine:
         mailbox.call = made.call
         self.live_calls.update(made.call, signal.at)
         self.outgoing.update(before, made.call, signal.at)
+        self.jitter_buffers.note(before, made.call)
         trunk_failures.note(before, made.call)
         self.answers.give(made.answers)
         if await self._commit(before, made, signal):

@@ -96,6 +96,9 @@ class LiveCalls:
             (leg.sip_call_id, leg.trunk) == key for leg in callers if leg.role == "caller"
         )
 
+    def find(self, domain_uuid: UUID, call_uuid: UUID) -> Call | None:
+        return self._calls[domain_uuid].get(call_uuid)
+
     def talked_until(self, domain_uuid: UUID, extensions: Iterable[str]) -> dict[str, datetime]:
         """The end of the last talk of each of these extensions, as far as known."""
         known = ((each, self._talked_until.get((domain_uuid, each))) for each in extensions)

@@ -17,4 +17,5 @@ class NodeConfig(msgspec.Struct, frozen=True):
     recordings: RecordingFiles  # finished recordings
     recording_url: str  # prefix of a recording's token
     hints: Path | None = None  # the file of hints, read by the switch; None: it reads none
+    jitter_buffer_ms: int = 0  # the most that one delays audio; 0: nobody gets one
     timing: Timing = reconnect.DEFAULT  # of the link
