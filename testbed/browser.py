@@ -205,10 +205,15 @@ class Call:
 
 
 class Phone:
-    """A browser phone. `contact` is its own and stays the same on a new connection."""
+    """A browser phone. `contact` is its own and stays the same on a new connection. `account`
+    authenticates it; "": the user.
+    """
 
-    def __init__(self, user: str, domain: str, password: str, hertz: int) -> None:
+    def __init__(
+        self, user: str, domain: str, password: str, hertz: int, account: str = ""
+    ) -> None:
         self.user, self.domain, self.password, self.hertz = user, domain, password, hertz
+        self.account = account or user
         self.aor = f"<sip:{user}@{domain}>"
         self.contact = f"sip:b{next(_ids)}x{user}@browser.invalid;transport=ws"
         self.is_closed = asyncio.Event()
@@ -220,7 +225,7 @@ class Phone:
 
     def credentials(self, challenge: Message, method: str, uri: str) -> str:
         text = f"WWW-Authenticate: {challenge.header('WWW-Authenticate')}\r\n"
-        return wire.digest(text, method, uri, self.user, self.password)
+        return wire.digest(text, method, uri, self.account, self.password)
 
     async def register(self) -> int:
         """The final status."""
@@ -367,10 +372,10 @@ def _uri(header: str) -> str:
 
 @asynccontextmanager
 async def phone(
-    url: str, user: str, domain: str, password: str, *, hertz: int
+    url: str, user: str, domain: str, password: str, *, hertz: int, account: str = ""
 ) -> AsyncIterator[Phone]:
     """A browser phone, registered."""
-    made = Phone(user, domain, password, hertz)
+    made = Phone(user, domain, password, hertz, account)
     try:
         async with made.connected(url):
             yield made

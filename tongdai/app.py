@@ -39,7 +39,7 @@ from tongdai.asterisk.reconnect import Address
 from tongdai.dispatching import DispatcherProcess
 from tongdai.edge import registry as edge_metrics
 from tongdai.encryption import MasterKey
-from tongdai.engine import certificates, housekeeping
+from tongdai.engine import certificates, housekeeping, phone_credentials
 from tongdai.engine.bans import Bans
 from tongdai.engine.commands import CommandRunner
 from tongdai.engine.engine import Engine
@@ -371,7 +371,6 @@ async def _engine(
     settings, database = opened.settings, opened.database
     config = _node_config(opened)
     engine = Engine(database, config, opened.tenants.health_probe, published)
-    commands = CommandRunner(database, engine)
     live_state = LiveState(database, engine)
     addresses = {configuration.address(settings.sip)[0], settings.external_ip, "localhost"} - {
         "",
@@ -385,6 +384,7 @@ async def _engine(
         demo.DOMAIN if settings.sandbox else "",
         config=SwitchConfig(settings.sip_qualify_s, settings.silence_s, settings.sip_sha),
     )
+    commands = CommandRunner(database, engine, provisioner.provision)
     bans = Bans(
         database,
         Path(settings.asterisk_security),
@@ -455,6 +455,7 @@ async def _engine(
         partial(kept, "volumes", volumes.run),
         partial(kept, "measurements", measurements.run),
         partial(kept, "housekeeping", keeping),
+        partial(kept, "phone credentials", partial(phone_credentials.run, database)),
     ]
     if settings.sip_tls and settings.sip_tls_cert and settings.sip_tls_key:
         tls = (settings.sip_tls_cert.absolute(), settings.sip_tls_key.absolute())

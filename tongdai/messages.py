@@ -260,6 +260,15 @@ WEBRTC_DEVICE = Text(
     "webrtc is the device of browsers that register as the extension itself: use --webrtc",
     "webrtc là thiết bị của trình duyệt đăng ký bằng chính máy nhánh: hãy dùng --webrtc",
 )
+EXTENSION_DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
+NO_BROWSERS = Text(
+    "browsers may not register as {extension}: an administrator permits it with --webrtc",
+    "trình duyệt chưa được phép đăng ký máy nhánh {extension}: quản trị viên bật bằng --webrtc",
+)
+WHICH_EXTENSION = Text(
+    "no extension is this user's own: say which one",
+    "tài khoản này chưa gắn với máy nhánh nào: hãy chọn máy nhánh",
+)
 CALLS_LIVE = Text("{count} calls are live", "đang có {count} cuộc gọi")
 SUSPENDED_STAYS = Text(
     "its outbound calls are suspended until {until}: delete it then, or ask the operator",
@@ -347,6 +356,14 @@ KEY_ROTATED = Text(
     "The API key of the token was rotated.", "API key đã lấy token này không còn hiệu lực."
 )
 PERMISSION_NEEDED = Text("It needs the permission {permission}.", "Cần có quyền {permission}.")
+NOT_YOUR_EXTENSION = Text(
+    "Extension {extension} is not this account's own.",
+    "Máy nhánh {extension} không phải của tài khoản này.",
+)
+USERS_ONLY = Text(
+    "Only users of a domain, and their API keys, make tokens of phones.",
+    "Chỉ tài khoản của domain, hoặc API key của tài khoản đó, mới tạo được token cho điện thoại.",
+)
 SCOPES_BEYOND = Text(
     "An API key that has scopes can neither make nor change one without scopes.",
     "API key có scopes không thể tạo hay thay đổi API key không có scopes.",

@@ -16,6 +16,8 @@ Permission = Literal[
     "call:create",
     "call:read",
     "call:control",
+    "phone:use",
+    "phone:grant",
     "event:read",
     "event:write",
     "event:trigger",
@@ -57,6 +59,7 @@ _AGENT: frozenset[Permission] = ACCOUNT | {
     "cdr:read",
     "call:create",
     "call:read",
+    "phone:use",
     "event:read",
     "event:write",
 }
@@ -74,6 +77,10 @@ def holders(permission: Permission) -> tuple[str, ...]:
     """The levels that have it; only "operator" if no user of a domain has it."""
     levels = tuple(level for level in LEVELS if permission in OF_LEVEL[level])
     return levels or ("operator",)
+
+
+OF_PHONE_TOKENS: frozenset[Permission] = frozenset({"phone:use"})
+"""Permissions of the token of one browser phone."""
 
 
 def granted(level: Level, scopes: Collection[str] | None) -> frozenset[Permission]:

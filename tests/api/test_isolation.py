@@ -28,7 +28,17 @@ from tongdai.pbx.call import Call, Ended
 from tongdai.pbx.causes import ANSWERED
 from tongdai.pbx.commands import Outcome
 from tongdai.pbx.directory import NODE
-from tongdai.store import calls, cdrs, commands, db, extensions, hotlines, live_state, trunks
+from tongdai.store import (
+    calls,
+    cdrs,
+    commands,
+    db,
+    devices,
+    extensions,
+    hotlines,
+    live_state,
+    trunks,
+)
 
 SIP_CALL_ID = "same@10.0.0.9"
 _hotlines = itertools.count(1001)
@@ -818,6 +828,44 @@ async def turn(own: House, other: House, database: db.Database) -> None:
     assert mine["username"].partition(":")[2] in {str(user["user_uuid"]) for user in users}
     assert mine["username"] != theirs["username"]
     assert mine["password"] != theirs["password"]
+
+
+@row("post", "/v1/phone/credentials")
+async def phone_credentials(own: House, other: House, database: db.Database) -> None:
+    """Both have 101, as which browsers may register in the other domain alone."""
+    async with database.transaction() as tx:
+        await devices.allow_browsers(tx, other.tenant.domain.domain_uuid)
+    wish = {"extension": "101"}
+    asking = asyncio.create_task(other.tenant.client.post("/v1/phone/credentials", wish))
+
+    async def taken() -> list[UUID]:
+        async with database.transaction() as tx:
+            asked = await commands.take(tx, NODE)
+            for one in asked:
+                await commands.finish(tx, one.domain_uuid, one.command_uuid, Outcome())
+        return [one.domain_uuid for one in asked]
+
+    assert await until(taken) == [other.tenant.domain.domain_uuid]
+    assert (await asking).json["domain"] == other.tenant.domain.name
+    await own.tenant.client.post("/v1/phone/credentials", wish, expect=409)
+
+
+@row("post", "/v1/phone/tokens")
+async def phone_token(own: House, other: House, database: db.Database) -> None:
+    """It is a phone of its own domain, whichever a request names."""
+    made = (await own.tenant.client.post("/v1/phone/tokens", {"extension": "101"})).json
+    phone = Client(own.tenant.client._session, made["token"])
+    of = f"?domain={other.tenant.domain.name}"
+    assert [own.cdr] == [
+        one["id"] for one in (await phone.get("/v1/phone/calls" + of)).json["data"]
+    ]
+
+
+@row("get", "/v1/phone/calls")
+async def phone_calls(own: House, other: House, database: db.Database) -> None:
+    of = f"?extension=101&domain={other.tenant.domain.name}"
+    listed = (await own.tenant.client.get("/v1/phone/calls" + of)).json["data"]
+    assert [own.cdr] == [one["id"] for one in listed]
 
 
 @row("post", "/v1/sandbox/inbound")

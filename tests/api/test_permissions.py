@@ -72,6 +72,9 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/sessions"): ("account:read", EVERYBODY),
     ("delete", "/v1/sessions"): ("account:write", EVERYBODY),
     ("delete", "/v1/sessions/{id}"): ("account:write", EVERYBODY),
+    ("post", "/v1/phone/credentials"): ("phone:use", EVERYBODY),
+    ("post", "/v1/phone/tokens"): ("phone:grant", ADMIN),
+    ("get", "/v1/phone/calls"): ("phone:use", EVERYBODY),
     ("get", "/v1/admin/audit"): ("audit:read", ADMIN),
     ("post", "/v1/admin/route"): ("routing:read", ADMIN),
     **{

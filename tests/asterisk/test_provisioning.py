@@ -152,6 +152,17 @@ def test_a_browser_is_a_webrtc_endpoint() -> None:
     assert sip.keys() == browser.keys(), "what is not said stays as it was"
 
 
+def test_credentials_that_expire_are_further_ones_of_a_browser() -> None:
+    endpoint = Endpoint("101", "a.vn", "webrtc")
+    passing = ("101.0f", "2" * 32, "3" * 64)
+    device = replace(PHONE, endpoint=endpoint, kind="browser", credentials=(passing,))
+    found = objects([device], [], {})
+    assert found["endpoint", "101-webrtc@a.vn"]["auth"] == "101-webrtc@a.vn,101.0f@a.vn"
+    own = found["auth", "101.0f@a.vn"]
+    assert (own["username"], own["realm"]) == ("101.0f", "a.vn")
+    assert own["password_digest"] == f"MD5:{passing[1]},SHA-256:{passing[2]}"
+
+
 def test_a_trunk_registers_on_its_owners_node_alone() -> None:
     given = carrier("registration", username="we", password="pw", is_registering=False)
     found = of(given)

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -233,3 +234,62 @@ async def test_a_call_and_a_registration_outlive_engine_and_api(
         assert len(ann.register_statuses) == 1
         await ring.reject()
         assert await again.refused() in (486, 480)
+
+
+@played
+async def test_a_page_registers_with_credentials_that_end_and_its_call_goes_on(
+    lab: Lab, company: Company
+) -> None:
+    """The extension's own password is in no page. A restart of the engine ends none."""
+    first = (await company.api.post("/v1/phone/credentials", extension="101")).json
+    second = (await company.api.post("/v1/phone/credentials", extension="101")).json
+    async with page(lab, first) as ann, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE)
+        call = await ann.rings()
+        await call.answer()
+        await customer.answered()
+        await call.ear.hears(CUSTOMER_HZ)
+        await expire(lab, company, first["username"])
+
+        async def is_refused() -> bool:
+            return await ann.register() == 401
+
+        await until(is_refused, 30)
+        await customer.voice.hears(ANN_HZ)
+        ann.account, ann.password = second["username"], second["password"]
+        await lab.instance.kill()
+        await lab.instance.start()
+        assert await ann.register() == 200
+        await customer.hang_up()
+        await call.over()
+        call = await ann.calls("0909000111")
+        customer = await carrier.rings()
+        await customer.answer()
+        await call.answered()
+        await call.hang_up()
+        await customer.over()
+
+
+def page(lab: Lab, made: dict[str, Any]) -> AbstractAsyncContextManager[Phone]:
+    """A phone with these credentials, as the extension."""
+    return browser.phone(
+        lab.url,
+        made["extension"],
+        made["domain"],
+        made["password"],
+        hertz=ANN_HZ,
+        account=made["username"],
+    )
+
+
+async def expire(lab: Lab, company: Company, username: str) -> None:
+    """The end of these credentials has come."""
+    async with lab.office.database.transaction() as tx:
+        await tx.execute(
+            """
+            UPDATE phone_credentials SET expires_at = now()
+            WHERE domain_uuid = $1 AND username = $2
+            """,
+            company.uuid,
+            username,
+        )

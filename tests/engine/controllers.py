@@ -65,7 +65,8 @@ class Controller:
         self.engine = Engine(
             database, self.config, self.health_probe, self.published.extend, **limits
         )
-        self.commands = CommandRunner(database, self.engine, repeat_s)
+        self.provisioned: list[tuple[UUID, str]] = []  # extensions that were asked for
+        self.commands = CommandRunner(database, self.engine, self.provision, repeat_s)
         self.recovery = Recovery(database, self.engine, self.config, timing, watching)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -77,6 +78,9 @@ class Controller:
         others = (self.engine.group_commit.run, self.recovery.run, self.commands.run)
         self._tasks = [self._steering, *(asyncio.create_task(run()) for run in others)]
         await self.engine.switch.linked.wait()
+
+    async def provision(self, domain_uuid: UUID, extension: str) -> None:
+        self.provisioned.append((domain_uuid, extension))
 
     async def steers(self) -> None:
         """Returns, or raises, when it steers the switch no more."""

@@ -22,7 +22,7 @@ from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controller, Controllers
 from tongdai import errors, ids
 from tongdai.engine.commands import CommandRunner
-from tongdai.pbx.commands import ClickToCall, Command, EndCall, Outcome
+from tongdai.pbx.commands import ClickToCall, Command, EndCall, Outcome, ProvisionExtension
 from tongdai.pbx.signals import EndAsked, LegHungUp
 from tongdai.store import commands as inbox
 from tongdai.store import db, hotlines
@@ -230,7 +230,7 @@ async def test_commands_are_taken_once_whoever_takes_them(
 ) -> None:
     await company.change_extension("101", max_calls=100)
     controller.engine.directories.forget(str(company.uuid))
-    other = CommandRunner(company.database, controller.engine)
+    other = CommandRunner(company.database, controller.engine, controller.provision)
     running = asyncio.create_task(other.run())
     different = [ClickToCall(ext="101", phone=f"08998889{number:02}") for number in range(20)]
     async with company.database.transaction() as tx:
@@ -574,3 +574,13 @@ async def test_a_real_click_to_call(
     assert (await outcome(company, command_uuid)).call_id == cdr["call_id"]
     assert {body["call_id"] for body in await company.events()} == {str(cdr["call_id"])}
     await controller.has_nothing_left(company)
+
+
+async def test_an_extension_is_on_the_switch_before_the_request_is_answered(
+    company: Company, controller: Controller
+) -> None:
+    async with company.database.transaction() as tx:
+        asked = await inbox.ask(tx, company.uuid, ProvisionExtension(extension="101"))
+    controller.commands.wake()
+    assert (await outcome(company, asked)).error == ""
+    assert controller.provisioned == [(company.uuid, "101")]

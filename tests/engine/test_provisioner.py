@@ -19,10 +19,21 @@ from tests.engine.controllers import Controller, node_of
 from tongdai.asterisk.browser_addresses import source, source_key
 from tongdai.encryption import MasterKey
 from tongdai.engine import provisioner
+from tongdai.engine.phone_credentials import expire
 from tongdai.engine.provisioner import Provisioner
 from tongdai.pbx.commands import ClickToCall
 from tongdai.pbx.directory import Extension
-from tongdai.store import bans, commands, db, devices, domains, extensions, hotlines, trunks
+from tongdai.store import (
+    bans,
+    commands,
+    db,
+    devices,
+    domains,
+    extensions,
+    hotlines,
+    phone_credentials,
+    trunks,
+)
 
 CONFIG = "asterisk/config/dynamic/res_pjsip"
 
@@ -146,6 +157,27 @@ async def test_a_new_password_changes_the_credentials_alone(company: Company, he
         md5, sha256 = devices.digests(user, company.name, "Another-Secret.1")
         known = here.asterisk.objects[key]["password_digest"]
         assert known == f"MD5:{md5},SHA-256:{sha256}"
+
+
+async def test_credentials_of_a_page_are_there_when_it_is_told_of_them_and_go_at_their_end(
+    company: Company, here: Node
+) -> None:
+    async with company.database.transaction() as tx:
+        await devices.allow_browsers(tx, company.uuid, "101")
+    async with company.database.transaction() as tx:
+        made = await phone_credentials.insert(tx, company.uuid, "101", 3600)
+    await asyncio.wait_for(here.provisioner.provision(company.uuid, "101"), 15)
+    auth, endpoint = f"{made.username}@{company.name}", f"101-webrtc@{company.name}"
+    assert ("auth", auth) in here.asterisk.objects
+    assert auth in here.asterisk.objects["endpoint", endpoint]["auth"].split(",")
+
+    async with company.database.transaction() as tx:
+        await tx.execute(
+            "UPDATE phone_credentials SET expires_at = now() WHERE username = $1", made.username
+        )
+    await expire(company.database)
+    await until(lambda: ("auth", auth) not in here.asterisk.objects)
+    assert auth not in here.asterisk.objects["endpoint", endpoint]["auth"]
 
 
 async def test_a_locked_account_accepts_no_password_until_it_is_unlocked(

@@ -28,7 +28,7 @@ from tongdai.store import (
 # With few rows a domain, or rows that go with others.
 OTHERS = {"domains", "calls", "extensions", "devices", "ring_groups", "queues"}
 OUTLIVING = {"audit_log"}  # it outlives what it is about
-OTHERS |= {"trunk_registrations", "live_leases", "live_state"}
+OTHERS |= {"trunk_registrations", "live_leases", "live_state", "phone_credentials"}
 
 
 async def test_every_table_of_a_domain_is_emptied_in_batches(database: db.Database) -> None:

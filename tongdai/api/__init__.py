@@ -18,6 +18,7 @@ from tongdai.api import (
     api_keys,
     auth,
     bans,
+    browser_phones,
     bulk,
     calls,
     cdr_files,
@@ -94,6 +95,7 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *routes.OPERATIONS,
     *sandbox.OPERATIONS,
     *turn.OPERATIONS,
+    *browser_phones.OPERATIONS,
     *health.OPERATIONS,
 )
 """Every operation. Routes are tried in this order, so the most used ones come first, and

@@ -37,7 +37,7 @@ TAGS = {
     "CDRs": "Call detail records.",
     "Click-to-call": "An extension's phone rings, then the number is called.",
     "Live calls": "Calls that go on now: seen, and hung up.",
-    "Browser phones": "STUN and TURN servers for the audio of browsers.",
+    "Browser phones": "Phones in a page: credentials that expire, tokens, calls, STUN and TURN.",
     "Recordings": "Recordings of calls, by their public URLs.",
     "Extensions": "Extensions of the domain, as version 3 of the family's API has them.",
     "Sessions": "Signing in as people do, in pages of this server: a cookie in place of a token.",

@@ -13,7 +13,7 @@ from tongdai import errors, messages
 from tongdai.api.tokens import Claims, Tokens
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.permissions import ACCOUNT, PERMISSIONS
+from tongdai.permissions import ACCOUNT, OF_PHONE_TOKENS, PERMISSIONS
 from tongdai.store import db, domains, named_keys, operators, sessions, users
 from tongdai.store.sessions import Session
 from tongdai.store.tenants import Tenants
@@ -27,6 +27,8 @@ class Principal:
     """A user of a domain who may act now, with the permissions of the user's level and API key
     scopes; or an operator in a domain, who has all permissions. It may be cached until that time
     of the cache's clock. `session`: the sign-in that it acts by; None: it acts by a token.
+    `api_key_uuid` None: the key is the user's own. With `extension` it is the browser phone of
+    that extension, and no more.
     """
 
     def __init__(
@@ -36,14 +38,19 @@ class Principal:
         *,
         is_operator: bool = False,
         session: Session | None = None,
+        api_key_uuid: UUID | None = None,
+        extension: str = "",
     ) -> None:
         self.user, self.cached_until, self.is_operator = user, cached_until, is_operator
-        self.session = session
+        self.session, self.api_key_uuid, self.extension = session, api_key_uuid, extension
         kind = "operator" if is_operator else "user"
         self.actor, self.api_key = f"{kind}:{user.username}", user.api_key_name  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
         self.permissions |= ACCOUNT if session else frozenset()
+        if extension:
+            grants = "phone:grant" in user.permissions
+            self.permissions = OF_PHONE_TOKENS if grants else frozenset()
 
     def within(self, domain: directory.Domain) -> "Principal":
         """An operator in another domain than the request names."""
@@ -217,7 +224,9 @@ class Principals:
         if expires <= time.time():
             raise errors.NotAuthenticated(messages.TOKEN_EXPIRED)
         left_s = min(expires - time.time(), _LOOK_AGAIN_S)
-        principal = Principal(user, self._clock() + left_s)
+        principal = Principal(
+            user, self._clock() + left_s, api_key_uuid=claims.aku, extension=claims.ext
+        )
         self._remember(token, principal, changes)
         return principal
 

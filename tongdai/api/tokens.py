@@ -30,6 +30,7 @@ class Claims(msgspec.Struct, frozen=True):
     exp: int
     key: int = 1  # absent in tokens from before keys had versions
     aku: UUID | None = None  # the API key; None: the user's, or operator's, own
+    ext: str = ""  # the extension, of a token for its browser phone alone
 
 
 class Tokens:
@@ -54,21 +55,24 @@ class Tokens:
         api_key_uuid: UUID | None = None,
         life_s: int | None = None,
         until: datetime | None = None,
+        extension: str = "",
     ) -> tuple[str, int]:
         """A token for the user of the domain (None: for an operator) while it has that API key
         (None: its own), and the Unix time at which it expires: after `life_s` seconds, or the
-        installation's life, and not after `until`.
+        installation's life, and not after `until`. With `extension` it is one for the
+        extension's browser phone alone.
         """
         now = int(time.time())
         expires = now + (life_s or self._life_s)
         claims = Claims(
-            self._issuer,
+            self._issued_by(extension),
             user_uuid,
             domain_uuid,
             now,
             expires if until is None else min(expires, int(until.timestamp())),
             api_key_version,
             api_key_uuid,
+            extension,
         )
         return jwt.encode(
             self._header, msgspec.to_builtins(claims), self._key, [_ALGORITHM]
@@ -83,8 +87,13 @@ class Tokens:
             claims = msgspec.convert(decoded.claims, Claims)
         except (JoseError, ValueError, msgspec.ValidationError) as reason:
             raise errors.NotAuthenticated(messages.TOKEN_INVALID) from reason
-        if claims.iss != self._issuer or decoded.header.get("kid") != self._header["kid"]:
+        is_ours = decoded.header.get("kid") == self._header["kid"]
+        if not is_ours or claims.iss != self._issued_by(claims.ext):
             raise errors.NotAuthenticated(messages.TOKEN_INVALID)
         if claims.exp <= time.time():
             raise errors.NotAuthenticated(messages.TOKEN_EXPIRED)
         return claims
+
+    def _issued_by(self, extension: str) -> str:
+        """Tokens of phones have another issuer: a version that does not know them refuses them."""
+        return f"{self._issuer}/phone" if extension else self._issuer

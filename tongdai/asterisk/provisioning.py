@@ -104,7 +104,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device that may register, with its digests (RFC 8760 HA1 in hex). `kind` is sip or
     browser; `display_name` is shown to those whom it calls inside its domain. With `srtp_required`
     it neither makes nor gets a call without encrypted audio. `full_digests` are MD5 and SHA-256
-    for the user name 101@domain, "" where they are not known.
+    for the user name 101@domain, "" where they are not known. `credentials` authenticate it too:
+    each a user name, MD5 and SHA-256.
     """
 
     endpoint: Endpoint
@@ -115,6 +116,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     digest_md5: str
     digest_sha256: str
     full_digests: tuple[str, str] = ("", "")
+    credentials: tuple[tuple[str, str, str], ...] = ()
 
 
 class SwitchConfig(msgspec.Struct, frozen=True):
@@ -221,12 +223,15 @@ def device(known: Device, config: SwitchConfig) -> Objects:
     With too many registrations the AOR drops unreachable ones first, then those that expire first.
     """
     name, domain = str(known.endpoint), known.endpoint.domain
-    full: Objects = {}
+    more: Objects = {}
     if all(known.full_digests):
-        # one challenge serves both: they have one realm
-        full["auth", f"{FULL}{name}"] = _credentials(name, domain, known.full_digests, config)
+        # one challenge serves all: they have one realm
+        more["auth", f"{FULL}{name}"] = _credentials(name, domain, known.full_digests, config)
+    for other, *digests in known.credentials:
+        own = _credentials(other, domain, (digests[0], digests[1]), config)
+        more["auth", f"{other}@{domain}"] = own
     user = name.partition("@")[0]  # of browsers the edge proxy makes it of the extension
-    return full | {
+    return more | {
         ("auth", name): _credentials(
             user, domain, (known.digest_md5, known.digest_sha256), config
         ),
@@ -244,7 +249,7 @@ def device(known: Device, config: SwitchConfig) -> Objects:
             **_media(config),
             **_profile(known),
             "context": "phone",
-            "auth": ",".join([name, *(id_ for _, id_ in full)]),
+            "auth": ",".join([name, *(id_ for _, id_ in more)]),
             "aors": name,
             # by From, and where that hides the number by the digest (`unknown_endpoints`)
             "identify_by": "username,auth_username",

@@ -3,6 +3,7 @@ and are decided like all others.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
@@ -23,6 +24,7 @@ from tongdai.pbx.commands import (
     FindRoute,
     ListPhones,
     Outcome,
+    ProvisionExtension,
     Rehearse,
 )
 from tongdai.pbx.signals import CommandAsked, EndAsked
@@ -43,11 +45,18 @@ class _Asked(msgspec.Struct, frozen=True):
 
 class CommandRunner:
     """Turns commands into signals. The same command within `repeat_s` gives the same call, while
-    that is live: proxies repeat requests, users click twice.
+    that is live: proxies repeat requests, users click twice. `provision` returns when the switch
+    holds that extension of that domain (provisioner.py).
     """
 
-    def __init__(self, database: db.Database, engine: Engine, repeat_s: float = REPEAT_S) -> None:
-        self._database, self._engine = database, engine
+    def __init__(
+        self,
+        database: db.Database,
+        engine: Engine,
+        provision: Callable[[UUID, str], Awaitable[None]],
+        repeat_s: float = REPEAT_S,
+    ) -> None:
+        self._database, self._engine, self._provision = database, engine, provision
         self._repeat_s = repeat_s
         self._asked = asyncio.Event()
         self._recent: dict[Key, _Asked] = {}
@@ -108,6 +117,8 @@ class CommandRunner:
                     self._background.start(self._tell(each, question), "question")
                 case ListPhones() | DropPhones() as command:
                     self._background.start(self._show(each, command), "phones")
+                case ProvisionExtension(extension=extension):
+                    self._background.start(self._hold(each, extension), "provision")
                 case _:
                     assert_never(each.command)
 
@@ -169,6 +180,10 @@ class CommandRunner:
 
     async def _show(self, each: commands.Asked, command: ListPhones | DropPhones) -> None:
         await self._finish(each, await self._phones.outcome(each.domain_uuid, command))
+
+    async def _hold(self, each: commands.Asked, extension: str) -> None:
+        await self._provision(each.domain_uuid, extension)
+        await self._finish(each, Outcome())
 
     async def _repeat(self, again: commands.Asked, asked: _Asked) -> None:
         """Gives a repeated command the outcome of the first one."""

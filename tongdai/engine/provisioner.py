@@ -50,6 +50,7 @@ class Provisioner:
         self._changed: set[Part] = set()
         self._is_lost = False  # any part may have changed
         self._awake = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []  # for the next reading
 
     # --- what has changed
 
@@ -83,6 +84,15 @@ class Provisioner:
 
     # --- what follows
 
+    async def provision(self, domain_uuid: UUID, extension: str) -> None:
+        """The switch holds the extension as it is in the database now, if it is up; `run` is
+        running.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._note(Part("extension", domain_uuid, extension))
+        await done
+
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
@@ -90,6 +100,7 @@ class Provisioner:
             await asyncio.sleep(self._gather_s)
             self._awake.clear()
             changed, self._changed = self._changed, set()
+            waiting, self._waiting = self._waiting, []
             is_lost, self._is_lost = self._is_lost, False
             try:
                 await (self.now() if is_lost else self._refresh(changed))
@@ -98,7 +109,12 @@ class Provisioner:
                 await asyncio.sleep(RETRY_S)
                 self._changed |= changed
                 self._is_lost |= is_lost
+                self._waiting += waiting
                 self._awake.set()
+            else:
+                for each in waiting:
+                    if not each.done():  # its task was not cancelled
+                        each.set_result(None)
 
     async def now(self) -> None:
         """The switch holds the objects of the database, now or as soon as it is up."""

@@ -99,6 +99,7 @@ async def _devices(
                 digest_md5=known.digest_md5,
                 digest_sha256=known.digest_sha256,
                 full_digests=(known.digest_md5_full, known.digest_sha256_full),
+                credentials=known.credentials,
             ),
             source.config,
         )

@@ -62,6 +62,12 @@ class DropPhones(msgspec.Struct, frozen=True, kw_only=True, tag="drop_phones"):
     address: str = ""
 
 
+class ProvisionExtension(msgspec.Struct, frozen=True, kw_only=True, tag="provision"):
+    """Let the switch hold the extension as it is in the database; the outcome tells when."""
+
+    extension: str
+
+
 class Phone(msgspec.Struct, frozen=True, kw_only=True):
     """A registered phone of a device. `since` is None if it was so before the engine began to
     look.
@@ -88,7 +94,9 @@ class Outcome(msgspec.Struct, frozen=True):
     report: str = ""  # of a command that asks: JSON of the Rehearsal, the Route, the Phones
 
 
-Command = ClickToCall | EndCall | Rehearse | FindRoute | ListPhones | DropPhones
+Command = (
+    ClickToCall | EndCall | Rehearse | FindRoute | ListPhones | DropPhones | ProvisionExtension
+)
 
 
 class Requester(msgspec.Struct, frozen=True):

@@ -29,10 +29,11 @@ NOUNS = (
     "call",
     "phone",
     "session",
+    "phone_credential",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
 call is logged when somebody ends it by a command, a phone when somebody signs it off, a session
-when somebody signs in.
+when somebody signs in, phone credentials when a page gets some.
 """
 
 

@@ -59,6 +59,8 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     digest_sha256: str
     digest_md5_full: str
     digest_sha256_full: str
+    # that expire (phone_credentials.py), of browsers alone: each a user name, MD5, SHA-256
+    credentials: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -286,7 +288,11 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
 _PROVISIONED = """
 SELECT domain_uuid, domains.name AS domain, extension, devices.name, devices.kind, max_contacts,
   srtp_required, extensions.name AS display_name, digest_md5, digest_sha256, digest_md5_full,
-  digest_sha256_full
+  digest_sha256_full,
+  CASE WHEN devices.kind = 'browser' AND devices.name IN ('default', 'webrtc') THEN ARRAY (
+    SELECT ARRAY[username, p.digest_md5, p.digest_sha256] FROM phone_credentials AS p
+    WHERE p.domain_uuid = devices.domain_uuid AND p.extension = devices.extension
+      AND expires_at > now() ORDER BY username) ELSE '{}' END AS credentials
 FROM devices JOIN extensions USING (domain_uuid, extension) JOIN domains USING (domain_uuid)
 WHERE extensions.enabled AND domains.enabled AND node = $1
 """

@@ -11,7 +11,8 @@ from tongdai.store import db
 
 class Entry(msgspec.Struct, frozen=True):
     """An extension. `user_uuid` is any text, and `follow_me` JSON ("": none), that a client gave:
-    they are kept for it, and mean nothing for calls.
+    they are kept for it, and mean nothing for calls. The user of that UUID may have the extension
+    as a browser phone.
     """
 
     extension_uuid: UUID
@@ -48,6 +49,19 @@ async def list(tx: db.Tx, domain_uuid: UUID, *, limit: int, offset: int) -> Sequ
         offset,
     )
     return db.structs(rows, Entry)
+
+
+async def of_user(tx: db.Tx, domain_uuid: UUID, user_uuid: UUID) -> Sequence[str]:
+    """The extensions that are this user's own, by number."""
+    rows = await tx.fetch(
+        """
+        SELECT extension FROM extensions WHERE domain_uuid = $1 AND user_uuid = $2
+        ORDER BY extension
+        """,
+        domain_uuid,
+        str(user_uuid),
+    )
+    return [row["extension"] for row in rows]
 
 
 async def total(tx: db.Tx, domain_uuid: UUID) -> int:
