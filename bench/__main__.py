@@ -17,6 +17,7 @@ from bench import (
     live,
     provisioning,
     search,
+    start,
     webhooks,
 )
 
@@ -29,6 +30,7 @@ ALL: dict[str, Callable[..., None]] = {
     "live": live.main,
     "provisioning": provisioning.main,
     "search": search.main,
+    "start": start.main,
     "webhooks": webhooks.main,
 }
 

@@ -1,5 +1,7 @@
 """Secrets at rest: encrypted, so that only this installation reads them, or digested, so that they
 can be compared and not read.
+
+`cryptography` is imported at the first use: most commands have no secret in their hands.
 """
 
 import hmac
@@ -7,11 +9,6 @@ import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tongdai import errors, files
 
@@ -29,6 +26,8 @@ class MasterKey:
                 f"the master key has {len(master)} bytes: {SHORTEST} or more are needed"
             )
         self._master = master
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
         self._aead = AESGCM(self.derive("encrypt"))
         self._digest_key = self.derive("digest")
 
@@ -36,6 +35,9 @@ class MasterKey:
         """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869); the same for the same master
         key.
         """
+        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
         return HKDF(SHA256(), 32, salt=None, info=b"tongdai/" + purpose.encode()).derive(
             self._master
         )
@@ -47,6 +49,8 @@ class MasterKey:
 
     def decrypt(self, encrypted: bytes) -> str:
         """The secret. Raises errors.WrongMasterKey where another master key encrypted it."""
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
         try:
             return self._aead.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], None).decode()
         except InvalidTag as reason:

@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import dotenv
-
 from tongdai import errors
 
 NAME = "settings"  # in the data folder
@@ -34,6 +32,10 @@ def environment(
 def read(path: Path) -> dict[str, str]:
     """The variables of a file; none if there is no such file. Raises errors.SetupError."""
     try:
+        if not path.exists():
+            return {}
+        import dotenv  # noqa: PLC0415  most commands find no file, and it takes long
+
         found = dotenv.dotenv_values(path, interpolate=False, encoding="utf-8")
         wrong = [name for name, value in found.items() if value is None]
     except (OSError, UnicodeDecodeError) as reason:

@@ -1,10 +1,12 @@
 """The command line: one file for each noun. It parses, calls and shows; it decides nothing.
 
 A command's module is imported when that command is used: the imports of `up` take seconds, which
-`domain list` does not need.
+`domain list` does not need. Help and tables are plain text: rich takes longer to import than all
+of Typer.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,8 +14,6 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-
-from tongdai import errors
 
 # by name: module and attribute, a noun's app or a single command; and its help's first line
 COMMANDS = {
@@ -111,7 +111,8 @@ class Commands(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = {
-            name: TyperCommand(name, help=summary) for name, (_, summary) in COMMANDS.items()
+            name: TyperCommand(name, short_help=summary, rich_markup_mode=None)
+            for name, (_, summary) in COMMANDS.items()
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -128,8 +129,16 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except errors.TongdaiError as refused:
-            raise typer.Exit(import_module("tongdai.cli.terminal").refused(refused)) from refused
+        except Exception as reason:
+            if not _is_refusal(reason):
+                raise
+            raise typer.Exit(import_module("tongdai.cli.terminal").refused(reason)) from reason
+
+
+def _is_refusal(reason: Exception) -> bool:
+    """Where nothing has imported the errors, nothing has raised one."""
+    errors = sys.modules.get("tongdai.errors")
+    return errors is not None and isinstance(reason, errors.TongdaiError)
 
 
 def _server(given: Mapping[str, Any]) -> Any:
@@ -154,7 +163,7 @@ def _server(given: Mapping[str, Any]) -> Any:
 def _remote(there: Any, noun: str) -> Any:
     """The command of that noun of the server; what follows is its own affair."""
     client = import_module("tongdai.client")
-    single = typer.Typer(add_completion=False)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
     settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
     @single.command(noun, context_settings=settings)
@@ -177,8 +186,10 @@ def loaded(name: str) -> Any:
     module, _, attribute = COMMANDS[name][0].partition(":")
     found = getattr(import_module(f"tongdai.cli.{module}"), attribute)
     if not isinstance(found, typer.Typer):
-        (single := typer.Typer(add_completion=False)).command(name)(found)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(found)
         return typer.main.get_command(single)
+    found.rich_markup_mode = None
     group = typer.main.get_group(found)
     group.name = name
     return group
@@ -192,6 +203,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 not possible now (database "
     "away, wrong set-up).",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_show_locals=False,  # they may hold secrets
 )
 

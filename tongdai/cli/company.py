@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tongdai import errors, files, messages, settings
+from tongdai import columns, errors, files, messages, settings
 from tongdai.admin.company import applying, yaml_file
 from tongdai.admin.company.applying import Applied, Means
 from tongdai.admin.company.difference import Change
@@ -174,11 +174,11 @@ def _show(found: Applied, *, as_json: bool) -> None:
         return terminal.json({"domain": found.domain, "changes": found.changes})
     for change in found.changes:
         sign, when = _SIGNS[change.action], _when(change.changed_at, change)
-        terminal.say(terminal.printable(f"{sign} {_words(change)}{when}"))
+        terminal.say(columns.printable(f"{sign} {_words(change)}{when}"))
         if change.action == "update":
             for name in change.after:
                 before, after = (_value(side.get(name)) for side in (change.before, change.after))
-                terminal.say(terminal.printable(f"    {name}: {before} -> {after}"))
+                terminal.say(columns.printable(f"    {name}: {before} -> {after}"))
     counts = {
         action: sum(change.action == action for change in found.changes) for action in _SIGNS
     }

@@ -1,20 +1,23 @@
-"""tongdai event: a domain's subscriptions, what was delivered to them, and sending it again."""
+"""tongdai event: a domain's subscriptions, what was delivered to them, and sending it again.
+
+What sends webhooks is imported where it is used: aiohttp takes longer than all the rest.
+"""
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from uuid import UUID
 
 import msgspec
 import typer
 
-from tongdai import __version__, dialects, errors, messages, settings
+from tongdai import dialects, errors, messages, settings
 from tongdai.admin import subscriptions as admin
-from tongdai.cli import forwarding, options, session, terminal
+from tongdai.cli import options, session, terminal
 from tongdai.store import deliveries, delivery_log, failing_subscriptions, subscriptions
-from tongdai.webhooks.client import Client
-from tongdai.webhooks.guard import Guard
-from tongdai.webhooks.trial import Trial
+
+if TYPE_CHECKING:
+    from tongdai.webhooks.guard import Guard
 
 app = typer.Typer(no_args_is_help=True, help="Event subscriptions and their deliveries.")
 
@@ -225,6 +228,8 @@ def update(
 
     Example: tongdai event update 0192f3a4-... --domain sales.example.vn --accept-redirects
     """
+    from tongdai.cli import forwarding  # noqa: PLC0415
+
     changes = options.given(
         numbers_as_text=numbers_as_text,
         accept_redirects=accept_redirects,
@@ -268,6 +273,10 @@ def _get(domain: str, subscription: UUID) -> subscriptions.Subscription:
 
 
 async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attempt:
+    from tongdai import __version__  # noqa: PLC0415
+    from tongdai.webhooks.client import Client  # noqa: PLC0415
+    from tongdai.webhooks.trial import Trial  # noqa: PLC0415
+
     event = admin.sample(one, domain)
     async with Client(_guard(), __version__) as client:
         as_text = one.options.numbers_as_text
@@ -275,7 +284,9 @@ async def _try(one: subscriptions.Subscription, domain: str) -> deliveries.Attem
         return await Trial(client).send(one, event.event_uuid, body)
 
 
-def _guard() -> Guard:
+def _guard() -> "Guard":
+    from tongdai.webhooks.guard import Guard  # noqa: PLC0415
+
     return Guard(settings.callback_networks(settings.load()))
 
 

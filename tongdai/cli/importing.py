@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tongdai import files
+from tongdai import columns, files
 from tongdai.admin.company import yaml_file
 from tongdai.admin.importing import freepbx, fusionpbx
 from tongdai.admin.importing.carrying import Imported
@@ -95,7 +95,7 @@ def _show(found: Imported, output: Path | None, *, dry_run: bool, as_json: bool)
         terminal.json({"notes": found.notes, **({} if dry_run else {"file": text})})
     else:
         for note in found.notes:
-            terminal.aside(terminal.printable(f"{note.thing}: {note.why}"))
+            terminal.aside(columns.printable(f"{note.thing}: {note.why}"))
         if not dry_run and output is None:
             typer.echo(text, nl=False)
     if output is not None and not dry_run:

@@ -8,14 +8,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from tongdai import errors
+from tongdai import columns, errors
 
 _zone: tzinfo = UTC  # of the times that people read
-_PIPED_WIDTH = 240  # characters of a line when the width of the terminal is unknown
 
 
 def in_zone(name: str) -> None:
@@ -35,24 +31,16 @@ def fields(values: Mapping[str, object], *, as_json: bool) -> None:
     """Shows a table of names and values."""
     if as_json:
         return json(values)
-    table = Table(show_header=False, box=None)
-    for _ in range(2):
-        table.add_column(overflow="fold")
-    for name, value in values.items():
-        table.add_row(Text(_words(name), style="bold"), _cell(value))
-    return _print(table)
+    rows = [(_words(name), _cell(value)) for name, value in values.items()]
+    return _print(rows)
 
 
-def many(things: Sequence[msgspec.Struct], *columns: str, as_json: bool) -> None:
-    """Shows a table of things with these columns; as JSON with all fields."""
+def many(things: Sequence[msgspec.Struct], *names: str, as_json: bool) -> None:
+    """Shows a table of things with the columns of these names; as JSON with all fields."""
     if as_json:
         return json([msgspec.structs.asdict(thing) for thing in things])
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(_words(column), overflow="fold")  # a name that is cut names nothing
-    for thing in things:
-        table.add_row(*(_cell(getattr(thing, column)) for column in columns))
-    return _print(table)
+    rows = [[_cell(getattr(thing, name)) for name in names] for thing in things]
+    return _print([[*map(_words, names)], *rows])
 
 
 def json(value: object) -> None:
@@ -114,25 +102,16 @@ def _words(name: str) -> str:
     return name.removesuffix("_s").replace("_", " ")
 
 
-def _cell(value: object) -> Text:
+def _cell(value: object) -> str:
     if isinstance(value, bool):
-        return Text("yes" if value else "no")
+        return "yes" if value else "no"
     if isinstance(value, datetime):
-        return Text(local(value))
+        return local(value)
     if isinstance(value, list | tuple):
-        return Text(printable(", ".join(map(str, value))))
-    return Text("" if value is None else printable(str(value)))
+        return columns.printable(", ".join(map(str, value)))
+    return "" if value is None else columns.printable(str(value))
 
 
-def printable(text: str) -> str:
-    """The text without characters that steer a terminal or begin another line."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPED_WIDTH)
-    console.print(table)
+def _print(rows: Sequence[Sequence[str]]) -> None:
+    for line in columns.lines(rows):
+        typer.echo(line)

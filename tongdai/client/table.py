@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tongdai import columns
+
 _WIDEST = 60  # characters of a cell in a list
 
 
@@ -20,24 +22,19 @@ def shown(answer: Any, *, as_json: bool) -> str:
     if isinstance(answer, list):
         return "\n".join(_table(answer))
     if isinstance(answer, dict):
-        width = max((len(name) for name in answer), default=0)
-        return "\n".join(f"{name:<{width}}  {_cell(one)}" for name, one in answer.items())
+        return "\n".join(columns.lines([(name, _cell(one)) for name, one in answer.items()]))
     return "" if answer is None else _cell(answer)
 
 
 def _table(rows: Sequence[Any]) -> list[str]:
     things = [row if isinstance(row, Mapping) else {"value": row} for row in rows]
-    columns = [
+    names = [
         name
         for name in dict.fromkeys(name for row in things for name in row)
         if not any(isinstance(row.get(name), Mapping) for row in things)
     ]
-    cells = [columns] + [[_cell(row.get(name))[:_WIDEST] for name in columns] for row in things]
-    widths = [max(len(line[n]) for line in cells) for n in range(len(columns))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
+    cells = [[_cell(row.get(name))[:_WIDEST] for name in names] for row in things]
+    return columns.lines([names, *cells])
 
 
 def _cell(value: Any) -> str:
@@ -48,5 +45,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_cell, value))
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else str(value)
-    # what would steer a terminal
-    return "".join(one if one.isprintable() else "?" for one in text)
+    return columns.printable(text)

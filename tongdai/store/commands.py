@@ -8,6 +8,7 @@ The table notifies `commands` of a new command, with "node/domain_uuid/command_u
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -15,7 +16,9 @@ import msgspec
 from tongdai import errors, ids, messages
 from tongdai.pbx import commands
 from tongdai.store import db
-from tongdai.store.tenants import Tenants
+
+if TYPE_CHECKING:  # it imports the log, which no command of the command line needs
+    from tongdai.store.tenants import Tenants
 
 # seconds; a command not taken by then is void: its caller got the answer that the switch is down
 FRESH_S = 30
@@ -194,7 +197,7 @@ class Outcomes:
     polling.
     """
 
-    def __init__(self, tenants: Tenants) -> None:
+    def __init__(self, tenants: "Tenants") -> None:
         self._tenants = tenants
         self._waiting: dict[str, set[asyncio.Event]] = {}
 
