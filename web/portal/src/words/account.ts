@@ -1,0 +1,27 @@
+/** Signing in, and one's own account: Vietnamese, English. */
+export const account = {
+  signIn: ["Đăng nhập", "Sign in"],
+  signInAgain: ["Phiên đã hết hạn: hãy đăng nhập lại để tiếp tục.", "The session has ended: sign in again to go on."],
+  username: ["Tài khoản", "User name"],
+  usernameHint: ["ten@domain; người vận hành không cần @", "name@domain; operators without @"],
+  password: ["Mật khẩu", "Password"],
+  showPassword: ["Hiện mật khẩu", "Show the password"],
+  signingIn: ["Đang đăng nhập…", "Signing in…"],
+  level: ["Cấp", "Level"],
+  levelAdmin: ["quản trị", "admin"],
+  levelSupervisor: ["giám sát", "supervisor"],
+  levelAgent: ["nhân viên", "agent"],
+  levelOperator: ["vận hành", "operator"],
+  timeZone: ["Múi giờ", "Time zone"],
+  display: ["Hiển thị", "Display"],
+  sessions: ["Nơi đang đăng nhập", "Where you are signed in"],
+  sessionsHint: [
+    "Phiên hết hạn sau 12 giờ không dùng, và khi đổi mật khẩu.",
+    "A session ends after 12 hours without use, and with a new password.",
+  ],
+  sessionThis: ["phiên này", "this one"],
+  sessionEnd: ["Kết thúc", "End"],
+  sessionFrom: ["từ {address}", "from {address}"],
+  sessionUsed: ["dùng lần cuối", "last used"],
+  everywhere: ["Đăng xuất mọi nơi", "Sign out everywhere"],
+} as const;
