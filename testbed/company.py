@@ -28,6 +28,7 @@ from tongdai.store import (
     domains,
     extensions,
     hotlines,
+    hours_plans,
     postmaster,
     queues,
     ring_groups,
@@ -361,6 +362,14 @@ class Company:
         async with self._office.database.transaction() as tx:
             known = await hotlines.get(tx, self.uuid, number)
             await hotlines.update(tx, self.uuid, msgspec.structs.replace(known, **changes))
+
+    async def add_hours_plan(self, name: str, **properties: Any) -> None:
+        async with self._office.database.transaction() as tx:
+            await hours_plans.insert(tx, self.uuid, directory.HoursPlan(name, **properties))
+
+    async def change_hours_plan(self, name: str, **changes: Any) -> None:
+        async with self._office.database.transaction() as tx:
+            await hours_plans.change(tx, self.uuid, name, changes)
 
     async def remove_hotline(self, number: str) -> None:
         async with self._office.database.transaction() as tx:

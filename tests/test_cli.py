@@ -718,6 +718,9 @@ def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "is_default": True,
         "further_trunks": [],
         "enabled": True,
+        "hours": None,
+        "closed_destination": "",
+        "closed_cause": "unavailable",
     }
     changed = cli.json(
         "hotline", "update", "+842873001234", "--trunk", second, "--destination", "", "--disable"
@@ -728,6 +731,35 @@ def test_a_hotline_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
 
     assert cli("hotline", "delete", "02873001234") == "Deleted hotline 02873001234.\n"
     assert cli.json("hotline", "list") == []
+
+
+def test_an_hours_plan_is_made_overridden_followed_and_deleted(cli: Cli) -> None:
+    week = "mon-fri 08:00-12:00, mon-fri 13:30-17:30"
+    made = cli.json("hours-plan", "create", "office", "--weekly", week, "--holidays", "09-02")
+    assert made == {
+        "name": "office",
+        "weekly": ["mon-fri 08:00-12:00", "mon-fri 13:30-17:30"],
+        "holidays": ["09-02"],
+        "override": "",
+        "override_until": None,
+    }
+    until = ["--override", "closed", "--override-until", "2027-01-05 20:05"]
+    closed = cli.json("hours-plan", "update", "office", *until)
+    assert closed == made | {
+        "override": "closed",
+        "override_until": "2027-01-05T20:05:00+07:00",
+    }
+    assert cli.json("hours-plan", "update", "office", "--override", "") == made
+    assert cli.json("hours-plan", "list") == [cli.json("hours-plan", "show", "office")]
+    assert cli.refuses("hours-plan", "update", "office", "--weekly", "monday").startswith(
+        "weekly:"
+    )
+
+    cli("hotline", "create", "02873001234", "--trunk", "carrier", "--hours", "office")
+    assert "hotline 02873001234" in cli.refuses("hours-plan", "delete", "office")
+    closed = cli.json("hotline", "update", "02873001234", "--hours", "")
+    assert closed["hours"] is None
+    assert cli("hours-plan", "delete", "office") == "Deleted hours plan office.\n"
 
 
 def test_a_ring_group_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
@@ -875,7 +907,8 @@ def test_wrong_usage_is_told_by_the_parser(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", ["domain", "user", "extension", "trunk", "hotline", "ring-group", "queue"]
+    "noun",
+    ["domain", "user", "extension", "trunk", "hotline", "hours-plan", "ring-group", "queue"],
 )
 def test_help_has_an_example(noun: str) -> None:
     for verb in ("create", "update"):

@@ -249,6 +249,28 @@ IP_ADDRESS = Text("an IP address is needed", "phải là một địa chỉ IP")
 IN_USE_BY = Text("in use by {users}", "đang được dùng bởi {users}")
 NO_SUCH = Text("no such {kind}: {numbers}", "không có {kind}: {numbers}")
 NO_HOTLINE_HERE = Text("no such hotline in this domain", "domain không có đầu số này")
+WEEKLY_HOURS = Text(
+    "weekly hours are needed, such as mon-fri 08:00-17:30, sat sun 22:00-02:00 or daily "
+    "00:00-24:00, not {text}",
+    "phải là giờ trong tuần, ví dụ mon-fri 08:00-17:30, sat sun 22:00-02:00 hoặc daily "
+    "00:00-24:00, không phải {text}",
+)
+HOLIDAYS = Text(
+    "dates are needed, such as 2027-02-05/2027-02-11, 09-02 for each year, or 12-24 08:00-11:30 "
+    "for a day with hours of its own, not {text}",
+    "phải là ngày, ví dụ 2027-02-05/2027-02-11, 09-02 cho mọi năm, hoặc 12-24 08:00-11:30 cho "
+    "ngày có giờ riêng, không phải {text}",
+)
+UNTIL_OF_NOTHING = Text(
+    "there is no override that could end", "không có trạng thái đặt tay nào để kết thúc"
+)
+HOURS_PLAN_EXISTS = Text(
+    "an hours plan with this name already exists", "lịch làm việc với tên này đã có"
+)
+NO_NUMBER_OUTSIDE = Text(
+    "neither a number of the domain nor a number outside: {number}",
+    "không phải số của domain, cũng không phải số bên ngoài: {number}",
+)
 SHOWN_BY = Text(
     "shown by extension {extensions}", "đang là số hiển thị của máy nhánh {extensions}"
 )

@@ -26,7 +26,14 @@ hotlines:
     further_trunks: [spare]
     destination: 600
     is_default: true
+    hours: giờ hành chính
+    closed_destination: "0912345678"
+    closed_cause: busy
   - {{number: 02873001234, trunk: spare, destination: 101, enabled: false}}
+hours_plans:
+  - name: giờ hành chính
+    weekly: [mon-fri 08:00-12:00, mon-fri 13:30-17:30]
+    holidays: [2027-02-05/2027-02-11, "09-02"]
 extensions:
   - extension: 101
     name: Nguyễn Thị Ánh

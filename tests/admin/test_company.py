@@ -38,6 +38,7 @@ PARTS = {
     "domains": document.Domain,
     "trunks": document.Trunk,
     "hotlines": document.Hotline,
+    "hours_plans": document.HoursPlan,
     "extensions": document.Extension,
     "devices": document.Device,
     "ring_groups": document.RingGroup,

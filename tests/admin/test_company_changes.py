@@ -14,13 +14,14 @@ from tongdai.admin import domains as domain_cases
 from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin.company import applying, yaml_file
 from tongdai.encryption import MasterKey
-from tongdai.pbx.directory import Extension, Queue, RingGroup
+from tongdai.pbx.directory import Extension, HoursPlan, Queue, RingGroup
 from tongdai.store import (
     db,
     devices,
     domains,
     extensions,
     hotlines,
+    hours_plans,
     queues,
     ring_groups,
     subscriptions,
@@ -109,7 +110,21 @@ CHANGES: dict[str, tuple[Callable[..., Any], dict[str, Drawn]]] = {
             "further_trunks": some(*TRUNKS),
             "destination": somewhere,
             "is_default": flag,
+            "hours": one(None, "office", "night"),
+            "closed_destination": one("", "101", "0912345678"),
         },
+    ),
+    "hours plan": (
+        lambda tx, of, _, **to: hours_plans.insert(tx, of, HoursPlan(**to)),
+        {"name": one("office", "night"), "weekly": one((), ("mon-fri 08:00-17:30",))},
+    ),
+    "overridden hours plan": (
+        lambda tx, of, _, name, **to: hours_plans.change(tx, of, name, to),
+        {"name": one("office", "night"), "override": one("", "closed")},
+    ),
+    "no hours plan": (
+        lambda tx, of, _, name: hours_plans.delete(tx, of, name),
+        {"name": one("office", "night")},
     ),
     "no hotline": (lambda tx, of, _, number: hotlines.delete(tx, of, number), {"number": hotline}),
     "ring group": (

@@ -27,6 +27,7 @@ NEW: dict[str, type[msgspec.Struct]] = {
     "devices": admin.NewDevice,
     "ring-groups": admin.NewRingGroup,
     "queues": admin.NewQueue,
+    "hours-plans": admin.NewHoursPlan,
     "hotlines": admin.NewHotline,
     "trunks": admin.NewTrunk,
     "users": api_users.NewUser,

@@ -419,6 +419,7 @@ ADMINISTERED: dict[str, dict[str, Any]] = {
     "extensions": {"extension": "105"},
     "ring-groups": {"number": "605", "members": ["101"]},
     "queues": {"number": "705", "agents": ["101"]},
+    "hours-plans": {"name": ""},
     "hotlines": {"number": "19001777"},
     "trunks": {"name": ""},
 }
@@ -435,7 +436,7 @@ async def administered(house: House, noun: str, database: db.Database) -> tuple[
         return await _operated(house, noun, database)
     new = ADMINISTERED[noun] | {"name": house.tenant.domain.name}
     await house.tenant.client.ask("POST", f"/v1/admin/{noun}", json=new, expect=201)
-    key = next(iter(ADMINISTERED[noun].values()))
+    key = next(iter(ADMINISTERED[noun].values())) or new["name"]
     return f"/v1/admin/{noun}/{key}", key
 
 
@@ -474,7 +475,8 @@ async def touch_noun(
 ) -> None:
     """Another's is as one that never was, also where the path names a domain."""
     path, _ = await administered(other, noun, database)
-    given: dict[str, Any] = {"json": {"name": "mine"}} if method == "PATCH" else {}
+    change = {"weekly": ["daily 08:00-09:00"]} if noun == "hours-plans" else {"name": "mine"}
+    given: dict[str, Any] = {"json": change} if method == "PATCH" else {}
     is_operated = noun == "trunks" or (noun == "hotlines" and method == "DELETE")
     expect = 403 if is_operated and method != "GET" else 404
     theirs = await own.tenant.client.ask(method, path, expect=expect, **given)

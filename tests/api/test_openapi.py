@@ -83,7 +83,7 @@ def test_operations_have_these_names() -> None:
         *("listExtensions", "createExtension", "bulkCreateExtensions", "exportExtensions"),
         *("importExtensions", "getExtension", "updateExtension", "deleteExtension"),
         "listFailingSubscriptions",
-        *_of_nouns("Hotline", "Operator"),
+        *_of_nouns("Hotline", "HoursPlan", "Operator"),
         *("listPhones", "dropPhones"),
         *_of_nouns("Queue", "RingGroup"),
         "findRoute",

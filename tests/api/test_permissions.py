@@ -26,6 +26,7 @@ ADMINISTERED = {
     "devices": "extension",
     "ring-groups": "routing",
     "queues": "routing",
+    "hours-plans": "routing",
 }
 # (method, path): the permission, and the levels that have it, written down once more
 MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {

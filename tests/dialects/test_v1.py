@@ -42,6 +42,7 @@ CALL_FACTS = events.CallFacts(
     sip_hangup_disposition="recv_refuse",
     trunk="viettel",
     sip_status=603,
+    routed_by=("closed",),
 )
 CALL_JSON = (
     '{"call_id":"00000000-0000-0000-0000-000000000002",'
@@ -54,7 +55,7 @@ CALL_JSON = (
     '"time_started":"2026-11-23 18:12:55","time_answered":"",'
     '"time_ended":"2026-11-23 18:12:55","status":"BUSY","cause":"CALL_REJECTED",'
     '"hangup_by":"system","reason":"rejected","sip_hangup_disposition":"recv_refuse",'
-    '"trunk":"viettel","sip_status":603}'
+    '"trunk":"viettel","sip_status":603,"routed_by":["closed"]}'
 )
 NOTICE_FACTS = events.SubscriptionFacts(
     domain="demo.example.vn",
@@ -137,6 +138,7 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("participants", []),
         ("trunk", ""),
         ("sip_status", 0),
+        ("routed_by", []),
     ]
 
 

@@ -59,6 +59,7 @@ def test_a_row_has_every_key_that_its_clients_know() -> None:
         "sip_hangup_disposition": "recv_bye",
         "trunk": "",
         "sip_status": 0,
+        "routed_by": [],
         "additional": {},
         "presskey_delay": 0,
     } | dict.fromkeys(UNKNOWN, "")

@@ -18,6 +18,7 @@ from tongdai.engine.commands import REPEAT_S, CommandRunner
 from tongdai.engine.engine import Engine
 from tongdai.engine.node_config import NodeConfig
 from tongdai.engine.recovery import Recovery
+from tongdai.engine.wall_clock import WallClock, utc_now
 from tongdai.recording_files import LocalFolder
 from tongdai.store import db
 from tongdai.store.health_probe import HealthProbe
@@ -46,6 +47,7 @@ class Controller:
         timing: recovery.Timing = recovery.DEFAULT,
         watching: watchdog.Timing = watchdog.DEFAULT,
         repeat_s: float = REPEAT_S,
+        clock: WallClock = utc_now,
         **limits: float,
     ) -> None:
         self.asterisk = asterisk
@@ -63,7 +65,12 @@ class Controller:
         self.published: list[UUID] = []
         self.health_probe = HealthProbe(database.dsn)
         self.engine = Engine(
-            database, self.config, self.health_probe, self.published.extend, **limits
+            database,
+            self.config,
+            self.health_probe,
+            self.published.extend,
+            clock=clock,
+            **limits,
         )
         self.provisioned: list[tuple[UUID, str]] = []  # extensions that were asked for
         self.commands = CommandRunner(database, self.engine, self.provision, repeat_s)

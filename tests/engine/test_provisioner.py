@@ -21,8 +21,9 @@ from tongdai.encryption import MasterKey
 from tongdai.engine import provisioner
 from tongdai.engine.phone_credentials import expire
 from tongdai.engine.provisioner import Provisioner
+from tongdai.engine.wall_clock import WallClock, utc_now
 from tongdai.pbx.commands import ClickToCall
-from tongdai.pbx.directory import Extension
+from tongdai.pbx.directory import Extension, HoursPlan
 from tongdai.store import (
     bans,
     commands,
@@ -31,6 +32,7 @@ from tongdai.store import (
     domains,
     extensions,
     hotlines,
+    hours_plans,
     phone_credentials,
     trunks,
 )
@@ -62,14 +64,16 @@ class Node:
 
 @asynccontextmanager
 async def running(
-    database: db.Database, master_key: MasterKey, folder: Path
+    database: db.Database, master_key: MasterKey, folder: Path, clock: WallClock = utc_now
 ) -> AsyncIterator[Node]:
     folder.mkdir(exist_ok=True)
     listener = db.Database(database.dsn, size=1)
     async with AsyncExitStack() as stack:
         asterisk = await stack.enter_async_context(fake.running(folder / "cel.jsonl"))
-        controller = Controller(database, asterisk, folder)
-        provisioning = Provisioner(database, master_key, controller.engine, [], gather_s=0.0)
+        controller = Controller(database, asterisk, folder, clock=clock)
+        provisioning = Provisioner(
+            database, master_key, controller.engine, [], gather_s=0.0, look_s=0.05
+        )
         await listener.open()
         stack.push_async_callback(listener.close)
         await listener.listen(
@@ -330,6 +334,38 @@ async def test_a_fallback_plan_follows_the_directory(company: Company, here: Nod
     await until(lambda: f"trunk/{HOTLINE}/{company.trunk}" not in planned(here, company))
     await company.change_extension("101", enabled=False)
     await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,i")
+
+
+async def test_a_plan_is_made_anew_when_a_hotline_opens_and_closes(
+    database: db.Database, master_key: MasterKey, tmp_path: Path, company: Company
+) -> None:
+    """Nothing in the database changes: the clock does, which this test sets."""
+    moment = [datetime(2026, 11, 23, 10, 29, tzinfo=UTC)]  # Monday 17:29 in Vietnam
+    plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("2026-11-24",))
+    async with company.database.transaction() as tx:
+        await hours_plans.insert(tx, company.uuid, plan)
+        known = await hotlines.get(tx, company.uuid, HOTLINE)
+        closed = replace(known, hours="office", closed_destination="102")
+        await hotlines.update(tx, company.uuid, closed)
+
+    async with running(database, master_key, tmp_path, lambda: moment[0]) as node:
+
+        def leads_to(extension: str) -> bool:
+            entry = planned(node, company)[f"trunk/{HOTLINE}/{company.trunk}"]
+            return f"({extension}@{company.name})" in entry
+
+        assert leads_to("101")
+        moment[0] += timedelta(minutes=1)
+        await until(lambda: leads_to("102"))
+        moment[0] = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)  # the day after the holiday, 08:00
+        await until(lambda: leads_to("101"))
+        async with company.database.transaction() as tx:
+            later = moment[0] + timedelta(minutes=5)
+            changes = {"override": "closed", "override_until": later}
+            await hours_plans.change(tx, company.uuid, "office", changes)
+        await until(lambda: leads_to("102"))
+        moment[0] = later
+        await until(lambda: leads_to("101"))
 
 
 async def test_a_suspension_is_in_the_plan(company: Company, here: Node) -> None:

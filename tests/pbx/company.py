@@ -9,7 +9,16 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import asdict
 
-from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, Queue, RingGroup, Trunk
+from tongdai.pbx.directory import (
+    Directory,
+    Domain,
+    Extension,
+    Hotline,
+    HoursPlan,
+    Queue,
+    RingGroup,
+    Trunk,
+)
 from tongdai.pbx.routing import RoutingContext
 
 DOMAIN, CARRIER = UUID(int=1), UUID(int=2)
@@ -34,7 +43,7 @@ def context(directory: Directory = COMPANY, **talks: int) -> RoutingContext:
 
 def given(context: RoutingContext, text: str) -> RoutingContext:
     """The context with one thing changed: "group 600 strategy=sequential members=101,102", "talks
-    101=2", "calls=7".
+    101=2", "calls=7", "hours office weekly=mon-fri_08:00-17:30".
     """
     noun, *words = text.split()
     if "=" in noun:
@@ -52,7 +61,9 @@ def given(context: RoutingContext, text: str) -> RoutingContext:
     )
 
 
-def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str]) -> Directory:
+def _changed(  # noqa: PLR0911 -- a case a noun
+    directory: Directory, noun: str, key: str, changes: dict[str, str]
+) -> Directory:
     match noun:
         case "domain":
             return msgspec.structs.replace(directory, domain=_with(directory.domain, changes))
@@ -66,6 +77,8 @@ def _changed(directory: Directory, noun: str, key: str, changes: dict[str, str])
             return _put(
                 directory, "hotlines", key or "19001919", Hotline(key, key, CARRIER), changes
             )
+        case "hours":
+            return _put(directory, "hours_plans", key, HoursPlan(key), changes)
         case "trunk":
             return _with_trunk(directory, key, changes)
         case _:
@@ -98,6 +111,7 @@ def _put(
 def _with(noun: Any, changes: dict[str, str]) -> Any:
     """The struct with fields as text says them."""
     fields: dict[str, Any] = asdict(noun) | changes
-    for name in {"members", "agents"} & changes.keys():
-        fields[name] = tuple(filter(None, changes[name].split(",")))
+    for name in {"members", "agents", "weekly", "holidays"} & changes.keys():
+        texts = changes[name].replace("_", " ").split(",")
+        fields[name] = tuple(filter(None, texts))
     return msgspec.convert(fields, type(noun), strict=False)

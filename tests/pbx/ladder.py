@@ -358,6 +358,7 @@ def _record(call: Call, cdr: Cdr) -> str:
         "id": _name(call, cdr.call_id),
         "sip": cdr.sip_call_id.removeprefix("sip-"),
         "rec": cdr.recording.status if cdr.recording else "none",
+        "why": ",".join(cdr.routed_by),
     }
     said = " ".join(f"{key}={value}" for key, value in more.items() if value)
     numbers = f"{cdr.from_number}>{cdr.to_number}"

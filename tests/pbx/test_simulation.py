@@ -59,6 +59,41 @@ def test_a_customer_calls_a_hotline_that_leads_to_an_extension() -> None:
     assert found.steps[0].why.vi == ("0899888999 gọi đầu số 19001919, dẫn tới máy nhánh 101")
 
 
+def test_a_hotline_that_is_closed_at_that_time() -> None:
+    given = (
+        "hours office weekly=mon-fri_08:00-12:00",
+        "hotline hours=office closed_destination=102",
+    )
+    context = house(*given)
+    found = route(CUSTOMER, HOTLINE, context)  # Monday 12:00
+    assert lines(found) == ["0 arrives", "0 rings 102 30s", "30 ends"]
+    assert found.steps[0].why.en == (
+        "0899888999 calls hotline 19001919, which is closed by the hours plan office, and leads "
+        "to extension 102"
+    )
+    before = route(CUSTOMER, HOTLINE, replace(context, now=NOW - timedelta(minutes=1)))
+    assert lines(before)[1] == "0 rings 101 30s"
+    inside = route("103", HOTLINE, context).steps
+    assert inside[0].why.en.endswith("closed by the hours plan office")
+    assert inside[1].extensions == ("102",)
+
+
+def test_a_closed_hotline_that_leads_nowhere_or_outside() -> None:
+    closed = "hours office override=closed"
+    nowhere = route(CUSTOMER, HOTLINE, house(closed, "hotline hours=office"))
+    assert lines(nowhere) == ["0 arrives", "0 ends"]
+    assert end(nowhere) == ("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 480, "")
+    assert nowhere.steps[1].why.en == "the hotline is closed at this time"
+    given = "hotline hours=office closed_destination=0907654321"
+    outside = route(CUSTOMER, HOTLINE, house(closed, given))
+    assert lines(outside) == ["0 arrives", "0 rings 0907654321 90s", "90 ends"]
+    assert outside.steps[0].why.en.endswith("and leads to the number 0907654321 outside")
+    barred = route(
+        CUSTOMER, HOTLINE, house(closed, "hotline hours=office closed_destination=+12025550123")
+    )
+    assert end(barred) == ("INVALID", "OUTGOING_CALL_BARRED", 403, "destination")
+
+
 NUMBERS: dict[str, tuple[str, str]] = {
     "extension": ("extension 101 name=Mai", "101"),
     "ring_group": ("group 600 members=101,102", "600"),

@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from tongdai import ids
 from tongdai.encryption import MasterKey
-from tongdai.pbx.directory import Domain, Extension, Hotline, Queue, RingGroup, Trunk
+from tongdai.pbx.directory import (
+    Domain,
+    Extension,
+    Hotline,
+    HoursPlan,
+    Queue,
+    RingGroup,
+    Trunk,
+)
 from tongdai.store import (
     db,
     devices,
@@ -21,6 +29,7 @@ from tongdai.store import (
     domains,
     extensions,
     hotlines,
+    hours_plans,
     queues,
     ring_groups,
     trunks,
@@ -62,6 +71,7 @@ NOUNS = [
         "auth_username password_changes from_user from_domain shared called_number_in qualify",
     ),
     Noun(Hotline, "hotlines", "created_at domain_uuid"),
+    Noun(HoursPlan, "hours_plans", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
     Noun(Queue, "queues"),
 ]
@@ -109,7 +119,10 @@ async def test_every_field_is_written_and_loaded(
     """
     full = full_directory("updated" if is_updated else "inserted")
     domain = full.domain
-    nouns = [domain, full.extension, full.trunk, full.hotline, full.ring_group, full.queue]
+    nouns = [
+        *(domain, full.extension, full.trunk, full.hotline, full.hours_plan),
+        *(full.ring_group, full.queue),
+    ]
     assert [type(noun) for noun in nouns] == [noun.struct for noun in NOUNS]
     unset = {type(noun).__name__: defaults(noun) for noun in nouns}
     assert not any(unset.values()), f"give them other values than their defaults: {unset}"
@@ -146,6 +159,7 @@ async def test_every_field_is_written_and_loaded(
     assert loaded.trunks.pop(further.trunk_uuid).name == "further"
     assert loaded.trunks == {full.trunk.trunk_uuid: full.trunk}
     assert loaded.hotlines == {full.hotline.canonical: full.hotline}
+    assert loaded.hours_plans == {"office": full.hours_plan}
     assert loaded.ring_groups == {"600": full.ring_group}
     assert loaded.queues == {"700": full.queue}
 
@@ -174,6 +188,7 @@ class Full(msgspec.Struct, frozen=True):
     extension: Extension
     trunk: Trunk
     hotline: Hotline
+    hours_plan: HoursPlan
     ring_group: RingGroup
     queue: Queue
 
@@ -235,10 +250,14 @@ def full_directory(name: str) -> Full:
         is_default=True,
         enabled=False,
         further_trunks=(ids.new(),),
+        hours="office",
+        closed_destination="100",
+        closed_cause="busy",
     )
+    plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("09-02",), "closed", LATER)
     group = RingGroup("600", "Sales", "round_robin", ("100", "102"), 5, 6, "700", 1)
     queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz")
-    return Full(domain, extension, trunk, hotline, group, queue)
+    return Full(domain, extension, trunk, hotline, plan, group, queue)
 
 
 def plain(full: Full) -> Full:
@@ -248,6 +267,7 @@ def plain(full: Full) -> Full:
         Extension(full.extension.extension),
         Trunk(full.trunk.trunk_uuid, "plain"),
         Hotline(full.hotline.number, full.hotline.canonical, full.trunk.trunk_uuid),
+        HoursPlan(full.hours_plan.name),
         RingGroup(full.ring_group.number),
         Queue(full.queue.number),
     )
@@ -265,6 +285,7 @@ async def insert(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
     await trunks.insert(tx, domain_uuid, master_key, sip_trunk(full.trunk))
     await queues.insert(tx, domain_uuid, full.queue)
     await ring_groups.insert(tx, domain_uuid, full.ring_group)
+    await hours_plans.insert(tx, domain_uuid, full.hours_plan)
     hotline = msgspec.structs.asdict(full.hotline)
     del hotline["canonical"]
     await hotlines.insert(tx, domain_uuid, **hotline)
@@ -275,6 +296,8 @@ async def update(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
     await trunks.update(tx, domain_uuid, master_key, sip_trunk(full.trunk))
     await queues.update(tx, domain_uuid, full.queue)
     await ring_groups.update(tx, domain_uuid, full.ring_group)
+    plan = msgspec.structs.asdict(full.hours_plan)
+    await hours_plans.change(tx, domain_uuid, full.hours_plan.name, plan)
     await hotlines.update(tx, domain_uuid, full.hotline)
     await extensions.update(tx, domain_uuid, full.extension)
 

@@ -9,7 +9,15 @@ import pytest
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
-from tongdai.store import db, domains, extensions, hotlines, ring_groups, trunks
+from tongdai.store import (
+    db,
+    domains,
+    extensions,
+    hotlines,
+    hours_plans,
+    ring_groups,
+    trunks,
+)
 
 
 @pytest.fixture
@@ -49,6 +57,58 @@ async def test_a_hotline_comes_back_as_it_was_made(
         )
         assert short == directory.Hotline("19001919", "19001919", trunk, enabled=False)
         assert await hotlines.list(tx, domain.domain_uuid) == [short, made]
+
+
+@pytest.mark.parametrize("number", ["101", "600", "0912345678", "+4930123456"])
+async def test_where_a_closed_hotline_leads(
+    database: db.Database, domain: directory.Domain, trunk: UUID, number: str
+) -> None:
+    async with database.transaction() as tx:
+        await hours_plans.insert(tx, domain.domain_uuid, directory.HoursPlan("office"))
+        made = await hotlines.insert(
+            tx,
+            domain.domain_uuid,
+            "19001919",
+            trunk,
+            hours="office",
+            closed_destination=number,
+            closed_cause="busy",
+        )
+        assert await hotlines.get(tx, domain.domain_uuid, "19001919") == made
+        with pytest.raises(errors.Conflict, match="hotline 19001919") as held:
+            await hours_plans.delete(tx, domain.domain_uuid, "office")
+        assert held.value.field == "name"
+        if number == "600":
+            with pytest.raises(errors.Conflict, match="hotline 19001919"):
+                await ring_groups.delete(tx, domain.domain_uuid, "600")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"hours": "none"}, "hours"),
+        ({"closed_destination": "109"}, "closed_destination"),
+        ({"closed_destination": "113"}, "closed_destination"),
+        ({"closed_destination": "*97"}, "closed_destination"),
+        ({"closed_destination": "1900 1919"}, "closed_destination"),  # itself
+        ({"closed_destination": "abc"}, "closed_destination"),
+    ],
+)
+async def test_a_closed_hotline_leads_to_nothing_else(
+    database: db.Database,
+    domain: directory.Domain,
+    trunk: UUID,
+    changes: dict[str, Any],
+    field: str,
+) -> None:
+    async with database.transaction() as tx:
+        await hotlines.insert(tx, domain.domain_uuid, "19001919", trunk)
+        known = await hotlines.get(tx, domain.domain_uuid, "19001919")
+        with pytest.raises(errors.Invalid) as refused:
+            await hotlines.update(
+                tx, domain.domain_uuid, msgspec.structs.replace(known, **changes)
+            )
+        assert refused.value.field == field
 
 
 @pytest.mark.parametrize(

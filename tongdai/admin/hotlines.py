@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai.pbx.causes import Rejection
 from tongdai.pbx.directory import Hotline
 from tongdai.store import db, hotlines, trunks
 
@@ -21,6 +22,9 @@ async def create(
     is_default: bool = False,
     enabled: bool = True,
     further_trunks: Sequence[str] = (),
+    hours: str | None = None,
+    closed_destination: str = "",
+    closed_cause: Rejection = "unavailable",
 ) -> Hotline:
     """Creates a hotline on trunks of the domain or shared ones. Raises as trunks.usable and
     hotlines.insert.
@@ -36,6 +40,9 @@ async def create(
         is_default=is_default,
         enabled=enabled,
         further_trunks=await _uuids(tx, domain_uuid, further_trunks),
+        hours=hours,
+        closed_destination=closed_destination,
+        closed_cause=closed_cause,
     )
 
 

@@ -15,8 +15,18 @@ from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin import trunks as trunk_cases
 from tongdai.encryption import MasterKey
 from tongdai.pbx import endpoint
-from tongdai.pbx.directory import Extension, Queue, RingGroup
-from tongdai.store import db, devices, extensions, hotlines, lists, queues, ring_groups, trunks
+from tongdai.pbx.directory import Extension, HoursPlan, Queue, RingGroup
+from tongdai.store import (
+    db,
+    devices,
+    extensions,
+    hotlines,
+    hours_plans,
+    lists,
+    queues,
+    ring_groups,
+    trunks,
+)
 
 Fields: TypeAlias = Mapping[str, Any]
 """Fields of a noun by name."""
@@ -118,6 +128,20 @@ async def _change_queue(
     tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
 ) -> Fields:
     await queues.change(tx, domain_uuid, name, {**fields})
+    return {}
+
+
+async def _create_hours_plan(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields
+) -> Fields:
+    await hours_plans.insert(tx, domain_uuid, HoursPlan(**fields))
+    return {}
+
+
+async def _change_hours_plan(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
+    await hours_plans.change(tx, domain_uuid, name, {**fields})
     return {}
 
 
@@ -246,6 +270,16 @@ NOUNS = {
         create=_create_queue,
         change=_change_queue,
         delete=queues.delete,
+    ),
+    "hours-plans": Noun(
+        word="hours plan",
+        kind=HoursPlan,
+        key="name",
+        listing=hours_plans.LISTING,
+        get=hours_plans.get,
+        create=_create_hours_plan,
+        change=_change_hours_plan,
+        delete=hours_plans.delete,
     ),
     "devices": _Devices(
         word="device",

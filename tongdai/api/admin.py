@@ -2,6 +2,7 @@
 (`tongdai.admin.nouns`), and the log of their changes.
 """
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -16,8 +17,9 @@ from tongdai.api.requests import Request
 from tongdai.api.resources import Resource
 from tongdai.pbx import directory
 from tongdai.pbx.carriers import CalledNumberIn
+from tongdai.pbx.causes import Rejection
 from tongdai.pbx.directory import TrunkAuth
-from tongdai.store import audit, devices, trunks
+from tongdai.store import audit, checks, devices, trunks
 
 _LIMIT, _MOST = 50, 500
 _RING, _GROUP = directory.MEMBER_RING_S, directory.GROUP_RING_S
@@ -101,6 +103,37 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
 
 
+class NewHoursPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new hours plan: when hotlines are open, in the time zone of the domain."""
+
+    name: Annotated[str, Meta(description="In its domain.", examples=["office"])]
+    weekly: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=checks.MOST_WEEKLY,
+            description="Days and times; an interval may end on the next morning.",
+            examples=[["mon-fri 08:00-12:00", "mon-fri 13:30-17:30", "sat 22:00-02:00"]],
+        ),
+    ] = ()
+    holidays: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=checks.MOST_HOLIDAYS,
+            description="Dates and ranges on which the weekly hours do not hold, once or, without "
+            "a year, each year; with times, open for so long.",
+            examples=[["2027-02-05/2027-02-11", "09-02", "12-24 08:00-11:30"]],
+        ),
+    ] = ()
+    override: Annotated[
+        directory.Override,
+        Meta(description='"open" or "closed", whatever the hours say; "" ends that.'),
+    ] = ""
+    override_until: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When the override ends by itself; null: when it is changed."),
+    ] = None
+
+
 class NewDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A further device of an extension, with a user name, the `account`, and a password of its
     own. Calls ring all devices.
@@ -153,6 +186,19 @@ class NewHotline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(max_length=8, description="For its outbound calls, in order, when `trunk` fails."),
     ] = ()
+    hours: Annotated[
+        str | None, Meta(description="The name of its hours plan; null: it is always open.")
+    ] = None
+    closed_destination: Annotated[
+        str,
+        Meta(
+            description="While it is closed, its calls go to this number of the domain, or number "
+            'outside, as a call out; "" rejects them.'
+        ),
+    ] = ""
+    closed_cause: Annotated[
+        Rejection, Meta(description="What a caller gets then: 480, 486, 603 or 404.")
+    ] = "unavailable"
 
 
 class NewTrunk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -259,6 +305,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *Resource("devices", NOUNS["devices"], NewDevice, "extension").operations(),
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
+    *Resource("hours-plans", NOUNS["hours-plans"], NewHoursPlan, "routing").operations(),
     *Resource(
         "hotlines",
         NOUNS["hotlines"],

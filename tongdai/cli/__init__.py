@@ -89,6 +89,7 @@ COMMANDS = {
     "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),
+    "hours-plan": ("hours_plans:app", "Hours plans: when hotlines are open."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
     "event": ("events:app", "Event subscriptions and their deliveries."),

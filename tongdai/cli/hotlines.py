@@ -1,11 +1,12 @@
 """tongdai hotline: public numbers."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from tongdai.admin import hotlines as admin
 from tongdai.cli import carriers, options, session, terminal
+from tongdai.pbx.causes import Rejection
 from tongdai.store import hotlines
 
 app = typer.Typer(no_args_is_help=True, help="Hotlines: the public numbers of a domain.")
@@ -31,6 +32,17 @@ DESTINATION = typer.Option(
     help='The destination of its calls: an extension, ring group or queue; "" refuses them.',
     show_default=False,
 )
+HOURS = typer.Option(help='The name of its hours plan; "": it is always open.', show_default=False)
+CLOSED_DESTINATION = typer.Option(
+    help="The destination of its calls while it is closed: a number of the domain, or a number "
+    'outside, which is a call out; "" rejects them.',
+    show_default=False,
+)
+CLOSED_CAUSE = typer.Option(
+    help="What a caller gets who is rejected while it is closed: "
+    f"{', '.join(get_args(Rejection))}.",
+    show_default=False,
+)
 DEFAULT = typer.Option("--default/--not-default", help="Outbound calls present it by default.")
 
 
@@ -44,6 +56,9 @@ def create(
     destination: Annotated[str, DESTINATION] = "",
     default: Annotated[bool, DEFAULT] = False,
     further_trunks: Annotated[str, FURTHER_TRUNKS] = "",
+    hours: Annotated[str, HOURS] = "",
+    closed_destination: Annotated[str, CLOSED_DESTINATION] = "",
+    closed_cause: Annotated[Rejection, CLOSED_CAUSE] = "unavailable",
     as_json: options.Json = False,
 ) -> None:
     """Make a hotline.
@@ -60,6 +75,9 @@ def create(
         destination=destination,
         is_default=default,
         further_trunks=options.listed(further_trunks) or (),
+        hours=hours or None,
+        closed_destination=closed_destination,
+        closed_cause=closed_cause,
     )
     terminal.one(made, as_json=as_json)
     for trunk_uuid in made.trunks:
@@ -91,6 +109,9 @@ def update(
     destination: Annotated[str | None, DESTINATION] = None,
     default: Annotated[bool | None, DEFAULT] = None,
     further_trunks: Annotated[str | None, FURTHER_TRUNKS] = None,
+    hours: Annotated[str | None, HOURS] = None,
+    closed_destination: Annotated[str | None, CLOSED_DESTINATION] = None,
+    closed_cause: Annotated[Rejection | None, CLOSED_CAUSE] = None,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -99,8 +120,15 @@ def update(
     Example: tongdai hotline update 02873001234 --domain sales.example.vn --destination 700
     """
     changes = options.given(
-        name=name, destination=destination, is_default=default, enabled=enabled
+        name=name,
+        destination=destination,
+        is_default=default,
+        enabled=enabled,
+        closed_destination=closed_destination,
+        closed_cause=closed_cause,
     )
+    if hours is not None:
+        changes["hours"] = hours or None
     further = options.listed(further_trunks)
     changed = session.change(
         domain, admin.update, number, changes, trunk=trunk, further_trunks=further

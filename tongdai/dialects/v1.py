@@ -46,6 +46,7 @@ class CallEvent(msgspec.Struct, frozen=True):
     sip_hangup_disposition: events.Disposition = ""
     trunk: str = ""
     sip_status: int = 0
+    routed_by: tuple[str, ...] = ()  # why it went elsewhere than to the number's destination
 
 
 class EndpointDisabled(msgspec.Struct, frozen=True):
@@ -152,6 +153,14 @@ class CallRecord(msgspec.Struct, frozen=True):
             examples=[0],
         ),
     ]
+    routed_by: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The reasons that led it elsewhere than to the destination of the number "
+            "called, in order: `closed`, by the hours plan of the hotline.",
+            examples=[["closed"]],
+        ),
+    ]
 
 
 def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
@@ -193,6 +202,7 @@ def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
         sip_hangup_disposition=facts.sip_hangup_disposition,
         trunk=facts.trunk,
         sip_status=facts.sip_status,
+        routed_by=facts.routed_by,
     )
 
 
@@ -237,4 +247,5 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
         ),
         trunk=record.trunk,
         sip_status=record.sip_status,
+        routed_by=record.routed_by,
     )

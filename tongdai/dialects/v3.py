@@ -61,6 +61,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     trunk: str = ""
     sip_status: int = 0
+    routed_by: tuple[str, ...] = ()
     press_key: str = ""
     fullname: str = ""
     email: str = ""
@@ -142,6 +143,7 @@ def record(record: cdr.Cdr, view: View) -> CallRow:
         sip_hangup_disposition=record.sip_hangup_disposition,
         trunk=first.trunk,
         sip_status=first.sip_status,
+        routed_by=first.routed_by,
     )
 
 

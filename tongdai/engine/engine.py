@@ -35,6 +35,7 @@ from tongdai.engine.outage import Outage
 from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
 from tongdai.engine.replaced_legs import ReplacedLegs
+from tongdai.engine.wall_clock import WallClock, utc_now
 from tongdai.pbx import call_flow, causes, replacement, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
@@ -114,9 +115,10 @@ class Engine:
         *,
         late_s: float = LATE_S,
         retry_s: float = outage.RETRY_S,
+        clock: WallClock = utc_now,
     ) -> None:
         self._database, self._config, self._health_probe = database, config, health_probe
-        self._late_s = late_s
+        self._late_s, self.clock = late_s, clock
         self._background, self._outage = Background(), Outage(database, retry_s)
         self.answers = Answers()
         self.directories = Directories(database)
@@ -316,7 +318,7 @@ class Engine:
         """The routing context of now; without the absent agents for a signal that routes nothing.
         Raises errors.Unavailable.
         """
-        now = datetime.now(UTC)
+        now = self.clock()
         domain = directory.domain
         usage = await self.outgoing.usage(domain, self.live_calls.of(domain.domain_uuid), now)
         routes = directory.queues and not isinstance(signal, _ROUTE_NOTHING)

@@ -4,6 +4,7 @@ the database. Pure; `engine/reading.py` reads.
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import chain
 from typing import Literal, TypeAlias
 from uuid import UUID
@@ -36,7 +37,8 @@ class Reading(msgspec.Struct, kw_only=True):
     """The parts as read from the database: `asked` by name, all extensions of `domains`, all
     trunks (`has_all_trunks`), or everything (`is_everything`). A part that was read but is not in
     `parts` has no objects now. `names`: the domains whose extensions were read. `lifted`: bans
-    that the switch may still hold; None if bans were not read.
+    that the switch may still hold; None if bans were not read. `next_changes`: when the
+    fallback plans that were read change by the clock, by domain.
     """
 
     parts: Parts = {}
@@ -46,6 +48,7 @@ class Reading(msgspec.Struct, kw_only=True):
     is_everything: bool = False
     names: dict[UUID, str] = {}
     lifted: set[Key] | None = None
+    next_changes: dict[UUID, datetime] = {}
 
     def covers(self, part: Part) -> bool:
         """Whether the part was read."""

@@ -99,7 +99,8 @@ class Outgoing:
             number=number,
             reason=str(reason),
         )
-        if reason is not barring.BarReason.DESTINATION:
+        # calls from outside that a hotline leads out again are nobody's attempt
+        if reason is not barring.BarReason.DESTINATION or not extension:
             return
         for who, most in ((extension, barring.SUSPEND_AFTER), ("", barring.SUSPEND_DOMAIN_AFTER)):
             if self._is_too_often((domain.domain_uuid, who), most):

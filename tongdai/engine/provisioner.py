@@ -6,6 +6,8 @@ Everything is read, in a thread, at the start and after notifications may have b
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -24,11 +26,14 @@ log = structlog.get_logger()
 
 GATHER_S = 0.05  # how long changes gather before a reading
 RETRY_S = 1.0
+LOOK_S = 30.0  # the longest wait for a change by the clock
 FEW = 50  # changed parts read on the event loop; more of them are read in a thread
 
 
 class Provisioner:
-    """`addresses` and `main` as of `Inventory`. Changes gather for `gather_s` seconds."""
+    """`addresses` and `main` as of `Inventory`. Changes gather for `gather_s` seconds; the clock
+    is looked at every `look_s` seconds while it will change a fallback plan.
+    """
 
     def __init__(
         self,
@@ -40,17 +45,19 @@ class Provisioner:
         *,
         config: SwitchConfig | None = None,
         gather_s: float = GATHER_S,
+        look_s: float = LOOK_S,
     ) -> None:
         self._database, self._engine = database, engine
-        self._source = Source(engine.node, master_key, config or SwitchConfig())
+        self._source = Source(engine.node, master_key, config or SwitchConfig(), engine.clock)
         # the same at each start, so that a switch that holds all objects is recognised
         unknown_digest = master_key.derive("unknown endpoints").hex()[:32]
         self._inventory = Inventory(addresses, main, unknown_digest, self._source.config)
-        self._gather_s = gather_s
+        self._gather_s, self._look_s = gather_s, look_s
         self._changed: set[Part] = set()
         self._is_lost = False  # any part may have changed
         self._awake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []  # for the next reading
+        self._next_changes: dict[UUID, datetime] = {}  # of fallback plans by the clock, by domain
 
     # --- what has changed
 
@@ -96,7 +103,7 @@ class Provisioner:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            await self._awake.wait()
+            await self._woken()
             await asyncio.sleep(self._gather_s)
             self._awake.clear()
             changed, self._changed = self._changed, set()
@@ -116,6 +123,28 @@ class Provisioner:
                     if not each.done():  # its task was not cancelled
                         each.set_result(None)
 
+    async def _woken(self) -> None:
+        """Something has changed, or the clock changes the fallback plan of a domain."""
+        while not self._awake.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_s()):
+                    await self._awake.wait()
+            now = self._engine.clock()
+            for domain_uuid, at in [*self._next_changes.items()]:
+                if at <= now:
+                    del self._next_changes[domain_uuid]
+                    self._note(Part("fallback", domain_uuid))
+
+    def _patience_s(self) -> float | None:
+        """The seconds until the first plan changes, at most those after which the clock is looked
+        at again, as it may be set. None: no plan changes.
+        """
+        first = min(self._next_changes.values(), default=None)
+        if first is None:
+            return None
+        left_s = (first - self._engine.clock()).total_seconds()
+        return min(max(left_s, 0), self._look_s)
+
     async def now(self) -> None:
         """The switch holds the objects of the database, now or as soon as it is up."""
         read = await reading.in_thread(
@@ -123,6 +152,7 @@ class Provisioner:
             lambda tx: reading.everything(tx, self._source),
         )
         await asyncio.to_thread(self._inventory.apply, read)
+        self._next_changes = read.next_changes
         wanted = await asyncio.to_thread(self._inventory.objects)
         await self._engine.switch.provision(wanted, read.lifted or set())
 
@@ -147,6 +177,10 @@ class Provisioner:
                 lambda tx: reading.of(tx, self._source, parts),
             )
             changed, gone = await asyncio.to_thread(self._inventory.apply, read)
+        for part in read.asked:
+            if part.kind == "fallback" and part.domain_uuid:
+                self._next_changes.pop(part.domain_uuid, None)
+        self._next_changes |= read.next_changes
         if changed or gone or read.lifted:
             await self._engine.switch.provision_changes(changed, gone, read.lifted)
 

@@ -4,7 +4,6 @@ of the inventory.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TypeVar
 from uuid import UUID
@@ -14,7 +13,8 @@ import msgspec
 from tongdai.asterisk import browser_addresses, fallback, provisioning
 from tongdai.encryption import MasterKey
 from tongdai.engine.inventory import BANS, Part, Parts, Reading
-from tongdai.pbx.fallback import plan
+from tongdai.engine.wall_clock import WallClock, utc_now
+from tongdai.pbx.fallback import next_change, plan
 from tongdai.store import bans, db, devices, directory, trunks
 
 Result = TypeVar("Result")
@@ -41,21 +41,21 @@ class Source(msgspec.Struct, frozen=True):
     node: str
     master_key: MasterKey
     config: provisioning.SwitchConfig = provisioning.SwitchConfig()
+    clock: WallClock = utc_now
 
 
 async def everything(tx: db.Tx, source: Source) -> Reading:
     """All objects of the node's switch."""
-    reading, node = Reading(is_everything=True), source.node
+    reading = Reading(is_everything=True)
     await _devices(tx, reading, source)
     reading.parts |= await _trunks(tx, source)
     await _bans(tx, reading, source.master_key)
-    reading.parts |= await _fallback(tx, node)
+    await _fallback(tx, reading, source)
     return reading
 
 
 async def of(tx: db.Tx, source: Source, parts: Collection[Part]) -> Reading:
     """Reads these parts. A domain has its extensions, and all trunks: it may use any."""
-    node = source.node
     reading = Reading(asked={each for each in parts if each.kind != "domain"})
     for each in parts:
         match each.kind:
@@ -67,9 +67,9 @@ async def of(tx: db.Tx, source: Source, parts: Collection[Part]) -> Reading:
                 reading.domains.add(each.domain_uuid)
                 await _devices(tx, reading, source, each.domain_uuid)
                 reading.asked.add(Part("fallback", each.domain_uuid))
-                reading.parts |= await _fallback(tx, node, each.domain_uuid)
+                await _fallback(tx, reading, source, each.domain_uuid)
             case "fallback":
-                reading.parts |= await _fallback(tx, node, each.domain_uuid)
+                await _fallback(tx, reading, source, each.domain_uuid)
     if reading.domains:
         reading.has_all_trunks = True
         reading.parts |= await _trunks(tx, source)
@@ -137,17 +137,20 @@ def _carrier(known: trunks.Provisioned) -> provisioning.Carrier:
     )
 
 
-async def _fallback(tx: db.Tx, node: str, domain_uuid: UUID | None = None) -> Parts:
-    """The fallback plans of the node's domains, or of one, and the number sets that they share."""
-    now = datetime.now(UTC)
-    parts: Parts = {}
-    for known in await directory.load_of_node(tx, node, domain_uuid):
-        planned = plan(known, now)
-        own = Part("fallback", known.domain.domain_uuid)
-        parts[own] = provisioning.fallback(fallback.entries(planned))
+async def _fallback(
+    tx: db.Tx, reading: Reading, source: Source, domain_uuid: UUID | None = None
+) -> None:
+    """Adds the fallback plans of the node's domains, or of one, and the number sets that they
+    share.
+    """
+    now, parts = source.clock(), reading.parts
+    for known in await directory.load_of_node(tx, source.node, domain_uuid):
+        planned, uuid = plan(known, now), known.domain.domain_uuid
+        parts[Part("fallback", uuid)] = provisioning.fallback(fallback.entries(planned))
         for name, entries in fallback.shared(planned).items():
             parts[Part("numbers", None, name)] = provisioning.fallback(entries)
-    return parts
+        if changes_at := next_change(known, now):
+            reading.next_changes[uuid] = changes_at
 
 
 async def _bans(tx: db.Tx, reading: Reading, master_key: MasterKey) -> None:

@@ -217,6 +217,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     presented_number: Committed[str] = ""  # caller id on the outbound leg
     trunk: Committed[str] = ""  # the name of the trunk that carries it, or was tried last
     receive_dest: Committed[str] = ""  # ring group or queue
+    # the reasons that led it elsewhere than to the first destination of a number, in order
+    routed_by: Committed[tuple[str, ...]] = ()
     customer_id: Committed[str] = ""
     is_click_to_call: Committed[bool] = False
     # of the command that made the call, until its outcome is known

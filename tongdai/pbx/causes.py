@@ -99,6 +99,15 @@ REQUEST_TIMEOUT = 408
 REQUEST_TERMINATED = 487
 """The SIP status of an INVITE after its CANCEL (RFC 3261 §21.4.25)."""
 
+Rejection = Literal["unavailable", "busy", "rejected", "unallocated"]
+"""The answers to a caller by which a domain may reject a call of its own will."""
+REJECTIONS: dict[Rejection, ReleaseCause] = {
+    "unavailable": ABSENT,
+    "busy": BUSY,
+    "rejected": REJECTED,
+    "unallocated": UNALLOCATED,
+}
+
 HangupReason = Literal[
     "",
     "answered_elsewhere",

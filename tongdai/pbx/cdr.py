@@ -70,6 +70,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     sip_hangup_disposition: Disposition = ""  # of the record's leg, as in its `cdr` event
     trunk: str = ""  # the name of the trunk that carried it, or was tried last
     sip_status: int = 0  # the final response of the party that was not reached
+    # the reasons that led it elsewhere than to the first destination of a number, in order
+    routed_by: tuple[str, ...] = ()
     # other ids that find it: of its other legs and of merged consultations
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
@@ -114,6 +116,7 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         called_count=call.called_count,
         trunk=call.trunk,
         sip_status=release.sip_status,
+        routed_by=call.routed_by,
         application=events.application(call),
         sip_hangup_disposition=events.disposition(
             call, leg, release, events.party(call.hangup_by)

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx import endpoint, numbers
+from tongdai.pbx.causes import Rejection
 from tongdai.pbx.endpoint import Endpoint
 
 CallIdMode = Literal["leg", "conversation"]
@@ -15,6 +16,7 @@ Strategy = Literal["ring_all", "sequential", "round_robin"]
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
 MEMBER_RING_S = 3, 300  # least and most: of a member of a ring group, an agent of a queue
 GROUP_RING_S = 3, 3600  # until a ring group overflows
+Override = Literal["", "open", "closed"]
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
 NODE = "switch-1"
@@ -97,9 +99,24 @@ class Trunk(msgspec.Struct, frozen=True):
     transfers: bool = False  # the parties behind it may transfer
 
 
+class HoursPlan(msgspec.Struct, frozen=True):
+    """Opening hours. `weekly` and `holidays` are texts of pbx.hours. While `override` says so, it
+    is open, or closed: until `override_until`, None: until that is changed.
+    """
+
+    name: str
+    weekly: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
+    override: Override = ""
+    override_until: datetime | None = None
+
+
 class Hotline(msgspec.Struct, frozen=True):
     """A public number (DID) of the domain. `destination` is a dialable number of the domain; ""
     rejects calls. `further_trunks` carry its outbound calls, in order, when `trunk_uuid` fails.
+
+    While its hours plan `hours` is closed, calls go to `closed_destination`, a dialable number or
+    one outside; "" rejects them with `closed_cause`. `hours` None: it is always open.
     """
 
     number: str
@@ -110,6 +127,9 @@ class Hotline(msgspec.Struct, frozen=True):
     is_default: bool = False
     enabled: bool = True
     further_trunks: tuple[UUID, ...] = ()
+    hours: str | None = None
+    closed_destination: str = ""
+    closed_cause: Rejection = "unavailable"
 
     @property
     def trunks(self) -> tuple[UUID, ...]:
@@ -155,6 +175,7 @@ class Directory(msgspec.Struct, frozen=True):
     extensions: dict[str, Extension] = {}
     trunks: dict[UUID, Trunk] = {}  # the domain's own, and shared ones that its hotlines use
     hotlines: dict[str, Hotline] = {}  # by canonical number
+    hours_plans: dict[str, HoursPlan] = {}  # by name
     ring_groups: dict[str, RingGroup] = {}
     queues: dict[str, Queue] = {}
 
@@ -165,6 +186,10 @@ class Directory(msgspec.Struct, frozen=True):
         known = self.extensions.get(extension)
         devices = known.devices if known else (endpoint.DEFAULT,)
         return tuple(str(Endpoint(extension, self.domain.name, device)) for device in devices)
+
+    def is_internal(self, number: str) -> bool:
+        """Whether an extension, ring group or queue has the number."""
+        return number in self.extensions or number in self.ring_groups or number in self.queues
 
     def hotline(self, number: str) -> Hotline | None:
         """The hotline of a number in national, international or short form."""

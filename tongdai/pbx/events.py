@@ -83,6 +83,8 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     sip_hangup_disposition: Disposition = ""
     trunk: str = ""  # the name of the trunk that carries the call, or was tried last
     sip_status: int = 0  # the final response of the party that was not reached
+    # the reasons that led the call elsewhere than to the first destination of a number, in order
+    routed_by: tuple[str, ...] = ()
 
 
 class SubscriptionFacts(
@@ -148,6 +150,7 @@ def of_call(
         billsec=_billsec(call, leg, name, at) if has_ended else 0,
         recording_url=recording_url,
         trunk=call.trunk,
+        routed_by=call.routed_by,
     )
     if has_ended and release:
         by = hung_up_by(call, leg, release) if name == "hangup" else party(call.hangup_by)

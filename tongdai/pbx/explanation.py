@@ -8,7 +8,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from tongdai.messages import Text
-from tongdai.pbx import barring, causes, hunting, numbers
+from tongdai.pbx import barring, causes, hunting, inbound, numbers
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call
 from tongdai.pbx.causes import ReleaseCause
@@ -33,6 +33,10 @@ _EXTENSION = Text("extension {number}", "máy nhánh {number}")
 _GROUP = Text("ring group {number}, {how}", "nhóm đổ chuông {number}, {how}")
 _QUEUE = Text("queue {number}", "hàng đợi {number}")
 _HOTLINE = Text("the own hotline {number}, to {place}", "đầu số nội bộ {number}, tới {place}")
+_CLOSED_HOTLINE = Text(
+    "the own hotline {number}, closed by the hours plan {plan}",
+    "đầu số nội bộ {number}, ngoài giờ theo lịch {plan}",
+)
 _OUTSIDE = Text(
     "a number outside ({kind}), by hotline {hotline}",
     "số bên ngoài ({kind}), qua đầu số {hotline}",
@@ -43,6 +47,16 @@ _CALLS_HOTLINE = Text(
     "{caller} calls hotline {number}, which leads to {place}",
     "{caller} gọi đầu số {number}, dẫn tới {place}",
 )
+_CLOSED_TO = Text(
+    "{caller} calls hotline {number}, which is closed by the hours plan {plan}, and leads to "
+    "{place}",
+    "{caller} gọi đầu số {number}, ngoài giờ theo lịch {plan}, dẫn tới {place}",
+)
+_CLOSED_TO_NOBODY = Text(
+    "{caller} calls hotline {number}, which is closed by the hours plan {plan}",
+    "{caller} gọi đầu số {number}, ngoài giờ theo lịch {plan}",
+)
+_NUMBER_OUTSIDE = Text("the number {number} outside", "số bên ngoài {number}")
 _CALLS_NOBODY = Text("{caller} calls {number}", "{caller} gọi {number}")
 _DIALS = Text("{caller} dials {number}: {place}", "{caller} quay {number}: {place}")
 
@@ -111,6 +125,7 @@ _TRUNK_FULL = Text(
     "the trunk that it comes by has its maximum of calls",
     "trunk của cuộc gọi đến đã đạt số cuộc gọi tối đa",
 )
+_CLOSED = Text("the hotline is closed at this time", "đầu số đang ngoài giờ làm việc")
 _ALL_BUSY = Text("all are busy", "tất cả đều bận")
 _ALL_ABSENT = Text("nobody is there to ring", "không có ai để đổ chuông")
 
@@ -124,18 +139,35 @@ def filled(text: Text, **values: object) -> Text:
 
 def arrival(caller: str, call: Call, context: RoutingContext) -> Text:
     """What the number called means."""
-    directory, number = context.directory, call.dialled
     if call.direction == "inbound":
-        hotline = directory.hotline(number)
-        if hotline is None or not hotline.destination:
-            return filled(_CALLS_NOBODY, caller=caller, number=number)
-        destination = place(hotline.destination, directory)
-        return filled(_CALLS_HOTLINE, caller=caller, number=number, place=destination)
-    return filled(_DIALS, caller=caller, number=number, place=_dialled(call, context))
+        return _calls_hotline(caller, call.dialled, context)
+    return filled(_DIALS, caller=caller, number=call.dialled, place=_dialled(call, context))
+
+
+def _calls_hotline(caller: str, number: str, context: RoutingContext) -> Text:
+    directory = context.directory
+    if (hotline := directory.hotline(number)) is None:
+        return filled(_CALLS_NOBODY, caller=caller, number=number)
+    is_closed = inbound.is_closed(hotline, directory, context.now)
+    first = inbound.target(hotline, directory, context.now).number
+    text = _CLOSED_TO if is_closed else _CALLS_HOTLINE
+    if not first:
+        text = _CLOSED_TO_NOBODY if is_closed else _CALLS_NOBODY
+    where = _first(first, directory)
+    return filled(text, caller=caller, number=number, plan=hotline.hours, place=where)
+
+
+def _first(number: str, directory: Directory) -> Text:
+    """A hotline's first target."""
+    is_outside = not directory.is_internal(number) and not directory.hotline(number)
+    return filled(_NUMBER_OUTSIDE, number=number) if is_outside else place(number, directory)
 
 
 def _dialled(call: Call, context: RoutingContext) -> Text:
     directory = context.directory
+    own = None if directory.is_internal(call.dialled) else directory.hotline(call.dialled)
+    if own and inbound.is_closed(own, directory, context.now):
+        return filled(_CLOSED_HOTLINE, number=own.number, plan=own.hours)
     if call.direction == "local":
         return place(call.dialled, directory)
     kind = _kind(call.dialled, directory)
@@ -191,6 +223,8 @@ def why_ended(
     if reason:
         return why_barred(reason, call.extension, call.dialled, context), Limit(reason.value)
     domain = context.directory.domain
+    if _is_closed(call, context):
+        return _CLOSED, Limit.NONE
     if release == causes.OVERLOADED:
         return filled(_DOMAIN_FULL, calls=context.calls, most=domain.max_calls), Limit.CALLS
     if release == causes.CONGESTED:
@@ -207,6 +241,13 @@ def why_ended(
     if release.status == "BUSY":
         return _ALL_BUSY, Limit.NONE
     return (_ALL_ABSENT if release == causes.ABSENT else _NO_ANSWER), Limit.NONE
+
+
+def _is_closed(call: Call, context: RoutingContext) -> bool:
+    """Whether the call ended because its hotline is closed, and leads nowhere then."""
+    hotline = context.directory.hotline(call.dialled)
+    is_rejected = hotline is not None and not hotline.closed_destination
+    return is_rejected and call.routed_by[-1:] == (inbound.CLOSED,)
 
 
 def why_barred(reason: BarReason, extension: str, number: str, context: RoutingContext) -> Text:

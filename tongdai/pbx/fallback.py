@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx import barring, numbers, routing
+from tongdai.pbx import barring, hours, numbers, routing
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue
 from tongdai.pbx.endpoint import Endpoint
@@ -98,7 +98,7 @@ class FallbackPlan(msgspec.Struct, frozen=True):
 
 
 def plan(directory: Directory, now: datetime) -> FallbackPlan:
-    """The domain's plan from now on, until its directory changes."""
+    """The domain's plan from now on, until its directory changes, or `next_change`."""
     domain = directory.domain
     if not domain.enabled:
         return FallbackPlan(domain.name)
@@ -110,6 +110,17 @@ def plan(directory: Directory, now: datetime) -> FallbackPlan:
         numbers=dict(_numbers(context)),
         exits=dict(_exits(directory)),
     )
+
+
+def next_change(directory: Directory, now: datetime) -> datetime | None:
+    """The first moment after `now` at which the plan may be another one although the directory is
+    the same: a hotline opens or closes; None: there is none.
+    """
+    zone = directory.domain.time_zone
+    used = {hotline.hours for hotline in directory.hotlines.values()}
+    plans = (plan for name, plan in directory.hours_plans.items() if name in used)
+    changes = (hours.next_change(plan, now, zone) for plan in plans)
+    return min(filter(None, changes), default=None)
 
 
 # --- calls in, and calls inside

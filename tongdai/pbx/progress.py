@@ -20,6 +20,7 @@ from tongdai.pbx.step import Step, ignored, with_leg
 
 def go(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Step:
     """The controlled leg goes to the destination."""
+    call = _routed(call, destination)
     match destination:
         case Ring(steps=()):
             call = replace(call, receive_dest=destination.receive_dest)
@@ -40,7 +41,7 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
 
 def followed(call: Call, destination: Destination) -> Call:
     """The switch takes the controlled leg to the destination by itself; nothing follows."""
-    call = replace(call, course=Ringing())
+    call = replace(_routed(call, destination), course=Ringing())
     match destination:
         case Ring(receive_dest=number) | Enqueue(queue=number) if number:
             return replace(call, receive_dest=number)
@@ -49,6 +50,11 @@ def followed(call: Call, destination: Destination) -> Call:
             return replace(call, course=course)
         case _:
             return call
+
+
+def _routed(call: Call, destination: Destination) -> Call:
+    by = destination.by
+    return replace(call, routed_by=(*call.routed_by, *by)) if by else call
 
 
 def _by_trunk(party: Party, presented: str, context: RoutingContext) -> HuntStep:

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
-from tongdai.pbx import barring, causes, hunting, numbers
+from tongdai.pbx import barring, causes, hunting, inbound, numbers
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, RingGroup, Trunk
 
@@ -34,7 +35,13 @@ class RoutingContext(msgspec.Struct, frozen=True):
     absent: frozenset[str] = frozenset()  # agents of queues without a reachable phone
 
 
-class Ring(msgspec.Struct, frozen=True):
+class _Routed(msgspec.Struct, frozen=True, kw_only=True):
+    """`by`: the reasons why it is another destination than the first one of the number called."""
+
+    by: tuple[str, ...] = ()
+
+
+class Ring(_Routed, frozen=True):
     """Hunt steps, one after the other; then `overflow`, if any.
 
     `release` is the release cause if there is no party to ring. `extension`: the only one that is
@@ -50,11 +57,11 @@ class Ring(msgspec.Struct, frozen=True):
     extension: str = ""
 
 
-class Enqueue(msgspec.Struct, frozen=True):
+class Enqueue(_Routed, frozen=True):
     queue: str
 
 
-class CallOut(msgspec.Struct, frozen=True):
+class CallOut(_Routed, frozen=True):
     """A party outside, by a trunk of the hotline; `number` is the number as it was dialled.
     `further` are the same party by its next trunks, in order.
     """
@@ -66,7 +73,7 @@ class CallOut(msgspec.Struct, frozen=True):
     further: tuple[Party, ...] = ()
 
 
-class Refuse(msgspec.Struct, frozen=True):
+class Refuse(_Routed, frozen=True):
     """`reason`: the limit on outbound calls that refused the call, if any."""
 
     release: causes.ReleaseCause
@@ -97,15 +104,8 @@ def inside(number: str, context: RoutingContext, caller: str = "") -> Destinatio
             else Ring((), 0, receive_dest=number, overflow=queue.overflow)
         )
     if hotline := directory.hotline(number):
-        return _own_hotline(hotline, context, caller)
+        return from_hotline(hotline, context, caller)
     return None
-
-
-def _own_hotline(hotline: Hotline, context: RoutingContext, caller: str) -> Destination:
-    number = hotline.destination
-    if not hotline.enabled or not number or context.directory.hotline(number):
-        return Refuse(causes.UNALLOCATED)
-    return inside(number, context, caller) or Refuse(causes.UNALLOCATED)
 
 
 def outside(
@@ -192,11 +192,23 @@ def from_phone(
     return outside(number, context, extension=by or extension)
 
 
-def from_hotline(hotline: Hotline | None, context: RoutingContext) -> Destination:
-    """The destination of a carrier's call to one of the domain's hotlines."""
-    if hotline is None or not hotline.enabled or not hotline.destination:
+def from_hotline(
+    hotline: Hotline | None, context: RoutingContext, caller: str = ""
+) -> Destination:
+    """The destination of a call to one of the domain's hotlines; `caller` is the extension that
+    calls it, "" for a party outside. A hotline leads to no other hotline.
+    """
+    if hotline is None or not hotline.enabled:
         return Refuse(causes.UNALLOCATED)
-    return inside(hotline.destination, context) or Refuse(causes.UNALLOCATED)
+    directory = context.directory
+    target = inbound.target(hotline, directory, context.now)
+    found: Destination | None = Refuse(target.release)
+    if target.number and not directory.hotline(target.number):
+        found = inside(target.number, context, caller)
+        if found is None and target.by:  # its own destination is never outside
+            found = outside(target.number, context, extension=caller, hotline=hotline.number)
+    found = found or Refuse(causes.UNALLOCATED)
+    return replace(found, by=target.by) if target.by else found
 
 
 def _extension(extension: Extension, context: RoutingContext) -> Destination:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tongdai import errors, messages
-from tongdai.pbx import caller_identity, causes, numbers, outcomes, release, routing
+from tongdai.pbx import caller_identity, causes, inbound, numbers, outcomes, release, routing
 from tongdai.pbx.actions import Contact, Dial, HangUp, Originate
 from tongdai.pbx.call import Call, Calling, Direction, Leaving, Leg, Ringing
 from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
@@ -24,7 +24,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     signal = replace(signal, dialled=numbers.clean(signal.dialled) or signal.dialled)
     if isinstance(signal, ArrivedInFallback):
         # the call was long ago: the present load does not matter
-        context = RoutingContext(context.directory, context.now)
+        context = RoutingContext(context.directory, signal.at)
     caller = Leg(
         channel=signal.channel,
         number=_caller_number(signal, domain),
@@ -76,8 +76,9 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
     # the call belongs to this extension, even if none of its phones rings
-    if hotline and hotline.destination in directory.extensions:
-        call = replace(call, extension=hotline.destination)
+    first = inbound.target(hotline, directory, context.now).number if hotline else ""
+    if first in directory.extensions:
+        call = replace(call, extension=first)
     trunk = next(
         (each for each in directory.trunks.values() if str(each.trunk_uuid) == signal.endpoint),
         None,

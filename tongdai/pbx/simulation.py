@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai.messages import Text
-from tongdai.pbx import call_flow, causes, explanation, numbers, queueing, setup
+from tongdai.pbx import call_flow, causes, explanation, inbound, numbers, queueing, setup
 from tongdai.pbx.actions import Dial, HangUp, Wait
 from tongdai.pbx.call import (
     Call,
@@ -134,7 +134,7 @@ class _Walk:
         self.endpoints: set[str] = set()
         self._made = setup.arrive(self._arrived(), "", context)
         self.call = self._made.call
-        self._place = _destination(self.call, self._directory)
+        self._place = _destination(self.call, context)
 
     def _arrived(self) -> Arrived:
         caller, dialled = self._question.caller, self._question.dialled
@@ -317,13 +317,13 @@ class _Walk:
         return TimerFired(self.call.channel, due(self.call) or self._at)
 
 
-def _destination(call: Call, directory: Directory) -> str:
+def _destination(call: Call, context: RoutingContext) -> str:
     """The internal number that a call first comes to, "" for none."""
-    number = call.dialled
-    is_inside = number in {*directory.extensions, *directory.ring_groups, *directory.queues}
-    if call.direction != "outbound" and not is_inside and (own := directory.hotline(number)):
-        return own.destination
-    return number if is_inside else ""
+    directory, number = context.directory, call.dialled
+    own = None if directory.is_internal(number) else directory.hotline(number)
+    if call.direction != "outbound" and own:
+        number = inbound.target(own, directory, context.now).number
+    return number if directory.is_internal(number) else ""
 
 
 def _members(number: str, directory: Directory) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ NOUNS = (
     "device",
     "trunk",
     "hotline",
+    "hours_plan",
     "ring_group",
     "queue",
     "subscription",

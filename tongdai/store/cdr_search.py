@@ -210,6 +210,7 @@ def _record(row: asyncpg.Record) -> cdr.Cdr:
         values["participants"] = ()
     else:
         values["participants"] = _PARTICIPANTS.decode(values["participants"])
+    values["routed_by"] = tuple(values["routed_by"])
     stored = row[_OWN:]
     main = Recording(**dict(zip(recordings.STORED, stored, strict=True))) if stored[0] else None
     return cdr.Cdr(**values, recording=main)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tongdai import errors, messages
-from tongdai.pbx import numbers
+from tongdai.pbx import hours, numbers
 from tongdai.pbx.endpoint import DEVICE
 
 _NUMBER = re.compile(r"[0-9]{2,8}")
@@ -39,6 +39,7 @@ _CERTIFICATES = 4096  # characters
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
+MOST_WEEKLY, MOST_HOLIDAYS = 50, 200  # texts of an hours plan
 
 
 def name(text: str, field: str = "name", *, needed: bool = False) -> str:
@@ -223,6 +224,28 @@ def destinations(texts: Iterable[str], field: str = "destinations") -> tuple[str
     if not all(_DESTINATION.fullmatch(text) for text in found):
         raise errors.Invalid(messages.PREFIXES, field=field)
     return found
+
+
+def weekly_hours(texts: Sequence[str], field: str = "weekly") -> None:
+    """Texts of an hours plan, such as "mon-fri 08:00-17:30"."""
+    if len(texts) > MOST_WEEKLY:
+        raise errors.Invalid(messages.AT_MOST(most=MOST_WEEKLY), field=field)
+    for text in texts:
+        try:
+            hours.weekly(text)
+        except ValueError as reason:
+            raise errors.Invalid(messages.WEEKLY_HOURS(text=text[:_NAME]), field=field) from reason
+
+
+def holidays(texts: Sequence[str], field: str = "holidays") -> None:
+    """Texts of an hours plan, such as "09-02" or "2027-02-05/2027-02-11"."""
+    if len(texts) > MOST_HOLIDAYS:
+        raise errors.Invalid(messages.AT_MOST(most=MOST_HOLIDAYS), field=field)
+    for text in texts:
+        try:
+            hours.holiday(text)
+        except ValueError as reason:
+            raise errors.Invalid(messages.HOLIDAYS(text=text[:_NAME]), field=field) from reason
 
 
 def networks(texts: Iterable[str], field: str = "addresses") -> tuple[str, ...]:

@@ -67,8 +67,17 @@ TABLES = {
     "hotlines": Table(
         "hotline",
         ("number",),
-        ("number canonical trunk_uuid further_trunks name destination is_default enabled"),
+        (
+            "number canonical trunk_uuid further_trunks name destination is_default enabled hours "
+            "closed_destination closed_cause"
+        ),
         _OF_THE_ROW,
+    ),
+    "hours_plans": Table(
+        "hours_plan",
+        ("name",),
+        "name weekly holidays",
+        _OF_THE_ROW | dict.fromkeys(("override", "override_until"), _STATE),
     ),
     "extensions": Table(
         "extension",

@@ -30,6 +30,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("commands", ("command_uuid",)),
     ("idempotency_keys", ("actor", "key")),
     ("hotlines", ("canonical",)),
+    ("hours_plans", ("name",)),
     ("trunks", ("trunk_uuid",)),
     ("dialables", ("number",)),  # with extensions, devices, ring groups and queues
     ("api_keys", ("api_key_uuid",)),

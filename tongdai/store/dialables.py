@@ -13,6 +13,7 @@ from tongdai.pbx import numbers
 from tongdai.store import checks, db, domains
 
 Kind = Literal["extension", "ring_group", "queue"]
+_OUTSIDE = 7  # digits; a shorter number is a number of the domain that is not there
 WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
 
 
@@ -86,12 +87,30 @@ async def require(
         raise errors.Invalid(messages.NO_SUCH(kind=what, numbers=", ".join(missing)), field=field)
 
 
+async def require_or_outside(tx: db.Tx, domain_uuid: UUID, number: str, field: str) -> None:
+    """As `require`, unless it is a number outside: one of at least seven digits that is neither an
+    emergency number nor a hotline of the domain. Raises errors.Invalid.
+    """
+    if await kinds(tx, domain_uuid, [number]):
+        return await require(tx, domain_uuid, [number], field)
+    parsed = numbers.parse(number, (await domains.get(tx, domain_uuid)).country)
+    if parsed is None or parsed.is_emergency or len(parsed.significant) < _OUTSIDE:
+        raise errors.Invalid(messages.NO_NUMBER_OUTSIDE(number=number[:20]), field=field)
+    if await tx.fetchval(
+        "SELECT true FROM hotlines WHERE domain_uuid = $1 AND canonical = $2",
+        domain_uuid,
+        parsed.canonical,
+    ):
+        raise errors.Invalid(messages.NO_NUMBER_OUTSIDE(number=number), field=field)
+    return None
+
+
 async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
     """The objects that refer to the number, in words."""
     rows = await tx.fetch(
         """
         SELECT 'hotline ' || number AS who FROM hotlines
-        WHERE domain_uuid = $1 AND destination = $2
+        WHERE domain_uuid = $1 AND $2 IN (destination, closed_destination)
         UNION ALL
         SELECT 'ring group ' || number FROM ring_groups
         WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(members))

@@ -58,6 +58,9 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
           'hotlines', (
             SELECT coalesce(json_object_agg(canonical, h), '{}') FROM hotlines AS h
             WHERE domain_uuid = d.domain_uuid),
+          'hours_plans', (
+            SELECT coalesce(json_object_agg(name, p), '{}') FROM hours_plans AS p
+            WHERE domain_uuid = d.domain_uuid),
           'ring_groups', (
             SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g
             WHERE domain_uuid = d.domain_uuid),

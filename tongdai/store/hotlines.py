@@ -7,7 +7,8 @@ import msgspec
 
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
-from tongdai.store import checks, db, dialables, domains, lists, rows, trunks
+from tongdai.pbx.causes import Rejection
+from tongdai.store import checks, db, dialables, domains, hours_plans, lists, rows, trunks
 
 
 class Configured(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,12 +23,16 @@ class Configured(msgspec.Struct, frozen=True, kw_only=True):
     is_default: bool = False
     enabled: bool = True
     further_trunks: tuple[str, ...] = ()
+    hours: str | None = None
+    closed_destination: str = ""
+    closed_cause: Rejection = "unavailable"
     canonical: str
     domain: str
 
 
 _CONFIGURED = """
 SELECT number, canonical, hotlines.name, destination, is_default, hotlines.enabled, domain_uuid,
+  hours, closed_destination, closed_cause,
   trunk_name(domain_uuid, trunk_uuid) AS trunk, domains.name AS domain,
   ARRAY(SELECT trunk_name(domain_uuid, one)
         FROM unnest(further_trunks) WITH ORDINALITY AS of (one, place) ORDER BY place)
@@ -49,9 +54,13 @@ async def insert(
     is_default: bool = False,
     enabled: bool = True,
     further_trunks: Sequence[UUID] = (),
+    hours: str | None = None,
+    closed_destination: str = "",
+    closed_cause: Rejection = "unavailable",
 ) -> directory.Hotline:
     """Stores a hotline. A new default replaces the former one. `destination` "" refuses inbound
-    calls. `further_trunks` carry its outbound calls, in order, when the one before fails.
+    calls. `further_trunks` carry its outbound calls, in order, when the one before fails. `hours`
+    to `closed_cause` as of directory.Hotline.
 
     Raises errors.Conflict when the number is taken, errors.Invalid naming the field that is wrong.
     """
@@ -69,6 +78,9 @@ async def insert(
         is_default,
         enabled,
         tuple(further_trunks),
+        hours,
+        closed_destination,
+        closed_cause,
     )
     await _check(tx, domain_uuid, hotline)
     await rows.insert(tx, "hotlines", domain_uuid=domain_uuid, **rows.values(hotline))
@@ -175,6 +187,7 @@ async def _check_routing(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotlin
     """The part of it that its trunks have nothing to do with."""
     checks.name(hotline.name)
     await dialables.require(tx, domain_uuid, filter(None, [hotline.destination]), "destination")
+    await _check_hours(tx, domain_uuid, hotline)
     if hotline.is_default:
         await tx.execute(
             """
@@ -184,3 +197,14 @@ async def _check_routing(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotlin
             domain_uuid,
             hotline.canonical,
         )
+
+
+async def _check_hours(tx: db.Tx, domain_uuid: UUID, hotline: directory.Hotline) -> None:
+    if hotline.hours is not None:
+        try:
+            await hours_plans.get(tx, domain_uuid, hotline.hours)
+        except errors.NotFound as reason:
+            named = messages.NO_SUCH(kind="hours plan", numbers=hotline.hours)
+            raise errors.Invalid(named, field="hours") from reason
+    if closed := hotline.closed_destination:
+        await dialables.require_or_outside(tx, domain_uuid, closed, "closed_destination")

@@ -27,8 +27,24 @@ from tongdai.store import company as stored
 
 _SECRET = "***"  # noqa: S105  in its place
 _NUMBERED = ("extensions", "ring_groups", "queues")
-_DELETED = ("hotlines", "ring_groups", "queues", "extensions", "users", "subscriptions")
-_CREATED = ("extensions", "ring_groups", "queues", "hotlines", "users", "subscriptions")
+_DELETED = (
+    "hotlines",
+    "hours_plans",
+    "ring_groups",
+    "queues",
+    "extensions",
+    "users",
+    "subscriptions",
+)
+_CREATED = (
+    "extensions",
+    "ring_groups",
+    "queues",
+    "hours_plans",
+    "hotlines",
+    "users",
+    "subscriptions",
+)
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -154,14 +170,17 @@ class _Work:
 
     async def _loosen(self) -> None:
         """Nothing in the file's sections leads to what is to go."""
-        gone = [pair for pair in self._pairs if pair.wanted is None]
-        numbers_gone = {pair.key for pair in gone if pair.section in _NUMBERED}
-        hotlines_gone = {pair.key for pair in gone if pair.section == "hotlines"}
+        pairs = [pair for pair in self._pairs if pair.wanted is None]
+        gone = things.Gone(
+            numbers={pair.key for pair in pairs if pair.section in _NUMBERED},
+            hotlines={pair.key for pair in pairs if pair.section == "hotlines"},
+            hours_plans={pair.key for pair in pairs if pair.section == "hours_plans"},
+        )
         country = self._target.country
         for pair in self._pairs:
             if pair.before is None:
                 continue
-            loose = things.without(pair.before, numbers_gone, hotlines_gone, country)
+            loose = things.without(pair.before, gone, country)
             if loose != pair.before:
                 await things.update(self._target, pair.before, loose, pair.key)
                 self._now[pair.section, pair.key] = loose

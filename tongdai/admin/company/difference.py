@@ -19,6 +19,7 @@ Action = Literal["create", "update", "delete"]
 NOUNS = {
     "trunks": "trunk",
     "hotlines": "hotline",
+    "hours_plans": "hours_plan",
     "extensions": "extension",
     "ring_groups": "ring_group",
     "queues": "queue",
@@ -143,7 +144,7 @@ def name_of(item: Item) -> str:
             return item.username
         case document.Subscription():
             return f"{item.event} {item.callback_url}"
-        case document.Trunk():
+        case document.Trunk() | document.HoursPlan():
             return item.name
 
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from tongdai.pbx import directory, endpoint
 from tongdai.pbx.carriers import CalledNumberIn
+from tongdai.pbx.causes import Rejection
 from tongdai.permissions import Level, Permission
 from tongdai.store import devices, trunks
 
@@ -82,6 +83,17 @@ class Hotline(_Part, frozen=True):
     destination: str = ""
     is_default: bool = False
     enabled: bool = True
+    hours: str | None = None
+    closed_destination: str = ""
+    closed_cause: Rejection = "unavailable"
+
+
+class HoursPlan(_Part, frozen=True):
+    """When hotlines are open."""
+
+    name: str
+    weekly: tuple[str, ...] = ()
+    holidays: tuple[str, ...] = ()
 
 
 class Device(_Part, frozen=True):
@@ -160,7 +172,7 @@ class Subscription(_Part, frozen=True):
     callback_headers: dict[str, str] | None = None
 
 
-Item: TypeAlias = Trunk | Hotline | Extension | RingGroup | Queue | User | Subscription
+Item: TypeAlias = Trunk | Hotline | HoursPlan | Extension | RingGroup | Queue | User | Subscription
 
 
 class Company(_Part, frozen=True):
@@ -170,6 +182,7 @@ class Company(_Part, frozen=True):
     domain: Domain
     trunks: tuple[Trunk, ...] | None = None
     hotlines: tuple[Hotline, ...] | None = None
+    hours_plans: tuple[HoursPlan, ...] | None = None
     extensions: tuple[Extension, ...] | None = None
     ring_groups: tuple[RingGroup, ...] | None = None
     queues: tuple[Queue, ...] | None = None
@@ -177,7 +190,16 @@ class Company(_Part, frozen=True):
     subscriptions: tuple[Subscription, ...] | None = None
 
 
-SECTIONS = ("trunks", "hotlines", "extensions", "ring_groups", "queues", "users", "subscriptions")
+SECTIONS = (
+    "trunks",
+    "hotlines",
+    "hours_plans",
+    "extensions",
+    "ring_groups",
+    "queues",
+    "users",
+    "subscriptions",
+)
 SECRETS = ("password", "callback_apikey", "callback_headers")
 """Fields that are never written to files, in all parts."""
 

@@ -26,6 +26,7 @@ from tongdai.store import (
     extension_entries,
     extensions,
     hotlines,
+    hours_plans,
     queues,
     ring_groups,
     subscriptions,
@@ -56,18 +57,26 @@ class Secret(msgspec.Struct, frozen=True):
     password: str
 
 
-def without(
-    item: Item, numbers_gone: Collection[str], hotlines_gone: Collection[str], country: str
-) -> Item:
-    """The thing without its references to these numbers, and hotlines by canonical number."""
+class Gone(msgspec.Struct, frozen=True):
+    """What is to go: numbers, hotlines by canonical number, hours plans by name."""
+
+    numbers: Collection[str]
+    hotlines: Collection[str]
+    hours_plans: Collection[str]
+
+
+def without(item: Item, gone: Gone, country: str) -> Item:
+    """The thing without its references to what is to go."""
 
     def kept(number: str) -> str:
-        return "" if number in numbers_gone else number
+        return "" if number in gone.numbers else number
 
     replaced = msgspec.structs.replace
     match item:
         case document.Hotline():
-            return replaced(item, destination=kept(item.destination))
+            destination, closed = kept(item.destination), kept(item.closed_destination)
+            plan = None if item.hours in gone.hours_plans else item.hours
+            return replaced(item, destination=destination, closed_destination=closed, hours=plan)
         case document.RingGroup():
             members = tuple(filter(kept, item.members))
             return replaced(item, members=members, overflow=kept(item.overflow))
@@ -75,8 +84,8 @@ def without(
             agents = tuple(filter(kept, item.agents))
             return replaced(item, agents=agents, overflow=kept(item.overflow))
         case document.Extension() if item.hotline is not None:
-            gone = numbers.canonical(item.hotline, country) in hotlines_gone
-            return replaced(item, hotline=None) if gone else item
+            is_gone = numbers.canonical(item.hotline, country) in gone.hotlines
+            return replaced(item, hotline=None) if is_gone else item
         case _:
             return item
 
@@ -86,7 +95,7 @@ def bare(item: Item) -> Item:
     replaced = msgspec.structs.replace
     match item:
         case document.Hotline():
-            return replaced(item, destination="")
+            return replaced(item, destination="", hours=None, closed_destination="")
         case document.RingGroup():
             return replaced(item, members=(), overflow="")
         case document.Queue():
@@ -111,6 +120,8 @@ async def create(target: Target, item: Item, key: str) -> list[Secret]:
             await _create_hotline(target, item)
         case document.Extension():
             return await _create_extension(target, item)
+        case document.HoursPlan():
+            await hours_plans.insert(tx, domain_uuid, directory.HoursPlan(**_given(item)))
         case document.RingGroup():
             await nouns.NOUNS["ring-groups"].create(
                 tx, domain_uuid, target.master_key, _given(item)
@@ -145,6 +156,9 @@ async def update(target: Target, before: Item, item: Item, key: str) -> list[Sec
             )
         case document.Extension():
             return await _update_extension(target, before, item)
+        case document.HoursPlan():
+            changes = _given(item, without=("name",))
+            await hours_plans.change(tx, domain_uuid, item.name, changes)
         case document.RingGroup():
             changes = _given(item, without=("number",))
             await nouns.NOUNS["ring-groups"].change(
@@ -174,6 +188,8 @@ async def delete(target: Target, item: Item, key: str) -> None:
             await hotlines.delete(tx, domain_uuid, item.number)
         case document.Extension():
             await extensions.delete(tx, domain_uuid, item.extension)
+        case document.HoursPlan():
+            await hours_plans.delete(tx, domain_uuid, item.name)
         case document.RingGroup():
             await ring_groups.delete(tx, domain_uuid, item.number)
         case document.Queue():
@@ -220,6 +236,9 @@ async def _create_hotline(target: Target, item: document.Hotline) -> None:
         destination=item.destination,
         is_default=item.is_default,
         further_trunks=item.further_trunks,
+        hours=item.hours,
+        closed_destination=item.closed_destination,
+        closed_cause=item.closed_cause,
     )
     if not item.enabled:
         disabled = msgspec.structs.replace(made, enabled=False)
