@@ -142,6 +142,7 @@ async def test_one_record_is_the_documented_flat_object(
         "participants": [],
         "trunk": "",
         "sip_status": 0,
+        "routed_by": [],
     } == answer
 
 
