@@ -30,6 +30,7 @@ from tongdai.store import (
     hotlines,
     hours_plans,
     postmaster,
+    prompts,
     queues,
     ring_groups,
     trunks,
@@ -68,8 +69,11 @@ class Api:
         query: dict[str, object],
         body: object = None,
         headers: dict[str, str] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """The response. `path` may be a whole URL; then no token is sent."""
+        """The response. `path` may be a whole URL; then no token is sent. `content`: a body that
+        is no JSON.
+        """
         own = (
             {}
             if "://" in path
@@ -86,6 +90,7 @@ class Api:
                 url,
                 params={name: str(value) for name, value in query.items()},
                 json=body,
+                data=content,
                 headers=headers,
             ) as answer,
         ):
@@ -390,6 +395,16 @@ class Company:
                 tx, self.uuid, directory.Queue(number, agents=agents, **properties)
             )
         await self.point_hotline(number)
+
+    async def add_prompt(self, name: str, content: bytes) -> None:
+        """The company has a prompt of that sound file; its switch has it too."""
+        answer = await self.api.ask("PUT", f"/v1/admin/prompts/{name}/audio", {}, content=content)
+        assert answer.status in (200, 201), answer
+        async with self._office.database.connection() as tx:
+            known = await prompts.find(tx, self.uuid, name)
+        assert known is not None
+        log = self._office.instance.log
+        await until(lambda: known.file in log.read_text(errors="replace"), 15)
 
     async def add_extension(self, number: str) -> None:
         extension = directory.Extension(number, ring_timeout_s=5)

@@ -23,6 +23,19 @@ def tone(hertz: int, amplitude: int = 8_000) -> list[bytes]:
     return [encoded[at : at + PACKET] for at in range(0, RATE_HZ, PACKET)]
 
 
+def wav(hertz: int, seconds: int = 2, rate_hz: int = RATE_HZ, amplitude: int = 8_000) -> bytes:
+    """A WAV file, 16 bit mono, with a sine of that frequency."""
+    turn = 2 * math.pi * hertz / rate_hz
+    samples = array("h", (round(amplitude * math.sin(turn * at)) for at in range(rate_hz)))
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(samples.tobytes() * seconds)
+    return content.getvalue()
+
+
 def strength(samples: Sequence[int], hertz: float) -> float:
     """Amplitude of that frequency in the samples (Goertzel's algorithm): a sine of 8,000 gives
     about 8,000.

@@ -47,6 +47,7 @@ from tongdai.engine.leader import Leader
 from tongdai.engine.live_state import LiveState
 from tongdai.engine.measurements import Measurements
 from tongdai.engine.node_config import NodeConfig
+from tongdai.engine.prompts import Prompts
 from tongdai.engine.provisioner import Provisioner
 from tongdai.engine.recovery import Recovery
 from tongdai.engine.refused_media import RefusedMedia
@@ -385,6 +386,7 @@ async def _engine(
         config=SwitchConfig(settings.sip_qualify_s, settings.silence_s, settings.sip_sha),
     )
     commands = CommandRunner(database, engine, provisioner.provision)
+    prompts = Prompts(database, config.node, config.prompts, engine.switch.reload_music)
     bans = Bans(
         database,
         Path(settings.asterisk_security),
@@ -398,6 +400,7 @@ async def _engine(
         provisioner.lost()
         commands.wake()
         live_state.wake()
+        prompts.wake()
 
     def wanted(node: str) -> None:
         if node == config.node:
@@ -411,6 +414,7 @@ async def _engine(
         "directory": provisioner.directory_changed,
         "objects": provisioner.object_changed,
         "bans": provisioner.bans_changed,
+        "prompts": lambda _payload: prompts.wake(),
         "commands": asked,
         "live_wanted": wanted,
     }
@@ -452,6 +456,7 @@ async def _engine(
         partial(kept, "jitter buffers", engine.jitter_buffers.run),
         # after a failure it is unknown which objects were pushed
         partial(kept, "provisioner", provisioner.run, provisioner.lost),
+        partial(kept, "prompts", prompts.run, prompts.wake),
         partial(kept, "volumes", volumes.run),
         partial(kept, "measurements", measurements.run),
         partial(kept, "housekeeping", keeping),
@@ -491,6 +496,7 @@ def _node_config(opened: Services) -> NodeConfig:
         recording_url=f"{settings.base_url}/recordings/",
         hints=Path(settings.asterisk_hints) if settings.asterisk_hints else None,
         jitter_buffer_ms=settings.jitter_buffer_ms,
+        prompts=Path(settings.asterisk_prompts) if settings.asterisk_prompts else None,
     )
 
 

@@ -232,7 +232,6 @@ SIP_USER = Text(
 SIP_AUTH_USERNAME = Text(
     "at most 63 letters, digits and . _ + ~ * -", "tối đa 63 chữ, chữ số và . _ + ~ * -"
 )
-WORD = Text("1 to 32 letters, digits, _ and -", "1 đến 32 chữ, chữ số, _ và -")
 HOST = Text(
     "a host name or address is needed, such as sip.carrier.vn or 203.0.113.7:5080",
     "phải là tên máy hoặc địa chỉ, ví dụ sip.carrier.vn hoặc 203.0.113.7:5080",
@@ -247,6 +246,18 @@ NETWORKS = Text(
 )
 IP_ADDRESS = Text("an IP address is needed", "phải là một địa chỉ IP")
 IN_USE_BY = Text("in use by {users}", "đang được dùng bởi {users}")
+NOT_AUDIO = Text(
+    "no sound can be read from this file: WAV, MP3, OGG or FLAC is needed",
+    "không đọc được âm thanh từ tệp này: cần WAV, MP3, OGG hoặc FLAC",
+)
+AUDIO_TOO_LONG = Text("longer than {most} minutes", "dài hơn {most} phút")
+PROMPTS_TOO_LONG = Text(
+    "all prompts of a domain together may take {most} minutes",
+    "tất cả lời thoại của một domain chỉ được dài tổng cộng {most} phút",
+)
+PROMPT_NAME = Text(
+    "may not have / in it, nor be . or ..", "không được có /, cũng không là . hay .."
+)
 NO_SUCH = Text("no such {kind}: {numbers}", "không có {kind}: {numbers}")
 NO_HOTLINE_HERE = Text("no such hotline in this domain", "domain không có đầu số này")
 WEEKLY_HOURS = Text(

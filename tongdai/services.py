@@ -145,6 +145,7 @@ async def with_switch(
         "asterisk_spool": str(spool),
         "asterisk_security": str(running.security),
         "asterisk_hints": str(running.hints),
+        "asterisk_prompts": str(running.prompts),
     }
     files.write(data / "switch.json", msgspec.json.encode(known))
     return msgspec.structs.replace(settings, **known)

@@ -165,6 +165,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Asterisk's `extensions.conf` includes. Empty: phones show no lamps of colleagues."
         ),
     ] = ""
+    asterisk_prompts: Annotated[
+        str,
+        _says(
+            "Path of a folder, the same on this machine and for Asterisk, into which tongdai "
+            "writes prompts and `music.conf`, which Asterisk's `musiconhold.conf` includes. "
+            "Empty: callers hear no prompts, and the music of the switch alone."
+        ),
+    ] = ""
     sip_failures: Annotated[
         int,
         _says(

@@ -101,6 +101,7 @@ async def test_the_switch_gets_digests_by_extension_domain_and_password(
             digest_sha256=plain[1],
             digest_md5_full=full[0],
             digest_sha256_full=full[1],
+            music_of=None,
         )
 
     assert given == "Secret-Word.1"

@@ -12,12 +12,14 @@ import pytest
 from msgspec.structs import replace
 
 from tongdai import ids
+from tongdai.audio import Converted
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import (
     Domain,
     Extension,
     Hotline,
     HoursPlan,
+    Prompt,
     Queue,
     RingGroup,
     Trunk,
@@ -30,6 +32,7 @@ from tongdai.store import (
     extensions,
     hotlines,
     hours_plans,
+    prompts,
     queues,
     ring_groups,
     trunks,
@@ -74,6 +77,7 @@ NOUNS = [
     Noun(HoursPlan, "hours_plans", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
     Noun(Queue, "queues"),
+    Noun(Prompt, "prompts", "created_at domain_uuid"),
 ]
 
 
@@ -119,10 +123,7 @@ async def test_every_field_is_written_and_loaded(
     """
     full = full_directory("updated" if is_updated else "inserted")
     domain = full.domain
-    nouns = [
-        *(domain, full.extension, full.trunk, full.hotline, full.hours_plan),
-        *(full.ring_group, full.queue),
-    ]
+    nouns = [*msgspec.structs.astuple(full)]
     assert [type(noun) for noun in nouns] == [noun.struct for noun in NOUNS]
     unset = {type(noun).__name__: defaults(noun) for noun in nouns}
     assert not any(unset.values()), f"give them other values than their defaults: {unset}"
@@ -131,9 +132,13 @@ async def test_every_field_is_written_and_loaded(
         if is_updated:
             made = await domains.insert(tx, domain.name)
             domain = replace(domain, domain_uuid=made.domain_uuid)
+            await keep(tx, domain.domain_uuid, full.prompt)
             await domains.update(tx, domain)
         else:
             domain = replace(domain, domain_uuid=await insert_domain(tx, domain))
+            await keep(tx, domain.domain_uuid, full.prompt)
+            music = {"hold_music": domain.hold_music}  # the domain had to be there first
+            await domains.set_settings(tx, domain.domain_uuid, music)
         await domains.suspend(tx, domain.domain_uuid, LATER, domain.suspended_why)
         for number in ("100", "102"):
             await extensions.insert(tx, domain.domain_uuid, Extension(number))
@@ -162,6 +167,8 @@ async def test_every_field_is_written_and_loaded(
     assert loaded.hours_plans == {"office": full.hours_plan}
     assert loaded.ring_groups == {"600": full.ring_group}
     assert loaded.queues == {"700": full.queue}
+    prompt = loaded.prompts["Nhạc chờ"]
+    assert loaded.prompts == {"Nhạc chờ": replace(full.prompt, prompt_uuid=prompt.prompt_uuid)}
 
 
 def fields(struct: type[msgspec.Struct]) -> set[str]:
@@ -191,6 +198,7 @@ class Full(msgspec.Struct, frozen=True):
     hours_plan: HoursPlan
     ring_group: RingGroup
     queue: Queue
+    prompt: Prompt
 
 
 def full_directory(name: str) -> Full:
@@ -219,6 +227,7 @@ def full_directory(name: str) -> Full:
         node="switch-9",
         ringing_hangups=False,
         webrtc=True,
+        hold_music="Nhạc chờ",
     )
     extension = Extension(
         "101",
@@ -257,7 +266,8 @@ def full_directory(name: str) -> Full:
     plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("09-02",), "closed", LATER)
     group = RingGroup("600", "Sales", "round_robin", ("100", "102"), 5, 6, "700", 1)
     queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz")
-    return Full(domain, extension, trunk, hotline, plan, group, queue)
+    prompt = Prompt("Nhạc chờ", ids.new(), hashlib.sha256(b"sound").hexdigest(), 1.5)
+    return Full(domain, extension, trunk, hotline, plan, group, queue, prompt)
 
 
 def plain(full: Full) -> Full:
@@ -270,15 +280,21 @@ def plain(full: Full) -> Full:
         HoursPlan(full.hours_plan.name),
         RingGroup(full.ring_group.number),
         Queue(full.queue.number),
+        full.prompt,
     )
 
 
 async def insert_domain(tx: db.Tx, domain: Domain) -> UUID:
     """The UUID of a new domain that is inserted with all these fields."""
     given = msgspec.structs.asdict(domain)
-    for own in ("domain_uuid", *SUSPENSION):
+    for own in ("domain_uuid", "hold_music", *SUSPENSION):
         del given[own]
     return (await domains.insert(tx, **given)).domain_uuid
+
+
+async def keep(tx: db.Tx, domain_uuid: UUID, prompt: Prompt) -> None:
+    sound = Converted(b"low", b"high", prompt.duration_s)
+    await prompts.keep(tx, domain_uuid, prompt.name, b"sound", sound)
 
 
 async def insert(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full) -> None:

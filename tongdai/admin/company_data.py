@@ -1,7 +1,8 @@
 """All data of a company: written into a folder for those who want it, or erased, with its
 recordings.
 
-The folder has TABLE.jsonl for each table, a JSON object a line, and the recordings by their keys.
+The folder has TABLE.jsonl for each table, a JSON object a line, the recordings by their keys, and
+the prompts by their names.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from tongdai import errors
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import db, deletion, domains, export
 
-RECORDINGS = "recordings"
+RECORDINGS, PROMPTS = "recordings", "prompts"
+_FILE_NAME = 200  # bytes of a prompt's name in that of its file, which may have 255
 _FLUSH = 1_000  # lines that are written at once
 
 
@@ -25,8 +27,8 @@ async def write(
     progress: deletion.Progress = lambda _what, _count: None,
 ) -> dict[str, int]:
     """The folder, which is new or empty and then only for its owner to read, has all data of the
-    domain as of one moment, without secrets and live calls; and its recordings, except those that
-    are deleted meanwhile. Returns how much of each kind.
+    domain as of one moment, without secrets and live calls; and its prompts and recordings, except
+    those that are deleted meanwhile. Returns how much of each kind.
 
     Raises errors.NotFound, and errors.SetupError for a folder with something in it. `progress` is
     called with a table or `recordings`, and how many are written so far.
@@ -38,6 +40,7 @@ async def write(
         for table in await export.tables(tx):
             lines = export.rows(tx, table, domain_uuid)
             written[table] = await _write_lines(lines, folder / f"{table}.jsonl", progress)
+        written["prompt_files"] = await _write_prompts(tx, domain_uuid, folder / PROMPTS)
         keys = [key async for key in export.files(tx, domain_uuid)]
     count = 0
     for key in keys:  # after the transaction: it takes long
@@ -64,6 +67,17 @@ async def _write_lines(lines: AsyncIterator[str], path: Path, progress: deletion
                 waiting = []
                 progress(path.stem, count)
         file.writelines(waiting)
+    return count
+
+
+async def _write_prompts(tx: db.Tx, domain_uuid: UUID, folder: Path) -> int:
+    """Writes a WAV file for each prompt, by number and name. Returns how many."""
+    folder.mkdir()
+    count = 0
+    async for name, sound in export.prompts(tx, domain_uuid):
+        count += 1
+        shortened = name.encode()[:_FILE_NAME].decode(errors="ignore")
+        await asyncio.to_thread((folder / f"{count:03}-{shortened}.wav").write_bytes, sound)
     return count
 
 

@@ -98,9 +98,13 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=3, le=7200, description="Seconds until a waiting call overflows.")
     ] = 300
     overflow: Overflow = ""
-    moh_class: Annotated[str, Meta(description="Music on hold, a class of the switch.")] = (
-        "default"
-    )
+    moh_class: Annotated[
+        str,
+        Meta(
+            description="Music on hold: a prompt by its name, or a class of the switch; `default` "
+            "is the domain's `hold_music`."
+        ),
+    ] = directory.DEFAULT_MUSIC
 
 
 class NewHoursPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

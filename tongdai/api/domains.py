@@ -69,6 +69,13 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "/v1/click2call/async does not wait."
         ),
     ] = _DEFAULT.click2call_waits
+    hold_music: Annotated[
+        str,
+        Meta(
+            description='The prompt that a party on hold and in queues hears; "" is the switch\'s '
+            "own music. A new domain has no prompts yet."
+        ),
+    ] = _DEFAULT.hold_music
     webrtc: Annotated[bool, Meta(description="Browsers may register as its extensions.")] = (
         _DEFAULT.webrtc
     )

@@ -55,13 +55,14 @@ class Request:
         length = self.header(b"content-length") or "0"
         return length != "0" or self.has_header(b"transfer-encoding")
 
-    async def body(self, most: int = MAX_BODY) -> bytes:
+    async def body(self, most: int = MAX_BODY, within_s: float | None = None) -> bytes:
         """The whole body, decompressed. Raises problems.TooLarge beyond so many bytes,
-        problems.RequestTimeout beyond `Timing.body_s`, problems.UnsupportedEncoding, and
-        problems.BadRequest for malformed gzip or when the client leaves before the end.
+        problems.RequestTimeout beyond `within_s`, else `Timing.body_s`,
+        problems.UnsupportedEncoding, and problems.BadRequest for malformed gzip or when the
+        client leaves before the end.
         """
         try:
-            async with asyncio.timeout(self.context.deps.timing.body_s):
+            async with asyncio.timeout(within_s or self.context.deps.timing.body_s):
                 body = await self._received(most)
         except TimeoutError as reason:
             raise problems.RequestTimeout from reason
@@ -76,7 +77,7 @@ class Request:
         length = self.header(b"content-length")
         if length.isascii() and length.isdigit() and int(length[:9]) > most:
             raise problems.TooLarge
-        body = b""
+        body = bytearray()
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
@@ -86,7 +87,7 @@ class Request:
             if len(body) > most:
                 raise problems.TooLarge
             if not message.get("more_body", False):
-                return body
+                return bytes(body)
 
 
 def _inflated(body: bytes, most: int) -> bytes:

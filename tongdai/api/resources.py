@@ -139,7 +139,7 @@ class Resource:
 
     def _list(self) -> Operation:
         async def handler(request: Request, principal: Caller, query: ListQuery) -> ASGIApp:
-            wanted, after = _wanted(self.noun, query)
+            wanted, after = wanted_of(self.noun.listing, query)
             async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
                 rows = await lists.page(
                     tx, self.noun.listing, self._place(principal), wanted,
@@ -147,7 +147,11 @@ class Resource:
                 )  # fmt: skip
             found = db.structs(rows, self.noun.kind)
             data = [self._render(one) for one in found]
-            cursor = _cursor(self.noun, wanted, rows[-1]) if len(found) == query.limit else ""
+            cursor = (
+                cursor_after(self.noun.listing, wanted, rows[-1])
+                if len(found) == query.limit
+                else ""
+            )
             return responses.json(self.list_of(data=data, next_cursor=cursor))
 
         plural = f"{self.noun.word}s"
@@ -227,7 +231,7 @@ class Resource:
             async with self._changing(request, principal) as tx:
                 known = await self._found(tx, place, path.name)
                 self.check(principal, known.thing, given)
-                self._check(known, headers)
+                check_match(headers, known.etag)
                 once = await self.noun.change(tx, place, key, path.name, given)
                 changed = await self._found(tx, place, name)
             return self._one(changed, once)
@@ -255,7 +259,7 @@ class Resource:
             async with self._changing(request, principal, is_deletion=is_domain) as tx:
                 known = await self._found(tx, place, path.name)
                 self.check(principal, known.thing, None)
-                self._check(known, headers)
+                check_match(headers, known.etag)
                 await self.noun.delete(tx, place, path.name)
             self.deleted(request, known.thing)
             return responses.json(responses.Deleted(deleted=True))
@@ -326,11 +330,12 @@ class Resource:
         digest = blake2b(msgspec.json.encode((given, revision)), digest_size=12)
         return _Found(thing, f'"{digest.hexdigest()}"')
 
-    def _check(self, found: "_Found", headers: IfMatch) -> None:
-        """Raises problems.PreconditionFailed if the client has read another state of it."""
-        asked = {tag.strip() for tag in headers.if_match.split(",")}
-        if headers.if_match and not asked & {found.etag, "*"}:
-            raise problems.PreconditionFailed
+
+def check_match(headers: IfMatch, etag: str) -> None:
+    """Raises problems.PreconditionFailed if the client has read another state of the thing."""
+    asked = {tag.strip() for tag in headers.if_match.split(",")}
+    if headers.if_match and not asked & {etag, "*"}:
+        raise problems.PreconditionFailed
 
 
 class _Found(Struct, frozen=True):
@@ -340,7 +345,9 @@ class _Found(Struct, frozen=True):
     etag: str
 
 
-def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position | None]:
+def wanted_of(
+    listing: lists.Listing, query: ListQuery
+) -> tuple[lists.Wanted, lists.Position | None]:
     """Which rows, and after which one. The cursor holds both. Raises errors.Invalid."""
     if query.cursor:
         try:
@@ -350,10 +357,10 @@ def _wanted(noun: Noun, query: ListQuery) -> tuple[lists.Wanted, lists.Position 
             wanted, after = msgspec.json.decode(raw, type=tuple[lists.Wanted, lists.Position])
         except (ValueError, msgspec.DecodeError) as reason:
             raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor") from reason
-        if wanted.sort not in noun.listing.sorts:
+        if wanted.sort not in listing.sorts:
             raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor")
         return wanted, after
-    columns = _columns(noun.listing)
+    columns = _columns(listing)
     name = query.sort.removeprefix("-") or next(iter(columns))
     if name not in columns:
         choices = ", ".join(f"{one}, -{one}" for one in columns)
@@ -367,7 +374,8 @@ def _columns(listing: lists.Listing) -> dict[str, str]:
     return {"number": first, "name": "name"} if "name" in others else {first: first}
 
 
-def _cursor(noun: Noun, wanted: lists.Wanted, last: Any) -> str:
-    position = lists.Position(last[wanted.sort], last[noun.listing.key])
+def cursor_after(listing: lists.Listing, wanted: lists.Wanted, last: Any) -> str:
+    """The cursor with which the list goes on after this row."""
+    position = lists.Position(last[wanted.sort], last[listing.key])
     encoded = base64.urlsafe_b64encode(msgspec.json.encode((wanted, position)))
     return encoded.decode().rstrip("=")

@@ -97,6 +97,8 @@ class Node:
         """
         self.hints = spec.folder / "etc" / "hints.conf"
         """The file that extensions.conf includes (`asterisk/hints.py`)."""
+        self.prompts = spec.folder / "prompts"
+        """The folder of prompts (`asterisk/prompt_files.py`)."""
         self.spool = spec.folder / "spool"
         """The folder of its recordings: `recording/` those of ARI, `monitor/` those of
         MixMonitor by default.

@@ -13,6 +13,7 @@ import msgspec
 from tongdai.asterisk import hints
 from tongdai.pbx import sip_address
 from tongdai.pbx.carriers import CalledNumberIn
+from tongdai.pbx.directory import DEFAULT_MUSIC
 from tongdai.pbx.endpoint import DEVICE, Endpoint
 
 Objects: TypeAlias = "dict[Key, Fields]"
@@ -105,7 +106,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     browser; `display_name` is shown to those whom it calls inside its domain. With `srtp_required`
     it neither makes nor gets a call without encrypted audio. `full_digests` are MD5 and SHA-256
     for the user name 101@domain, "" where they are not known. `credentials` authenticate it too:
-    each a user name, MD5 and SHA-256.
+    each a user name, MD5 and SHA-256. A party that it puts on hold hears the class `music`.
     """
 
     endpoint: Endpoint
@@ -117,6 +118,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     digest_sha256: str
     full_digests: tuple[str, str] = ("", "")
     credentials: tuple[tuple[str, str, str], ...] = ()
+    music: str = DEFAULT_MUSIC
 
 
 class SwitchConfig(msgspec.Struct, frozen=True):
@@ -258,6 +260,7 @@ def device(known: Device, config: SwitchConfig) -> Objects:
             "send_pai": "yes",
             "trust_id_outbound": "yes",
             "from_domain": domain,
+            "moh_suggest": known.music,
             "force_rport": "yes",
             "rewrite_contact": "yes",
             # to the lamps of the same domain

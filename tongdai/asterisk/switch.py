@@ -23,6 +23,7 @@ from tongdai.asterisk import (
     ari,
     events,
     packages,
+    prompt_files,
     provisioning,
     reconnect,
     registrations,
@@ -221,6 +222,12 @@ class Switch:
         errors.SwitchDown.
         """
         await _checked(self._connection.link.request("PUT", "asterisk/modules/res_pjsip.so"))
+
+    async def reload_music(self) -> None:
+        """The classes of hold music are those that the files have now; music that plays goes on.
+        Raises errors.SwitchDown.
+        """
+        await _checked(self._connection.link.request("PUT", prompt_files.RELOAD_URI))
 
     async def phones(self, endpoint: str) -> list[str]:
         """The reachable phones of a device, ready to dial. Raises errors.SwitchDown."""

@@ -92,6 +92,10 @@ COMMANDS = {
     "hours-plan": ("hours_plans:app", "Hours plans: when hotlines are open."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
+    "prompt": (
+        "prompts:app",
+        "Prompts: sound of a company, played as hold music and to callers.",
+    ),
     "event": ("events:app", "Event subscriptions and their deliveries."),
     "audit": ("audit:audit", "Show who changed what of a domain, from where, before and after."),
     "ban": ("bans:app", "Bans: addresses that gave too many wrong SIP passwords."),

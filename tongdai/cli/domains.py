@@ -64,6 +64,10 @@ WAITS = typer.Option(
     help="Whether /v1/click2call answers when its extension has answered or has not, as "
     "with wait=answer; /v1/click2call/async never waits by itself.",
 )
+HOLD_MUSIC = typer.Option(
+    help='The prompt that a party on hold and in queues hears; "": the music of the switch.',
+    show_default=False,
+)
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
@@ -177,6 +181,7 @@ def update(
     webrtc: Annotated[bool | None, WEBRTC] = None,
     click2call_shows_callee: Annotated[bool | None, SHOWS_CALLEE] = None,
     click2call_waits: Annotated[bool | None, WAITS] = None,
+    hold_music: Annotated[str | None, HOLD_MUSIC] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -199,6 +204,7 @@ def update(
         webrtc=webrtc,
         click2call_shows_callee=click2call_shows_callee,
         click2call_waits=click2call_waits,
+        hold_music=hold_music,
     )
     limits = options.given(
         recording_days=recording_days,

@@ -23,7 +23,9 @@ NO_ANSWER_DELAY = typer.Option(
 )
 WRAP_UP = typer.Option(help="Seconds that an agent has after a talk, 0 to 3600.")
 TIMEOUT = typer.Option(help="Seconds that a caller waits at most, 3 to 7200.")
-MUSIC = typer.Option(help="Class of the hold music.")
+MUSIC = typer.Option(
+    help="The hold music: a prompt by its name, or a class of the switch; default: the domain's."
+)
 
 
 @app.command()

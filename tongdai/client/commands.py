@@ -37,7 +37,7 @@ class Verb(NamedTuple):
     in_query: frozenset[str]
     required: frozenset[str]
     about: str
-    text: str  # the type of a body that is no JSON, which --body gives; "" for JSON
+    media_type: str  # of a body that is no JSON, which --body gives; "" for JSON
 
     def is_asked(self, option: str) -> bool:
         """Whether the option goes into the query. So does an operator's domain, everywhere."""
@@ -65,10 +65,13 @@ def run(known: Access, noun: str, args: Sequence[str]) -> None:
     path = verb.path.replace(f"{{{verb.name}}}", quote(name, safe="")) if verb.name else verb.path
     query = {option: given.pop(option) for option in [*given] if verb.is_asked(option)}
     has_body = verb.method in ("POST", "PATCH", "PUT")
-    if verb.text and not content:
-        raise Refused(f"--body FILE is needed: {verb.text}", code=2)
-    body = _read(content, is_text=bool(verb.text)) if content else given
-    answer = api.ask(verb.method, path, query, body if has_body else None, verb.text)
+    if verb.media_type and not content:
+        raise Refused(f"--body FILE is needed: {verb.media_type}", code=2)
+    body = _read(content, is_file=bool(verb.media_type)) if content else given
+    answer = api.ask(verb.method, path, query, body if has_body else None, verb.media_type)
+    if isinstance(answer, bytes):
+        sys.stdout.buffer.write(answer)
+        return
     print(table.shown(answer, as_json="--json" in args))  # noqa: T201
 
 
@@ -174,11 +177,11 @@ def _taken(words: list[str], option: str) -> str:
     return value
 
 
-def _read(file: str, *, is_text: bool) -> Any:
-    """The JSON of the file, "-" for standard input; of another type the text."""
+def _read(file: str, *, is_file: bool) -> Any:
+    """The JSON of the file, "-" for standard input; of another type the file as it is."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        return text if is_text else json.loads(text)
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content if is_file else json.loads(content)
     except (OSError, ValueError) as reason:
         raise Refused(f"--body {file}: {reason}", code=2) from reason
 

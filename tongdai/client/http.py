@@ -38,10 +38,10 @@ class Api:
         path: str,
         query: Mapping[str, Any] | None = None,
         body: Any = None,
-        text: str = "",
+        media_type: str = "",
     ) -> Any:
-        """The JSON of the response, or its text. The body is a text of the type `text`, if that is
-        given. Raises Refused with the API's error.
+        """The JSON of the response, its text, or its bytes if it is neither. The body is bytes of
+        the `media_type`, if that is given. Raises Refused with the API's error.
         """
         url = f"{self._server}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -49,8 +49,8 @@ class Api:
             headers["Authorization"] = f"Bearer {self._token}"
         content = None
         if body is not None:
-            content = (body if text else json.dumps(body)).encode()
-            headers["Content-Type"] = text or "application/json"
+            content = body if media_type else json.dumps(body).encode()
+            headers["Content-Type"] = media_type or "application/json"
         asked = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 http(s)
         try:
             with urllib.request.urlopen(asked, timeout=ANSWER_S) as answer:  # noqa: S310  # nosec B310
@@ -74,6 +74,7 @@ def _decoded(answer: Any) -> Any:
     content = answer.read()
     if answer.headers.get("Content-Encoding") == "gzip":
         content = gzip.decompress(content)
-    if "json" not in answer.headers.get("Content-Type", "json"):
-        return content.decode()
+    media_type = answer.headers.get("Content-Type", "json")
+    if "json" not in media_type:
+        return content if media_type.startswith("audio/") else content.decode()
     return json.loads(content) if content else None

@@ -18,4 +18,5 @@ class NodeConfig(msgspec.Struct, frozen=True):
     recording_url: str  # prefix of a recording's token
     hints: Path | None = None  # the file of hints, read by the switch; None: it reads none
     jitter_buffer_ms: int = 0  # the most that one delays audio; 0: nobody gets one
+    prompts: Path | None = None  # the folder of prompts, read by the switch; None: it reads none
     timing: Timing = reconnect.DEFAULT  # of the link

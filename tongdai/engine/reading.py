@@ -14,6 +14,7 @@ from tongdai.asterisk import browser_addresses, fallback, provisioning
 from tongdai.encryption import MasterKey
 from tongdai.engine.inventory import BANS, Part, Parts, Reading
 from tongdai.engine.wall_clock import WallClock, utc_now
+from tongdai.pbx.directory import music_class
 from tongdai.pbx.fallback import next_change, plan
 from tongdai.store import bans, db, devices, directory, trunks
 
@@ -100,6 +101,7 @@ async def _devices(
                 digest_sha256=known.digest_sha256,
                 full_digests=(known.digest_md5_full, known.digest_sha256_full),
                 credentials=known.credentials,
+                music=music_class(known.music_of),
             ),
             source.config,
         )

@@ -1,5 +1,6 @@
 """The nouns of a domain as routing sees them: destinations, and the ways out to carriers."""
 
+import unicodedata
 from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -19,6 +20,8 @@ GROUP_RING_S = 3, 3600  # until a ring group overflows
 Override = Literal["", "open", "closed"]
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
+DEFAULT_MUSIC = "default"
+"""The switch's class of its own hold music."""
 NODE = "switch-1"
 """The name of the only node of an installation."""
 
@@ -31,7 +34,8 @@ class Domain(msgspec.Struct, frozen=True):
     alpha-2) is "" for the main region of the country code. Browsers may register as its new
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
     number that it will call, instead of its own; with `click2call_waits` the API answers it when
-    the extension has. Recordings, call records, events and the audit
+    the extension has. Whoever its phones hold hears the prompt `hold_music`; "": the switch's own
+    music. Recordings, call records, events and the audit
     log go after so many days; None: the first two stay for ever, the others as long as the
     settings of the installation say.
     """
@@ -59,6 +63,7 @@ class Domain(msgspec.Struct, frozen=True):
     webrtc: bool = False
     click2call_shows_callee: bool = False
     click2call_waits: bool = False
+    hold_music: str = ""
 
     @property
     def country(self) -> str:
@@ -137,6 +142,27 @@ class Hotline(msgspec.Struct, frozen=True):
         return (self.trunk_uuid, *self.further_trunks)
 
 
+def music_class(prompt_uuid: UUID | None) -> str:
+    """The switch's class of hold music that plays the prompt, whatever its sound is. None: the
+    switch's own.
+    """
+    return f"prompt-{prompt_uuid.hex}" if prompt_uuid else DEFAULT_MUSIC
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """Sound of the domain. `sha256` is that of the file which was uploaded."""
+
+    name: str
+    prompt_uuid: UUID
+    sha256: str
+    duration_s: float
+
+    @property
+    def file(self) -> str:
+        """The name of its files on the switch, without an ending: another one for other sound."""
+        return f"{self.prompt_uuid.hex}-{self.sha256[:16]}"
+
+
 class RingGroup(msgspec.Struct, frozen=True):
     """Extensions that ring together or in turn. `next_member` is the first member of the next
     round robin.
@@ -153,7 +179,10 @@ class RingGroup(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Callers wait with music, in order; the agent idle for longest gets the next offer."""
+    """Callers wait with music, in order; the agent idle for longest gets the next offer.
+    `moh_class` names a prompt of the domain or a class of the switch; "default" is the domain's
+    music on hold.
+    """
 
     number: str
     name: str = ""
@@ -163,7 +192,7 @@ class Queue(msgspec.Struct, frozen=True):
     wrap_up_s: int = 0
     timeout_s: int = 300
     overflow: str = ""
-    moh_class: str = "default"
+    moh_class: str = DEFAULT_MUSIC
 
 
 class Directory(msgspec.Struct, frozen=True):
@@ -178,6 +207,16 @@ class Directory(msgspec.Struct, frozen=True):
     hours_plans: dict[str, HoursPlan] = {}  # by name
     ring_groups: dict[str, RingGroup] = {}
     queues: dict[str, Queue] = {}
+    prompts: dict[str, Prompt] = {}  # by name
+
+    def music(self, queue: Queue) -> str:
+        """The switch's class of the music that callers hear in the queue."""
+        for name in (queue.moh_class, self.domain.hold_music):
+            if prompt := self.prompts.get(unicodedata.normalize("NFC", name)):
+                return music_class(prompt.prompt_uuid)
+            if name != DEFAULT_MUSIC:
+                return name or DEFAULT_MUSIC
+        return DEFAULT_MUSIC
 
     def endpoints(self, extension: str) -> tuple[str, ...]:
         """Names of the endpoints of the extension's devices: a call to the extension rings all of

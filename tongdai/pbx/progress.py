@@ -101,7 +101,7 @@ def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> 
     call = replace(call, course=waiting, receive_dest=number)
     if (leg := call.controlled) and not leg.answered_at:
         call = with_leg(call, leg.channel, answered_at=at)
-    return Step(call, (Wait(call.channel, queue.moh_class),))
+    return Step(call, (Wait(call.channel, context.directory.music(queue)),))
 
 
 def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingContext) -> Step:
@@ -115,7 +115,7 @@ def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingCo
         tuple(map(Party, context.directory.endpoints(signal.extension))),
         _left(waiting.until, queue.ring_timeout_s, signal.at),
         context,
-        music=queue.moh_class,
+        music=context.directory.music(queue),
     )
 
 
@@ -267,7 +267,7 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
             timeout_s = _left(then.until, first.timeout_s, at)
             return _dial(call, course, first.parties, timeout_s, context)
         case Waiting(queue=number) if not is_over and number in context.directory.queues:
-            music = context.directory.queues[number].moh_class
+            music = context.directory.music(context.directory.queues[number])
             return Step(replace(call, course=then), (Wait(call.channel, music),))
         case _:
             return overflow(call, then.overflow, release, context, at)

@@ -26,6 +26,7 @@ NOUNS = (
     "hours_plan",
     "ring_group",
     "queue",
+    "prompt",
     "subscription",
     "call",
     "phone",

@@ -58,6 +58,13 @@ def name(text: str, field: str = "name", *, needed: bool = False) -> str:
     return text
 
 
+def prompt_name(text: str, field: str = "name") -> str:
+    """The name of a prompt, in NFC. It is a part of a path of the API."""
+    if "/" in text or text.strip() in (".", ".."):
+        raise errors.Invalid(messages.PROMPT_NAME, field=field)
+    return unicodedata.normalize("NFC", name(text.strip(), field, needed=True))
+
+
 def domain_name(text: str, field: str = "name") -> str:
     """A DNS name in lower case, such as sales.example.vn."""
     if not _DOMAIN.fullmatch(text) or not all(
@@ -147,10 +154,12 @@ def auth_username(text: str, field: str = "auth_username") -> str:
     return text
 
 
-def word(text: str, field: str) -> str:
-    """A name used by a machine, such as a music-on-hold class."""
+def music_class(text: str, field: str) -> str:
+    """A class of the switch's hold music, which is no prompt; the classes of prompts have longer
+    names.
+    """
     if not _WORD.fullmatch(text):
-        raise errors.Invalid(messages.WORD, field=field)
+        raise errors.Invalid(messages.NO_SUCH(kind="prompt", numbers=text), field=field)
     return text
 
 

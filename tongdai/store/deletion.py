@@ -33,6 +33,8 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hours_plans", ("name",)),
     ("trunks", ("trunk_uuid",)),
     ("dialables", ("number",)),  # with extensions, devices, ring groups and queues
+    ("prompt_audio", ("name",)),
+    ("prompts", ("name",)),
     ("api_keys", ("api_key_uuid",)),
     ("sessions", ("user_uuid",)),
     ("users", ("user_uuid",)),

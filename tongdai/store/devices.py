@@ -61,6 +61,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
     digest_sha256_full: str
     # that expire (phone_credentials.py), of browsers alone: each a user name, MD5, SHA-256
     credentials: tuple[tuple[str, str, str], ...] = ()
+    music_of: UUID | None = None  # the prompt that a party on hold hears; None: the switch's own
 
     @property
     def endpoint(self) -> Endpoint:
@@ -286,14 +287,15 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
 
 
 _PROVISIONED = """
-SELECT domain_uuid, domains.name AS domain, extension, devices.name, devices.kind, max_contacts,
-  srtp_required, extensions.name AS display_name, digest_md5, digest_sha256, digest_md5_full,
+SELECT domains.domain_uuid, domains.name AS domain, extension, devices.name, devices.kind,
+  max_contacts, prompt_uuid AS music_of, srtp_required, extensions.name AS display_name, digest_md5, digest_sha256, digest_md5_full,
   digest_sha256_full,
   CASE WHEN devices.kind = 'browser' AND devices.name IN ('default', 'webrtc') THEN ARRAY (
     SELECT ARRAY[username, p.digest_md5, p.digest_sha256] FROM phone_credentials AS p
     WHERE p.domain_uuid = devices.domain_uuid AND p.extension = devices.extension
       AND expires_at > now() ORDER BY username) ELSE '{}' END AS credentials
 FROM devices JOIN extensions USING (domain_uuid, extension) JOIN domains USING (domain_uuid)
+  LEFT JOIN prompts ON prompts.domain_uuid = domains.domain_uuid AND prompts.name = hold_music
 WHERE extensions.enabled AND domains.enabled AND node = $1
 """
 
@@ -305,7 +307,7 @@ async def list_for_provisioning(
     It crosses tenants.
     """
     wanted = [value for value in (domain_uuid, extension) if value is not None]
-    columns = zip(("domain_uuid", "extension"), wanted, strict=False)
+    columns = zip(("domains.domain_uuid", "extension"), wanted, strict=False)
     where = "".join(f" AND {name} = ${place}" for place, (name, _) in enumerate(columns, 2))
     order = " ORDER BY domains.name, extension, devices.name"
     rows = await tx.fetch(_PROVISIONED + where + order, node, *wanted)

@@ -66,6 +66,9 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
             WHERE domain_uuid = d.domain_uuid),
           'queues', (
             SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q
+            WHERE domain_uuid = d.domain_uuid),
+          'prompts', (
+            SELECT coalesce(json_object_agg(name, p), '{}') FROM prompts AS p
             WHERE domain_uuid = d.domain_uuid))
         AS found FROM domains AS d WHERE d.domain_uuid = ANY ($1)
         """,

@@ -8,7 +8,7 @@ from uuid import UUID
 from tongdai import errors, ids, messages
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, numbers
-from tongdai.store import cdr_days, checks, db, lists, local_days, rows
+from tongdai.store import cdr_days, checks, db, lists, local_days, prompts, rows
 
 NEW = directory.Domain(UUID(int=0), "")
 """The default values of a domain."""
@@ -17,7 +17,7 @@ NEW = directory.Domain(UUID(int=0), "")
 SETTINGS = frozenset(
     {
         *("recording", "recording_days", "call_id_mode", "ringing_hangups"),
-        *("click2call_shows_callee", "click2call_waits"),
+        *("click2call_shows_callee", "click2call_waits", "hold_music"),
     }
 )
 """What a domain's own administrators may change of it."""
@@ -55,10 +55,15 @@ async def insert(
     webrtc: bool = NEW.webrtc,
     click2call_shows_callee: bool = NEW.click2call_shows_callee,
     click2call_waits: bool = NEW.click2call_waits,
+    hold_music: str = NEW.hold_music,
 ) -> directory.Domain:
-    """The new domain. Raises errors.Conflict when the name is taken, errors.Invalid naming the
-    field that is wrong.
+    """The new domain, which has no prompts yet. Raises errors.Conflict when the name is taken,
+    errors.Invalid naming the field that is wrong.
     """
+    if hold_music:
+        raise errors.Invalid(
+            messages.NO_SUCH(kind="prompt", numbers=hold_music), field="hold_music"
+        )
     row = await tx.fetchrow(
         """
         INSERT INTO domains (
@@ -124,14 +129,17 @@ async def configured(tx: db.Tx, domain_uuid: UUID | None, name: str) -> Configur
 
 
 async def set_settings(tx: db.Tx, domain_uuid: UUID, changes: Mapping[str, Any]) -> None:
-    """These of the domain's SETTINGS are as given. Raises errors.NotFound, and errors.Conflict
-    while it is being deleted.
+    """These of the domain's SETTINGS are as given. Raises errors.NotFound, errors.Invalid, and
+    errors.Conflict while it is being deleted.
     """
     row = await tx.fetchrow(
         "SELECT deleting_since FROM domains WHERE domain_uuid = $1", domain_uuid
     )
     if row and row["deleting_since"]:
         raise errors.Conflict(messages.DELETING, field="domain")
+    if "hold_music" in changes:
+        music = await prompts.require(tx, domain_uuid, changes["hold_music"], "hold_music")
+        changes = {**changes, "hold_music": music}
     if changes and not await rows.update(tx, "domains", {"domain_uuid": domain_uuid}, changes):
         raise errors.NotFound(f"no such domain: {domain_uuid}")
 
@@ -162,7 +170,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
                            region = $13, ringing_hangups = $14, webrtc = $15,
                            click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
-                           audit_days = $19, click2call_waits = $20
+                           audit_days = $19, click2call_waits = $20, hold_music = $21
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -185,6 +193,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.event_days,
         domain.audit_days,
         domain.click2call_waits,
+        await prompts.require(tx, domain.domain_uuid, domain.hold_music, "hold_music"),
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

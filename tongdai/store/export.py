@@ -9,7 +9,7 @@ from uuid import UUID
 from tongdai.store import db
 
 _PIECE = 1_000  # rows that are fetched at once
-_LIVE = ("calls",)  # what ended is in the records
+_LEFT_OUT = ("calls", "prompt_audio")  # what ended is in the records; sound is in files
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def tables(tx: db.Tx) -> Sequence[str]:
           AND relname <> ALL ($1)
         ORDER BY relname
         """,
-        _LIVE,
+        _LEFT_OUT,
     )
     return [row["relname"] for row in rows]
 
@@ -65,3 +65,13 @@ async def files(tx: db.Tx, domain_uuid: UUID) -> AsyncIterator[str]:
         prefetch=_PIECE,
     ):
         yield row["file_key"]
+
+
+async def prompts(tx: db.Tx, domain_uuid: UUID) -> AsyncIterator[tuple[str, bytes]]:
+    """The names of the domain's prompts, and their sound as WAV files. `tx` is of `snapshot`."""
+    async for row in tx.cursor(
+        "SELECT name, wav_16k FROM prompt_audio WHERE domain_uuid = $1 ORDER BY name",
+        domain_uuid,
+        prefetch=1,
+    ):
+        yield row["name"], row["wav_16k"]

@@ -49,6 +49,7 @@ class Domain(_Part, frozen=True):
     webrtc: bool | UnsetType = UNSET
     click2call_shows_callee: bool | UnsetType = UNSET
     click2call_waits: bool | UnsetType = UNSET
+    hold_music: str | UnsetType = UNSET
 
 
 class Trunk(_Part, frozen=True):
