@@ -69,6 +69,7 @@ class Api:
         query: dict[str, object],
         body: object = None,
         headers: dict[str, str] | None = None,
+        *,
         content: bytes | None = None,
     ) -> Answer:
         """The response. `path` may be a whole URL; then no token is sent. `content`: a body that

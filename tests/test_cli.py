@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from testbed import tones
 from testbed.until import until
 from tongdai.cli import COMMANDS, app, loaded
 from tongdai.encryption import MasterKey
@@ -143,6 +144,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "webrtc": False,
         "click2call_shows_callee": False,
         "click2call_waits": False,
+        "hold_music": "",
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 
@@ -848,6 +850,24 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     assert "Hỗ trợ" in cli("queue", "list")
     assert cli("queue", "delete", "700") == "Deleted queue 700.\n"
     assert cli.json("queue", "list") == []
+
+
+def test_a_prompt_is_uploaded_listed_heard_and_deleted(cli: Cli, tmp_path: Path) -> None:
+    file, copy = tmp_path / "chao.wav", tmp_path / "copy.wav"
+    file.write_bytes(tones.wav(440, rate_hz=22_050))
+    made = cli.json("prompt", "upload", "Lời chào", str(file))
+    assert (made["name"], made["duration_s"]) == ("Lời chào", 2.0)
+    assert cli.json("prompt", "list") == [made] == [cli.json("prompt", "show", "Lời chào")]
+    cli("prompt", "download", "Lời chào", str(copy))
+    assert copy.read_bytes()[:4] == b"RIFF"
+    file.write_text("Xin chào")
+    assert "no sound can be read" in cli.refuses("prompt", "upload", "Lời chào", str(file))
+    nowhere = cli.refuses("prompt", "upload", "x", str(tmp_path / "none"))
+    assert nowhere.endswith("No such file or directory")
+    cli("domain", "update", cli.domain, "--hold-music", "Lời chào")
+    assert "the hold music of the domain" in cli.refuses("prompt", "delete", "Lời chào")
+    cli("domain", "update", cli.domain, "--hold-music", "")
+    assert cli("prompt", "delete", "Lời chào") == "Deleted prompt Lời chào.\n"
 
 
 def test_refusals_are_one_line_that_names_the_field(cli: Cli) -> None:

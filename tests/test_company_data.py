@@ -12,14 +12,15 @@ from testbed import samples
 from tests.webhooks import samples as webhooks
 from tongdai import errors, ids
 from tongdai.admin import company_data
+from tongdai.audio import Converted
 from tongdai.cli import app
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Domain, Extension
 from tongdai.recording_files import LocalFolder
-from tongdai.store import cdrs, db, deletion, domains, export, extensions, trunks, users
+from tongdai.store import cdrs, db, deletion, domains, export, extensions, prompts, trunks, users
 
 PASSWORD = "correct-horse-battery"
-HEARD = b"RIFF of one call"
+HEARD, SOUND = b"RIFF of one call", b"RIFF of a prompt"
 
 
 @pytest.fixture
@@ -45,6 +46,8 @@ async def full(
     async with database.transaction() as tx:
         await cdrs.insert_many(tx, made)
         await users.insert(tx, domain.domain_uuid, master_key, "an", PASSWORD)
+        sound = Converted(b"low", SOUND, 1.0)
+        await prompts.keep(tx, domain.domain_uuid, "Lời chào", b"file", sound)
         await extensions.insert(tx, domain.domain_uuid, Extension("101"), PASSWORD)
         await trunks.insert(tx, domain.domain_uuid, master_key, trunk, PASSWORD)
     await webhooks.subscribe(database, master_key, domain, "ringing", "https://crm.example.vn/")
@@ -69,14 +72,14 @@ async def test_all_data_is_written_and_no_secret(
         for path in folder.glob("*.jsonl")
     }
     assert {table: len(rows) for table, rows in found.items()} == {
-        table: count for table, count in written.items() if table != "recording_files"
+        table: count for table, count in written.items() if not table.endswith("_files")
     }
     of = {row["domain_uuid"] for rows in found.values() for row in rows}
     assert of == {str(full.domain_uuid)}
     assert len(found["cdrs"]) == 2_100
     assert found["cdrs"][0]["customer_id"] == "Ánh"
     full_tables = {table for table, _ in deletion.TABLES} - {"commands", "api_keys", "attempts"}
-    full_tables -= {"hotlines", "cdr_participants", "idempotency_keys", "sessions"}
+    full_tables -= {"hotlines", "cdr_participants", "idempotency_keys", "sessions", "prompt_audio"}
     assert {table for table, rows in found.items() if rows} >= full_tables
     [user], [trunk], [device] = found["users"], found["trunks"], found["devices"]
     assert {user["password_hash"], user["api_key_encrypted"], trunk["password_encrypted"]} == {
@@ -86,15 +89,18 @@ async def test_all_data_is_written_and_no_secret(
     assert [one for one in shown if one[0] == "cdrs"] == [("cdrs", 1_000), ("cdrs", 2_000)]
     [copy] = (folder / "recordings").rglob("*.wav")
     assert (copy.read_bytes(), written["recording_files"]) == (HEARD, 1)
+    [prompt] = (folder / "prompts").iterdir()
+    assert (prompt.name, prompt.read_bytes()) == ("001-Lời chào.wav", SOUND)
     assert folder.stat().st_mode & 0o077 == 0, "only for its owner"
 
 
 async def test_every_table_of_domains_is_written(database: db.Database) -> None:
-    """`calls` alone is not: what is live becomes a record."""
+    """`calls` is not: what is live becomes a record. The sound of prompts is in files."""
     async with database.connection() as tx:
         tables = {*await export.tables(tx)}
-    assert {table for table, _ in deletion.TABLES} | {"domains", "audit_log"} <= tables
-    assert "calls" not in tables
+    in_files = {"prompt_audio"}
+    assert {table for table, _ in deletion.TABLES} | {"domains", "audit_log"} <= tables | in_files
+    assert not {"calls", *in_files} & tables
 
 
 async def test_a_folder_with_something_in_it_is_refused(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from testbed import tones
 from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Tenant, move_in
 from tongdai import ids
@@ -69,7 +70,10 @@ async def test_a_domains_admin_changes_its_settings_and_not_its_limits(tenant: T
         "ringing_hangups": False,
         "click2call_shows_callee": True,
         "click2call_waits": True,
+        "hold_music": "Nhạc chờ",
     }
+    sound = tones.wav(440)
+    await client.ask("PUT", "/v1/admin/prompts/Nhạc chờ/audio", data=sound, expect=201)
     before = (await client.get(f"/v1/admin/{path}")).json
     assert await change(client, path, **settings) == before | settings
     assert (await change(client, path, recording_days=None))["recording_days"] is None
@@ -99,7 +103,7 @@ async def test_every_field_of_a_domain_is_a_setting_or_a_limit(tenant: Tenant) -
     settings = {field for field in reserved if f"`{field}`" not in told}
     assert settings == {
         "recording", "recording_days", "call_id_mode", "ringing_hangups",
-        "click2call_shows_callee", "click2call_waits",
+        "click2call_shows_callee", "click2call_waits", "hold_music",
     }  # fmt: skip
 
 

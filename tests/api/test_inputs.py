@@ -18,7 +18,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tongdai import errors, ids
-from tongdai.api import cdrs, click2call, filters, inputs, parameters, problems, recordings
+from tongdai.api import byte_ranges, cdrs, click2call, filters, inputs, parameters, problems
 from tongdai.api.principals import Principal
 from tongdai.api.scrolls import Scroll, Scrolls
 from tongdai.api.tokens import Tokens
@@ -299,7 +299,7 @@ def test_any_accept_language_is_one_of_ours(text: str) -> None:
 )
 def test_any_range_lies_in_the_file_or_is_refused(text: str, size: int) -> None:
     with contextlib.suppress(problems.RangeNotSatisfiable):
-        part = recordings._span(text, size)
+        part = byte_ranges._span(text, size)
         assert part is None or 0 <= part[0] <= part[1] < size
 
 

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from testbed import tones
 from testbed.samples import call, record, recording_of
 from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_hotline, move_in
@@ -484,6 +485,49 @@ async def touch_noun(
     assert (await own.tenant.client.ask(method, aimed, expect=expect, **given)).body == theirs.body
     kept = (await other.tenant.client.get(path)).json
     assert kept["name"] == other.tenant.domain.name
+
+
+async def prompt_of(house: House) -> str:
+    """The path of a prompt that each house has, of another length."""
+    seconds = 1 + len(house.tenant.domain.name) % 2
+    path = "/v1/admin/prompts/L%E1%BB%9Di%20ch%C3%A0o"
+    sound = tones.wav(440, seconds)
+    await house.tenant.client.ask("PUT", f"{path}/audio", data=sound, expect=201)
+    return path
+
+
+@row("get", "/v1/admin/prompts")
+async def list_prompts(own: House, other: House, database: db.Database) -> None:
+    await prompt_of(other)
+    assert (await own.tenant.client.get("/v1/admin/prompts")).json["data"] == []
+
+
+@row("put", "/v1/admin/prompts/{name}/audio")
+async def upload_prompt(own: House, other: House, database: db.Database) -> None:
+    """What another has is free, and stays as it was."""
+    path = await prompt_of(other)
+    before = (await other.tenant.client.get(f"{path}/audio")).body
+    sound = tones.wav(620, 2)
+    await own.tenant.client.ask("PUT", f"{path}/audio", data=sound, expect=201)
+    assert (await other.tenant.client.get(f"{path}/audio")).body == before
+
+
+async def touch_prompt(
+    own: House, other: House, database: db.Database, *, method: str, tail: str
+) -> None:
+    path = await prompt_of(other)
+    of = f"?domain={other.tenant.domain.name}"
+    for asked in (f"{path}{tail}", f"{path}{tail}{of}"):
+        theirs = await own.tenant.client.ask(method, asked, expect=404)
+        nothing = await own.tenant.client.ask(method, asked.replace("ch", "x"), expect=404)
+        assert theirs.body == nothing.body
+    assert (await other.tenant.client.get(path)).json["name"] == "Lời chào"
+
+
+for _method, _tail in (("get", ""), ("delete", ""), ("get", "/audio")):
+    ROWS[_method, "/v1/admin/prompts/{name}" + _tail] = partial(
+        touch_prompt, method=_method.upper(), tail=_tail
+    )
 
 
 for _noun in ADMINISTERED:

@@ -85,6 +85,7 @@ def test_operations_have_these_names() -> None:
         "listFailingSubscriptions",
         *_of_nouns("Hotline", "HoursPlan", "Operator"),
         *("listPhones", "dropPhones"),
+        *("listPrompts", "getPrompt", "deletePrompt", "hearPrompt", "uploadPrompt"),
         *_of_nouns("Queue", "RingGroup"),
         "findRoute",
         *_of_nouns("Trunk", "User"),

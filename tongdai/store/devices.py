@@ -288,8 +288,8 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
 
 _PROVISIONED = """
 SELECT domains.domain_uuid, domains.name AS domain, extension, devices.name, devices.kind,
-  max_contacts, prompt_uuid AS music_of, srtp_required, extensions.name AS display_name, digest_md5, digest_sha256, digest_md5_full,
-  digest_sha256_full,
+  max_contacts, srtp_required, extensions.name AS display_name, digest_md5, digest_sha256,
+  digest_md5_full, digest_sha256_full, prompt_uuid AS music_of,
   CASE WHEN devices.kind = 'browser' AND devices.name IN ('default', 'webrtc') THEN ARRAY (
     SELECT ARRAY[username, p.digest_md5, p.digest_sha256] FROM phone_credentials AS p
     WHERE p.domain_uuid = devices.domain_uuid AND p.extension = devices.extension
