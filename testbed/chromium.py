@@ -1,9 +1,10 @@
 """Headless Chromium, from Debian's packages and without root, driven by its DevTools protocol."""
 
 import asyncio
+import base64
 import itertools
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -43,7 +44,8 @@ def _command(root: packages.Root) -> list[str]:
 class Page:
     """An open page."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, port: int) -> None:
+        self._port = port  # of the browser's DevTools
         self._socket, self._ids = socket, itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self.said: list[str] = []  # on its console
@@ -56,6 +58,25 @@ class Page:
         )
         assert "exceptionDetails" not in answer, (script, answer["exceptionDetails"])
         return answer["result"].get("value")
+
+    async def picture(self, path: Path) -> None:
+        """Writes a screenshot, as PNG."""
+        answer = await self._ask("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(answer["data"]))
+
+    @asynccontextmanager
+    async def tab(self, url: str) -> AsyncIterator["Page"]:
+        """A further tab of the same browser, closed at the end."""
+        async with aiohttp.ClientSession() as session:
+            async with session.put(f"http://127.0.0.1:{self._port}/json/new?{url}") as answer:
+                made = await answer.json(content_type=None)
+            address = made["webSocketDebuggerUrl"]
+            async with (
+                session.ws_connect(address, max_msg_size=0) as socket,
+                Page(socket, self._port) as page,
+            ):
+                yield page
+            await session.get(f"http://127.0.0.1:{self._port}/json/close/{made['id']}")
 
     async def _ask(self, method: str, **params: object) -> Any:
         number = next(self._ids)
@@ -82,8 +103,12 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(root: packages.Root, folder: Path, url: str) -> AsyncIterator[Page]:
-    """A page in a Chromium of its own, whose files are in the folder."""
+async def opened(
+    root: packages.Root, folder: Path, url: str, options: Sequence[str] = ()
+) -> AsyncIterator[Page]:
+    """A page in a Chromium of its own, whose files are in the folder; `options` are of its command
+    line.
+    """
     command, child = _command(root), folder / "child"
     child.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
     child.chmod(0o755)
@@ -103,6 +128,7 @@ async def opened(root: packages.Root, folder: Path, url: str) -> AsyncIterator[P
             "--ignore-certificate-errors",
             # as for pages that may use the microphone; others' addresses are hidden behind names
             "--disable-features=WebRtcHideLocalIpsWithMdns",
+            *options,
             url,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
@@ -112,7 +138,10 @@ async def opened(root: packages.Root, folder: Path, url: str) -> AsyncIterator[P
     try:
         async with aiohttp.ClientSession() as session:
             address = await until(lambda: _page(session, port), START_S, 0.1)
-            async with session.ws_connect(address, max_msg_size=0) as socket, Page(socket) as page:
+            async with (
+                session.ws_connect(address, max_msg_size=0) as socket,
+                Page(socket, port) as page,
+            ):
                 yield page
     finally:
         running.terminate()

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
-OF_BOTH = ("events", "errors", "dialects", "live")
+OF_BOTH = ("events", "errors", "dialects", "live", "web-phone")
 TWINS = [
     (ROOT / "README.md", ROOT / "README.vi.md"),
     GUIDES,

@@ -18,7 +18,8 @@ CONTENTS = (
         {"en": "Phones and carriers", "vi": "Điện thoại và nhà mạng"},
         {
             "docs/phones": "Điện thoại SIP",
-            "docs/browser-phones": "Điện thoại trong trình duyệt",
+            "docs/web-phone": "",
+            "docs/browser-phones": "SIP qua WebSocket",
             "docs/compatibility": "Các client đã thử",
             "docs/trunks": "Trunk",
             "docs/call-barring": "Hạn mức và chặn",

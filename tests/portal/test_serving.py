@@ -61,6 +61,19 @@ async def test_each_page_is_the_index_at_its_path(
             assert found.headers["Cache-Control"] == "no-cache"
 
 
+async def test_a_page_of_its_own_is_found_by_its_name(
+    tmp_path: Path, client: aiohttp.ClientSession
+) -> None:
+    (tmp_path / "phone.html").write_text("<!doctype html><title>phone</title>")
+    async with served(tmp_path) as session:
+        for path in ("/phone", "/phone?extension=101"):
+            async with session.get(path) as found:
+                assert "<title>phone</title>" in await found.text()
+                assert "connect-src 'self'" in found.headers["Content-Security-Policy"]
+    async with client.get("/phone") as found:
+        assert await found.text() == "API /phone"
+
+
 @pytest.mark.parametrize("path", ["/v1/cdr", "/schema", "/.built", "/index.html", "/favicon.ico"])
 async def test_all_else_is_the_apis(client: aiohttp.ClientSession, path: str) -> None:
     for method in ("GET", "POST"):

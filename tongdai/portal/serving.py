@@ -74,6 +74,8 @@ def _name(path: str, files: Mapping[str, File]) -> str | None:
     wanted = path.strip("/")
     if wanted in files and wanted != _INDEX:
         return wanted
+    if f"{wanted}.html" in files and f"{wanted}.html" != _INDEX:
+        return f"{wanted}.html"  # a page of its own, as /phone
     return _INDEX if wanted.partition("/")[0] in PAGES else None
 
 
