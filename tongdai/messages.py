@@ -290,8 +290,8 @@ DEFAULT_DEVICE = Text(
     "every extension has its default device", "máy nhánh nào cũng phải có thiết bị mặc định"
 )
 WEBRTC_DEVICE = Text(
-    "webrtc is the device of browsers that register as the extension itself: use --webrtc",
-    "webrtc là thiết bị của trình duyệt đăng ký bằng chính máy nhánh: hãy dùng --webrtc",
+    "webrtc is for browsers that register as the extension itself: set the extension's `webrtc`",
+    "webrtc là của trình duyệt đăng ký bằng chính máy nhánh: hãy đặt `webrtc` của máy nhánh",
 )
 EXTENSION_DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
 NO_BROWSERS = Text(

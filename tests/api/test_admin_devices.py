@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.api.conftest import PASSWORD, Client, Tenant
 from tongdai import ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import NODE
-from tongdai.store import audit, bans, db, devices, extensions, operators
+from tongdai.store import audit, bans, db, devices, domains, extensions, operators
 
 
 async def create(client: Client, noun: str, expect: int = 201, **fields: Any) -> Any:
@@ -57,6 +58,39 @@ async def test_the_default_device_stays(client: Client) -> None:
     assert (await client.get("/v1/admin/devices/101")).json["name"] == "default"
     await change(client, "101", max_contacts=2)
     await client.ask("DELETE", "/v1/admin/devices/101", expect=409)
+
+
+async def test_browsers_may_register_as_the_extension_itself(
+    tenant: Tenant, database: db.Database
+) -> None:
+    """By the extension's `webrtc`; they use the password that was shown when it was made."""
+    client = tenant.client
+    made = await create(client, "extensions", extension="101", webrtc=True)
+    assert made["devices"] == ["default", "webrtc"]
+    shown = (await client.get("/v1/admin/devices/101-webrtc")).json
+    assert (shown["kind"], shown["name"]) == ("browser", "webrtc")
+    assert (
+        await digest(database, tenant, "101")
+        == devices.digests("101", tenant.domain.name, made["password"])[1]
+    )
+    await change(client, "101-webrtc", max_contacts=10)
+
+    path = "/v1/admin/extensions/101"
+    gone = await client.ask("PATCH", path, json={"webrtc": False})
+    assert gone.json["devices"] == ["default"]
+    back = await client.ask("PATCH", path, json={"webrtc": True, "new_password": True})
+    assert back.json["devices"] == ["default", "webrtc"]
+    assert back.json["password"] not in ("", made["password"])
+    same = await client.ask("PATCH", path, json={"name": "An"})
+    assert same.json["devices"] == ["default", "webrtc"]
+
+    async with database.transaction() as tx:
+        await domains.update(tx, msgspec.structs.replace(tenant.domain, webrtc=True))
+    made = await create(client, "extensions", extension="102")
+    assert made["devices"] == ["default", "webrtc"], "as the domain says"
+
+    refused = await create(client, "devices", 422, extension="101", name="webrtc")
+    assert "`webrtc`" in refused["message"]
 
 
 async def test_devices_are_found_by_their_extension(client: Client) -> None:

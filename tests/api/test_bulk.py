@@ -190,6 +190,25 @@ async def test_a_request_that_is_sent_again_does_its_work_once(client: Client) -
     assert first.body == again.body
 
 
+async def test_keys_secrets_and_subscriptions_are_made_once(client: Client) -> None:
+    """The secret that an answer shows is in the same answer again; nothing is replaced twice."""
+    wish = {"username": "foo", "name": "CRM"}
+    key, _ = [await post(client, "/v1/admin/api-keys", "a", wish, 200) for _ in range(2)]
+    hook = {"event": "cdr", "callback_url": "https://crm.example.vn/hook"}
+    subscription, _ = [await post(client, "/v1/event", "b", hook, 200) for _ in range(2)]
+    assert (await client.get("/v1/event")).json["total"] == 1
+    for name, path in (
+        ("c", f"/v1/admin/api-keys/{key.json['id']}/rotate"),
+        ("d", f"/v1/event/{subscription.json['id']}/rotate_secret"),
+    ):
+        first, again = [await post(client, path, name, None, 200) for _ in range(2)]
+        assert first.body == again.body
+        assert again.headers["Idempotency-Replayed"] == "true"
+    entry = {"extension": "105", "password": "Chosen-Secret.1"}
+    made, again = [await post(client, "/v3/extension", "e", entry, 200) for _ in range(2)]
+    assert made.body == again.body
+
+
 async def test_a_key_of_another_request_is_refused(client: Client) -> None:
     await post(client, "/v1/admin/extensions", "a", {"extension": "101"})
     for path, new in (

@@ -379,10 +379,10 @@ async def test_the_device_of_browsers_cannot_be_made_or_changed_by_hand(
         devices.Device(name="webrtc", kind="browser"),
         devices.Device(name="webrtc", kind="sip"),
     ):
-        with pytest.raises(errors.Invalid, match="--webrtc"):
+        with pytest.raises(errors.Invalid, match="`webrtc`"):
             async with database.transaction() as tx:
                 await devices.insert(tx, uuid, "101", device)
-    with pytest.raises(errors.Invalid, match="--webrtc"):
+    with pytest.raises(errors.Invalid, match="`webrtc`"):
         async with database.transaction() as tx:
             await devices.update(tx, uuid, "101", devices.Device(name="webrtc"))
 

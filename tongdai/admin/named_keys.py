@@ -110,8 +110,9 @@ async def rotate(
     """The key, and the new one in its place, which cannot be read again; the one before and its
     tokens are no longer valid. Raises errors.NotFound, errors.Forbidden.
     """
-    known = await _within(tx, domain_uuid, api_key_uuid, limits)
-    return known, await named_keys.rotate(tx, domain_uuid, master_key, api_key_uuid)
+    await _within(tx, domain_uuid, api_key_uuid, limits)
+    key = await named_keys.rotate(tx, domain_uuid, master_key, api_key_uuid)
+    return await named_keys.get(tx, domain_uuid, api_key_uuid), key
 
 
 async def delete(

@@ -83,9 +83,10 @@ async def _create_extension(
 ) -> Fields:
     given = {**fields}
     password, kind = given.pop("password", None), given.pop("kind", "sip")
+    webrtc, made = given.pop("webrtc", None), Extension(**given)
     with extension_cases.naming():
         async with db.savepoint(tx):  # its refusals are errors of ours inside
-            chosen = await extensions.insert(tx, domain_uuid, Extension(**given), password, kind)
+            chosen = await extensions.insert(tx, domain_uuid, made, password, kind, webrtc=webrtc)
     return {"password": chosen}
 
 
@@ -101,6 +102,7 @@ async def _change_extension(
         password=changes.pop("password", None),
         new_password=changes.pop("new_password", False),
         unsuspend=changes.pop("unsuspend", False),
+        webrtc=changes.pop("webrtc", None),
     )
     return {"password": chosen} if chosen else {}
 
@@ -244,8 +246,8 @@ NOUNS = {
         change=_change_extension,
         delete=extension_cases.delete,
         own=("devices", "suspended_until", "suspended_why"),
-        inputs=("password", "kind"),
-        renewable=("password",),
+        inputs=("password", "kind", "webrtc"),
+        renewable=("password", "webrtc"),
         once=("password",),
         changes={"new_password": bool, "unsuspend": bool},
         revision=devices.password_changes,

@@ -56,6 +56,13 @@ class NewExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: Annotated[
         devices.Kind, Meta(description="Of its default device: a SIP phone, or a browser.")
     ] = "sip"
+    webrtc: Annotated[
+        bool | None,
+        Meta(
+            description="Browsers may register as it too, with the same password: it has the "
+            "device `webrtc`. null: as the domain says."
+        ),
+    ] = None
 
 
 class NewRingGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

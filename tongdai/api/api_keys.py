@@ -6,17 +6,22 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tongdai import errors
 from tongdai.admin import named_keys as admin
-from tongdai.api import changes, responses
+from tongdai.api import changes, cursors, etags, idempotency, problems, responses
+from tongdai.api.cursors import ListQuery
+from tongdai.api.etags import IfMatch
+from tongdai.api.idempotency import IdempotencyKey
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import Utc
 from tongdai.permissions import OF_LEVEL
-from tongdai.store import cdr_filter, named_keys
+from tongdai.store import cdr_filter, db, lists, named_keys
 
 Scopes = Annotated[
     list[str] | None,
@@ -78,10 +83,10 @@ class ShownApiKey(Struct, frozen=True):
 
 
 class ApiKeys(Struct, frozen=True):
-    """The keys of the domain, by user and name."""
+    """Some keys of the domain; `next_cursor` is "" at the end."""
 
     data: list[ShownApiKey]
-    total: int
+    next_cursor: str
 
 
 class DeletedApiKey(Struct, frozen=True):
@@ -94,8 +99,8 @@ class OfApiKey(Struct, frozen=True):
     id: Annotated[UUID, Meta(description="Its id.")]
 
 
-class ApiKeyQuery(Struct, frozen=True):
-    """The user whose keys are wanted."""
+class ApiKeyQuery(ListQuery, frozen=True):
+    """Which part of the keys is wanted; `search` looks in their names and users, too."""
 
     username: Annotated[str | None, Meta(description="Of this user only.")] = None
 
@@ -105,7 +110,8 @@ class ApiKeyQuery(Struct, frozen=True):
     "/v1/admin/api-keys",
     may="api_key:read",
     tag="API keys",
-    gives={200: ("All of them.", ApiKeys)},
+    gives={200: ("Some of them.", ApiKeys)},
+    fails=(errors.Invalid,),
 )
 async def list_api_keys(request: Request, principal: Principal, query: ApiKeyQuery) -> ASGIApp:
     """List the API keys of programs.
@@ -113,9 +119,16 @@ async def list_api_keys(request: Request, principal: Principal, query: ApiKeyQue
     Without the keys themselves: of these only digests are kept. A user's own key, which log-in
     shows, is not among them.
     """
+    listing = named_keys.LISTING
+    wanted, after = cursors.wanted(listing, query)
     async with request.context.tenants.connection(principal.domain_uuid) as tx:
-        found = await named_keys.list(tx, principal.domain_uuid, query.username)
-    return responses.json(ApiKeys([_shown(one) for one in found], len(found)))
+        rows = await lists.page(
+            tx, listing, principal.domain_uuid, wanted,
+            limit=query.limit, after=after, of=query.username,
+        )  # fmt: skip
+    data = [_shown(one) for one in db.structs(rows, named_keys.NamedKey)]
+    cursor = cursors.next_of(listing, wanted, rows[-1]) if len(data) == query.limit else ""
+    return responses.json(ApiKeys(data, cursor))
 
 
 @operation(
@@ -126,26 +139,34 @@ async def list_api_keys(request: Request, principal: Principal, query: ApiKeyQue
     gives={200: ("It is made; the answer shows it, once.", ShownApiKey)},
     fails=(errors.Invalid, errors.Conflict, errors.NotFound),
 )
-async def create_api_key(request: Request, principal: Principal, body: NewApiKey) -> ASGIApp:
+async def create_api_key(
+    request: Request, principal: Principal, headers: IdempotencyKey, body: NewApiKey
+) -> ASGIApp:
     """Make an API key for a program.
 
     It acts as the user, within its scopes. It can do no more than the API key that makes it, and
     expires no later.
     """
-    context = request.context
+    master_key = request.context.master_key
+    asked = idempotency.asked(request, principal, headers, body)
     async with changes.transaction(request, principal) as tx:
-        made, key = await admin.create(
-            tx,
-            principal.domain_uuid,
-            context.master_key,
-            body.username.strip(),
-            body.name,
-            scopes=body.scopes,
-            token_life_s=body.token_life_s,
-            expires_at=_expiry(body.expires_at),
-            limits=_limits(principal),
-        )
-    return responses.json(_shown(made, key), headers=responses.NO_STORE)
+
+        async def made() -> Response:
+            return _one(
+                *await admin.create(
+                    tx,
+                    principal.domain_uuid,
+                    master_key,
+                    body.username.strip(),
+                    body.name,
+                    scopes=body.scopes,
+                    token_life_s=body.token_life_s,
+                    expires_at=_expiry(body.expires_at),
+                    limits=_limits(principal),
+                )
+            )
+
+        return await idempotency.once(tx, master_key, asked, made)
 
 
 @operation(
@@ -160,7 +181,7 @@ async def get_api_key(request: Request, principal: Principal, path: OfApiKey) ->
     """Get an API key of a program, without the key itself."""
     async with request.context.tenants.connection(principal.domain_uuid) as tx:
         found = await named_keys.get(tx, principal.domain_uuid, path.id)
-    return responses.json(_shown(found))
+    return _one(found)
 
 
 @operation(
@@ -169,10 +190,14 @@ async def get_api_key(request: Request, principal: Principal, path: OfApiKey) ->
     may="api_key:write",
     tag="API keys",
     gives={200: ("It is changed.", ShownApiKey)},
-    fails=(errors.Invalid, errors.Conflict, errors.NotFound),
+    fails=(errors.Invalid, errors.Conflict, errors.NotFound, problems.PreconditionFailed),
 )
 async def update_api_key(
-    request: Request, principal: Principal, path: OfApiKey, body: ApiKeyChange
+    request: Request,
+    principal: Principal,
+    path: OfApiKey,
+    headers: IfMatch,
+    body: ApiKeyChange,
 ) -> ASGIApp:
     """Change an API key of a program.
 
@@ -185,10 +210,11 @@ async def update_api_key(
     if "expires_at" in wanted:
         wanted["expires_at"] = _expiry(wanted["expires_at"])
     async with changes.transaction(request, principal) as tx:
+        await _check(tx, principal, path, headers)
         changed = await admin.update(
             tx, principal.domain_uuid, path.id, wanted, _limits(principal)
         )
-    return responses.json(_shown(changed))
+    return _one(changed)
 
 
 @operation(
@@ -197,19 +223,25 @@ async def update_api_key(
     may="api_key:write",
     tag="API keys",
     gives={200: ("There is a new one; the answer shows it, once.", ShownApiKey)},
-    fails=(errors.NotFound,),
+    fails=(errors.NotFound, errors.Conflict),
 )
-async def rotate_api_key(request: Request, principal: Principal, path: OfApiKey) -> ASGIApp:
+async def rotate_api_key(
+    request: Request, principal: Principal, path: OfApiKey, headers: IdempotencyKey
+) -> ASGIApp:
     """Replace an API key of a program.
 
     The key before, and tokens made with it, are refused from now on.
     """
-    context = request.context
+    master_key, limits = request.context.master_key, _limits(principal)
+    asked = idempotency.asked(request, principal, headers, None)
     async with changes.transaction(request, principal) as tx:
-        known, key = await admin.rotate(
-            tx, principal.domain_uuid, context.master_key, path.id, _limits(principal)
-        )
-    return responses.json(_shown(known, key), headers=responses.NO_STORE)
+
+        async def rotated() -> Response:
+            return _one(
+                *await admin.rotate(tx, principal.domain_uuid, master_key, path.id, limits)
+            )
+
+        return await idempotency.once(tx, master_key, asked, rotated)
 
 
 @operation(
@@ -218,14 +250,17 @@ async def rotate_api_key(request: Request, principal: Principal, path: OfApiKey)
     may="api_key:write",
     tag="API keys",
     gives={200: ("It is deleted.", DeletedApiKey)},
-    fails=(errors.NotFound,),
+    fails=(errors.NotFound, problems.PreconditionFailed),
 )
-async def delete_api_key(request: Request, principal: Principal, path: OfApiKey) -> ASGIApp:
+async def delete_api_key(
+    request: Request, principal: Principal, path: OfApiKey, headers: IfMatch
+) -> ASGIApp:
     """Delete an API key of a program.
 
     It and its tokens are refused from now on.
     """
     async with changes.transaction(request, principal) as tx:
+        await _check(tx, principal, path, headers)
         await admin.delete(tx, principal.domain_uuid, path.id, _limits(principal))
     return responses.json(DeletedApiKey(deleted=True))
 
@@ -240,6 +275,21 @@ def _limits(principal: Principal) -> admin.Limits:
 def _expiry(at: datetime | None) -> datetime | None:
     """The moment, within those that the database can hold."""
     return at and min(max(at, cdr_filter.FIRST), cdr_filter.LAST)
+
+
+async def _check(tx: db.Tx, principal: Principal, path: OfApiKey, headers: IfMatch) -> None:
+    """Raises problems.PreconditionFailed, errors.NotFound."""
+    etags.check(_etag(await named_keys.get(tx, principal.domain_uuid, path.id)), headers)
+
+
+def _etag(one: named_keys.NamedKey) -> str:
+    """It changes with each change of the key, and when it is rotated; not when it is used."""
+    return etags.of(replace(one, last_used_at=None))
+
+
+def _one(one: named_keys.NamedKey, key: str | UnsetType = UNSET) -> Response:
+    headers = {"ETag": _etag(one), **responses.NO_STORE}
+    return responses.json(_shown(one, key), headers=headers)
 
 
 def _shown(one: named_keys.NamedKey, key: str | UnsetType = UNSET) -> ShownApiKey:

@@ -34,10 +34,10 @@ from tongdai.store import extensions, idempotency_keys
 
 MOST = 1000  # lines of one request
 MOST_BYTES = 1 << 20
-COLUMNS = NewExtension.__struct_fields__
-WRITTEN = tuple(one for one in COLUMNS if one not in ("password", "kind"))
 _EXTENSIONS = NOUNS["extensions"]
-_TRUTHS = ("enabled", "recording")
+COLUMNS = NewExtension.__struct_fields__
+WRITTEN = tuple(one for one in COLUMNS if one not in _EXTENSIONS.inputs)
+_TRUTHS = ("enabled", "recording", "webrtc")
 
 
 class BulkExtensions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,7 +1,6 @@
 """A company as a file, for operators: exported, compared, applied."""
 
 from datetime import datetime
-from hashlib import blake2b
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,11 +12,11 @@ from tongdai.admin.company import applying, yaml_file
 from tongdai.admin.company.applying import Applied, Means
 from tongdai.admin.company.difference import Change
 from tongdai.admin.company.yaml_file import File
-from tongdai.api import changes, problems, resources, responses
+from tongdai.api import changes, etags, problems, resources, responses
+from tongdai.api.etags import IfMatch
 from tongdai.api.operations import Operation, operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
-from tongdai.api.resources import IfMatch
 
 YAML = "application/yaml"  # RFC 9512
 _MOST = 2 * 1024 * 1024  # bytes of a file
@@ -62,7 +61,7 @@ async def export_company(request: Request, principal: Principal, query: ExportQu
         else:
             found = await applying.past(tx, principal.domain_uuid, moment)
     text = yaml_file.write(found)
-    return Response(text, headers={"ETag": _etag(text), **responses.NO_STORE}, media_type=YAML)
+    return Response(text, headers={"ETag": etags.of(text), **responses.NO_STORE}, media_type=YAML)
 
 
 @operation(
@@ -105,8 +104,7 @@ async def apply_company(request: Request, principal: Principal, headers: IfMatch
     async with changes.transaction(request, principal, beyond=True) as tx:
         if headers.if_match:
             known = yaml_file.write(await applying.export(tx, principal.domain_uuid))
-            if not {tag.strip() for tag in headers.if_match.split(",")} & {_etag(known), "*"}:
-                raise problems.PreconditionFailed
+            etags.check(etags.of(known), headers)
         done = await applying.apply(tx, file, _means(request))
     return responses.json(done, headers=responses.NO_STORE)
 
@@ -140,10 +138,6 @@ def _means(request: Request) -> Means:
         guard=deps.callback_guard,
         most_subscriptions=deps.most_subscriptions,
     )
-
-
-def _etag(text: str) -> str:
-    return f'"{blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
 OPERATIONS: tuple[Operation, ...] = (export_company, plan_company, apply_company)

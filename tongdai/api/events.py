@@ -5,10 +5,12 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import changes, problems, responses
+from tongdai.api import changes, idempotency, problems, responses
+from tongdai.api.idempotency import IdempotencyKey
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -160,7 +162,7 @@ async def list_subscriptions(request: Request, principal: Principal) -> ASGIApp:
     fails=(errors.Invalid, errors.Conflict),
 )
 async def create_subscription(
-    request: Request, principal: Principal, body: NewSubscription
+    request: Request, principal: Principal, headers: IdempotencyKey, body: NewSubscription
 ) -> ASGIApp:
     """Subscribe to an event.
 
@@ -183,22 +185,26 @@ async def create_subscription(
         checks.header_value(apikey, "callback_apikey")
     context.deps.callback_guard(url)
     options = _options(subscriptions.USUAL, body)
+    asked = idempotency.asked(request, principal, headers, body)
     async with changes.transaction(request, principal) as tx:
-        made = await subscriptions.insert(
-            tx,
-            principal.domain_uuid,
-            context.master_key,
-            event_name=name,
-            callback_url=url,
-            callback_apikey=apikey,
-            options=options,
-            most=context.deps.most_subscriptions,
-        )
-    shown = _shown(made, principal.user.domain_name, made.secret)
-    answer = Created(
-        created=True, id=made.subscription_uuid, data=shown, warning=_warning(request, name)
-    )
-    return responses.json(answer, headers=responses.NO_STORE)
+
+        async def made() -> Response:
+            one = await subscriptions.insert(
+                tx,
+                principal.domain_uuid,
+                context.master_key,
+                event_name=name,
+                callback_url=url,
+                callback_apikey=apikey,
+                options=options,
+                most=context.deps.most_subscriptions,
+            )
+            shown = _shown(one, principal.user.domain_name, one.secret)
+            warning = _warning(request, name)
+            answer = Created(created=True, id=one.subscription_uuid, data=shown, warning=warning)
+            return responses.json(answer, headers=responses.NO_STORE)
+
+        return await idempotency.once(tx, context.master_key, asked, made)
 
 
 @operation(
@@ -314,21 +320,26 @@ async def disable_subscription(
     may="event:write",
     tag="Events",
     gives={200: ("It has a new secret.", Subscription)},
-    fails=(errors.NotFound,),
+    fails=(errors.NotFound, errors.Conflict),
 )
-async def rotate_secret(request: Request, principal: Principal, path: OfSubscription) -> ASGIApp:
+async def rotate_secret(
+    request: Request, principal: Principal, path: OfSubscription, headers: IdempotencyKey
+) -> ASGIApp:
     """Replace the secret of an event subscription.
 
     The answer shows the new one, once. For 24 hours deliveries carry two signatures, by the new
     secret and by the one before, with a space between: receivers that know either take them.
     """
-    context = request.context
+    master_key, domain_uuid = request.context.master_key, principal.domain_uuid
+    asked = idempotency.asked(request, principal, headers, None)
     async with changes.transaction(request, principal) as tx:
-        found = await subscriptions.rotate_secret(
-            tx, principal.domain_uuid, context.master_key, path.id
-        )
-    shown = _shown(found, principal.user.domain_name, found.secret)
-    return responses.json(shown, headers=responses.NO_STORE)
+
+        async def rotated() -> Response:
+            found = await subscriptions.rotate_secret(tx, domain_uuid, master_key, path.id)
+            shown = _shown(found, principal.user.domain_name, found.secret)
+            return responses.json(shown, headers=responses.NO_STORE)
+
+        return await idempotency.once(tx, master_key, asked, rotated)
 
 
 def _one(event: str) -> None:

@@ -8,11 +8,12 @@ from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
 from tongdai import audio, errors
-from tongdai.api import byte_ranges, changes, problems, resources, responses
+from tongdai.api import byte_ranges, changes, cursors, etags, problems, resources, responses
+from tongdai.api.cursors import ListQuery
+from tongdai.api.etags import IfMatch
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
-from tongdai.api.resources import IfMatch, ListQuery
 from tongdai.dialects import Utc
 from tongdai.store import db, lists, prompts
 
@@ -53,14 +54,14 @@ async def list_prompts(request: Request, principal: Principal, query: ListQuery)
 
     Ask again with `next_cursor` until it is empty.
     """
-    wanted, after = resources.wanted_of(prompts.LISTING, query)
+    wanted, after = cursors.wanted(prompts.LISTING, query)
     async with changes.reading(request, principal) as tx:
         rows = await lists.page(
             tx, prompts.LISTING, principal.domain_uuid, wanted, limit=query.limit, after=after
         )
     found = [_shown(one) for one in db.structs(rows, prompts.Configured)]
     is_more = len(found) == query.limit
-    cursor = resources.cursor_after(prompts.LISTING, wanted, rows[-1]) if is_more else ""
+    cursor = cursors.next_of(prompts.LISTING, wanted, rows[-1]) if is_more else ""
     return responses.json(PromptList(found, cursor))
 
 
@@ -105,7 +106,7 @@ async def upload_prompt(
     async with changes.transaction(request, principal) as tx:
         if headers.if_match:
             known = await prompts.configured(tx, principal.domain_uuid, path.name)
-            resources.check_match(headers, _etag(known))
+            etags.check(_etag(known), headers)
         is_new = await prompts.keep(tx, principal.domain_uuid, path.name, content, converted)
         made = await prompts.configured(tx, principal.domain_uuid, path.name)
     return responses.json(_shown(made), status=201 if is_new else 200, headers=_headers(made))
@@ -154,7 +155,7 @@ async def delete_prompt(
     """
     async with changes.transaction(request, principal) as tx:
         known = await prompts.configured(tx, principal.domain_uuid, path.name)
-        resources.check_match(headers, _etag(known))
+        etags.check(_etag(known), headers)
         await prompts.delete(tx, principal.domain_uuid, path.name)
     return responses.json(responses.Deleted(deleted=True))
 

@@ -5,10 +5,8 @@ Lists are continued by a cursor. Each thing has an ETag, which `If-Match` names 
 changes are JSON Merge Patches (RFC 7396).
 """
 
-import base64
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from hashlib import blake2b
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,7 +17,9 @@ from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.admin.nouns import Noun
-from tongdai.api import changes, derived, idempotency, problems, responses
+from tongdai.api import changes, cursors, derived, etags, idempotency, problems, responses
+from tongdai.api.cursors import ListQuery
+from tongdai.api.etags import IfMatch
 from tongdai.api.idempotency import IdempotencyKey
 from tongdai.api.operations import Operation, operation
 from tongdai.api.principals import Caller, Operator, Principal
@@ -28,33 +28,9 @@ from tongdai.permissions import Permission
 from tongdai.store import db, lists
 
 TAG = "Administration"
-_LIMIT, _MOST = 50, 500
 _NOTHING: Mapping[str, Any] = {}
 _NO_FIELDS: Mapping[str, Permission] = {}
 _OF_ALL = "An operator who names no domain gets those of all domains."
-
-
-class ListQuery(Struct, frozen=True):
-    """Which part of a list is wanted, and in which order."""
-
-    search: Annotated[
-        str, Meta(description="Only those whose number or name has this text in it.")
-    ] = ""
-    sort: Annotated[
-        str,
-        Meta(
-            description="`number` (the default), where they have one, or `name`; with - before "
-            "it, the other way."
-        ),
-    ] = ""
-    cursor: Annotated[str, Meta(description="`next_cursor` of the answer before.")] = ""
-    limit: Annotated[int, Meta(ge=1, le=_MOST, description="How many at a time.")] = _LIMIT
-
-
-class IfMatch(Struct, frozen=True, rename={"if_match": "If-Match"}):
-    if_match: Annotated[
-        str, Meta(description="The ETag that you read; 412 if it was changed since.")
-    ] = ""
 
 
 class Resource:
@@ -139,7 +115,7 @@ class Resource:
 
     def _list(self) -> Operation:
         async def handler(request: Request, principal: Caller, query: ListQuery) -> ASGIApp:
-            wanted, after = wanted_of(self.noun.listing, query)
+            wanted, after = cursors.wanted(self.noun.listing, query)
             async with changes.reading(request, principal, beyond=self.noun.beyond) as tx:
                 rows = await lists.page(
                     tx, self.noun.listing, self._place(principal), wanted,
@@ -148,7 +124,7 @@ class Resource:
             found = db.structs(rows, self.noun.kind)
             data = [self._render(one) for one in found]
             cursor = (
-                cursor_after(self.noun.listing, wanted, rows[-1])
+                cursors.next_of(self.noun.listing, wanted, rows[-1])
                 if len(found) == query.limit
                 else ""
             )
@@ -231,7 +207,7 @@ class Resource:
             async with self._changing(request, principal) as tx:
                 known = await self._found(tx, place, path.name)
                 self.check(principal, known.thing, given)
-                check_match(headers, known.etag)
+                etags.check(known.etag, headers)
                 once = await self.noun.change(tx, place, key, path.name, given)
                 changed = await self._found(tx, place, name)
             return self._one(changed, once)
@@ -259,7 +235,7 @@ class Resource:
             async with self._changing(request, principal, is_deletion=is_domain) as tx:
                 known = await self._found(tx, place, path.name)
                 self.check(principal, known.thing, None)
-                check_match(headers, known.etag)
+                etags.check(known.etag, headers)
                 await self.noun.delete(tx, place, path.name)
             self.deleted(request, known.thing)
             return responses.json(responses.Deleted(deleted=True))
@@ -327,15 +303,7 @@ class Resource:
         revision = await self.noun.revision(tx, place, name)
         fields = msgspec.structs.asdict(thing)
         given = {name: value for name, value in fields.items() if name not in self.noun.own}
-        digest = blake2b(msgspec.json.encode((given, revision)), digest_size=12)
-        return _Found(thing, f'"{digest.hexdigest()}"')
-
-
-def check_match(headers: IfMatch, etag: str) -> None:
-    """Raises problems.PreconditionFailed if the client has read another state of the thing."""
-    asked = {tag.strip() for tag in headers.if_match.split(",")}
-    if headers.if_match and not asked & {etag, "*"}:
-        raise problems.PreconditionFailed
+        return _Found(thing, etags.of((given, revision)))
 
 
 class _Found(Struct, frozen=True):
@@ -343,39 +311,3 @@ class _Found(Struct, frozen=True):
 
     thing: Any
     etag: str
-
-
-def wanted_of(
-    listing: lists.Listing, query: ListQuery
-) -> tuple[lists.Wanted, lists.Position | None]:
-    """Which rows, and after which one. The cursor holds both. Raises errors.Invalid."""
-    if query.cursor:
-        try:
-            raw = base64.b64decode(
-                query.cursor + "=" * (-len(query.cursor) % 4), "-_", validate=True
-            )
-            wanted, after = msgspec.json.decode(raw, type=tuple[lists.Wanted, lists.Position])
-        except (ValueError, msgspec.DecodeError) as reason:
-            raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor") from reason
-        if wanted.sort not in listing.sorts:
-            raise errors.Invalid(messages.NOT_OUR_CURSOR, field="cursor")
-        return wanted, after
-    columns = _columns(listing)
-    name = query.sort.removeprefix("-") or next(iter(columns))
-    if name not in columns:
-        choices = ", ".join(f"{one}, -{one}" for one in columns)
-        raise errors.Invalid(messages.ONE_OF(choices=choices), field="sort")
-    return lists.Wanted(columns[name], query.sort.startswith("-"), query.search), None
-
-
-def _columns(listing: lists.Listing) -> dict[str, str]:
-    """The columns to sort by, under the names that clients give."""
-    first, *others = listing.sorts
-    return {"number": first, "name": "name"} if "name" in others else {first: first}
-
-
-def cursor_after(listing: lists.Listing, wanted: lists.Wanted, last: Any) -> str:
-    """The cursor with which the list goes on after this row."""
-    position = lists.Position(last[wanted.sort], last[listing.key])
-    encoded = base64.urlsafe_b64encode(msgspec.json.encode((wanted, position)))
-    return encoded.decode().rstrip("=")

@@ -4,12 +4,14 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
 from tongdai.admin import extension_entries as admin
 from tongdai.admin.extensions import naming
-from tongdai.api import changes, parameters, responses, v3_pages
+from tongdai.api import changes, idempotency, parameters, responses, v3_pages
+from tongdai.api.idempotency import IdempotencyKey
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -89,30 +91,35 @@ class ExtensionRows(Struct, frozen=True):
     fails=(errors.Invalid, errors.Conflict),
 )
 async def create_extension_v3(
-    request: Request, principal: Principal, body: NewExtensionV3
+    request: Request, principal: Principal, headers: IdempotencyKey, body: NewExtensionV3
 ) -> ASGIApp:
     """Create an extension.
 
     A phone registers by its number, the domain and the password.
     """
+    asked = idempotency.asked(request, principal, headers, body)
     with naming():
         async with changes.transaction(request, principal) as tx:
-            made = await admin.create(
-                tx,
-                principal.domain_uuid,
-                str(body.extension).strip(),
-                body.password,
-                enabled=_enabled(body.enabled),
-                user_uuid=_user_uuid(body.user_uuid),
-                follow_me=_follow_me(body.follow_me),
-            )
-    shown = v3.ExtensionCreated(
-        created=True,
-        extension_uuid=made.extension_uuid,
-        enabled=made.enabled,
-        extension=made.extension,
-    )
-    return responses.json(shown)
+
+            async def made() -> Response:
+                one = await admin.create(
+                    tx,
+                    principal.domain_uuid,
+                    str(body.extension).strip(),
+                    body.password,
+                    enabled=_enabled(body.enabled),
+                    user_uuid=_user_uuid(body.user_uuid),
+                    follow_me=_follow_me(body.follow_me),
+                )
+                shown = v3.ExtensionCreated(
+                    created=True,
+                    extension_uuid=one.extension_uuid,
+                    enabled=one.enabled,
+                    extension=one.extension,
+                )
+                return responses.json(shown)
+
+            return await idempotency.once(tx, request.context.master_key, asked, made)
 
 
 @operation(

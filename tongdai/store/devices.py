@@ -112,22 +112,7 @@ async def allow_browsers(tx: db.Tx, domain_uuid: UUID, extension: str | None = N
     """Browsers may register as the extension, or all extensions of the domain, also while SIP
     phones do: they have the device `webrtc`. A default device that is a browser needs none.
     """
-    await tx.execute(
-        """
-        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, digest_md5,
-                             digest_sha256, digest_md5_full, digest_sha256_full)
-        SELECT domain_uuid, extension, $3, 'browser', $4, digest_md5, digest_sha256,
-               digest_md5_full, digest_sha256_full FROM devices
-        WHERE domain_uuid = $1 AND extension = COALESCE($2, extension) AND name = $5
-          AND kind = 'sip'
-        ON CONFLICT DO NOTHING
-        """,
-        domain_uuid,
-        extension,
-        endpoint.WEBRTC,
-        MAX_CONTACTS,
-        endpoint.DEFAULT,
-    )
+    await tx.execute("SELECT allow_browsers($1, $2)", domain_uuid, extension)
 
 
 async def forbid_browsers(tx: db.Tx, domain_uuid: UUID, extension: str | None = None) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from tongdai import errors, ids
 from tongdai.encryption import MasterKey
 from tongdai.permissions import Level, Permission
-from tongdai.store import api_keys, checks, db
+from tongdai.store import api_keys, checks, db, lists
 
 USED_AGAIN_S = 3_600  # the last use is noted so often
 
@@ -32,6 +32,7 @@ class NamedKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     last_used_at: datetime | None = None  # to the hour
     created_at: datetime
+    version: int = 1  # 1, 2, 3, ...: incremented by each rotation
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -84,9 +85,15 @@ async def insert(
 
 _SELECT = """
 SELECT api_key_uuid, user_uuid, username, level, name, scopes, token_life_s, expires_at,
-       last_used_at, api_keys.created_at
+       last_used_at, api_keys.created_at, version
 FROM api_keys JOIN users USING (domain_uuid, user_uuid)
 """
+LISTING = lists.Listing(
+    _SELECT.replace("SELECT ", "SELECT domain_uuid, api_key_uuid::text AS id, ", 1),
+    key="id",
+    sorts=("name", "username"),
+    owner="username",
+)
 
 
 async def get(tx: db.Tx, domain_uuid: UUID, api_key_uuid: UUID) -> NamedKey:
