@@ -112,6 +112,10 @@ class Talk:
         self._say("hang")
         await self._told("over")
 
+    def hangs_up_now(self) -> None:
+        """BYE goes out, whatever else is going on."""
+        self._say("hang")
+
     async def over(self) -> None:
         """The other side hung up."""
         await self._told("over")

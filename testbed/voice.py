@@ -50,6 +50,10 @@ class Voice(asyncio.DatagramProtocol):
         self._peer = (host, port)
         self._task = self._task or asyncio.create_task(self._speak(), name=f"voice-{self.port}")
 
+    def sounds(self, hertz: int) -> None:
+        """It has this tone from now on."""
+        self.hertz, self._tone = hertz, itertools.cycle(tones.tone(hertz))
+
     def fall_silent(self) -> None:
         """It sends nothing any more, and still hears."""
         if self._task:
@@ -65,14 +69,18 @@ class Voice(asyncio.DatagramProtocol):
 
     async def hears(self, hertz: float) -> None:
         """Returns when that tone comes in, loud. Raises AssertionError after 15 seconds."""
-        await until(lambda: self._strength(hertz) > 2_000, 15)
+        await until(lambda: self.strength(hertz) > 2_000, 15)
+
+    def forget(self) -> None:
+        """What came in so far counts no more."""
+        self._heard.clear()
 
     @property
     def heard(self) -> list[int]:
         """The last samples."""
         return list(self._heard)
 
-    def _strength(self, hertz: float) -> float:
+    def strength(self, hertz: float) -> float:
         full = len(self._heard) == self._heard.maxlen
         return tones.strength(self._heard, hertz) if full else 0.0
 

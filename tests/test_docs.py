@@ -20,8 +20,8 @@ from chaos import __main__ as chaos
 from testbed.until import until
 from tests import commands_page, compatibility
 from tests.cli.conftest import free_address
-from tongdai import settings
-from tongdai.api import guides, problems
+from tongdai import errors, settings
+from tongdai.api import guides
 from tongdai.cli import config
 from tongdai.dialects import v1, v3
 from tongdai.pbx import cdr, events
@@ -102,7 +102,7 @@ def test_every_error_is_explained_with_its_status(name: str) -> None:
     page = (DOCS / name).read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", page, re.MULTILINE))
     assert told == {
-        kind.code: str(kind.status) for kind in problems.kinds() if kind.code not in SETUP
+        kind.code: str(kind.status) for kind in errors.kinds() if kind.code not in SETUP
     }
 
 

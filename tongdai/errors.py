@@ -12,7 +12,10 @@ TongdaiError
 ├── Gone (410)                it existed and was deleted
 │   └── EventsGone            the feed no longer holds the requested events
 ├── Conflict (409)            it exists already, or is in use
-│   └── CallEnded             a call that cannot be ended again
+│   ├── CallEnded             a call that cannot be ended again
+│   ├── CallNotTalking        a call in which not just two parties talk
+│   ├── NothingToChange       it is so already
+│   └── SteeringRefused       the switch has done nothing, or is at another command
 ├── TooManyRequests (429)     with Retry-After
 ├── Unavailable (503)         database or switch down
 │   └── SwitchDown
@@ -23,6 +26,7 @@ TongdaiError
     └── WrongMasterKey
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from tongdai.messages import Text
@@ -138,6 +142,30 @@ class CallEnded(Conflict):
     }
 
 
+class CallNotTalking(Conflict):
+    code = "CALL_NOT_TALKING"
+    texts: ClassVar = {
+        "en": "The call is no talk of two parties now.",
+        "vi": "Cuộc gọi hiện không phải là cuộc đàm thoại giữa hai bên.",
+    }
+
+
+class NothingToChange(Conflict):
+    code = "NOTHING_TO_CHANGE"
+    texts: ClassVar = {
+        "en": "The call is in this state already.",
+        "vi": "Cuộc gọi đã ở trạng thái này.",
+    }
+
+
+class SteeringRefused(Conflict):
+    code = "STEERING_REFUSED"
+    texts: ClassVar = {
+        "en": "The switch could not do this now; the call is as it was.",
+        "vi": "Tổng đài hiện không thực hiện được; cuộc gọi vẫn giữ nguyên.",
+    }
+
+
 class TooManyRequests(TongdaiError):
     code, status = "TOO_MANY_REQUESTS", 429
     texts: ClassVar = {
@@ -247,3 +275,16 @@ class WrongMasterKey(SetupError):
         "en": "The data was encrypted under another master key (TONGDAI_SECRET).",
         "vi": "Dữ liệu được mã hoá bằng khoá khác (TONGDAI_SECRET).",
     }
+
+
+def by_code(code: str) -> type[TongdaiError]:
+    """The error of a stable code; CallRefused for an unknown code."""
+    return next((kind for kind in kinds() if kind.code == code), CallRefused)
+
+
+def kinds() -> Iterator[type[TongdaiError]]:
+    """Every error that exists."""
+    found = [TongdaiError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return iter(found)

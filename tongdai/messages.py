@@ -515,6 +515,11 @@ COLUMNS_DIFFER = Text(
     "line {line} has more or fewer values than there are columns",
     "dòng {line} có số giá trị khác với số cột",
 )
+NOT_IN_THE_TALK = Text(
+    "name a party of this talk by its number, as GET /v1/calls/{{id}} shows it",
+    "hãy ghi số của một bên trong cuộc gọi này, như GET /v1/calls/{{id}} hiển thị",
+)
+KEYS_NEEDED = Text("1 to 32 keys: 0-9, *, #, A-D", "1 đến 32 phím: 0-9, *, #, A-D")
 NOT_CSV = Text("it is not CSV: {why} (line {line})", "không phải CSV: {why} (dòng {line})")
 
 CATALOGUE = {name: value for name, value in globals().items() if isinstance(value, Text)}

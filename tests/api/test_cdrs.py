@@ -143,6 +143,7 @@ async def test_one_record_is_the_documented_flat_object(
         "trunk": "",
         "sip_status": 0,
         "routed_by": [],
+        "recording_pauses": [],
     } == answer
 
 

@@ -17,7 +17,6 @@ from testbed.until import until
 from tests.api.conftest import Client, Tenant, serve
 from tongdai import api, errors, ids, messages
 from tongdai.admin import domains
-from tongdai.api import problems
 from tongdai.pbx.commands import ClickToCall, Command, Outcome
 from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db
@@ -305,7 +304,7 @@ async def test_without_a_key_of_the_domain_nothing_is_decrypted(
 
 
 REFUSALS = [
-    kind for kind in problems.kinds() if issubclass(kind, errors.CallRefused | errors.SwitchDown)
+    kind for kind in errors.kinds() if issubclass(kind, errors.CallRefused | errors.SwitchDown)
 ]
 
 

@@ -106,9 +106,12 @@ def row(method: str, path: str) -> Callable[[Row], Row]:
     return register
 
 
-async def same_as_nothing(client: Client, method: str, path: str, foreign: str) -> None:
+async def same_as_nothing(
+    client: Client, method: str, path: str, foreign: str, body: dict[str, object] | None = None
+) -> None:
     """Another's id and a random one get the same answer, to the byte, and it is 404."""
-    given: dict[str, Any] = {"json": {}} if method in ("PUT", "PATCH") else {}
+    has_body = body is not None or method in ("PUT", "PATCH")
+    given: dict[str, Any] = {"json": body or {}} if has_body else {}
     strange = [
         await client.ask(method, path.format(name), expect=404, **given)
         for name in (foreign, str(ids.new()))
@@ -854,12 +857,42 @@ async def end_call(own: House, other: House, database: db.Database) -> None:
     for name in (str(theirs.call_uuid), other.cdr, other.leg):
         await same_as_nothing(own.tenant.client, "DELETE", "/v1/calls/{}", name)
     await own.tenant.client.ask("DELETE", f"/v1/calls/{own.cdr}", expect=409)
+    assert await asked_of(own, other, database) == 0
+
+
+async def asked_of(own: House, other: House, database: db.Database) -> int:
+    """The number of commands of both."""
+    houses = [house.tenant.domain.domain_uuid for house in (own, other)]
     async with database.connection() as tx:
-        asked = await tx.fetchval(
-            "SELECT count(*) FROM commands WHERE domain_uuid = ANY ($1)",
-            [house.tenant.domain.domain_uuid for house in (own, other)],
+        return int(
+            await tx.fetchval("SELECT count(*) FROM commands WHERE domain_uuid = ANY ($1)", houses)
         )
-    assert asked == 0
+
+
+CONTROLS: dict[str, dict[str, object]] = {
+    "hold": {},
+    "unhold": {},
+    "recording": {"do": "pause"},
+    "transfer": {"to": "102"},
+    "mute": {},
+    "unmute": {},
+    "dtmf": {"digits": "1"},
+}
+"""By the last part of their paths, with a body."""
+
+
+async def control(
+    own: House, other: House, database: db.Database, *, what: str, body: dict[str, object]
+) -> None:
+    theirs = await live_call(other, database)
+    for name in (str(theirs.call_uuid), other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "POST", f"/v1/calls/{{}}/{what}", name, body)
+    await own.tenant.client.post(f"/v1/calls/{own.cdr}/{what}", body, expect=409)
+    assert await asked_of(own, other, database) == 0
+
+
+for _what, _body in CONTROLS.items():
+    ROWS["post", f"/v1/calls/{{id}}/{_what}"] = partial(control, what=_what, body=_body)
 
 
 @row("get", "/v1/turn")

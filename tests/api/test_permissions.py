@@ -51,6 +51,13 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/calls/{id}"): ("call:read", EVERYBODY),
     ("get", "/v1/live"): ("call:read", EVERYBODY),
     ("delete", "/v1/calls/{id}"): ("call:control", SUPERVISORS),
+    **{
+        ("post", f"/v1/calls/{{id}}/{control}"): ("call:control", SUPERVISORS)
+        for control in (
+            *("hold", "unhold", "recording", "transfer"),
+            *("mute", "unmute", "dtmf"),
+        )
+    },
     ("get", "/v1/click2call"): ("call:create", EVERYBODY),
     ("post", "/v1/click2call"): ("call:create", EVERYBODY),
     ("get", "/v1/click2call/async"): ("call:create", EVERYBODY),

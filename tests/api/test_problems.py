@@ -150,7 +150,7 @@ def test_what_is_away_is_503_and_says_when_to_come_again() -> None:
 
 
 def test_every_error_says_something_in_both_languages() -> None:
-    for kind in problems.kinds():
+    for kind in errors.kinds():
         for language in ("en", "vi"):
             text = kind("why", field="phone").text(language)
             assert text
@@ -159,7 +159,7 @@ def test_every_error_says_something_in_both_languages() -> None:
 
 
 def test_codes_are_all_different() -> None:
-    codes = [kind.code for kind in problems.kinds()]
+    codes = [kind.code for kind in errors.kinds()]
 
     assert len(set(codes)) == len(codes)
 
@@ -170,7 +170,7 @@ def test_every_code_is_documented_with_its_status() -> None:
     )
     known = {
         kind.code: str(kind.status)
-        for kind in problems.kinds()
+        for kind in errors.kinds()
         if not issubclass(kind, errors.SetupError)
     }
 
@@ -220,7 +220,7 @@ def literal_reasons(room: str) -> Iterator[str]:
     """The texts that the room's errors are raised with, where they are no reasons of the
     catalogue.
     """
-    kinds = {kind.__name__ for kind in problems.kinds()} - {"SetupError", "NotFound"}
+    kinds = {kind.__name__ for kind in errors.kinds()} - {"SetupError", "NotFound"}
     for path in Path(problems.__file__).parents[1].joinpath(room).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if (

@@ -58,7 +58,7 @@ class Fallback(msgspec.Struct, frozen=True):
             return None
         context, _, arguments = entry.partition("|")
         parties, timeout_s, options = arguments.split(",")
-        assert options == "i"
+        assert options == "ig"
         inside = re.findall(r"\$\{PJSIP_DIAL_CONTACTS\(([^()]+)\)\}", parties)
         assert parties == "&".join(f"${{PJSIP_DIAL_CONTACTS({each})}}" for each in inside)
         return Reached(

@@ -129,6 +129,7 @@ class FakeAsterisk:
         self.replaced = 0
         self.is_echoing = True
         self.refuses: set[str] = set()  # "originate", "hang up", "continue", "moh", ...
+        self.is_steering = True  # what is asked of a talk is done at once
         self.goes_on = False  # callers do not wait to be told where to go
         self.is_answering = True  # else what is asked is not done
         self.may_answer = asyncio.Event()  # else what is asked waits
@@ -577,10 +578,14 @@ class FakeAsterisk:
         if what in self.refuses and channel != "create":
             return 500, {"message": "Allocation failed"}
         match method, rest:
+            case "POST", [] if asked.query["endpoint"].endswith("@part/n"):
+                return await self._steers(channel, asked)
             case "POST", []:
                 return self._originate(channel, asked)
             case _ if known is None:
                 return 404, {"message": "Channel not found"}
+            case "GET", []:
+                return 200, known
             case "GET", ["variable"]:
                 return 200, {"value": self._function(asked.query["variable"])}
             case "POST", ["snoop", spy]:
@@ -626,6 +631,31 @@ class FakeAsterisk:
         others = [f"PJSIP/{aor}/{self.other_contacts[aor]}"] if aor in self.other_contacts else []
         return [*(known.split("&") if known else []), *others]
 
+    async def _steers(self, id: str, asked: Request) -> tuple[int, Any]:
+        """A channel of the controller's runs a line of the context "part"."""
+        if self.is_steering:
+            given = asked.body["variables"]
+            line = asked.query["endpoint"].removeprefix("Local/").partition("@")[0]
+            is_done = {given["TD_A"], given["TD_B"]} <= self.channels.keys()
+            if is_done:
+                self.place(given["TD_A"], given["TD_B"], given.get("TD_DO", line))
+            await self.steered(id, is_done=is_done)
+        return 200, {"id": id}
+
+    def place(self, keeps: str, other: str, place: str) -> None:
+        """The two wait apart ("hold"), or talk again ("join")."""
+        contexts = ("hold", "aside") if place == "hold" else ("next", "aside")
+        app = "MusicOnHold" if place == "hold" else "Bridge"
+        for channel, context in zip((keeps, other), contexts, strict=True):
+            plan = {"context": context, "exten": "s", "app_name": app, "app_data": ""}
+            self.channels[channel]["dialplan"] = plan
+
+    async def steered(self, id: str, *, is_done: bool = True) -> None:
+        """That channel of the controller's ends, and tells how it went."""
+        channel = {"id": id, "name": f"Local/part@part-{id[-8:]};1", "channelvars": {}}
+        at = {"timestamp": _stamp(self.now), "channel": channel}
+        await self.send({"type": "ChannelDestroyed", "cause": 26 if is_done else 1, **at})
+
     def _originate(self, id: str, asked: Request) -> tuple[int, Any]:
         if id == "create":
             return 200, self._channel("16@hangup", "", "", "Down", id=asked.query["channelId"])
@@ -642,7 +672,7 @@ class FakeAsterisk:
                 channel["dialplan"] = {"app_name": "Stasis", "app_data": ""}
             return 409, {"message": "Channel not in Stasis application"}
         if what == "continue":
-            channel["dialplan"] = {"app_name": "Dial", "app_data": ""}
+            channel["dialplan"] = {"app_name": "Dial", "app_data": "PJSIP/101@a.vn/sip:1,30,ig"}
         if what == "answer":
             channel["state"] = "Up"
         return 204, None

@@ -391,16 +391,16 @@ def test_a_disabled_domain_reaches_nothing() -> None:
 def test_entries_as_the_dialplan_reads_them() -> None:
     company = with_(extensions={"101": Extension("101"), "102": Extension("102", max_calls=1)})
     plan = plans.plan(company, NOW)
-    dial = "dial|${PJSIP_DIAL_CONTACTS(101@example.vn)},30,i"
-    leaves = f"{CARRIER},19001919,ib(record^s^1)"
+    dial = "dial|${PJSIP_DIAL_CONTACTS(101@example.vn)},30,ig"
+    leaves = f"{CARRIER},19001919,igb(record^s^1)"
     assert fallback.entries(plan) == {
         f"trunk/carrier-7/19001919/{CARRIER}": f"dial-recorded{dial[4:]}",
         "number/example.vn/101": dial,
-        "number/example.vn/101/101": "dial|,0,i",
+        "number/example.vn/101/101": "dial|,0,ig",
         **{f"number/example.vn/{own}": dial for own in ("19001919", "+19001919")},
-        **{f"number/example.vn/{own}/101": "dial|,0,i" for own in ("19001919", "+19001919")},
+        **{f"number/example.vn/{own}/101": "dial|,0,ig" for own in ("19001919", "+19001919")},
         "number/example.vn/102": dial.replace("101@", "102@"),
-        "number/example.vn/102/102": "dial|,0,i",
+        "number/example.vn/102/102": "dial|,0,ig",
         "exit/example.vn": f"{leaves},{leaves},84,84-national,0,2,100,100",
         "exit/example.vn/102": f"{leaves},{leaves},84,84-national,0,1,100,100",
     }

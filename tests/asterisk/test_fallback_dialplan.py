@@ -180,7 +180,7 @@ def text_of(reached: Reached) -> str:
     """As the dialplan has it."""
     if reached.outside:
         trunk, number = reached.outside
-        options = "ib(record^s^1)" if reached.record else "i"
+        options = "igb(record^s^1)" if reached.record else "ig"
         return f"dial-out|PJSIP/{number}@{trunk},90,{options}|{reached.presented_number}"
     return "refused"
 

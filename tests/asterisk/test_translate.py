@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.asterisk import fake
 from tongdai.asterisk import events, translate
+from tongdai.asterisk.requests import Request
 from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Party, Wait
 from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import Arrived, LegHungUp, LegReplaced, Signal
@@ -428,15 +429,15 @@ def test_dialling_the_contacts_of_extensions() -> None:
     parties = (Party("101@a.vn"), Party("103@a.vn"), Party("102@a.vn"))
     requests = translate.dial(a_dial(*parties, record=True), TARGETS)
     assert requests == [
-        translate.Request(
+        Request(
             "POST",
             "channels/asterisk-1.2/variable",
             {
                 "variable": "TD_DIAL",
-                "value": f"{DESK}&{MOBILE}&{OTHER},30,i",
+                "value": f"{DESK}&{MOBILE}&{OTHER},30,ig",
             },
         ),
-        translate.Request(
+        Request(
             "POST",
             "channels/asterisk-1.2/continue",
             {"context": "dial-recorded", "extension": "0909000111", "priority": "1"},
@@ -446,18 +447,18 @@ def test_dialling_the_contacts_of_extensions() -> None:
 
 def test_an_extension_without_a_phone_is_dialled_in_vain() -> None:
     variable, _ = translate.dial(a_dial(Party("103@a.vn")), TARGETS)
-    assert variable.query["value"] == ",30,i"
+    assert variable.query["value"] == ",30,ig"
 
 
 def test_outside_the_recording_hangs_on_the_party_called() -> None:
     variable, place = translate.dial(a_dial(Party(fake.TRUNK, "+84909000111"), record=True), {})
-    assert variable.query["value"] == f"PJSIP/+84909000111@{fake.TRUNK},30,ib(record^s^1)"
+    assert variable.query["value"] == f"PJSIP/+84909000111@{fake.TRUNK},30,igb(record^s^1)"
     assert place.query["context"] == "dial-out", "carriers get no name"
 
 
 def test_music_plays_while_an_agent_rings() -> None:
     variable, _ = translate.dial(a_dial(Party("102@a.vn"), music="jazz-2"), TARGETS)
-    assert variable.query["value"] == f"{OTHER},30,im(jazz-2)"
+    assert variable.query["value"] == f"{OTHER},30,igm(jazz-2)"
 
 
 def test_a_channel_that_takes_anothers_place_in_stasis() -> None:
@@ -512,13 +513,13 @@ def test_statistics_tell_what_has_come_from_a_party() -> None:
 
 def test_waiting_and_hanging_up() -> None:
     assert translate.wait(Wait("c", "jazz")) == [
-        translate.Request(
+        Request(
             "POST", "channels/c/variable", {"variable": "TIMEOUT(absolute)", "value": "14400"}
         ),
-        translate.Request("POST", "channels/c/answer"),
-        translate.Request("POST", "channels/c/moh", {"mohClass": "jazz"}),
+        Request("POST", "channels/c/answer"),
+        Request("POST", "channels/c/moh", {"mohClass": "jazz"}),
     ]
-    assert translate.hang_up(HangUp("c", 17)) == translate.Request(
+    assert translate.hang_up(HangUp("c", 17)) == Request(
         "DELETE", "channels/c", {"reason_code": "17"}
     )
 
@@ -540,7 +541,7 @@ def test_phones_are_asked_to_answer_by_themselves_in_all_their_ways() -> None:
     assert variables["TD_RECORD"] == "yes"
     asked = an_originate(a_dial(Party("102@a.vn")))
     variables = translate.originate(asked, "PJSIP/x", "c", TARGETS).body["variables"]
-    assert variables["TD_DIAL"] == f"{OTHER},30,i"
+    assert variables["TD_DIAL"] == f"{OTHER},30,ig"
     assert not translate.AUTO_ANSWER.keys() & variables.keys()
     assert "TD_RECORD" not in variables
 
@@ -551,7 +552,7 @@ _SAFE_TARGET = (
     rf"({re.escape(DESK)}|{re.escape(MOBILE)}|PJSIP/\+?[0-9*#]{{1,32}}@[A-Za-z0-9-]{{1,64}})"
 )
 _SAFE_DIAL = re.compile(
-    rf"({_SAFE_TARGET}(&{_SAFE_TARGET})*)?,[0-9]+,i(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?"
+    rf"({_SAFE_TARGET}(&{_SAFE_TARGET})*)?,[0-9]+,ig(m\([A-Za-z0-9-]+\))?(b\(record\^s\^1\))?"
 )
 PARTIES = st.builds(
     Party, HOSTILE | st.just("101@a.vn") | st.just(fake.TRUNK), HOSTILE | st.just("0909000111")

@@ -139,6 +139,7 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("trunk", ""),
         ("sip_status", 0),
         ("routed_by", []),
+        ("recording_pauses", []),
     ]
 
 

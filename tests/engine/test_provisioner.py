@@ -324,7 +324,7 @@ async def test_a_fallback_plan_follows_the_directory(company: Company, here: Nod
     before = planned(here, company)
     assert before[f"trunk/{HOTLINE}/{company.trunk}"].startswith("dial-recorded|${PJSIP_DIAL")
     assert before["number/@/101"].startswith(f"dial|${{PJSIP_DIAL_CONTACTS(101@{company.name})}}")
-    assert before["number/@/101/101"] == "dial|,0,i", "it cannot call itself"
+    assert before["number/@/101/101"] == "dial|,0,ig", "it cannot call itself"
     assert before["exit/@"].endswith(",84,84-national,0,2,100,100")
     assert here.asterisk.fallback["emergency/84/113"] == "113"
     assert "exit/@/102" not in before
@@ -333,7 +333,7 @@ async def test_a_fallback_plan_follows_the_directory(company: Company, here: Nod
     await company.point_hotline("")
     await until(lambda: f"trunk/{HOTLINE}/{company.trunk}" not in planned(here, company))
     await company.change_extension("101", enabled=False)
-    await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,i")
+    await until(lambda: planned(here, company)["number/@/101"] == "dial|,0,ig")
 
 
 async def test_a_plan_is_made_anew_when_a_hotline_opens_and_closes(

@@ -40,6 +40,7 @@ from tongdai.pbx.actions import (
     Originate,
     Record,
     Rotate,
+    Steer,
     StopRecord,
     SwitchAction,
     Wait,
@@ -47,7 +48,7 @@ from tongdai.pbx.actions import (
 from tongdai.pbx.call import Call
 from tongdai.pbx.call_flow import step
 from tongdai.pbx.cdr import DIRECTIONS, Cdr
-from tongdai.pbx.commands import Answer, ClickToCall
+from tongdai.pbx.commands import Answer, ClickToCall, Control
 from tongdai.pbx.events import AT_THE_END, CallFacts, Event
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Declined, Step
@@ -222,6 +223,12 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             made = signals.AgentOffered(call.channel, at, extension)
         case "EndAsked", ():
             made = signals.EndAsked(call.channel, at, call.domain_uuid, UUID(int=3))
+        case "ControlAsked", (command, *given):
+            made = _control(call, at, command, dict(word.split("=") for word in given))
+        case "Executed", (number, *refused):
+            made = signals.Executed("", at, int(number), is_done=not refused)
+        case "TalkFound", (state,):
+            made = signals.TalkFound(call.channel, at, is_held=state == "held")
         case "TimerFired", ():
             made = signals.TimerFired(call.channel, at)
         case "RecordingFinished", (file,):
@@ -233,6 +240,12 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
         case _:
             raise ValueError(kind, words)
     return made
+
+
+def _control(call: Call, at: datetime, name: str, given: dict[str, str]) -> signals.ControlAsked:
+    fields = {"type": name, "call_uuid": call.call_uuid, **given}
+    command = msgspec.convert(fields, Control, strict=False)
+    return signals.ControlAsked(call.channel, at, call.domain_uuid, UUID(int=4), command)
 
 
 def _refused(
@@ -302,7 +315,7 @@ def _lines(rung: Rung, step: Step) -> list[str]:
     return [line, _record(step.call, step.cdr)] if step.cdr else [line]
 
 
-def _action(action: Action) -> str:
+def _action(action: Action) -> str:  # noqa: PLR0911 -- a case a kind
     match action:
         case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
             rung = ",".join(
@@ -327,6 +340,10 @@ def _action(action: Action) -> str:
             return f"Wait {channel} {music_class}"
         case Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
+        case Steer(one, other, _, number):
+            fields = [getattr(action, name) for name in action.__struct_fields__[4:]]
+            said = " ".join(map(str, (one, other, *fields)))
+            return f"{type(action).__name__} {said} as {number}"
         case FinishRecording():
             return "FinishRecording"
 

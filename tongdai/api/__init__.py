@@ -25,6 +25,7 @@ from tongdai.api import (
     cdrs,
     click2call,
     company,
+    control,
     deliveries,
     domains,
     events,
@@ -73,6 +74,7 @@ __all__ = [
 OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,
     *click2call.OPERATIONS,
+    *control.OPERATIONS,  # before those of any id, which may have slashes
     *calls.OPERATIONS,
     *live.OPERATIONS,
     *auth.OPERATIONS,

@@ -1,19 +1,20 @@
 """Live calls: the list, one by any of its ids, and their end by command."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
-from tongdai import errors
-from tongdai.api import asking, cdrs, problems, responses
+from tongdai import errors, messages
+from tongdai.api import asking, cdrs, responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import live as dialect
 from tongdai.pbx import live
-from tongdai.pbx.commands import EndCall
+from tongdai.pbx.commands import Command, EndCall
 from tongdai.store import audit, calls, commands
 
 
@@ -99,19 +100,30 @@ async def end_call(request: Request, principal: Principal, path: OfCall) -> ASGI
     Whatever it is doing: phones that ring stop, and all parties are released. A caller who has had
     no answer yet gets SIP 480. The record says `hangup_by` `system`, and the audit log who asked.
     """
+    asked = await ask(request, principal, path.id, lambda call: EndCall(call_uuid=call))
+    return responses.json(Ended(asked))
+
+
+async def ask(
+    request: Request, principal: Principal, name: str, command: Callable[[UUID], Command]
+) -> UUID:
+    """The engine has carried out the command on the live call, as the audit log tells. `name` is
+    any id of the call. Returns its id. Raises errors.NotFound, errors.CallEnded,
+    errors.SwitchDown, and those that the outcome names.
+    """
     context, domain_uuid = request.context, principal.domain_uuid
     async with context.tenants.transaction(domain_uuid) as tx:
-        found = await calls.named(tx, domain_uuid, path.id)
+        found = await calls.named(tx, domain_uuid, name)
         if found:
             await audit.acting(tx, principal.actor, request.address, principal.api_key)
-            asked = await commands.ask(tx, domain_uuid, EndCall(call_uuid=found.call_uuid))
+            asked = await commands.ask(tx, domain_uuid, command(found.call_uuid))
     if not found:
-        await cdrs.find(context, principal, path.id)
+        await cdrs.find(context, principal, name)
         raise errors.CallEnded
     outcome = await asking.answered(context, domain_uuid, asked)
     if outcome.error:
-        raise problems.by_code(outcome.error)
-    return responses.json(Ended(found.call_uuid))
+        raise errors.by_code(outcome.error)(messages.by_key(outcome.why), field=outcome.field)
+    return found.call_uuid
 
 
 OPERATIONS = (list_calls, get_call, end_call)

@@ -299,7 +299,7 @@ def _refusal(request: Request, outcome: words.Outcome) -> ASGIApp:
 
 def _error(outcome: words.Outcome) -> errors.TongdaiError:
     why = messages.by_key(outcome.why)
-    return problems.by_code(outcome.error)(why, field=outcome.field)
+    return errors.by_code(outcome.error)(why, field=outcome.field)
 
 
 OPERATIONS = (click2call,)

@@ -36,7 +36,7 @@ TAGS = {
     "Events": "Subscriptions to call events, the log of their deliveries, and the event feed.",
     "CDRs": "Call detail records.",
     "Click-to-call": "An extension's phone rings, then the number is called.",
-    "Live calls": "Calls that go on now: seen, and hung up.",
+    "Live calls": "Calls that go on now: seen, steered, and hung up.",
     "Browser phones": "Phones in a page: credentials that expire, tokens, calls, STUN and TURN.",
     "Recordings": "Recordings of calls, by their public URLs.",
     "Extensions": "Extensions of the domain, as version 3 of the family's API has them.",

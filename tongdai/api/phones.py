@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import asking, problems, resources, responses
+from tongdai.api import asking, resources, responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -95,7 +95,7 @@ async def drop_phones(
 
 def _told(outcome: commands.Outcome) -> ASGIApp:
     if outcome.error:
-        raise problems.by_code(outcome.error)(messages.by_key(outcome.why))
+        raise errors.by_code(outcome.error)(messages.by_key(outcome.why))
     found = msgspec.json.decode(outcome.report, type=list[commands.Phone])
     return responses.json(Phones([_shown(one) for one in found]))
 

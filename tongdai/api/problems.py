@@ -7,7 +7,7 @@ docs/errors.md lists the codes.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import msgspec
@@ -135,19 +135,6 @@ def body(error: errors.TongdaiError, language: str) -> dict[str, object]:
     }
     lines = {"errors": error.lines} if isinstance(error, WrongLines) else {}
     return shown | ({"field": error.field} if error.field else {}) | lines
-
-
-def by_code(code: str) -> type[errors.TongdaiError]:
-    """The error of a stable code; errors.CallRefused for an unknown code."""
-    return next((kind for kind in kinds() if kind.code == code), errors.CallRefused)
-
-
-def kinds() -> Iterator[type[errors.TongdaiError]]:
-    """Every error that exists."""
-    found = [errors.TongdaiError]
-    for kind in found:
-        found += kind.__subclasses__()
-    return iter(found)
 
 
 NEEDED = "needed"

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import asking, problems, responses
+from tongdai.api import asking, responses
 from tongdai.api.operations import operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
@@ -58,7 +58,7 @@ async def find_route(request: Request, principal: Principal, body: AskedRoute) -
     )
     outcome = await asking.outcome_of(request.context, principal.domain_uuid, question)
     if outcome.error:
-        raise problems.by_code(outcome.error)(messages.by_key(outcome.why))
+        raise errors.by_code(outcome.error)(messages.by_key(outcome.why))
     found = msgspec.json.decode(outcome.report, type=simulation.Route)
     return responses.json(dialect.route(found, request.language))
 

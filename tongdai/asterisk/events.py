@@ -18,6 +18,7 @@ class CallerId(msgspec.Struct, frozen=True):
 class Dialplan(msgspec.Struct, frozen=True):
     """`exten` is the dialplan extension of the channel: the number dialled."""
 
+    context: str = ""
     exten: str = ""
     app_name: str = ""
     app_data: str = ""
@@ -95,6 +96,17 @@ class ChannelDestroyed(msgspec.Struct, frozen=True):
     tech_cause: int = 0
 
 
+class ChannelHold(msgspec.Struct, frozen=True):
+    """The phone put the other party on hold (re-INVITE, RFC 3264 §8.4)."""
+
+    timestamp: str
+    channel: Channel
+
+
+class ChannelUnhold(ChannelHold, frozen=True):
+    """The phone talks again."""
+
+
 class Bridge(msgspec.Struct, frozen=True):
     """The ids of the channels that are connected."""
 
@@ -131,6 +143,8 @@ AriEvent = (
     | Dial
     | ChannelHangupRequest
     | ChannelDestroyed
+    | ChannelHold
+    | ChannelUnhold
     | ChannelUserevent
     | ContactStatusChange
 )
@@ -142,6 +156,8 @@ _DECODERS: dict[str, msgspec.json.Decoder[AriEvent]] = {
         Dial,
         ChannelHangupRequest,
         ChannelDestroyed,
+        ChannelHold,
+        ChannelUnhold,
         ChannelUserevent,
         ContactStatusChange,
     )

@@ -74,12 +74,12 @@ def _parts(spool: Path, call_uuid: UUID) -> list[Path]:
     return [spool / name for name in sorted(names) if name.startswith(beginning)]
 
 
-def _began(part: Path) -> tuple[int, bool, str]:
-    """The Unix second in which it began, as its name says; of the same second, parts that were cut
-    come first.
+def _began(part: Path) -> tuple[float, bool, str]:
+    """The Unix second in which it began, as its name says, of a talk's later parts with
+    milliseconds; of the same second, parts that were cut come first.
     """
     second = part.name.split("-")[1]
-    return int(second), not part.with_suffix(CUT).exists(), part.name
+    return float(second), not part.with_suffix(CUT).exists(), part.name
 
 
 async def _closed(part: Path, closing_s: float) -> None:

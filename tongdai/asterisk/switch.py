@@ -27,6 +27,7 @@ from tongdai.asterisk import (
     provisioning,
     reconnect,
     registrations,
+    talks,
     translate,
 )
 from tongdai.asterisk.contacts import Contacts
@@ -34,9 +35,26 @@ from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.hints import Hints
 from tongdai.asterisk.reconnect import Address, Connection, Timing
 from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration
-from tongdai.pbx.actions import Adopt, Contact, Dial, HangUp, Originate, Record, SwitchAction, Wait
+from tongdai.asterisk.requests import Request
+from tongdai.pbx.actions import (
+    Adopt,
+    Contact,
+    Dial,
+    HangUp,
+    Mute,
+    Originate,
+    Part,
+    Press,
+    Record,
+    Rejoin,
+    Rerecord,
+    SendAway,
+    SteerAction,
+    SwitchAction,
+    Wait,
+)
 from tongdai.pbx.jitter import Reception
-from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
+from tongdai.pbx.signals import NOT_ASKED, Executed, LegDialed, Refused, Signal, Unanswered
 
 log = structlog.get_logger()
 
@@ -290,6 +308,8 @@ class Switch:
                     await self._adopt(call_uuid, action)
                 case Originate():
                     await self._originate(action)
+                case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press():
+                    await self._steer(action)
                 case _:
                     assert_never(action)
         except ValueError as reason:  # translate refused an unsafe value
@@ -301,7 +321,7 @@ class Switch:
         await self._all(call_uuid, action, translate.dial(action, targets))
 
     async def _all(
-        self, call_uuid: UUID, action: SwitchAction, requests: Sequence[translate.Request]
+        self, call_uuid: UUID, action: SwitchAction, requests: Sequence[Request]
     ) -> None:
         """Sends the requests in this order, without waiting for each response."""
         link = self._connection.link
@@ -346,11 +366,37 @@ class Switch:
         await self._by_query_channel(requests[0])
         await self._all(call_uuid, action, requests)
 
-    async def _by_query_channel(self, request: translate.Request) -> None:
+    async def _by_query_channel(self, request: Request) -> ari.Response:
         link = self._connection.link
-        if (await _ask(link, request)).status_code == GONE:  # the first since Asterisk started
+        answer = await _ask(link, request)
+        if answer.status_code == GONE:  # the first since Asterisk started
             await self.contacts.create(link)
-            await _ask(link, request)
+            answer = await _ask(link, request)
+        return answer
+
+    async def _steer(self, action: SteerAction) -> None:
+        """Executed follows, unless the link is lost."""
+        link = self._connection.link
+        asked = (link.request("GET", f"channels/{id}") for id in (action.channel, action.other))
+        answers = await asyncio.gather(*asked)
+        found = [
+            msgspec.json.decode(answer.message_body, type=events.Channel)
+            for answer in answers
+            if answer.is_ok
+        ]
+        if isinstance(action, Mute):
+            # ARI acts on no channel outside its application: another channel does, by EXPORT()
+            answer = await self._by_query_channel(talks.mute(action, QUERY_CHANNEL))
+            self._executed(action, is_done=len(found) == 2 and answer.is_ok)
+            return
+        request = talks.request(action, found)
+        if request is None or not (await _ask(link, request)).is_ok:
+            self._executed(action, is_done=False)
+
+    def _executed(self, action: SteerAction, *, is_done: bool) -> None:
+        now = datetime.now(UTC)
+        told = Executed(action.channel, now, action.number, is_done=is_done)
+        self._on_signal(action.call_uuid, told)
 
     async def _originate(self, action: Originate) -> None:
         """Each phone gives LegDialed, Refused or Unanswered."""
@@ -397,7 +443,7 @@ def channels(action: SwitchAction) -> tuple[str, ...]:
     return (action.channel,)
 
 
-async def _ask(link: ari.Link, request: translate.Request) -> ari.Response:
+async def _ask(link: ari.Link, request: Request) -> ari.Response:
     return await link.request(request.method, request.uri, request.query, request.body)
 
 

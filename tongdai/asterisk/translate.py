@@ -12,13 +12,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from tongdai.asterisk import events
+from tongdai.asterisk import events, talks
+from tongdai.asterisk.requests import Request
 from tongdai.pbx import call as calls
 from tongdai.pbx import numbers
 from tongdai.pbx.actions import Adopt, Dial, HangUp, Originate, Party, Record, Wait
@@ -32,9 +33,11 @@ from tongdai.pbx.signals import (
     LegAnswered,
     LegDialed,
     LegForwarded,
+    LegHeld,
     LegHungUp,
     LegReplaced,
     LegRinging,
+    LegUnheld,
     Signal,
 )
 
@@ -44,13 +47,6 @@ class _Statistics(msgspec.Struct, frozen=True):
 
     rxcount: int = 0
     local_normdevjitter: float = 0.0
-
-
-class Request(msgspec.Struct, frozen=True):
-    method: str
-    uri: str
-    query: dict[str, str] = {}
-    body: Any = None
 
 
 # --- in
@@ -64,6 +60,9 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
     match event:
         case events.StasisStart():
             return _entered(event)
+        case events.ChannelHold():
+            made = LegUnheld if isinstance(event, events.ChannelUnhold) else LegHeld
+            return _of(event.channel, made(event.channel.id, events.moment(event.timestamp)))
         case events.Dial():
             return _dial(event)
         case events.ChannelHangupRequest() if event.is_by_party:
@@ -71,12 +70,14 @@ def signal(event: events.AriEvent) -> tuple[UUID, Signal] | None:
                 event.channel, HangupAsked(event.channel.id, events.moment(event.timestamp))
             )
         case events.ChannelDestroyed():
-            at = events.moment(event.timestamp)
-            return _of(
-                event.channel, LegHungUp(event.channel.id, at, event.cause, event.tech_cause)
-            )
+            return talks.executed(event) or _destroyed(event)
         case _:
             return None
+
+
+def _destroyed(event: events.ChannelDestroyed) -> tuple[UUID, Signal] | None:
+    at = events.moment(event.timestamp)
+    return _of(event.channel, LegHungUp(event.channel.id, at, event.cause, event.tech_cause))
 
 
 def standing(channel: events.Channel, at: datetime) -> tuple[UUID, Signal] | None:
@@ -201,6 +202,10 @@ def _uuid(text: str) -> UUID:
 
 # --- out
 
+# i: a party's 3xx is a signal for us, which Dial() would follow without any limit. g: when the
+# party called leaves the talk, the caller goes on in the dialplan (talks.py)
+DIAL_OPTIONS = "ig"
+
 
 Targets: TypeAlias = "Mapping[str, Collection[str]]"
 """The contacts of devices by endpoint, as Dial() takes them."""
@@ -226,7 +231,7 @@ def dial(action: Dial, targets: Targets) -> list[Request]:
 
 def dial_string(action: Dial, targets: Targets) -> str:
     """Arguments of Dial(). Raises ValueError for a party or MOH class with unsafe characters."""
-    options = "i"  # a party's 3xx is a signal for us: Dial() would follow it without any limit
+    options = DIAL_OPTIONS
     if action.music:
         options += f"m({_safe(_WORD, action.music)})"
     if action.record and any(party.number for party in action.parties):

@@ -83,7 +83,7 @@ COMMANDS = {
         "API keys: API clients get tokens with them. A user has its own, and others by name.",
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
-    "calls": ("calls:app", "Calls that go on now; hang one up."),
+    "calls": ("calls:app", "Calls that go on now; steer one, or hang it up."),
     "status": ("status:status", "Show what goes on now."),
     "route": ("route:route", "Show the way of a call, without making it."),
     "phone": ("phones:app", "Phones that are registered now."),

@@ -1,23 +1,32 @@
 """tongdai calls: the calls that go on now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 import typer
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.cli import asking, options, session, terminal
 from tongdai.dialects import live as dialect
 from tongdai.pbx import live
 from tongdai.pbx.call import Call
-from tongdai.pbx.commands import EndCall
+from tongdai.pbx.commands import (
+    Command,
+    EndCall,
+    HoldCall,
+    MuteParty,
+    RecordCall,
+    SendDigits,
+    TransferCall,
+    UnholdCall,
+)
 from tongdai.store import calls as store
 from tongdai.store import cdr_search, commands, db, domains
 
-app = typer.Typer(help="Calls that go on now; hang one up.")
+app = typer.Typer(help="Calls that go on now; steer one, or hang it up.")
 
 AnyDomain = Annotated[
     str,
@@ -28,6 +37,12 @@ AnyDomain = Annotated[
         help="The domain's name.",
         show_default="all domains",
     ),
+]
+
+
+Id = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="Any id of the call, SIP Call-ID too.", show_default=False),
 ]
 
 
@@ -66,12 +81,7 @@ def list_(
 
 @app.command()
 def hangup(
-    id: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID", help="Any id of the call, SIP Call-ID too.", show_default=False
-        ),
-    ],
+    id: Id,
     *,
     domain: options.Domain,
 ) -> None:
@@ -79,20 +89,133 @@ def hangup(
 
     Example: tongdai calls hangup 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
     """
-    terminal.say(f"hung up: {session.in_steps(lambda database: _end(database, domain, id))}")
+    terminal.say(f"hung up: {_asked(domain, id, lambda call: EndCall(call_uuid=call))}")
 
 
-async def _end(database: db.Database, domain: str, name: str) -> UUID:
-    """The call is being ended. Raises errors.NotFound, errors.CallEnded, errors.SwitchDown."""
+@app.command()
+def hold(id: Id, *, domain: options.Domain) -> None:
+    """Put a talk on hold: both parties hear music, for 15 minutes at most.
+
+    Example: tongdai calls hold 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
+    """
+    terminal.say(f"on hold: {_asked(domain, id, lambda call: HoldCall(call_uuid=call))}")
+
+
+@app.command()
+def unhold(id: Id, *, domain: options.Domain) -> None:
+    """Take a talk back from hold.
+
+    Example: tongdai calls unhold 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
+    """
+    terminal.say(f"talks again: {_asked(domain, id, lambda call: UnholdCall(call_uuid=call))}")
+
+
+@app.command()
+def record(
+    id: Id,
+    do: Annotated[
+        Literal["start", "stop", "pause", "resume"],
+        typer.Argument(help="What to do with it.", show_default=False),
+    ],
+    *,
+    domain: options.Domain,
+) -> None:
+    """Start, stop, pause or resume the recording of a talk.
+
+    Example: tongdai calls record 01a2b3c4-d5e6-7890-abcd-ef0123456789 pause -d sales.example.vn
+    """
+    asked = _asked(domain, id, lambda call: RecordCall(call_uuid=call, do=do))
+    terminal.say(f"recording, {do}: {asked}")
+
+
+@app.command()
+def transfer(
+    id: Id,
+    to: Annotated[
+        str,
+        typer.Argument(help="Extension, group, queue or number outside.", show_default=False),
+    ],
+    *,
+    by: Annotated[
+        str,
+        typer.Option(help="The extension that leaves.", show_default="the only one in the talk"),
+    ] = "",
+    domain: options.Domain,
+) -> None:
+    """Transfer the other party of a talk, as if the extension's phone had.
+
+    Example: tongdai calls transfer 01a2b3c4-d5e6-7890-abcd-ef0123456789 102 -d sales.example.vn
+    """
+    asked = _asked(domain, id, lambda call: TransferCall(call_uuid=call, to=to, by=by))
+    terminal.say(f"transferred to {to}: {asked}")
+
+
+OfParty = Annotated[
+    str,
+    typer.Option("--party", help="Its number.", show_default="the one extension in the talk"),
+]
+
+
+@app.command()
+def mute(id: Id, *, party: OfParty = "", domain: options.Domain) -> None:
+    """Mute a party of a talk: the other one does not hear it.
+
+    Example: tongdai calls mute 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
+    """
+    terminal.say(f"muted: {_muted(domain, id, party, is_muted=True)}")
+
+
+@app.command()
+def unmute(id: Id, *, party: OfParty = "", domain: options.Domain) -> None:
+    """Undo the muting of a party.
+
+    Example: tongdai calls unmute 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
+    """
+    terminal.say(f"heard again: {_muted(domain, id, party, is_muted=False)}")
+
+
+def _muted(domain: str, name: str, party: str, *, is_muted: bool) -> UUID:
+    return _asked(
+        domain, name, lambda call: MuteParty(call_uuid=call, is_muted=is_muted, party=party)
+    )
+
+
+@app.command()
+def dtmf(
+    id: Id,
+    digits: Annotated[str, typer.Argument(help="0-9, *, #, A-D.", show_default=False)],
+    *,
+    party: Annotated[
+        str,
+        typer.Option(help="Number of who hears them.", show_default="beside the extension"),
+    ] = "",
+    domain: options.Domain,
+) -> None:
+    """Send keys to a party of a talk, as if the other one had pressed them.
+
+    Example: tongdai calls dtmf 01a2b3c4-d5e6-7890-abcd-ef0123456789 1# -d sales.example.vn
+    """
+    asked = _asked(domain, id, lambda call: SendDigits(call_uuid=call, digits=digits, party=party))
+    terminal.say(f"sent: {asked}")
+
+
+def _asked(domain: str, name: str, command: Callable[[UUID], Command]) -> UUID:
+    return session.in_steps(lambda database: _ask(database, domain, name, command))
+
+
+async def _ask(
+    database: db.Database, domain: str, name: str, command: Callable[[UUID], Command]
+) -> UUID:
+    """The engine has carried out the command on the call. Raises errors.NotFound,
+    errors.CallEnded, errors.SwitchDown, and those that the outcome names.
+    """
     async with database.transaction() as tx:
         domain_uuid = (await domains.by_name(tx, domain)).domain_uuid
         call = await _named(tx, domain_uuid, name)
-        asked = await commands.ask(tx, domain_uuid, EndCall(call_uuid=call.call_uuid))
+        asked = await commands.ask(tx, domain_uuid, command(call.call_uuid))
     outcome = await asking.answered(database, domain_uuid, asked)
-    if outcome.error == errors.CallEnded.code:
-        raise errors.CallEnded
     if outcome.error:
-        raise errors.SwitchDown
+        raise errors.by_code(outcome.error)(messages.by_key(outcome.why), field=outcome.field)
     return call.call_uuid
 
 

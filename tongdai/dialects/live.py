@@ -32,6 +32,10 @@ class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     trunk: Annotated[str, Meta(description='The trunk that it is behind; "" for none.')]
     time_started: Utc
     time_answered: Utc | None
+    holds: Annotated[
+        bool, Meta(description="Its phone has put the other party on hold.", examples=[False])
+    ]
+    is_muted: Annotated[bool, Meta(description="By a command: the other party does not hear it.")]
 
 
 class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,11 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     is_click_to_call: bool
     time_started: Utc
     time_answered: Utc | None
+    held_until: Annotated[
+        Utc | None,
+        Meta(description="It is on hold by a command, until then at most; null: it is not."),
+    ]
+    is_recording_paused: Annotated[bool, Meta(description="By a command, until `resume`.")]
     legs: Annotated[
         tuple[LiveLeg, ...], Meta(description="Those in it now; none of an ended call.")
     ]
@@ -91,6 +100,8 @@ def call(view: live.LiveCall) -> LiveCall:
         is_click_to_call=view.is_click_to_call,
         time_started=view.started_at,
         time_answered=view.answered_at,
+        held_until=view.held_until,
+        is_recording_paused=view.is_recording_paused,
         legs=tuple(map(_leg, view.legs)),
     )
 
@@ -114,6 +125,8 @@ def ended(record: Cdr, domain: str) -> LiveCall:
         is_click_to_call=record.application == "click2call",
         time_started=record.time_started,
         time_answered=record.time_answered,
+        held_until=None,
+        is_recording_paused=False,
         legs=(),
         time_ended=record.time_ended,
         status=record.status,
@@ -133,6 +146,8 @@ def _leg(view: live.LiveLeg) -> LiveLeg:
         trunk=view.trunk,
         time_started=view.started_at,
         time_answered=view.answered_at,
+        holds=view.holds,
+        is_muted=view.is_muted,
     )
 
 

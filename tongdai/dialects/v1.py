@@ -80,6 +80,13 @@ class Participant(msgspec.Struct, frozen=True):
     billsec: Annotated[int, Meta(description="Seconds of its talk.", examples=[15])]
 
 
+class RecordingPause(msgspec.Struct, frozen=True):
+    """A part of the talk that is not in the recording; local times as in the record."""
+
+    time_started: str
+    time_ended: str
+
+
 class CallRecord(msgspec.Struct, frozen=True):
     """One call, ended. Times are local to the domain, `YYYY-MM-DD HH:MM:SS` or ""; durations are
     whole seconds.
@@ -160,6 +167,10 @@ class CallRecord(msgspec.Struct, frozen=True):
             "called, in order: `closed`, by the hours plan of the hotline.",
             examples=[["closed"]],
         ),
+    ]
+    recording_pauses: Annotated[
+        tuple[RecordingPause, ...],
+        Meta(description="When a command paused the recording, so that the talk is not in it."),
     ]
 
 
@@ -248,4 +259,8 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
         trunk=record.trunk,
         sip_status=record.sip_status,
         routed_by=record.routed_by,
+        recording_pauses=tuple(
+            RecordingPause(view.local(each.time_started), view.local(each.time_ended))
+            for each in record.recording_pauses
+        ),
     )

@@ -20,9 +20,15 @@ from tongdai.pbx.actions import (
     Dial,
     FinishRecording,
     HangUp,
+    Mute,
     Originate,
+    Part,
+    Press,
     Record,
+    Rejoin,
+    Rerecord,
     Rotate,
+    SendAway,
     StopRecord,
     SwitchAction,
     Wait,
@@ -64,6 +70,10 @@ class Actor:
                     await self.steer(call.call_uuid, action)
             case StopRecord():
                 self._recordings.cut(call)
+            case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press():
+                # after a lost link recovery finds out whether it was done
+                with contextlib.suppress(errors.SwitchDown):
+                    await self._switch.act(call.call_uuid, action)
             case Dial() | Wait() | Originate() | Adopt():
                 await self.steer(call.call_uuid, action)
             case _:

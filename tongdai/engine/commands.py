@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
@@ -23,11 +24,12 @@ from tongdai.pbx.commands import (
     EndCall,
     FindRoute,
     ListPhones,
+    OfTalk,
     Outcome,
     ProvisionExtension,
     Rehearse,
 )
-from tongdai.pbx.signals import CommandAsked, EndAsked
+from tongdai.pbx.signals import CommandAsked, ControlAsked, EndAsked
 from tongdai.store import commands, db
 
 log = structlog.get_logger()
@@ -112,7 +114,9 @@ class CommandRunner:
                 case ClickToCall() as command:
                     self._place(each, command)
                 case EndCall(call_uuid=call_uuid):
-                    self._end(each, call_uuid)
+                    self._put(each, call_uuid, EndAsked)
+                case OfTalk() as command:
+                    self._put(each, command.call_uuid, partial(ControlAsked, command=command))
                 case Rehearse() | FindRoute() as question:
                     self._background.start(self._tell(each, question), "question")
                 case ListPhones() | DropPhones() as command:
@@ -127,8 +131,10 @@ class CommandRunner:
         if not is_new:
             self._background.start(self._repeat(each, asked), "command")
 
-    def _end(self, each: commands.Asked, call_uuid: UUID) -> None:
-        """The call ends by a signal in its mailbox; the outcome follows from that."""
+    def _put(
+        self, each: commands.Asked, call_uuid: UUID, signal: Callable[..., EndAsked | ControlAsked]
+    ) -> None:
+        """The call gets the signal into its mailbox; the outcome follows from that."""
         mailbox = self._engine.mailboxes.of(call_uuid)
         if mailbox is None:
             over = Outcome(call_id=call_uuid, error=errors.CallEnded.code)
@@ -136,7 +142,7 @@ class CommandRunner:
             return
         channel = mailbox.call.channel if mailbox.call else ""
         now = datetime.now(UTC)
-        mailbox.put(EndAsked(channel, now, each.domain_uuid, each.command_uuid))
+        mailbox.put(signal(channel, now, each.domain_uuid, each.command_uuid))
 
     async def outcome(self, domain_uuid: UUID, command: ClickToCall) -> Outcome:
         """The outcome of a command from this process; with `wait_answer`, once the extension has

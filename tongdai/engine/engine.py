@@ -53,14 +53,17 @@ from tongdai.pbx.signals import (
     AttendedTransferred,
     BlindTransferred,
     CommandAsked,
+    Executed,
     HangupAsked,
     LegAnswered,
     LegDialed,
+    LegHeld,
     LegReplaced,
     LegRinging,
     RecordingFinished,
     Refused,
     Signal,
+    TalkFound,
 )
 from tongdai.pbx.step import Declined, Step
 from tongdai.store import calls, commands, db
@@ -88,6 +91,9 @@ _ROUTE_NOTHING = (
     LegAnswered,
     HangupAsked,
     AskedOfCall,
+    Executed,
+    TalkFound,
+    LegHeld,
     RecordingFinished,
 )
 JUST_NOW = timedelta(seconds=1)
@@ -154,7 +160,12 @@ class Engine:
         async with self._database.connection() as tx:
             live = await calls.list(tx, self._config.node)
             self.live_calls.remember(await calls.last_talks(tx))
-            asked = [call.requester.command_uuid for call in live if call.requester]
+            asked = [
+                waits.command_uuid
+                for call in live
+                for waits in (call.requester, call.steering)
+                if waits
+            ]
             await commands.abandon(tx, self._config.node, [each for each in asked if each])
         now = datetime.now(UTC)
         for call in live:

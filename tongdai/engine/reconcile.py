@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from tongdai.asterisk import events
+from tongdai.asterisk import events, talks
 from tongdai.asterisk.switch import Snapshot
 from tongdai.pbx import causes
-from tongdai.pbx.call import Call
-from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal
+from tongdai.pbx.call import Call, Talking
+from tongdai.pbx.signals import LegAnswered, LegDialed, LegHungUp, Signal, TalkFound
 
 
 def running(call: Call, snapshot: Snapshot) -> dict[str, events.Channel]:
@@ -39,3 +39,12 @@ def unheard(call: Call, snapshot: Snapshot, now: datetime) -> list[Signal]:
         if channel.state == "Up" and (known is None or not known.answered_at):
             found.append(LegAnswered(channel.id, now, channel.protocol_id))
     return found
+
+
+def held(call: Call, snapshot: Snapshot, now: datetime) -> list[Signal]:
+    """The place of the parties, if the call may be wrong about whether they are on hold."""
+    is_held = isinstance(call.course, Talking) and call.course.held_until is not None
+    if not is_held and not call.steering:
+        return []
+    contexts = {channel.dialplan.context for channel in running(call, snapshot).values()}
+    return [TalkFound(call.channel, now, is_held=talks.HOLDING in contexts)]

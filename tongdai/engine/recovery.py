@@ -129,7 +129,11 @@ class Recovery:
         # while an action of ours is under way, a party may wait there for it
         self._resumer.suspect(call, None if is_acting else snapshot)
         at = gone_at if snapshot.started_at > call.started_at else now
-        return reconcile.gone(call, snapshot, at) + reconcile.unheard(call, snapshot, now)
+        return (
+            reconcile.gone(call, snapshot, at)
+            + reconcile.unheard(call, snapshot, now)
+            + reconcile.held(call, snapshot, now)
+        )
 
     def _adopt(self, snapshot: Snapshot, now: datetime) -> None:
         """Parties in Stasis with an unknown call: new callers begin a call; others are released,

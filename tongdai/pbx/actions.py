@@ -96,7 +96,57 @@ class Adopt(msgspec.Struct, frozen=True):
     call_uuid: UUID
 
 
-SwitchAction = Dial | Wait | HangUp | Originate | Record | Adopt
+class Steer(msgspec.Struct, frozen=True):
+    """Base of actions on the two parties that talk, `channel` and `other`. The switch tells the
+    outcome by the signal Executed with this `number`, which differs for each of a call; it does
+    nothing of it, or all.
+    """
+
+    channel: str
+    other: str
+    call_uuid: UUID
+    number: int
+
+
+class Part(Steer, frozen=True):
+    """The two wait apart with music. If nothing else is asked of the switch for long, it connects
+    them again.
+    """
+
+
+class Rejoin(Steer, frozen=True):
+    """The two that wait apart talk again."""
+
+
+class Rerecord(Steer, frozen=True):
+    """The recording ends; if `record`, another part begins. The talk goes on."""
+
+    record: bool
+
+
+class SendAway(Steer, frozen=True):
+    """The channel leaves the talk for the number `to` (signal BlindTransferred), as if `other` had
+    transferred it; `other` is released.
+    """
+
+    to: str
+
+
+class Mute(Steer, frozen=True):
+    """`other` does not hear the channel any more; or it hears it again."""
+
+    is_muted: bool
+
+
+class Press(Steer, frozen=True):
+    """The channel hears these keys."""
+
+    digits: str
+
+
+SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press
+
+SwitchAction = Dial | Wait | HangUp | Originate | Record | Adopt | SteerAction
 """The actions that Asterisk executes (asterisk/switch.py)."""
 
 

@@ -16,18 +16,20 @@ import msgspec
 from msgspec import Meta
 
 from tongdai.pbx.causes import REFUSALS, SEVERED, ReleaseCause
-from tongdai.pbx.commands import Requester
+from tongdai.pbx.commands import Control, Requester
 from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
 
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
+HOLD_S = 900  # of a hold by the API; half a minute later the switch ends it (extensions.conf)
 LATE_S = 2  # how long after the end of Dial the end of a channel may come
 # a phone that is there has rung by then: INVITE was repeated after 0.5, 1.5 and 3.5 s
 # (RFC 3261 §17.1.1.2)
 SILENT_S = 4
 FORGOTTEN_S = LONGEST_RING_S + 10  # click-to-call: the switch itself ends the ringing before
 Direction = Literal["inbound", "outbound", "local"]
+RecordingState = Literal["", "apart", "on", "off", "paused"]
 
 T = TypeVar("T")
 COMMITTED, RECOVERED = "commit", "recovery"
@@ -81,6 +83,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     # the final SIP response that ended it, 0 if none did; the CEL log has Q.850 causes only
     sip_status: Committed[int] = 0
     forwards_to: Committed[str] = ""  # the number that it responded 3xx with
+    # it has put the other party on hold: neither the CEL log nor ARI's list of channels tells
+    holds: Committed[bool] = False
+    is_muted: Committed[bool] = False  # by command
     dismissed: Committed[bool] = False  # we end its ringing: its extension refused the call
     published: Committed[tuple[str, ...]] = ()  # names of the events published of this leg
 
@@ -142,7 +147,13 @@ class Calling(msgspec.Struct, frozen=True, kw_only=True, tag="calling"):
 
 
 class Talking(msgspec.Struct, frozen=True, kw_only=True, tag="talking"):
-    """Two parties are connected; the switch alone keeps them connected."""
+    """Two parties are connected; the switch alone keeps them connected. `held_until`: by command
+    they wait apart with music, until then at most; None: they talk. `recording` is "" while the
+    settings of the extensions decide; "apart": so too, on a channel beside the talk.
+    """
+
+    held_until: Committed[datetime | None] = None
+    recording: Committed[RecordingState] = ""
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="leaving"):
@@ -172,6 +183,24 @@ class Transfer(msgspec.Struct, frozen=True):
 
     by: Committed[str]
     came_by: Committed[str] = ""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A pause of the recording; `until` is None while it lasts."""
+
+    since: Committed[datetime]
+    until: Committed[datetime | None] = None
+
+
+class Steering(msgspec.Struct, frozen=True, kw_only=True):
+    """An action on the talk that the switch has been asked for `at` that moment, and has not told
+    the outcome of. `command_uuid` is the command that waits for it; None: nobody does.
+    """
+
+    number: Committed[int]
+    at: Committed[datetime]
+    command: Committed[Control]
+    command_uuid: Committed[UUID | None]
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +252,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     is_click_to_call: Committed[bool] = False
     # of the command that made the call, until its outcome is known
     requester: Committed[Requester | None] = None
+    steering: Committed[Steering | None] = None
+    steered: Committed[int] = 0  # how often so far: numbers of actions and events
+    pauses: Committed[tuple[Pause, ...]] = ()  # of the recording, by command
     record: Committed[bool] = False
     recording_token: Committed[str] = ""
     legs: Committed[tuple[Leg, ...]] = ()
@@ -428,7 +460,9 @@ def due(call: Call) -> datetime | None:
         case Calling():
             forgotten_at = call.started_at + timedelta(seconds=FORGOTTEN_S)
             return min(forgotten_at, _silent_at(call) or forgotten_at)
-        case Talking() | Leaving() | Ended():
+        case Talking(held_until=until):
+            return until
+        case Leaving() | Ended():
             return None
         case _:
             assert_never(call.course)

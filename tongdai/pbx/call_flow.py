@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from tongdai import ids
 from tongdai.pbx import (
     causes,
+    control,
     forwarding,
     hangups,
     numbers,
@@ -46,12 +47,15 @@ from tongdai.pbx.signals import (
     AgentOffered,
     AgentsLeft,
     BlindTransferred,
+    ControlAsked,
     DialEnded,
     EndAsked,
+    Executed,
     HangupAsked,
     LegAnswered,
     LegDialed,
     LegForwarded,
+    LegHeld,
     LegHungUp,
     LegReplaced,
     LegRinging,
@@ -59,6 +63,7 @@ from tongdai.pbx.signals import (
     Refused,
     Severed,
     Signal,
+    TalkFound,
     TimerFired,
     TransferredInFallback,
     Unanswered,
@@ -73,6 +78,7 @@ def step(call: Call, signal: Signal, context: RoutingContext) -> Step:
     made = _step(call, signal, context)
     after, stopped = hangups.stopped(made.call)
     made = replace(with_events(made, stopped), call=after) if stopped else made
+    made = control.settled(call, made, signal.at)
     if made.call.requester is None or not (answer := outcomes.due(made.call, signal)):
         return made
     answered = replace(made.call, requester=None)
@@ -86,6 +92,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return release.recorded(call, ended, signal, context)
         case _, EndAsked():
             return release.asked(call, signal)
+        case _, ControlAsked():
+            return control.asked(call, signal, context)
         case Ended(), _:
             return ignored(call)
         case _, LegReplaced():
@@ -102,6 +110,12 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _answered(call, signal)
         case _, HangupAsked():
             return _hangup_asked(call, signal)
+        case _, Executed():
+            return control.executed(call, signal)
+        case _, TalkFound():
+            return control.found(call, signal, context)
+        case _, LegHeld():
+            return control.phone_holds(call, signal)
         case _, LegHungUp():
             return _hung_up(call, signal, context)
         case ((Ringing() | Talking() | Leaving()), DialEnded()) if progress.is_back(call, signal):
@@ -138,7 +152,9 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
             return refusal.dismiss(call, call.unheard_legs)
         case Calling():
             return release.forgotten(call, signal)
-        case Ringing() | Talking() | Leaving() | Ended():
+        case Talking():
+            return control.over_due(call, signal.at, context)
+        case Ringing() | Leaving() | Ended():
             return ignored(call)
         case _:
             assert_never(call.course)
@@ -362,6 +378,8 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         call = _left(call, signal)
     call, published = hangups.stopped(call)
     if call.live_legs:
+        if isinstance(call.course, Talking):
+            return with_events(control.left(call), published)
         dismissed = refusal.follow(call, leg.channel)
         then = progress.when_all_ended(dismissed.call, context)
         return with_events(refusal.after(dismissed, then), published)

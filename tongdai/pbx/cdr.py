@@ -34,6 +34,13 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int = 0
 
 
+class RecordingPause(msgspec.Struct, frozen=True):
+    """A time of the talk that a command kept out of the recording."""
+
+    time_started: datetime
+    time_ended: datetime
+
+
 class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     """One ended conversation. Times are aware datetimes; `duration` and `billsec` whole
     seconds. `time_ringing` is when the switch first called a party, `called_count` how often it
@@ -76,6 +83,7 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     other_ids: tuple[UUID, ...] = ()
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
     participants: tuple[Participant, ...] = ()  # further parties
+    recording_pauses: tuple[RecordingPause, ...] = ()
 
 
 def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
@@ -124,6 +132,10 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
         other_ids=_other_ids(call),
         other_sip_call_ids=_other_sip_call_ids(call, sip_call_id),
         participants=tuple(_participant(call, leg, ended_at) for leg in _further(call)),
+        recording_pauses=tuple(
+            RecordingPause(each.since, max(each.since, each.until or ended_at))
+            for each in call.pauses
+        ),
     )
 
 

@@ -33,6 +33,20 @@ class EndCall(msgspec.Struct, frozen=True, kw_only=True, tag="hangup"):
     call_uuid: UUID
 
 
+class OfTalk(msgspec.Struct, frozen=True, kw_only=True):
+    """About the two parties that talk in a live call."""
+
+    call_uuid: UUID
+
+
+class HoldCall(OfTalk, frozen=True, kw_only=True, tag="hold"):
+    """Both parties wait with music."""
+
+
+class UnholdCall(OfTalk, frozen=True, kw_only=True, tag="unhold"):
+    """The parties on hold talk again."""
+
+
 class Rehearse(msgspec.Struct, frozen=True, kw_only=True, tag="rehearse"):
     """Tell what this click-to-call would do now, and do nothing."""
 
@@ -94,8 +108,51 @@ class Outcome(msgspec.Struct, frozen=True):
     report: str = ""  # of a command that asks: JSON of the Rehearsal, the Route, the Phones
 
 
+class RecordCall(OfTalk, frozen=True, kw_only=True, tag="record"):
+    """The recording of the talk begins or ends; or it pauses, which the call's record tells."""
+
+    do: Literal["start", "stop", "pause", "resume"]
+
+
+class TransferCall(OfTalk, frozen=True, kw_only=True, tag="transfer"):
+    """The other party is connected with `to`, as if the extension `by` had transferred it. `by`
+    may be "" where one extension alone is in the talk.
+    """
+
+    to: str
+    by: str = ""
+
+
+class MuteParty(OfTalk, frozen=True, kw_only=True, tag="mute"):
+    """The other side does not hear this party any more, or hears it again. `party` is its number;
+    "": that of the one extension in the talk.
+    """
+
+    is_muted: bool
+    party: str = ""
+
+
+class SendDigits(OfTalk, frozen=True, kw_only=True, tag="dtmf"):
+    """The party hears these keys (0-9 * # A-D). `party` is its number; "": the other one than the
+    one extension in the talk.
+    """
+
+    digits: str
+    party: str = ""
+
+
+Control = HoldCall | UnholdCall | RecordCall | TransferCall | MuteParty | SendDigits
+"""Commands that steer a talk (pbx/control.py)."""
+
 Command = (
-    ClickToCall | EndCall | Rehearse | FindRoute | ListPhones | DropPhones | ProvisionExtension
+    ClickToCall
+    | EndCall
+    | Control
+    | Rehearse
+    | FindRoute
+    | ListPhones
+    | DropPhones
+    | ProvisionExtension
 )
 
 

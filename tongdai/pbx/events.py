@@ -17,7 +17,7 @@ from tongdai.pbx import causes
 from tongdai.pbx.call import Call, Direction, Joined, Leg, seconds
 from tongdai.pbx.causes import HangupReason, ReleaseCause, Status
 
-EventName = Literal["ringing", "answered", "hangup", "cdr", "missed"]
+EventName = Literal["ringing", "answered", "hold", "unhold", "hangup", "cdr", "missed"]
 Application = Literal["dial", "click2call"]
 Party = Literal["", "caller", "callee", "system"]
 Disposition = Literal[
@@ -38,6 +38,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "ringing": "An extension's phone rings.",
         "answered": "The call is answered: the parties talk.",
+        "hold": "The talk is on hold: by the extension's phone, or by a command.",
+        "unhold": "The parties talk again after a hold.",
         "hangup": "The talk has ended, or the extension's phones stopped ringing.",
         "cdr": "The call's record is written, and its recording can be played.",
         "missed": "An inbound call ended without an answer.",
@@ -122,9 +124,11 @@ def of_call(
     *,
     release: ReleaseCause | None = None,
     recording_url: str = "",
+    number: int = 0,
 ) -> Event:
     """An event of a leg, or of a call that rang no extension (leg None). `release`: why the leg,
-    or the call, is over; of AT_THE_END only.
+    or the call, is over; of AT_THE_END only. `number`: which one it is of events that a leg has
+    more than once.
 
     As in the reference, from_number is the extension on outbound calls, to_number on inbound ones.
     """
@@ -164,7 +168,10 @@ def of_call(
             sip_status=release.sip_status,
         )
     return Event(
-        event_uuid=ids.derived(call.call_uuid, f"{name}:{leg.leg_uuid if leg else ''}"),
+        event_uuid=ids.derived(
+            call.call_uuid,
+            f"{name}:{leg.leg_uuid if leg else ''}" + f":{number}" * bool(number),
+        ),
         domain_uuid=call.domain_uuid,
         order_key=call.call_uuid,
         name=name,

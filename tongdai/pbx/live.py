@@ -26,6 +26,7 @@ from tongdai.pbx.directory import Directory, Extension, Queue
 class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     """A party that is in the call now, or is being called. `leg_uuid` is its call_id in events,
     None for a party that events do not show; `trunk` is the name of the trunk that it is behind.
+    `holds`: its phone has put the other party on hold. `is_muted`: by command.
     """
 
     leg_uuid: UUID | None
@@ -37,12 +38,15 @@ class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     trunk: str
     started_at: datetime
     answered_at: datetime | None
+    holds: bool
+    is_muted: bool
 
 
 class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that goes on. `from_number` and `to_number` are those that its record will have;
     `queue` is the one that the caller waits in, or that offers the call now; `since` is when its
-    stage began, as far as the call shows it.
+    stage began, as far as the call shows it. `held_until`: by command its parties wait apart,
+    until then at most.
     """
 
     call_uuid: UUID
@@ -62,12 +66,15 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     is_click_to_call: bool
     started_at: datetime
     answered_at: datetime | None
+    held_until: datetime | None
+    is_recording_paused: bool
     legs: tuple[LiveLeg, ...]
 
 
 def of(call: Call) -> LiveCall:
     """The view of a call that has not ended."""
     presented = call.presented_number or call.hotline if call.direction == "outbound" else ""
+    talking = call.course if isinstance(call.course, Talking) else Talking()
     return LiveCall(
         call_uuid=call.call_uuid,
         domain_uuid=call.domain_uuid,
@@ -86,6 +93,8 @@ def of(call: Call) -> LiveCall:
         is_click_to_call=call.is_click_to_call,
         started_at=call.started_at,
         answered_at=call.answered_at,
+        held_until=talking.held_until,
+        is_recording_paused=talking.recording == "paused",
         legs=tuple(_leg(call, leg) for leg in call.live_legs),
     )
 
@@ -135,6 +144,8 @@ def _leg(call: Call, leg: Leg) -> LiveLeg:
         trunk=leg.trunk_name or ("" if leg.is_extension or not leg.trunk else call.trunk),
         started_at=leg.started_at,
         answered_at=answered_at,
+        holds=leg.holds,
+        is_muted=leg.is_muted,
     )
 
 

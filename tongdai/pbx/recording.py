@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tongdai import ids
 from tongdai.pbx.actions import Action, Record, StopRecord
-from tongdai.pbx.call import Call, Leg
+from tongdai.pbx.call import Call, Leg, Pause, Talking
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import RecordingFinished
 
@@ -43,8 +43,31 @@ def of_talk(call: Call, leg: Leg, context: RoutingContext) -> tuple[Call, tuple[
     other = call.controlled if call.channel != leg.channel else next(iter(others), None)
     extensions = {each.number for each in (leg, other) if each and each.is_extension}
     if context.directory.records(*extensions):
-        return replace(call, record=True), (Record(leg.channel, call.call_uuid),)
+        course = Talking(recording="apart") if isinstance(call.course, Talking) else call.course
+        call = replace(call, record=True, course=course)
+        return call, (Record(leg.channel, call.call_uuid),)
     return call, (StopRecord(leg.channel, call.call_uuid),) if call.record else ()
+
+
+def is_on(call: Call, talking: Talking, context: RoutingContext) -> bool:
+    """Whether the talk is recorded now."""
+    if talking.recording in ("", "apart"):
+        extensions = [leg.number for leg in call.live_legs if leg.is_extension]
+        return call.record and context.directory.records(*extensions)
+    return talking.recording == "on"
+
+
+def paused(call: Call, at: datetime) -> Call:
+    """The call with a pause that begins then."""
+    return replace(call, pauses=(*call.pauses, Pause(at)))
+
+
+def without_pause(call: Call, at: datetime) -> Call:
+    """The call with its pause ended then, if it is in one."""
+    if not call.pauses or call.pauses[-1].until:
+        return call
+    *before, last = call.pauses
+    return replace(call, pauses=(*before, replace(last, until=at)))
 
 
 def main(call: Call, status: Status, finished: RecordingFinished | None = None) -> Recording:

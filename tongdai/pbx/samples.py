@@ -78,11 +78,12 @@ def notice(
 def sample(
     domain_uuid: UUID, domain_name: str, name: events.EventName, given: Sample
 ) -> events.Event:
-    """An event of that name of the call. `missed` means that nobody answered, `answered` that
-    somebody did. Its ids are in no CDR.
+    """An event of that name of the call. `missed` means that nobody answered, `answered`, `hold`
+    and `unhold` that somebody did. Its ids are in no CDR.
     """
-    if name in ("answered", "missed") and (given.outcome == "answered") != (name == "answered"):
-        outcome: Outcome = "answered" if name == "answered" else "no_answer"
+    of_a_talk = name in ("answered", "hold", "unhold")
+    if (of_a_talk or name == "missed") and (given.outcome == "answered") != of_a_talk:
+        outcome: Outcome = "answered" if of_a_talk else "no_answer"
         given = replace(given, outcome=outcome)
     began = ids.time_of(given.call_uuid) or given.at
     has_talked, has_ended = given.outcome == "answered", name in events.AT_THE_END

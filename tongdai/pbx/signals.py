@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tongdai.pbx.actions import SwitchAction
-from tongdai.pbx.commands import ClickToCall
+from tongdai.pbx.commands import ClickToCall, Control
 
 Via = Literal["phone", "trunk"]
 
@@ -219,6 +219,42 @@ class EndAsked(AskedOfCall, frozen=True):
     """The call is to end (`commands.EndCall`)."""
 
 
+class ControlAsked(AskedOfCall, frozen=True):
+    """A talk is to be steered."""
+
+    command: Control
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """The switch has done what the action `number` of the call asked for, or, if not `is_done`,
+    nothing of it.
+    """
+
+    channel: str
+    at: datetime
+    number: int
+    is_done: bool
+
+
+class TalkFound(msgspec.Struct, frozen=True):
+    """After a lost link: the parties of the talk are on hold by us, or talk."""
+
+    channel: str
+    at: datetime
+    is_held: bool
+
+
+class LegHeld(msgspec.Struct, frozen=True):
+    """The phone has put the other party on hold."""
+
+    channel: str
+    at: datetime
+
+
+class LegUnheld(LegHeld, frozen=True):
+    """The phone talks again."""
+
+
 NOT_ASKED = 0
 
 
@@ -259,6 +295,11 @@ Signal = (
     | RecordingFinished
     | CommandAsked
     | EndAsked
+    | ControlAsked
+    | Executed
+    | TalkFound
+    | LegHeld
+    | LegUnheld
     | Refused
     | Unanswered
 )

@@ -34,8 +34,8 @@ NOUNS = (
     "phone_credential",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
-call is logged when somebody ends it by a command, a phone when somebody signs it off, a session
-when somebody signs in, phone credentials when a page gets some.
+call is logged when somebody ends or steers it by a command, a phone when somebody signs it off, a
+session when somebody signs in, phone credentials when a page gets some.
 """
 
 

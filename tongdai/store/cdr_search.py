@@ -195,6 +195,7 @@ async def _with_keys(
     )
 
 
+_PAUSES = msgspec.json.Decoder(tuple[cdr.RecordingPause, ...])
 _PARTICIPANTS = msgspec.json.Decoder(tuple[cdr.Participant, ...])
 _NOBODY = "[]"  # of almost all records
 
@@ -210,6 +211,7 @@ def _record(row: asyncpg.Record) -> cdr.Cdr:
         values["participants"] = ()
     else:
         values["participants"] = _PARTICIPANTS.decode(values["participants"])
+    values["recording_pauses"] = _PAUSES.decode(values["recording_pauses"])
     values["routed_by"] = tuple(values["routed_by"])
     stored = row[_OWN:]
     main = Recording(**dict(zip(recordings.STORED, stored, strict=True))) if stored[0] else None
