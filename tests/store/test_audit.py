@@ -143,7 +143,7 @@ async def test_a_phone_that_is_signed_off_is_logged(
 
 
 # they ask for a call that has its own record, or change nothing
-NO_CHANGE = {"click2call", "rehearse", "route", "phones"}
+NO_CHANGE = {"click2call", "rehearse", "route", "phones", "provision"}
 
 
 async def test_every_command_on_a_live_call_is_logged(database: db.Database) -> None:
