@@ -764,6 +764,28 @@ def test_an_hours_plan_is_made_overridden_followed_and_deleted(cli: Cli) -> None
     assert cli("hours-plan", "delete", "office") == "Deleted hours plan office.\n"
 
 
+def test_a_caller_is_blocked_routed_and_forgotten(cli: Cli) -> None:
+    cli("hotline", "create", "02873001234", "--trunk", "carrier")
+    made = cli.json("caller", "create", "0912 345 678", "--hotlines", "02873001234")
+    assert made == {
+        "caller": "84912345678",
+        "action": "block",
+        "destination": "",
+        "answer": "rejected",
+        "hotlines": ["842873001234"],
+        "note": "",
+    }
+    routed = ["--action", "route", "--destination", "101", "--hotlines", ""]
+    changed = cli.json("caller", "update", "+84912345678", *routed)
+    assert changed == made | {"action": "route", "destination": "101", "hotlines": []}
+    assert "caller 84912345678" in cli.refuses("extension", "delete", "101")
+    assert cli.json("caller", "create", "+44*")["caller"] == "+44*"
+    assert [one["caller"] for one in cli.json("caller", "list")] == ["+44*", "84912345678"]
+    assert cli("caller", "delete", "0912345678") == "Deleted caller 0912345678.\n"
+    gone = cli.refuses("caller", "show", "0912345678", code=3)
+    assert gone == "no such caller: 0912345678"
+
+
 def test_a_ring_group_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
     made = cli.json(
         "ring-group",
@@ -928,7 +950,10 @@ def test_wrong_usage_is_told_by_the_parser(cli: Cli) -> None:
 
 @pytest.mark.parametrize(
     "noun",
-    ["domain", "user", "extension", "trunk", "hotline", "hours-plan", "ring-group", "queue"],
+    [
+        *("domain", "user", "extension", "trunk", "hotline", "caller", "hours-plan"),
+        *("ring-group", "queue"),
+    ],
 )
 def test_help_has_an_example(noun: str) -> None:
     for verb in ("create", "update"):

@@ -275,6 +275,15 @@ HOLIDAYS = Text(
 UNTIL_OF_NOTHING = Text(
     "there is no override that could end", "không có trạng thái đặt tay nào để kết thúc"
 )
+CALLER = Text(
+    "a telephone number is needed, or the beginning of numbers such as 0912* or +44*, * or "
+    "anonymous",
+    "phải là số điện thoại, hoặc đầu số như 0912* hay +44*, hoặc *, hoặc anonymous",
+)
+CALLER_EXISTS = Text("this caller is already there", "số gọi đến này đã có")
+ROUTE_ALONE = Text(
+    "needed by the action route, and by no other", "cần cho action route, và chỉ cho action này"
+)
 HOURS_PLAN_EXISTS = Text(
     "an hours plan with this name already exists", "lịch làm việc với tên này đã có"
 )

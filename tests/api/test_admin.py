@@ -28,6 +28,7 @@ NEW: dict[str, type[msgspec.Struct]] = {
     "ring-groups": admin.NewRingGroup,
     "queues": admin.NewQueue,
     "hours-plans": admin.NewHoursPlan,
+    "callers": admin.NewCaller,
     "hotlines": admin.NewHotline,
     "trunks": admin.NewTrunk,
     "users": api_users.NewUser,

@@ -269,3 +269,28 @@ async def test_answers_are_kept_for_a_day_and_nobody_reads_them(
         await idempotency_keys.purge(tx, 1000)
         left = "SELECT count(*) FROM idempotency_keys WHERE domain_uuid = $1"
         assert await tx.fetchval(left, tenant.domain.domain_uuid) == 0
+
+
+CALLERS = "/v1/admin/callers/bulk"
+
+
+async def test_callers_are_written_whether_they_were_there_or_not(client: Client) -> None:
+    await client.post("/v1/admin/extensions", {"extension": "101"}, expect=201)
+    wish: dict[str, Any] = {"caller": "0912345678", "action": "route", "destination": "101"}
+    many = [{"caller": f"09{number}"} for number in range(10_000_000, 10_000_500)]
+    assert (await client.post(CALLERS, {"callers": [wish, *many]})).json == {"written": 501}
+    again = {"callers": [{"caller": "+84 912 345 678", "action": "allow"}]}
+    assert (await client.post(CALLERS, again)).json == {"written": 1}
+    kept = (await client.get("/v1/admin/callers/0912345678")).json
+    assert (kept["caller"], kept["action"], kept["destination"]) == ("84912345678", "allow", "")
+
+
+async def test_all_callers_are_written_or_none(client: Client) -> None:
+    lines = [{"caller": "0912345678"}, {"caller": "0*1"}, {"caller": "0*", "action": "route"}]
+    refused = (await client.post(CALLERS, {"callers": lines}, expect=422)).json
+    assert [(one["line"], one["field"]) for one in refused["errors"]] == [
+        (2, "caller"),
+        (3, "destination"),
+    ]
+    await client.get("/v1/admin/callers/0912345678", expect=404)
+    await client.post(CALLERS, {"callers": [{"caller": "0912345678"}] * 1001}, expect=422)

@@ -424,6 +424,7 @@ ADMINISTERED: dict[str, dict[str, Any]] = {
     "ring-groups": {"number": "605", "members": ["101"]},
     "queues": {"number": "705", "agents": ["101"]},
     "hours-plans": {"name": ""},
+    "callers": {"caller": "0912*"},
     "hotlines": {"number": "19001777"},
     "trunks": {"name": ""},
 }
@@ -438,10 +439,15 @@ async def administered(house: House, noun: str, database: db.Database) -> tuple[
     """The path of the house's own thing, and its key."""
     if noun in OPERATED:
         return await _operated(house, noun, database)
-    new = ADMINISTERED[noun] | {"name": house.tenant.domain.name}
+    new = ADMINISTERED[noun] | {_label(noun): house.tenant.domain.name}
     await house.tenant.client.ask("POST", f"/v1/admin/{noun}", json=new, expect=201)
     key = next(iter(ADMINISTERED[noun].values())) or new["name"]
     return f"/v1/admin/{noun}/{key}", key
+
+
+def _label(noun: str) -> str:
+    """The field that tells whose it is."""
+    return "note" if noun == "callers" else "name"
 
 
 async def _operated(house: House, noun: str, database: db.Database) -> tuple[str, str]:
@@ -463,15 +469,16 @@ async def create_noun(own: House, other: House, database: db.Database, *, noun: 
     for house in (other, own):
         path, _ = await administered(house, noun, database)
         shown = (await house.tenant.client.get(path)).json
-        assert shown["name"] == house.tenant.domain.name
+        assert shown[_label(noun)] == house.tenant.domain.name
 
 
 async def list_nouns(own: House, other: House, database: db.Database, *, noun: str) -> None:
     for house in (other, own):
         await administered(house, noun, database)
     listed = (await own.tenant.client.get(f"/v1/admin/{noun}?limit=500")).json["data"]
-    assert own.tenant.domain.name in {one["name"] for one in listed}
-    assert other.tenant.domain.name not in {one["name"] for one in listed}
+    labels = {one[_label(noun)] for one in listed}
+    assert own.tenant.domain.name in labels
+    assert other.tenant.domain.name not in labels
 
 
 async def touch_noun(
@@ -479,7 +486,9 @@ async def touch_noun(
 ) -> None:
     """Another's is as one that never was, also where the path names a domain."""
     path, _ = await administered(other, noun, database)
-    change = {"weekly": ["daily 08:00-09:00"]} if noun == "hours-plans" else {"name": "mine"}
+    change: dict[str, Any] = {_label(noun): "mine"}
+    if noun == "hours-plans":  # its name stays
+        change = {"weekly": ["daily 08:00-09:00"]}
     given: dict[str, Any] = {"json": change} if method == "PATCH" else {}
     is_operated = noun == "trunks" or (noun == "hotlines" and method == "DELETE")
     expect = 403 if is_operated and method != "GET" else 404
@@ -487,7 +496,7 @@ async def touch_noun(
     aimed = f"{path}?domain={other.tenant.domain.name}"
     assert (await own.tenant.client.ask(method, aimed, expect=expect, **given)).body == theirs.body
     kept = (await other.tenant.client.get(path)).json
-    assert kept["name"] == other.tenant.domain.name
+    assert kept[_label(noun)] == other.tenant.domain.name
 
 
 async def prompt_of(house: House) -> str:
@@ -540,6 +549,16 @@ for _noun in ADMINISTERED:
         ROWS[_method.lower(), f"/v1/admin/{_noun}/{{name}}"] = partial(
             touch_noun, noun=_noun, method=_method
         )
+
+
+@row("post", "/v1/admin/callers/bulk")
+async def write_callers(own: House, other: House, database: db.Database) -> None:
+    """Each writes its own."""
+    for house, action in ((other, "block"), (own, "allow")):
+        wish = {"callers": [{"caller": "0912345678", "action": action}]}
+        await house.tenant.client.post("/v1/admin/callers/bulk", wish)
+    kept = (await other.tenant.client.get("/v1/admin/callers/0912345678")).json
+    assert kept["action"] == "block"
 
 
 async def extensions_of(house: House) -> list[str]:

@@ -27,6 +27,7 @@ ADMINISTERED = {
     "ring-groups": "routing",
     "queues": "routing",
     "hours-plans": "routing",
+    "callers": "routing",
 }
 # (method, path): the permission, and the levels that have it, written down once more
 MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
@@ -115,6 +116,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("put", "/v1/admin/company"): ("domain:operate", OPERATOR),
     ("post", "/v1/admin/company/plan"): ("domain:operate", OPERATOR),
     ("post", "/v1/admin/extensions/bulk"): ("extension:write", ADMIN),
+    ("post", "/v1/admin/callers/bulk"): ("routing:write", ADMIN),
     ("get", "/v1/admin/extensions/csv"): ("extension:read", ADMIN),
     ("post", "/v1/admin/extensions/csv"): ("extension:write", ADMIN),
     ("get", "/v1/admin/phones"): ("extension:read", ADMIN),

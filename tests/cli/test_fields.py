@@ -7,8 +7,17 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from tongdai.cli import domains, extensions, hotlines, hours_plans, queues, ring_groups, trunks
-from tongdai.pbx.directory import Domain, Extension, Hotline, HoursPlan, Queue, RingGroup
+from tongdai.cli import (
+    callers,
+    domains,
+    extensions,
+    hotlines,
+    hours_plans,
+    queues,
+    ring_groups,
+    trunks,
+)
+from tongdai.pbx.directory import Caller, Domain, Extension, Hotline, HoursPlan, Queue, RingGroup
 from tongdai.store.trunks import Trunk
 
 SUSPENSION = {"suspended_until", "suspended_why"}  # --unsuspend ends it
@@ -22,6 +31,7 @@ NOUNS: list[tuple[typer.Typer, type[msgspec.Struct], set[str], dict[str, str]]] 
         {"number", "canonical"},
         {"trunk_uuid": "trunk", "is_default": "default"},
     ),
+    (callers.app, Caller, {"caller"}, {}),
     (hours_plans.app, HoursPlan, {"name"}, {}),
     (ring_groups.app, RingGroup, {"number", "next_member"}, {}),
     (queues.app, Queue, {"number"}, {"moh_class": "music"}),

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from tongdai.pbx.directory import (
+    Caller,
     Directory,
     Domain,
     Extension,
@@ -77,6 +78,8 @@ def _changed(  # noqa: PLR0911 -- a case a noun
             return _put(
                 directory, "hotlines", key or "19001919", Hotline(key, key, CARRIER), changes
             )
+        case "caller":
+            return _put(directory, "callers", key, Caller(key), changes)
         case "hours":
             return _put(directory, "hours_plans", key, HoursPlan(key), changes)
         case "trunk":
@@ -111,7 +114,7 @@ def _put(
 def _with(noun: Any, changes: dict[str, str]) -> Any:
     """The struct with fields as text says them."""
     fields: dict[str, Any] = asdict(noun) | changes
-    for name in {"members", "agents", "weekly", "holidays"} & changes.keys():
+    for name in {"members", "agents", "weekly", "holidays", "hotlines"} & changes.keys():
         texts = changes[name].replace("_", " ").split(",")
         fields[name] = tuple(filter(None, texts))
     return msgspec.convert(fields, type(noun), strict=False)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.pbx import company
 from tongdai.pbx import simulation
 from tongdai.pbx.barring import BarReason, Usage
+from tongdai.pbx.directory import Caller
 from tongdai.pbx.explanation import Limit
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.simulation import Question, Route
@@ -76,6 +77,29 @@ def test_a_hotline_that_is_closed_at_that_time() -> None:
     inside = route("103", HOTLINE, context).steps
     assert inside[0].why.en.endswith("closed by the hours plan office")
     assert inside[1].extensions == ("102",)
+
+
+def test_a_caller_who_is_blocked_or_has_an_agent() -> None:
+    blocked = route(CUSTOMER, HOTLINE, house("caller 0899* answer=unallocated"))
+    assert lines(blocked) == ["0 arrives", "0 ends"]
+    assert end(blocked) == ("INVALID", "UNALLOCATED_NUMBER", 404, "")
+    assert [step.why.en for step in blocked.steps] == [
+        "0899888999 calls hotline 19001919, and is blocked there by 0899*",
+        "the caller is blocked",
+    ]
+    own = Caller("84899888999", "route", "102")
+    found = route(CUSTOMER, HOTLINE, replace(house("caller 0899*"), caller=own))
+    assert lines(found) == [
+        "0 arrives",
+        "0 rings 102 30s",
+        "30 goes_on",
+        "30 rings 101 30s",
+        "60 ends",
+    ]
+    assert found.steps[0].why.en.endswith("has a destination of its own: extension 102")
+    assert found.steps[2].why.en == "nobody answers: overflow to extension 101"
+    inside = route("103", HOTLINE, house("caller *"))
+    assert lines(inside)[1] == "0 rings 101 30s", "an extension is no caller from outside"
 
 
 def test_a_closed_hotline_that_leads_nowhere_or_outside() -> None:

@@ -15,6 +15,7 @@ from tongdai import ids
 from tongdai.audio import Converted
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import (
+    Caller,
     Domain,
     Extension,
     Hotline,
@@ -25,6 +26,7 @@ from tongdai.pbx.directory import (
     Trunk,
 )
 from tongdai.store import (
+    callers,
     db,
     devices,
     directory,
@@ -74,6 +76,7 @@ NOUNS = [
         "auth_username password_changes from_user from_domain shared called_number_in qualify",
     ),
     Noun(Hotline, "hotlines", "created_at domain_uuid"),
+    Noun(Caller, "callers", "created_at domain_uuid"),
     Noun(HoursPlan, "hours_plans", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
     Noun(Queue, "queues"),
@@ -164,6 +167,8 @@ async def test_every_field_is_written_and_loaded(
     assert loaded.trunks.pop(further.trunk_uuid).name == "further"
     assert loaded.trunks == {full.trunk.trunk_uuid: full.trunk}
     assert loaded.hotlines == {full.hotline.canonical: full.hotline}
+    assert loaded.callers == {"0912*": full.caller}
+    assert not loaded.knows_numbers
     assert loaded.hours_plans == {"office": full.hours_plan}
     assert loaded.ring_groups == {"600": full.ring_group}
     assert loaded.queues == {"700": full.queue}
@@ -195,6 +200,7 @@ class Full(msgspec.Struct, frozen=True):
     extension: Extension
     trunk: Trunk
     hotline: Hotline
+    caller: Caller
     hours_plan: HoursPlan
     ring_group: RingGroup
     queue: Queue
@@ -263,11 +269,12 @@ def full_directory(name: str) -> Full:
         closed_destination="100",
         closed_cause="busy",
     )
+    caller = Caller("0912*", "route", "100", "busy", ("16135550123",), "a note")
     plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("09-02",), "closed", LATER)
     group = RingGroup("600", "Sales", "round_robin", ("100", "102"), 5, 6, "700", 1)
     queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz")
     prompt = Prompt("Nhạc chờ", ids.new(), hashlib.sha256(b"sound").hexdigest(), 1.5)
-    return Full(domain, extension, trunk, hotline, plan, group, queue, prompt)
+    return Full(domain, extension, trunk, hotline, caller, plan, group, queue, prompt)
 
 
 def plain(full: Full) -> Full:
@@ -277,6 +284,7 @@ def plain(full: Full) -> Full:
         Extension(full.extension.extension),
         Trunk(full.trunk.trunk_uuid, "plain"),
         Hotline(full.hotline.number, full.hotline.canonical, full.trunk.trunk_uuid),
+        Caller(full.caller.caller),
         HoursPlan(full.hours_plan.name),
         RingGroup(full.ring_group.number),
         Queue(full.queue.number),
@@ -305,6 +313,7 @@ async def insert(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
     hotline = msgspec.structs.asdict(full.hotline)
     del hotline["canonical"]
     await hotlines.insert(tx, domain_uuid, **hotline)
+    await callers.insert(tx, domain_uuid, full.caller)
     await extensions.insert(tx, domain_uuid, full.extension)
 
 
@@ -315,6 +324,8 @@ async def update(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
     plan = msgspec.structs.asdict(full.hours_plan)
     await hours_plans.change(tx, domain_uuid, full.hours_plan.name, plan)
     await hotlines.update(tx, domain_uuid, full.hotline)
+    caller = msgspec.structs.asdict(full.caller)
+    await callers.change(tx, domain_uuid, full.caller.caller, caller)
     await extensions.update(tx, domain_uuid, full.extension)
 
 

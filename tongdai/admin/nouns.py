@@ -15,8 +15,9 @@ from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin import trunks as trunk_cases
 from tongdai.encryption import MasterKey
 from tongdai.pbx import endpoint
-from tongdai.pbx.directory import Extension, HoursPlan, Queue, RingGroup
+from tongdai.pbx.directory import Caller, Extension, HoursPlan, Queue, RingGroup
 from tongdai.store import (
+    callers,
     db,
     devices,
     extensions,
@@ -144,6 +145,23 @@ async def _change_hours_plan(
     tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
 ) -> Fields:
     await hours_plans.change(tx, domain_uuid, name, {**fields})
+    return {}
+
+
+async def _create_caller(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
+    await callers.insert(tx, domain_uuid, Caller(**fields))
+    return {}
+
+
+async def _put_caller(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
+    await callers.put(tx, domain_uuid, Caller(**fields))
+    return {}
+
+
+async def _change_caller(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
+    await callers.change(tx, domain_uuid, name, {**fields})
     return {}
 
 
@@ -283,6 +301,16 @@ NOUNS = {
         change=_change_hours_plan,
         delete=hours_plans.delete,
     ),
+    "callers": Noun(
+        word="caller",
+        kind=Caller,
+        key="caller",
+        listing=callers.LISTING,
+        get=callers.get,
+        create=_create_caller,
+        change=_change_caller,
+        delete=callers.delete,
+    ),
     "devices": _Devices(
         word="device",
         kind=devices.Configured,
@@ -333,3 +361,5 @@ NOUNS = {
     ),
 }
 """By the name of their list in paths."""
+WRITTEN_CALLERS = msgspec.structs.replace(NOUNS["callers"], create=_put_caller)
+"""Callers that are written whether there was one or not."""

@@ -145,6 +145,39 @@ class NewHoursPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = None
 
 
+class NewCaller(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A caller from outside whose calls are blocked, let through, or go to a destination of its
+    own. A single number counts before all patterns; of those the longest counts.
+    """
+
+    caller: Annotated[
+        str,
+        Meta(
+            description="A telephone number; the beginning of numbers, such as 0912* or +44*; "
+            "* is everybody; anonymous are withheld numbers.",
+            examples=["0912345678"],
+        ),
+    ]
+    action: Annotated[
+        directory.CallerAction,
+        Meta(
+            description="block: the calls are rejected; allow: they are let through, whatever a "
+            "shorter pattern says; route: they go to `destination`, and from there, unanswered, "
+            "to the hotline's."
+        ),
+    ] = "block"
+    destination: Annotated[
+        str, Meta(description="Of route: a number of the domain, or a number outside.")
+    ] = ""
+    answer: Annotated[
+        Rejection, Meta(description="What a blocked caller gets: 480, 486, 603 or 404.")
+    ] = "rejected"
+    hotlines: Annotated[
+        tuple[str, ...], Meta(max_length=100, description="Only for calls to these; []: to all.")
+    ] = ()
+    note: Annotated[str, Meta(description="For people.")] = ""
+
+
 class NewDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A further device of an extension, with a user name, the `account`, and a password of its
     own. Calls ring all devices.
@@ -316,6 +349,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *Resource("devices", NOUNS["devices"], NewDevice, "extension").operations(),
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
+    *Resource("callers", NOUNS["callers"], NewCaller, "routing").operations(),
     *Resource("hours-plans", NOUNS["hours-plans"], NewHoursPlan, "routing").operations(),
     *Resource(
         "hotlines",

@@ -89,6 +89,10 @@ COMMANDS = {
     "phone": ("phones:app", "Phones that are registered now."),
     "trunk": ("trunks:app", "Trunks: SIP links to carriers."),
     "hotline": ("hotlines:app", "Hotlines: the public numbers of a domain."),
+    "caller": (
+        "callers:app",
+        "Callers from outside: blocked, let through, or with a destination of their own.",
+    ),
     "hours-plan": ("hours_plans:app", "Hours plans: when hotlines are open."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),

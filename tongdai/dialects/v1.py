@@ -164,7 +164,8 @@ class CallRecord(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Meta(
             description="The reasons that led it elsewhere than to the destination of the number "
-            "called, in order: `closed`, by the hours plan of the hotline.",
+            "called, in order: `closed`, by the hours plan of the hotline; `blocked`, the caller "
+            "is unwanted; `caller`, the caller has a destination of its own.",
             examples=[["closed"]],
         ),
     ]

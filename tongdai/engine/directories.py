@@ -8,12 +8,12 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from tongdai import errors
-from tongdai.pbx import carriers
+from tongdai.pbx import carriers, numbers
 from tongdai.pbx.carriers import Called, CarrierTrunk, Undecided
-from tongdai.pbx.directory import Directory
+from tongdai.pbx.directory import Caller, Directory
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.signals import Arrived
-from tongdai.store import db, directory
+from tongdai.store import callers, db, directory
 
 Arrival = TypeVar("Arrival", bound=Arrived)
 MOST_PLACES = 10_000  # that are cached
@@ -80,6 +80,14 @@ class Directories:
         called = await self._called(arrived)
         arrived = replace(arrived, endpoint=str(called.trunk_uuid), dialled=called.number)
         return await self.get(called.domain_uuid), arrived
+
+    async def caller(self, known: Directory, number: str) -> Caller | None:
+        """What the domain knows of exactly this number, in any form. Raises errors.Unavailable."""
+        if not known.knows_numbers:
+            return None
+        canonical = numbers.canonical(number, known.domain.country)
+        async with self._database.connection() as tx:
+            return await callers.find(tx, known.domain.domain_uuid, canonical)
 
     async def _named(self, name: str) -> Directory:
         if known := self._by_name.get(name):

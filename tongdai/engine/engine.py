@@ -14,6 +14,7 @@ from uuid import UUID
 
 import prometheus_client
 import structlog
+from msgspec.structs import replace
 
 from tongdai import errors, ids, messages
 from tongdai.asterisk.switch import Switch, channels
@@ -36,7 +37,7 @@ from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
 from tongdai.engine.replaced_legs import ReplacedLegs
 from tongdai.engine.wall_clock import WallClock, utc_now
-from tongdai.pbx import call_flow, causes, replacement, setup
+from tongdai.pbx import call_flow, caller_identity, causes, replacement, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
@@ -295,7 +296,12 @@ class Engine:
                 raise errors.NotFound
             if self.live_calls.has_caller(directory.domain.domain_uuid, signal):
                 raise _Merged
-            return setup.arrive(signal, new_token(), await self.context(directory))
+            context = await self.context(directory)
+            if signal.via == "trunk":
+                number = caller_identity.caller_number(signal, directory.domain.country)
+                caller = await self.directories.caller(directory, number)
+                context = replace(context, caller=caller) if caller else context
+            return setup.arrive(signal, new_token(), context)
         if isinstance(signal, AttendedTransferred):
             directory = await self.directories.get(call.domain_uuid)
             return await self.transfers.merge(call, signal, await self.context(directory))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai import errors, messages
 from tongdai.asterisk import registrations
@@ -40,8 +41,14 @@ class Rehearsals:
     ) -> Rehearsal | Route:
         if isinstance(question, FindRoute) and question.at:
             asked = Question(question.caller, question.dialled)
-            return simulation.simulate(asked, RoutingContext(directory, question.at))
+            caller = await self._engine.directories.caller(directory, question.caller)
+            return simulation.simulate(
+                asked, RoutingContext(directory, question.at, caller=caller)
+            )
         context = await self._engine.context(directory)
+        if isinstance(question, FindRoute):
+            caller = await self._engine.directories.caller(directory, question.caller)
+            context = replace(context, caller=caller)
         phones: dict[str, tuple[RegisteredPhone, ...]] = {}
         wanted: Iterable[str] = ()
         if isinstance(question, Rehearse):

@@ -21,6 +21,9 @@ from tongdai.pbx.directory import LONGEST_RING_S, CallIdMode
 from tongdai.pbx.hunting import HuntStep
 from tongdai.pbx.signals import DialEnded
 
+BLOCKED = "blocked"
+"""The reason of a call whose caller the domain does not want (`Call.routed_by`)."""
+
 LONGEST_S = 14_400  # of a talk, or of waiting (extensions.conf, TIMEOUT(absolute))
 HOLD_S = 900  # of a hold by the API; half a minute later the switch ends it (extensions.conf)
 LATE_S = 2  # how long after the end of Dial the end of a channel may come
@@ -246,7 +249,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     presented_number: Committed[str] = ""  # caller id on the outbound leg
     trunk: Committed[str] = ""  # the name of the trunk that carries it, or was tried last
     receive_dest: Committed[str] = ""  # ring group or queue
-    # the reasons that led it elsewhere than to the first destination of a number, in order
+    # the reasons that led it elsewhere than to the first destination of a number, in order: of
+    # pbx.inbound
     routed_by: Committed[tuple[str, ...]] = ()
     customer_id: Committed[str] = ""
     is_click_to_call: Committed[bool] = False
@@ -288,10 +292,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_missed(self) -> bool:
         """Whether a caller from outside leaves, or is released, without anybody to talk to: before
-        an answer, or after a transfer that nobody answered.
+        an answer, or after a transfer that nobody answered. Nobody misses one that is blocked.
         """
         is_left = isinstance(self.course, Leaving) and self.course.release != SEVERED
-        return self.direction == "inbound" and (self.answered_at is None or is_left)
+        is_alone = self.answered_at is None or is_left
+        return self.direction == "inbound" and is_alone and BLOCKED not in self.routed_by
 
     @property
     def agent(self) -> str:

@@ -17,6 +17,7 @@ Strategy = Literal["ring_all", "sequential", "round_robin"]
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
 MEMBER_RING_S = 3, 300  # least and most: of a member of a ring group, an agent of a queue
 GROUP_RING_S = 3, 3600  # until a ring group overflows
+CallerAction = Literal["block", "allow", "route"]
 Override = Literal["", "open", "closed"]
 TrunkAuth = Literal["ip", "digest", "registration"]
 NumberFormat: TypeAlias = numbers.NumberFormat
@@ -116,6 +117,24 @@ class HoursPlan(msgspec.Struct, frozen=True):
     override_until: datetime | None = None
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """What becomes of calls from outside of a caller: a number in canonical form; "0912*" or
+    "+44*": all whose national or international number begins so; "*": all; numbers.ANONYMOUS: all
+    with a withheld number.
+
+    They are rejected with `answer` ("block"), let through although a shorter pattern blocks them
+    ("allow"), or go to `destination`, a dialable number or one outside ("route"). `hotlines`
+    (canonical) are those that they may call for that; none: all.
+    """
+
+    caller: str
+    action: CallerAction = "block"
+    destination: str = ""
+    answer: Rejection = "rejected"
+    hotlines: tuple[str, ...] = ()
+    note: str = ""
+
+
 class Hotline(msgspec.Struct, frozen=True):
     """A public number (DID) of the domain. `destination` is a dialable number of the domain; ""
     rejects calls. `further_trunks` carry its outbound calls, in order, when `trunk_uuid` fails.
@@ -205,6 +224,8 @@ class Directory(msgspec.Struct, frozen=True):
     trunks: dict[UUID, Trunk] = {}  # the domain's own, and shared ones that its hotlines use
     hotlines: dict[str, Hotline] = {}  # by canonical number
     hours_plans: dict[str, HoursPlan] = {}  # by name
+    callers: dict[str, Caller] = {}  # patterns; single numbers are looked up
+    knows_numbers: bool = False  # whether there are single numbers to look up
     ring_groups: dict[str, RingGroup] = {}
     queues: dict[str, Queue] = {}
     prompts: dict[str, Prompt] = {}  # by name

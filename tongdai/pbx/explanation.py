@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tongdai.messages import Text
 from tongdai.pbx import barring, causes, hunting, inbound, numbers
 from tongdai.pbx.barring import BarReason
-from tongdai.pbx.call import Call
+from tongdai.pbx.call import BLOCKED, Call
 from tongdai.pbx.causes import ReleaseCause
 from tongdai.pbx.directory import Directory, Extension, Strategy
 from tongdai.pbx.routing import RoutingContext
@@ -46,6 +46,14 @@ _NOTHING = Text("no number of the domain", "không phải số của domain")
 _CALLS_HOTLINE = Text(
     "{caller} calls hotline {number}, which leads to {place}",
     "{caller} gọi đầu số {number}, dẫn tới {place}",
+)
+_BLOCKED_CALLER = Text(
+    "{caller} calls hotline {number}, and is blocked there by {known}",
+    "{caller} gọi đầu số {number}, nhưng bị chặn bởi {known}",
+)
+_CALLER_TO = Text(
+    "{caller} calls hotline {number}, and has a destination of its own: {place}",
+    "{caller} gọi đầu số {number}, có đích riêng: {place}",
 )
 _CLOSED_TO = Text(
     "{caller} calls hotline {number}, which is closed by the hours plan {plan}, and leads to "
@@ -125,9 +133,21 @@ _TRUNK_FULL = Text(
     "the trunk that it comes by has its maximum of calls",
     "trunk của cuộc gọi đến đã đạt số cuộc gọi tối đa",
 )
+_BLOCKED = Text("the caller is blocked", "số gọi đến bị chặn")
 _CLOSED = Text("the hotline is closed at this time", "đầu số đang ngoài giờ làm việc")
 _ALL_BUSY = Text("all are busy", "tất cả đều bận")
 _ALL_ABSENT = Text("nobody is there to ring", "không có ai để đổ chuông")
+
+
+_WAYS: dict[tuple[tuple[str, ...], bool], Text] = {
+    ((), True): _CALLS_HOTLINE,
+    ((), False): _CALLS_NOBODY,
+    ((inbound.CLOSED,), True): _CLOSED_TO,
+    ((inbound.CLOSED,), False): _CLOSED_TO_NOBODY,
+    ((BLOCKED,), False): _BLOCKED_CALLER,
+    ((inbound.ROUTED,), True): _CALLER_TO,
+}
+"""By the reasons of a hotline's target, and whether there is one."""
 
 
 def filled(text: Text, **values: object) -> Text:
@@ -148,13 +168,17 @@ def _calls_hotline(caller: str, number: str, context: RoutingContext) -> Text:
     directory = context.directory
     if (hotline := directory.hotline(number)) is None:
         return filled(_CALLS_NOBODY, caller=caller, number=number)
-    is_closed = inbound.is_closed(hotline, directory, context.now)
-    first = inbound.target(hotline, directory, context.now).number
-    text = _CLOSED_TO if is_closed else _CALLS_HOTLINE
-    if not first:
-        text = _CLOSED_TO_NOBODY if is_closed else _CALLS_NOBODY
-    where = _first(first, directory)
-    return filled(text, caller=caller, number=number, plan=hotline.hours, place=where)
+    known = inbound.known(caller, context.caller, hotline, directory)
+    target = inbound.target(hotline, directory, context.now, known)
+    text = _WAYS[target.by, bool(target.number)]
+    return filled(
+        text,
+        caller=caller,
+        number=number,
+        plan=hotline.hours,
+        known=known.caller if known else "",
+        place=_first(target.number, directory),
+    )
 
 
 def _first(number: str, directory: Directory) -> Text:
@@ -223,6 +247,8 @@ def why_ended(
     if reason:
         return why_barred(reason, call.extension, call.dialled, context), Limit(reason.value)
     domain = context.directory.domain
+    if BLOCKED in call.routed_by:
+        return _BLOCKED, Limit.NONE
     if _is_closed(call, context):
         return _CLOSED, Limit.NONE
     if release == causes.OVERLOADED:

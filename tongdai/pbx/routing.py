@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from tongdai.pbx import barring, causes, hunting, inbound, numbers
 from tongdai.pbx.actions import Party
-from tongdai.pbx.directory import Directory, Domain, Extension, Hotline, RingGroup, Trunk
+from tongdai.pbx.directory import (
+    Caller,
+    Directory,
+    Domain,
+    Extension,
+    Hotline,
+    RingGroup,
+    Trunk,
+)
 
 # carriers time out before; RFC 3261 §16.6 requires more than 180 only of proxies
 OUTBOUND_TIMEOUT_S = 90
@@ -33,6 +41,7 @@ class RoutingContext(msgspec.Struct, frozen=True):
     by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: barring.Usage = barring.Usage()
     absent: frozenset[str] = frozenset()  # agents of queues without a reachable phone
+    caller: Caller | None = None  # what is known of the number that calls from outside
 
 
 class _Routed(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,22 +202,39 @@ def from_phone(
 
 
 def from_hotline(
-    hotline: Hotline | None, context: RoutingContext, caller: str = ""
+    hotline: Hotline | None,
+    context: RoutingContext,
+    caller: str = "",
+    known: Caller | None = None,
 ) -> Destination:
     """The destination of a call to one of the domain's hotlines; `caller` is the extension that
-    calls it, "" for a party outside. A hotline leads to no other hotline.
+    calls it, "" for a party outside, of which `known` is known. A hotline leads to no other
+    hotline.
     """
     if hotline is None or not hotline.enabled:
         return Refuse(causes.UNALLOCATED)
     directory = context.directory
-    target = inbound.target(hotline, directory, context.now)
+    target = inbound.target(hotline, directory, context.now, known)
     found: Destination | None = Refuse(target.release)
     if target.number and not directory.hotline(target.number):
         found = inside(target.number, context, caller)
         if found is None and target.by:  # its own destination is never outside
             found = outside(target.number, context, extension=caller, hotline=hotline.number)
     found = found or Refuse(causes.UNALLOCATED)
+    if known and target.by == (inbound.ROUTED,):
+        found = _or_static(found, hotline, target.number)
     return replace(found, by=target.by) if target.by else found
+
+
+def _or_static(found: Destination, hotline: Hotline, number: str) -> Destination:
+    """The caller's own destination, that `number`; the hotline's if that one cannot be called, or
+    does not answer and leads nowhere itself.
+    """
+    if isinstance(found, Refuse):
+        found = Ring((), 0, release=found.release)
+    if isinstance(found, Ring) and not found.overflow and number != hotline.destination:
+        return replace(found, overflow=hotline.destination)
+    return found
 
 
 def _extension(extension: Extension, context: RoutingContext) -> Destination:

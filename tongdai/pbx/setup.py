@@ -76,7 +76,10 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
     number = hotline.number if hotline else signal.dialled
     call = _begin(signal, caller, "inbound", directory.domain, dialled=number, hotline=number)
     # the call belongs to this extension, even if none of its phones rings
-    first = inbound.target(hotline, directory, context.now).number if hotline else ""
+    known = inbound.known(caller.number, context.caller, hotline, directory)
+    if isinstance(signal, ArrivedInFallback):  # the switch alone does not look at callers
+        known = None
+    first = inbound.target(hotline, directory, context.now, known).number if hotline else ""
     if first in directory.extensions:
         call = replace(call, extension=first)
     trunk = next(
@@ -87,7 +90,7 @@ def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Cal
         call = replace(call, trunk=trunk.name)
     if trunk and routing.is_full(trunk, context):
         return call, Refuse(CONGESTED)
-    return call, routing.from_hotline(hotline, context)
+    return call, routing.from_hotline(hotline, context, known=known)
 
 
 def _from_phone(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Call, Destination]:

@@ -193,7 +193,7 @@ class _Walk:
         for _ in range(self.call.overflows - (overflows or 0)):
             if overflows is None:
                 yield from self._passed_over()
-            self._place = _overflow(self._place, self._directory)
+            self._place = _overflow(self._place, self.call, self._directory)
             place = explanation.place(self._place, self._directory)
             yield self._step("goes_on", explanation.filled(explanation.GOES_ON, place=place))
             self._offered, overflows = set(), None
@@ -322,7 +322,9 @@ def _destination(call: Call, context: RoutingContext) -> str:
     directory, number = context.directory, call.dialled
     own = None if directory.is_internal(number) else directory.hotline(number)
     if call.direction != "outbound" and own:
-        number = inbound.target(own, directory, context.now).number
+        known = inbound.known(call.caller_number, context.caller, own, directory)
+        known = known if call.direction == "inbound" else None
+        number = inbound.target(own, directory, context.now, known).number
     return number if directory.is_internal(number) else ""
 
 
@@ -333,6 +335,9 @@ def _members(number: str, directory: Directory) -> tuple[str, ...]:
     return tuple(dict.fromkeys(queue.agents)) if queue else ()
 
 
-def _overflow(number: str, directory: Directory) -> str:
+def _overflow(number: str, call: Call, directory: Directory) -> str:
     known = directory.ring_groups.get(number) or directory.queues.get(number)
-    return known.overflow if known else ""
+    if known and known.overflow:
+        return known.overflow
+    hotline = directory.hotline(call.dialled)
+    return hotline.destination if hotline and inbound.ROUTED in call.routed_by else ""

@@ -24,6 +24,7 @@ NOUNS = (
     "trunk",
     "hotline",
     "hours_plan",
+    "caller",
     "ring_group",
     "queue",
     "prompt",

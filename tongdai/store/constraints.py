@@ -17,6 +17,7 @@ _CONFLICTS = {
         "auth_username",
         messages.AUTH_USERNAME_EXISTS,
     ),
+    "callers_pkey": ("caller", messages.CALLER_EXISTS),
     "hours_plans_pkey": ("name", messages.HOURS_PLAN_EXISTS),
     "hotlines_pkey": ("number", messages.HOTLINE_EXISTS),
     "hotlines_trunk_uuid_canonical_key": (

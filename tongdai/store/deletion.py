@@ -29,6 +29,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cdrs", ("cdr_uuid",)),
     ("commands", ("command_uuid",)),
     ("idempotency_keys", ("actor", "key")),
+    ("callers", ("caller",)),
     ("hotlines", ("canonical",)),
     ("hours_plans", ("name",)),
     ("trunks", ("trunk_uuid",)),

@@ -112,6 +112,9 @@ async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
         SELECT 'hotline ' || number AS who FROM hotlines
         WHERE domain_uuid = $1 AND $2 IN (destination, closed_destination)
         UNION ALL
+        (SELECT 'caller ' || caller FROM callers
+         WHERE domain_uuid = $1 AND destination = $2 ORDER BY caller LIMIT 5)
+        UNION ALL
         SELECT 'ring group ' || number FROM ring_groups
         WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(members))
         UNION ALL

@@ -61,6 +61,11 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
           'hours_plans', (
             SELECT coalesce(json_object_agg(name, p), '{}') FROM hours_plans AS p
             WHERE domain_uuid = d.domain_uuid),
+          'callers', (
+            SELECT coalesce(json_object_agg(caller, c), '{}') FROM callers AS c
+            WHERE domain_uuid = d.domain_uuid AND caller !~ '^[0-9]+$'),
+          'knows_numbers', EXISTS (
+            SELECT FROM callers WHERE domain_uuid = d.domain_uuid AND caller ~ '^[0-9]+$'),
           'ring_groups', (
             SELECT coalesce(json_object_agg(number, g), '{}') FROM ring_groups AS g
             WHERE domain_uuid = d.domain_uuid),
