@@ -31,6 +31,7 @@ from tongdai import (
     ports,
     process,
     services,
+    tracing,
 )
 from tongdai import settings as configuration
 from tongdai.asterisk import browser_addresses
@@ -102,6 +103,7 @@ async def up(
     key = services.master_key(settings)
     supervised: list[Supervised] = []
     async with AsyncExitStack() as stack:
+        stack.enter_context(tracing.exported(settings.traces))
         stack.enter_context(services.locked(settings.data.absolute()))
         # left by a killed process: clients must not use it before this instance is ready
         (settings.data / configuration.READY).unlink(missing_ok=True)
@@ -162,6 +164,7 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
     """
     key = services.master_key(settings)
     async with AsyncExitStack() as stack:
+        stack.enter_context(tracing.exported(settings.traces))
         settings = services.with_running_database(settings)
         if {"engine", "edge"} & set(roles):
             settings = services.with_running_switch(settings)

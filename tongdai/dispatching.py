@@ -23,7 +23,7 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from tongdai import __version__, logs, process, services
+from tongdai import __version__, logs, process, services, tracing
 from tongdai import settings as configuration
 from tongdai.settings import Settings
 from tongdai.store import db
@@ -124,6 +124,11 @@ async def main() -> None:
     database = db.Database(settings.dsn, is_busy=True)
     await database.open()
     guard = Guard(configuration.callback_networks(settings))
+    with tracing.exported(settings.traces):
+        await _deliver(settings, database, guard)
+
+
+async def _deliver(settings: Settings, database: db.Database, guard: Guard) -> None:
     async with Client(guard, __version__) as client:
         dispatcher = Dispatcher(database, services.master_key(settings), client)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dispatcher.stop)

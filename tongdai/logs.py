@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 from structlog.typing import EventDict, Processor
 
+from tongdai import tracing
 from tongdai.settings import Settings
 
 
@@ -32,12 +33,18 @@ def _processors(*, as_json: bool, is_terminal: bool) -> list[Processor]:
     moment = structlog.processors.TimeStamper(fmt="iso", utc=False)
     if as_json:
         failure, render = structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
-        return [structlog.processors.add_log_level, moment, failure, render]
+        return [
+            structlog.processors.add_log_level,
+            moment,
+            tracing.with_trace_id,
+            failure,
+            render,
+        ]
     if is_terminal:
         # The default shows local variables, which may hold secrets.
         colours = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        return [structlog.processors.add_log_level, moment, colours]
-    return [structlog.processors.format_exc_info, line]
+        return [structlog.processors.add_log_level, moment, tracing.with_trace_id, colours]
+    return [tracing.with_trace_id, structlog.processors.format_exc_info, line]
 
 
 def line(_logger: object, method: str, event: EventDict) -> str:

@@ -311,6 +311,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _says("The lowest level to log: debug, info, warning or error."),
     ] = "info"
     log_json: Annotated[bool, _says("Log lines as JSON.")] = False
+    traces: Annotated[
+        str,
+        _says(
+            "URL to which traces are sent (OpenTelemetry, OTLP over HTTP), such as "
+            "`http://127.0.0.1:4318/v1/traces`; it needs the packages of `tongdai[otel]`. "
+            "Empty: none are made."
+        ),
+    ] = ""
 
     @property
     def base_url(self) -> str:
@@ -453,6 +461,12 @@ def _ari(text: str) -> None:
         raise ValueError("expected http://user:password@host:port")
 
 
+def _http_url(text: str) -> None:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("expected http://host:port/path")
+
+
 def _secret(text: str) -> None:
     if len(text.encode()) < encryption.SHORTEST:
         raise ValueError(f"at least {encryption.SHORTEST} characters are needed")
@@ -486,6 +500,7 @@ def _node(text: str) -> None:
 
 
 _CHECKS = {
+    "traces": _http_url,
     "node": _node,
     "http": address,
     "metrics": address,

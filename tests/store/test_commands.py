@@ -46,9 +46,8 @@ async def test_commands_are_taken_once_and_in_order(
 ) -> None:
     asked = [await ask(database, domain) for _ in range(3)]
 
-    assert [commands.Asked(domain.domain_uuid, one, CALL) for one in asked] == await take(
-        database, domain
-    )
+    taken = await take(database, domain)
+    assert taken == [commands.Asked(domain.domain_uuid, one, CALL, "") for one in asked]
     assert await take(database, domain) == []
 
 

@@ -1,11 +1,14 @@
-"""The access log: one line and one measurement for every request, with any response."""
+"""The access log: one line, one measurement and one span for every request, with any response."""
 
 import time
 from functools import cache
 
 import structlog
 from prometheus_client import Histogram
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tongdai import tracing
 
 _SECONDS = Histogram(
     "tongdai_http_seconds",
@@ -23,7 +26,7 @@ class AccessLog:
         self._app, self._log = app, structlog.get_logger("tongdai.http").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the request, then logs and measures it."""
+        """Serves the request, then logs and measures it, within a span."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         status, began = 500, time.perf_counter()
@@ -34,16 +37,19 @@ class AccessLog:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._app(scope, receive, note)
-        finally:
-            _write(self._log, scope, status, time.perf_counter() - began)
+        after = Headers(scope=scope).get("traceparent", "") if tracing.is_on() else ""
+        with tracing.span("request", after=after, kind="server") as span:
+            try:
+                await self._app(scope, receive, note)
+            finally:
+                _write(self._log, scope, status, time.perf_counter() - began)
+                _describe(span, scope, status)
 
 
 def _write(
     log: structlog.typing.FilteringBoundLogger, scope: Scope, status: int, seconds: float
 ) -> None:
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    method = _method(scope)
     _of_route(method, scope.get("path_template") or "none", status).observe(seconds)
     log.info(
         "request",
@@ -53,6 +59,25 @@ def _write(
         ms=round(seconds * 1000, 1),
         address=scope["client"][0] if scope.get("client") else "",
     )
+
+
+def _describe(span: tracing.Span, scope: Scope, status: int) -> None:
+    """By the route: paths and queries hold tokens of recordings, and telephone numbers."""
+    method, route = _method(scope), scope.get("path_template") or "none"
+    span.rename(f"{method} {route}")
+    span.set(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+        }
+    )
+    if status >= 500:
+        span.fail(str(status))
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 @cache

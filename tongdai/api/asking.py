@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from tongdai import errors
+from tongdai import errors, tracing
 from tongdai.api.context import Context
 from tongdai.pbx.commands import Command, Outcome
 from tongdai.store import commands
@@ -22,7 +22,9 @@ async def outcome_of(
     engine took it; then none will take it later.
     """
     async with context.tenants.connection(domain_uuid) as tx:
-        asked = await commands.ask(tx, domain_uuid, command, key)
+        asked = await commands.ask(
+            tx, domain_uuid, command, key, traceparent=tracing.traceparent()
+        )
     return await answered(context, domain_uuid, asked, longest_s=longest_s)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from tongdai import errors, ids
+from tongdai import errors, ids, tracing
 from tongdai.engine.background import Background
 from tongdai.engine.engine import Engine
 from tongdai.engine.phones import Phones
@@ -127,7 +127,7 @@ class CommandRunner:
                     assert_never(each.command)
 
     def _place(self, each: commands.Asked, command: ClickToCall) -> None:
-        asked, is_new = self._ask(each.domain_uuid, command, each.command_uuid)
+        asked, is_new = self._ask(each.domain_uuid, command, each.traceparent, each.command_uuid)
         if not is_new:
             self._background.start(self._repeat(each, asked), "command")
 
@@ -148,11 +148,15 @@ class CommandRunner:
         """The outcome of a command from this process; with `wait_answer`, once the extension has
         answered or failed to.
         """
-        asked, _ = self._ask(domain_uuid, command)
+        asked, _ = self._ask(domain_uuid, command, tracing.traceparent())
         return await asyncio.shield(asked.outcome)
 
     def _ask(
-        self, domain_uuid: UUID, command: ClickToCall, command_uuid: UUID | None = None
+        self,
+        domain_uuid: UUID,
+        command: ClickToCall,
+        traceparent: str,
+        command_uuid: UUID | None = None,
     ) -> tuple[_Asked, bool]:
         """The command, and whether it differs from the latest one."""
         key = domain_uuid, command
@@ -164,9 +168,10 @@ class CommandRunner:
         asked = self._recent[key] = _Asked(call_uuid, expected)
         asyncio.get_running_loop().call_later(self._repeat_s, self._forget, key, asked)
         channel, now = f"{call_uuid.hex}-ext", datetime.now(UTC)
-        self._engine.signal(
-            call_uuid, CommandAsked(call_uuid, channel, now, domain_uuid, command, command_uuid)
+        signal = CommandAsked(
+            call_uuid, channel, now, domain_uuid, command, command_uuid, traceparent
         )
+        self._engine.signal(call_uuid, signal)
         return asked, True
 
     def _is_live(self, asked: _Asked) -> bool:

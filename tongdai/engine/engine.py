@@ -16,9 +16,9 @@ import prometheus_client
 import structlog
 from msgspec.structs import replace
 
-from tongdai import errors, ids, messages
+from tongdai import errors, ids, messages, tracing
 from tongdai.asterisk.switch import Switch, channels
-from tongdai.engine import outage, trunk_failures
+from tongdai.engine import outage, traces, trunk_failures
 from tongdai.engine.acting import Actor
 from tongdai.engine.agents import NOBODY, Agents
 from tongdai.engine.answers import Answers
@@ -216,6 +216,10 @@ class Engine:
         """Handles a signal; returns whether the call is over. A signal that fails is skipped; a
         new call whose first signal fails is rejected.
         """
+        with traces.of_signal(mailbox.call, signal):
+            return await self._handled(mailbox, signal)
+
+    async def _handled(self, mailbox: Mailbox, signal: Signal) -> bool:
         is_new = mailbox.call is None
         try:
             return await self._decide_commit_act(mailbox, signal)
@@ -235,7 +239,8 @@ class Engine:
 
     async def _decide_commit_act(self, mailbox: Mailbox, signal: Signal) -> bool:
         before = mailbox.call
-        made = await self._decide(before, signal)
+        with tracing.span("decide"):
+            made = await self._decide(before, signal)
         if isinstance(made, Declined):
             await self._decline(signal, made)
             return True
@@ -247,13 +252,17 @@ class Engine:
         self.jitter_buffers.note(before, made.call)
         trunk_failures.note(before, made.call)
         self.answers.give(made.answers)
-        if await self._commit(before, made, signal):
+        with tracing.span("commit"):
+            is_committed = await self._commit(before, made, signal)
+        if is_committed:
             await self._act(made, signal)
         else:
             self._call_off(mailbox, made.actions)
         mailbox.arm()
         if made.done and made.call.record and not made.call.answered_at:
             await self.recordings.discard(made.call)
+        if made.done:
+            traces.over(made.call)
         await self.offers.look(made.call.domain_uuid)
         return made.done
 
@@ -404,7 +413,8 @@ class Engine:
                 call.domain_uuid, call.extension, _dialled(call, signal), step.bar_reason
             )
         for action in step.actions:
-            await self.actor.act(call, action)
+            with tracing.span(type(action).__name__):
+                await self.actor.act(call, action)
 
     def _call_off(self, mailbox: Mailbox, actions: Collection[Action]) -> None:
         """Drops pending actions that would ring phones."""

@@ -201,6 +201,7 @@ class CommandAsked(msgspec.Struct, frozen=True):
     domain_uuid: UUID
     command: ClickToCall
     command_uuid: UUID | None = None  # in table commands; None: the API request is in this process
+    traceparent: str = ""  # of the request's span (W3C Trace Context), if there are traces
 
 
 class AskedOfCall(msgspec.Struct, frozen=True):

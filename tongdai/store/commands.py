@@ -32,10 +32,16 @@ class Asked(msgspec.Struct, frozen=True):
     domain_uuid: UUID
     command_uuid: UUID
     command: commands.Command
+    traceparent: str  # of the request's span, or ""
 
 
 async def ask(
-    tx: db.Tx, domain_uuid: UUID, command: commands.Command, idempotency_key: str | None = None
+    tx: db.Tx,
+    domain_uuid: UUID,
+    command: commands.Command,
+    idempotency_key: str | None = None,
+    *,
+    traceparent: str = "",
 ) -> UUID:
     """Stores the command. Returns its command_uuid: that of an earlier command with the same key,
     if there is one.
@@ -46,8 +52,9 @@ async def ask(
     for _ in range(3):  # again if an earlier command of the same key was void
         asked: UUID | None = await tx.fetchval(
             """
-            INSERT INTO commands (domain_uuid, command_uuid, name, body, idempotency_key)
-            VALUES ($1, $2, $3, $4, $5)
+            INSERT INTO commands
+              (domain_uuid, command_uuid, name, body, idempotency_key, traceparent)
+            VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (domain_uuid, idempotency_key) DO NOTHING RETURNING command_uuid
             """,
             domain_uuid,
@@ -55,6 +62,7 @@ async def ask(
             str(command.__struct_config__.tag),
             body,
             idempotency_key,
+            traceparent,
         )
         if asked := asked or await _earlier(tx, domain_uuid, idempotency_key, body):
             return asked
@@ -114,7 +122,8 @@ async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
                 AND domains.node = $3
               ORDER BY commands.created_at LIMIT $2 FOR UPDATE OF commands SKIP LOCKED) AS due
         WHERE commands.domain_uuid = due.domain_uuid AND commands.command_uuid = due.command_uuid
-        RETURNING commands.domain_uuid, commands.command_uuid, commands.body, commands.created_at
+        RETURNING commands.domain_uuid, commands.command_uuid, commands.body, commands.created_at,
+          commands.traceparent
         """,
         FRESH_S,
         limit,
@@ -125,6 +134,7 @@ async def take(tx: db.Tx, node: str, limit: int = 100) -> list[Asked]:
             row["domain_uuid"],
             row["command_uuid"],
             msgspec.json.decode(row["body"], type=commands.Command),
+            row["traceparent"],
         )
         for row in sorted(rows, key=lambda row: row["created_at"])  # RETURNING has no order
     ]

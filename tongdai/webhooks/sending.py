@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 
-from tongdai import dialects, errors
+from tongdai import dialects, errors, tracing
 from tongdai.encryption import MasterKey
 from tongdai.store import checks, deliveries, subscriptions
 from tongdai.webhooks import metrics, retry, sign
@@ -52,6 +54,12 @@ class Sender:
 
     async def send(self, delivery: deliveries.Delivery) -> Sent:
         """Posts the delivery once, unless it cannot be sent, and returns the outcome."""
+        with tracing.span("webhook", of_call=_conversation(delivery), kind="client") as span:
+            sent = await self._sent(delivery)
+            _describe(span, delivery, sent.outcome)
+        return sent
+
+    async def _sent(self, delivery: deliveries.Delivery) -> Sent:
         at = self._clock()
         answer = await self._post(delivery, int(at))
         verdict = retry.judge(
@@ -117,3 +125,35 @@ class Sender:
         metrics.latency.observe(answer.latency_s)
         if verdict.state == "delivered":
             metrics.age.observe(max(0.0, self._clock() - delivery.created_at.timestamp()))
+
+
+class _OfCall(msgspec.Struct):
+    """What a trace needs of an event's facts."""
+
+    conversation_id: UUID | None = None
+
+
+def _conversation(delivery: deliveries.Delivery) -> UUID | None:
+    """The call of the event; None where it is of none, or where there are no traces."""
+    if not tracing.is_on():
+        return None
+    return msgspec.json.decode(delivery.facts, type=_OfCall).conversation_id
+
+
+def _describe(
+    span: tracing.Span, delivery: deliveries.Delivery, outcome: deliveries.Outcome
+) -> None:
+    if not (tracing.is_on() and outcome.attempt):
+        return
+    span.set(
+        {
+            "server.address": urlsplit(delivery.callback_url).hostname or "",
+            "http.response.status_code": outcome.attempt.status,
+            "tongdai.event": delivery.event_name,
+            "tongdai.webhook_id": str(delivery.event_uuid),
+            "tongdai.attempt": delivery.attempts + 1,
+            "tongdai.outcome": outcome.state,
+        }
+    )
+    if outcome.state != "delivered":
+        span.fail(outcome.attempt.error or str(outcome.attempt.status))
