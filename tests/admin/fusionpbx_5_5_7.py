@@ -55,7 +55,16 @@ CREATE TABLE v_gateways (gateway_uuid uuid PRIMARY KEY, domain_uuid uuid, gatewa
   retry_seconds numeric, extension text, ping text, channels numeric, context text, profile text,
   enabled boolean, description text);
 CREATE TABLE v_voicemails (domain_uuid uuid, voicemail_uuid uuid PRIMARY KEY, voicemail_id text);
-CREATE TABLE v_xml_cdr (xml_cdr_uuid uuid PRIMARY KEY, domain_uuid uuid, start_stamp timestamptz);
+CREATE TABLE v_xml_cdr (xml_cdr_uuid uuid PRIMARY KEY, domain_uuid uuid, provider_uuid uuid,
+  extension_uuid uuid, sip_call_id text, domain_name text, accountcode text, direction text,
+  context text, caller_id_name text, caller_id_number text, caller_destination text,
+  source_number text, destination_number text, start_epoch numeric, start_stamp timestamptz,
+  answer_stamp timestamptz, answer_epoch numeric, end_epoch numeric, end_stamp timestamptz,
+  duration numeric, mduration numeric, billsec numeric, billmsec numeric, bridge_uuid text,
+  record_path text, record_name text, leg char(1), originating_leg_uuid uuid, last_app text,
+  last_arg text, voicemail_message boolean, missed_call boolean, cc_side text, cc_queue text,
+  status text, hangup_cause text, hangup_cause_q850 numeric, sip_hangup_disposition text,
+  ring_group_uuid uuid, json jsonb);
 """
 
 ROWS = """
@@ -100,5 +109,29 @@ INSERT INTO v_gateways (gateway_uuid, domain_uuid, gateway, username, password, 
 VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'viettel', '0900',
   'secret-word', 'sip.example.vn:5080', true, 'udp', true);
 INSERT INTO v_voicemails VALUES ('00000000-0000-0000-0000-000000000001', gen_random_uuid(), '101');
-INSERT INTO v_xml_cdr VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', now());
+INSERT INTO v_xml_cdr (xml_cdr_uuid, domain_uuid, extension_uuid, sip_call_id, direction,
+  caller_id_number, caller_destination, source_number, destination_number, start_epoch, duration,
+  billsec, record_name, leg, voicemail_message, cc_queue, status, hangup_cause,
+  sip_hangup_disposition, ring_group_uuid)
+SELECT uuid::uuid, '00000000-0000-0000-0000-000000000001',
+  (SELECT extension_uuid FROM v_extensions WHERE v_extensions.extension = given.extension),
+  uuid || '@10.0.0.9', direction, shown, did, source, dialled, 1767200400 + n, duration, billsec,
+  record, leg, voicemail, queue, status, cause, disposition, ring_group::uuid
+FROM (VALUES
+  (0, '11111111-0000-4000-8000-000000000001', '101', 'inbound', '0900000001', '2873001234', NULL,
+   '600', 30, 20, 'a.wav', 'a', false, NULL, 'answered', 'NORMAL_CLEARING', 'recv_bye',
+   '00000000-0000-0000-0000-0000000000aa'),
+  (86399, '11111111-0000-4000-8000-000000000002', NULL, 'inbound', '0900000002', '2873001234',
+   NULL, '600', 40, 12, NULL, 'a', true, '700@old.example.vn', 'voicemail', 'NORMAL_CLEARING',
+   'recv_bye', NULL),
+  (2, '11111111-0000-4000-8000-000000000003', '102', 'outbound', '02873001234', NULL, '102',
+   '0912345678', 9, 0, NULL, 'a', false, NULL, 'busy', 'USER_BUSY', 'send_refuse', NULL),
+  (3, '11111111-0000-4000-8000-000000000004', '102', 'local', 'Bình', NULL, '102', '101', 5, 0,
+   NULL, 'a', false, NULL, 'cancelled', 'ORIGINATOR_CANCEL', 'recv_cancel', NULL),
+  (4, '11111111-0000-4000-8000-000000000005', '101', 'inbound', '0900000001', NULL, NULL, '101',
+   30, 20, NULL, 'b', false, NULL, 'answered', 'NORMAL_CLEARING', 'recv_bye', NULL),
+  (5, '11111111-0000-4000-8000-000000000006', '101', NULL, '101', NULL, '101', '*97', 3, 3, NULL,
+   'a', false, NULL, 'answered', 'NORMAL_CLEARING', 'recv_bye', NULL)
+) AS given (n, uuid, extension, direction, shown, did, source, dialled, duration, billsec, record,
+  leg, voicemail, queue, status, cause, disposition, ring_group);
 """

@@ -97,7 +97,7 @@ def test_a_domain_of_fusionpbx_comes_with_its_passwords(
         ("destination 19001919", "its action ivr main is not carried over"),
         ("destination 0", "is left out"),
         ("voicemail boxes", "1 are not carried over"),
-        ("call records", "1 are not carried over"),
+        ("call records", "6 are not carried over"),
         ("extension 102", "do not disturb is set on the phone"),
         ("extension 102", "its follow me is not carried over"),
         ("extension 102", "its outbound number 0999 is no hotline that is carried over"),

@@ -1,14 +1,12 @@
-"""Extensions of FreePBX, from the CSV that its Bulk Handler exports. The names of columns are
-those of published examples: no export of a named version was at hand.
+"""Extensions of FreePBX, from the CSV that its Bulk Handler exports: columns of its module core
+16.0.68 and of published examples, since other modules add theirs.
 """
 
-import csv
-import io
 import re
 
-from tongdai import errors, messages
 from tongdai.admin.company import document
 from tongdai.admin.company.document import FORM, Company
+from tongdai.admin.importing import csv_rows
 from tongdai.admin.importing.carrying import Imported, Notes, Row, whole
 
 _NEEDED = ("extension", "name")
@@ -29,7 +27,7 @@ def imported(text: str, name: str) -> Imported:
     """The company of that name with the extensions of the file. Raises errors.Invalid for what is
     no such file, naming the line.
     """
-    rows, notes = _rows(text), Notes()
+    rows, notes = csv_rows.read(text, _NEEDED), Notes()
     extensions: dict[str, document.Extension] = {}
     for row in rows:
         number = row["extension"]
@@ -42,25 +40,6 @@ def imported(text: str, name: str) -> Imported:
         tongdai=FORM, domain=document.Domain(name=name), extensions=tuple(extensions.values())
     )
     return Imported(company, notes.found)
-
-
-def _rows(text: str) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        columns = [column.strip().lower() for column in reader.fieldnames or ()]
-        if missing := [one for one in _NEEDED if one not in columns]:
-            raise errors.Invalid(messages.NO_COLUMN(names=", ".join(missing)), field="file")
-        reader.fieldnames = columns
-        found = []
-        for row in reader:
-            if None in row or None in row.values():
-                why = messages.COLUMNS_DIFFER(line=reader.line_num)
-                raise errors.Invalid(why, field="file")
-            found.append({column: value.strip() for column, value in row.items()})
-    except csv.Error as reason:
-        why = messages.NOT_CSV(why=reason, line=reader.line_num)
-        raise errors.Invalid(why, field="file") from reason
-    return found
 
 
 def _is_sip(row: Row, thing: str, notes: Notes) -> bool:
