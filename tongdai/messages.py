@@ -528,6 +528,9 @@ NOT_IN_THE_TALK = Text(
     "name a party of this talk by its number, as GET /v1/calls/{{id}} shows it",
     "hãy ghi số của một bên trong cuộc gọi này, như GET /v1/calls/{{id}} hiển thị",
 )
+NO_SUCH_PROMPT = Text(
+    "the domain has no prompt of this name", "domain không có âm thanh (prompt) tên này"
+)
 KEYS_NEEDED = Text("1 to 32 keys: 0-9, *, #, A-D", "1 đến 32 phím: 0-9, *, #, A-D")
 NOT_CSV = Text("it is not CSV: {why} (line {line})", "không phải CSV: {why} (dòng {line})")
 

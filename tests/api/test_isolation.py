@@ -896,6 +896,7 @@ CONTROLS: dict[str, dict[str, object]] = {
     "mute": {},
     "unmute": {},
     "dtmf": {"digits": "1"},
+    "play": {"prompt": "recorded"},
 }
 """By the last part of their paths, with a body."""
 

@@ -63,7 +63,7 @@ def test_operations_have_these_names() -> None:
         *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
         *("listCalls", "getCall", "endCall", "sendDigits", "holdCall", "muteCall"),
-        *("recordCall", "transferCall", "unholdCall", "unmuteCall", "readLive"),
+        *("playPrompt", "recordCall", "transferCall", "unholdCall", "unmuteCall", "readLive"),
         *("listPhoneCalls", "createPhoneCredentials", "createPhoneToken", "turn"),
         *("getRecording", "deleteRecording"),
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),

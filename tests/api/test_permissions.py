@@ -56,7 +56,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
         ("post", f"/v1/calls/{{id}}/{control}"): ("call:control", SUPERVISORS)
         for control in (
             *("hold", "unhold", "recording", "transfer"),
-            *("mute", "unmute", "dtmf"),
+            *("mute", "unmute", "dtmf", "play"),
         )
     },
     ("get", "/v1/click2call"): ("call:create", EVERYBODY),

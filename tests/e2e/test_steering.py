@@ -3,7 +3,7 @@ told by their tones, also in the recording.
 """
 
 from testbed import tones
-from testbed.company import HOTLINE, Company
+from testbed.company import HOTLINE, Company, together
 from testbed.hooks import Hook
 from testbed.phones import ALICE_HZ, BOB_HZ, CUSTOMER_HZ, talk
 from testbed.until import until
@@ -18,6 +18,7 @@ from tests.e2e.steering import (
 from tests.lab import recorded
 
 DONE = (200, "")
+PROMPT_HZ = 1_500
 SECRET_HZ = BOB_HZ
 """The extension's tone while the recording pauses."""
 
@@ -192,3 +193,49 @@ async def test_a_hang_up_crosses_with_a_command(company: Company) -> None:
             await customer.over()
             await until(company.is_quiet, 15)
             assert (await company.api.cdr(name))["status"] == "ANSWERED"
+
+
+async def test_a_prompt_is_played_into_a_talk(company: Company) -> None:
+    """Both hear it, and the recording has it; of an inbound talk, and of one outbound."""
+    await company.add_prompt("Ghi âm", tones.wav(PROMPT_HZ, rate_hz=16_000))
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        for is_inbound in (True, False):
+            if is_inbound:
+                customer = await carrier.calls(HOTLINE, CUSTOMER)
+                ring = await alice.rings()
+                name = await talking(company, ring, customer)
+            else:
+                ring = await alice.calls(CUSTOMER)
+                customer = await carrier.rings()
+                await customer.answer()
+                await ring.answered()
+                await talk(ring, customer)
+                name = await shown_talking(company)
+            assert await control(company, name, "play", prompt="không có") == (
+                422,
+                "INVALID_FIELD",
+            )
+            assert await control(company, name, "play", prompt="Ghi âm") == DONE
+            await together(customer.hears(PROMPT_HZ), ring.hears(PROMPT_HZ))
+            await talk(ring, customer)
+            await customer.hang_up()
+            await ring.over()
+            _, samples = await recorded(company)
+            for hertz in (PROMPT_HZ, ALICE_HZ, CUSTOMER_HZ):
+                assert tones.longest(samples, hertz) > 0.4, (is_inbound, hertz)
+
+
+async def test_a_company_on_hold_hears_its_own_music(company: Company) -> None:
+    await company.add_prompt("Nhạc chờ", tones.wav(PROMPT_HZ))
+    await company.change(hold_music="Nhạc chờ")
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE, CUSTOMER)
+        ring = await alice.rings()
+        name = await talking(company, ring, customer)
+        assert await control(company, name, "hold") == DONE
+        await customer.hears(PROMPT_HZ)
+        await ring.hears(PROMPT_HZ)
+        assert await control(company, name, "unhold") == DONE
+        await talk(ring, customer)
+        await customer.hang_up()
+        await ring.over()

@@ -165,7 +165,7 @@ async def test_who_steers_a_talk_is_logged(
     database: db.Database, domain: directory.Domain, command: type[Any]
 ) -> None:
     call_uuid = ids.new()
-    given = {"do": "pause", "to": "102", "is_muted": True, "digits": "1"}
+    given = {"do": "pause", "to": "102", "is_muted": True, "digits": "1", "prompt": "a"}
     names = command.__struct_fields__
     asked = command(
         call_uuid=call_uuid, **{name: each for name, each in given.items() if name in names}

@@ -1,4 +1,4 @@
-"""Control of live talks: hold, recording, transfer, mute, keys."""
+"""Control of live talks: hold, recording, transfer, mute, keys, prompts."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from tongdai.api.requests import Request
 from tongdai.pbx.commands import (
     HoldCall,
     MuteParty,
+    PlayPrompt,
     RecordCall,
     SendDigits,
     TransferCall,
@@ -65,6 +66,10 @@ class Party(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(description='Number of the party; "": the one extension in the talk.'),
     ] = ""
+
+
+class Played(Struct, frozen=True, forbid_unknown_fields=True):
+    prompt: Annotated[str, Meta(min_length=1, description="The name of a prompt of the domain.")]
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,6 +193,18 @@ async def send_digits(request: Request, principal: Principal, path: OfCall, body
     )
 
 
+@_control("play", "It plays.", errors.Invalid)
+async def play_prompt(
+    request: Request, principal: Principal, path: OfCall, body: Played
+) -> ASGIApp:
+    """Play a prompt into a talk.
+
+    Both parties hear the sound with each other's voices, and the recording has it: that the call
+    is recorded, for example. The answer comes when it begins.
+    """
+    return await _steered(request, principal, path, PlayPrompt, prompt=body.prompt)
+
+
 OPERATIONS = (
     hold_call,
     unhold_call,
@@ -196,4 +213,5 @@ OPERATIONS = (
     mute_call,
     unmute_call,
     send_digits,
+    play_prompt,
 )

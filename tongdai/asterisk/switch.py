@@ -44,6 +44,7 @@ from tongdai.pbx.actions import (
     Mute,
     Originate,
     Part,
+    Play,
     Press,
     Record,
     Rejoin,
@@ -101,11 +102,13 @@ class Switch:
         *,
         on_contact: Callable[[str], None] = lambda _endpoint: None,
         hints: Path | None = None,
+        prompts: Path | None = None,
     ) -> None:
         self._on_signal, self._on_contact = on_signal, on_contact
         self._connection = Connection(address, APP, self._heard, timing)
         self.contacts = contacts or Contacts(APP)
         self._config = DynamicConfig(self.contacts.changed, Hints(hints, self._push_again))
+        self._prompts = prompts
         self._pushes: set[asyncio.Task[None]] = set()
         self._started_at: datetime | None = None
         self.linked = self._connection.linked
@@ -308,7 +311,7 @@ class Switch:
                     await self._adopt(call_uuid, action)
                 case Originate():
                     await self._originate(action)
-                case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press():
+                case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press() | Play():
                     await self._steer(action)
                 case _:
                     assert_never(action)
@@ -389,9 +392,31 @@ class Switch:
             answer = await self._by_query_channel(talks.mute(action, QUERY_CHANNEL))
             self._executed(action, is_done=len(found) == 2 and answer.is_ok)
             return
+        if isinstance(action, Play):
+            self._executed(action, is_done=len(found) == 2 and await self._play(link, action))
+            return
         request = talks.request(action, found)
         if request is None or not (await _ask(link, request)).is_ok:
             self._executed(action, is_done=False)
+
+    async def _play(self, link: ari.Link, action: Play) -> bool:
+        """Whether both parties hear it."""
+        if self._prompts is None:
+            return False
+        spoken = talks.play(action, self._prompts)
+        said = await asyncio.gather(*(self._speak(link, *requests) for requests in spoken))
+        return all(said)
+
+    async def _speak(self, link: ari.Link, snoop: Request, *lines: Request) -> bool:
+        """A snoop channel needs a moment to enter our application."""
+        answer = await _ask(link, snoop)
+        for line in lines if answer.is_ok else ():
+            for _ in range(SPY_TRIES):
+                answer = await _ask(link, line)
+                if answer.status_code != CONFLICT:
+                    break
+                await asyncio.sleep(SPY_S)
+        return answer.is_ok
 
     def _executed(self, action: SteerAction, *, is_done: bool) -> None:
         now = datetime.now(UTC)

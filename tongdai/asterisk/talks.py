@@ -7,17 +7,19 @@ channel tells the outcome; its id says which action of which call it was for.
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import assert_never
 from uuid import UUID
 
 from tongdai.asterisk import events
 from tongdai.asterisk.requests import Request
-from tongdai.pbx.actions import Mute, Part, Press, Rejoin, Rerecord, SendAway, SteerAction
+from tongdai.pbx.actions import Mute, Part, Play, Press, Rejoin, Rerecord, SendAway, SteerAction
 from tongdai.pbx.signals import Executed
 
 DONE = 26  # the cause of our channel's end
 HOLDING = "hold"  # the context in which a party waits that connects both again
 _ID = re.compile(r"do-([0-9a-f]{32})-([0-9]+)")
+_WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _DIGITS = re.compile(r"[0-9*#A-D]{1,32}")
 _AGAIN = re.compile(r"[^,]*,[^,]*,ig.*")  # arguments of Dial() after which the caller goes on
@@ -58,8 +60,8 @@ def _goes_on(channel: events.Channel) -> bool:
 def _line(action: SteerAction) -> tuple[str, dict[str, str]]:
     """The line of "part", and variables for it."""
     match action:
-        case Part():
-            return "part", {"TD_DO": "hold"}
+        case Part(music=music):
+            return "part", {"TD_DO": "hold", "TD_MUSIC": _checked(_WORD, music)}
         case Rerecord(record=record):
             return "part", {"TD_DO": "record" if record else "silence"}
         case Rejoin():
@@ -68,7 +70,7 @@ def _line(action: SteerAction) -> tuple[str, dict[str, str]]:
             return "transfer", {"TD_TO": _checked(_NUMBER, number)}
         case Press(digits=digits):
             return "keys", {"TD_DIGITS": _checked(_DIGITS, digits)}
-        case Mute():
+        case Mute() | Play():
             raise ValueError("not by the dialplan")
         case _:
             assert_never(action)
@@ -80,6 +82,27 @@ def mute(action: Mute, by: str) -> Request:
     value = "on" if action.is_muted else "off"
     query = {"variable": function, "value": value}
     return Request("POST", f"channels/{by}/variable", query)
+
+
+def play(action: Play, folder: Path) -> list[tuple[Request, Request, Request]]:
+    """For each of the two parties: a channel speaks in its place to the other one, and to what
+    records that one; it plays the file in lines of the dialplan, so that it ends by itself.
+    """
+    return [
+        _spoken(action, channel, folder / _checked(_WORD, action.file))
+        for channel in (action.channel, action.other)
+    ]
+
+
+def _spoken(action: Play, channel: str, file: Path) -> tuple[Request, Request, Request]:
+    speaker = f"channels/play-{action.call_uuid.hex}-{action.number}-{channel}"
+    snoop = {"app": "tongdai", "spy": "none", "whisper": "in"}
+    place = {"context": "part", "extension": "play", "priority": "1"}
+    return (
+        Request("POST", f"channels/{channel}/snoop/{speaker.partition('/')[2]}", snoop),
+        Request("POST", f"{speaker}/variable", {"variable": "TD_FILE", "value": str(file)}),
+        Request("POST", f"{speaker}/continue", place),
+    )
 
 
 def _checked(pattern: re.Pattern[str], text: str) -> str:

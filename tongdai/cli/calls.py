@@ -18,6 +18,7 @@ from tongdai.pbx.commands import (
     EndCall,
     HoldCall,
     MuteParty,
+    PlayPrompt,
     RecordCall,
     SendDigits,
     TransferCall,
@@ -197,6 +198,21 @@ def dtmf(
     """
     asked = _asked(domain, id, lambda call: SendDigits(call_uuid=call, digits=digits, party=party))
     terminal.say(f"sent: {asked}")
+
+
+@app.command()
+def play(
+    id: Id,
+    prompt: Annotated[str, typer.Argument(help="The prompt's name.", show_default=False)],
+    *,
+    domain: options.Domain,
+) -> None:
+    """Play a prompt into a talk: both parties hear it.
+
+    Example: tongdai calls play 01a2b3c4-d5e6-7890-abcd-ef0123456789 recorded -d sales.example.vn
+    """
+    asked = _asked(domain, id, lambda call: PlayPrompt(call_uuid=call, prompt=prompt))
+    terminal.say(f"plays: {asked}")
 
 
 def _asked(domain: str, name: str, command: Callable[[UUID], Command]) -> UUID:

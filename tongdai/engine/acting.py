@@ -23,6 +23,7 @@ from tongdai.pbx.actions import (
     Mute,
     Originate,
     Part,
+    Play,
     Press,
     Record,
     Rejoin,
@@ -70,7 +71,7 @@ class Actor:
                     await self.steer(call.call_uuid, action)
             case StopRecord():
                 self._recordings.cut(call)
-            case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press():
+            case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press() | Play():
                 # after a lost link recovery finds out whether it was done
                 with contextlib.suppress(errors.SwitchDown):
                     await self._switch.act(call.call_uuid, action)

@@ -139,6 +139,7 @@ class Engine:
             config.timing,
             on_contact=self._contact_changed,
             hints=config.hints,
+            prompts=config.prompts,
         )
         self.agents = Agents(self.switch)
         self.mailboxes = Mailboxes(self._handle, self._closed)

@@ -109,9 +109,11 @@ class Steer(msgspec.Struct, frozen=True):
 
 
 class Part(Steer, frozen=True):
-    """The two wait apart with music. If nothing else is asked of the switch for long, it connects
-    them again.
+    """The two wait apart with this music-on-hold class. If nothing else is asked of the switch for
+    long, it connects them again.
     """
+
+    music: str
 
 
 class Rejoin(Steer, frozen=True):
@@ -144,7 +146,13 @@ class Press(Steer, frozen=True):
     digits: str
 
 
-SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press
+class Play(Steer, frozen=True):
+    """Both parties hear the sound of that name in the folder of prompts."""
+
+    file: str
+
+
+SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press | Play
 
 SwitchAction = Dial | Wait | HangUp | Originate | Record | Adopt | SteerAction
 """The actions that Asterisk executes (asterisk/switch.py)."""

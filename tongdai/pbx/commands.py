@@ -141,7 +141,13 @@ class SendDigits(OfTalk, frozen=True, kw_only=True, tag="dtmf"):
     party: str = ""
 
 
-Control = HoldCall | UnholdCall | RecordCall | TransferCall | MuteParty | SendDigits
+class PlayPrompt(OfTalk, frozen=True, kw_only=True, tag="play"):
+    """Both parties hear the prompt of that name; the recording has it."""
+
+    prompt: str
+
+
+Control = HoldCall | UnholdCall | RecordCall | TransferCall | MuteParty | SendDigits | PlayPrompt
 """Commands that steer a talk (pbx/control.py)."""
 
 Command = (

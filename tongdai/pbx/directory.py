@@ -232,7 +232,11 @@ class Directory(msgspec.Struct, frozen=True):
 
     def music(self, queue: Queue) -> str:
         """The switch's class of the music that callers hear in the queue."""
-        for name in (queue.moh_class, self.domain.hold_music):
+        return self.music_named(queue.moh_class)
+
+    def music_named(self, wanted: str = DEFAULT_MUSIC) -> str:
+        """The switch's class of the prompt or the class of that name; by default the domain's."""
+        for name in (wanted, self.domain.hold_music):
             if prompt := self.prompts.get(unicodedata.normalize("NFC", name)):
                 return music_class(prompt.prompt_uuid)
             if name != DEFAULT_MUSIC:

@@ -1,6 +1,7 @@
 """The commands that steer a talk: the action that each asks of the switch, and its effect."""
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
@@ -10,13 +11,14 @@ from msgspec.structs import replace
 
 from tongdai import errors, messages
 from tongdai.pbx import events, numbers, outcomes, recording, routing
-from tongdai.pbx.actions import Mute, Part, Press, Rejoin, Rerecord, SendAway, SteerAction
+from tongdai.pbx.actions import Mute, Part, Play, Press, Rejoin, Rerecord, SendAway, SteerAction
 from tongdai.pbx.call import HOLD_S, Call, Leg, Talking
 from tongdai.pbx.commands import (
     Control,
     HoldCall,
     MuteParty,
     Outcome,
+    PlayPrompt,
     RecordCall,
     SendDigits,
     TransferCall,
@@ -66,7 +68,7 @@ def action(talk: Talk, command: Control, context: RoutingContext) -> SteerAction
     """The action by which the command is carried out, or why it is refused."""
     match command:
         case HoldCall():
-            return _NOTHING if talk.course.held_until else Part(*talk.about(talk.one))
+            return _NOTHING if talk.course.held_until else _part(talk, context)
         case UnholdCall():
             return Rejoin(*talk.about(talk.one)) if talk.course.held_until else _NOTHING
         case _ if talk.course.held_until:
@@ -79,6 +81,8 @@ def action(talk: Talk, command: Control, context: RoutingContext) -> SteerAction
             return _mute(talk, command)
         case SendDigits():
             return _press(talk, command)
+        case PlayPrompt(prompt=name):
+            return _play(talk, name, context)
         case _:
             assert_never(command)
 
@@ -86,7 +90,7 @@ def action(talk: Talk, command: Control, context: RoutingContext) -> SteerAction
 def done(call: Call, command: Control, at: datetime) -> Step:
     """The call after the switch has carried out the command."""
     match command:
-        case TransferCall() | SendDigits():
+        case TransferCall() | SendDigits() | PlayPrompt():
             return Step(call)  # what comes of a transfer is a signal of its own
         case MuteParty(is_muted=is_muted, party=number):
             legs = [leg for leg in call.live_legs if leg.number == number]
@@ -133,6 +137,10 @@ def told(call: Call, leg: Leg | None, name: EventName, at: datetime) -> Step:
     call = replace(call, steered=call.steered + 1)
     event = events.of_call(call, shown, name, at, number=call.steered)
     return Step(call, events=(event,))
+
+
+def _part(talk: Talk, context: RoutingContext) -> Part:
+    return Part(*talk.about(talk.one), music=context.directory.music_named())
 
 
 # --- recording
@@ -219,6 +227,13 @@ def _press(talk: Talk, command: SendDigits) -> Press | Outcome:
         *talk.about(leg),
         digits=command.digits,
     )
+
+
+def _play(talk: Talk, name: str, context: RoutingContext) -> Play | Outcome:
+    prompt = context.directory.prompts.get(unicodedata.normalize("NFC", name))
+    if prompt is None:
+        return _invalid("prompt", messages.key(messages.NO_SUCH_PROMPT))
+    return Play(*talk.about(talk.one), file=prompt.file)
 
 
 def _invalid(field: str, why: str) -> Outcome:
