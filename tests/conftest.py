@@ -3,15 +3,17 @@ each test.
 """
 
 import itertools
+import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
 
-from tests import databases
+from tests import databases, older_postgresql
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.store import db, domains, migrate, server
@@ -43,10 +45,16 @@ def logs_as_they_were() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 async def dsn() -> AsyncIterator[str]:
-    """A PostgreSQL of our own, empty; it and its files are gone afterwards."""
+    """A PostgreSQL of our own, empty; it and its files are gone afterwards. It is the embedded
+    one, or of the version that TEST_POSTGRESQL says.
+    """
+    version = os.environ.get(older_postgresql.VARIABLE, server.VERSION)
     with tempfile.TemporaryDirectory(prefix="tongdai-test-") as folder:
+        begin = (
+            server.start if version == server.VERSION else partial(older_postgresql.start, version)
+        )
         # durability has its own tests
-        running = await server.start(Path(folder) / "postgres", {"fsync": "off"})
+        running = await begin(Path(folder) / "postgres", {"fsync": "off"})
         yield running.dsn
         await running.stop()
 
