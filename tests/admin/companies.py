@@ -46,6 +46,9 @@ extensions:
   - extension: 102
     name: no
     password: a-phones-word
+    forward_busy: 600
+    forward_no_answer: "0912345678"
+    do_not_disturb: true
 ring_groups:
   - {{number: 600, name: Kinh doanh, members: [102, 101], strategy: sequential, overflow: 700}}
 queues:

@@ -79,6 +79,31 @@ def test_a_hotline_that_is_closed_at_that_time() -> None:
     assert inside[1].extensions == ("102",)
 
 
+def test_an_extension_that_forwards_and_one_that_is_not_disturbed() -> None:
+    house_ = house(
+        "extension 101 forward_no_answer=102",
+        "extension 102 forward_always=0907654321",
+        "extension 103 do_not_disturb=true",
+        "group 600 members=103,104",
+    )
+    found = route(CUSTOMER, HOTLINE, house_)
+    assert lines(found) == [
+        "0 arrives",
+        "0 rings 101 30s",
+        "30 goes_on",
+        "30 goes_on",
+        "30 rings 0907654321 90s",
+        "120 ends",
+    ]
+    assert [step.why.en for step in found.steps[2:4]] == [
+        "extension 101 forwards its calls (no answer) to extension 102",
+        "extension 102 forwards its calls (always) to the number 0907654321 outside",
+    ]
+    (passed,) = [step for step in route("105", "600", house_).steps if step.kind == "passed_over"]
+    assert (passed.extensions, passed.why.en) == (("103",), "it is not to be disturbed")
+    assert end(route("105", "103", house_)) == ("BUSY", "USER_BUSY", 486, "")
+
+
 def test_a_caller_who_is_blocked_or_has_an_agent() -> None:
     blocked = route(CUSTOMER, HOTLINE, house("caller 0899* answer=unallocated"))
     assert lines(blocked) == ["0 arrives", "0 ends"]

@@ -409,3 +409,26 @@ async def test_an_entry_is_found_without_reading_the_others(
         for missing in ("999", str(ids.new()), "no-id"):
             with pytest.raises(errors.NotFound):
                 await extension_entries.get(tx, domain.domain_uuid, missing)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_right"),
+    [("102", True), ("0912345678", True), ("101", False), ("109", False), ("113", False)],
+)
+async def test_where_an_extension_may_forward(
+    database: db.Database, domain: directory.Domain, number: str, *, is_right: bool
+) -> None:
+    async with database.transaction() as tx:
+        await extensions.insert(tx, domain.domain_uuid, directory.Extension("101"))
+        await extensions.insert(tx, domain.domain_uuid, directory.Extension("102"))
+        wanted = directory.Extension("101", forward_busy=number)
+        if not is_right:
+            with pytest.raises(errors.Invalid) as refused:
+                await extensions.update(tx, domain.domain_uuid, wanted)
+            assert refused.value.field == "forward_busy"
+            return
+        await extensions.update(tx, domain.domain_uuid, wanted)
+        assert await extensions.get(tx, domain.domain_uuid, "101") == wanted
+        if number == "102":
+            with pytest.raises(errors.Conflict, match="extension 101"):
+                await extensions.delete(tx, domain.domain_uuid, "102")

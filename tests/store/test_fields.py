@@ -243,6 +243,11 @@ def full_directory(name: str) -> Full:
         hotline="6135550123",
         max_calls=3,
         ring_timeout_s=31,
+        forward_always="100",
+        forward_busy="102",
+        forward_no_answer="6135550199",
+        forward_unreachable="100",
+        do_not_disturb=True,
         suspended_until=LATER,
         suspended_why="too many minutes",
         devices=("default", "browser", "webrtc"),  # the last one by the domain

@@ -30,6 +30,15 @@ Overflow = Annotated[
 ]
 
 
+Forward = Annotated[
+    str,
+    Meta(
+        description="Where calls to it alone go then: a number of the domain, or a number outside "
+        'as a call out of its own; "" for none.'
+    ),
+]
+
+
 class NewExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new extension. Without a password a random one is made, and shown this once."""
 
@@ -52,6 +61,13 @@ class NewExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             description="Seconds that it rings.",
         ),
     ] = 30
+    forward_always: Forward = ""
+    forward_busy: Forward = ""
+    forward_no_answer: Forward = ""
+    forward_unreachable: Forward = ""
+    do_not_disturb: Annotated[
+        bool, Meta(description="It is busy for everybody, in ring groups and queues too.")
+    ] = False
     password: Annotated[str | None, Meta(description="SIP password of its default device.")] = None
     kind: Annotated[
         devices.Kind, Meta(description="Of its default device: a SIP phone, or a browser.")

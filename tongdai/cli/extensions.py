@@ -27,6 +27,16 @@ HOTLINE = typer.Option(
     help='The hotline that its outbound calls present; "": the domain\'s default hotline.',
     show_default=False,
 )
+FORWARD = typer.Option(
+    help="Where calls to it alone go then: a number of the domain, or one outside, as a call "
+    'out of its own; "": nowhere.',
+    show_default=False,
+)
+DO_NOT_DISTURB = typer.Option(
+    "--do-not-disturb/--disturb",
+    help="It is busy for everybody, in ring groups and queues too.",
+    show_default=False,
+)
 KIND = typer.Option(help="Kind of its default device: a SIP phone, or a browser (WebRTC).")
 WEBRTC = typer.Option(
     "--webrtc/--no-webrtc",
@@ -157,6 +167,11 @@ def update(
     hotline: Annotated[str | None, HOTLINE] = None,
     max_calls: Annotated[int | None, MAX_CALLS] = None,
     ring_timeout: Annotated[int | None, RING_TIMEOUT] = None,
+    forward_always: Annotated[str | None, FORWARD] = None,
+    forward_busy: Annotated[str | None, FORWARD] = None,
+    forward_no_answer: Annotated[str | None, FORWARD] = None,
+    forward_unreachable: Annotated[str | None, FORWARD] = None,
+    do_not_disturb: Annotated[bool | None, DO_NOT_DISTURB] = None,
     webrtc: Annotated[bool | None, WEBRTC] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
@@ -167,7 +182,15 @@ def update(
     Example: tongdai extension update 101 --domain sales.example.vn --new-password
     """
     changes = options.given(
-        name=name, max_calls=max_calls, ring_timeout_s=ring_timeout, enabled=enabled
+        name=name,
+        max_calls=max_calls,
+        ring_timeout_s=ring_timeout,
+        enabled=enabled,
+        forward_always=forward_always,
+        forward_busy=forward_busy,
+        forward_no_answer=forward_no_answer,
+        forward_unreachable=forward_unreachable,
+        do_not_disturb=do_not_disturb,
     )
     if recording is not None:
         changes["recording"] = _RECORDING[recording]

@@ -165,7 +165,8 @@ class CallRecord(msgspec.Struct, frozen=True):
         Meta(
             description="The reasons that led it elsewhere than to the destination of the number "
             "called, in order: `closed`, by the hours plan of the hotline; `blocked`, the caller "
-            "is unwanted; `caller`, the caller has a destination of its own.",
+            "is unwanted; `caller`, the caller has a destination of its own; `forward_busy:101`, "
+            "extension 101 has forwarded it by that setting.",
             examples=[["closed"]],
         ),
     ]

@@ -215,9 +215,13 @@ def _add(counts: Counter[str], name: str, step: int) -> None:
 
 
 def _agents(queue: Queue, directory: Directory) -> set[str]:
-    """The enabled agents of the queue."""
+    """The enabled agents of the queue who may be disturbed."""
     known = directory.extensions
-    return {name for name in queue.agents if name in known and known[name].enabled}
+    return {
+        name
+        for name in queue.agents
+        if name in known and known[name].enabled and not known[name].do_not_disturb
+    }
 
 
 def _waits_in(call: Call, queue: str) -> bool:

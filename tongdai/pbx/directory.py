@@ -77,6 +77,10 @@ class Extension(msgspec.Struct, frozen=True):
     `hotline` None its default.
 
     Outbound calls are suspended until `suspended_until`, for the reason in `suspended_why`.
+
+    Calls to it alone go on to a dialable number, or one outside ("": to none): `forward_always`
+    before it rings, the others when it is busy or refuses, does not answer, or has no phone that
+    can be reached. With `do_not_disturb` it is busy, also as member and agent.
     """
 
     extension: str
@@ -86,6 +90,11 @@ class Extension(msgspec.Struct, frozen=True):
     hotline: str | None = None
     max_calls: int = 2
     ring_timeout_s: int = 30
+    forward_always: str = ""
+    forward_busy: str = ""
+    forward_no_answer: str = ""
+    forward_unreachable: str = ""
+    do_not_disturb: bool = False
     suspended_until: datetime | None = None
     suspended_why: str = ""
     devices: tuple[str, ...] = (endpoint.DEFAULT,)

@@ -8,7 +8,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from tongdai.messages import Text
-from tongdai.pbx import barring, causes, hunting, inbound, numbers
+from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, numbers
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import BLOCKED, Call
 from tongdai.pbx.causes import ReleaseCause
@@ -85,10 +85,15 @@ GOES_OUT_FURTHER = Text(
     "by trunk {trunk}; where that fails before ringing, by {further}",
     "qua trunk {trunk}; nếu lỗi trước khi đổ chuông thì qua {further}",
 )
-GOES_ON = Text("nobody answers: overflow to {place}", "không ai trả lời: chuyển tới {place}")
+_FORWARDS = Text(
+    "extension {extension} forwards its calls ({setting}) to {place}",
+    "máy nhánh {extension} chuyển hướng cuộc gọi ({setting}) tới {place}",
+)
+_GOES_ON = Text("nobody answers: overflow to {place}", "không ai trả lời: chuyển tới {place}")
 
 _UNKNOWN = Text("no such extension", "không có máy nhánh này")
 _DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
+_NOT_DISTURBED = Text("it is not to be disturbed", "đang bật không làm phiền (DND)")
 _CALLER = Text("it is the caller itself", "chính là máy đang gọi")
 _BUSY = Text("on {calls} of at most {most} calls", "đang có {calls} cuộc gọi, tối đa {most} cuộc")
 
@@ -181,8 +186,18 @@ def _calls_hotline(caller: str, number: str, context: RoutingContext) -> Text:
     )
 
 
+def onward(before: str, number: str, call: Call, directory: Directory) -> Text:
+    """Why the call goes on from one number to another one."""
+    where = _first(number, directory)
+    setting = forwarding_reasons.last(call.routed_by, before)
+    if not setting:
+        return filled(_GOES_ON, place=where)
+    words = setting.removeprefix("forward_").replace("_", " ")
+    return filled(_FORWARDS, extension=before, setting=words, place=where)
+
+
 def _first(number: str, directory: Directory) -> Text:
-    """A hotline's first target."""
+    """A number of the domain, or outside."""
     is_outside = not directory.is_internal(number) and not directory.hotline(number)
     return filled(_NUMBER_OUTSIDE, number=number) if is_outside else place(number, directory)
 
@@ -236,6 +251,8 @@ def why_passed_over(extension: str, caller: str, context: RoutingContext) -> Tex
         return _DISABLED
     if extension == caller:
         return _CALLER
+    if known.do_not_disturb:
+        return _NOT_DISTURBED
     calls = context.talks.get(extension, 0)
     return filled(_BUSY, calls=calls, most=known.max_calls) if calls >= known.max_calls else None
 
@@ -261,12 +278,20 @@ def why_ended(
         own = context.directory.extensions.get(call.extension)
         is_off = call.direction != "inbound" and own is not None and not own.enabled
         return (_DISABLED if is_off else _NO_HOTLINE), Limit.NONE
+    if not call.attempt and release == causes.BUSY and _is_not_disturbed(call, context):
+        return _NOT_DISTURBED, Limit.NONE
     if call.direction != "inbound" and not call.attempt and release == causes.BUSY:
         why = why_passed_over(call.extension, "", context)
         return (why, Limit.EXTENSION_CALLS) if why else (_CALLER, Limit.NONE)
     if release.status == "BUSY":
         return _ALL_BUSY, Limit.NONE
     return (_ALL_ABSENT if release == causes.ABSENT else _NO_ANSWER), Limit.NONE
+
+
+def _is_not_disturbed(call: Call, context: RoutingContext) -> bool:
+    number = call.extension if call.direction == "inbound" else call.dialled
+    called = context.directory.extensions.get(number)
+    return called is not None and called.do_not_disturb
 
 
 def _is_closed(call: Call, context: RoutingContext) -> bool:

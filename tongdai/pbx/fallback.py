@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tongdai.pbx import barring, hours, numbers, routing
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import Directory, Domain, Extension, Queue
 from tongdai.pbx.endpoint import Endpoint
+from tongdai.pbx.forwarding_reasons import SETTINGS
 from tongdai.pbx.numbers import NumberFormat
 from tongdai.pbx.routing import (
     CallOut,
@@ -102,6 +104,7 @@ def plan(directory: Directory, now: datetime) -> FallbackPlan:
     domain = directory.domain
     if not domain.enabled:
         return FallbackPlan(domain.name)
+    directory = _as_phones_ring(directory)
     context = RoutingContext(directory, now=now)
     return FallbackPlan(
         domain=domain.name,
@@ -110,6 +113,16 @@ def plan(directory: Directory, now: datetime) -> FallbackPlan:
         numbers=dict(_numbers(context)),
         exits=dict(_exits(directory)),
     )
+
+
+def _as_phones_ring(directory: Directory) -> Directory:
+    """The directory without forwarding by extensions: meanwhile their own phones ring."""
+    none: dict[str, Any] = dict.fromkeys(SETTINGS, "")
+    extensions = {
+        name: replace(known, **none) if any(getattr(known, one) for one in SETTINGS) else known
+        for name, known in directory.extensions.items()
+    }
+    return replace(directory, extensions=extensions)
 
 
 def next_change(directory: Directory, now: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, forwarding, routing
+from tongdai.pbx import causes, forwarding, forwarding_reasons, routing
 from tongdai.pbx.actions import Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
@@ -22,9 +22,10 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
     """The controlled leg goes to the destination."""
     call = _routed(call, destination)
     match destination:
-        case Ring(steps=()):
-            call = replace(call, receive_dest=destination.receive_dest)
-            return overflow(call, destination.overflow, destination.release, context, at)
+        case Ring(steps=(), overflow=number, release=release, extension=extension):
+            if not extension:
+                call = replace(call, receive_dest=destination.receive_dest)
+            return overflow(call, number, release, context, at, forwarder=extension)
         case Ring():
             return _ring(call, destination, context, at)
         case Enqueue(queue=number):
@@ -257,6 +258,8 @@ def not_answered(call: Call, ringing: Ringing, signal: DialEnded, context: Routi
     release = why_not_answered(call, signal.dialstatus)
     if forwarded := _forwarded(call, ringing, context, signal.at):
         return forwarded
+    if onward := _forwarded_by_setting(call, ringing, release, context, signal.at):
+        return onward
     call, then, at = failed(call, release), ringing.then, signal.at
     if ringing.egress_trunk:
         return _by_next_trunk(call, ringing, release, context, at)
@@ -282,6 +285,33 @@ def _forwarded(call: Call, ringing: Ringing, context: RoutingContext, at: dateti
         return None
     call = replace(call, overflows=call.overflows + 1, presented_number="")
     return go(call, destination, context, at)
+
+
+_SETTINGS: dict[causes.Status, forwarding_reasons.Setting] = {
+    "BUSY": "forward_busy",
+    "NO-ANSWERED": "forward_no_answer",
+    "NOT-AVAILABLE": "forward_unreachable",
+}
+
+
+def _forwarded_by_setting(
+    call: Call,
+    ringing: Ringing,
+    release: causes.ReleaseCause,
+    context: RoutingContext,
+    at: datetime,
+) -> Step | None:
+    """The step to where the extension just called forwards by its settings; None if it does
+    not.
+    """
+    extension = context.directory.extensions.get(ringing.forwarder)
+    setting = _SETTINGS.get(release.status)
+    number = getattr(extension, setting) if extension and setting else ""
+    if not extension or not setting or not number or call.overflows >= routing.MAX_OVERFLOWS:
+        return None
+    by = forwarding_reasons.reason(setting, extension.extension)
+    call = replace(failed(call, release), routed_by=(*call.routed_by, by))
+    return overflow(call, number, release, context, at, forwarder=extension.extension)
 
 
 def _by_next_trunk(
@@ -378,16 +408,22 @@ def overflow(
     release: causes.ReleaseCause,
     context: RoutingContext,
     at: datetime,
+    *,
+    forwarder: str = "",
 ) -> Step:
-    """The call goes on to the overflow number of a ring group or queue; without one, or after too
-    many, it is released.
+    """The call goes on to the overflow number of a ring group or queue, or to where an extension
+    forwards: that may be outside, by its rules and limits. Without a number, or after too many,
+    it is released.
     """
     destination = routing.inside(number, context, own_extension(call)) if number else None
+    if destination is None and number and forwarder:
+        destination = routing.outside(number, context, extension=forwarder)
+        call = replace(call, presented_number="")
     if destination is None or call.overflows >= routing.MAX_OVERFLOWS:
         return give_up(call, release, context, at)
     is_extension = number in context.directory.extensions
     call = replace(
-        failed(call, release),
+        call if forwarder else failed(call, release),  # one that forwards was not tried
         overflows=call.overflows + 1,
         extension=call.extension or (number if is_extension else ""),
     )

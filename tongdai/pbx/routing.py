@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from tongdai.pbx import barring, causes, hunting, inbound, numbers
+from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, numbers
 from tongdai.pbx.actions import Party
 from tongdai.pbx.directory import (
     Caller,
@@ -54,7 +54,8 @@ class Ring(_Routed, frozen=True):
     """Hunt steps, one after the other; then `overflow`, if any.
 
     `release` is the release cause if there is no party to ring. `extension`: the only one that is
-    called, which may forward the call; "" for a ring group, where nobody may.
+    called, which may forward the call; "" for a ring group, where nobody may. With an `extension`
+    the overflow is to where that forwards, which may be outside.
     """
 
     steps: tuple[hunting.HuntStep, ...]
@@ -240,13 +241,31 @@ def _or_static(found: Destination, hotline: Hotline, number: str) -> Destination
 def _extension(extension: Extension, context: RoutingContext) -> Destination:
     if not extension.enabled:
         return Refuse(causes.ABSENT)
+    if extension.forward_always:
+        return _forwarded(extension, "forward_always", causes.ABSENT)
     if not _reachable(extension.extension, context):
+        if extension.forward_busy:
+            return _forwarded(extension, "forward_busy", causes.BUSY)
         return Refuse(causes.BUSY)
     parties = tuple(map(Party, context.directory.endpoints(extension.extension)))
     return Ring(
         steps=(hunting.HuntStep(parties, extension.ring_timeout_s),),
         timeout_s=extension.ring_timeout_s,
         extension=extension.extension,
+    )
+
+
+def _forwarded(
+    extension: Extension, setting: forwarding_reasons.Setting, release: causes.ReleaseCause
+) -> Ring:
+    """The extension does not ring: its calls go on to where the setting says."""
+    return Ring(
+        (),
+        0,
+        overflow=getattr(extension, setting),
+        release=release,
+        extension=extension.extension,
+        by=(forwarding_reasons.reason(setting, extension.extension),),
     )
 
 
@@ -274,7 +293,8 @@ def _reachable(extension: str, context: RoutingContext) -> bool:
     """Whether the extension may get one more call."""
     known = context.directory.extensions.get(extension)
     others = context.talks.get(extension, 0) - (extension in context.own)
-    return known is not None and known.enabled and others < known.max_calls
+    is_free = known is not None and known.enabled and not known.do_not_disturb
+    return known is not None and is_free and others < known.max_calls
 
 
 def _is_enabled(extension: str, context: RoutingContext) -> bool:

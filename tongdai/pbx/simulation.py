@@ -14,7 +14,16 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai.messages import Text
-from tongdai.pbx import call_flow, causes, explanation, inbound, numbers, queueing, setup
+from tongdai.pbx import (
+    call_flow,
+    causes,
+    explanation,
+    forwarding_reasons,
+    inbound,
+    numbers,
+    queueing,
+    setup,
+)
 from tongdai.pbx.actions import Dial, HangUp, Wait
 from tongdai.pbx.call import (
     Call,
@@ -193,9 +202,11 @@ class _Walk:
         for _ in range(self.call.overflows - (overflows or 0)):
             if overflows is None:
                 yield from self._passed_over()
+            before = self._place
             self._place = _overflow(self._place, self.call, self._directory)
-            place = explanation.place(self._place, self._directory)
-            yield self._step("goes_on", explanation.filled(explanation.GOES_ON, place=place))
+            yield self._step(
+                "goes_on", explanation.onward(before, self._place, self.call, self._directory)
+            )
             self._offered, overflows = set(), None
         if overflows is None:
             yield from self._passed_over()
@@ -339,5 +350,8 @@ def _overflow(number: str, call: Call, directory: Directory) -> str:
     known = directory.ring_groups.get(number) or directory.queues.get(number)
     if known and known.overflow:
         return known.overflow
+    setting = forwarding_reasons.last(call.routed_by, number)
+    if setting and (extension := directory.extensions.get(number)):
+        return str(getattr(extension, setting))
     hotline = directory.hotline(call.dialled)
     return hotline.destination if hotline and inbound.ROUTED in call.routed_by else ""

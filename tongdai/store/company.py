@@ -82,7 +82,10 @@ TABLES = {
     "extensions": Table(
         "extension",
         ("extension",),
-        ("extension name enabled recording hotline max_calls ring_timeout_s user_uuid follow_me"),
+        (
+            "extension name enabled recording hotline max_calls ring_timeout_s forward_always "
+            "forward_busy forward_no_answer forward_unreachable do_not_disturb user_uuid follow_me"
+        ),
         _OF_THE_ROW
         | _KIND
         | {"extension_uuid": "of this installation"}
@@ -147,6 +150,8 @@ TABLES = {
 WITHHELD_TABLES = {
     "api_keys": _SECRET,
     "callers": "as many as a company has customers",
+    "phone_credentials": _SECRET,
+    "sessions": _SECRET,
     "commands": "requests about live calls",
     "prompts": "they are sound, which is uploaded; files name them",
 }

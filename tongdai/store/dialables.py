@@ -112,6 +112,10 @@ async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
         SELECT 'hotline ' || number AS who FROM hotlines
         WHERE domain_uuid = $1 AND $2 IN (destination, closed_destination)
         UNION ALL
+        SELECT 'extension ' || extension FROM extensions
+        WHERE domain_uuid = $1 AND extension <> $2
+        AND $2 IN (forward_always, forward_busy, forward_no_answer, forward_unreachable)
+        UNION ALL
         (SELECT 'caller ' || caller FROM callers
          WHERE domain_uuid = $1 AND destination = $2 ORDER BY caller LIMIT 5)
         UNION ALL

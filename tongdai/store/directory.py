@@ -42,7 +42,8 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
           'extensions', (
             SELECT coalesce(json_object_agg(extension, e), '{}') FROM (
               SELECT extension, e.name, enabled, recording, hotline, max_calls, ring_timeout_s,
-                suspended_until, array_agg(
+                forward_always, forward_busy, forward_no_answer, forward_unreachable,
+                do_not_disturb, suspended_until, array_agg(
                   CASE WHEN v.name = 'default' AND v.kind = 'browser' THEN 'webrtc' ELSE v.name END
                   ORDER BY v.name <> 'default', v.name) AS devices
               FROM extensions AS e JOIN devices AS v USING (domain_uuid, extension)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tongdai import errors, messages
 from tongdai.pbx import directory, numbers
+from tongdai.pbx.forwarding_reasons import SETTINGS
 from tongdai.store import checks, db, devices, dialables, domains, lists, rows
 
 _OWN = ("devices", "suspended_until", "suspended_why")  # written by other statements
@@ -126,6 +127,11 @@ async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
     """The domain. Raises errors.Invalid if it may not have this extension, errors.NotFound."""
     checks.name(extension.name)
     domain = await domains.get(tx, domain_uuid)
+    for setting in SETTINGS:
+        if (number := getattr(extension, setting)) == extension.extension:
+            raise errors.Invalid(messages.LEADS_BACK(kind="extension"), field=setting)
+        if number:
+            await dialables.require_or_outside(tx, domain_uuid, number, setting)
     if extension.hotline is None:
         return domain
     held = await tx.fetchval(

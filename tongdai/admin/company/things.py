@@ -19,6 +19,7 @@ from tongdai.admin.company import document
 from tongdai.admin.company.document import Extension, Item
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, endpoint, numbers
+from tongdai.pbx.forwarding_reasons import SETTINGS
 from tongdai.store import (
     checks,
     db,
@@ -83,9 +84,18 @@ def without(item: Item, gone: Gone, country: str) -> Item:
         case document.Queue():
             agents = tuple(filter(kept, item.agents))
             return replaced(item, agents=agents, overflow=kept(item.overflow))
-        case document.Extension() if item.hotline is not None:
-            is_gone = numbers.canonical(item.hotline, country) in gone.hotlines
-            return replaced(item, hotline=None) if is_gone else item
+        case document.Extension():
+            hotline = item.hotline
+            if hotline is not None and numbers.canonical(hotline, country) in gone.hotlines:
+                hotline = None
+            return replaced(
+                item,
+                hotline=hotline,
+                forward_always=kept(item.forward_always),
+                forward_busy=kept(item.forward_busy),
+                forward_no_answer=kept(item.forward_no_answer),
+                forward_unreachable=kept(item.forward_unreachable),
+            )
         case _:
             return item
 
@@ -101,7 +111,8 @@ def bare(item: Item) -> Item:
         case document.Queue():
             return replaced(item, agents=(), overflow="")
         case document.Extension():
-            return replaced(item, hotline=None)
+            forwards: dict[str, Any] = dict.fromkeys(SETTINGS, "")
+            return replaced(item, hotline=None, **forwards)
         case _:
             return item
 
