@@ -1,9 +1,9 @@
 # tongdai: a cloud PBX with a CRM integration API. Settings are TONGDAI_* variables and pass through.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix docs bench chaos clean
+.PHONY: help setup run test check fix docs bench chaos sdk clean
 BIN := .venv/bin
-CODE := $(wildcard tongdai tests bench chaos)
+CODE := $(wildcard tongdai tests bench chaos sdk)
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -47,6 +47,10 @@ bench: ## the benchmarks of docs/benchmarks.md
 chaos: ## faults on purpose, for docs/reliability.md: half an hour. ARGS=controller picks one
 	@bin/setup dev
 	@$(BIN)/python -m chaos $(ARGS)
+
+sdk: ## the packages for programs that use the API, for Python and TypeScript, into sdk/dist
+	@bin/setup dev
+	@$(BIN)/python -m sdk
 
 clean: ## removes .venv and caches here; data and the downloaded Asterisk stay
 	@rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

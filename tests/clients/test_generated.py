@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from testbed.clients import Programs
 from testbed.company import Api, log_in
 from testbed.instance import Instance
-from tests.clients.conftest import HERE, ROOT, Programs
+from tests.clients.conftest import HERE, ROOT
 from tongdai import ids
 from tongdai.sandbox import actors
 

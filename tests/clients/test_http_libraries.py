@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from testbed.clients import Programs
 from testbed.company import Company
 from testbed.samples import record
-from tests.clients.conftest import HERE, Programs
+from tests.clients.conftest import HERE
 from tongdai.pbx import cdr
 from tongdai.store import cdrs, db
 

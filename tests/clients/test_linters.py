@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.clients.conftest import HERE, Programs
+from testbed.clients import Programs
+from tests.clients.conftest import HERE
 
 SPECTRAL = (
     "spectral",

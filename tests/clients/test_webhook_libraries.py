@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from testbed.clients import Programs
 from testbed.company import Api, log_in
-from tests.clients.conftest import HERE, Programs
+from tests.clients.conftest import HERE
 
 LIBRARIES = ("standardwebhooks", "svix")
 
