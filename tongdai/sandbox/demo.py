@@ -12,7 +12,17 @@ from tongdai import errors, files
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import Extension, Queue, RingGroup
 from tongdai.sandbox import actors
-from tongdai.store import db, domains, extensions, hotlines, queues, ring_groups, trunks, users
+from tongdai.store import (
+    db,
+    domains,
+    extension_entries,
+    extensions,
+    hotlines,
+    queues,
+    ring_groups,
+    trunks,
+    users,
+)
 
 DOMAIN = "demo.tongdai.local"
 ADMIN = "admin"
@@ -94,6 +104,8 @@ async def _insert(database: db.Database, master_key: MasterKey, carrier: str) ->
             passwords[number] = await extensions.insert(
                 tx, uuid, Extension(number, name=name), webrtc=number in PHONES
             )
+        # the browser phone of who signs in (/phone)
+        await extension_entries.keep(tx, uuid, "101", user_uuid=str(account.user_uuid))
         trunk = trunks.Trunk(
             name="sandbox", auth="ip", host=carrier, addresses=(carrier.rpartition(":")[0],)
         )
