@@ -194,7 +194,7 @@ def test_every_setting_and_file_that_pages_name_is_there() -> None:
 def test_every_file_and_name_of_the_map_is_there() -> None:
     """A name may stand in any file: a row names the file before it."""
     page = (ROOT / "ARCHITECTURE.md").read_text()
-    folders = ("tongdai", "tests", "docs", "deploy", "bench", "chaos")
+    folders = ("tongdai", "tests", "testbed", "docs", "deploy", "bench", "chaos", "sdk")
     files = {*map(str, ROOT.glob("*.*")), *map(str, ROOT.glob("web/*.*"))}
     files |= {str(file) for folder in folders for file in (ROOT / folder).rglob("*.*")}
     code = "".join(Path(name).read_text() for name in files if name.endswith((".py", ".sql")))
