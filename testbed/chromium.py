@@ -59,6 +59,11 @@ class Page:
         assert "exceptionDetails" not in answer, (script, answer["exceptionDetails"])
         return answer["result"].get("value")
 
+    async def prefers(self, theme: str) -> None:
+        """The page is told that its user prefers the theme, light or dark."""
+        wanted = [{"name": "prefers-color-scheme", "value": theme}]
+        await self._ask("Emulation.setEmulatedMedia", features=wanted)
+
     async def picture(self, path: Path) -> None:
         """Writes a screenshot, as PNG."""
         answer = await self._ask("Page.captureScreenshot", format="png")

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 MICROPHONE_HZ = 1100  # above what the browser takes for noise
 PATIENCE_S = 30
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 BUTTON = (
     "[...(root?.querySelectorAll('button') ?? [])]"
     ".find((one) => one.ariaLabel === name || one.textContent === name)"
@@ -141,14 +142,19 @@ class WebPhone:
 
 @asynccontextmanager
 async def opened(
-    browser: packages.Root, folder: Path, url: str, *, permits: bool = True
+    browser: packages.Root,
+    folder: Path,
+    url: str,
+    *,
+    permits: bool = True,
+    language: str = "en",
 ) -> AsyncIterator[WebPhone]:
     """The page; the browser `permits` it the microphone, or refuses that."""
     options = (
         *(["--use-fake-ui-for-media-stream"] if permits else []),
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone(folder)}",
-        "--lang=en",
+        f"--accept-lang={language}",
         "--window-size=480,900",
     )
     async with chromium.opened(browser, folder, url, options) as page:
@@ -285,6 +291,65 @@ def test_a_call_is_kept_when_the_connection_and_the_network_change(
                 await customer.voice.hears(MICROPHONE_HZ)
                 await customer.hang_up()
                 await phone.has()
+
+    lab.play(story, tmp_path)
+
+
+def test_credentials_that_have_ended_are_asked_for_again(
+    lab: Lab, browser: packages.Root, tmp_path: Path
+) -> None:
+    """While a call goes on, which is kept."""
+
+    async def story(lab: Lab, company: Company) -> None:
+        async with (
+            signed_in(lab, company, browser, tmp_path) as phone,
+            company.carrier() as carrier,
+        ):
+            customer = await carrier.calls(HOTLINE)
+            await phone.clicks("Answer")
+            await customer.answered()
+            await phone.has("talking")
+            endpoint = f"101-webrtc@{company.name}"
+            before = (await lab.office.endpoint(endpoint))["auth"]
+            async with lab.office.database.transaction() as tx:
+                await tx.execute(
+                    "UPDATE phone_credentials SET expires_at = now() WHERE domain_uuid = $1",
+                    company.uuid,
+                )
+
+            async def has_ended() -> bool:
+                return len((await lab.office.endpoint(endpoint))["auth"]) < len(before)
+
+            await until(has_ended, PATIENCE_S)
+            os.kill(lab.edge_pid(), signal.SIGKILL)
+            await phone.shows("Connection lost")
+            await phone.is_ready()
+            assert len((await lab.office.endpoint(endpoint))["auth"]) == len(before)
+            await customer.voice.hears(MICROPHONE_HZ)
+            await customer.hang_up()
+            await phone.has()
+
+    lab.play(story, tmp_path)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_who_cannot_see_it_can_use_it(
+    lab: Lab, browser: packages.Root, tmp_path: Path, language: str, theme: str
+) -> None:
+    """axe-core finds nothing serious, in either language and theme."""
+
+    async def story(lab: Lab, company: Company) -> None:
+        url = f"{lab.instance.ready['base_url']}/phone?extension=101"
+        async with opened(browser, tmp_path, url, language=language) as phone:
+            await phone.page.prefers(theme)
+            await phone.shows("Sign in" if language == "en" else "Đăng nhập")
+            await picture(phone, f"{theme}-{language}")
+            await phone.page.run(AXE.read_text())
+            found = await phone.page.run("axe.run().then((all) => all.violations)")
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert serious == []
+            assert await phone.js("root.querySelector('main').lang") == language
 
     lab.play(story, tmp_path)
 

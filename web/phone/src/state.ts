@@ -188,7 +188,7 @@ function happened(state: State, event: Event): Step {
 function lineIs(state: State, event: Extract<Event, { is: "line" }>): Step {
   if (state.line === "lost" && event.line === "connecting") return [state, []]; // it is still lost
   const next = { ...state, line: event.line, problem: event.problem ?? "", detail: event.detail ?? "" };
-  const isBack = state.line === "lost" && event.line === "ready";
+  const isBack = state.line !== "ready" && event.line === "ready";
   const talking = isBack ? state.calls.filter((one) => one.phase === "talking") : [];
   return [next, talking.map((one) => ({ act: "repair", call: one.id }))];
 }

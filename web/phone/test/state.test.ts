@@ -104,6 +104,8 @@ test("after a new connection the calls that talk are repaired, and no others", (
   assert.deepEqual(back.acts, [{ act: "repair", call: "a" }]);
   assert.deepEqual([back.state.line, back.state.problem], ["ready", ""]);
   assert.deepEqual(play([READY], back.state).acts, [], "registered again, as every few minutes");
+  const refused: Event = { is: "line", line: "refused", problem: "cannot-register" };
+  assert.deepEqual(play([refused, READY], lost.state).acts, [{ act: "repair", call: "a" }], "by new credentials");
 });
 
 test("a call without a path of audio is repaired once, and ended when that does not help", () => {
