@@ -133,8 +133,8 @@ const PROBLEMS: Record<Exclude<Problem, "">, Record<Language, string>> = {
     vi: "Không kết nối được tổng đài. Hãy kiểm tra mạng; điện thoại sẽ tự thử lại.",
   },
   "signed-out": {
-    en: "You are signed out. Sign in again, and the phone comes back.",
-    vi: "Phiên đăng nhập đã hết. Hãy đăng nhập lại để dùng điện thoại.",
+    en: "You are signed out. Sign in, and the phone is there.",
+    vi: "Bạn chưa đăng nhập. Hãy đăng nhập để dùng điện thoại.",
   },
   "not-permitted": {
     en: "This account has no browser phone here.",
