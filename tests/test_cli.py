@@ -499,7 +499,7 @@ def test_browsers_may_register_as_extensions(cli: Cli) -> None:
     assert those() == everybody | {"106"}, "it was not given"
     cli("domain", "update", cli.domain, "--no-webrtc")
     assert those() == set()
-    assert "--webrtc" in cli.refuses(
+    assert "`webrtc`" in cli.refuses(
         "extension", "device", "create", "101", "webrtc", "--kind", "browser"
     )
 
