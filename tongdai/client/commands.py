@@ -90,15 +90,15 @@ def nouns(document: Any) -> set[str]:
 
 
 def verbs_of(document: Any, noun: str) -> dict[str, Verb]:
-    """What can be done with the noun."""
+    """What can be done with the noun: what users may do of a verb is before what administrators
+    may.
+    """
     found: dict[str, Verb] = {}
     for base in (f"/v1/{noun}", f"/v1/admin/{noun}", f"/v1/admin/{noun}s", f"/v1/{noun}s"):
         for path, methods in document["paths"].items():
             if path == base or path.startswith(f"{base}/"):
                 for verb, made in _verbs(document, path, path[len(base) + 1 :], methods):
                     found.setdefault(verb, made)
-        if found:
-            return found
     return found
 
 
