@@ -380,13 +380,11 @@ class Switch:
     async def _steer(self, action: SteerAction) -> None:
         """Executed follows, unless the link is lost."""
         link = self._connection.link
-        asked = (link.request("GET", f"channels/{id}") for id in (action.channel, action.other))
-        answers = await asyncio.gather(*asked)
-        found = [
-            msgspec.json.decode(answer.message_body, type=events.Channel)
-            for answer in answers
-            if answer.is_ok
-        ]
+        for _ in range(SPY_TRIES):
+            found = await _found(link, action)
+            if not talks.is_between(found):
+                break
+            await asyncio.sleep(SPY_S)
         if isinstance(action, Mute):
             # ARI acts on no channel outside its application: another channel does, by EXPORT()
             answer = await self._by_query_channel(talks.mute(action, QUERY_CHANNEL))
@@ -466,6 +464,14 @@ def channels(action: SwitchAction) -> tuple[str, ...]:
     if isinstance(action, Originate):
         return tuple(contact.channel for contact in action.contacts)
     return (action.channel,)
+
+
+async def _found(link: ari.Link, action: SteerAction) -> list[events.Channel]:
+    """The two channels of the action, as far as they are there."""
+    asked = (link.request("GET", f"channels/{id}") for id in (action.channel, action.other))
+    answers = await asyncio.gather(*asked)
+    bodies = (answer.message_body for answer in answers if answer.is_ok)
+    return [msgspec.json.decode(body, type=events.Channel) for body in bodies]
 
 
 async def _ask(link: ari.Link, request: Request) -> ari.Response:

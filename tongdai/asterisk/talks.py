@@ -25,6 +25,14 @@ _DIGITS = re.compile(r"[0-9*#A-D]{1,32}")
 _AGAIN = re.compile(r"[^,]*,[^,]*,ig.*")  # arguments of Dial() after which the caller goes on
 
 
+def is_between(channels: Sequence[events.Channel]) -> bool:
+    """Whether one of them is about to fetch the other one into a talk, as an action just done
+    asked for.
+    """
+    places = (each.dialplan for each in channels)
+    return any(place.context == "next" and place.app_name != "Bridge" for place in places)
+
+
 def request(action: SteerAction, channels: Sequence[events.Channel]) -> Request | None:
     """The request by which our channel runs a line of "part"; None if the switch cannot do it with
     these channels, those of the action as far as they are there.
