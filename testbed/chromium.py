@@ -41,6 +41,13 @@ def _command(root: packages.Root) -> list[str]:
     return [str(home / "ld.so"), "--library-path", path, str(home / "chromium")]
 
 
+def _is_said(event: dict[str, Any]) -> bool:
+    """On the console, an exception, or a violation of the page's security policy."""
+    if event.get("method") == "Audits.issueAdded":
+        return bool(event["params"]["issue"]["code"] == "ContentSecurityPolicyIssue")
+    return event.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+
+
 class Page:
     """An open page."""
 
@@ -48,12 +55,12 @@ class Page:
         self._port = port  # of the browser's DevTools
         self._socket, self._ids = socket, itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
-        self.said: list[str] = []  # on its console
+        self.said: list[str] = []  # on its console, and to its developer
         self._reading = asyncio.create_task(self._read())
 
     async def run(self, script: str) -> Any:
         """The value of the expression, or of its promise. Raises AssertionError when it throws."""
-        answer = await self._ask(
+        answer = await self.ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
         assert "exceptionDetails" not in answer, (script, answer["exceptionDetails"])
@@ -62,11 +69,11 @@ class Page:
     async def prefers(self, theme: str) -> None:
         """The page is told that its user prefers the theme, light or dark."""
         wanted = [{"name": "prefers-color-scheme", "value": theme}]
-        await self._ask("Emulation.setEmulatedMedia", features=wanted)
+        await self.ask("Emulation.setEmulatedMedia", features=wanted)
 
     async def picture(self, path: Path) -> None:
         """Writes a screenshot, as PNG."""
-        answer = await self._ask("Page.captureScreenshot", format="png")
+        answer = await self.ask("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(answer["data"]))
 
     @asynccontextmanager
@@ -83,7 +90,8 @@ class Page:
                 yield page
             await session.get(f"http://127.0.0.1:{self._port}/json/close/{made['id']}")
 
-    async def _ask(self, method: str, **params: object) -> Any:
+    async def ask(self, method: str, **params: object) -> Any:
+        """The answer to a command of the DevTools protocol."""
         number = next(self._ids)
         self._asked[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": params})
@@ -95,11 +103,12 @@ class Page:
             found = msgspec.json.decode(message.data)
             if waiting := self._asked.pop(found.get("id", 0), None):
                 waiting.set_result(found.get("result", {}))
-            elif found.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
+            elif _is_said(found):
                 self.said.append(str(found["params"])[:3000])
 
     async def __aenter__(self) -> Self:
-        await self._ask("Runtime.enable")
+        await self.ask("Runtime.enable")
+        await self.ask("Audits.enable")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,6 +1,11 @@
 import Activity from "@lucide/svelte/icons/activity";
 import CircleUser from "@lucide/svelte/icons/circle-user";
 import List from "@lucide/svelte/icons/list";
+import Route from "@lucide/svelte/icons/route";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
+import Server from "@lucide/svelte/icons/server";
+import Users from "@lucide/svelte/icons/users";
+import Webhook from "@lucide/svelte/icons/webhook";
 import type { Component } from "svelte";
 import type { Permission } from "./state/session.svelte";
 import type { Word } from "./words/index.svelte";
@@ -32,6 +37,46 @@ export const pages: Page[] = [
     may: "cdr:read",
     ofDomain: true,
     load: () => import("./pages/Calls.svelte"),
+  },
+  {
+    path: "/people",
+    title: "people",
+    icon: Users,
+    may: "extension:read",
+    ofDomain: true,
+    load: () => import("./pages/People.svelte"),
+  },
+  {
+    path: "/routing",
+    title: "routing",
+    icon: Route,
+    may: "routing:read",
+    ofDomain: true,
+    load: () => import("./pages/Routing.svelte"),
+  },
+  {
+    path: "/developers",
+    title: "developers",
+    icon: Webhook,
+    may: "event:read",
+    ofDomain: true,
+    load: () => import("./pages/Developers.svelte"),
+  },
+  {
+    path: "/audit",
+    title: "audit",
+    icon: ScrollText,
+    may: "audit:read",
+    ofDomain: true,
+    load: () => import("./pages/Audit.svelte"),
+  },
+  {
+    path: "/operator",
+    title: "operator",
+    icon: Server,
+    may: "domain:operate",
+    ofDomain: false,
+    load: () => import("./pages/Operator.svelte"),
   },
   {
     path: "/account",

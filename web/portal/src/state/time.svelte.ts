@@ -5,22 +5,24 @@ import { session } from "./session.svelte";
 export const clock = $state({ now: Date.now() });
 setInterval(() => (clock.now = Date.now()), 1000);
 
+/** English as most read it: 24 hours, the day before the month. */
+const locale = () => (language.now === "vi" ? "vi" : "en-GB");
 const zone = () => session.me?.time_zone || undefined;
 
 /** The moment in the domain's zone, as short as it is clear: the day is left out today. */
 export function moment(at: string): string {
   const date = new Date(at);
   const day = { timeZone: zone(), dateStyle: "short" } as const;
-  const days = new Intl.DateTimeFormat(language.now, day);
+  const days = new Intl.DateTimeFormat(locale(), day);
   const isToday = days.format(date) === days.format(clock.now);
   const style = { timeZone: zone(), timeStyle: "medium" } as const;
-  return new Intl.DateTimeFormat(language.now, isToday ? style : { ...style, ...day }).format(date);
+  return new Intl.DateTimeFormat(locale(), isToday ? style : { ...style, ...day }).format(date);
 }
 
 /** The exact moment, with its zone, for the pointer that rests on it. */
 export function exactly(at: string): string {
   const style = { timeZone: zone(), dateStyle: "full", timeStyle: "long" } as const;
-  return `${new Intl.DateTimeFormat(language.now, style).format(new Date(at))} · ${at}`;
+  return `${new Intl.DateTimeFormat(locale(), style).format(new Date(at))} · ${at}`;
 }
 
 /** How long ago, in one unit. */

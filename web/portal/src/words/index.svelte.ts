@@ -1,13 +1,23 @@
 import { account } from "./account";
+import { audit } from "./audit";
 import { calls } from "./calls";
 import { common } from "./common";
+import { developers } from "./developers";
 import { now } from "./now";
+import { operator } from "./operator";
+import { people } from "./people";
+import { routing } from "./routing";
 
 const texts = {
   ...common,
   ...account,
   ...now,
   ...calls,
+  ...developers,
+  ...people,
+  ...routing,
+  ...audit,
+  ...operator,
 };
 
 export type Word = keyof typeof texts;

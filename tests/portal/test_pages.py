@@ -1,0 +1,223 @@
+"""The portal in Chromium against a running system: each page in both languages and themes, without
+barriers; the main tasks by keyboard alone.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.company import Api, log_in
+from testbed.instance import Instance
+from testbed.until import until
+from testbed.visitor import PHONE, WIDE, Theme, Visitor, visiting
+from tongdai import portal
+
+pytestmark = pytest.mark.browser
+OPERATOR, PASSWORD = "portal-operator", "correct horse battery"
+LOOKS: tuple[tuple[Any, Theme], ...] = (
+    ("vi", "light"), ("vi", "dark"), ("en", "light"), ("en", "dark"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+async def base_url(pbx: Instance) -> str:
+    await pbx.command("user", "create", OPERATOR, "--operator", "--password", PASSWORD)
+    return str(pbx.ready["base_url"])
+
+
+@pytest.fixture(scope="session")
+async def browser(base_url: str) -> AsyncIterator[Visitor]:
+    # processes of Chromium may still write while they end
+    temporary = tempfile.TemporaryDirectory(prefix="tongdai-portal-", ignore_cleanup_errors=True)
+    with temporary as folder:
+        async with visiting(Path(folder), base_url) as visitor:
+            yield visitor
+
+
+@pytest.fixture
+async def visitor(browser: Visitor, pbx: Instance) -> Visitor:
+    """The demo company's administrator, signed in, in English."""
+    await browser.has_screen(WIDE)
+    await browser.signs_in(pbx.ready["admin"]["username"], pbx.ready["admin"]["password"])
+    await browser.looks_at_domain("")
+    await browser.prefers("en", "light")
+    return browser
+
+
+@pytest.fixture
+async def api(base_url: str, pbx: Instance) -> Api:
+    return await log_in(base_url, *pbx.ready["admin"].values())
+
+
+async def is_usable(visitor: Visitor, path: str) -> None:
+    """In both languages and themes; nor does the page break its own security policy."""
+    for language, theme in LOOKS:
+        await visitor.prefers(language, theme)
+        await visitor.opens(path)
+        assert await visitor.reads("document.documentElement.lang") == language
+        assert await visitor.barriers() == [], (path, language, theme)
+        assert visitor.page.said == [], (path, language, theme)
+
+
+@pytest.mark.parametrize("page", sorted(portal.PAGES - {"operator"}))
+async def test_each_page_is_without_barriers(visitor: Visitor, page: str) -> None:
+    await is_usable(visitor, f"/{page}")
+
+
+@pytest.mark.parametrize(
+    "path", ["/developers?tab=keys", "/developers?tab=tail", "/people/101", "/people/new"]
+)
+async def test_so_is_each_part_of_a_page(visitor: Visitor, path: str) -> None:
+    await is_usable(visitor, path)
+
+
+async def test_so_is_the_operators_page(visitor: Visitor) -> None:
+    await visitor.signs_in(OPERATOR, PASSWORD)
+    await is_usable(visitor, "/operator")
+
+
+async def test_so_is_the_sign_in(visitor: Visitor) -> None:
+    await visitor.signs_out()
+    await is_usable(visitor, "/")
+
+
+@pytest.mark.parametrize("page", sorted(portal.PAGES - {"operator"}))
+async def test_each_page_fits_on_a_phone(visitor: Visitor, page: str) -> None:
+    await visitor.has_screen(PHONE)
+    await visitor.opens(f"/{page}")
+
+    beyond = "document.scrollingElement.scrollWidth - innerWidth"
+    assert await visitor.reads(beyond) <= 0
+
+
+async def test_who_signs_in_by_keyboard_is_where_the_link_led(
+    visitor: Visitor, pbx: Instance
+) -> None:
+    await visitor.signs_out()
+    await visitor.opens("/calls?status=BUSY")
+    await visitor.focuses("input[autocomplete=username]")
+    await visitor.types(pbx.ready["admin"]["username"])
+    await visitor.presses("Tab")
+    await visitor.types("wrong")
+    await visitor.presses("Enter")
+    await visitor.sees("[role=alert]", "wrong password")
+    await visitor.focuses("input[autocomplete=current-password]")
+    await visitor.types(pbx.ready["admin"]["password"])
+    await visitor.presses("Enter")
+
+    await visitor.sees("h1", "Calls")
+    await visitor.is_at("/calls?status=BUSY")
+    assert await visitor.reads("document.querySelector('select').value") == "BUSY"
+
+
+async def test_the_command_palette_leads_anywhere_without_marks_of_the_letters(
+    visitor: Visitor,
+) -> None:
+    await visitor.prefers("vi", "light")
+    await visitor.opens("/")
+    await visitor.presses("k", control=True)
+    await visitor.sees("[role=listbox]")
+    await visitor.types("may nhanh")
+    await visitor.presses("Enter")
+
+    await visitor.is_at("/people")
+    await visitor.sees("h1", "Máy nhánh")
+
+
+async def test_a_call_appears_and_is_hung_up_by_keyboard(
+    visitor: Visitor, api: Api, pbx: Instance
+) -> None:
+    await visitor.opens("/")
+    await visitor.sees("[role=status]", "Live")
+    wanted = {"hotline": pbx.ready["hotline"], "customer": "answers", "talk_s": 60}
+    called = await api.post("/v1/sandbox/inbound", **wanted)
+    assert called.status == 200, called
+    caller = pbx.ready["sandbox"]["customers"]["answers"]
+    await visitor.sees("tbody tr", caller)
+
+    await visitor.focuses("button.hang")
+    await visitor.presses("Enter")
+    await visitor.focuses("dialog button.danger")
+    await visitor.presses("Enter")
+    await visitor.sees_no("tbody tr", caller)
+    await visitor.sees("section.calls", "No calls now")
+
+    async def by_system() -> bool:
+        records = (await api.get("/v1/cdr", limit=1, page=1)).json["data"]
+        return bool(records) and records[0]["hangup_by"] == "system"
+
+    await until(by_system)
+    await visitor.opens("/calls")
+    await visitor.sees("tbody tr", caller)
+
+
+async def test_a_recording_is_drawn_and_played(visitor: Visitor, api: Api, pbx: Instance) -> None:
+    wanted = {"hotline": pbx.ready["hotline"], "customer": "answers", "talk_s": 2}
+    called = await api.post("/v1/sandbox/inbound", **wanted)
+    assert called.status == 200, called
+
+    async def recorded() -> str:
+        records = (await api.get("/v1/cdr", limit=10, page=1)).json["data"]
+        found = [one for one in records if one["recording_url"] and one["billsec"] > 0]
+        return str(found[0]["id"]) if found else ""
+
+    record = await until(recorded, 60)
+    await visitor.opens(f"/calls/{record}")
+    await visitor.sees("dialog .wave")
+    await until(lambda: visitor.reads("document.querySelector('dialog input').max > 0"), 20)
+    await visitor.focuses(".player button")
+    await visitor.presses("Enter")
+    await until(lambda: visitor.reads("document.querySelector('audio').currentTime > 0.2"), 20)
+    await visitor.sees_no("[role=alert]", "cannot be played")
+    assert await visitor.barriers() == []
+    await visitor.focuses("dialog header button")
+    await visitor.presses("Enter")
+    await visitor.is_at("/calls")
+
+
+async def test_a_refused_form_keeps_what_was_typed_and_blames_the_field(
+    visitor: Visitor,
+) -> None:
+    await visitor.opens("/people/new")
+    await visitor.focuses("dialog input[required]")
+    await visitor.types("9")
+    await visitor.presses("Tab")
+    await visitor.types("Nguyễn Thị Ánh")
+    await visitor.presses("Enter")
+
+    await visitor.sees("dialog .wrong")
+    await visitor.sees("dialog input[aria-invalid=true]")
+    kept = "[...document.querySelectorAll('dialog form input')].slice(0, 2).map((i) => i.value)"
+    assert await visitor.reads(kept) == ["9", "Nguyễn Thị Ánh"]
+
+
+async def test_a_session_that_ended_asks_again_and_the_page_stays(
+    visitor: Visitor, base_url: str, pbx: Instance
+) -> None:
+    await visitor.opens("/calls")
+    await visitor.focuses("form input")
+    await visitor.types("0900000001")
+    await visitor.signs_out()
+    await visitor.presses("Enter")
+    await visitor.sees("dialog", "The session has ended")
+    await visitor.focuses("dialog input[autocomplete=current-password]")
+    await visitor.types(pbx.ready["admin"]["password"])
+    await visitor.presses("Enter")
+
+    await visitor.sees_no("dialog")
+    await visitor.is_at("/calls?phone=0900000001")
+    assert await visitor.reads("document.querySelector('form input').value") == "0900000001"
+
+
+async def test_an_operator_chooses_a_domain_and_looks_at_it(visitor: Visitor) -> None:
+    await visitor.signs_in(OPERATOR, PASSWORD)
+    await visitor.opens("/operator")
+    await visitor.focuses("tbody button")
+    await visitor.presses("Enter")
+
+    await visitor.is_at("/")
+    await visitor.sees("h1", "Now")
+    await visitor.sees("[role=status]", "Live")

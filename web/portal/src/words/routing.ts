@@ -1,0 +1,28 @@
+/** Numbers and where their calls go: Vietnamese, English. */
+export const routing = {
+  flow: ["Cuộc gọi vào đi đâu", "Where calls go"],
+  noHotlines: ["Chưa có đầu số", "No hotlines"],
+  noHotlinesHint: ["Người vận hành cấp đầu số cho domain.", "The operator gives a domain its hotlines."],
+  ringGroup: ["Nhóm đổ chuông", "Ring group"],
+  queue: ["Hàng đợi", "Queue"],
+  noDestination: ["bị từ chối: chưa có nơi nhận", "refused: no destination"],
+  strategyRingAll: ["cùng lúc", "all together"],
+  strategySequential: ["lần lượt", "in order"],
+  strategyRoundRobin: ["xoay vòng", "round robin"],
+  then: ["nếu không ai trả lời sau {n} giây", "if nobody answers for {n} s"],
+  defaultHotline: ["đầu số mặc định", "default"],
+  byTrunk: ["qua {trunk}", "by {trunk}"],
+  unused: ["Không đầu số nào dẫn tới", "No hotline leads here"],
+  simulator: ["Thử một cuộc gọi", "Try a call"],
+  simulatorHint: [
+    "Không gọi thật: hệ thống cho biết cuộc gọi sẽ đi đâu.",
+    "Nothing rings: this shows the way that the call would take.",
+  ],
+  caller: ["Người gọi", "Caller"],
+  callerHint: ["máy nhánh, hoặc số bên ngoài", "an extension, or a number outside"],
+  called: ["Số được gọi", "Number called"],
+  atTime: ["Vào lúc (để trống: bây giờ)", "At (empty: now)"],
+  try: ["Thử", "Try"],
+  ends: ["Nếu không ai trả lời", "If nobody answers"],
+  goesOn: ["… và còn tiếp", "… and so on"],
+} as const;
