@@ -29,6 +29,7 @@ from tongdai.store import (
     extensions,
     hotlines,
     hours_plans,
+    menus,
     postmaster,
     prompts,
     queues,
@@ -406,6 +407,11 @@ class Company:
         assert known is not None
         log = self._office.instance.log
         await until(lambda: known.file in log.read_text(errors="replace"), 15)
+
+    async def add_menu(self, number: str, **properties: Any) -> None:
+        menu = directory.Menu(number, **properties)
+        async with self._office.database.transaction() as tx:
+            await menus.insert(tx, self.uuid, menu)
 
     async def add_extension(self, number: str) -> None:
         extension = directory.Extension(number, ring_timeout_s=5)

@@ -255,6 +255,10 @@ PROMPTS_TOO_LONG = Text(
     "all prompts of a domain together may take {most} minutes",
     "tất cả lời thoại của một domain chỉ được dài tổng cộng {most} phút",
 )
+MENU_KEY = Text(
+    "a key (0 to 9, *, #), = and a number of the domain are needed, such as 1=101",
+    "cần một phím (0 đến 9, *, #), dấu = và một số của domain, ví dụ 1=101",
+)
 PROMPT_NAME = Text(
     "may not have / in it, nor be . or ..", "không được có /, cũng không là . hay .."
 )

@@ -16,6 +16,8 @@ from tongdai.pbx.directory import (
     Extension,
     Hotline,
     HoursPlan,
+    Menu,
+    Prompt,
     Queue,
     RingGroup,
     Trunk,
@@ -50,7 +52,7 @@ def given(context: RoutingContext, text: str) -> RoutingContext:
     if "=" in noun:
         return msgspec.structs.replace(context, calls=int(noun.partition("=")[2]))
     key = words.pop(0) if words and "=" not in words[0] else ""
-    changes = dict(word.split("=") for word in words)
+    changes = dict(word.split("=", 1) for word in words)
     if noun == "absent":
         return msgspec.structs.replace(context, absent=frozenset(key.split(",")))
     if noun == "talks":
@@ -80,6 +82,11 @@ def _changed(  # noqa: PLR0911 -- a case a noun
             )
         case "caller":
             return _put(directory, "callers", key, Caller(key), changes)
+        case "menu":
+            return _put(directory, "menus", key, Menu(key), changes)
+        case "prompt":
+            prompt = Prompt(key, UUID(int=len(directory.prompts)), key, 2.0)
+            return _put(directory, "prompts", key, prompt, changes)
         case "hours":
             return _put(directory, "hours_plans", key, HoursPlan(key), changes)
         case "trunk":
@@ -114,7 +121,8 @@ def _put(
 def _with(noun: Any, changes: dict[str, str]) -> Any:
     """The struct with fields as text says them."""
     fields: dict[str, Any] = asdict(noun) | changes
-    for name in {"members", "agents", "weekly", "holidays", "hotlines"} & changes.keys():
+    lists = {"members", "agents", "weekly", "holidays", "hotlines", "keys"}
+    for name in lists & changes.keys():
         texts = changes[name].replace("_", " ").split(",")
         fields[name] = tuple(filter(None, texts))
     return msgspec.convert(fields, type(noun), strict=False)

@@ -34,6 +34,7 @@ from tongdai.pbx import setup, signals, transfer
 from tongdai.pbx.actions import (
     Action,
     Adopt,
+    Ask,
     Dial,
     FinishRecording,
     HangUp,
@@ -217,6 +218,8 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             )
         case "LegForwarded", (channel, number):
             made = signals.LegForwarded(channel, at, number)
+        case "Chosen", keys:
+            made = signals.Chosen(call.channel, at, "".join(keys))
         case "AgentsLeft", ():
             made = signals.AgentsLeft(call.channel, at)
         case "AgentOffered", (extension,):
@@ -267,6 +270,8 @@ def refused_action(kind: str, channel: str, call: Call) -> SwitchAction:
             return Dial(channel, (), 30, "")
         case "Wait":
             return Wait(channel, "default")
+        case "Ask":
+            return Ask(channel, (), 5, "", 0, Dial(channel, (), 30, ""))
         case "HangUp":
             return HangUp(channel, 16)
         case "Record":
@@ -338,6 +343,11 @@ def _action(action: Action) -> str:  # noqa: PLR0911 -- a case a kind
             return f"HangUp {channel} {cause}" + f" {sip_status}" * bool(sip_status)
         case Wait(channel, music_class):
             return f"Wait {channel} {music_class}"
+        case Ask(channel, files, timeout_s, more, _, rest):
+            heard = ",".join(each.rpartition("-")[2] for each in files) or "silence"
+            keys = f" {timeout_s}s" * bool(timeout_s) + f" more={more}" * bool(more)
+            rung = ",".join(party.endpoint.partition("@")[0] for party in rest.parties)
+            return f"Ask {channel} {heard}{keys} else {rung or 'nobody'}"
         case Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
         case Steer(one, other, _, number):

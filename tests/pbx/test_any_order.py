@@ -37,7 +37,7 @@ SIGNALS = (
     *(
         f"Refused {action} {channel}"
         for channel in CHANNELS
-        for action in ("Dial", "Wait", "HangUp", "Record", "Originate")
+        for action in ("Dial", "Wait", "Ask", "HangUp", "Record", "Originate")
     ),
     *(
         f"LegHungUp {channel} {why}"
@@ -64,6 +64,7 @@ SIGNALS = (
         for channel in CHANNELS
         for to in ("103", "600", "700", "0912345678", "*9")
     ),
+    *(f"Chosen {keys}".strip() for keys in ("", "1", "9", "103", "#")),
     "AgentOffered 101",
     "AgentOffered 103",
     "TimerFired",

@@ -15,7 +15,7 @@ from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin import trunks as trunk_cases
 from tongdai.encryption import MasterKey
 from tongdai.pbx import endpoint
-from tongdai.pbx.directory import Caller, Extension, HoursPlan, Queue, RingGroup
+from tongdai.pbx.directory import Caller, Extension, HoursPlan, Menu, Queue, RingGroup
 from tongdai.store import (
     callers,
     db,
@@ -24,6 +24,7 @@ from tongdai.store import (
     hotlines,
     hours_plans,
     lists,
+    menus,
     queues,
     ring_groups,
     trunks,
@@ -131,6 +132,18 @@ async def _change_queue(
     tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
 ) -> Fields:
     await queues.change(tx, domain_uuid, name, {**fields})
+    return {}
+
+
+async def _create_menu(tx: db.Tx, domain_uuid: UUID, _key: MasterKey, fields: Fields) -> Fields:
+    await menus.insert(tx, domain_uuid, Menu(**fields))
+    return {}
+
+
+async def _change_menu(
+    tx: db.Tx, domain_uuid: UUID, _key: MasterKey, name: str, fields: Fields
+) -> Fields:
+    await menus.change(tx, domain_uuid, name, {**fields})
     return {}
 
 
@@ -290,6 +303,16 @@ NOUNS = {
         create=_create_queue,
         change=_change_queue,
         delete=queues.delete,
+    ),
+    "menus": Noun(
+        word="menu",
+        kind=Menu,
+        key="number",
+        listing=menus.LISTING,
+        get=menus.get,
+        create=_create_menu,
+        change=_change_menu,
+        delete=menus.delete,
     ),
     "hours-plans": Noun(
         word="hours plan",

@@ -130,6 +130,35 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = directory.DEFAULT_MUSIC
 
 
+class NewMenu(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new menu: a prompt, after which callers press keys. Without keys it is an announcement:
+    its calls go to `overflow` when it has been heard.
+    """
+
+    number: Annotated[str, Meta(description="2 to 8 digits.", examples=["800"])]
+    name: Name = ""
+    prompt: Annotated[str, Meta(description="What callers hear; empty: silence.")] = ""
+    invalid_prompt: Annotated[
+        str, Meta(description="Heard before that, after a key that leads nowhere.")
+    ] = ""
+    keys: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=12,
+            description="A key (0 to 9, *, #) and the number of the domain that it leads to.",
+            examples=[["1=101", "2=600", "*=800"]],
+        ),
+    ] = ()
+    direct_dialling: Annotated[bool, Meta(description="Callers may dial extensions, too.")] = False
+    timeout_s: Annotated[
+        int, Meta(ge=1, le=30, description="Seconds that it waits for a key after the prompt.")
+    ] = 5
+    retries: Annotated[
+        int, Meta(ge=0, le=9, description="How often it is heard again without a choice.")
+    ] = 2
+    overflow: Overflow = ""
+
+
 class NewHoursPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new hours plan: when hotlines are open, in the time zone of the domain."""
 
@@ -366,6 +395,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *Resource("ring-groups", NOUNS["ring-groups"], NewRingGroup, "routing").operations(),
     *Resource("queues", NOUNS["queues"], NewQueue, "routing").operations(),
     *Resource("callers", NOUNS["callers"], NewCaller, "routing").operations(),
+    *Resource("menus", NOUNS["menus"], NewMenu, "routing").operations(),
     *Resource("hours-plans", NOUNS["hours-plans"], NewHoursPlan, "routing").operations(),
     *Resource(
         "hotlines",

@@ -71,6 +71,12 @@ def key_of(domain: str) -> str:
     return hashlib.md5(domain.encode(), usedforsecurity=False).hexdigest() if is_long else domain
 
 
+def rest(dial: Dial) -> str:
+    """What a caller of a menu gets when no engine takes it back, as an entry; "" for nobody."""
+    entry = Entry(dial.parties, dial.timeout_s, dial.record)
+    return f"{_entry(entry)}|{translate.shown(dial.caller_id)}" if dial.parties else ""
+
+
 def _entry(entry: Entry) -> str:
     """Parties that do not fit are left out."""
     context = "dial-recorded" if entry.record else "dial"

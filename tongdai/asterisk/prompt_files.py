@@ -25,6 +25,11 @@ def missing(folder: Path, wanted: Iterable[Prompt]) -> list[Prompt]:
     return [one for one in wanted if not {one.file + LOW, one.file + HIGH} <= there]
 
 
+def is_there(folder: Path, file: str) -> bool:
+    """Whether the switch can play the file."""
+    return (folder / f"{file}{LOW}").is_file()
+
+
 def write(folder: Path, prompt: Prompt, sound: tuple[bytes, bytes]) -> None:
     """The prompt has its files of 8 and of 16 kHz, whole. Raises OSError."""
     for ending, content in zip((LOW, HIGH), sound, strict=True):

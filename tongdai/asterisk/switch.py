@@ -22,6 +22,7 @@ from tongdai import errors
 from tongdai.asterisk import (
     ari,
     events,
+    fallback,
     packages,
     prompt_files,
     provisioning,
@@ -38,6 +39,7 @@ from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration
 from tongdai.asterisk.requests import Request
 from tongdai.pbx.actions import (
     Adopt,
+    Ask,
     Contact,
     Dial,
     HangUp,
@@ -90,7 +92,7 @@ OnLink = Callable[[Snapshot], Awaitable[None]]
 class Switch:
     """Calls `on_signal` with every signal and its call, in order; and `on_contact` with the
     endpoint of each contact that came, went, or became reachable or unreachable. `hints`: the file
-    of the switch's hints, if it reads one.
+    of the switch's hints, if it reads one; `prompts`: the folder of its prompts, likewise.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Switch:
         prompts: Path | None = None,
     ) -> None:
         self._on_signal, self._on_contact = on_signal, on_contact
+        self._prompts = prompts
         self._connection = Connection(address, APP, self._heard, timing)
         self.contacts = contacts or Contacts(APP)
         self._config = DynamicConfig(self.contacts.changed, Hints(hints, self._push_again))
@@ -303,6 +306,8 @@ class Switch:
                     await self._dial(call_uuid, action)
                 case Wait():
                     await self._all(call_uuid, action, translate.wait(action))
+                case Ask():
+                    await self._ask(call_uuid, action)
                 case HangUp():
                     await self._hang_up(call_uuid, action)
                 case Record():
@@ -322,6 +327,17 @@ class Switch:
     async def _dial(self, call_uuid: UUID, action: Dial) -> None:
         targets = await self.targets(translate.devices(action))
         await self._all(call_uuid, action, translate.dial(action, targets))
+
+    async def _ask(self, call_uuid: UUID, action: Ask) -> None:
+        """A prompt that the switch has not is silence, and the log says so."""
+        folder, files = self._prompts, list[str]()
+        for file in action.files:
+            if folder is not None and prompt_files.is_there(folder, file):
+                files.append(str(folder / file))
+            else:
+                log.error("switch.prompt_missing", file=file, call_uuid=str(call_uuid))
+        requests = translate.ask(action, files, fallback.rest(action.rest))
+        await self._all(call_uuid, action, requests)
 
     async def _all(
         self, call_uuid: UUID, action: SwitchAction, requests: Sequence[Request]

@@ -8,7 +8,7 @@ import base64
 import binascii
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -22,12 +22,13 @@ from tongdai.asterisk import events, talks
 from tongdai.asterisk.requests import Request
 from tongdai.pbx import call as calls
 from tongdai.pbx import numbers
-from tongdai.pbx.actions import Adopt, Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.pbx.actions import Adopt, Ask, Dial, HangUp, Originate, Party, Record, Wait
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import (
     Arrived,
     BlindTransferred,
+    Chosen,
     DialEnded,
     HangupAsked,
     LegAnswered,
@@ -114,10 +115,21 @@ def _entered(event: events.StasisStart) -> tuple[UUID, Signal] | None:
                 sip_call_id=channel.protocol_id,
             )
             return call_uuid, with_said(arrived, said, is_authenticated=bool(trunk))
+        case _:
+            back = _back(event, at)
+            return _of(channel, back) if back else None
+
+
+def _back(event: events.StasisStart, at: datetime) -> Signal | None:
+    """The signal of a channel that has been in the dialplan, and is to be routed again."""
+    channel = event.channel
+    match event.args:
         case ("dialed", dialstatus, cause):
-            return _of(channel, DialEnded(channel.id, at, dialstatus, int(cause or 0)))
+            return DialEnded(channel.id, at, dialstatus, int(cause or 0))
+        case ("heard", keys):
+            return Chosen(channel.id, at, keys)
         case ("transferred",):
-            return _of(channel, BlindTransferred(channel.id, at, channel.dialplan.exten))
+            return BlindTransferred(channel.id, at, channel.dialplan.exten)
         case _:
             return None
 
@@ -271,6 +283,28 @@ def wait(action: Wait) -> list[Request]:
     ]
 
 
+def ask(action: Ask, files: Sequence[str], rest: str) -> list[Request]:
+    """Leaves Stasis for the lines that play the files (their paths without endings) and read keys.
+    `rest` is the entry of a fallback plan for when no engine takes the channel back.
+    """
+    channel = f"channels/{action.channel}"
+    values = {
+        "TD_PROMPT": "&".join(_safe(_PATH, each) for each in files),
+        "TD_WAIT": f"{action.timeout_s:d}",
+        "TD_MORE": _safe(_DIGITS, action.more) or _NO_KEY,
+        "TD_MOST": f"{max(action.most - 1, 1):d}",
+        "TD_REST": rest,
+    }
+    place = {"context": "menu", "extension": "ask", "priority": "1"}
+    return [
+        *(
+            Request("POST", f"{channel}/variable", {"variable": name, "value": value})
+            for name, value in values.items()
+        ),
+        Request("POST", f"{channel}/continue", place),
+    ]
+
+
 def hang_up(action: HangUp) -> Request:
     """Releases a channel; a caller that waits in Stasis may get another SIP response than the one
     that Asterisk makes of the cause, from the context "release".
@@ -390,6 +424,9 @@ def name(text: str) -> str:
 
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _WORD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PATH = re.compile(r"/[A-Za-z0-9/._ -]{1,400}")
+_DIGITS = re.compile(r"[0-9]{0,10}")
+_NO_KEY = "x"  # in a list of keys that is empty
 _CHANNEL = re.compile(r"[A-Za-z0-9/@._-]{1,320}")
 
 

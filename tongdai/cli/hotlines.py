@@ -29,7 +29,7 @@ FURTHER_TRUNKS = typer.Option(
     show_default=False,
 )
 DESTINATION = typer.Option(
-    help='The destination of its calls: an extension, ring group or queue; "" refuses them.',
+    help='The destination of its calls: an extension, ring group, queue or menu; "" refuses them.',
     show_default=False,
 )
 HOURS = typer.Option(help='The name of its hours plan; "": it is always open.', show_default=False)

@@ -13,7 +13,7 @@ from tongdai.pbx.call import Direction
 from tongdai.pbx.cdr import Cdr, Status
 from tongdai.pbx.endpoint import Endpoint
 
-CallState = Literal["calling", "ringing", "waiting", "talking", "leaving", "ended"]
+CallState = Literal["calling", "ringing", "waiting", "choosing", "talking", "leaving", "ended"]
 _DIRECTIONS: dict[int, Direction] = {1: "local", 2: "inbound", 3: "outbound"}
 
 
@@ -49,6 +49,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
         CallState,
         Meta(
             description="calling: a click-to-call rings its extension; waiting: in a queue; "
+            "choosing: it hears a menu; "
             "leaving: it is being released."
         ),
     ]

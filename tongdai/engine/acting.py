@@ -17,6 +17,7 @@ from tongdai.pbx import patience
 from tongdai.pbx.actions import (
     Action,
     Adopt,
+    Ask,
     Dial,
     FinishRecording,
     HangUp,
@@ -75,7 +76,7 @@ class Actor:
                 # after a lost link recovery finds out whether it was done
                 with contextlib.suppress(errors.SwitchDown):
                     await self._switch.act(call.call_uuid, action)
-            case Dial() | Wait() | Originate() | Adopt():
+            case Dial() | Wait() | Ask() | Originate() | Adopt():
                 await self.steer(call.call_uuid, action)
             case _:
                 assert_never(action)

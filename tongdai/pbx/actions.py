@@ -39,6 +39,20 @@ class Wait(msgspec.Struct, frozen=True):
     music: str
 
 
+class Ask(msgspec.Struct, frozen=True):
+    """Answer the channel and play it these files of prompts; then wait `timeout_s` for a key
+    (0: wait for none). After one of the keys `more`, further ones may follow, up to `most` in all.
+    The signal Chosen tells of them. `rest` rings if no engine takes the channel back.
+    """
+
+    channel: str
+    files: tuple[str, ...]
+    timeout_s: int
+    more: str
+    most: int
+    rest: Dial
+
+
 class HangUp(msgspec.Struct, frozen=True):
     """End the channel with a Q.850 cause. `sip_status`: the final SIP response to a caller that
     waits for our decision; 0: the one that Asterisk makes of the cause. `is_asked`: a user asked
@@ -154,7 +168,7 @@ class Play(Steer, frozen=True):
 
 SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press | Play
 
-SwitchAction = Dial | Wait | HangUp | Originate | Record | Adopt | SteerAction
+SwitchAction = Dial | Wait | Ask | HangUp | Originate | Record | Adopt | SteerAction
 """The actions that Asterisk executes (asterisk/switch.py)."""
 
 

@@ -51,6 +51,7 @@ class Stage(StrEnum):
     CALLING = "calling"
     RINGING = "ringing"
     WAITING = "waiting"
+    CHOOSING = "choosing"
     TALKING = "talking"
     LEAVING = "leaving"
     ENDED = "ended"
@@ -126,6 +127,16 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag="waiting"):
     overflow: Committed[str] = ""
 
 
+class Choosing(msgspec.Struct, frozen=True, kw_only=True, tag="choosing"):
+    """The caller hears a menu's prompt, and may press keys. `tries`: how often it has heard it
+    without a choice.
+    """
+
+    menu: Committed[str]
+    since: Committed[datetime]
+    tries: Committed[int] = 0
+
+
 class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
     """Parties are being called for the controlled leg. `then` follows when none answers: the rest
     of the hunt, or waiting in the queue again.
@@ -173,7 +184,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     release: Committed[ReleaseCause]
 
 
-Course: TypeAlias = Calling | Ringing | Waiting | Talking | Leaving | Ended
+Course: TypeAlias = Calling | Ringing | Waiting | Choosing | Talking | Leaving | Ended
 
 
 # --- the call
@@ -447,6 +458,7 @@ _STAGES: dict[type[Course], Stage] = {
     Calling: Stage.CALLING,
     Ringing: Stage.RINGING,
     Waiting: Stage.WAITING,
+    Choosing: Stage.CHOOSING,
     Talking: Stage.TALKING,
     Leaving: Stage.LEAVING,
     Ended: Stage.ENDED,
@@ -467,7 +479,7 @@ def due(call: Call) -> datetime | None:
             return min(forgotten_at, _silent_at(call) or forgotten_at)
         case Talking(held_until=until):
             return until
-        case Leaving() | Ended():
+        case Choosing() | Leaving() | Ended():
             return None
         case _:
             assert_never(call.course)
@@ -478,7 +490,7 @@ def waits_in_stasis(course: Course) -> bool:
     match course:
         case Waiting():
             return True
-        case Calling() | Ringing() | Talking() | Leaving() | Ended():
+        case Calling() | Ringing() | Choosing() | Talking() | Leaving() | Ended():
             return False
         case _:
             assert_never(course)

@@ -26,11 +26,12 @@ from tongdai.pbx import (
     replacement,
     routing,
 )
-from tongdai.pbx.actions import Dial, HangUp, Originate, Wait
+from tongdai.pbx.actions import Ask, Dial, HangUp, Originate, Wait
 from tongdai.pbx.call import (
     LATE_S,
     Call,
     Calling,
+    Choosing,
     Ended,
     Hunt,
     Leaving,
@@ -47,6 +48,7 @@ from tongdai.pbx.signals import (
     AgentOffered,
     AgentsLeft,
     BlindTransferred,
+    Chosen,
     ControlAsked,
     DialEnded,
     EndAsked,
@@ -124,6 +126,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             call, signal
         ):
             return _blind_transfer(call, signal, context)
+        case Choosing() as choosing, Chosen() if progress.is_back(call, signal):
+            return progress.chosen(call, choosing, signal, context)
         case Waiting() as waiting, AgentOffered():
             return progress.offer(call, waiting, signal, context)
         case Waiting(overflow=number), AgentsLeft() if number:
@@ -136,6 +140,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return progress.dial_refused(call, signal, context)
         case Waiting() as waiting, Refused(action=Wait()):
             return progress.wait_refused(call, waiting, signal, context)
+        case Choosing() as choosing, Refused(action=Ask()):
+            return progress.ask_refused(call, choosing, signal, context)
         case _, TimerFired() if (moment := due(call)) and signal.at >= moment:
             return _timer_fired(call, signal, context)
         case _:
@@ -154,7 +160,7 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
             return release.forgotten(call, signal)
         case Talking():
             return control.over_due(call, signal.at, context)
-        case Ringing() | Leaving() | Ended():
+        case Ringing() | Choosing() | Leaving() | Ended():
             return ignored(call)
         case _:
             assert_never(call.course)
@@ -374,7 +380,7 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         call = replace(call, hangup_by="system")
     if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:
         call = _answered_too_late(call, signal)
-    if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting):
+    if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting | Choosing):
         call = _left(call, signal)
     call, published = hangups.stopped(call)
     if call.live_legs:

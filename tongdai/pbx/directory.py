@@ -223,6 +223,28 @@ class Queue(msgspec.Struct, frozen=True):
     moh_class: str = DEFAULT_MUSIC
 
 
+class Menu(msgspec.Struct, frozen=True):
+    """A prompt, and numbers of the domain that keys lead to: "1=101". With `direct_dialling` its
+    callers may dial extensions, too. It waits `timeout_s` for a key, and is heard again `retries`
+    times; then, or without keys after the prompt, calls go to `overflow`.
+    """
+
+    number: str
+    name: str = ""
+    prompt: str = ""
+    invalid_prompt: str = ""
+    keys: tuple[str, ...] = ()
+    direct_dialling: bool = False
+    timeout_s: int = 5
+    retries: int = 2
+    overflow: str = ""
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The numbers by key, in order."""
+        return {key: number for key, _, number in (one.partition("=") for one in self.keys)}
+
+
 class Directory(msgspec.Struct, frozen=True):
     """A domain and all that can be dialled in it, at one moment. Look-ups return None for missing
     things.
@@ -238,6 +260,11 @@ class Directory(msgspec.Struct, frozen=True):
     ring_groups: dict[str, RingGroup] = {}
     queues: dict[str, Queue] = {}
     prompts: dict[str, Prompt] = {}  # by name
+    menus: dict[str, Menu] = {}
+
+    def prompt(self, name: str) -> Prompt | None:
+        """The prompt of that name, with its accents written in any way."""
+        return self.prompts.get(unicodedata.normalize("NFC", name))
 
     def music(self, queue: Queue) -> str:
         """The switch's class of the music that callers hear in the queue."""
@@ -246,7 +273,7 @@ class Directory(msgspec.Struct, frozen=True):
     def music_named(self, wanted: str = DEFAULT_MUSIC) -> str:
         """The switch's class of the prompt or the class of that name; by default the domain's."""
         for name in (wanted, self.domain.hold_music):
-            if prompt := self.prompts.get(unicodedata.normalize("NFC", name)):
+            if prompt := self.prompt(name):
                 return music_class(prompt.prompt_uuid)
             if name != DEFAULT_MUSIC:
                 return name or DEFAULT_MUSIC
@@ -261,8 +288,9 @@ class Directory(msgspec.Struct, frozen=True):
         return tuple(str(Endpoint(extension, self.domain.name, device)) for device in devices)
 
     def is_internal(self, number: str) -> bool:
-        """Whether an extension, ring group or queue has the number."""
-        return number in self.extensions or number in self.ring_groups or number in self.queues
+        """Whether an extension, ring group, queue or menu has the number."""
+        tables = (self.extensions, self.ring_groups, self.queues, self.menus)
+        return any(number in table for table in tables)
 
     def hotline(self, number: str) -> Hotline | None:
         """The hotline of a number in national, international or short form."""

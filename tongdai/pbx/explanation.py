@@ -8,11 +8,11 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from tongdai.messages import Text
-from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, numbers
+from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, menus, numbers
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import BLOCKED, Call
 from tongdai.pbx.causes import ReleaseCause
-from tongdai.pbx.directory import Directory, Extension, Strategy
+from tongdai.pbx.directory import Directory, Extension, Menu, Strategy
 from tongdai.pbx.routing import RoutingContext
 
 
@@ -91,6 +91,14 @@ _FORWARDS = Text(
 )
 _GOES_ON = Text("nobody answers: overflow to {place}", "không ai trả lời: chuyển tới {place}")
 
+_HEARS = Text(
+    "hears menu {number} and may press {keys}", "nghe menu {number} và có thể bấm {keys}"
+)
+_HEARS_ALL = Text("hears announcement {number}", "nghe thông báo {number}")
+LEAVES = Text("presses nothing: on to {place}", "không bấm phím nào: chuyển tới {place}")
+AFTER = Text("then on to {place}", "sau đó chuyển tới {place}")
+_ANY_EXTENSION = Text("the number of an extension", "số của một máy nhánh")
+_MENU = Text("menu {number}", "menu {number}")
 _UNKNOWN = Text("no such extension", "không có máy nhánh này")
 _DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
 _NOT_DISTURBED = Text("it is not to be disturbed", "đang bật không làm phiền (DND)")
@@ -224,9 +232,21 @@ def place(number: str, directory: Directory) -> Text:
         return filled(_GROUP, number=number, how=how)
     if number in directory.queues:
         return filled(_QUEUE, number=number)
+    if number in directory.menus:
+        return filled(_MENU, number=number)
     if (own := directory.hotline(number)) and not directory.hotline(own.destination):
         return filled(_HOTLINE, number=own.number, place=place(own.destination, directory))
     return _NOTHING
+
+
+def hearing(menu: Menu) -> Text:
+    """What the menu offers to its callers."""
+    if not menus.is_asking(menu):
+        return filled(_HEARS_ALL, number=menu.number)
+    own = [_ANY_EXTENSION] * menu.direct_dialling
+    en = ", ".join((*menu.choices, *(each.en for each in own)))
+    vi = ", ".join((*menu.choices, *(each.vi for each in own)))
+    return filled(_HEARS, number=menu.number, keys=Text(en, vi))
 
 
 def _how(strategy: Strategy) -> Text:

@@ -27,6 +27,7 @@ from tongdai.pbx.routing import (
     CallOut,
     Destination,
     Enqueue,
+    Enter,
     Refuse,
     Ring,
     RoutingContext,
@@ -155,7 +156,10 @@ def _hotlines(context: RoutingContext) -> Iterator[tuple[tuple[UUID, str], Entry
 def _numbers(context: RoutingContext) -> Iterator[tuple[tuple[str, str], Entry]]:
     """The entries; an extension has its own for a number that leads elsewhere for it."""
     directory = context.directory
-    internal = (*directory.extensions, *directory.ring_groups, *directory.queues)
+    internal = (
+        *(*directory.extensions, *directory.ring_groups),
+        *(*directory.queues, *directory.menus),
+    )
     for number in (*internal, *_own_hotlines(directory)):
         for_all = _inside(number, "", context)
         if for_all is None:
@@ -185,6 +189,8 @@ def _concerned(number: str, directory: Directory) -> tuple[str, ...]:
         return group.members
     if queue := directory.queues.get(number):
         return queue.agents
+    if number in directory.menus:
+        return tuple(directory.extensions)  # one of its keys may lead to any
     return (number,)
 
 
@@ -208,6 +214,8 @@ def _entry(
         case Enqueue(queue=number):
             queue = context.directory.queues[number]
             rung, timeout_s = _agents(queue, context, caller), min(queue.timeout_s, QUEUE_S)
+        case Enter(menu=number):
+            return past_menu(number, context, caller, is_inbound=is_inbound)
         case CallOut() | Refuse():
             return Entry()
         case _:
@@ -218,6 +226,33 @@ def _entry(
     named = (Endpoint.parse(party.endpoint) for party in parties)
     extensions = {endpoint.extension for endpoint in named if endpoint}
     return Entry(parties, timeout_s, is_inbound and context.directory.records(*extensions))
+
+
+def past_menu(
+    number: str,
+    context: RoutingContext,
+    caller: str,
+    *,
+    is_inbound: bool,
+    passed: frozenset[str] = frozenset(),
+) -> Entry:
+    """The phones that ring in place of the menu: those of its overflow, else of the first of its
+    keys that leads to some, also by other menus than those that were `passed`.
+    """
+    menu, passed = context.directory.menus[number], passed | {number}
+    for target in (menu.overflow, *menu.choices.values()):
+        match routing.inside(target, context, caller) if target else None:
+            case None:
+                continue
+            case Enter(menu=further) if further in passed:
+                continue
+            case Enter(menu=further):
+                entry = past_menu(further, context, caller, is_inbound=is_inbound, passed=passed)
+            case destination:
+                entry = _entry(destination, context, caller, is_inbound=is_inbound)
+        if entry.parties:
+            return entry
+    return Entry()
 
 
 def _agents(queue: Queue, context: RoutingContext, caller: str) -> Iterator[Party]:

@@ -11,6 +11,7 @@ import msgspec
 from tongdai.pbx.call import (
     Call,
     Calling,
+    Choosing,
     Direction,
     Ended,
     Leaving,
@@ -111,7 +112,7 @@ def is_named(call: Call, name: str) -> bool:
 
 def _since(call: Call) -> datetime:
     match call.course:
-        case Waiting(since=since) | Ringing(then=Waiting(since=since)):
+        case Waiting(since=since) | Ringing(then=Waiting(since=since)) | Choosing(since=since):
             return since
         case Calling():
             return call.started_at

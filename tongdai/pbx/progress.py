@@ -8,13 +8,20 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, forwarding, forwarding_reasons, routing
-from tongdai.pbx.actions import Dial, HangUp, Party, Rotate, Wait
-from tongdai.pbx.call import Call, Hunt, Leaving, Leg, Ringing, Talking, Waiting
+from tongdai.pbx import causes, fallback, forwarding, forwarding_reasons, menus, routing
+from tongdai.pbx.actions import Ask, Dial, HangUp, Party, Rotate, Wait
+from tongdai.pbx.call import Call, Choosing, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.hunting import HuntStep
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Refuse, Ring, RoutingContext
-from tongdai.pbx.signals import AgentOffered, BlindTransferred, DialEnded, LegHungUp, Refused
+from tongdai.pbx.routing import CallOut, Destination, Enqueue, Enter, Refuse, Ring, RoutingContext
+from tongdai.pbx.signals import (
+    AgentOffered,
+    BlindTransferred,
+    Chosen,
+    DialEnded,
+    LegHungUp,
+    Refused,
+)
 from tongdai.pbx.step import Step, ignored, with_leg
 
 
@@ -30,6 +37,8 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return _ring(call, destination, context, at)
         case Enqueue(queue=number):
             return _enqueue(call, number, context, at)
+        case Enter(menu=number):
+            return _enter(call, number, context, at)
         case CallOut(party=party, hotline=hotline, number=number, further=further):
             presented = call.presented_number or hotline.number
             first, *rest = (_by_trunk(each, presented, context) for each in (party, *further))
@@ -103,6 +112,73 @@ def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> 
     if (leg := call.controlled) and not leg.answered_at:
         call = with_leg(call, leg.channel, answered_at=at)
     return Step(call, (Wait(call.channel, context.directory.music(queue)),))
+
+
+def _enter(
+    call: Call,
+    number: str,
+    context: RoutingContext,
+    at: datetime,
+    *,
+    tries: int = 0,
+    is_wrong: bool = False,
+) -> Step:
+    """The controlled leg hears the menu. `is_wrong`: it has just pressed a key that leads
+    nowhere.
+    """
+    directory, own = context.directory, own_extension(call)
+    menu = directory.menus[number]
+    call = replace(call, course=Choosing(menu=number, since=at, tries=tries))
+    if (leg := call.controlled) and not leg.answered_at:
+        call = with_leg(call, leg.channel, answered_at=at)
+    rest = fallback.past_menu(number, context, own, is_inbound=call.direction == "inbound")
+    shown = call.controlled.number if call.controlled else call.caller_number
+    ask = Ask(
+        channel=call.channel,
+        files=menus.files(menu, directory, is_wrong=is_wrong),
+        timeout_s=menu.timeout_s if menus.is_asking(menu) else 0,
+        more=menus.begins_number(menu, directory),
+        most=menus.longest(directory),
+        rest=Dial(call.channel, rest.parties, rest.timeout_s, shown, record=rest.record),
+    )
+    # a talk that begins without an engine is recorded by the switch
+    return Step(replace(call, record=call.record or rest.record), (ask,))
+
+
+def chosen(call: Call, choosing: Choosing, signal: Chosen, context: RoutingContext) -> Step:
+    """The caller pressed keys, or none in time."""
+    call = replace(call, returned_at=signal.at)
+    menu = context.directory.menus.get(choosing.menu)
+    if menu is None:
+        return give_up(call, causes.ABSENT, context, signal.at)
+    number = menus.target(menu, signal.keys, context.directory)
+    is_again = not number and menus.is_asking(menu) and choosing.tries < menu.retries
+    if is_again:
+        tries, is_wrong = choosing.tries + 1, signal.keys != ""
+        return _enter(call, menu.number, context, signal.at, tries=tries, is_wrong=is_wrong)
+    what = signal.keys or ("none" if menus.is_asking(menu) else "played")
+    reasons = (*call.routed_by, menus.reason(menu.number, what))
+    if menus.hops(reasons) > menus.MOST_HOPS:
+        number, reasons = "", (*call.routed_by, menus.TOO_MANY)
+        return give_up(replace(call, routed_by=reasons), causes.ABSENT, context, signal.at)
+    call = replace(call, routed_by=reasons)
+    number = number or menu.overflow
+    destination = routing.inside(number, context, own_extension(call)) if number else None
+    if destination is None:
+        return give_up(call, causes.NO_ANSWER, context, signal.at)
+    if number in context.directory.extensions:
+        call = replace(call, extension=call.extension or number)
+    return go(call, destination, context, signal.at)
+
+
+def ask_refused(call: Call, choosing: Choosing, signal: Refused, context: RoutingContext) -> Step:
+    """The caller cannot hear the menu: it is left as by a caller who presses nothing. A refusal
+    from an earlier menu changes nothing.
+    """
+    if signal.at <= choosing.since or not _is_controlled(call, signal):
+        return ignored(call)
+    menu = context.directory.menus.get(choosing.menu)
+    return overflow(call, menu.overflow if menu else "", causes.FAILED, context, signal.at)
 
 
 def offer(call: Call, waiting: Waiting, signal: AgentOffered, context: RoutingContext) -> Step:
@@ -214,7 +290,7 @@ def _is_controlled(call: Call, signal: Refused) -> bool:
 # --- back from the dialplan
 
 
-def is_back(call: Call, signal: DialEnded | BlindTransferred) -> bool:
+def is_back(call: Call, signal: DialEnded | BlindTransferred | Chosen) -> bool:
     """Whether one of our channels waits to be routed. Each moment counts once, even if it is
     signalled again.
     """

@@ -71,6 +71,10 @@ class Enqueue(_Routed, frozen=True):
     queue: str
 
 
+class Enter(_Routed, frozen=True):
+    menu: str
+
+
 class CallOut(_Routed, frozen=True):
     """A party outside, by a trunk of the hotline; `number` is the number as it was dialled.
     `further` are the same party by its next trunks, in order.
@@ -90,7 +94,7 @@ class Refuse(_Routed, frozen=True):
     reason: barring.BarReason | None = None
 
 
-Destination = Ring | Enqueue | CallOut | Refuse
+Destination = Ring | Enqueue | Enter | CallOut | Refuse
 
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
@@ -113,6 +117,8 @@ def inside(number: str, context: RoutingContext, caller: str = "") -> Destinatio
             if has_agents
             else Ring((), 0, receive_dest=number, overflow=queue.overflow)
         )
+    if number in directory.menus:
+        return Enter(number)
     if hotline := directory.hotline(number):
         return from_hotline(hotline, context, caller)
     return None

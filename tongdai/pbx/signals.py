@@ -109,6 +109,16 @@ class DialEnded(msgspec.Struct, frozen=True):
     cause: int
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """The channel has heard a menu, and its party pressed these keys, "" for none; it waits to be
+    routed.
+    """
+
+    channel: str
+    at: datetime
+    keys: str
+
+
 class BlindTransferred(msgspec.Struct, frozen=True):
     """The channel's peer transferred it to `dialled` (REFER, RFC 3515); it waits to be routed."""
 
@@ -286,6 +296,7 @@ Signal = (
     | HangupAsked
     | LegHungUp
     | DialEnded
+    | Chosen
     | BlindTransferred
     | AttendedTransferred
     | LegReplaced

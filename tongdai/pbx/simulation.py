@@ -20,14 +20,17 @@ from tongdai.pbx import (
     explanation,
     forwarding_reasons,
     inbound,
+    menus,
     numbers,
     queueing,
     setup,
 )
-from tongdai.pbx.actions import Dial, HangUp, Wait
+from tongdai.pbx.actions import Ask, Dial, HangUp, Wait
 from tongdai.pbx.call import (
     Call,
     Calling,
+    Choosing,
+    Course,
     Direction,
     Ended,
     Leaving,
@@ -44,6 +47,7 @@ from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
+    Chosen,
     DialEnded,
     LegDialed,
     LegHungUp,
@@ -54,7 +58,7 @@ from tongdai.pbx.signals import (
 
 MOST_STEPS = 100
 _CALL, _CHANNEL = UUID(int=0), "caller"
-Kind = Literal["arrives", "rings", "waits", "passed_over", "goes_on", "ends"]
+Kind = Literal["arrives", "rings", "waits", "hears", "passed_over", "goes_on", "ends"]
 Phones = Mapping[str, int]
 """How many reachable phones each device has, by its endpoint. A device that is not in it has
 one.
@@ -173,9 +177,10 @@ class _Walk:
             yield from self._told()
             if self.end:
                 return
-            overflows = self.call.overflows
+            overflows, course = self.call.overflows, self.call.course
             for signal in self._next():
                 self._take(signal)
+            yield from self._left_menu(course)
             yield from self._moved(overflows)
 
     @property
@@ -211,6 +216,19 @@ class _Walk:
         if overflows is None:
             yield from self._passed_over()
 
+    def _left_menu(self, before: Course) -> Iterator[RouteStep]:
+        """The call has gone on from the menu that it was in."""
+        if not isinstance(before, Choosing) or isinstance(self.call.course, Leaving):
+            return
+        if isinstance(self.call.course, Choosing) and self.call.course.tries:
+            return
+        menu = self._directory.menus[before.menu]
+        self._place = menu.overflow
+        text = explanation.LEAVES if menus.is_asking(menu) else explanation.AFTER
+        place = explanation.place(self._place, self._directory)
+        yield self._step("goes_on", explanation.filled(text, place=place))
+        yield from self._passed_over()
+
     def _passed_over(self) -> Iterator[RouteStep]:
         """Members of the ring group, or agents of the queue, who do not ring."""
         for extension in _members(self._place, self._directory):
@@ -232,6 +250,8 @@ class _Walk:
                     yield self._rings(action)
                 case Wait() if not self._offered:
                     yield self._waits()
+                case Ask():
+                    yield self._hears(action)
                 case HangUp(channel=channel) if channel == self.call.channel:
                     yield self._ends()
                 case _:
@@ -269,6 +289,21 @@ class _Walk:
         why = explanation.filled(explanation.WAITS, seconds=queue.timeout_s, again=again)
         return self._step("waits", why, lasts_s=queue.timeout_s)
 
+    def _hears(self, ask: Ask) -> RouteStep:
+        menu = self._directory.menus[self._menu]
+        return self._step("hears", explanation.hearing(menu), lasts_s=self._heard_s(ask))
+
+    @property
+    def _menu(self) -> str:
+        course = self.call.course
+        return course.menu if isinstance(course, Choosing) else ""
+
+    def _heard_s(self, ask: Ask) -> int:
+        """Seconds of its prompts, and of waiting for a key."""
+        known = self._directory.prompts.values()
+        heard = sum(one.duration_s for one in known if one.file in ask.files)
+        return round(heard) + ask.timeout_s
+
     def _ends(self) -> RouteStep:
         release = self.call.release or causes.NO_ANSWER
         leg = self.call.controlled
@@ -293,6 +328,10 @@ class _Walk:
         match self.call.course:
             case Waiting() as waiting:
                 return [self._offered_or_over(waiting)]
+            case Choosing():
+                ask = next(each for each in self._made.actions if isinstance(each, Ask))
+                over = self._at + timedelta(seconds=self._heard_s(ask))
+                return [Chosen(self.call.channel, over, "")]
             case Calling() | Ringing() | Talking() | Leaving() | Ended():
                 return []
             case _:

@@ -11,6 +11,7 @@ from tongdai.pbx.actions import Action
 from tongdai.pbx.call import (
     Call,
     Calling,
+    Choosing,
     Ended,
     Joined,
     Leaving,
@@ -71,7 +72,7 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
     match consultation.course:
         case Calling() | Talking() | Ended():
             return merged
-        case Ringing() | Waiting() | Leaving():
+        case Ringing() | Waiting() | Choosing() | Leaving():
             return _goes_on_as(consultation, merged, call.receive_dest)
         case _:
             assert_never(consultation.course)

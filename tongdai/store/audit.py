@@ -28,6 +28,7 @@ NOUNS = (
     "ring_group",
     "queue",
     "prompt",
+    "menu",
     "subscription",
     "call",
     "phone",

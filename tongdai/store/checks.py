@@ -36,6 +36,7 @@ _OUR_HEADERS = frozenset((
     "transfer-encoding", "upgrade", "user-agent",
 ))  # fmt: skip
 _CERTIFICATES = 4096  # characters
+_KEY = re.compile(r"([0-9*#])=[0-9]{2,8}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -152,6 +153,15 @@ def auth_username(text: str, field: str = "auth_username") -> str:
     if not _AUTH_USERNAME.fullmatch(text):
         raise errors.Invalid(messages.SIP_AUTH_USERNAME, field=field)
     return text
+
+
+def keys(texts: Sequence[str], field: str = "keys") -> Sequence[str]:
+    """The keys of a menu: each once, with a number."""
+    found = [_KEY.fullmatch(one) for one in texts]
+    if not all(found):
+        raise errors.Invalid(messages.MENU_KEY, field=field)
+    distinct([one[1] for one in found if one], field)
+    return texts
 
 
 def music_class(text: str, field: str) -> str:

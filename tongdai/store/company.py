@@ -116,6 +116,12 @@ TABLES = {
         ),
         _OF_THE_ROW | _KIND,
     ),
+    "menus": Table(
+        "menu",
+        ("number",),
+        ("number name prompt invalid_prompt keys direct_dialling timeout_s retries overflow"),
+        _OF_THE_ROW | _KIND,
+    ),
     "users": Table(
         "user",
         ("username",),

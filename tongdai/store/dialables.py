@@ -1,4 +1,5 @@
-"""The numbers that can be dialled inside a domain: each is an extension, a ring group or a queue.
+"""The numbers that can be dialled inside a domain: each is an extension, a ring group, a queue or
+a menu.
 
 A transaction that refers to a number locks it (`require`), so that it cannot be deleted under the
 reference.
@@ -12,9 +13,14 @@ from tongdai import errors, messages
 from tongdai.pbx import numbers
 from tongdai.store import checks, db, domains
 
-Kind = Literal["extension", "ring_group", "queue"]
+Kind = Literal["extension", "ring_group", "queue", "menu"]
 _OUTSIDE = 7  # digits; a shorter number is a number of the domain that is not there
-WORDS: dict[Kind, str] = {"extension": "extension", "ring_group": "ring group", "queue": "queue"}
+WORDS: dict[Kind, str] = {
+    "extension": "extension",
+    "ring_group": "ring group",
+    "queue": "queue",
+    "menu": "menu",
+}
 
 
 async def insert(tx: db.Tx, domain_uuid: UUID, number: str, kind: Kind) -> None:
@@ -83,7 +89,7 @@ async def require(
         kind,
     )
     if missing := [number for number in wanted if number not in {row["number"] for row in rows}]:
-        what = WORDS[kind] if kind else "extension, ring group or queue"
+        what = WORDS[kind] if kind else "extension, ring group, queue or menu"
         raise errors.Invalid(messages.NO_SUCH(kind=what, numbers=", ".join(missing)), field=field)
 
 
@@ -124,6 +130,10 @@ async def _users(tx: db.Tx, domain_uuid: UUID, number: str) -> list[str]:
         UNION ALL
         SELECT 'queue ' || number FROM queues
         WHERE domain_uuid = $1 AND (overflow = $2 OR $2 = ANY(agents))
+        UNION ALL
+        SELECT 'menu ' || number FROM menus
+        WHERE domain_uuid = $1 AND number <> $2 AND (overflow = $2 OR EXISTS (
+          SELECT FROM unnest(keys) AS one WHERE split_part(one, '=', 2) = $2))
         ORDER BY who
         """,
         domain_uuid,

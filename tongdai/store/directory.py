@@ -73,6 +73,9 @@ async def _load(tx: db.Tx, domain_uuids: Sequence[UUID]) -> list[directory.Direc
           'queues', (
             SELECT coalesce(json_object_agg(number, q), '{}') FROM queues AS q
             WHERE domain_uuid = d.domain_uuid),
+          'menus', (
+            SELECT coalesce(json_object_agg(number, m), '{}') FROM menus AS m
+            WHERE domain_uuid = d.domain_uuid),
           'prompts', (
             SELECT coalesce(json_object_agg(name, p), '{}') FROM prompts AS p
             WHERE domain_uuid = d.domain_uuid))

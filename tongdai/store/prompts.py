@@ -146,6 +146,10 @@ async def _users(tx: db.Tx, domain_uuid: UUID, name: str) -> Sequence[str]:
         UNION ALL
         SELECT 'queue ' || number FROM queues
         WHERE domain_uuid = $1 AND normalize(moh_class, NFC) = $2
+        UNION ALL
+        SELECT 'menu ' || number FROM menus
+        WHERE domain_uuid = $1
+          AND $2 IN (normalize(prompt, NFC), normalize(invalid_prompt, NFC))
         ORDER BY who
         """,
         domain_uuid,

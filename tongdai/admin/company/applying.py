@@ -26,12 +26,13 @@ from tongdai.store import audit, db, domains, subscriptions
 from tongdai.store import company as stored
 
 _SECRET = "***"  # noqa: S105  in its place
-_NUMBERED = ("extensions", "ring_groups", "queues")
+_NUMBERED = ("extensions", "ring_groups", "queues", "menus")
 _DELETED = (
     "hotlines",
     "hours_plans",
     "ring_groups",
     "queues",
+    "menus",
     "extensions",
     "users",
     "subscriptions",
@@ -40,6 +41,7 @@ _CREATED = (
     "extensions",
     "ring_groups",
     "queues",
+    "menus",
     "hours_plans",
     "hotlines",
     "users",

@@ -23,6 +23,7 @@ NOUNS = {
     "extensions": "extension",
     "ring_groups": "ring_group",
     "queues": "queue",
+    "menus": "menu",
     "users": "user",
     "subscriptions": "subscription",
 }
@@ -138,7 +139,7 @@ def name_of(item: Item) -> str:
     match item:
         case document.Extension():
             return item.extension
-        case document.Hotline() | document.RingGroup() | document.Queue():
+        case document.Hotline() | document.RingGroup() | document.Queue() | document.Menu():
             return item.number
         case document.User():
             return item.username
@@ -228,9 +229,9 @@ def _refuse_defaults(file: File, hotlines: list[Wanted]) -> None:
 
 
 def _refuse_same_numbers(file: File, wanted: Mapping[str, list[Wanted]]) -> None:
-    """Extensions, ring groups and queues share one plan of numbers."""
+    """Extensions, ring groups, queues and menus share one plan of numbers."""
     seen: set[str] = set()
-    for section in ("extensions", "ring_groups", "queues"):
+    for section in ("extensions", "ring_groups", "queues", "menus"):
         for one in wanted.get(section, ()):
             if (name := name_of(one.item)) in seen:
                 raise file.refusal(errors.Invalid(messages.NUMBERS_TAKEN(numbers=name)), one.path)

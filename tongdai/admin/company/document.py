@@ -154,6 +154,20 @@ class Queue(_Part, frozen=True):
     moh_class: str = "default"
 
 
+class Menu(_Part, frozen=True):
+    """A prompt, and keys that lead to numbers. Prompts are uploaded, and not in the file."""
+
+    number: str
+    name: str = ""
+    prompt: str = ""
+    invalid_prompt: str = ""
+    keys: tuple[str, ...] = ()
+    direct_dialling: bool = False
+    timeout_s: int = 5
+    retries: int = 2
+    overflow: str = ""
+
+
 class User(_Part, frozen=True):
     """An account of the API. `scopes` null: its own API key has all of its permissions."""
 
@@ -178,7 +192,9 @@ class Subscription(_Part, frozen=True):
     callback_headers: dict[str, str] | None = None
 
 
-Item: TypeAlias = Trunk | Hotline | HoursPlan | Extension | RingGroup | Queue | User | Subscription
+Item: TypeAlias = (
+    Trunk | Hotline | HoursPlan | Extension | RingGroup | Queue | Menu | User | Subscription
+)
 
 
 class Company(_Part, frozen=True):
@@ -192,6 +208,7 @@ class Company(_Part, frozen=True):
     extensions: tuple[Extension, ...] | None = None
     ring_groups: tuple[RingGroup, ...] | None = None
     queues: tuple[Queue, ...] | None = None
+    menus: tuple[Menu, ...] | None = None
     users: tuple[User, ...] | None = None
     subscriptions: tuple[Subscription, ...] | None = None
 
@@ -203,6 +220,7 @@ SECTIONS = (
     "extensions",
     "ring_groups",
     "queues",
+    "menus",
     "users",
     "subscriptions",
 )

@@ -15,6 +15,7 @@ from tongdai.admin.company.document import (
     Extension,
     Hotline,
     HoursPlan,
+    Menu,
     Queue,
     RingGroup,
     Subscription,
@@ -58,6 +59,7 @@ def company(state: State, trunk_labels: Mapping[str, str]) -> Company:
         extensions=tuple(_extensions(_by(state["extensions"], "extension"), state["devices"])),
         ring_groups=_parts(_by(state["ring_groups"], "number"), RingGroup),
         queues=_parts(_by(state["queues"], "number"), Queue),
+        menus=_parts(_by(state["menus"], "number"), Menu),
         users=_parts(_by(state["users"], "username"), User),
         subscriptions=_parts(
             sorted(state["subscriptions"], key=_order_of_subscription), Subscription

@@ -28,6 +28,7 @@ from tongdai.store import (
     extensions,
     hotlines,
     hours_plans,
+    menus,
     queues,
     ring_groups,
     subscriptions,
@@ -84,6 +85,9 @@ def without(item: Item, gone: Gone, country: str) -> Item:
         case document.Queue():
             agents = tuple(filter(kept, item.agents))
             return replaced(item, agents=agents, overflow=kept(item.overflow))
+        case document.Menu():
+            keys = tuple(one for one in item.keys if kept(one.partition("=")[2]))
+            return replaced(item, keys=keys, overflow=kept(item.overflow))
         case document.Extension():
             hotline = item.hotline
             if hotline is not None and numbers.canonical(hotline, country) in gone.hotlines:
@@ -110,6 +114,8 @@ def bare(item: Item) -> Item:
             return replaced(item, members=(), overflow="")
         case document.Queue():
             return replaced(item, agents=(), overflow="")
+        case document.Menu():
+            return replaced(item, keys=(), overflow="")
         case document.Extension():
             forwards: dict[str, Any] = dict.fromkeys(SETTINGS, "")
             return replaced(item, hotline=None, **forwards)
@@ -133,6 +139,8 @@ async def create(target: Target, item: Item, key: str) -> list[Secret]:
             return await _create_extension(target, item)
         case document.HoursPlan():
             await hours_plans.insert(tx, domain_uuid, directory.HoursPlan(**_given(item)))
+        case document.Menu():
+            await menus.insert(tx, domain_uuid, directory.Menu(**_given(item)))
         case document.RingGroup():
             await nouns.NOUNS["ring-groups"].create(
                 tx, domain_uuid, target.master_key, _given(item)
@@ -170,6 +178,9 @@ async def update(target: Target, before: Item, item: Item, key: str) -> list[Sec
         case document.HoursPlan():
             changes = _given(item, without=("name",))
             await hours_plans.change(tx, domain_uuid, item.name, changes)
+        case document.Menu():
+            changes = _given(item, without=("number",))
+            await menus.change(tx, domain_uuid, item.number, changes)
         case document.RingGroup():
             changes = _given(item, without=("number",))
             await nouns.NOUNS["ring-groups"].change(
@@ -201,6 +212,8 @@ async def delete(target: Target, item: Item, key: str) -> None:
             await extensions.delete(tx, domain_uuid, item.extension)
         case document.HoursPlan():
             await hours_plans.delete(tx, domain_uuid, item.name)
+        case document.Menu():
+            await menus.delete(tx, domain_uuid, item.number)
         case document.RingGroup():
             await ring_groups.delete(tx, domain_uuid, item.number)
         case document.Queue():

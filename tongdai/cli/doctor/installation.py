@@ -320,6 +320,10 @@ def _dead_ends(inside: Directory) -> Iterator[Finding]:
         if not queue.agents:
             mend = f"tongdai queue update {queue.number} --domain {name} --agents 101,102"
             yield warn(name, f"queue {queue.number} has no agents", mend)
+    for menu in inside.menus.values():
+        if not menu.prompt:
+            mend = f"tongdai menu update {menu.number} --domain {name} --prompt NAME"
+            yield warn(name, f"menu {menu.number} has no prompt: its callers hear nothing", mend)
 
 
 def _offline(inside: Directory, endpoints: Endpoints) -> Iterator[Finding]:
