@@ -53,6 +53,9 @@ ring_groups:
   - {{number: 600, name: Kinh doanh, members: [102, 101], strategy: sequential, overflow: 700}}
 queues:
   - {{number: 700, agents: [101], overflow: 600, wrap_up_s: 5}}
+menus:
+  - {{number: 800, keys: ["*=801"], direct_dialling: true}}
+  - {{number: 801, retries: 0, overflow: 800}}
 users:
   - {{username: an, level: agent, scopes: [call:create, cdr:read], token_life_s: 3600}}
   - {{username: binh, password: correct horse, enabled: false}}

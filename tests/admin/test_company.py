@@ -43,6 +43,7 @@ PARTS = {
     "devices": document.Device,
     "ring_groups": document.RingGroup,
     "queues": document.Queue,
+    "menus": document.Menu,
     "users": document.User,
     "subscriptions": document.Subscription,
 }

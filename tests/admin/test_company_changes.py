@@ -14,7 +14,7 @@ from tongdai.admin import domains as domain_cases
 from tongdai.admin import hotlines as hotline_cases
 from tongdai.admin.company import applying, yaml_file
 from tongdai.encryption import MasterKey
-from tongdai.pbx.directory import Extension, HoursPlan, Queue, RingGroup
+from tongdai.pbx.directory import Extension, HoursPlan, Menu, Queue, RingGroup
 from tongdai.store import (
     db,
     devices,
@@ -22,6 +22,7 @@ from tongdai.store import (
     extensions,
     hotlines,
     hours_plans,
+    menus,
     queues,
     ring_groups,
     subscriptions,
@@ -122,6 +123,19 @@ CHANGES: dict[str, tuple[Callable[..., Any], dict[str, Drawn]]] = {
         lambda tx, of, _, name, **to: hours_plans.change(tx, of, name, to),
         {"name": one("office", "night"), "override": one("", "closed")},
     ),
+    "menu": (
+        lambda tx, of, _, **to: menus.insert(tx, of, Menu(**to)),
+        {
+            "number": number,
+            "keys": one((), ("1=101",), ("1=600", "*=101")),
+            "overflow": somewhere,
+        },
+    ),
+    "changed menu": (
+        lambda tx, of, _, number, **to: menus.change(tx, of, number, to),
+        {"number": number, "overflow": somewhere, "retries": one(0, 3)},
+    ),
+    "no menu": (lambda tx, of, _, number: menus.delete(tx, of, number), {"number": number}),
     "no hours plan": (
         lambda tx, of, _, name: hours_plans.delete(tx, of, name),
         {"name": one("office", "night")},

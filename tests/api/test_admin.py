@@ -29,6 +29,7 @@ NEW: dict[str, type[msgspec.Struct]] = {
     "queues": admin.NewQueue,
     "hours-plans": admin.NewHoursPlan,
     "callers": admin.NewCaller,
+    "menus": admin.NewMenu,
     "hotlines": admin.NewHotline,
     "trunks": admin.NewTrunk,
     "users": api_users.NewUser,

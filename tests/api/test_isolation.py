@@ -425,6 +425,7 @@ ADMINISTERED: dict[str, dict[str, Any]] = {
     "queues": {"number": "705", "agents": ["101"]},
     "hours-plans": {"name": ""},
     "callers": {"caller": "0912*"},
+    "menus": {"number": "805", "keys": ["1=101"]},
     "hotlines": {"number": "19001777"},
     "trunks": {"name": ""},
 }

@@ -28,6 +28,7 @@ ADMINISTERED = {
     "queues": "routing",
     "hours-plans": "routing",
     "callers": "routing",
+    "menus": "routing",
 }
 # (method, path): the permission, and the levels that have it, written down once more
 MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {

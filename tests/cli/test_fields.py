@@ -13,11 +13,21 @@ from tongdai.cli import (
     extensions,
     hotlines,
     hours_plans,
+    menus,
     queues,
     ring_groups,
     trunks,
 )
-from tongdai.pbx.directory import Caller, Domain, Extension, Hotline, HoursPlan, Queue, RingGroup
+from tongdai.pbx.directory import (
+    Caller,
+    Domain,
+    Extension,
+    Hotline,
+    HoursPlan,
+    Menu,
+    Queue,
+    RingGroup,
+)
 from tongdai.store.trunks import Trunk
 
 SUSPENSION = {"suspended_until", "suspended_why"}  # --unsuspend ends it
@@ -33,6 +43,7 @@ NOUNS: list[tuple[typer.Typer, type[msgspec.Struct], set[str], dict[str, str]]] 
     ),
     (callers.app, Caller, {"caller"}, {}),
     (hours_plans.app, HoursPlan, {"name"}, {}),
+    (menus.app, Menu, {"number"}, {}),
     (ring_groups.app, RingGroup, {"number", "next_member"}, {}),
     (queues.app, Queue, {"number"}, {"moh_class": "music"}),
 ]

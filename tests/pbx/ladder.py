@@ -320,7 +320,7 @@ def _lines(rung: Rung, step: Step) -> list[str]:
     return [line, _record(step.call, step.cdr)] if step.cdr else [line]
 
 
-def _action(action: Action) -> str:  # noqa: PLR0911 -- a case a kind
+def _action(action: Action) -> str:
     match action:
         case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
             rung = ",".join(

@@ -147,6 +147,7 @@ NUMBERS: dict[str, tuple[str, str]] = {
     "extension": ("extension 101 name=Mai", "101"),
     "ring_group": ("group 600 members=101,102", "600"),
     "queue": ("queue 700 agents=101,102", "700"),
+    "menu": ("menu 800 keys=1=101", "800"),
 }
 
 
@@ -156,6 +157,30 @@ def test_every_kind_of_internal_number_has_a_way() -> None:
         found = route(CUSTOMER, HOTLINE, house(given, f"hotline destination={number}"))
         assert kind.replace("_", " ") in found.steps[0].why.en
         assert found.end, kind
+
+
+def test_a_menu_is_heard_again_then_its_overflow_rings() -> None:
+    context = house(
+        "prompt chao",
+        "menu 800 prompt=chao keys=1=102,*=800 direct_dialling=true timeout_s=4 retries=1 "
+        "overflow=850",
+        "menu 850 prompt=chao overflow=101",
+        "hotline destination=800",
+    )
+    found = route(CUSTOMER, HOTLINE, context)
+
+    assert lines(found) == [
+        *("0 arrives", "0 hears 6s", "6 hears 6s", "12 goes_on", "12 hears 2s"),
+        *("14 goes_on", "14 rings 101 30s", "44 ends"),
+    ]
+    assert found.steps[1].why.en == (
+        "hears menu 800 and may press 1, *, the number of an extension"
+    )
+    assert [found.steps[place].why.en for place in (3, 4, 5)] == [
+        "presses nothing: on to menu 850",
+        "hears announcement 850",
+        "then on to extension 101",
+    ]
 
 
 def test_every_limit_on_calls_out_has_its_name_here() -> None:

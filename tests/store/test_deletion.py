@@ -26,7 +26,7 @@ from tongdai.store import (
 )
 
 # With few rows a domain, or rows that go with others.
-OTHERS = {"domains", "calls", "extensions", "devices", "ring_groups", "queues"}
+OTHERS = {"domains", "calls", "extensions", "devices", "ring_groups", "queues", "menus"}
 OUTLIVING = {"audit_log"}  # it outlives what it is about
 OTHERS |= {"trunk_registrations", "live_leases", "live_state", "phone_credentials"}
 

@@ -20,6 +20,7 @@ from tongdai.pbx.directory import (
     Extension,
     Hotline,
     HoursPlan,
+    Menu,
     Prompt,
     Queue,
     RingGroup,
@@ -34,6 +35,7 @@ from tongdai.store import (
     extensions,
     hotlines,
     hours_plans,
+    menus,
     prompts,
     queues,
     ring_groups,
@@ -80,6 +82,7 @@ NOUNS = [
     Noun(HoursPlan, "hours_plans", "created_at domain_uuid"),
     Noun(RingGroup, "ring_groups", silent="number next_member"),
     Noun(Queue, "queues"),
+    Noun(Menu, "menus"),
     Noun(Prompt, "prompts", "created_at domain_uuid"),
 ]
 
@@ -172,6 +175,7 @@ async def test_every_field_is_written_and_loaded(
     assert loaded.hours_plans == {"office": full.hours_plan}
     assert loaded.ring_groups == {"600": full.ring_group}
     assert loaded.queues == {"700": full.queue}
+    assert loaded.menus == {"800": full.menu}
     prompt = loaded.prompts["Nhạc chờ"]
     assert loaded.prompts == {"Nhạc chờ": replace(full.prompt, prompt_uuid=prompt.prompt_uuid)}
 
@@ -204,6 +208,7 @@ class Full(msgspec.Struct, frozen=True):
     hours_plan: HoursPlan
     ring_group: RingGroup
     queue: Queue
+    menu: Menu
     prompt: Prompt
 
 
@@ -278,8 +283,19 @@ def full_directory(name: str) -> Full:
     plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("09-02",), "closed", LATER)
     group = RingGroup("600", "Sales", "round_robin", ("100", "102"), 5, 6, "700", 1)
     queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz")
+    menu = Menu(
+        number="800",
+        name="Chào",
+        prompt="Nhạc chờ",
+        invalid_prompt="Nhạc chờ",
+        keys=("1=100", "*=102"),
+        direct_dialling=True,
+        timeout_s=6,
+        retries=1,
+        overflow="100",
+    )
     prompt = Prompt("Nhạc chờ", ids.new(), hashlib.sha256(b"sound").hexdigest(), 1.5)
-    return Full(domain, extension, trunk, hotline, caller, plan, group, queue, prompt)
+    return Full(domain, extension, trunk, hotline, caller, plan, group, queue, menu, prompt)
 
 
 def plain(full: Full) -> Full:
@@ -293,6 +309,7 @@ def plain(full: Full) -> Full:
         HoursPlan(full.hours_plan.name),
         RingGroup(full.ring_group.number),
         Queue(full.queue.number),
+        Menu(full.menu.number),
         full.prompt,
     )
 
@@ -313,6 +330,7 @@ async def keep(tx: db.Tx, domain_uuid: UUID, prompt: Prompt) -> None:
 async def insert(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full) -> None:
     await trunks.insert(tx, domain_uuid, master_key, sip_trunk(full.trunk))
     await queues.insert(tx, domain_uuid, full.queue)
+    await menus.insert(tx, domain_uuid, full.menu)
     await ring_groups.insert(tx, domain_uuid, full.ring_group)
     await hours_plans.insert(tx, domain_uuid, full.hours_plan)
     hotline = msgspec.structs.asdict(full.hotline)
@@ -325,6 +343,8 @@ async def insert(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full
 async def update(tx: db.Tx, master_key: MasterKey, domain_uuid: UUID, full: Full) -> None:
     await trunks.update(tx, domain_uuid, master_key, sip_trunk(full.trunk))
     await queues.update(tx, domain_uuid, full.queue)
+    changes = msgspec.structs.asdict(full.menu)
+    await menus.change(tx, domain_uuid, changes.pop("number"), changes)
     await ring_groups.update(tx, domain_uuid, full.ring_group)
     plan = msgspec.structs.asdict(full.hours_plan)
     await hours_plans.change(tx, domain_uuid, full.hours_plan.name, plan)
