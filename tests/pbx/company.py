@@ -64,7 +64,7 @@ def given(context: RoutingContext, text: str) -> RoutingContext:
     )
 
 
-def _changed(  # noqa: PLR0911 -- a case a noun
+def _changed(  # noqa: C901, PLR0911 -- a case a noun
     directory: Directory, noun: str, key: str, changes: dict[str, str]
 ) -> Directory:
     match noun:
