@@ -23,7 +23,7 @@ def file(cli: Cli, tmp_path: Path) -> Path:
     path.write_text(EXAMPLE.read_text().replace("sales.example.vn", cli.domain))
     told = cli("apply", str(path), "--yes")
     assert "+ extension 101\n" in told
-    assert f"{cli.domain}: 9 to create, 0 to change, 0 to delete." in told
+    assert f"{cli.domain}: 10 to create, 0 to change, 0 to delete." in told
     assert re.search(r"extension +101 +\S{24}", told), "the new password is shown"
     assert "a-password" not in told
     return path
