@@ -81,7 +81,7 @@ def test_an_earlier_moment_comes_back(cli: Cli, file: Path) -> None:
 def test_what_is_wrong_is_refused_by_path_and_line(cli: Cli, file: Path) -> None:
     file.write_text(file.read_text().replace("members: [101, 102]", "members: [101, 109]"))
     assert cli.refuses("plan", str(file)) == (
-        "ring_groups[0].members: no such extension: 109 (line 31)"
+        "ring_groups[0].members: no such extension: 109 (line 37)"
     )
     assert "cannot be read" in cli("plan", "/nowhere.yaml", code=2)
 
