@@ -159,9 +159,7 @@ WITHHELD_TABLES = {
     "phone_credentials": _SECRET,
     "sessions": _SECRET,
     "commands": "requests about live calls",
-    "phone_credentials": _SECRET,
     "prompts": "they are sound, which is uploaded; files name them",
-    "sessions": _SECRET,
 }
 
 
