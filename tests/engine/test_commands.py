@@ -283,6 +283,38 @@ async def test_a_call_that_is_not_there_has_ended(company: Company, ask: Ask) ->
     assert unknown.error == errors.CallEnded.code
 
 
+async def test_the_end_of_a_consultation_that_a_transfer_takes_over_is_answered(
+    asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask
+) -> None:
+    """Asked for between the transfer and the merge; the call that remains is ended."""
+    customer = await asterisk.arrives(company.trunk, HOTLINE)
+    await asterisk.expect(f"POST channels/{customer}/continue")
+    alice = await asterisk.rings(customer, company.phone("101"), answers=True)
+    asks = await asterisk.arrives(company.phone("101"), "102", caller="101")
+    await asterisk.expect(f"POST channels/{asks}/continue")
+    bob = await asterisk.rings(asks, company.phone("102"))
+    await controller.quiet()
+    remains, consultation = asterisk.call_of(customer), asterisk.call_of(asks)
+    taken_over = controller.engine.mailboxes[consultation]
+    async with company.database.transaction() as tx:
+        await tx.execute("LOCK TABLE calls IN SHARE MODE")
+        await asterisk.answers(bob, asks)
+        await until(company.is_locked_out)
+        asterisk.transfer(alice, transferee=customer, target=bob)
+        await until(lambda: taken_over.waiting)
+        asked = await ask(EndCall(call_uuid=consultation))
+        await until(lambda: taken_over.waiting == 2)
+    ended = await outcome(company, asked)
+    assert (ended.call_id, ended.error) == (remains, "")
+    for party in (customer, bob):
+        asked_for = await asterisk.expect(f"DELETE channels/{party}")
+        assert asked_for.query["reason_code"] == "16"
+    for gone in [*asterisk.channels]:
+        await asterisk.ends(gone)
+    await controller.quiet()
+    await controller.has_nothing_left(company)
+
+
 async def test_a_call_of_another_domain_is_not_hung_up(
     asterisk: FakeAsterisk, company: Company, controller: Controller, ask: Ask, phone: str
 ) -> None:
