@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    bulk,
     calls,
     cdrs,
     click2call,
@@ -22,6 +23,7 @@ from bench import (
 )
 
 ALL: dict[str, Callable[..., None]] = {
+    "bulk": bulk.main,
     "calls": calls.main,
     "click2call": click2call.main,
     "cdrs": cdrs.main,

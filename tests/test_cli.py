@@ -884,7 +884,7 @@ def test_a_prompt_is_uploaded_listed_heard_and_deleted(cli: Cli, tmp_path: Path)
     assert copy.read_bytes()[:4] == b"RIFF"
     file.write_text("Xin chào")
     assert "no sound can be read" in cli.refuses("prompt", "upload", "Lời chào", str(file))
-    nowhere = cli.refuses("prompt", "upload", "x", str(tmp_path / "none"))
+    nowhere = cli.refuses("prompt", "upload", "x", str(tmp_path / "none"), code=4)
     assert nowhere.endswith("No such file or directory")
     cli("domain", "update", cli.domain, "--hold-music", "Lời chào")
     assert "the hold music of the domain" in cli.refuses("prompt", "delete", "Lời chào")

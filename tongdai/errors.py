@@ -92,8 +92,8 @@ class NotAuthenticated(TongdaiError):
 class WrongCredentials(NotAuthenticated):
     code = "WRONG_CREDENTIALS"
     texts: ClassVar = {
-        "en": "Unknown user, wrong password or wrong API key.",
-        "vi": "Sai tài khoản, mật khẩu hoặc API key.",
+        "en": "Unknown user, wrong password or wrong API key. {why}",
+        "vi": "Sai tài khoản, mật khẩu hoặc API key. {why}",
     }
 
 

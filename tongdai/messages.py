@@ -30,6 +30,10 @@ class Text(msgspec.Struct, frozen=True):
         return self.vi if language == "vi" else self.en
 
 
+USER_AT_DOMAIN = Text(
+    "Users of a domain log in as user@domain.", "Tài khoản của domain đăng nhập bằng user@domain."
+)
+
 # --- a value that is missing or of the wrong kind
 
 REQUIRED = Text("{field}: is required", "Thiếu tham số {field}", is_whole=True)

@@ -57,6 +57,16 @@ async def test_a_form_is_read_too(anybody: Client, tenant: Tenant) -> None:
     await anybody.ask("POST", "/v1/auth", data={"username": tenant.username, "password": PASSWORD})
 
 
+async def test_a_user_without_its_domain_is_told_how_users_log_in(
+    anybody: Client, tenant: Tenant
+) -> None:
+    wrong = await anybody.post("/v1/auth", {"username": "foo", "password": PASSWORD}, expect=401)
+    assert wrong.json["error"] == "WRONG_CREDENTIALS"
+    assert wrong.json["message"].endswith("Users of a domain log in as user@domain.")
+    given = {"username": tenant.username, "password": "another one"}
+    assert "user@domain" not in (await anybody.post("/v1/auth", given, expect=401)).json["message"]
+
+
 async def test_an_api_key_gives_a_token(anybody: Client, tenant: Tenant) -> None:
     before = int(time.time())
     data = (await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})).json["data"]

@@ -13,7 +13,7 @@ LOADED = "import sys; from tongdai.cli import loaded; loaded({!r}); print(*sys.m
 @pytest.mark.parametrize(
     "noun",
     [
-        *("api-key", "audit", "ban", "calls", "domain", "event", "extension", "hotline"),
+        *("api-key", "audit", "ban", "calls", "cdr", "domain", "event", "extension", "hotline"),
         *("outstanding", "queue", "ring-group", "route", "status", "trunk", "user"),
     ],
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct, structs
 from starlette.types import ASGIApp
 
-from tongdai import errors
+from tongdai import errors, messages
 from tongdai.api import responses
 from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.requests import Request
@@ -215,7 +215,10 @@ async def _account(request: Request, username: str, password: str) -> Account:
         return Account(
             user.user_uuid, user.domain_uuid, user.username, user.api_key, "true", user.level
         )
-    operator = await operators.login(database, master_key, username, password)
+    try:
+        operator = await operators.login(database, master_key, username, password)
+    except errors.WrongCredentials as reason:
+        raise errors.WrongCredentials(messages.USER_AT_DOMAIN) from reason
     return Account(
         operator.operator_uuid, None, operator.username, operator.api_key, "true", "operator"
     )

@@ -84,6 +84,7 @@ COMMANDS = {
     ),
     "extension": ("extensions:app", "Extensions: internal numbers, which phones register as."),
     "calls": ("calls:app", "Calls that go on now; steer one, or hang it up."),
+    "cdr": ("cdrs:app", "Records of calls that have ended."),
     "status": ("status:status", "Show what goes on now."),
     "route": ("route:route", "Show the way of a call, without making it."),
     "phone": ("phones:app", "Phones that are registered now."),

@@ -89,8 +89,11 @@ def create(
 @app.command("list")
 def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
     """Show a domain's hotlines."""
-    columns = "number", "name", "destination", "is_default", "enabled", "canonical", "trunk_uuid"
-    terminal.many(session.call(domain, hotlines.list), *columns, as_json=as_json)
+    columns = "number", "name", "trunk", "destination", "is_default", "enabled", "canonical"
+    if as_json:  # with all fields
+        return terminal.many(session.call(domain, hotlines.list), as_json=True)
+    found = session.call(domain, hotlines.all_configured)
+    return terminal.many(found, *columns, as_json=False)
 
 
 @app.command()

@@ -74,12 +74,13 @@ class Progress:
     def __call__(self, table: str, rows: int) -> None:
         if rows and (now := time.monotonic()) >= self._shown_at + 1:
             self._shown_at = now
-            aside(f"{self._verb} {_words(table)}: {rows:,}")
+            aside(f"{self._verb} {table.replace('_', ' ')}: {rows:,}")
 
 
 def once(what: str) -> None:
     """Prints on standard error that this is shown only once."""
-    aside(f"Keep the {what}: it cannot be shown again.")
+    them = "they" if what.endswith("s") else "it"
+    aside(f"Keep the {what}: {them} cannot be shown again.")
 
 
 def refused(refusal: errors.TongdaiError) -> int:
@@ -99,7 +100,8 @@ def local(moment: datetime) -> str:
 
 
 def _words(name: str) -> str:
-    return name.removesuffix("_s").replace("_", " ")
+    seconds = " (s)" if name.endswith("_s") else ""
+    return name.removesuffix("_s").replace("_", " ") + seconds
 
 
 def _cell(value: object) -> str:

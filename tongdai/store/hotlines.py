@@ -154,6 +154,12 @@ async def delete(tx: db.Tx, domain_uuid: UUID, number: str) -> None:
         raise errors.Conflict(messages.SHOWN_BY(extensions=", ".join(users)), field="number")
 
 
+async def all_configured(tx: db.Tx, domain_uuid: UUID) -> Sequence[Configured]:
+    """The domain's hotlines as administrators see them, by canonical number."""
+    found = await tx.fetch(_CONFIGURED + "WHERE domain_uuid = $1 ORDER BY canonical", domain_uuid)
+    return db.structs(found, Configured)
+
+
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[directory.Hotline]:
     """The domain's hotlines, by canonical number."""
     found = await tx.fetch(
