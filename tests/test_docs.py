@@ -3,7 +3,9 @@ and work.
 """
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -252,6 +254,23 @@ async def test_the_receiver_of_the_guide_takes_what_is_genuine_once(
     process.kill()
     said, _ = process.communicate()
     assert said.count("cdr 019adb1c-9c3e-7a41-ad09-ae9e087f2d31 0900000001 -> 201 http://") == 1
+
+
+@pytest.mark.parametrize("api_key", ["", "a key"])
+def test_the_popup_ends_in_a_line_where_it_cannot_begin(api_key: str, tmp_path: Path) -> None:
+    """Without a key, or at the port of the receiver."""
+    (tmp_path / "secrets.txt").write_text(SECRET + "\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        given = {"API": "http://127.0.0.1:9", "API_KEY": api_key} if api_key else {}
+        environ = {"PATH": os.environ["PATH"], **given}
+        asked = [sys.executable, str(DOCS / "examples" / "popup.py"), port]
+        run = subprocess.run(
+            asked, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"port {port}:" if api_key else "usage: API=")
+    assert run.stderr.count("\n") == 1, run.stderr
 
 
 def _posted(url: str, headers: dict[str, str], body: bytes) -> int:

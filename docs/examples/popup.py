@@ -6,6 +6,8 @@ from pathlib import Path
 
 import receiver
 
+if "API_KEY" not in os.environ or len(sys.argv) != 2:
+    sys.exit("usage: API=http://127.0.0.1:8080 API_KEY=... python3 popup.py 9000")
 API, API_KEY = os.environ["API"], os.environ["API_KEY"]
 pages = {}  # extension -> queues of the pages that are open for it
 
@@ -60,4 +62,8 @@ class Crm(receiver.Receiver):
 
 if __name__ == "__main__":
     receiver.handle = tell_pages
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Crm).serve_forever()
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Crm)
+    except OSError as reason:
+        sys.exit(f"port {sys.argv[1]}: {reason.strerror}. End receiver.py first: this is one, too.")
+    server.serve_forever()
