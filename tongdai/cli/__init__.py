@@ -74,7 +74,10 @@ COMMANDS = {
     "export": ("company:export", "Print a company as a file, without its secrets."),
     "import": (
         "importing:app",
-        "Companies of other telephone systems, as company files for `tongdai apply`.",
+        (
+            "Companies of other telephone systems, as company files for `tongdai apply`, and "
+            "their call records."
+        ),
     ),
     "domain": ("domains:app", "Domains: the tenants. A domain's name is also its SIP domain."),
     "user": ("users:app", "Users: accounts of the API. They log in as user@domain."),
