@@ -100,7 +100,10 @@ COMMANDS = {
     "hours-plan": ("hours_plans:app", "Hours plans: when hotlines are open."),
     "ring-group": ("ring_groups:app", "Ring groups: extensions that ring together or in turn."),
     "queue": ("queues:app", "Queues: callers wait in order, with music, for agents."),
-    "menu": ("menus:app", "Menus: prompts after which callers press keys, and announcements."),
+    "menu": (
+        "menus:app",
+        ("Menus: prompts after which callers press keys. Without keys a menu is an announcement."),
+    ),
     "prompt": (
         "prompts:app",
         "Prompts: sound of a company, played as hold music and to callers.",
