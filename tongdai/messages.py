@@ -312,8 +312,8 @@ WEBRTC_DEVICE = Text(
 )
 EXTENSION_DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
 NO_BROWSERS = Text(
-    "browsers may not register as {extension}: an administrator permits it with --webrtc",
-    "trình duyệt chưa được phép đăng ký máy nhánh {extension}: quản trị viên bật bằng --webrtc",
+    "browsers may not register as {extension}: an administrator permits it by the setting `webrtc`",
+    "trình duyệt chưa được phép đăng ký máy nhánh {extension}: quản trị viên hãy bật `webrtc`",
 )
 WHICH_EXTENSION = Text(
     "no extension is this user's own: say which one",

@@ -367,8 +367,8 @@ def statistics(channel: str) -> Request:
 
 
 def reception(body: str) -> Reception:
-    """Of RTP statistics, what has come from the party. `rxjitter`, the jitter of now, is always 0
-    in Asterisk 22.10.1; the mean is not.
+    """Of RTP statistics, what has come from the party. `rxjitter`, the jitter of now, was 0 in
+    all readings of Asterisk 22.10.1; the mean was not.
     """
     said = msgspec.json.decode(body, type=_Statistics)
     return Reception(said.rxcount, said.local_normdevjitter)
