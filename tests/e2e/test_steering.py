@@ -239,3 +239,21 @@ async def test_a_company_on_hold_hears_its_own_music(company: Company) -> None:
         await talk(ring, customer)
         await customer.hang_up()
         await ring.over()
+
+
+async def test_a_recording_pauses_many_times_in_one_talk(company: Company) -> None:
+    """Each command follows the one before at once; nobody is lost."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE, CUSTOMER)
+        ring = await alice.rings()
+        name = await talking(company, ring, customer)
+        for _ in range(12):
+            assert await control(company, name, "recording", do="pause") == DONE
+            assert await control(company, name, "recording", do="resume") == DONE
+        await talk(ring, customer)
+        await customer.hang_up()
+        await ring.over()
+        record, samples = await recorded(company)
+        assert len(record["recording_pauses"]) == 12
+        assert tones.longest(samples, ALICE_HZ) > 0.9
+        assert tones.longest(samples, CUSTOMER_HZ) > 0.9
