@@ -7,6 +7,7 @@ contacts; `translate` the meaning of events and actions.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -63,6 +64,7 @@ log = structlog.get_logger()
 
 APP = "tongdai"
 SPY_TRIES, SPY_S = 50, 0.02
+SETTLED_S = 1.0  # after an action that takes a party out of a talk, or back into it
 # ARI: invalid parameters; no such channel; channel not in the application
 BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 
@@ -114,6 +116,7 @@ class Switch:
         self._prompts = prompts
         self._pushes: set[asyncio.Task[None]] = set()
         self._started_at: datetime | None = None
+        self._settled_at: dict[UUID, float] = {}  # loop time, of calls that were steered just now
         self.linked = self._connection.linked
 
     @property
@@ -394,8 +397,13 @@ class Switch:
         return answer
 
     async def _steer(self, action: SteerAction) -> None:
-        """Executed follows, unless the link is lost."""
-        link = self._connection.link
+        """Executed follows, unless the link is lost. The parties have been together, or apart, for
+        SETTLED_S since the last action: who fetches or leaves the other one just then loses it.
+        """
+        loop, link = asyncio.get_running_loop(), self._connection.link
+        await asyncio.sleep(self._settled_at.get(action.call_uuid, 0.0) - loop.time())
+        self._settled_at[action.call_uuid] = loop.time() + SETTLED_S
+        loop.call_later(2 * SETTLED_S, self._forget_settled, action.call_uuid)
         for _ in range(SPY_TRIES):
             found = await _found(link, action)
             if not talks.is_between(found):
@@ -412,6 +420,11 @@ class Switch:
         request = talks.request(action, found)
         if request is None or not (await _ask(link, request)).is_ok:
             self._executed(action, is_done=False)
+
+    def _forget_settled(self, call_uuid: UUID) -> None:
+        at = self._settled_at.get(call_uuid, math.inf)
+        if at <= asyncio.get_running_loop().time():
+            del self._settled_at[call_uuid]
 
     async def _play(self, link: ari.Link, action: Play) -> bool:
         """Whether both parties hear it."""
