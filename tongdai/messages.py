@@ -76,6 +76,7 @@ RESEND_WHAT = Text("webhook_id, state or since is needed", "phải có webhook_i
 
 AT_MOST_TIMES = Text("at most {most} times", "tối đa {most} lần")
 AT_MOST_CHARACTERS = Text("at most {most} characters", "tối đa {most} ký tự")
+AT_LEAST_CHARACTERS = Text("{least} or more characters", "từ {least} ký tự trở lên")
 AT_MOST = Text("at most {most}", "tối đa là {most}")
 AT_LEAST = Text("at least {least}", "tối thiểu là {least}")
 NAME_LENGTH = Text("1 to 64 characters", "từ 1 đến 64 ký tự")
@@ -312,7 +313,7 @@ WEBRTC_DEVICE = Text(
 )
 EXTENSION_DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
 NO_BROWSERS = Text(
-    "browsers may not register as {extension}: an administrator permits it by the setting `webrtc`",
+    "browsers may not register as {extension}: an administrator must permit it (`webrtc`)",
     "trình duyệt chưa được phép đăng ký máy nhánh {extension}: quản trị viên hãy bật `webrtc`",
 )
 WHICH_EXTENSION = Text(
@@ -566,6 +567,7 @@ _OF_REFUSALS = (
     (re.compile(r"Expected `object\b[^`]*`, got"), PARTS_NEEDED),
     (re.compile(r"Expected `uuid\b[^`]*`, got|Invalid UUID"), UUID_NEEDED),
     (re.compile(r"Expected `str` of length <= (?P<most>\d+)"), AT_MOST_CHARACTERS),
+    (re.compile(r"Expected `str` of length >= (?P<least>\d+)"), AT_LEAST_CHARACTERS),
     (re.compile(r"Expected `int` >= (?P<least>\d+)"), AT_LEAST),
     (re.compile(r"Expected `int` <= (?P<most>\d+)"), AT_MOST),
     (re.compile(r"Expected `datetime\b|Invalid RFC3339"), MOMENT_NEEDED),

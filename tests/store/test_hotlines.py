@@ -221,7 +221,9 @@ async def test_nothing_of_another_domain_can_be_used_or_seen(
         with pytest.raises(errors.Invalid, match="no such trunk"):
             await hotlines.insert(tx, other, "02873009999", trunk)
         await tx.execute("UPDATE trunks SET shared = true WHERE trunk_uuid = $1", trunk)
-        with pytest.raises(errors.Invalid, match="no such extension, ring group or queue: 101"):
+        with pytest.raises(
+            errors.Invalid, match="no such extension, ring group, queue or menu: 101"
+        ):
             await hotlines.insert(tx, other, "02873009999", trunk, destination="101")
         for attempt in (
             hotlines.get(tx, other, made.number),

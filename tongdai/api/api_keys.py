@@ -223,7 +223,7 @@ async def update_api_key(
     may="api_key:write",
     tag="API keys",
     gives={200: ("There is a new one; the answer shows it, once.", ShownApiKey)},
-    fails=(errors.NotFound, errors.Conflict),
+    fails=(errors.Invalid, errors.NotFound, errors.Conflict),
 )
 async def rotate_api_key(
     request: Request, principal: Principal, path: OfApiKey, headers: IdempotencyKey

@@ -320,7 +320,7 @@ async def disable_subscription(
     may="event:write",
     tag="Events",
     gives={200: ("It has a new secret.", Subscription)},
-    fails=(errors.NotFound, errors.Conflict),
+    fails=(errors.Invalid, errors.NotFound, errors.Conflict),
 )
 async def rotate_secret(
     request: Request, principal: Principal, path: OfSubscription, headers: IdempotencyKey

@@ -128,10 +128,11 @@ async def _check(tx: db.Tx, domain_uuid: UUID, extension: directory.Extension) -
     checks.name(extension.name)
     domain = await domains.get(tx, domain_uuid)
     for setting in SETTINGS:
-        if (number := getattr(extension, setting)) == extension.extension:
+        if not (number := getattr(extension, setting)):
+            continue
+        if number == extension.extension:
             raise errors.Invalid(messages.LEADS_BACK(kind="extension"), field=setting)
-        if number:
-            await dialables.require_or_outside(tx, domain_uuid, number, setting)
+        await dialables.require_or_outside(tx, domain_uuid, number, setting)
     if extension.hotline is None:
         return domain
     held = await tx.fetchval(
