@@ -30,6 +30,8 @@ from testbed.until import until
 from tongdai.dialects import v1
 from tongdai.webhooks import sign
 
+AWAY, PATIENCE_S = 503, 10  # the database was away just then
+
 
 class Receiver:
     """Fetches the recording that an event names, logs it, then logs the delivery and responds 204.
@@ -62,6 +64,16 @@ def _write(notes: BinaryIO, note: msgspec.Struct) -> None:
 
 
 async def _heard(url: str) -> tuple[int, float]:
+    """As `_asked`; after a 503 it asks again each second, as its Retry-After says."""
+    for _ in range(PATIENCE_S):
+        status, seconds = await _asked(url)
+        if status != AWAY:
+            break
+        await asyncio.sleep(1)
+    return status, seconds
+
+
+async def _asked(url: str) -> tuple[int, float]:
     """The HTTP status, and seconds of audio; status 0 for no response."""
     limit = aiohttp.ClientTimeout(total=FETCH_S)
     try:

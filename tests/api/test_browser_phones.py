@@ -130,7 +130,7 @@ async def test_a_refusal_says_what_an_administrator_can_do(
         refused = await agent.post(
             CREDENTIALS, {}, headers={"Accept-Language": language}, expect=409
         )
-        assert "--webrtc" in refused.json["message"]
+        assert "`webrtc`" in refused.json["message"]
 
 
 async def test_a_phone_token_serves_its_extension_and_nothing_else(

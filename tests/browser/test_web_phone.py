@@ -454,7 +454,7 @@ def test_what_is_wrong_is_said(lab: Lab, browser: packages.Root, tmp_path: Path)
                 await picture(phone, "refused")
             async with opened(browser, tmp_path, f"{url}/?extension=102") as phone:
                 await phone.clicks("Phone")
-                await phone.shows("--webrtc")
+                await phone.shows("must permit it")
                 await phone.shows("Try again")
                 await company.allow_browsers("102")
                 await phone.clicks("Try again")

@@ -22,7 +22,7 @@ from tests.clients.conftest import ROOT
 from tongdai.webhooks import sign
 
 EXAMPLES = ROOT / "docs" / "examples"
-START_S = 60  # of a receiver on a busy machine, and of one event
+START_S = 180  # of a receiver on a busy machine, and of one event
 
 
 @asynccontextmanager

@@ -26,7 +26,13 @@ MOST_BYTES = 1 << 20
 class BulkCallers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Callers as they are to be."""
 
-    callers: Annotated[list[NewCaller], Meta(max_length=MOST)]
+    callers: Annotated[
+        list[NewCaller],
+        Meta(
+            max_length=MOST,
+            examples=[[{"caller": "0912345678", "action": "route", "destination": "101"}]],
+        ),
+    ]
 
 
 class WrittenCallers(Struct, frozen=True):

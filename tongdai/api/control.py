@@ -42,7 +42,10 @@ class Steered(Struct, frozen=True):
 class Recorded(Struct, frozen=True, forbid_unknown_fields=True):
     do: Annotated[
         Literal["start", "stop", "pause", "resume"],
-        Meta(description="`pause` and `resume` are known in the call's record."),
+        Meta(
+            description="`pause` and `resume` are known in the call's record.",
+            examples=["pause"],
+        ),
     ]
 
 
@@ -69,7 +72,14 @@ class Party(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Played(Struct, frozen=True, forbid_unknown_fields=True):
-    prompt: Annotated[str, Meta(min_length=1, description="The name of a prompt of the domain.")]
+    prompt: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The name of a prompt of the domain.",
+            examples=["welcome"],
+        ),
+    ]
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):

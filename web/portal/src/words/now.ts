@@ -34,6 +34,7 @@ export const now = {
   stateCalling: ["gọi máy nhánh", "calling"],
   stateRinging: ["đổ chuông", "ringing"],
   stateWaiting: ["chờ", "waiting"],
+  stateChoosing: ["nghe lời mời chọn phím", "in a menu"],
   stateTalking: ["đàm thoại", "talking"],
   stateLeaving: ["kết thúc", "ending"],
   stateEnded: ["đã kết thúc", "ended"],
