@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    if not {HERE / "e2e", HERE / "clients", HERE / "softphones"}.isdisjoint(item.path.parents):
+    if not (WITH_PHONES | {HERE / "clients", HERE / "portal"}).isdisjoint(item.path.parents):
         return 0
     return 1 if item.path.parent == HERE else 2
 
