@@ -472,10 +472,10 @@ async def _engine(
     if settings.asterisk_security:
         steering.append(partial(kept, "bans", bans.run))
         # beside the security log (logger.conf)
-        told = Path(settings.asterisk_security).with_name("registrations")
+        told = Path(settings.asterisk_security).with_name("sip")
         carriers = TrunkRegistrations(database, told, config.node)
         steering.append(partial(kept, "trunk registrations", carriers.run))
-        refused = RefusedMedia(database, told.with_name("messages"))
+        refused = RefusedMedia(database, told, engine.mailboxes.put)
         steering.append(partial(kept, "refused media", refused.run))
     return engine, commands, _lead(leader, engine, prepared, steering)
 

@@ -4,40 +4,57 @@ from pathlib import Path
 
 import pytest
 
-from tongdai.asterisk import refused_media
+from tests.asterisk.sip_logs import line
+from tongdai.asterisk import refused_media, sip_log
+from tongdai.asterisk.refused_media import RefusedOffer
 from tongdai.asterisk.security import Offset
 
-AT = "[2026-11-30 19:06:20.643] "
-WHAT = "Couldn't negotiate stream 0:audio-0:audio:sendrecv (nothing)"
+SESSION = "res_pjsip_session.c"
+CAPS = "res_pjsip_session/pjsip_session_caps.c"
+PROFILE = "{}: Couldn't negotiate stream 0:audio-0:audio:sendrecv (nothing)"
+CODECS = "'{}' Caps for {} call with pref 'local' - remote: ({}) local: (alaw|ulaw) joint: ({})"
 TRUNK = "01a208b1-0000-7000-8000-000000000001"
+
+
+def offer(text: str) -> RefusedOffer | None:
+    entry = sip_log.entry(text)
+    assert entry
+    return refused_media.offer(entry)
 
 
 @pytest.mark.parametrize("name", ["101@a.vn", "101-webrtc@a.vn", TRUNK, "line@Tongdai"])
 def test_whose_call_was_refused(name: str) -> None:
-    line = f"{AT}ERROR[13232] res_pjsip_session.c:  {name}: {WHAT}"
-    assert refused_media.endpoint(line) == name
+    profile = offer(line(SESSION, f" {PROFILE.format(name)}", "ERROR"))
+    codecs = offer(line(CAPS, CODECS.format(name, "incoming audio", "g729|ilbc", "nothing")))
+    assert profile
+    assert codecs
+    assert (profile.endpoint, profile.codecs) == (name, "")
+    assert (codecs.endpoint, codecs.codecs) == (name, "g729|ilbc")
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("source", "text"),
     [
-        f"{AT}ERROR[7] other.c:  101@a.vn: {WHAT}",
-        f"{AT}WARNING[7] res_pjsip_session.c:  101@a.vn: {WHAT}",
-        f"{AT}ERROR[7][C-0000001f] res_pjsip_session.c:  PJSIP/101@a.vn-0000001f: {WHAT}",
-        f"{AT}NOTICE[7] a.c: '{AT}ERROR[7] res_pjsip_session.c:  101@a.vn: {WHAT}'",
-        "",
+        ("other.c", PROFILE.format("101@a.vn")),
+        ("other.c", CODECS.format("101@a.vn", "incoming audio", "g729", "nothing")),
+        (SESSION, CODECS.format("101@a.vn", "incoming audio", "g729", "nothing")),
+        (SESSION, PROFILE.format("PJSIP/101@a.vn-0000001f")),
+        (CAPS, CODECS.format("PJSIP/101@a.vn-0000001f", "incoming audio", "g729", "nothing")),
+        (CAPS, CODECS.format("101@a.vn", "incoming audio", "alaw|g729", "alaw")),
+        (CAPS, CODECS.format("101@a.vn", "incoming video", "h264", "nothing")),
+        (CAPS, CODECS.format("101@a.vn", "outgoing audio", "g729", "nothing")),
     ],
 )
-def test_other_lines(line: str) -> None:
+def test_other_entries(source: str, text: str) -> None:
     """Also of a call that goes on, whose re-INVITE was refused."""
-    assert refused_media.endpoint(line) is None
+    assert offer(line(source, text)) is None
 
 
 def test_a_log_is_read_on(tmp_path: Path) -> None:
-    path = tmp_path / "messages"
-    path.write_text(f"{AT}ERROR[7] res_pjsip_session.c:  101@a.vn: {WHAT}\n{AT}NOTICE[7] a.c: b\n")
+    path = tmp_path / "sip"
+    path.write_text(line(SESSION, PROFILE.format("101@a.vn")) + line("a.c", "b"))
     found, offset = refused_media.read(path, Offset())
-    assert found == ["101@a.vn"]
+    assert [each.endpoint for each in found] == ["101@a.vn"]
     with path.open("a") as file:
-        file.write(f"{AT}ERROR[7] res_pjsip_session.c:  102@a.vn: {WHAT}\n")
-    assert refused_media.read(path, offset)[0] == ["102@a.vn"]
+        file.write(line(SESSION, PROFILE.format("102@a.vn")))
+    assert [each.endpoint for each in refused_media.read(path, offset)[0]] == ["102@a.vn"]

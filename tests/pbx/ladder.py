@@ -147,6 +147,9 @@ def begin(rung: Rung, context: RoutingContext) -> Played:
     via, caller, *rest = words
     is_phone = via == "phone"
     channel = caller if is_phone else f"customer{via.removeprefix('trunk')}"
+    if kind == "ArrivedRefused":
+        refused = _refused_by_the_switch(rung, caller if is_phone else "", context)
+        return Played(rung, None, refused, setup.arrive(refused, "token", context))
     arrived = signals.Arrived(
         call_uuid=_call_uuid(rung.call),
         channel=channel,
@@ -158,6 +161,22 @@ def begin(rung: Rung, context: RoutingContext) -> Played:
         sip_call_id=f"sip-{channel}",
     )
     return Played(rung, None, arrived, setup.arrive(arrived, "token", context))
+
+
+def _refused_by_the_switch(
+    rung: Rung, extension: str, context: RoutingContext
+) -> signals.ArrivedRefused:
+    return signals.ArrivedRefused(
+        call_uuid=_call_uuid(rung.call),
+        channel="refused",
+        at=rung.at,
+        via="phone" if extension else "trunk",
+        endpoint=_endpoint(extension or "carrier"),
+        dialled="",
+        caller_number=extension,
+        sip_call_id="",
+        domain_uuid=context.directory.domain.domain_uuid,
+    )
 
 
 def _clicked(rung: Rung, words: list[str], context: RoutingContext) -> Step | Declined:

@@ -376,7 +376,8 @@ async def test_the_operator_sees_whose_trunk_it_is(
     async with database.transaction() as tx:
         await trunks.insert(tx, domain.domain_uuid, master_key, named, "carrier-pass")
         for name in (str(named.trunk_uuid), "line-of-a"):
-            assert await trunks.named(tx, name) == (domain.name, "carrier")
+            found = await trunks.named(tx, name)
+            assert (found.domain, found.name) == (domain.name, "carrier")
         for name in ("", "line-of-b", str(ids.new())):
             with pytest.raises(errors.NotFound):
                 await trunks.named(tx, name)

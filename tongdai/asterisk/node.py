@@ -314,7 +314,7 @@ def _lay_out(folder: Path, texts: Files) -> None:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     for name, text in texts.items():
         files.write(folder / "etc" / name, text)
-    for name in ("messages", "security", "registrations", "console"):
+    for name in ("messages", "security", "sip", "console"):
         if (log := folder / "log" / name).exists():
             log.replace(log.with_suffix(".previous"))
     if not (tune := folder / "moh" / "arpeggio.wav").exists():

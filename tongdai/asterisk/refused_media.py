@@ -1,31 +1,51 @@
-"""Calls that the switch refuses with 488 because of their media, from Asterisk's own log
-(logger.conf, `messages`).
+"""Calls that the switch refuses with 488 because of their media, from Asterisk's log.
 
-Asterisk makes no channel of them: ARI and the CEL log tell nothing. The log has a line where the
-offered profile is not the endpoint's (SRTP, AVPF, DTLS); the form is that of Asterisk 22. Where
-only the codecs do not fit, Asterisk says nothing at all (docs/phones.md).
+Asterisk makes no channel of them: ARI and the CEL log tell nothing. The log has an entry where
+the offered profile is not the endpoint's (SRTP, AVPF, DTLS), and one with the codecs of each offer
+(docs/decisions/0148-refused-media-has-a-record.md); the forms are those of Asterisk 22.
 """
 
 import re
+from datetime import datetime
 from pathlib import Path
 
-from tongdai.asterisk import security
+import msgspec
+
+from tongdai.asterisk import sip_log
 from tongdai.asterisk.security import Offset
+from tongdai.asterisk.sip_log import Entry
 
-_LINE = re.compile(
-    r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ERROR\[\d+\](?:\[C-[0-9a-f]+\])? "
-    # the endpoint's name; that of a channel, with a slash, is of a call that goes on
-    r"res_pjsip_session\.c:\s+([A-Za-z0-9@._-]+): Couldn't negotiate stream "
+# that of a channel, with a slash, is of a call that goes on
+_ENDPOINT = r"(?P<endpoint>[A-Za-z0-9@._-]+)"
+_PROFILE = re.compile(rf"{_ENDPOINT}: Couldn't negotiate stream ")
+_CODECS = re.compile(
+    rf"'{_ENDPOINT}' Caps for incoming audio call with pref '[a-z_]+' - "
+    r"remote: \((?P<codecs>[^()]*)\) local: \([^()]*\) joint: \(nothing\)"
 )
+_FORMS = {
+    "res_pjsip_session.c": _PROFILE,
+    "res_pjsip_session/pjsip_session_caps.c": _CODECS,
+}
 
 
-def endpoint(line: str) -> str | None:
-    """The name of the endpoint whose call was refused, or None."""
-    found = _LINE.match(line)
-    return found[1] if found else None
+class RefusedOffer(msgspec.Struct, frozen=True):
+    """The offer of a call that was refused. `at` is naive, in the machine's local time; `codecs`
+    as Asterisk names them, "g729|ilbc", "" where another thing than the codecs was wrong.
+    """
+
+    at: datetime
+    endpoint: str
+    codecs: str = ""
 
 
-def read(path: Path, offset: Offset) -> tuple[list[str], Offset]:
-    """The endpoints in the lines of `security.tail`, one for each call."""
-    lines, after = security.tail(path, offset)
-    return [found for line in lines if (found := endpoint(line))], after
+def offer(entry: Entry) -> RefusedOffer | None:
+    """The refused offer that the entry tells of, or None."""
+    form = _FORMS.get(entry.source)
+    found = form.match(entry.text) if form else None
+    return RefusedOffer(entry.at, **found.groupdict()) if found else None
+
+
+def read(path: Path, offset: Offset) -> tuple[list[RefusedOffer], Offset]:
+    """As sip_log.read."""
+    entries, after = sip_log.read(path, offset)
+    return [found for each in entries if (found := offer(each))], after

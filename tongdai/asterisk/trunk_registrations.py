@@ -1,8 +1,8 @@
-"""The carriers' answers to our REGISTER requests, from Asterisk's log of them (logger.conf).
+"""The carriers' answers to our REGISTER requests, from Asterisk's log.
 
-ARI tells nothing of outbound registrations. The log has a line for each answer, of the one module
-that registers (docs/decisions/0053-registrations-from-the-log.md); the forms are those of Asterisk
-22.
+ARI tells nothing of outbound registrations. The log has an entry for each answer, of the one
+module that registers (docs/decisions/0053-registrations-from-the-log.md); the forms are those of
+Asterisk 22.
 """
 
 import re
@@ -11,14 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from tongdai.asterisk import security
+from tongdai.asterisk import sip_log
 from tongdai.asterisk.security import Offset
+from tongdai.asterisk.sip_log import Entry
 
-_LINE = re.compile(
-    r"\[(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\] "
-    r"(?:WARNING|DEBUG)\[\d+\](?:\[C-[0-9a-f]+\])? "
-    r"res_pjsip_outbound_registration\.c: (?P<text>.*)"
-)
+_SOURCE = "res_pjsip_outbound_registration.c"
 _SUCCESS = re.compile(r"Outbound registration to '([^']*)' with client '([^']*)' successful")
 _FAILURE = re.compile(
     r"(?:(?:Temporal|Fatal) response '(\d{3})' received|'?(\d{3})'?(?: Forbidden)? fatal response "
@@ -38,20 +35,19 @@ class Answer(msgspec.Struct, frozen=True):
     sip_status: int
 
 
-def answer(line: str) -> Answer | None:
-    """The answer that the line tells of, or None."""
-    if (found := _LINE.match(line)) is None:
+def answer(entry: Entry) -> Answer | None:
+    """The answer that the entry tells of, or None."""
+    if entry.source != _SOURCE:
         return None
-    at, text = datetime.fromisoformat(found["at"]), found["text"]
-    if success := _SUCCESS.search(text):
-        return Answer(at, success[1], success[2], REGISTERED)
-    if failure := _FAILURE.search(text):
+    if success := _SUCCESS.search(entry.text):
+        return Answer(entry.at, success[1], success[2], REGISTERED)
+    if failure := _FAILURE.search(entry.text):
         temporal, fatal, server_uri, client_uri = failure.groups()
-        return Answer(at, server_uri, client_uri, int(temporal or fatal or 0))
+        return Answer(entry.at, server_uri, client_uri, int(temporal or fatal or 0))
     return None
 
 
 def read(path: Path, offset: Offset) -> tuple[list[Answer], Offset]:
-    """As security.read."""
-    lines, after = security.tail(path, offset)
-    return [found for line in lines if (found := answer(line))], after
+    """As sip_log.read."""
+    entries, after = sip_log.read(path, offset)
+    return [found for each in entries if (found := answer(each))], after

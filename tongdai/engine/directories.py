@@ -12,7 +12,7 @@ from tongdai.pbx import carriers, numbers
 from tongdai.pbx.carriers import Called, CarrierTrunk, Undecided
 from tongdai.pbx.directory import Caller, Directory
 from tongdai.pbx.endpoint import Endpoint
-from tongdai.pbx.signals import Arrived
+from tongdai.pbx.signals import Arrived, ArrivedRefused
 from tongdai.store import callers, db, directory
 
 Arrival = TypeVar("Arrival", bound=Arrived)
@@ -73,6 +73,8 @@ class Directories:
 
         Raises errors.NotFound; of a carrier's call, Unrouted.
         """
+        if isinstance(arrived, ArrivedRefused):
+            return await self.get(arrived.domain_uuid), arrived
         if arrived.via == "phone":
             if (device := Endpoint.parse(arrived.endpoint)) is None:
                 raise errors.NotFound

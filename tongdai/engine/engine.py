@@ -50,6 +50,7 @@ from tongdai.pbx.signals import (
     AgentOffered,
     Arrived,
     ArrivedInFallback,
+    ArrivedRefused,
     AskedOfCall,
     AttendedTransferred,
     BlindTransferred,
@@ -431,7 +432,9 @@ class Engine:
         """Rejects a new call that belongs to no domain, or whose setup failed."""
         if isinstance(signal, CommandAsked):
             await self._decline(signal, Declined(_answer(signal, Outcome(error=code))))
-        elif isinstance(signal, Arrived) and not isinstance(signal, ArrivedInFallback):
+        elif isinstance(signal, Arrived) and not isinstance(
+            signal, ArrivedInFallback | ArrivedRefused
+        ):
             log.warning(
                 "call.sent_away",
                 endpoint=signal.endpoint,

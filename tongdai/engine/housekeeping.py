@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 EVERY_S = 3600.0
 COMMANDS_S = 86_400.0
-LOGS, LOG_BYTES = ("messages", "security", "registrations"), 64 << 20
+LOGS, LOG_BYTES = ("messages", "security", "sip"), 64 << 20
 CEL_LOG, CEL_LOG_BYTES = Path("cel-custom", "cel.jsonl"), 256 << 20  # about 50,000 calls
 
 

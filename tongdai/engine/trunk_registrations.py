@@ -1,4 +1,4 @@
-"""Follows the registrations of the node's trunks in the switch's log of them: their state for the
+"""Follows the registrations of the node's trunks in the switch's log: their state for the
 command line, a log line by the trunk's name at each change, and a gauge.
 """
 
@@ -31,7 +31,7 @@ Known: TypeAlias = tuple[UUID, str, trunks.Trunk]
 
 
 class TrunkRegistrations:
-    """`path` is the switch's log of registrations."""
+    """`path` is the switch's log of SIP."""
 
     def __init__(self, database: db.Database, path: Path, node: str) -> None:
         self._database, self._path, self._node = database, path, node

@@ -85,6 +85,8 @@ TRANSFERRED_TALK = ReleaseCause("ANSWERED", "ATTENDED_TRANSFER", 16)
 # a party of another domain was connected (RFC 3891), which ended the call
 SEVERED = ReleaseCause("ANSWERED", "CALL_REJECTED", 21)
 FOREIGN = ReleaseCause("INVALID", "CALL_REJECTED", 21)
+# the switch refused the call: no codec, or not the encryption, that both sides have
+NO_COMMON_MEDIA = ReleaseCause("INVALID", "BEARERCAPABILITY_NOTAVAIL", 58)
 DECLINED = (600, 603, 606, 607, 608)
 """SIP statuses that are meant for all phones of the called party (RFC 3261 §21.6)."""
 REFUSALS = (480, 486, *DECLINED)

@@ -5,16 +5,31 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tongdai import errors, messages
-from tongdai.pbx import caller_identity, causes, inbound, numbers, outcomes, release, routing
+from tongdai.pbx import caller_identity, inbound, numbers, outcomes, release, routing
 from tongdai.pbx.actions import Contact, Dial, HangUp, Originate
 from tongdai.pbx.call import Call, Calling, Direction, Leaving, Leg, Ringing
-from tongdai.pbx.causes import BARRED, BUSY, CONGESTED, OVERLOADED, UNALLOCATED
+from tongdai.pbx.causes import (
+    BARRED,
+    BUSY,
+    CONGESTED,
+    FOREIGN,
+    NO_COMMON_MEDIA,
+    OVERLOADED,
+    UNALLOCATED,
+    ReleaseCause,
+)
 from tongdai.pbx.commands import Answer, ClickToCall, Outcome, Requester
 from tongdai.pbx.directory import Domain
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.progress import followed, go
 from tongdai.pbx.routing import CallOut, Destination, Refuse, RoutingContext
-from tongdai.pbx.signals import Arrived, ArrivedInFallback, ArrivedInForeignCall, CommandAsked
+from tongdai.pbx.signals import (
+    Arrived,
+    ArrivedInFallback,
+    ArrivedInForeignCall,
+    ArrivedRefused,
+    CommandAsked,
+)
 from tongdai.pbx.step import Declined, Step, publish, with_events, with_leg
 
 
@@ -42,7 +57,10 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     if isinstance(signal, ArrivedInFallback):
         return _in_fallback(call, destination, signal)
     if isinstance(signal, ArrivedInForeignCall):
-        return _in_foreign_call(call, signal)
+        over = _ended_at_once(call, signal, FOREIGN)
+        return replace(over, actions=(HangUp(call.channel, FOREIGN.q850),))
+    if isinstance(signal, ArrivedRefused):
+        return _ended_at_once(call, signal, NO_COMMON_MEDIA)
     if context.calls >= domain.max_calls and not _is_emergency(destination, signal, domain):
         destination = Refuse(OVERLOADED)
     if call.direction == "outbound":
@@ -62,12 +80,11 @@ def _in_fallback(call: Call, destination: Destination, signal: ArrivedInFallback
     return Step(call, events=ringing)
 
 
-def _in_foreign_call(call: Call, signal: ArrivedInForeignCall) -> Step:
-    """A call of its own, released at once: its record says what the device tried."""
-    course = Leaving(release=causes.FOREIGN)
-    call = with_leg(call, call.channel, ended_at=signal.at, release=causes.FOREIGN)
-    over = release.end(replace(call, course=course, hangup_by="system"), signal.at)
-    return replace(over, actions=(HangUp(call.channel, causes.FOREIGN.q850),))
+def _ended_at_once(call: Call, signal: Arrived, cause: ReleaseCause) -> Step:
+    """A call that is not to be routed: its record says what was tried."""
+    call = with_leg(call, call.channel, ended_at=signal.at, release=cause)
+    call = replace(call, course=Leaving(release=cause), hangup_by="system")
+    return release.end(call, signal.at)
 
 
 def _inbound(signal: Arrived, caller: Leg, context: RoutingContext) -> tuple[Call, Destination]:

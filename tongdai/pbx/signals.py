@@ -47,6 +47,14 @@ class ArrivedInForeignCall(Arrived, frozen=True):
     """A device's INVITE took the place of a party in a call of another domain."""
 
 
+class ArrivedRefused(Arrived, frozen=True, kw_only=True):
+    """The switch refused a call because of its media (488), and made no channel of it: the number
+    called is unknown, "", a carrier's caller too.
+    """
+
+    domain_uuid: UUID
+
+
 class LegDialed(msgspec.Struct, frozen=True):
     """The switch has begun to call a party."""
 

@@ -246,20 +246,31 @@ async def list_for_provisioning(
     ]
 
 
-async def named(tx: db.Tx, name: str) -> tuple[str, str]:
-    """The names of the domain and of the trunk whose trunk_uuid, or auth_username, this is. For
-    the operator: it crosses tenants. Raises errors.NotFound.
+class Named(msgspec.Struct, frozen=True):
+    """A trunk, for the operator: by its name and that of its domain."""
+
+    trunk_uuid: UUID
+    domain_uuid: UUID
+    name: str
+    domain: str
+    shared: bool
+
+
+async def named(tx: db.Tx, name: str) -> Named:
+    """The trunk whose trunk_uuid, or auth_username, this is. It crosses tenants. Raises
+    errors.NotFound.
     """
     row = await tx.fetchrow(
         """
-        SELECT domains.name AS domain, trunks.name FROM trunks JOIN domains USING (domain_uuid)
+        SELECT trunk_uuid, domain_uuid, trunks.name, domains.name AS domain, shared
+        FROM trunks JOIN domains USING (domain_uuid)
         WHERE trunk_uuid::text = $1 OR (auth_username = $1 AND $1 <> '')
         """,
         name,
     )
     if row is None:
         raise errors.NotFound(f"no such trunk: {name}")
-    return row["domain"], row["name"]
+    return db.struct(row, Named)
 
 
 async def list(tx: db.Tx, domain_uuid: UUID) -> Sequence[Trunk]:

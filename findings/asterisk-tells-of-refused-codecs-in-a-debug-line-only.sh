@@ -2,14 +2,18 @@
 # Asterisk 22.10.1 (Debian 1:22.10.1+dfsg+~cs6.17.60671434-1), res_pjsip_session
 #
 # A phone offers codecs that its endpoint does not allow: the call is refused with 488, as it has to
-# be. Nothing in Asterisk tells of it: no notice, warning or error in the log, no channel, so no ARI
-# event and no entry of the CEL log either. Where the media profile does not fit (RTP/SAVP without
-# keys), which gets 488 too, the log has an error with the endpoint's name.
+# be. There is no notice, warning or error in the log, no channel, so no ARI event and no entry of
+# the CEL log either. Where the media profile does not fit (RTP/SAVP without keys), which gets 488
+# too, the log has an error with the endpoint's name.
 #
-# Expected: a line in the log that names the endpoint, in both cases.
+# Expected: a notice that names the endpoint and the codecs, as for a re-INVITE.
+#
+# The way out: one source file, pjsip_session_caps.c, has a debug line of level 3 with both for each
+# offer, and `core set debug` takes the name of a file: no other debug line is written then.
 #
 # Seen:
 #   RTP/AVP with G.729 alone: status, lines that name the endpoint: (488, 0)
+#   its debug line: 'phone' Caps for incoming audio call with pref 'local' - remote: (g729) local: (alaw) joint: (nothing)
 #   RTP/SAVP without keys: status, lines that name the endpoint: (488, 1)
 #   channels that were made: 0
 #
@@ -97,7 +101,8 @@ astlogdir => $work/log
 END
 printf '[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = %s\n' "$http" > http.conf
 printf '[general]\nenabled = yes\n[ari]\ntype = user\npassword = ari\n' > ari.conf
-printf '[logfiles]\nfull = notice,warning,error,verbose\n' > logger.conf
+printf '[logfiles]\nfull = notice,warning,error,verbose\ndebug = debug\n' > logger.conf
+printf '[startup_commands]\ncore set debug 3 res_pjsip_session/pjsip_session_caps.c = yes\n' > cli.conf
 touch pjproject.conf udptl.conf websocket_client.conf features.conf acl.conf
 modules='res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject
 res_http_websocket res_websocket_client res_stasis res_ari res_ari_model res_ari_asterisk
@@ -230,6 +235,10 @@ def naming():
 seen = status(100, "m=audio 4000 RTP/AVP 18")
 time.sleep(1)
 expect("RTP/AVP with G.729 alone: status, lines that name the endpoint", (seen, naming()), (488, 0))
+with open(f"{WORK}/log/debug") as log:
+    lines = [line.partition("caps.c: ")[2].strip() for line in log if "DEBUG[" in line]
+expect("its debug line", *lines, "'phone' Caps for incoming audio call with pref 'local' - "
+       "remote: (g729) local: (alaw) joint: (nothing)")
 seen = status(101, "m=audio 4000 RTP/SAVP 8")
 until(naming)
 expect("RTP/SAVP without keys: status, lines that name the endpoint", (seen, naming()), (488, 1))
