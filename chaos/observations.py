@@ -129,8 +129,10 @@ async def write(dsn: str, folder: Path) -> None:
 async def _records(tx: db.Tx) -> list[Record]:
     rows = await tx.fetch(
         """
-        SELECT cdr_uuid, status, billsec, direction, sip_call_id, (
+        SELECT cdr_uuid, status, billsec, direction, (
           SELECT array_agg(id::text) FROM cdr_ids WHERE cdr_ids.cdr_uuid = cdrs.cdr_uuid
+        ) || ARRAY[call_id::text, sip_call_id] || (
+          array_remove(ARRAY[other_sip_call_id], NULL)
         ) || (
           SELECT array_agg(known.sip_call_id) FROM cdr_sip_call_ids AS known
           WHERE known.cdr_uuid = cdrs.cdr_uuid

@@ -34,6 +34,8 @@ async def full(
 ) -> Domain:
     """The domain with some of everything, and two recordings: one whose file is gone."""
     made = [samples.record(domain.domain_uuid, customer_id="Ánh") for _ in range(2_100)]
+    of_legs = {"other_ids": (ids.new(),), "other_sip_call_ids": ("two@phone", "three@phone")}
+    made[2] = replace(made[2], **of_legs)
     keys = [f"{domain.domain_uuid}/2026/11/30/{one}.wav" for one in ("heard", "lost")]
     made[:2] = [
         replace(one, recording=samples.recording_of(one, file_key=key))

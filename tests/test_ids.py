@@ -42,16 +42,12 @@ def test_ids_sort_by_their_moments(one: datetime, other: datetime) -> None:
 
 
 @given(moments)
-def test_the_month_of_an_id_holds_it_and_begins_and_ends_at_midnight(at: datetime) -> None:
+def test_ids_of_a_millisecond_are_between_its_bounds(at: datetime) -> None:
     made = ids.new(at)
-    bounds = ids.month(made)
-    assert bounds is not None
-    first, end = bounds
-    assert first <= made < end
-    assert ids.month(ids.derived(made, "PJSIP/101")) == bounds
-    assert first == ids.lowest(datetime(at.year, at.month, 1, tzinfo=UTC))
-    year, month = (at.year, at.month + 1) if at.month < 12 else (at.year + 1, 1)
-    assert end == ids.lowest(datetime(year, month, 1, tzinfo=UTC))
+    first, last = ids.millisecond(made)
+    assert ids.millisecond(ids.derived(made, "PJSIP/101")) == (first, last)
+    assert first == ids.lowest(at)
+    assert first <= made <= last < ids.lowest(at + MS)
 
 
 @given(moments, st.text())
@@ -82,7 +78,6 @@ def test_an_id_that_a_release_made_is_made_by_the_next_one_too() -> None:
         UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"),  # version 7 of the year 10889
     ],
 )
-def test_an_id_without_a_time_has_no_month(without: UUID) -> None:
+def test_an_id_without_a_time_is_derived_from_without_one(without: UUID) -> None:
     assert ids.time_of(without) is None
-    assert ids.month(without) is None
     assert ids.derived(without, "a") == ids.derived(without, "a")

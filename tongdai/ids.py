@@ -1,7 +1,7 @@
 """Identifiers that hold the time: UUIDs version 7, random or derived.
 
 The first 48 bits of such an id are Unix milliseconds (RFC 9562 §5.7), so ids sort by time, and the
-id alone gives the month of its row. The dialplan makes ids of calls in the same form
+id alone gives the time of its row. The dialplan makes ids of calls in the same form
 (extensions.conf).
 """
 
@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-# 9999-01-01: Python's calendar cannot express the end of a month after that
+# 9999-01-01: near the end of Python's calendar
 _END_MS = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
 
 
@@ -48,20 +48,17 @@ def read(text: str) -> UUID | None:
         return None
 
 
-def month(uuid: UUID) -> tuple[UUID, UUID] | None:
-    """The bounds of the calendar month (UTC) of the id, for `first <= id < end`; None for an id
-    without a time.
-    """
-    if (at := time_of(uuid)) is None:
-        return None
-    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = (first + timedelta(days=31)).replace(day=1)
-    return lowest(first), lowest(end)
-
-
 def lowest(at: datetime) -> UUID:
     """The lowest id of that moment: ids of it or later sort after it, earlier ones before it."""
     return UUID(int=_ms(at) << 80)
+
+
+def millisecond(uuid: UUID) -> tuple[UUID, UUID]:
+    """The bounds of the ids that hold the same millisecond, for `first <= id <= last`. All that
+    are derived from an id hold its millisecond.
+    """
+    first = uuid.int >> 80 << 80
+    return UUID(int=first), UUID(int=first | (1 << 80) - 1)
 
 
 def _ms(at: datetime) -> int:

@@ -50,7 +50,7 @@ def call(domain: Domain, days: float, status: str = "recording") -> Cdr:
         time_answered=started,
         time_ended=started,
         other_ids=(ids.new(started),),
-        other_sip_call_ids=("other@phone",),
+        other_sip_call_ids=("other@phone", "third@phone"),
     )
     key = recording_files.key(domain.domain_uuid, made.cdr_uuid, made.cdr_uuid, started)
     state = "ready" if status == "recording" else status

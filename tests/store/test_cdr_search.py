@@ -352,23 +352,94 @@ async def test_an_id_without_a_time_is_a_sip_call_id_or_nothing(
     assert found.cdr_uuid == by_phone.cdr_uuid
 
 
+@pytest.mark.parametrize(
+    ("table", "hash_column"),
+    [
+        ("cdrs", "sip_call_id_hash"),
+        ("cdrs", "other_sip_call_id_hash"),
+        ("cdr_sip_call_ids", "hash"),
+    ],
+)
 async def test_a_sip_call_id_with_the_hash_of_another_is_not_taken_for_it(
-    database: db.Database, domain: directory.Domain
+    database: db.Database, domain: directory.Domain, table: str, hash_column: str
 ) -> None:
-    await write(database, record(domain.domain_uuid, sip_call_id="one@phone"))
+    legs = ("a@phone", "b@phone")
+    await write(
+        database, record(domain.domain_uuid, sip_call_id="one@phone", other_sip_call_ids=legs)
+    )
 
     with pytest.raises(errors.NotFound):  # which rolls back what was done to the table
         async with database.transaction() as tx:
             await tx.execute("ALTER TABLE cdr_sip_call_ids ALTER COLUMN hash DROP EXPRESSION")
             done = await tx.execute(
-                """
-                UPDATE cdr_sip_call_ids SET hash = hashtextextended('other@phone', 0)
+                f"""
+                UPDATE {table} SET {hash_column} = hashtextextended('strange@phone', 0)
                 WHERE domain_uuid = $1
-                """,
+                """,  # noqa: S608 ours
                 domain.domain_uuid,
             )
             assert done == "UPDATE 1"
-            await cdr_search.get(tx, domain.domain_uuid, "other@phone")
+            await cdr_search.get(tx, domain.domain_uuid, "strange@phone")
+
+
+async def test_ids_of_its_moment_and_two_sip_call_ids_need_no_row(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    """A call between two parties writes none; further legs do, and are found as well."""
+    legs = ("a@phone", "b@phone", "c@phone")
+    plain = record(domain.domain_uuid, other_sip_call_ids=legs[:1])
+    assert plain.call_id != plain.cdr_uuid
+    await write(database, plain)
+    assert await rows_of_ids(database, plain) == (0, 0)
+
+    further = record(domain.domain_uuid, other_ids=(ids.new(),), other_sip_call_ids=legs)
+    await write(database, further)
+    assert await rows_of_ids(database, further) == (1, 2)
+    async with database.connection() as tx:
+        for name in (str(further.call_id), str(further.other_ids[0]), *legs[1:]):
+            found = await cdr_search.get(tx, domain.domain_uuid, name)
+            assert found.cdr_uuid == further.cdr_uuid
+        found = await cdr_search.get(tx, domain.domain_uuid, str(plain.call_id))
+        assert found.cdr_uuid == plain.cdr_uuid
+
+
+async def rows_of_ids(database: db.Database, of: cdr.Cdr) -> tuple[int, int]:
+    async with database.connection() as tx:
+        return tuple(
+            [
+                await tx.fetchval(f"SELECT count(*) FROM {table} WHERE cdr_uuid = $1", of.cdr_uuid)  # noqa: S608 ours
+                for table in ("cdr_ids", "cdr_sip_call_ids")
+            ]
+        )
+
+
+async def test_a_record_of_the_version_before_is_found_by_its_rows(
+    database: db.Database, domain: directory.Domain
+) -> None:
+    """That version may run beside this one."""
+    written = record(domain.domain_uuid)
+    await write(database, written)
+    own = (domain.domain_uuid, written.cdr_uuid)
+    async with database.transaction() as tx:
+        await tx.execute(
+            "UPDATE cdrs SET sip_call_id_hash = NULL WHERE cdr_uuid = $1", written.cdr_uuid
+        )
+        await tx.execute(
+            "INSERT INTO cdr_ids (domain_uuid, cdr_uuid, id) VALUES ($1, $2, $3)",
+            *own,
+            written.call_id,
+        )
+        await tx.execute(
+            """
+            INSERT INTO cdr_sip_call_ids (domain_uuid, cdr_uuid, sip_call_id) VALUES ($1, $2, $3)
+            """,
+            *own,
+            written.sip_call_id,
+        )
+    async with database.connection() as tx:
+        for name in (str(written.call_id), written.sip_call_id):
+            found = await cdr_search.get(tx, domain.domain_uuid, name)
+            assert found.cdr_uuid == written.cdr_uuid
 
 
 async def test_another_domains_record_is_not_found(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.until import until
 from tongdai import errors
 from tongdai.store import db, migrate
 
@@ -67,6 +68,39 @@ async def test_the_database_keeps_the_checksum_of_each_file(empty: str) -> None:
     rows = await tx.fetch("SELECT name, sha256 FROM migrations ORDER BY name")
     await tx.close()
     assert [tuple(row) for row in rows] == list(migrate.checksums().items())
+
+
+async def test_indexes_are_built_while_others_write_and_again_after_a_crash(empty: str) -> None:
+    """A transaction that is open meanwhile is waited for, and may write."""
+    await migrate.apply(empty)
+    name = "0162_indexes_of_records.sql"
+    forgotten = f"DELETE FROM migrations WHERE name = '{name}'"  # noqa: S608 ours
+    await execute(empty, forgotten, "DROP INDEX cdrs_by_hotline")
+    writer = await db.connect(empty)
+    try:
+        unfinished = writer.transaction()
+        await unfinished.start()
+        await writer.execute("UPDATE cdrs SET cause = ''")
+        applying = asyncio.create_task(migrate.apply(empty))
+        await until(lambda: _waits(empty))
+        await writer.execute("DELETE FROM cdrs")
+        await unfinished.commit()
+        assert await applying == [name]
+    finally:
+        await writer.close()
+    tx = await db.connect(empty)
+    invalid = await tx.fetch("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid")
+    found = await tx.fetchval("SELECT to_regclass('cdrs_by_hotline')::text")
+    await tx.close()
+    assert (found, invalid) == ("cdrs_by_hotline", [])
+
+
+async def _waits(dsn: str) -> bool:
+    tx = await db.connect(dsn)
+    try:
+        return bool(await tx.fetchval("SELECT true FROM pg_locks WHERE NOT granted LIMIT 1"))
+    finally:
+        await tx.close()
 
 
 async def test_without_a_server_the_database_is_unavailable() -> None:

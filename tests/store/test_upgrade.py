@@ -104,6 +104,22 @@ async def test_calls_and_events_are_there_and_new_ones_come(
         assert due == 2
 
 
+async def test_records_are_found_by_the_ids_that_they_were_written_with(
+    upgraded: db.Database, own: UUID
+) -> None:
+    async with upgraded.connection() as tx:
+        rows = await tx.fetch(
+            """
+            SELECT cdr_uuid, id::text AS id FROM cdr_ids UNION ALL
+            SELECT cdr_uuid, sip_call_id FROM cdr_sip_call_ids
+            """
+        )
+        assert len(rows) >= 4
+        for row in rows:
+            found = await cdr_search.get(tx, own, row["id"])
+            assert found.cdr_uuid == row["cdr_uuid"]
+
+
 async def test_its_schema_is_that_of_a_new_database(
     upgraded: db.Database, database: db.Database
 ) -> None:

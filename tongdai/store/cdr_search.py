@@ -63,27 +63,45 @@ async def get(tx: db.Tx, domain_uuid: UUID, name: str) -> cdr.Cdr:
 
 
 async def _by_id(tx: db.Tx, domain_uuid: UUID, uuid: UUID) -> asyncpg.Record | None:
+    """A `call_id` that has no row of its own holds the millisecond of its record."""
     return await tx.fetchrow(
         f"""
         SELECT {_COLUMNS} FROM cdrs {_MAIN}
         WHERE cdrs.domain_uuid = $1 AND cdrs.cdr_uuid = coalesce(
           (SELECT cdr_uuid FROM cdrs WHERE domain_uuid = $1 AND cdr_uuid = $2),
-          (SELECT cdr_uuid FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
-           WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $2
-           ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1))
+          (SELECT cdr_uuid FROM (
+             SELECT time_started, cdr_uuid FROM cdrs
+             WHERE domain_uuid = $1 AND cdr_uuid >= $3 AND cdr_uuid <= $4 AND call_id = $2
+             UNION ALL
+             SELECT time_started, cdr_uuid FROM cdr_ids JOIN cdrs USING (domain_uuid, cdr_uuid)
+             WHERE cdr_ids.domain_uuid = $1 AND cdr_ids.id = $2
+           ) AS known ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1))
         """,  # noqa: S608 names of columns
         domain_uuid,
         uuid,
+        *ids.millisecond(uuid),
     )
 
 
 async def _by_sip_call_id(tx: db.Tx, domain_uuid: UUID, text: str) -> asyncpg.Record | None:
     return await tx.fetchrow(
         f"""
-        SELECT {_COLUMNS} FROM cdr_sip_call_ids AS known JOIN cdrs USING (domain_uuid, cdr_uuid)
-        {_MAIN}
-        WHERE known.domain_uuid = $1 AND hash = hashtextextended($2, 0) AND known.sip_call_id = $2
-        ORDER BY time_started DESC, cdrs.cdr_uuid DESC LIMIT 1
+        SELECT {_COLUMNS} FROM cdrs {_MAIN}
+        WHERE cdrs.domain_uuid = $1 AND cdrs.cdr_uuid = (
+          SELECT cdr_uuid FROM (
+            SELECT time_started, cdr_uuid FROM cdrs
+            WHERE domain_uuid = $1 AND sip_call_id_hash = hashtextextended($2, 0)
+              AND sip_call_id = $2
+            UNION ALL
+            SELECT time_started, cdr_uuid FROM cdrs
+            WHERE domain_uuid = $1 AND other_sip_call_id_hash = hashtextextended($2, 0)
+              AND other_sip_call_id = $2
+            UNION ALL
+            SELECT time_started, cdr_uuid FROM cdr_sip_call_ids AS known
+            JOIN cdrs USING (domain_uuid, cdr_uuid)
+            WHERE known.domain_uuid = $1 AND known.hash = hashtextextended($2, 0)
+              AND known.sip_call_id = $2
+          ) AS known ORDER BY time_started DESC, cdr_uuid DESC LIMIT 1)
         """,  # noqa: S608 names of columns
         domain_uuid,
         text,

@@ -1,8 +1,10 @@
 """Call detail records: written once, at the call's end. `cdr_search` finds and lists them.
 
 A record has a column for each field of `pbx.cdr.Cdr`, of the same name; its recording is a row of
-`recordings`, written with it. `cdr_days` counts records by local day of the domain's time zone, in
-the transaction that writes them, so that totals of large domains need no count of rows.
+`recordings`, written with it. Of its other ids it has one SIP Call-ID itself, and its `call_id`,
+found by the time in it; `cdr_ids` and `cdr_sip_call_ids` have the rest. `cdr_days` counts records
+by local day of the domain's time zone, in the transaction that writes them, so that totals of
+large domains need no count of rows.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from tongdai import ids
 from tongdai.pbx import cdr
 from tongdai.store import db, local_days, recordings
 
@@ -27,7 +30,14 @@ STORED = tuple(
 
 _INSERT = """
     WITH written AS (
-      INSERT INTO cdrs ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::cdrs, $1)
+      INSERT INTO cdrs ({columns}, sip_call_id_hash, other_sip_call_id, other_sip_call_id_hash)
+      SELECT {given},
+             CASE WHEN length(given.sip_call_id) BETWEEN 1 AND {longest}
+               THEN hashtextextended(given.sip_call_id, 0) END,
+             other.call_id, hashtextextended(other.call_id, 0)
+      FROM json_populate_recordset(NULL::cdrs, $1) AS given
+      LEFT JOIN unnest($15::uuid[], $16::uuid[], $17::text[])
+        AS other (domain_uuid, cdr_uuid, call_id) USING (domain_uuid, cdr_uuid)
       ON CONFLICT (domain_uuid, cdr_uuid) DO NOTHING
       RETURNING domain_uuid, cdr_uuid, time_started, direction, status
     ), named AS (
@@ -60,7 +70,12 @@ _INSERT = """
         DO UPDATE SET calls = cdr_days.calls + excluded.calls
     )
     SELECT cdr_uuid FROM written
-""".format(columns=", ".join(STORED), recordings=recordings.upsert("$11"))  # noqa: S608 names of the struct's fields
+""".format(  # noqa: S608 names of the struct's fields
+    columns=", ".join(STORED),
+    given=", ".join(f"given.{name}" for name in STORED),
+    longest=_LONGEST_ID,
+    recordings=recordings.upsert("$11"),
+)
 
 
 async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
@@ -75,14 +90,11 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     legs = [
         (record.domain_uuid, record.cdr_uuid, uuid)
         for record in records
-        for uuid in {record.call_id, *record.other_ids} - {record.cdr_uuid}
+        for uuid in _ids_of_rows(record)
     ]
-    sip = [
-        (record.domain_uuid, record.cdr_uuid, text)
-        for record in records
-        for text in {record.sip_call_id, *record.other_sip_call_ids} - {""}
-        if len(text) <= _LONGEST_ID
-    ]
+    sip = {(each.domain_uuid, each.cdr_uuid): _other_sip_call_ids(each) for each in records}
+    others = [(*key, texts[0]) for key, texts in sip.items() if texts]
+    further = [(*key, text) for key, texts in sip.items() for text in texts[1:]]
     parties = [
         (record.domain_uuid, record.cdr_uuid, party.canonical)
         for record in records
@@ -95,12 +107,27 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
         _INSERT,
         msgspec.json.encode(records).decode(),
         *_columns(legs),
-        *_columns(sip),
+        *_columns(further),
         *_columns(await _days(tx, records)),
         msgspec.json.encode(list(recorded.values())).decode(),
         *_columns(parties),
+        *_columns(others),
     )
     return {row["cdr_uuid"] for row in rows}
+
+
+def _ids_of_rows(record: cdr.Cdr) -> set[UUID]:
+    """The ids that need a row to find the record: not its own, nor a `call_id` of its moment."""
+    found = {record.cdr_uuid}
+    if ids.millisecond(record.call_id) == ids.millisecond(record.cdr_uuid):
+        found.add(record.call_id)
+    return {record.call_id, *record.other_ids} - found
+
+
+def _other_sip_call_ids(record: cdr.Cdr) -> list[str]:
+    """Those of its other legs, none longer than _LONGEST_ID."""
+    texts = {*record.other_sip_call_ids} - {"", record.sip_call_id}
+    return sorted(text for text in texts if len(text) <= _LONGEST_ID)
 
 
 async def _days(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID, date]]:

@@ -1,7 +1,12 @@
 """Brings the schema up to date: applies each numbered SQL file of migrations/ once, in order, in a
 transaction. The table `migrations` keeps the SHA-256 of each applied file.
+
+A file whose first line says so is applied outside a transaction, statement by statement, as
+building an index beside running calls asks for (CREATE INDEX CONCURRENTLY). Such a file can be
+applied again after it was broken off.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
@@ -12,6 +17,8 @@ from tongdai import errors
 from tongdai.store import db
 
 _LOCK = 0x746F6E67646169  # "tongdai": one migration at a time, over all processes
+_OUTSIDE = "-- outside a transaction\n"
+_RETRY_S = 0.1
 
 
 async def apply(dsn: str) -> list[str]:
@@ -23,7 +30,9 @@ async def apply(dsn: str) -> list[str]:
     """
     tx = await db.connect(dsn, statement_s=None)
     try:
-        await tx.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        # A statement that waits for the lock would be one that a concurrent index waits for.
+        while not await tx.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(_RETRY_S)
         names = await _pending(tx)
         for name in names:
             await _apply(tx, name)
@@ -53,14 +62,29 @@ def checksums() -> dict[str, str]:
 
 
 async def _apply(tx: db.Tx, name: str) -> None:
+    content = (_folder() / name).read_bytes()
+    sql = content.decode()
     try:
-        async with tx.transaction():
-            await _execute(tx, name)
+        await _make_table(tx)
+        if sql.startswith(_OUTSIDE):
+            await _execute_apart(tx, sql)
+            await _note(tx, name, content)
+        else:
+            async with tx.transaction():
+                await tx.execute(sql)
+                await _note(tx, name, content)
     except asyncpg.InsufficientPrivilegeError as reason:
         raise errors.SetupError(str(reason)) from reason
 
 
-async def _execute(tx: db.Tx, name: str) -> None:
+async def _execute_apart(tx: db.Tx, sql: str) -> None:
+    """Executes each statement; one ends with a line."""
+    for statement in sql.split(";\n"):
+        if statement.strip():
+            await tx.execute(statement)
+
+
+async def _make_table(tx: db.Tx) -> None:
     await tx.execute(
         """
         CREATE TABLE IF NOT EXISTS migrations (
@@ -68,8 +92,9 @@ async def _execute(tx: db.Tx, name: str) -> None:
           applied_at timestamptz NOT NULL DEFAULT now())
         """
     )
-    content = (_folder() / name).read_bytes()
-    await tx.execute(content.decode())
+
+
+async def _note(tx: db.Tx, name: str, content: bytes) -> None:
     await tx.execute(
         "INSERT INTO migrations (name, sha256) VALUES ($1, $2)",
         name,
