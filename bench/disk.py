@@ -1,12 +1,12 @@
-"""The disk that a recorded call takes: its record with ids, indexes and counts (P5), and the row of
-its recording.
+"""The disk that a recorded call takes: its record with ids, indexes and counts (P5), and the row
+of its recording.
 
     python -m bench disk --records 60000
 
 The calls of a year, one domain, written in their order, 20 a transaction: 300 extensions, a
-million numbers and durations up to 600 seconds, the low ones frequent; an eighth local, three eighths
-inbound, half outbound; two SIP Call-IDs of 60 characters each. The issue's measure of before is
-1,800 bytes without the recording.
+million numbers and durations up to 600 seconds, the low ones frequent; an eighth local, three
+eighths inbound, half outbound; two SIP Call-IDs of 60 characters each. The issue's measure of
+before is 1,800 bytes without the recording.
 """
 
 import asyncio
