@@ -35,6 +35,7 @@ from tongdai.api.tokens import Tokens
 from tongdai.dialects import v1
 from tongdai.encryption import MasterKey
 from tongdai.pbx import cdr
+from tongdai.phone_files import SipServer
 from tongdai.recording_files import LocalFolder
 from tongdai.settings import Settings
 from tongdai.store import cdrs, db, domains, migrate, server, users
@@ -173,6 +174,7 @@ def serve_api(dsn: str, folder: str) -> None:
             tenants=tenants,
             master_key=MasterKey(MASTER),
             base_url=f"http://{HOST}",
+            sip_server=SipServer(HOST.partition(":")[0], 5060, "udp"),
             recordings=LocalFolder(Path(folder)),
             callback_guard=lambda _: None,
         )

@@ -438,6 +438,7 @@ async def test_an_extension_gets_a_browser_besides(cli: Cli, database: db.Databa
         "kind": "browser",
         "max_contacts": 5,
         "srtp_required": False,
+        "mac": "",
         "user": "101-browser",
     }
     changed = await in_thread(device, "update", "101", "browser", "--max-contacts", "2")
@@ -446,6 +447,7 @@ async def test_an_extension_gets_a_browser_besides(cli: Cli, database: db.Databa
         "kind": "browser",
         "max_contacts": 2,
         "srtp_required": False,
+        "mac": "",
     }
     again = await in_thread(device, "update", "101", "browser", "--new-password")
     known = await digests()
@@ -476,7 +478,25 @@ def test_an_extension_may_be_a_browser_as_a_whole(cli: Cli) -> None:
         "kind": "browser",
         "max_contacts": 5,
         "srtp_required": False,
+        "mac": "",
     }
+
+
+def test_a_device_gets_a_link_by_which_its_phone_configures_itself(cli: Cli) -> None:
+    cli("extension", "device", "update", "101", "default", "--mac", "0015.65aa.bbcc")
+    made = cli.json("extension", "device", "link", "101", "default", "--for", "phone")
+    assert [one["form"] for one in made["urls"]] == ["yealink", "grandstream", "fanvil"]
+    assert made["expires_at"] is None
+
+    shown = cli("extension", "device", "link", "101", "default", "--life", "90s")
+    assert "/provisioning/linphone/" in shown
+    assert "▄▄▄▄▄" in shown, "a QR code"
+    known = cli.json("extension", "device", "linked", "101", "default")
+    assert (known["kind"], known["fetched_at"]) == ("softphone", None)
+    cli("extension", "device", "unlink", "101", "default")
+    assert "no link of 101" in cli.refuses(
+        *("extension", "device", "linked", "101", "default"), code=3
+    )
 
 
 def test_browsers_may_register_as_extensions(cli: Cli) -> None:

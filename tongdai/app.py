@@ -269,6 +269,7 @@ def _deps(
         tenants=opened.tenants,
         master_key=opened.master_key,
         base_url=settings.base_url,
+        sip_server=configuration.sip_server(settings),
         recordings=LocalFolder(opened.recordings),
         callback_guard=callbacks.acceptable,
         token_life_s=settings.token_life_s,

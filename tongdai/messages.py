@@ -219,6 +219,10 @@ DEVICE_NAME = Text(
     "lower-case letters, digits and -, beginning with a letter, at most 31",
     "chữ thường, chữ số và -, bắt đầu bằng chữ, tối đa 31 ký tự",
 )
+MAC = Text(
+    "a MAC address is needed, such as 00:15:65:aa:bb:cc",
+    "phải là địa chỉ MAC, ví dụ 00:15:65:aa:bb:cc",
+)
 NODE_NAME = Text(
     "lower-case letters, digits and -, at most 63", "chữ thường, chữ số và -, tối đa 63 ký tự"
 )
@@ -311,6 +315,25 @@ WEBRTC_DEVICE = Text(
     "webrtc is for browsers that register as the extension itself: set the extension's `webrtc`",
     "webrtc là của trình duyệt đăng ký bằng chính máy nhánh: hãy đặt `webrtc` của máy nhánh",
 )
+MAC_NEEDED = Text(
+    "the device has no MAC: give it the one of its phone first",
+    "thiết bị chưa có địa chỉ MAC: hãy nhập MAC của điện thoại trước",
+)
+BROWSER_HAS_NO_LINK = Text(
+    "browsers are not configured by a link: they register through a page",
+    "trình duyệt không cấu hình bằng link: trình duyệt đăng ký qua trang web",
+)
+LINK_USED = Text(
+    "This link was used already; it works once. Ask for a new one.",
+    "Link này đã được dùng; mỗi link chỉ dùng được một lần. Hãy xin link mới.",
+)
+LINK_EXPIRED = Text(
+    "This link has expired. Ask for a new one.", "Link này đã hết hạn. Hãy xin link mới."
+)
+LINK_OF_OTHER_PASSWORD = Text(
+    "The device has got another password since this link was made. Ask for a new one.",
+    "Mật khẩu của thiết bị đã được đổi sau khi tạo link này. Hãy xin link mới.",
+)
 EXTENSION_DISABLED = Text("the extension is disabled", "máy nhánh đang bị tắt")
 NO_BROWSERS = Text(
     "browsers may not register as {extension}: an administrator must permit it (`webrtc`)",
@@ -361,6 +384,9 @@ NUMBER_EXISTS = Text(
 )
 DEVICE_EXISTS = Text(
     "the extension has a device of this name already", "máy nhánh đã có thiết bị tên này"
+)
+MAC_EXISTS = Text(
+    "another device of the domain has this MAC", "thiết bị khác trong domain đã có địa chỉ MAC này"
 )
 TRUNK_EXISTS = Text("a trunk of this name exists already", "đã có trunk tên này")
 AUTH_USERNAME_EXISTS = Text(

@@ -13,6 +13,7 @@ import msgspec
 
 from tongdai import encryption, errors, settings_file
 from tongdai.pbx.directory import NODE
+from tongdai.phone_files import SipServer, Transport
 from tongdai.store import checks
 
 PREFIX = "TONGDAI_"
@@ -71,6 +72,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sip_tls_key: Annotated[
         Path | None, _says("PEM file with the private key for SIP over TLS and WSS.")
     ] = None
+    phone_server: Annotated[
+        str,
+        _says(
+            "The SIP server that phones are told by their provisioning links, such as "
+            "`sip.example.vn:5061;transport=tls`. Empty: the host of the public URL, with the "
+            "port for SIP over TLS where there is one, else that for UDP."
+        ),
+    ] = ""
     sip_wss: Annotated[
         str,
         _says(
@@ -416,6 +425,26 @@ def address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def sip_server(settings: Settings) -> SipServer:
+    """The SIP server that phones are told."""
+    if settings.phone_server:
+        return _sip_server(settings.phone_server)
+    listening = settings.sip_tls or settings.sip
+    host = urlsplit(settings.base_url).hostname or ""
+    return SipServer(host, address(listening)[1], "tls" if settings.sip_tls else "udp")
+
+
+def _sip_server(text: str) -> SipServer:
+    """The server of "host:port;transport=tls". Raises ValueError."""
+    where, _, parameter = text.partition(";")
+    host, port = address(where)
+    try:
+        transport = msgspec.convert(parameter.removeprefix("transport=") or "udp", Transport)
+    except msgspec.ValidationError as reason:
+        raise ValueError("expected host:port;transport=udp, tcp or tls") from reason
+    return SipServer(host, port, transport)
+
+
 def port_range(text: str) -> tuple[int, int]:
     """First and last of "first-last". Raises ValueError."""
     first, _, last = text.partition("-")
@@ -508,6 +537,7 @@ _CHECKS = {
     "sip_tls": address,
     "sip_tls_cert": _readable,
     "sip_tls_key": _readable,
+    "phone_server": _sip_server,
     "sip_wss": address,
     "stun": address,
     "turn_urls": _turn_urls,

@@ -18,6 +18,7 @@ CONTENTS = (
         {"en": "Phones and carriers", "vi": "Điện thoại và nhà mạng"},
         {
             "docs/phones": "Điện thoại SIP",
+            "docs/provisioning": "",
             "docs/web-phone": "",
             "docs/browser-phones": "SIP qua WebSocket",
             "docs/compatibility": "Các client đã thử",

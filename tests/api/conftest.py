@@ -17,6 +17,7 @@ import uvicorn
 from tongdai import api, errors
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
+from tongdai.phone_files import SipServer
 from tongdai.recording_files import LocalFolder
 from tongdai.store import db, deliveries, domains, hotlines, trunks, users
 from tongdai.store.tenants import Tenants
@@ -124,6 +125,7 @@ def deps(
             tenants=tenants,
             master_key=master_key,
             base_url="http://pbx.example.vn",
+            sip_server=SipServer("sip.example.vn", 5060, "udp"),
             recordings=LocalFolder(Path(folder)),
             callback_guard=guard,
             patience_s=0.2,

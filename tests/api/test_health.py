@@ -88,19 +88,23 @@ async def test_each_request_is_one_line_without_secrets(anybody: Client, tenant:
         await tenant.client.get("/v1/cdr?phone=0899888999")
         await anybody.post("/v1/auth/token", {"api_key": tenant.api_key})
         await anybody.get("/recordings/0123456789abcdef0123456789abcdef", expect=404)
+        await anybody.get("/provisioning/linphone/fedcba9876543210", expect=404)
         await anybody.get("/%0d%0aforged%1b[31m%e2%80%a8", expect=404)
 
     requests = [line for line in lines if line["event"] == "request"]
-    assert [(line["method"], line["path"], line["status"]) for line in requests[:3]] == [
+    assert [(line["method"], line["path"], line["status"]) for line in requests[:4]] == [
         ("GET", "/v1/cdr", 200),
         ("POST", "/v1/auth/token", 200),
         ("GET", "/recordings/...", 404),
+        ("GET", "/provisioning/...", 404),
     ]
-    assert requests[3]["path"] == r"/\r\nforged\x1b[31m\u2028"
+    assert requests[4]["path"] == r"/\r\nforged\x1b[31m\u2028"
     everything = str(lines)
     assert not any(
         secret in everything
-        for secret in (tenant.client.token, tenant.api_key, "0123456789abcdef", "0899")
+        for secret in (
+            *(tenant.client.token, tenant.api_key, "0123456789abcdef", "fedcba9876543210", "0899"),
+        )
     )
 
 

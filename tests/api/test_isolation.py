@@ -979,6 +979,51 @@ async def sandbox_inbound(own: House, other: House, database: db.Database) -> No
     await own.tenant.client.post("/v1/sandbox/inbound", {"hotline": own.hotline})
 
 
+async def touch_link(own: House, other: House, database: db.Database, *, method: str) -> None:
+    """Another's device is as one that never was; nothing of it changes."""
+    for house, name in ((own, "mine"), (other, "theirs")):
+        device = {"extension": "101", "name": name, "mac": "00:15:65:aa:bb:cc"}
+        await house.tenant.client.ask("POST", "/v1/admin/devices", json=device, expect=201)
+        path = f"/v1/admin/devices/101-{name}/link"
+        await house.tenant.client.ask("POST", path, json={"kind": "phone"}, expect=201)
+    known = (await other.tenant.client.get("/v1/admin/devices/101-theirs/link")).json
+    body: dict[str, object] | None = {"kind": "phone"} if method == "POST" else None
+    path = "/v1/admin/devices/{}/link"
+    await same_as_nothing(own.tenant.client, method, path, "101-theirs", body)
+    given: dict[str, Any] = {"json": body} if body else {}
+    await own.tenant.client.ask(method, path.format("101-mine"), expect=None, **given)
+    assert (await other.tenant.client.get("/v1/admin/devices/101-theirs/link")).json == known
+
+
+for _method in ("GET", "POST", "DELETE"):
+    ROWS[_method.lower(), "/v1/admin/devices/{name}/link"] = partial(touch_link, method=_method)
+
+
+@row("get", "/provisioning/{form}/{secret}")
+async def softphone_file(own: House, other: House, database: db.Database) -> None:
+    """The secret of the link is the right to the file, whoever asks; nothing else is."""
+    path = "/v1/admin/devices/101/link"
+    made = await other.tenant.client.ask("POST", path, json={"kind": "softphone"}, expect=201)
+    secret = made.json["urls"][0]["url"].rpartition("/")[2]
+    for name in ("101", other.tenant.domain.name, secret[:-1]):
+        await same_as_nothing(own.tenant.client, "GET", "/provisioning/linphone/{}", name)
+    file = (await own.tenant.client.get(f"/provisioning/linphone/{secret}")).body.decode()
+    assert f"sip:101@{other.tenant.domain.name}" in file
+
+
+@row("get", "/provisioning/{form}/{secret}/{file}")
+async def phone_file(own: House, other: House, database: db.Database) -> None:
+    """Both companies have a phone of the same MAC: the link tells whose it is."""
+    path = "/v1/admin/devices/101"
+    for house in (own, other):
+        client = house.tenant.client
+        await client.ask("PATCH", path, json={"mac": "001565AABBCC"})
+        made = await client.ask("POST", f"{path}/link", json={"kind": "phone"}, expect=201)
+        url = made.json["urls"][0]["url"].removeprefix("http://pbx.example.vn")
+        file = (await own.tenant.client.get(f"{url}001565aabbcc.cfg")).body.decode()
+        assert f"account.1.sip_server.1.address = {house.tenant.domain.name}\n" in file
+
+
 @row("get", "/recordings/{token}")
 async def recordings(own: House, other: House, database: db.Database) -> None:
     """The token is the right to hear it, whoever asks; nothing else that one may know is."""

@@ -96,6 +96,8 @@ def test_operations_have_these_names() -> None:
         *_of_nouns("Queue", "RingGroup"),
         "findRoute",
         *_of_nouns("Trunk", "User"),
+        *("getSoftphoneFile", "getPhoneFile"),
+        *("getProvisioningLink", "createProvisioningLink", "deleteProvisioningLink"),
         *("sandboxInbound", "healthz", "metrics", "readyz"),
     ]
 

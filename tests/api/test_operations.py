@@ -111,6 +111,8 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
         ("post", "/v3/auth/token"),
         ("post", "/v1/session"),
         ("get", "/recordings/{token}"),
+        ("get", "/provisioning/{form}/{secret}"),
+        ("get", "/provisioning/{form}/{secret}/{file}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
         ("get", "/metrics"),

@@ -122,6 +122,9 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/admin/extensions/csv"): ("extension:write", ADMIN),
     ("get", "/v1/admin/phones"): ("extension:read", ADMIN),
     ("delete", "/v1/admin/phones/{extension}"): ("extension:write", ADMIN),
+    ("post", "/v1/admin/devices/{name}/link"): ("extension:write", ADMIN),
+    ("get", "/v1/admin/devices/{name}/link"): ("extension:read", ADMIN),
+    ("delete", "/v1/admin/devices/{name}/link"): ("extension:write", ADMIN),
     ("get", "/v1/admin/cdrs"): ("domain:operate", OPERATOR),
     ("get", "/v1/admin/failing-subscriptions"): ("domain:operate", OPERATOR),
     ("get", "/v1/admin/bans"): ("ban:read", OPERATOR),
@@ -160,6 +163,8 @@ OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
     ("post", "/v1/session"),
     ("get", "/recordings/{token}"),
+    ("get", "/provisioning/{form}/{secret}"),
+    ("get", "/provisioning/{form}/{secret}/{file}"),
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
 }  # fmt: skip
 

@@ -91,10 +91,11 @@ def _of_route(method: str, route: str, status: int) -> Histogram:
 def _printable(path: str) -> str:
     """At most 200 characters, and none that begins another line or changes a terminal's colours.
 
-    A recording's token is a secret, and is not logged.
+    A recording's token and the secret of a phone's link are not logged.
     """
-    if path.startswith("/recordings/"):
-        return "/recordings/..."
+    for secret in ("/recordings/", "/provisioning/"):
+        if path.startswith(secret):
+            return f"{secret}..."
     return (
         path[:200].encode("unicode_escape").decode()
         if not path.isascii() or not path.isprintable()

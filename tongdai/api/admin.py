@@ -243,6 +243,13 @@ class NewDevice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     srtp_required: Annotated[
         bool, Meta(description="Its audio is encrypted, or there is no call.")
     ] = False
+    mac: Annotated[
+        str,
+        Meta(
+            description='Of a desk phone that fetches its configuration by a link; "" for others.',
+            examples=["00:15:65:aa:bb:cc"],
+        ),
+    ] = ""
     password: Annotated[
         str | None,
         Meta(description="For SIP. null: a random one, which the answer shows this once."),

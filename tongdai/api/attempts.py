@@ -1,4 +1,4 @@
-"""Limits on attempts: passwords, and guesses of recording URLs."""
+"""Limits on attempts: passwords, and guesses of the URLs of recordings and of phones' files."""
 
 import math
 import time

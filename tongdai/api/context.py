@@ -30,6 +30,7 @@ from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.encryption import MasterKey
 from tongdai.pbx import commands as words
+from tongdai.phone_files import SipServer
 from tongdai.recording_files import RecordingFiles
 from tongdai.store import commands, db, deliveries, subscriptions
 from tongdai.store.tenants import Tenants
@@ -110,6 +111,7 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     tenants: Tenants
     master_key: MasterKey
     base_url: str  # the URL by which clients reach us, without a trailing slash
+    sip_server: SipServer  # that phones are told
     recordings: RecordingFiles
     callback_guard: Callable[[str], object]
     token_life_s: int = 86_400
@@ -153,6 +155,7 @@ class Context:
         )
         self.wrong_logins = Attempts(5)
         self.wrong_recordings = Attempts(60)
+        self.wrong_links = Attempts(60)
         self._background = set[asyncio.Task[None]]()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._login_slots = asyncio.Semaphore(deps.logins_at_once)

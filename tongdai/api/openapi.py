@@ -43,6 +43,7 @@ TAGS = {
     "Sessions": "Signing in as people do, in pages of this server: a cookie in place of a token.",
     "API keys": "API keys of programs: several for a user, beside the one that log-in shows.",
     "Administration": "The configuration of the domain, and the log of its changes.",
+    "Provisioning": "Links by which phones and softphones fetch the file with their account.",
     "Sandbox": "Simulated customers, where the operator has them on.",
     "Health": "Liveness, readiness and metrics, for the operator.",
     _WEBHOOKS: "What is posted to the `callback_url` of a subscription, by event.",

@@ -53,6 +53,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     wants: frozenset[str]  # "request" and "principal", if the handler takes them
     needs_domain: bool  # an operator has to name one
     is_limited: bool  # counts against the rate of the client's address
+    answers_head: bool  # HEAD is answered as GET is, without the body
     most_bytes: int  # of a body that is read into a struct
 
     async def response(self, request: Request) -> ASGIApp:
@@ -84,6 +85,7 @@ def operation(
     reads: str = "",
     fails: tuple[type[errors.TongdaiError], ...] = (),
     is_limited: bool = True,
+    answers_head: bool = True,
     most_bytes: int = MAX_BODY,
 ) -> Callable[[Handler], Operation]:
     """Declares a handler as an operation."""
@@ -103,6 +105,7 @@ def operation(
             wants=frozenset({"request", "principal"} & hints.keys()),
             needs_domain=hints.get("principal", Principal) is Principal,
             is_limited=is_limited,
+            answers_head=answers_head,
             most_bytes=most_bytes,
         )
 
@@ -156,7 +159,8 @@ class Endpoint:
     def __init__(self, context: Context, path: str, operations: dict[str, Operation]) -> None:
         self._context, self._template = context, template(path)
         read = operations.get("GET")
-        reads = {"HEAD": read} if read and read.methods == ("GET",) else {}
+        is_read = read and read.methods == ("GET",) and read.answers_head
+        reads = {"HEAD": read} if read and is_read else {}
         self._operations = operations | reads
         self._allow = ", ".join([*self._operations, "OPTIONS"])
 

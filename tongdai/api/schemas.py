@@ -34,6 +34,7 @@ _BY_MEDIA_TYPE: Mapping[str, Schema] = {
     "application/yaml": _TEXT,
     "audio/wav": {"type": "string", "format": "binary"},
     "text/csv": _TEXT,
+    "application/xml": _TEXT,
     "text/plain": _TEXT,
     "text/event-stream": _TEXT,
 }

@@ -34,10 +34,12 @@ NOUNS = (
     "phone",
     "session",
     "phone_credential",
+    "provisioning_link",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
 call is logged when somebody ends or steers it by a command, a phone when somebody signs it off, a
-session when somebody signs in, phone credentials when a page gets some.
+session when somebody signs in, phone credentials when a page gets some, a provisioning link when
+it is made or ended.
 """
 
 

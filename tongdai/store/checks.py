@@ -25,6 +25,7 @@ _SIP_USER = re.compile(r"[A-Za-z0-9._+~*@-]{0,128}")
 _AUTH_USERNAME = re.compile(r"[A-Za-z0-9._+~*-]{0,63}")
 _SIP_SECRET = re.compile(r"[!#-&(-:<-\[\]-~]{1,128}")  # visible ASCII, but no " ' ; \
 _DESTINATION = re.compile(r"\+[0-9]{0,15}|[0-9]{1,15}")
+_MAC = re.compile(r"[0-9a-f]{2}(?:[:.-]?[0-9a-f]{2}){5}")
 _NODE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # RFC 9110 §5.5 field values in ASCII, without space at the ends; the length is our choice
 _HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?")
@@ -108,6 +109,17 @@ def device(text: str, field: str = "device") -> str:
     if not DEVICE.fullmatch(text):
         raise errors.Invalid(messages.DEVICE_NAME, field=field)
     return text
+
+
+def mac(text: str, field: str = "mac") -> str:
+    """A MAC address (EUI-48) as 00:15:65:aa:bb:cc, in whatever way it is written, or ""."""
+    plain = text.strip().lower()
+    if not plain:
+        return ""
+    if not _MAC.fullmatch(plain):
+        raise errors.Invalid(messages.MAC, field=field)
+    digits = re.sub("[:.-]", "", plain)
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
 
 
 def node(text: str, field: str = "node") -> str:

@@ -94,7 +94,7 @@ TABLES = {
     "devices": Table(
         "device",
         ("extension", "name"),
-        "extension name kind max_contacts srtp_required",
+        "extension name kind max_contacts srtp_required mac",
         _OF_THE_ROW
         | _COUNT
         | dict.fromkeys(
@@ -157,6 +157,7 @@ WITHHELD_TABLES = {
     "api_keys": _SECRET,
     "callers": "as many as a company has customers",
     "phone_credentials": _SECRET,
+    "provisioning_links": _SECRET,
     "sessions": _SECRET,
     "commands": "requests about live calls",
     "prompts": "they are sound, which is uploaded; files name them",

@@ -12,6 +12,7 @@ _CONFLICTS = {
     "api_keys_domain_uuid_user_uuid_name_key": ("name", messages.KEY_NAME_EXISTS),
     "dialables_pkey": ("number", messages.NUMBER_EXISTS),
     "devices_pkey": ("device", messages.DEVICE_EXISTS),
+    "devices_one_mac": ("mac", messages.MAC_EXISTS),
     "trunks_domain_uuid_name_key": ("name", messages.TRUNK_EXISTS),
     "trunks_one_auth_username": (
         "auth_username",

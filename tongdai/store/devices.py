@@ -32,6 +32,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind = "sip"
     max_contacts: int = MAX_CONTACTS
     srtp_required: bool = False
+    mac: str = ""  # of a phone that fetches its configuration: 00:15:65:aa:bb:cc
 
 
 class Configured(Device, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CONFIGURED = """
-SELECT domain_uuid, extension, name, kind, max_contacts, srtp_required, created_at,
+SELECT domain_uuid, extension, name, kind, max_contacts, srtp_required, mac, created_at,
   CASE WHEN name = 'default' THEN extension ELSE extension || '-' || name END AS account
 FROM devices
 """
@@ -93,9 +94,9 @@ async def insert(
     known = await _digests(tx, domain_uuid, extension, name, password)
     await tx.execute(
         """
-        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, srtp_required,
+        INSERT INTO devices (domain_uuid, extension, name, kind, max_contacts, srtp_required, mac,
                              digest_md5, digest_sha256, digest_md5_full, digest_sha256_full)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         domain_uuid,
         extension,
@@ -103,6 +104,7 @@ async def insert(
         device.kind,
         device.max_contacts,
         device.srtp_required,
+        checks.mac(device.mac),
         *known,
     )
     return password
@@ -132,7 +134,7 @@ async def get(tx: db.Tx, domain_uuid: UUID, extension: str, name: str) -> Device
     """The device. Raises errors.NotFound."""
     row = await tx.fetchrow(
         """
-        SELECT name, kind, max_contacts, srtp_required FROM devices
+        SELECT name, kind, max_contacts, srtp_required, mac FROM devices
         WHERE domain_uuid = $1 AND extension = $2 AND name = $3
         """,
         domain_uuid,
@@ -162,7 +164,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
         raise errors.Invalid(messages.WEBRTC_DEVICE, field="kind")
     done = await tx.fetchval(
         """
-        UPDATE devices SET kind = $4, max_contacts = $5, srtp_required = $6
+        UPDATE devices SET kind = $4, max_contacts = $5, srtp_required = $6, mac = $7
         WHERE domain_uuid = $1 AND extension = $2 AND name = $3 RETURNING true
         """,
         domain_uuid,
@@ -171,6 +173,7 @@ async def update(tx: db.Tx, domain_uuid: UUID, extension: str, device: Device) -
         device.kind,
         device.max_contacts,
         device.srtp_required,
+        checks.mac(device.mac),
     )
     if not done:
         raise errors.NotFound(_missing(extension, device.name))
@@ -260,7 +263,7 @@ async def list(tx: db.Tx, domain_uuid: UUID, extension: str) -> Sequence[Device]
     """The extension's devices, the default one first."""
     rows = await tx.fetch(
         """
-        SELECT name, kind, max_contacts, srtp_required FROM devices
+        SELECT name, kind, max_contacts, srtp_required, mac FROM devices
         WHERE domain_uuid = $1 AND extension = $2
         ORDER BY name <> $3, name
         """,

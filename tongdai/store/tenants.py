@@ -20,6 +20,7 @@ ROLE = "tongdai_tenant"
 WITHHELD = {
     "api_keys": {"key_digest"},
     "calls": {"node"},
+    "provisioning_links": {"secret_digest"},
     "phone_credentials": {"digest_md5", "digest_sha256"},
     "devices": {"digest_md5", "digest_sha256", "digest_md5_full", "digest_sha256_full"},
     "trunks": {"password_encrypted"},

@@ -187,7 +187,9 @@ def _normal(item: Item, names: Names) -> Item:
 
 
 def _with_devices(item: Extension) -> Extension:
-    """The extension with its devices in order, the default one first, and the password at that."""
+    """The extension with its devices in order, the default one first, and the password at that;
+    MACs in one spelling.
+    """
     replaced = msgspec.structs.replace
     known = {device.name: device for device in item.devices}
     if len(known) < len(item.devices):
@@ -202,7 +204,8 @@ def _with_devices(item: Extension) -> Extension:
     password = item.password if default.password is None else default.password
     default = replaced(default, password=password)
     ordered = (default, *(known[name] for name in sorted(known)))
-    return replaced(item, devices=ordered, password=None)
+    spelled = tuple(replaced(one, mac=checks.mac(one.mac)) for one in ordered)
+    return replaced(item, devices=spelled, password=None)
 
 
 def _spelled_as(before: Item | None, one: Wanted) -> Wanted:

@@ -104,6 +104,7 @@ class Device(_Part, frozen=True):
     kind: devices.Kind = "sip"
     max_contacts: int = devices.MAX_CONTACTS
     srtp_required: bool = False
+    mac: str = ""
     password: str | None = None
 
 
