@@ -271,6 +271,14 @@ MENU_KEY = Text(
 PROMPT_NAME = Text(
     "may not have / in it, nor be . or ..", "không được có /, cũng không là . hay .."
 )
+FEATURE_CODE = Text(
+    "a feature, = and its code are needed, such as pickup=*6, or pickup= for none",
+    "cần một tính năng, dấu = và mã của nó, ví dụ pickup=*6, hoặc pickup= để bỏ mã",
+)
+FEATURE_CODES_CLASH = Text(
+    "the codes of {one} and {other} cannot be told apart",
+    "mã của {one} và {other} không phân biệt được với nhau",
+)
 NO_SUCH = Text("no such {kind}: {numbers}", "không có {kind}: {numbers}")
 NO_HOTLINE_HERE = Text("no such hotline in this domain", "domain không có đầu số này")
 WEEKLY_HOURS = Text(

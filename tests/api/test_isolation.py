@@ -35,6 +35,7 @@ from tongdai.store import (
     commands,
     db,
     devices,
+    domains,
     extensions,
     hotlines,
     live_state,
@@ -742,6 +743,16 @@ async def list_audit(own: House, other: House, database: db.Database) -> None:
         listed = str((await own.tenant.client.get(path)).json)
         assert own.tenant.domain.name in listed
         assert other.tenant.domain.name not in listed
+
+
+@row("get", "/v1/admin/feature-codes")
+async def list_feature_codes(own: House, other: House, database: db.Database) -> None:
+    async with database.transaction() as tx:
+        changes = {"feature_codes": ["pickup=*6"]}
+        await domains.set_settings(tx, other.tenant.domain.domain_uuid, changes)
+    path = f"/v1/admin/feature-codes?domain={other.tenant.domain.name}"
+    listed = (await own.tenant.client.get(path)).json["data"]
+    assert listed[0]["code"] == "*8"
 
 
 @row("post", "/v1/admin/route")

@@ -90,6 +90,7 @@ def test_operations_have_these_names() -> None:
         *("listExtensions", "createExtension", "bulkCreateExtensions", "exportExtensions"),
         *("importExtensions", "getExtension", "updateExtension", "deleteExtension"),
         "listFailingSubscriptions",
+        "listFeatureCodes",
         *_of_nouns("Hotline", "HoursPlan", "Menu", "Operator"),
         *("listPhones", "dropPhones"),
         *("listPrompts", "getPrompt", "deletePrompt", "hearPrompt", "uploadPrompt"),

@@ -87,6 +87,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/phone/calls"): ("phone:use", EVERYBODY),
     ("get", "/v1/admin/audit"): ("audit:read", ADMIN),
     ("post", "/v1/admin/route"): ("routing:read", ADMIN),
+    ("get", "/v1/admin/feature-codes"): ("routing:read", ADMIN),
     **{
         (method, f"/v1/admin/{noun}{one}"): (f"{scope}:{verb}", ADMIN)
         for noun, scope in ADMINISTERED.items()

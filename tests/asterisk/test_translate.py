@@ -512,7 +512,7 @@ def test_statistics_tell_what_has_come_from_a_party() -> None:
 
 
 def test_waiting_and_hanging_up() -> None:
-    assert translate.wait(Wait("c", "jazz")) == [
+    assert translate.sent_on(Wait("c", "jazz")) == [
         Request(
             "POST", "channels/c/variable", {"variable": "TIMEOUT(absolute)", "value": "14400"}
         ),

@@ -122,6 +122,8 @@ def _with(noun: Any, changes: dict[str, str]) -> Any:
     """The struct with fields as text says them."""
     fields: dict[str, Any] = asdict(noun) | changes
     lists = {"members", "agents", "weekly", "holidays", "hotlines", "keys"}
+    if own := changes.get("feature_codes"):
+        fields["feature_codes"] = tuple(own.split(","))
     for name in lists & changes.keys():
         texts = changes[name].replace("_", " ").split(",")
         fields[name] = tuple(filter(None, texts))

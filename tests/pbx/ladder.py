@@ -35,10 +35,13 @@ from tongdai.pbx.actions import (
     Action,
     Adopt,
     Ask,
+    Configure,
+    Confirm,
     Dial,
     FinishRecording,
     HangUp,
     Originate,
+    PickUp,
     Record,
     Rotate,
     Steer,
@@ -237,6 +240,12 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             )
         case "LegForwarded", (channel, number):
             made = signals.LegForwarded(channel, at, number)
+        case "Configured", refused:
+            made = signals.Configured(call.channel, at, is_done=not refused)
+        case "PickupAsked", (channel, target):
+            extension = _endpoint(channel).partition("@")[0]
+            other = ids.derived(UUID(int=5), channel)
+            made = signals.PickupAsked(channel, at, target, extension, other, f"sip-{channel}")
         case "Chosen", keys:
             made = signals.Chosen(call.channel, at, "".join(keys))
         case "AgentsLeft", ():
@@ -339,7 +348,7 @@ def _lines(rung: Rung, step: Step) -> list[str]:
     return [line, _record(step.call, step.cdr)] if step.cdr else [line]
 
 
-def _action(action: Action) -> str:
+def _action(action: Action) -> str:  # noqa: C901 -- a case a kind
     match action:
         case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
             rung = ",".join(
@@ -367,7 +376,12 @@ def _action(action: Action) -> str:
             keys = f" {timeout_s}s" * bool(timeout_s) + f" more={more}" * bool(more)
             rung = ",".join(party.endpoint.partition("@")[0] for party in rest.parties)
             return f"Ask {channel} {heard}{keys} else {rung or 'nobody'}"
-        case Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
+        case Configure(channel, _, setting):
+            changes = " ".join(f"{name}={value}" for name, value in setting.changes.items())
+            return f"Configure {channel} {setting.name} {changes}"
+        case PickUp(channel, target):
+            return f"PickUp {channel} {target}"
+        case Confirm(what) | Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
         case Steer(one, other, _, number):
             fields = [getattr(action, name) for name in action.__struct_fields__[4:]]

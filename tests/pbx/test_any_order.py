@@ -64,6 +64,18 @@ SIGNALS = (
         for channel in CHANNELS
         for to in ("103", "600", "700", "0912345678", "*9")
     ),
+    *(
+        f"PickupAsked {channel} {target}"
+        for channel in ("104", "105")
+        for target in ("101", "102")
+    ),
+    *(
+        f"{kind} {channel}"
+        for channel in ("104", "105")
+        for kind in ("LegAnswered", "HangupAsked")
+    ),
+    "Configured",
+    "Configured refused",
     *(f"Chosen {keys}".strip() for keys in ("", "1", "9", "103", "#")),
     "AgentOffered 101",
     "AgentOffered 103",
@@ -79,7 +91,7 @@ BEGINNINGS = (
     ),
     *(
         f"Arrived phone 101 {number}"
-        for number in ("0899888999", "102", "600", "601", "700", "101", "*9")
+        for number in ("0899888999", "102", "600", "601", "700", "101", "*9", "*72102", "*78")
     ),
     *(f"Click 101 {number}" for number in ("0899888999", "102", "601")),
 )

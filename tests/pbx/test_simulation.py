@@ -104,6 +104,19 @@ def test_an_extension_that_forwards_and_one_that_is_not_disturbed() -> None:
     assert end(route("105", "103", house_)) == ("BUSY", "USER_BUSY", 486, "")
 
 
+def test_feature_codes() -> None:
+    found = route("101", "*72102", house())
+    assert lines(found) == ["0 arrives", "0 ends"]
+    assert end(found) == ("ANSWERED", "NORMAL_CLEARING", 0, "")
+    assert [step.why.en for step in found.steps] == [
+        "101 dials *72102: Forward all calls.",
+        "Forward all calls.",
+    ]
+    barred = route("101", "*7200442079460000", house())
+    assert end(barred) == ("INVALID", "OUTGOING_CALL_BARRED", 403, "destination")
+    assert end(route("101", "*8102", house())) == ("NOT-AVAILABLE", "SUBSCRIBER_ABSENT", 480, "")
+
+
 def test_a_caller_who_is_blocked_or_has_an_agent() -> None:
     blocked = route(CUSTOMER, HOTLINE, house("caller 0899* answer=unallocated"))
     assert lines(blocked) == ["0 arrives", "0 ends"]

@@ -239,6 +239,7 @@ def full_directory(name: str) -> Full:
         ringing_hangups=False,
         webrtc=True,
         hold_music="Nhạc chờ",
+        feature_codes=("pickup=*6",),
     )
     extension = Extension(
         "101",

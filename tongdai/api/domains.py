@@ -76,6 +76,15 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "own music. A new domain has no prompts yet."
         ),
     ] = _DEFAULT.hold_music
+    feature_codes: Annotated[
+        tuple[str, ...],
+        Meta(
+            max_length=100,
+            description="Those that differ from the default (GET /v1/admin/feature-codes); "
+            "without a code the feature has none.",
+            examples=[["pickup=*6", "do_not_disturb="]],
+        ),
+    ] = _DEFAULT.feature_codes
     webrtc: Annotated[bool, Meta(description="Browsers may register as its extensions.")] = (
         _DEFAULT.webrtc
     )

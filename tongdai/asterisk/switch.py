@@ -41,12 +41,14 @@ from tongdai.asterisk.requests import Request
 from tongdai.pbx.actions import (
     Adopt,
     Ask,
+    Confirm,
     Contact,
     Dial,
     HangUp,
     Mute,
     Originate,
     Part,
+    PickUp,
     Play,
     Press,
     Record,
@@ -307,8 +309,8 @@ class Switch:
             match action:
                 case Dial():
                     await self._dial(call_uuid, action)
-                case Wait():
-                    await self._all(call_uuid, action, translate.wait(action))
+                case Wait() | Confirm() | PickUp():
+                    await self._all(call_uuid, action, translate.sent_on(action))
                 case Ask():
                     await self._ask(call_uuid, action)
                 case HangUp():

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, assert_never
 from uuid import UUID
 
 import msgspec
@@ -22,7 +22,18 @@ from tongdai.asterisk import events, talks
 from tongdai.asterisk.requests import Request
 from tongdai.pbx import call as calls
 from tongdai.pbx import numbers
-from tongdai.pbx.actions import Adopt, Ask, Dial, HangUp, Originate, Party, Record, Wait
+from tongdai.pbx.actions import (
+    Adopt,
+    Ask,
+    Confirm,
+    Dial,
+    HangUp,
+    Originate,
+    Party,
+    PickUp,
+    Record,
+    Wait,
+)
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.jitter import Reception
 from tongdai.pbx.signals import (
@@ -269,7 +280,20 @@ def contacts(endpoint: str) -> str:
     return f"${{PJSIP_DIAL_CONTACTS({device})}}"
 
 
-def wait(action: Wait) -> list[Request]:
+def sent_on(action: Wait | Confirm | PickUp) -> list[Request]:
+    """What needs nothing but the action."""
+    match action:
+        case Wait():
+            return _wait(action)
+        case Confirm():
+            return [_continue(action.channel, "confirm")]
+        case PickUp():
+            return _pick_up(action)
+        case _:
+            assert_never(action)
+
+
+def _wait(action: Wait) -> list[Request]:
     """Plays music to the channel, without a time-out: a caller may wait for long."""
     channel = f"channels/{action.channel}"
     return [
@@ -302,6 +326,30 @@ def ask(action: Ask, files: Sequence[str], rest: str) -> list[Request]:
             for name, value in values.items()
         ),
         Request("POST", f"{channel}/continue", place),
+    ]
+
+
+def _continue(channel: str, context: str) -> Request:
+    """The channel leaves Stasis for the lines of the context."""
+    place = {"context": context, "extension": "s", "priority": "1"}
+    return Request("POST", f"channels/{channel}/continue", place)
+
+
+def _pick_up(action: PickUp) -> list[Request]:
+    """Leaves Stasis for the lines that take what rings at the target. The CEL log then has the
+    channel in the call that it takes.
+    """
+    channel = f"channels/{action.channel}"
+    values = {
+        "TD_TARGET": _safe(_CHANNEL, action.target),
+        "CHANNEL(accountcode)": action.call_uuid.hex,
+    }
+    return [
+        *(
+            Request("POST", f"{channel}/variable", {"variable": name, "value": value})
+            for name, value in values.items()
+        ),
+        _continue(action.channel, "pickup"),
     ]
 
 

@@ -104,6 +104,10 @@ COMMANDS = {
         "menus:app",
         ("Menus: prompts after which callers press keys. Without keys a menu is an announcement."),
     ),
+    "feature-codes": (
+        "feature_codes:feature_codes_",
+        "Show what the extensions of a domain dial for each feature.",
+    ),
     "prompt": (
         "prompts:app",
         "Prompts: sound of a company, played as hold music and to callers.",

@@ -68,6 +68,11 @@ HOLD_MUSIC = typer.Option(
     help='The prompt that a party on hold and in queues hears; "": the music of the switch.',
     show_default=False,
 )
+FEATURE_CODES = typer.Option(
+    help="What differs from `tongdai feature-codes`, comma-separated: pickup=*6, or pickup= for "
+    "no code.",
+    show_default=False,
+)
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
@@ -101,6 +106,7 @@ def create(
     audit_days: Annotated[int, AUDIT_DAYS] = domains.NEW.audit_days or 0,
     max_calls: Annotated[int, MAX_CALLS] = domains.NEW.max_calls,
     destinations: Annotated[str, DESTINATIONS] = "",
+    feature_codes: Annotated[str, FEATURE_CODES] = "",
     calls_per_minute: Annotated[int, CALLS_PER_MINUTE] = domains.NEW.calls_per_minute or 0,
     minutes_per_day: Annotated[int, MINUTES_PER_DAY] = domains.NEW.minutes_per_day or 0,
     node: Annotated[str | None, NODE] = None,
@@ -128,6 +134,7 @@ def create(
             audit_days=audit_days or None,
             max_calls=max_calls,
             destinations=options.listed(destinations) or (),
+            feature_codes=options.listed(feature_codes) or (),
             calls_per_minute=calls_per_minute or None,
             minutes_per_day=minutes_per_day or None,
             node=node or settings.load().node,
@@ -182,6 +189,7 @@ def update(
     click2call_shows_callee: Annotated[bool | None, SHOWS_CALLEE] = None,
     click2call_waits: Annotated[bool | None, WAITS] = None,
     hold_music: Annotated[str | None, HOLD_MUSIC] = None,
+    feature_codes: Annotated[str | None, FEATURE_CODES] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -205,6 +213,7 @@ def update(
         click2call_shows_callee=click2call_shows_callee,
         click2call_waits=click2call_waits,
         hold_music=hold_music,
+        feature_codes=options.listed(feature_codes),
     )
     limits = options.given(
         recording_days=recording_days,

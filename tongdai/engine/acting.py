@@ -13,17 +13,21 @@ from tongdai import errors
 from tongdai.asterisk.switch import Switch
 from tongdai.engine.directories import Directories
 from tongdai.engine.recordings import Recordings
+from tongdai.engine.settings_by_phone import SettingsByPhone
 from tongdai.pbx import patience
 from tongdai.pbx.actions import (
     Action,
     Adopt,
     Ask,
+    Configure,
+    Confirm,
     Dial,
     FinishRecording,
     HangUp,
     Mute,
     Originate,
     Part,
+    PickUp,
     Play,
     Press,
     Record,
@@ -50,9 +54,11 @@ class Actor:
         switch: Switch,
         directories: Directories,
         recordings: Recordings,
+        settings: SettingsByPhone,
     ) -> None:
         self._database, self._switch = database, switch
         self._directories, self._recordings = directories, recordings
+        self._settings = settings
 
     async def act(self, call: Call, action: Action) -> None:
         """The action is done or under way. Waits while the link is down."""
@@ -76,7 +82,9 @@ class Actor:
                 # after a lost link recovery finds out whether it was done
                 with contextlib.suppress(errors.SwitchDown):
                     await self._switch.act(call.call_uuid, action)
-            case Dial() | Wait() | Ask() | Originate() | Adopt():
+            case Configure():
+                await self._settings.store(call, action)
+            case Dial() | Wait() | Ask() | Confirm() | PickUp() | Originate() | Adopt():
                 await self.steer(call.call_uuid, action)
             case _:
                 assert_never(action)

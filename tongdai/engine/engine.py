@@ -36,8 +36,9 @@ from tongdai.engine.outage import Outage
 from tongdai.engine.outgoing import Outgoing
 from tongdai.engine.recordings import Recordings
 from tongdai.engine.replaced_legs import ReplacedLegs
+from tongdai.engine.settings_by_phone import SettingsByPhone
 from tongdai.engine.wall_clock import WallClock, utc_now
-from tongdai.pbx import call_flow, caller_identity, causes, replacement, setup
+from tongdai.pbx import call_flow, caller_identity, causes, pickup, replacement, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
@@ -62,6 +63,7 @@ from tongdai.pbx.signals import (
     LegHeld,
     LegReplaced,
     LegRinging,
+    PickupAsked,
     RecordingFinished,
     Refused,
     Signal,
@@ -108,6 +110,10 @@ class _Merged(Exception):
     """A request that came by two ways (RFC 3261 §8.2.2.2) has begun its call already."""
 
 
+class _TakenOver(Exception):
+    """The arrival is part of the call that has got this signal."""
+
+
 class Engine:
     """Calls `published` with the domains of the events after each commit with events. While the
     database is silent (`health_probe`), commands are declined at once; a click-to-call that is not
@@ -151,7 +157,13 @@ class Engine:
         )
         self.recordings = Recordings(config, self.signal, self._background)
         self.jitter_buffers = JitterBuffers(self.switch, self.live_calls, config.jitter_buffer_ms)
-        self.actor = Actor(database, self.switch, self.directories, self.recordings)
+        self.actor = Actor(
+            database,
+            self.switch,
+            self.directories,
+            self.recordings,
+            SettingsByPhone(database, self.directories, self.signal),
+        )
         # called with the endpoint of a phone that has come or gone, or is (not) reachable now
         self.on_contact: list[Callable[[str], None]] = []
         self.arrivals = 0  # calls so far whose arrival was a signal
@@ -228,6 +240,8 @@ class Engine:
         except Unrouted as reason:
             _note_unrouted(signal, reason)
             await self._send_away(signal, causes.UNALLOCATED, errors.NotFound.code)
+        except _TakenOver:
+            pass
         except _Merged:
             await self._send_away(signal, causes.FAILED, "MERGED_REQUEST", MERGED)
         except errors.NotFound:
@@ -280,6 +294,9 @@ class Engine:
                     self.transfers.abandon(item)
                 case AgentOffered() if mailbox.call:
                     self.offers.handled(mailbox.call.domain_uuid, item)
+                case PickupAsked(channel=channel, other=other):
+                    self.mailboxes.merged.pop(other, None)
+                    self.hang_up(other, HangUp(channel, causes.ABSENT.q850))
                 case AskedOfCall():
                     over = Outcome(error=errors.CallEnded.code)
                     answer = Answer(item.domain_uuid, item.command_uuid, item.command_uuid, over)
@@ -308,6 +325,7 @@ class Engine:
             if self.live_calls.has_caller(directory.domain.domain_uuid, signal):
                 raise _Merged
             context = await self.context(directory)
+            self._pick_up(signal, context)
             if signal.via == "trunk":
                 number = caller_identity.caller_number(signal, directory.domain.country)
                 caller = await self.directories.caller(directory, number)
@@ -326,6 +344,16 @@ class Engine:
         finally:
             if isinstance(signal, AgentOffered):
                 self.offers.handled(call.domain_uuid, signal)
+
+    def _pick_up(self, signal: Arrived, context: RoutingContext) -> None:
+        """Raises _TakenOver if the phone dialled to pick up a call that rings."""
+        domain_uuid = context.directory.domain.domain_uuid
+        found = pickup.found(signal, self.live_calls.of(domain_uuid), context)
+        if isinstance(signal, ArrivedInFallback) or found is None:
+            return
+        call, asked = found
+        self.mailboxes.move(signal.call_uuid, call, asked)
+        raise _TakenOver
 
     async def _decide_command(self, asked: CommandAsked) -> Step | Declined:
         try:

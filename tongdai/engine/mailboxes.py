@@ -69,6 +69,15 @@ class Mailboxes(Mapping[UUID, Mailbox]):
         for part in parts:
             self.merged[part] = call.call_uuid
 
+    def move(self, call_uuid: UUID, call: Call, first: Signal) -> None:
+        """Signals of a new call go to another one from now on: this one, then those that came
+        meanwhile.
+        """
+        self.merge(call, call_uuid)
+        for each in (first, *self._boxes[call_uuid].drain()):
+            if not isinstance(each, HandOver | Reconcile):
+                self.put(call_uuid, each)
+
     def take(self, call_uuid: UUID) -> Mailbox:
         """Removes and returns the mailbox: no signal reaches it any more."""
         return self._boxes.pop(call_uuid)

@@ -1,5 +1,6 @@
 """Actions: the next things to do for a call."""
 
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -86,6 +87,22 @@ class Originate(msgspec.Struct, frozen=True):
     then: Dial
 
 
+class Confirm(msgspec.Struct, frozen=True):
+    """Answer the channel, play it a tone that says "done", and end it."""
+
+    channel: str
+
+
+class PickUp(msgspec.Struct, frozen=True):
+    """The channel takes the call that rings at `target`: the signal LegAnswered tells that it
+    has.
+    """
+
+    channel: str
+    target: str
+    call_uuid: UUID
+
+
 class Record(msgspec.Struct, frozen=True):
     """Record the call on this channel from now on, no longer on the former one."""
 
@@ -168,7 +185,9 @@ class Play(Steer, frozen=True):
 
 SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press | Play
 
-SwitchAction = Dial | Wait | Ask | HangUp | Originate | Record | Adopt | SteerAction
+SwitchAction = (
+    Dial | Wait | Ask | Confirm | PickUp | HangUp | Originate | Record | Adopt | SteerAction
+)
 """The actions that Asterisk executes (asterisk/switch.py)."""
 
 
@@ -184,4 +203,20 @@ class Rotate(msgspec.Struct, frozen=True):
     ring_group: str
 
 
-Action = SwitchAction | StopRecord | FinishRecording | Rotate
+class Setting(msgspec.Struct, frozen=True):
+    """Fields of an extension, or of an hours plan, by its number or name."""
+
+    noun: Literal["extension", "hours_plan"]
+    name: str
+    changes: dict[str, str | bool | None]
+
+
+class Configure(msgspec.Struct, frozen=True):
+    """Store the setting on behalf of the extension that dialled it, then signal Configured."""
+
+    channel: str
+    extension: str
+    setting: Setting
+
+
+Action = SwitchAction | StopRecord | FinishRecording | Rotate | Configure

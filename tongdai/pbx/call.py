@@ -90,6 +90,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     # it has put the other party on hold: neither the CEL log nor ARI's list of channels tells
     holds: Committed[bool] = False
     is_muted: Committed[bool] = False  # by command
+    picks_up: Committed[bool] = False  # it takes, or took, what rang at another one
     dismissed: Committed[bool] = False  # we end its ringing: its extension refused the call
     published: Committed[tuple[str, ...]] = ()  # names of the events published of this leg
 

@@ -20,6 +20,7 @@ from tongdai.pbx import (
     hangups,
     numbers,
     outcomes,
+    pickup,
     progress,
     refusal,
     release,
@@ -49,6 +50,7 @@ from tongdai.pbx.signals import (
     AgentsLeft,
     BlindTransferred,
     Chosen,
+    Configured,
     ControlAsked,
     DialEnded,
     EndAsked,
@@ -61,6 +63,7 @@ from tongdai.pbx.signals import (
     LegHungUp,
     LegReplaced,
     LegRinging,
+    PickupAsked,
     RecordingFinished,
     Refused,
     Severed,
@@ -109,7 +112,11 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
         case _, LegForwarded():
             return forwarding.requested(call, signal)
         case _, LegAnswered():
-            return _answered(call, signal)
+            return _answered(call, signal, context)
+        case _, PickupAsked():
+            return pickup.asked(call, signal)
+        case Ringing(), Configured() if progress.is_back(call, signal):
+            return progress.configured(call, signal, context)
         case _, HangupAsked():
             return _hangup_asked(call, signal)
         case _, Executed():
@@ -243,7 +250,7 @@ def _leg_rings(call: Call, signal: LegRinging) -> Step:
 # --- legs answer
 
 
-def _answered(call: Call, signal: LegAnswered) -> Step:
+def _answered(call: Call, signal: LegAnswered, context: RoutingContext) -> Step:
     leg = call.leg(signal.channel)
     if leg is None or not leg.is_live:
         return ignored(call)
@@ -255,7 +262,8 @@ def _answered(call: Call, signal: LegAnswered) -> Step:
         return ignored(call)
     if _has_abandoned(call, signal):
         return Step(with_leg(call, leg.channel, answered_at=signal.at))
-    return _connected(call, leg, signal)
+    made = _connected(call, leg, signal)
+    return pickup.connected(made, leg, context) if leg.picks_up else made
 
 
 def _has_abandoned(call: Call, signal: LegAnswered) -> bool:

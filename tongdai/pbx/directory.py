@@ -36,9 +36,9 @@ class Domain(msgspec.Struct, frozen=True):
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
     number that it will call, instead of its own; with `click2call_waits` the API answers it when
     the extension has. Whoever its phones hold hears the prompt `hold_music`; "": the switch's own
-    music. Recordings, call records, events and the audit
-    log go after so many days; None: the first two stay for ever, the others as long as the
-    settings of the installation say.
+    music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6".
+    Recordings, call records, events and the audit log go after so many days; None: the first
+    two stay for ever, the others as long as the settings of the installation say.
     """
 
     domain_uuid: UUID
@@ -65,6 +65,7 @@ class Domain(msgspec.Struct, frozen=True):
     click2call_shows_callee: bool = False
     click2call_waits: bool = False
     hold_music: str = ""
+    feature_codes: tuple[str, ...] = ()
 
     @property
     def country(self) -> str:

@@ -8,7 +8,16 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from tongdai.messages import Text
-from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, menus, numbers
+from tongdai.pbx import (
+    barring,
+    causes,
+    feature_codes,
+    forwarding_reasons,
+    hunting,
+    inbound,
+    menus,
+    numbers,
+)
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import BLOCKED, Call
 from tongdai.pbx.causes import ReleaseCause
@@ -236,7 +245,7 @@ def place(number: str, directory: Directory) -> Text:
         return filled(_MENU, number=number)
     if (own := directory.hotline(number)) and not directory.hotline(own.destination):
         return filled(_HOTLINE, number=own.number, place=place(own.destination, directory))
-    return _NOTHING
+    return feature(number, directory)
 
 
 def hearing(menu: Menu) -> Text:
@@ -247,6 +256,14 @@ def hearing(menu: Menu) -> Text:
     en = ", ".join((*menu.choices, *(each.en for each in own)))
     vi = ", ".join((*menu.choices, *(each.vi for each in own)))
     return filled(_HEARS, number=menu.number, keys=Text(en, vi))
+
+
+def feature(number: str, directory: Directory) -> Text:
+    """The meaning of the feature that is dialled so."""
+    own = directory.domain.feature_codes
+    dialled = feature_codes.dialled(number, own)
+    known = (each for each in feature_codes.CODES if dialled and each.feature == dialled.feature)
+    return next((each.meaning for each in known), _NOTHING)
 
 
 def _how(strategy: Strategy) -> Text:

@@ -25,6 +25,7 @@ from tongdai.pbx.forwarding_reasons import SETTINGS
 from tongdai.pbx.numbers import NumberFormat
 from tongdai.pbx.routing import (
     CallOut,
+    Change,
     Destination,
     Enqueue,
     Enter,
@@ -216,7 +217,7 @@ def _entry(
             rung, timeout_s = _agents(queue, context, caller), min(queue.timeout_s, QUEUE_S)
         case Enter(menu=number):
             return past_menu(number, context, caller, is_inbound=is_inbound)
-        case CallOut() | Refuse():
+        case Change() | CallOut() | Refuse():
             return Entry()
         case _:
             assert_never(destination)

@@ -9,15 +9,25 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from tongdai.pbx import causes, fallback, forwarding, forwarding_reasons, menus, routing
-from tongdai.pbx.actions import Ask, Dial, HangUp, Party, Rotate, Wait
+from tongdai.pbx.actions import Ask, Configure, Confirm, Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Choosing, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
 from tongdai.pbx.hunting import HuntStep
-from tongdai.pbx.routing import CallOut, Destination, Enqueue, Enter, Refuse, Ring, RoutingContext
+from tongdai.pbx.routing import (
+    CallOut,
+    Change,
+    Destination,
+    Enqueue,
+    Enter,
+    Refuse,
+    Ring,
+    RoutingContext,
+)
 from tongdai.pbx.signals import (
     AgentOffered,
     BlindTransferred,
     Chosen,
+    Configured,
     DialEnded,
     LegHungUp,
     Refused,
@@ -39,6 +49,8 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return _enqueue(call, number, context, at)
         case Enter(menu=number):
             return _enter(call, number, context, at)
+        case Change(setting=setting):
+            return Step(call, (Configure(call.channel, own_extension(call), setting),))
         case CallOut(party=party, hotline=hotline, number=number, further=further):
             presented = call.presented_number or hotline.number
             first, *rest = (_by_trunk(each, presented, context) for each in (party, *further))
@@ -171,6 +183,20 @@ def chosen(call: Call, choosing: Choosing, signal: Chosen, context: RoutingConte
     return go(call, destination, context, signal.at)
 
 
+def configured(call: Call, signal: Configured, context: RoutingContext) -> Step:
+    """The setting that the caller dialled is stored: a tone says so; or it is refused."""
+    if not signal.is_done:
+        return give_up(call, causes.REJECTED, context, signal.at)
+    call = with_leg(call, call.channel, answered_at=signal.at)
+    call = replace(
+        call,
+        course=Leaving(release=causes.ANSWERED),
+        answered_at=signal.at,
+        returned_at=signal.at,
+    )
+    return Step(call, (Confirm(call.channel),))
+
+
 def ask_refused(call: Call, choosing: Choosing, signal: Refused, context: RoutingContext) -> Step:
     """The caller cannot hear the menu: it is left as by a caller who presses nothing. A refusal
     from an earlier menu changes nothing.
@@ -290,7 +316,7 @@ def _is_controlled(call: Call, signal: Refused) -> bool:
 # --- back from the dialplan
 
 
-def is_back(call: Call, signal: DialEnded | BlindTransferred | Chosen) -> bool:
+def is_back(call: Call, signal: DialEnded | BlindTransferred | Chosen | Configured) -> bool:
     """Whether one of our channels waits to be routed. Each moment counts once, even if it is
     signalled again.
     """

@@ -8,8 +8,17 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from tongdai.pbx import barring, causes, forwarding_reasons, hunting, inbound, numbers
-from tongdai.pbx.actions import Party
+from tongdai.pbx import (
+    barring,
+    causes,
+    feature_codes,
+    forwarding_reasons,
+    hunting,
+    inbound,
+    numbers,
+    settings_by_phone,
+)
+from tongdai.pbx.actions import Party, Setting
 from tongdai.pbx.directory import (
     Caller,
     Directory,
@@ -75,6 +84,12 @@ class Enter(_Routed, frozen=True):
     menu: str
 
 
+class Change(_Routed, frozen=True):
+    """A setting that the extension which calls has dialled."""
+
+    setting: Setting
+
+
 class CallOut(_Routed, frozen=True):
     """A party outside, by a trunk of the hotline; `number` is the number as it was dialled.
     `further` are the same party by its next trunks, in order.
@@ -94,7 +109,7 @@ class Refuse(_Routed, frozen=True):
     reason: barring.BarReason | None = None
 
 
-Destination = Ring | Enqueue | Enter | CallOut | Refuse
+Destination = Ring | Enqueue | Enter | Change | CallOut | Refuse
 
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
@@ -201,11 +216,31 @@ def from_phone(
     number: str, context: RoutingContext, extension: str, *, by: str = ""
 ) -> Destination:
     """The destination of a number that an extension dials, or to which extension `by` transfers:
-    internal numbers first.
+    feature codes first, then internal numbers.
     """
+    own_codes = context.directory.domain.feature_codes
+    if dialled := feature_codes.dialled(number, own_codes):
+        return Refuse(causes.UNALLOCATED) if by else _by_code(dialled, context, extension)
     if known := inside(number, context, extension):
         return known
     return outside(number, context, extension=by or extension)
+
+
+def _by_code(
+    dialled: feature_codes.Dialled, context: RoutingContext, extension: str
+) -> Change | Refuse:
+    """The setting that the extension dialled; to forward outside it may where it may call."""
+    directory = context.directory
+    made = settings_by_phone.setting(dialled, extension, directory)
+    if isinstance(made, causes.ReleaseCause):
+        return Refuse(made)
+    number = dialled.argument
+    is_number = made.noun == "extension" and number != ""
+    if is_number and not directory.is_internal(number):
+        found = outside(number, context, extension=extension)
+        if isinstance(found, Refuse):
+            return found
+    return Change(made)
 
 
 def from_hotline(

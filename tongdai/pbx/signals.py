@@ -127,6 +127,27 @@ class Chosen(msgspec.Struct, frozen=True):
     keys: str
 
 
+class Configured(msgspec.Struct, frozen=True):
+    """The setting that the channel's party dialled is stored, or was refused."""
+
+    channel: str
+    at: datetime
+    is_done: bool
+
+
+class PickupAsked(msgspec.Struct, frozen=True):
+    """A phone of the extension dialled to take the call that rings at the channel `target`. Its
+    own call `other`, which has not begun otherwise, is part of this one from now on.
+    """
+
+    channel: str
+    at: datetime
+    target: str
+    extension: str
+    other: UUID
+    sip_call_id: str = ""
+
+
 class BlindTransferred(msgspec.Struct, frozen=True):
     """The channel's peer transferred it to `dialled` (REFER, RFC 3515); it waits to be routed."""
 
@@ -305,6 +326,8 @@ Signal = (
     | LegHungUp
     | DialEnded
     | Chosen
+    | Configured
+    | PickupAsked
     | BlindTransferred
     | AttendedTransferred
     | LegReplaced

@@ -25,7 +25,7 @@ from tongdai.pbx import (
     queueing,
     setup,
 )
-from tongdai.pbx.actions import Ask, Dial, HangUp, Wait
+from tongdai.pbx.actions import Ask, Configure, Dial, HangUp, Wait
 from tongdai.pbx.call import (
     Call,
     Calling,
@@ -252,6 +252,8 @@ class _Walk:
                     yield self._waits()
                 case Ask():
                     yield self._hears(action)
+                case Configure():
+                    yield self._sets()
                 case HangUp(channel=channel) if channel == self.call.channel:
                     yield self._ends()
                 case _:
@@ -303,6 +305,12 @@ class _Walk:
         known = self._directory.prompts.values()
         heard = sum(one.duration_s for one in known if one.file in ask.files)
         return round(heard) + ask.timeout_s
+
+    def _sets(self) -> RouteStep:
+        """A setting is stored, and the call is over: not here, where nothing is done."""
+        done = causes.ANSWERED
+        self.end = End(status=done.status, cause=done.cause, sip_status=0)
+        return self._step("ends", explanation.feature(self.call.dialled, self._directory))
 
     def _ends(self) -> RouteStep:
         release = self.call.release or causes.NO_ANSWER

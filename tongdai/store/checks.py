@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_interface, ip_network
 
 from tongdai import errors, messages
+from tongdai.pbx import feature_codes as codes
 from tongdai.pbx import hours, numbers
 from tongdai.pbx.endpoint import DEVICE
 
@@ -38,6 +39,7 @@ _OUR_HEADERS = frozenset((
 ))  # fmt: skip
 _CERTIFICATES = 4096  # characters
 _KEY = re.compile(r"([0-9*#])=[0-9]{2,8}")
+_FEATURE_CODE = re.compile(r"([a-z_]+)=(\*[0-9]{1,5})?")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NOT_IN_NAMES = set('"<>;\\`${}[]|')
 _NAME = 80  # characters
@@ -173,6 +175,20 @@ def keys(texts: Sequence[str], field: str = "keys") -> Sequence[str]:
     if not all(found):
         raise errors.Invalid(messages.MENU_KEY, field=field)
     distinct([one[1] for one in found if one], field)
+    return texts
+
+
+def feature_codes(texts: Sequence[str], field: str = "feature_codes") -> Sequence[str]:
+    """The feature codes of a domain that are not the default ones: each feature once, and no two
+    with codes that cannot be told apart.
+    """
+    found = [_FEATURE_CODE.fullmatch(one) for one in texts]
+    if not all(each and each[1] in codes.FEATURES for each in found):
+        raise errors.Invalid(messages.FEATURE_CODE, field=field)
+    distinct([one[1] for one in found if one], field)
+    if clash := codes.clashing(texts):
+        one, other = clash
+        raise errors.Invalid(messages.FEATURE_CODES_CLASH(one=one, other=other), field=field)
     return texts
 
 

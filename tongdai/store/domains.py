@@ -18,6 +18,7 @@ SETTINGS = frozenset(
     {
         *("recording", "recording_days", "call_id_mode", "ringing_hangups"),
         *("click2call_shows_callee", "click2call_waits", "hold_music"),
+        "feature_codes",
     }
 )
 """What a domain's own administrators may change of it."""
@@ -56,6 +57,7 @@ async def insert(
     click2call_shows_callee: bool = NEW.click2call_shows_callee,
     click2call_waits: bool = NEW.click2call_waits,
     hold_music: str = NEW.hold_music,
+    feature_codes: Sequence[str] = NEW.feature_codes,
 ) -> directory.Domain:
     """The new domain, which has no prompts yet. Raises errors.Conflict when the name is taken,
     errors.Invalid naming the field that is wrong.
@@ -70,10 +72,10 @@ async def insert(
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
           zone_rules, ringing_hangups, webrtc, click2call_shows_callee, cdr_days, event_days,
-          audit_days, click2call_waits)
+          audit_days, click2call_waits, feature_codes)
         VALUES (
           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-          $18, $19, $20, $21, $22) RETURNING *
+          $18, $19, $20, $21, $22, $23) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -97,6 +99,7 @@ async def insert(
         event_days,
         audit_days,
         click2call_waits,
+        checks.feature_codes(feature_codes),
     )
     return db.struct(row, directory.Domain)
 
@@ -140,6 +143,8 @@ async def set_settings(tx: db.Tx, domain_uuid: UUID, changes: Mapping[str, Any])
     if "hold_music" in changes:
         music = await prompts.require(tx, domain_uuid, changes["hold_music"], "hold_music")
         changes = {**changes, "hold_music": music}
+    if "feature_codes" in changes:
+        checks.feature_codes(changes["feature_codes"])
     if changes and not await rows.update(tx, "domains", {"domain_uuid": domain_uuid}, changes):
         raise errors.NotFound(f"no such domain: {domain_uuid}")
 
@@ -170,7 +175,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            calls_per_minute = $10, minutes_per_day = $11, node = $12,
                            region = $13, ringing_hangups = $14, webrtc = $15,
                            click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
-                           audit_days = $19, click2call_waits = $20, hold_music = $21
+                           audit_days = $19, click2call_waits = $20, hold_music = $21,
+                           feature_codes = $22
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -194,6 +200,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.audit_days,
         domain.click2call_waits,
         await prompts.require(tx, domain.domain_uuid, domain.hold_music, "hold_music"),
+        checks.feature_codes(domain.feature_codes),
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

@@ -50,6 +50,7 @@ class Domain(_Part, frozen=True):
     click2call_shows_callee: bool | UnsetType = UNSET
     click2call_waits: bool | UnsetType = UNSET
     hold_music: str | UnsetType = UNSET
+    feature_codes: tuple[str, ...] | UnsetType = UNSET
 
 
 class Trunk(_Part, frozen=True):
