@@ -257,3 +257,28 @@ async def test_a_recording_pauses_many_times_in_one_talk(company: Company) -> No
         assert len(record["recording_pauses"]) == 12
         assert tones.longest(samples, ALICE_HZ) > 0.9
         assert tones.longest(samples, CUSTOMER_HZ) > 0.9
+
+
+async def test_a_talk_is_held_and_taken_back_many_times(company: Company) -> None:
+    """Each command is asked for at once: of an inbound talk, and of one outbound."""
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        for is_inbound in (True, False):
+            if is_inbound:
+                customer = await carrier.calls(HOTLINE, CUSTOMER)
+                ring = await alice.rings()
+                name = await talking(company, ring, customer)
+            else:
+                ring = await alice.calls(CUSTOMER)
+                customer = await carrier.rings()
+                await customer.answer()
+                await ring.answered()
+                name = await shown_talking(company)
+            for _ in range(12):
+                assert await control(company, name, "hold") == DONE
+                assert await control(company, name, "unhold") == DONE
+                assert await control(company, name, "recording", do="pause") == DONE
+                assert await control(company, name, "recording", do="resume") == DONE
+            await talk(ring, customer)
+            await customer.hang_up()
+            await ring.over()
+            await until(company.is_quiet, 15)

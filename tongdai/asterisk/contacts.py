@@ -107,10 +107,6 @@ class Contacts:
             self._known[aor] = contacts, until
         return contacts
 
-    async def create(self, link: ari.Link) -> None:
-        """The channel that carries our questions is there."""
-        await registrations.create(link)
-
     async def targets(self, link: ari.Link, aors: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """The reachable contacts of each device, as Dial() takes them. Raises
         errors.SwitchDown.

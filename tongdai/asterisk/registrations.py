@@ -14,7 +14,8 @@ import aiohttp
 import msgspec
 
 from tongdai import errors
-from tongdai.asterisk import ari
+from tongdai.asterisk import ari, requests
+from tongdai.asterisk.requests import GONE, Request
 from tongdai.pbx.endpoint import Endpoint
 
 QUERY_CHANNEL = "tongdai-query"  # carries our queries of contacts
@@ -88,10 +89,19 @@ async def ask(switch: Ari, aor: str) -> list[Registration]:
     return [each for each in known if each]
 
 
-async def create(switch: Ari) -> None:
+async def _create(switch: Ari) -> None:
     """The channel that carries our questions is there."""
     query = {"endpoint": "Local/16@hangup", "app": "tongdai", "channelId": QUERY_CHANNEL}
     await switch.request("POST", "channels/create", query)
+
+
+async def by_query_channel(link: ari.Link, request: Request) -> ari.Response:
+    """Carries out a request that names QUERY_CHANNEL. Raises errors.SwitchDown."""
+    answer = await requests.ask(link, request)
+    if answer.status_code == GONE:  # the first since Asterisk started
+        await _create(link)
+        answer = await requests.ask(link, request)
+    return answer
 
 
 async def _value(switch: Ari, function: str) -> str:
@@ -100,8 +110,8 @@ async def _value(switch: Ari, function: str) -> str:
     """
     uri, query = f"channels/{QUERY_CHANNEL}/variable", {"variable": function}
     answer = await switch.request("GET", uri, query)
-    if answer.status_code == 404:  # the first question since Asterisk started
-        await create(switch)
+    if answer.status_code == GONE:  # the first question since Asterisk started
+        await _create(switch)
         answer = await switch.request("GET", uri, query)
     return str(answer.json()["value"]) if answer.is_ok else ""
 

@@ -7,7 +7,6 @@ contacts; `translate` the meaning of events and actions.
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -29,15 +28,22 @@ from tongdai.asterisk import (
     provisioning,
     reconnect,
     registrations,
-    talks,
+    steering,
     translate,
 )
 from tongdai.asterisk.contacts import Contacts
 from tongdai.asterisk.dynamic_config import DynamicConfig
 from tongdai.asterisk.hints import Hints
 from tongdai.asterisk.reconnect import Address, Connection, Timing
-from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration
-from tongdai.asterisk.requests import Request
+from tongdai.asterisk.registrations import QUERY_CHANNEL, Registration, by_query_channel
+from tongdai.asterisk.requests import (
+    BAD_REQUEST,
+    CONFLICT,
+    GONE,
+    Request,
+    ask,
+    ask_once_there,
+)
 from tongdai.pbx.actions import (
     Adopt,
     Ask,
@@ -55,20 +61,15 @@ from tongdai.pbx.actions import (
     Rejoin,
     Rerecord,
     SendAway,
-    SteerAction,
     SwitchAction,
     Wait,
 )
 from tongdai.pbx.jitter import Reception
-from tongdai.pbx.signals import NOT_ASKED, Executed, LegDialed, Refused, Signal, Unanswered
+from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
 
 log = structlog.get_logger()
 
 APP = "tongdai"
-SPY_TRIES, SPY_S = 50, 0.02
-SETTLED_S = 1.0  # after an action that takes a party out of a talk, or back into it
-# ARI: invalid parameters; no such channel; channel not in the application
-BAD_REQUEST, GONE, CONFLICT = 400, 404, 409
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -112,13 +113,12 @@ class Switch:
     ) -> None:
         self._on_signal, self._on_contact = on_signal, on_contact
         self._prompts = prompts
+        self._steering = steering.Steering(on_signal, prompts)
         self._connection = Connection(address, APP, self._heard, timing)
         self.contacts = contacts or Contacts(APP)
         self._config = DynamicConfig(self.contacts.changed, Hints(hints, self._push_again))
-        self._prompts = prompts
         self._pushes: set[asyncio.Task[None]] = set()
         self._started_at: datetime | None = None
-        self._settled_at: dict[UUID, float] = {}  # loop time, of calls that were steered just now
         self.linked = self._connection.linked
 
     @property
@@ -286,7 +286,7 @@ class Switch:
         """What has come from the party; None of a channel that is gone or has no audio. Raises
         errors.SwitchDown.
         """
-        answer = await _ask(self._connection.link, translate.statistics(channel))
+        answer = await ask(self._connection.link, translate.statistics(channel))
         return translate.reception(answer.message_body) if answer.is_ok else None
 
     async def buffer_jitter(self, channel: str, most_ms: int) -> None:
@@ -294,7 +294,7 @@ class Switch:
         errors.SwitchDown.
         """
         request = translate.jitter_buffer(channel, most_ms, QUERY_CHANNEL)
-        await self._by_query_channel(request)
+        await by_query_channel(self._connection.link, request)
 
     # --- actions
 
@@ -322,7 +322,7 @@ class Switch:
                 case Originate():
                     await self._originate(action)
                 case Part() | Rejoin() | Rerecord() | SendAway() | Mute() | Press() | Play():
-                    await self._steer(action)
+                    await self._steering.steer(self._connection.link, action)
                 case _:
                     assert_never(action)
         except ValueError as reason:  # translate refused an unsafe value
@@ -349,7 +349,7 @@ class Switch:
     ) -> None:
         """Sends the requests in this order, without waiting for each response."""
         link = self._connection.link
-        answers = await asyncio.gather(*(_ask(link, request) for request in requests))
+        answers = await asyncio.gather(*(ask(link, request) for request in requests))
         refused = [answer for answer in answers if _is_refusal(answer)]
         if refused:
             self._refuse(call_uuid, action, refused[0].status_code, refused[0].message_body)
@@ -359,23 +359,18 @@ class Switch:
         with another one.
         """
         if action.sip_status:
-            answer = await _ask(self._connection.link, translate.hang_up(action))
+            answer = await ask(self._connection.link, translate.hang_up(action))
             if answer.is_ok or answer.status_code == GONE:
                 return
             action = replace(action, sip_status=0)
         await self._all(call_uuid, action, [translate.hang_up(action)])
 
     async def _record(self, call_uuid: UUID, action: Record) -> None:
-        """The snoop channel needs a moment to enter our application before it can record."""
         listen, record = translate.record(action, datetime.now(UTC))
         link = self._connection.link
-        answer = await _ask(link, listen)
+        answer = await ask(link, listen)
         if answer.is_ok:
-            for _ in range(SPY_TRIES):
-                answer = await _ask(link, record)
-                if answer.status_code != CONFLICT:
-                    break
-                await asyncio.sleep(SPY_S)
+            answer = await ask_once_there(link, record)
             is_refused = not answer.is_ok and answer.status_code != GONE
         else:
             is_refused = _is_refusal(answer)
@@ -387,70 +382,8 @@ class Switch:
         for contacts, does so by EXPORT().
         """
         requests = translate.adopt(action, QUERY_CHANNEL)
-        await self._by_query_channel(requests[0])
+        await by_query_channel(self._connection.link, requests[0])
         await self._all(call_uuid, action, requests)
-
-    async def _by_query_channel(self, request: Request) -> ari.Response:
-        link = self._connection.link
-        answer = await _ask(link, request)
-        if answer.status_code == GONE:  # the first since Asterisk started
-            await self.contacts.create(link)
-            answer = await _ask(link, request)
-        return answer
-
-    async def _steer(self, action: SteerAction) -> None:
-        """Executed follows, unless the link is lost. The parties have been together, or apart, for
-        SETTLED_S since the last action: who fetches or leaves the other one just then loses it.
-        """
-        loop, link = asyncio.get_running_loop(), self._connection.link
-        await asyncio.sleep(self._settled_at.get(action.call_uuid, 0.0) - loop.time())
-        self._settled_at[action.call_uuid] = loop.time() + SETTLED_S
-        loop.call_later(2 * SETTLED_S, self._forget_settled, action.call_uuid)
-        for _ in range(SPY_TRIES):
-            found = await _found(link, action)
-            if not talks.is_between(found):
-                break
-            await asyncio.sleep(SPY_S)
-        if isinstance(action, Mute):
-            # ARI acts on no channel outside its application: another channel does, by EXPORT()
-            answer = await self._by_query_channel(talks.mute(action, QUERY_CHANNEL))
-            self._executed(action, is_done=len(found) == 2 and answer.is_ok)
-            return
-        if isinstance(action, Play):
-            self._executed(action, is_done=len(found) == 2 and await self._play(link, action))
-            return
-        request = talks.request(action, found)
-        if request is None or not (await _ask(link, request)).is_ok:
-            self._executed(action, is_done=False)
-
-    def _forget_settled(self, call_uuid: UUID) -> None:
-        at = self._settled_at.get(call_uuid, math.inf)
-        if at <= asyncio.get_running_loop().time():
-            del self._settled_at[call_uuid]
-
-    async def _play(self, link: ari.Link, action: Play) -> bool:
-        """Whether both parties hear it."""
-        if self._prompts is None:
-            return False
-        spoken = talks.play(action, self._prompts)
-        said = await asyncio.gather(*(self._speak(link, *requests) for requests in spoken))
-        return all(said)
-
-    async def _speak(self, link: ari.Link, snoop: Request, *lines: Request) -> bool:
-        """A snoop channel needs a moment to enter our application."""
-        answer = await _ask(link, snoop)
-        for line in lines if answer.is_ok else ():
-            for _ in range(SPY_TRIES):
-                answer = await _ask(link, line)
-                if answer.status_code != CONFLICT:
-                    break
-                await asyncio.sleep(SPY_S)
-        return answer.is_ok
-
-    def _executed(self, action: SteerAction, *, is_done: bool) -> None:
-        now = datetime.now(UTC)
-        told = Executed(action.channel, now, action.number, is_done=is_done)
-        self._on_signal(action.call_uuid, told)
 
     async def _originate(self, action: Originate) -> None:
         """Each phone gives LegDialed, Refused or Unanswered."""
@@ -470,7 +403,7 @@ class Switch:
         call_uuid, channel_id = action.call_uuid, contact.channel
         request = translate.originate(action, contact.address, channel_id, targets)
         try:
-            answer = await _ask(link, request)
+            answer = await ask(link, request)
         except errors.SwitchDown:
             self._on_signal(call_uuid, Unanswered(channel_id, datetime.now(UTC)))
             return
@@ -495,18 +428,6 @@ def channels(action: SwitchAction) -> tuple[str, ...]:
     if isinstance(action, Originate):
         return tuple(contact.channel for contact in action.contacts)
     return (action.channel,)
-
-
-async def _found(link: ari.Link, action: SteerAction) -> list[events.Channel]:
-    """The two channels of the action, as far as they are there."""
-    asked = (link.request("GET", f"channels/{id}") for id in (action.channel, action.other))
-    answers = await asyncio.gather(*asked)
-    bodies = (answer.message_body for answer in answers if answer.is_ok)
-    return [msgspec.json.decode(body, type=events.Channel) for body in bodies]
-
-
-async def _ask(link: ari.Link, request: Request) -> ari.Response:
-    return await link.request(request.method, request.uri, request.query, request.body)
 
 
 async def _checked(request: Awaitable[ari.Response]) -> ari.Response:

@@ -2,7 +2,8 @@
 of ours runs the lines of the context "part" (extensions.conf), which take one party aside.
 
 One request asks for all of an action, so that nothing is half done if we die. The end of our
-channel tells the outcome; its id says which action of which call it was for.
+channel tells the outcome, once both parties are where the action puts them; its id says which
+action of which call it was for.
 """
 
 import re
@@ -25,12 +26,9 @@ _DIGITS = re.compile(r"[0-9*#A-D]{1,32}")
 _AGAIN = re.compile(r"[^,]*,[^,]*,ig.*")  # arguments of Dial() after which the caller goes on
 
 
-def is_between(channels: Sequence[events.Channel]) -> bool:
-    """Whether one of them is about to fetch the other one into a talk, as an action just done
-    asked for.
-    """
-    places = (each.dialplan for each in channels)
-    return any(place.context == "next" and place.app_name != "Bridge" for place in places)
+def channel(call_uuid: UUID, number: int) -> str:
+    """The id of our channel for an action of a call."""
+    return f"do-{call_uuid.hex}-{number}"
 
 
 def request(action: SteerAction, channels: Sequence[events.Channel]) -> Request | None:
@@ -47,8 +45,8 @@ def request(action: SteerAction, channels: Sequence[events.Channel]) -> Request 
     line, variables = _line(action)
     variables |= {"TD_A": a.id, "TD_B": b.id, "TD_BY": b.name}
     query = {"endpoint": f"Local/{line}@part/n", "app": "tongdai"}
-    channel = f"do-{action.call_uuid.hex}-{action.number}"
-    return Request("POST", f"channels/{channel}", query, {"variables": variables})
+    uri = f"channels/{channel(action.call_uuid, action.number)}"
+    return Request("POST", uri, query, {"variables": variables})
 
 
 def _keeper(channels: Sequence[events.Channel]) -> events.Channel | None:
