@@ -4,9 +4,9 @@
     python -m bench cdrs
 
 Both servers are one uvicorn process on a core of their own; the client, 16 connections that stay
-open, has the other, with PostgreSQL. tongdai logs every request, to a file. The loop without HTTP
-asks one page after the other on one connection. CPU is the server process's own, so that it says
-something on a busy machine too.
+open, has the other, with PostgreSQL. tongdai logs every request, to a file. Two workers have both
+cores, so only their CPU can be compared. The loop without HTTP asks one page after the other on
+one connection. CPU is the server processes' own, so that it says something on a busy machine too.
 
 Beside it: what rendering records costs, and what keeping their text would save.
 """
@@ -14,6 +14,7 @@ Beside it: what rendering records costs, and what keeping their text would save.
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ import uvloop
 from bench import rig
 from bench.report import table
 from testbed import samples
-from tongdai import api, dialects, ids, logs
+from tongdai import api, api_workers, dialects, ids, logs
 from tongdai.api.tokens import Tokens
 from tongdai.dialects import v1
 from tongdai.encryption import MasterKey
@@ -44,7 +45,7 @@ from tongdai.store.tenants import Tenants
 CALLS = 10_000
 CONNECTIONS, SECONDS, ROUNDS = 16, 2.0, 3
 MASTER = b"a master key of the benchmarks, no secret"
-PORTS = {"tongdai": 28_771, "raw ASGI": 28_772}
+PORTS = {"tongdai": 28_771, "raw ASGI": 28_772, "tongdai, two workers": 28_773}
 HOST = "127.0.0.1"
 SERVERS = max(os.sched_getaffinity(0))  # the core of the one that is asked
 
@@ -82,14 +83,18 @@ async def _contest(dsn: str, folder: str) -> None:
     raw = spawn.Process(target=_serve_raw, args=(page,), daemon=True)
     raw.start()
     await _first(PORTS["raw ASGI"], ask)
+    workers = spawn.Process(target=_serve_workers, args=(dsn, folder))  # it has children
+    workers.start()
+    await _first(PORTS["tongdai, two workers"], ask)
+    contestants = dict(zip(PORTS, (ours, raw, workers), strict=True))
     found: dict[str, list[Rate]] = {name: [] for name in (*PORTS, "asyncpg + msgspec, no HTTP")}
     try:
         for _ in range(ROUNDS):
-            for (name, port), process in zip(PORTS.items(), (ours, raw), strict=True):
-                found[name].append(await _rate(port, ask, process.pid or 0))
+            for name, process in contestants.items():
+                found[name].append(await _rate(PORTS[name], ask, rig.family(process.pid or 0)))
             found["asyncpg + msgspec, no HTTP"].append(await _bare(dsn))
     finally:
-        for process in (ours, raw):
+        for process in contestants.values():
             process.terminate()
             process.join()
     medians = {name: sorted(rates)[ROUNDS // 2] for name, rates in found.items()}
@@ -184,6 +189,30 @@ def serve_api(dsn: str, folder: str) -> None:
         uvloop.run(serve())
 
 
+def _serve_workers(dsn: str, folder: str) -> None:
+    """The API by two workers, on any core, until the process is ended. Logs to a file."""
+    settings = Settings(
+        data=Path(folder),
+        dsn=dsn,
+        secret=MASTER.decode(),
+        http=f"{HOST}:{PORTS['tongdai, two workers']}",
+        workers=2,
+        rate_domain=0,
+        rate_address=0,
+    )
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+
+    async def serve() -> None:
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        async with api_workers.started(settings):
+            await ended.wait()
+
+    with (Path(folder) / "workers.log").open("wb") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        uvloop.run(serve())
+
+
 def _serve_raw(page: bytes) -> None:
     async def answer(
         _scope: dict[str, Any], _receive: object, send: Callable[[object], Awaitable[None]]
@@ -206,10 +235,10 @@ async def _uvicorn(application: Any, port: int) -> None:
     await uvicorn.Server(config).serve()
 
 
-async def _rate(port: int, ask: bytes, pid: int) -> Rate:
-    ends, cpu = time.perf_counter() + SECONDS, rig.cpu([pid])
+async def _rate(port: int, ask: bytes, pids: Sequence[int]) -> Rate:
+    ends, cpu = time.perf_counter() + SECONDS, rig.cpu(pids)
     count = sum(await asyncio.gather(*(_asking(port, ask, ends) for _ in range(CONNECTIONS))))
-    return Rate(count / SECONDS, (rig.cpu([pid]) - cpu) * 1000 / count)
+    return Rate(count / SECONDS, (rig.cpu(pids) - cpu) * 1000 / count)
 
 
 async def _asking(port: int, ask: bytes, ends: float) -> int:

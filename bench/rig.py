@@ -94,7 +94,7 @@ class Rig(msgspec.Struct):
         return {
             "tongdai": cpu([ours]) if ours else 0.0,
             "asterisk": cpu([self.asterisk.pid]),
-            "postgresql": cpu(_family(self.postgres.pid)),
+            "postgresql": cpu(family(self.postgres.pid)),
         }
 
     @asynccontextmanager
@@ -235,7 +235,7 @@ def cpu(pids: Sequence[int]) -> float:
     return total / TICKS
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and its children."""
     with contextlib.suppress(OSError):
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]

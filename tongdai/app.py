@@ -5,6 +5,7 @@ They start in this order, and stop in reverse.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -23,6 +24,7 @@ from prometheus_client.registry import Collector
 from tongdai import (
     __version__,
     api,
+    api_workers,
     edge,
     errors,
     files,
@@ -34,6 +36,7 @@ from tongdai import (
     tracing,
 )
 from tongdai import settings as configuration
+from tongdai.api.counts import Counts
 from tongdai.asterisk import browser_addresses
 from tongdai.asterisk.provisioning import SwitchConfig
 from tongdai.asterisk.reconnect import Address
@@ -77,6 +80,16 @@ LOOK_S = 0.05
 KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: they close it, not we
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """What a worker of the API has together with others: the socket, what they count, and the
+    metrics of all.
+    """
+
+    listening: socket.socket
+    counts: Counts
+    metrics: Callable[[], bytes]
+
+
 class Instance(msgspec.Struct, frozen=True):
     """The running instance: its addresses and credentials, and an event for when all of it is
     usable.
@@ -100,6 +113,8 @@ async def up(
     with their calls and the next start takes them over; a start that fails leaves running what ran
     before. Raises errors.SetupError.
     """
+    if settings.workers > 1 and settings.sandbox:
+        raise errors.SetupError("the sandbox has one API process: set TONGDAI_WORKERS to 1")
     key = services.master_key(settings)
     supervised: list[Supervised] = []
     async with AsyncExitStack() as stack:
@@ -176,6 +191,25 @@ async def serve(settings: Settings, roles: tuple[Role, ...]) -> None:
         await _serve(opened, roles, Instance(settings, asyncio.Event()))
 
 
+async def serve_shared(settings: Settings, shared: Shared) -> None:
+    """Serves the API as one of several workers, until cancelled."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(tracing.exported(settings.traces))
+        opened = await services.opened(stack, settings, services.master_key(settings))
+        callbacks = guard.Guard(configuration.callback_networks(settings))
+        feeds = api.Feeds(opened.database, opened.tenants)
+        client = await stack.enter_async_context(Client(callbacks, __version__))
+        deps = msgspec.structs.replace(
+            _deps(opened, None, None, None, callbacks),
+            feeds=feeds,
+            published=feeds.wake,
+            trial=Trial(client),
+            counts=shared.counts,
+            metrics=shared.metrics,
+        )
+        await _http(settings, portal.create(api.create(deps)), feeds.close, shared.listening)
+
+
 async def _serve(
     opened: Services,
     roles: tuple[Role, ...],
@@ -211,8 +245,15 @@ async def _serve(
         if "engine" in roles:
             engine, commands, work = await _engine(stack, opened, published)
             running.append(work)
-        if "api" in roles:
-            deps = _deps(opened, instance, engine, commands, callbacks)
+        if "api" in roles and settings.workers > 1:
+            workers = await stack.enter_async_context(api_workers.started(settings))
+            running += [kept("supervision", each.run) for each in workers.supervised]
+            running += [
+                kept("metrics of workers", workers.exchange_metrics),
+                kept("readiness", partial(_tell_ready, instance, engine)),
+            ]
+        elif "api" in roles:
+            deps = _deps(opened, instance.sandbox, engine, commands, callbacks)
             deps = msgspec.structs.replace(
                 deps, feeds=feeds, published=published, trial=Trial(client)
             )
@@ -253,7 +294,7 @@ def _shown(collector: Collector) -> Iterator[None]:
 
 def _deps(
     opened: Services,
-    instance: Instance,
+    sandbox: Carrier | None,
     engine: Engine | None,
     commands: CommandRunner | None,
     callbacks: guard.Guard,
@@ -278,7 +319,7 @@ def _deps(
         most_subscriptions=settings.subscriptions,
         address_rate=settings.rate_address,
         checks=checks,
-        sandbox=instance.sandbox,
+        sandbox=sandbox,
         commands=commands,
         ice=api.IceSettings(
             settings.stun, tuple(configuration.listed(settings.turn_urls)), settings.turn_secret
@@ -286,13 +327,18 @@ def _deps(
     )
 
 
-async def _http(settings: Settings, application: Any, stopping: Callable[[], None]) -> None:
-    """Serves until cancelled; requests under way are finished first: `stopping` ends those without
-    an end of their own.
+async def _http(
+    settings: Settings,
+    application: Any,
+    stopping: Callable[[], None],
+    shared: socket.socket | None = None,
+) -> None:
+    """Serves until cancelled, on the socket that workers share if there is one; requests under
+    way are finished first: `stopping` ends those without an end of their own.
     """
     host, port = configuration.address(settings.http)
     trusted = configuration.networks(settings.proxies)
-    most = min(settings.http_connections, process.open_files() // 2)
+    most = min(settings.http_connections // settings.workers, process.open_files() // 2)
     among = api.Connections(most, settings.http_connections_address, trusted)
     listener = api.Server(
         uvicorn.Config(
@@ -311,7 +357,9 @@ async def _http(settings: Settings, application: Any, stopping: Callable[[], Non
             timeout_keep_alive=KEEP_ALIVE_S,
         )
     )
-    serving = asyncio.create_task(listener.serve(), name="http")
+    serving = asyncio.create_task(
+        listener.serve(sockets=[shared] if shared else None), name="http"
+    )
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:

@@ -20,6 +20,7 @@ PREFIX = "TONGDAI_"
 READY = "ready.json"
 """In the data folder while `tongdai up` is ready: how to reach it."""
 MOST_WS_CONNECTIONS = 9_000  # of the sessionlimit in http.conf; the rest is for ARI
+MOST_WORKERS = 64
 _TURN = re.compile(r"turns?:[A-Za-z0-9.-]+(:[0-9]{1,5})?(\?transport=(udp|tcp))?")  # RFC 7065
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -290,6 +291,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_address: Annotated[int, _says("The same for each client address, over all domains.")] = (
         500
     )
+    workers: Annotated[
+        int,
+        _says(
+            "Processes that serve the API at its address; limits of requests hold over all of "
+            "them. With 1 it is served by the process of the engine, if that runs there."
+        ),
+    ] = 1
     http_connections: Annotated[
         int,
         _says(
@@ -501,6 +509,11 @@ def _secret(text: str) -> None:
         raise ValueError(f"at least {encryption.SHORTEST} characters are needed")
 
 
+def _workers(text: str) -> None:
+    if not 1 <= int(text) <= MOST_WORKERS:
+        raise ValueError(f"expected 1 to {MOST_WORKERS}")
+
+
 def _positive(text: str) -> None:
     if int(text) <= 0:
         raise ValueError("must be more than 0")
@@ -553,6 +566,7 @@ _CHECKS = {
     "proxies": networks,
     "sip_proxies": networks,
     "subscriptions": _positive,
+    "workers": _workers,
     "http_connections": _positive,
     "http_connections_address": _positive,
     "rate_domain": _not_negative,

@@ -18,11 +18,11 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 import msgspec
+import prometheus_client
 
 from tongdai import errors, messages
-from tongdai.api import limits
-from tongdai.api.attempts import Attempts
 from tongdai.api.boards import Boards
+from tongdai.api.counts import Counts, of_process
 from tongdai.api.exports import Exports
 from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principals
@@ -130,6 +130,8 @@ class Deps(msgspec.Struct, frozen=True, kw_only=True):
     trial: Trial | None = None
     ice: IceSettings = IceSettings()
     feeds: Feeds | None = None  # given when another part of this process wakes and closes them
+    counts: Counts | None = None  # of all workers; None: of this process
+    metrics: Callable[[], bytes] = prometheus_client.generate_latest
     # called after each commit of events of these domains
     published: Callable[[Collection[UUID]], None] = _no_dispatcher
 
@@ -149,13 +151,10 @@ class Context:
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
         self.boards = Boards(deps.database, heartbeat_s=deps.timing.heartbeat_s)
         self.exports = Exports()
-        self.by_domain, self.by_address = (
-            limits.Limit(deps.domain_rate),
-            limits.Limit(deps.address_rate),
-        )
-        self.wrong_logins = Attempts(5)
-        self.wrong_recordings = Attempts(60)
-        self.wrong_links = Attempts(60)
+        counted = deps.counts or of_process(deps.domain_rate, deps.address_rate)
+        self.by_domain, self.by_address = counted.by_domain, counted.by_address
+        self.wrong_logins, self.wrong_recordings = counted.wrong_logins, counted.wrong_recordings
+        self.wrong_links = counted.wrong_links
         self._background = set[asyncio.Task[None]]()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._login_slots = asyncio.Semaphore(deps.logins_at_once)

@@ -72,10 +72,10 @@ async def readyz(request: Request) -> ASGIApp:
     gives={200: ("Metrics.", "text/plain")},
     is_limited=False,
 )
-async def metrics() -> ASGIApp:
+async def metrics(request: Request) -> ASGIApp:
     """Measurements, for Prometheus."""
     return Response(
-        prometheus_client.generate_latest(),
+        request.context.deps.metrics(),
         headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
     )
 

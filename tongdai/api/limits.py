@@ -1,5 +1,5 @@
 """Rate limits: requests per second of a domain and of a client's address, counted in this
-process.
+process (`counts`: in all workers).
 """
 
 import math
@@ -34,13 +34,20 @@ class Limit:
         if not self._interval_s:
             return
         now = self._clock()
-        full_at = max(self._full_at.get(key, now), now) + self._interval_s
-        if (excess_s := full_at - now - BURST_S) > 0:
-            raise errors.TooManyRequests(retry_after_s=math.ceil(excess_s))
-        self._full_at[key] = full_at
+        self._full_at[key] = filled(self._full_at.get(key, now), now, self._interval_s)
         if len(self._full_at) > self._sweep_at:
             self._full_at = {key: at for key, at in self._full_at.items() if at > now}
             self._sweep_at = max(_MANY, 2 * len(self._full_at))
+
+
+def filled(full_at: float, now: float, interval_s: float) -> float:
+    """When the bucket is full again after one more request. Raises errors.TooManyRequests when
+    there is none left.
+    """
+    full_at = max(full_at, now) + interval_s
+    if (excess_s := full_at - now - BURST_S) > 0:
+        raise errors.TooManyRequests(retry_after_s=math.ceil(excess_s))
+    return full_at
 
 
 def client_key(address: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -49,6 +49,14 @@ def up(
             show_default="10000-11999",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="TONGDAI_WORKERS",
+            help="Processes that serve the API.",
+            show_default="1",
+        ),
+    ] = None,
     *,
     sandbox: Annotated[
         bool | None,
@@ -64,9 +72,8 @@ def up(
 
     Any other setting comes from the environment or the settings file; `tongdai config` lists them.
     """
-    given = options.given(data=data, http=http, sip=sip, rtp=rtp, sandbox=sandbox)
-    named = {settings.PREFIX + name.upper(): settings.text(value) for name, value in given.items()}
-    chosen = settings.load(settings_file.environment({**os.environ, **named}))
+    given = options.given(data=data, http=http, sip=sip, rtp=rtp, workers=workers, sandbox=sandbox)
+    chosen = _chosen(given)
     logs.configure(chosen)
     _run(_up(chosen))
 
@@ -78,6 +85,14 @@ def serve(
             help="api, engine, webhooks or edge; several times for several.", show_default="all"
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="TONGDAI_WORKERS",
+            help="Processes that serve the API.",
+            show_default="1",
+        ),
+    ] = None,
 ) -> None:
     """Run some roles in this process, on the database and Asterisk that the settings name.
 
@@ -87,9 +102,15 @@ def serve(
     roles = tuple(role or app.ROLES)
     if wrong := [name for name in roles if name not in app.ROLES]:
         raise typer.BadParameter(f"{wrong[0]}: not one of {', '.join(app.ROLES)}")
-    chosen = settings.load()
+    chosen = _chosen(options.given(workers=workers))
     logs.configure(chosen)
     _run(app.serve(chosen, roles))  # type: ignore[arg-type]  # checked above
+
+
+def _chosen(given: Mapping[str, object]) -> settings.Settings:
+    """The settings, of which these were given as options."""
+    named = {settings.PREFIX + name.upper(): settings.text(value) for name, value in given.items()}
+    return settings.load(settings_file.environment({**os.environ, **named}))
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
