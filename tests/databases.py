@@ -25,14 +25,30 @@ async def own(dsn: str, name: str) -> AsyncIterator[db.Database]:
         yield database
     finally:
         await database.close()
-        await until(lambda: _is_dropped(server, name), 30)
+        await drop(server, name)
         await server.close()
 
 
+async def drop(server: db.Tx, name: str) -> None:
+    """No database has that name any more, whoever was connected to it."""
+    await until(lambda: _is_dropped(server, name), 30)
+
+
+async def renew(dsn: str, name: str) -> str:
+    """A DSN to a new, empty database of that name. It stays: the next one takes its place."""
+    server = await db.connect(dsn)
+    try:
+        await drop(server, name)
+        await server.execute(f"CREATE DATABASE {name}")
+    finally:
+        await server.close()
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
 async def _is_dropped(server: db.Tx, name: str) -> bool:
-    # autovacuum is in it, which only a superuser may end
+    # autovacuum may be in it, which only a superuser may end
     with suppress(asyncpg.InsufficientPrivilegeError):
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         return True
     return False
 

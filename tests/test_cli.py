@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from testbed import tones
 from testbed.until import until
+from tests import databases
 from tongdai.cli import COMMANDS, app, loaded
 from tongdai.encryption import MasterKey
 from tongdai.pbx.directory import NODE
@@ -989,10 +990,8 @@ def test_help_has_an_example(noun: str) -> None:
 
 
 async def test_a_database_of_no_version_is_told_so_and_migrated(database: db.Database) -> None:
-    async with database.connection() as tx:
-        await tx.execute("DROP DATABASE IF EXISTS unmigrated WITH (FORCE)")
-        await tx.execute("CREATE DATABASE unmigrated")
-    cli = Cli(TONGDAI_DSN=database.dsn.replace("/tongdai?", "/unmigrated?"), TONGDAI_SECRET=SECRET)
+    unmigrated = await databases.renew(database.dsn, "unmigrated")
+    cli = Cli(TONGDAI_DSN=unmigrated, TONGDAI_SECRET=SECRET)
 
     assert "run tongdai migrate" in await in_thread(cli.refuses, "domain", "list", code=4)
     pending = await in_thread(cli.json, "migrate", "--pending")

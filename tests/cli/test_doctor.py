@@ -15,6 +15,7 @@ import pytest
 
 from testbed import certificate
 from testbed.network import Network, NotAllowed
+from tests import databases
 from tests.cli.conftest import free_address, run
 from tests.webhooks import samples
 from tongdai.cli.doctor import machine
@@ -229,12 +230,9 @@ def test_a_switch_with_another_password_or_files_that_are_missing_is_told(
 @pytest.fixture
 async def empty(idle: dict[str, str], database: db.Database) -> dict[str, str]:
     """Settings with a database of their own, in which nothing is."""
-    async with database.connection() as tx:
-        await tx.execute("DROP DATABASE IF EXISTS doctor WITH (FORCE)")
-        await tx.execute("CREATE DATABASE doctor")
     return {
         **idle,
-        "TONGDAI_DSN": database.dsn.replace("/tongdai?", "/doctor?"),
+        "TONGDAI_DSN": await databases.renew(database.dsn, "doctor"),
         "TONGDAI_SECRET": SECRET,
     }
 

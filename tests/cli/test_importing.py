@@ -1,13 +1,11 @@
 """tongdai import: what comes from other systems is applied, and what does not come is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from testbed.until import until
+from tests import databases
 from tests.admin import fusionpbx_5_5_7
 from tests.test_cli import SECRET, Cli
 from tongdai.store import db, devices, domains
@@ -28,26 +26,15 @@ def cli(database: db.Database) -> Cli:
 
 
 @pytest.fixture
-async def fusionpbx(database: db.Database) -> AsyncIterator[str]:
-    """The DSN of a database with FusionPBX's tables; it is gone afterwards."""
-    server = await db.connect(database.dsn)
+async def fusionpbx(database: db.Database) -> str:
+    """The DSN of a database with FusionPBX's tables."""
+    dsn = await databases.renew(database.dsn, "fusionpbx")
+    theirs = await db.connect(dsn)
     try:
-        await server.execute("CREATE DATABASE fusionpbx")
-        dsn = urlsplit(database.dsn)._replace(path="/fusionpbx").geturl()
-        theirs = await db.connect(dsn)
-        try:
-            await theirs.execute(fusionpbx_5_5_7.SCHEMA + fusionpbx_5_5_7.ROWS)
-        finally:
-            await theirs.close()
-        yield dsn
+        await theirs.execute(fusionpbx_5_5_7.SCHEMA + fusionpbx_5_5_7.ROWS)
     finally:
-        await until(lambda: _dropped(server), 30)
-        await server.close()
-
-
-async def _dropped(server: db.Tx) -> bool:
-    await server.execute("DROP DATABASE IF EXISTS fusionpbx WITH (FORCE)")
-    return True
+        await theirs.close()
+    return dsn
 
 
 def has_password(cli: Cli, number: str, password: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from testbed.until import until
+from tests import databases
 from tongdai import errors
 from tongdai.store import db, migrate
 
@@ -16,11 +17,7 @@ IN_USE = Path(__file__).with_name("migrations.sha256")
 @pytest.fixture
 async def empty(dsn: str) -> str:
     """A DSN to a new, empty database."""
-    tx = await db.connect(dsn)
-    await tx.execute("DROP DATABASE IF EXISTS empty WITH (FORCE)")
-    await tx.execute("CREATE DATABASE empty")
-    await tx.close()
-    return dsn.replace("/tongdai?", "/empty?")
+    return await databases.renew(dsn, "empty")
 
 
 async def execute(dsn: str, *statements: str) -> None:

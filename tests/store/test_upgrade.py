@@ -4,12 +4,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests import databases
 from tests.store import release
 from tests.webhooks import samples as webhooks
 from tongdai.store import (
@@ -40,11 +40,8 @@ def statements(path: Path) -> str:
 
 @pytest.fixture(params=RELEASES, ids=lambda path: path.stem)
 async def upgraded(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[db.Database]:
-    """A database of that release, brought to this version; gone afterwards."""
-    admin = await db.connect(dsn)
-    await admin.execute("DROP DATABASE IF EXISTS released WITH (FORCE)")
-    await admin.execute("CREATE DATABASE released")
-    its_dsn = urlsplit(dsn)._replace(path="/released").geturl()
+    """A database of that release, brought to this version."""
+    its_dsn = await databases.renew(dsn, "released")
     tx = await db.connect(its_dsn, statement_s=None)
     await tx.execute(statements(request.param))
     await tx.close()
@@ -55,8 +52,6 @@ async def upgraded(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[db
         yield database
     finally:
         await database.close()
-        await admin.execute("DROP DATABASE released WITH (FORCE)")
-        await admin.close()
 
 
 @pytest.fixture
