@@ -115,7 +115,7 @@ async def _measure(dsn: str, domain_uuid: UUID, records: int) -> None:
             async def total(wanted: Filter = wanted) -> int:
                 return await cdr_search.total(tx, domain_uuid, ZoneInfo(ZONE), wanted)
 
-            took = await _p50_ms(page), await _p50_ms(total)
+            took = await p50_ms(page), await p50_ms(total)
             plain = plain if any(plain) else took
             shown = (f"{ms:.2f} ms ({ms / one:.1f})" for ms, one in zip(took, plain, strict=True))
             rows.append((name, f"{await total():,}", *shown))
@@ -124,7 +124,8 @@ async def _measure(dsn: str, domain_uuid: UUID, records: int) -> None:
     table(f"The CDR list of a domain of {records:,} calls (P1)", heading, rows)
 
 
-async def _p50_ms(ask: Callable[[], Awaitable[object]]) -> float:
+async def p50_ms(ask: Callable[[], Awaitable[object]]) -> float:
+    """Milliseconds, median of ROUNDS."""
     found = []
     for _ in range(ROUNDS):
         began = time.perf_counter()

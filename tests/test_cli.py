@@ -870,6 +870,8 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "2",
         "--timeout",
         "60",
+        "--service-level",
+        "30",
     ]
     changed = cli.json(
         "queue",
@@ -894,6 +896,7 @@ def test_a_queue_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "timeout_s": 60,
         "overflow": "",
         "moh_class": "default",
+        "service_level_s": 30,
     }
     assert changed == cli.json("queue", "show", "700") == cli.json("queue", "list")[0]
     assert "Hỗ trợ" in cli("queue", "list")

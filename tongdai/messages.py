@@ -52,6 +52,9 @@ DATE_NEEDED = Text(
     "YYYY-MM-DD or YYYY-MM-DD HH:MM:SS is needed",
     "phải có dạng YYYY-MM-DD hoặc YYYY-MM-DD HH:MM:SS",
 )
+DAY_NEEDED = Text("a date is needed: YYYY-MM-DD", "phải là ngày dạng YYYY-MM-DD")
+ENDS_BEFORE_START = Text("it is before the start", "trước ngày bắt đầu")
+DAYS_AT_MOST = Text("at most {most} days", "tối đa {most} ngày")
 MOMENT_NEEDED = Text(
     "a time with its offset is needed, such as 2027-01-01T08:00:00+07:00",
     "phải là thời điểm kèm múi giờ, ví dụ 2027-01-01T08:00:00+07:00",

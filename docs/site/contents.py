@@ -10,6 +10,7 @@ CONTENTS = (
             "docs/integration.en": "",
             "docs/events": "",
             "docs/live": "",
+            "docs/reports": "Báo cáo",
             "docs/dialects": "",
             "docs/errors": "",
         },

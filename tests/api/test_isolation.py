@@ -304,6 +304,15 @@ async def get_cdr(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/v1/cdr/{}", name)
 
 
+@row("get", "/v1/reports/{of}")
+async def get_report(own: House, other: House, database: db.Database) -> None:
+    period = "start_date=2021-02-17&end_date=2021-02-17"
+    for of in ("domain", "extension", "hotline"):
+        for by in ("name", "day", "week", "month", "hour", "heat"):
+            found = await own.tenant.client.get(f"/v1/reports/{of}?by={by}&{period}")
+            assert found.json["total"]["calls"] == 1
+
+
 @row("get", "/v3/cdr")
 async def v3_list_cdrs(own: House, other: House, database: db.Database) -> None:
     for query in ("", "limit=0", "extension=101&status=answered", "phone=0899888999&limit=1"):

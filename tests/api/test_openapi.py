@@ -60,7 +60,7 @@ def test_operations_have_these_names() -> None:
         "listDeliveries",
         *("getDelivery", "disableSubscription", "enableSubscription", "resendEvents"),
         *("rotateSecret", "testSubscription"),
-        *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3"),
+        *("listCdrs", "getCdr", "listCdrsV3", "getCdrV3", "getReport"),
         *("click2callByGet", "click2call", "click2callAsyncByGet", "click2callAsync"),
         *("listCalls", "getCall", "endCall", "sendDigits", "holdCall", "muteCall"),
         *("playPrompt", "recordCall", "transferCall", "unholdCall", "unmuteCall", "readLive"),

@@ -23,6 +23,7 @@ HELP = {
     ("queues", "no_answer_delay_s"): queue_commands.NO_ANSWER_DELAY,
     ("queues", "wrap_up_s"): queue_commands.WRAP_UP,
     ("queues", "timeout_s"): queue_commands.TIMEOUT,
+    ("queues", "service_level_s"): queue_commands.SERVICE_LEVEL,
 }
 
 

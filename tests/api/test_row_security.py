@@ -26,6 +26,7 @@ from tongdai.store.tenants import Tenants
 
 READ = {
     *("cdrs", "cdr_ids", "cdr_sip_call_ids", "cdr_days", "cdr_participants", "recordings"),
+    *("report_days", "report_hours"),
     *("users", "domains", "subscriptions", "commands", "hotlines"),
 }
 # whoever has a recording's URL may hear it

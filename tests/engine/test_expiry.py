@@ -19,7 +19,7 @@ from tongdai.engine import expiry, retention
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.directory import Domain
 from tongdai.recording_files import LocalFolder
-from tongdai.store import audit, cdr_days, cdrs, db, domains
+from tongdai.store import audit, cdr_days, cdrs, db, domains, report_counts
 from tongdai.store import retention as stored
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")  # of the domain
@@ -131,6 +131,13 @@ async def test_whole_days_of_the_domain_go(database: db.Database, domain: Domain
 
     assert await expiry.expire_cdrs(database, 0) == 1
     assert await counts(database, domain) == by_day(kept)
+    for table in report_counts.TABLES:
+        async with database.connection() as tx:
+            days = await tx.fetch(
+                f"SELECT DISTINCT day FROM {table} WHERE domain_uuid = $1",  # noqa: S608 ours
+                domain.domain_uuid,
+            )
+        assert [str(row["day"]) for row in days] == [*by_day(kept)]
 
 
 async def test_many_records_go_in_batches_and_another_domains_stay(

@@ -15,6 +15,7 @@ from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.events import CallFacts, Event
 from tongdai.pbx.recording import Recording
 from tongdai.pbx.step import Step
+from tongdai.pbx.visits import Part, PastVisit
 
 ANSWERED = (
     "0.0 Arrived trunk 0899888999 19001919",
@@ -221,6 +222,19 @@ def test_the_record() -> None:
         called_count=2,
         sip_hangup_disposition="send_bye",
         trunk="carrier",
+        visits=(
+            PastVisit(
+                kind="ring_group",
+                number="600",
+                time_started=ladder.NOON,
+                outcome="answered",
+                extension="102",
+                wait_s=4,
+                talk_s=5,
+                service_level_s=20,
+            ),
+        ),
+        parts=(Part(extension="102", outcome="answered", wait_s=4, talk_s=5),),
         other_ids=(ids.derived(call_uuid, "102"),),
         other_sip_call_ids=("sip-101", "sip-customer"),
     )

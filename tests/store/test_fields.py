@@ -283,7 +283,7 @@ def full_directory(name: str) -> Full:
     caller = Caller("0912*", "route", "100", "busy", ("16135550123",), "a note")
     plan = HoursPlan("office", ("mon-fri 08:00-17:30",), ("09-02",), "closed", LATER)
     group = RingGroup("600", "Sales", "round_robin", ("100", "102"), 5, 6, "700", 1)
-    queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz")
+    queue = Queue("700", "Support", ("100", "102"), 3, 4, 5, 6, "100", "jazz", 30)
     menu = Menu(
         number="800",
         name="Chào",

@@ -58,6 +58,7 @@ async def test_an_update_changes_all_but_the_number(
         (Queue("700", no_answer_delay_s=-1), "no_answer_delay_s"),
         (Queue("700", wrap_up_s=3601), "wrap_up_s"),
         (Queue("700", timeout_s=7201), "timeout_s"),
+        (Queue("700", service_level_s=0), "service_level_s"),
     ],
 )
 async def test_wrong_values_name_their_field(

@@ -45,6 +45,7 @@ from tongdai.api import (
     prompts,
     provisioning,
     recordings,
+    reports,
     routes,
     sandbox,
     sessions,
@@ -76,6 +77,7 @@ __all__ = [
 
 OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,
+    *reports.OPERATIONS,
     *click2call.OPERATIONS,
     *control.OPERATIONS,  # before those of any id, which may have slashes
     *calls.OPERATIONS,

@@ -128,6 +128,10 @@ class NewQueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "is the domain's `hold_music`."
         ),
     ] = directory.DEFAULT_MUSIC
+    service_level_s: Annotated[
+        int,
+        Meta(ge=1, le=3600, description="Seconds within which an answer is in time, for reports."),
+    ] = directory.SERVICE_LEVEL_S
 
 
 class NewMenu(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

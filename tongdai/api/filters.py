@@ -48,6 +48,7 @@ _SYNONYMS: dict[str, tuple[cdr.Status, ...]] = {
 }
 _NONE = "no call"
 _DIRECTIONS = ("1", "2", "3")
+DIRECTION_SCHEMA = {"type": "string", "enum": [*cdr.DIRECTIONS, *_DIRECTIONS]}
 
 
 def _status(text: str, field: str) -> tuple[str, ...]:
@@ -70,11 +71,12 @@ def any_status(text: str, field: str) -> tuple[str, ...]:
         return (_NONE,)
 
 
-def _direction(text: str, field: str) -> int:
-    direction = cdr.DIRECTIONS.get(text.lower(), int(text) if text in _DIRECTIONS else 0)
-    if not direction:
+def direction_of(text: str, field: str) -> int:
+    """The number of a direction, by that or by its name. Raises errors.Invalid."""
+    found = cdr.DIRECTIONS.get(text.lower(), int(text) if text in _DIRECTIONS else 0)
+    if not found:
         raise errors.Invalid(messages.ONE_OF(choices=", ".join(cdr.DIRECTIONS)), field=field)
-    return direction
+    return found
 
 
 def _duration(text: str, field: str) -> int:
@@ -175,8 +177,8 @@ class Filters(Struct, frozen=True):
         tuple[int, ...],
         Meta(
             description="By name, or as records have it: 1 local, 2 inbound, 3 outbound.",
-            extra={"read": _direction},
-            extra_json_schema={"type": "string", "enum": [*cdr.DIRECTIONS, *_DIRECTIONS]},
+            extra={"read": direction_of},
+            extra_json_schema=DIRECTION_SCHEMA,
         ),
     ] = ()
 

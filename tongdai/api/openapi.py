@@ -35,6 +35,7 @@ TAGS = {
     "Authentication": "A user name and password give an API key; an API key gives a token.",
     "Events": "Subscriptions to call events, the log of their deliveries, and the event feed.",
     "CDRs": "Call detail records.",
+    "Reports": "What calls came to, by day, hour, queue, extension.",
     "Click-to-call": "An extension's phone rings, then the number is called.",
     "Live calls": "Calls that go on now: seen, steered, and hung up.",
     "Browser phones": "Phones in a page: credentials that expire, tokens, calls, STUN and TURN.",

@@ -26,6 +26,9 @@ TIMEOUT = typer.Option(help="Seconds that a caller waits at most, 3 to 7200.")
 MUSIC = typer.Option(
     help="The hold music: a prompt by its name, or a class of the switch; default: the domain's."
 )
+SERVICE_LEVEL = typer.Option(
+    help="Seconds within which an answer is in time, for reports, 1 to 3600."
+)
 
 
 @app.command()
@@ -41,6 +44,7 @@ def create(
     timeout: Annotated[int, TIMEOUT] = NEW.timeout_s,
     overflow: Annotated[str, options.OVERFLOW] = "",
     music: Annotated[str, MUSIC] = NEW.moh_class,
+    service_level: Annotated[int, SERVICE_LEVEL] = NEW.service_level_s,
     as_json: options.Json = False,
 ) -> None:
     """Make a queue.
@@ -58,6 +62,7 @@ def create(
         timeout_s=timeout,
         overflow=overflow,
         moh_class=music,
+        service_level_s=service_level,
     )
     session.change(domain, queues.insert, made)
     terminal.one(made, as_json=as_json)
@@ -76,6 +81,7 @@ def list_(*, domain: options.Domain, as_json: options.Json = False) -> None:
         "timeout_s",
         "overflow",
         "moh_class",
+        "service_level_s",
     )
     terminal.many(session.call(domain, queues.list), *columns, as_json=as_json)
 
@@ -99,6 +105,7 @@ def update(
     timeout: Annotated[int | None, TIMEOUT] = None,
     overflow: Annotated[str | None, options.OVERFLOW] = None,
     music: Annotated[str | None, MUSIC] = None,
+    service_level: Annotated[int | None, SERVICE_LEVEL] = None,
     as_json: options.Json = False,
 ) -> None:
     """Change a queue; what is not given stays.
@@ -114,6 +121,7 @@ def update(
         timeout_s=timeout,
         overflow=overflow,
         moh_class=music,
+        service_level_s=service_level,
     )
     changed = session.change(domain, queues.change, number, changes)
     terminal.one(changed, as_json=as_json)

@@ -32,6 +32,7 @@ async def _expire_cdrs(database: db.Database, domain_uuid: UUID, days: int, paus
             count, since = await retention.expire_cdrs(tx, domain_uuid, days, since)
         total += count
         if count < retention.BATCH:
+            await retention.expire_reports(database, domain_uuid, days, pause_s)
             return total
         await asyncio.sleep(pause_s)
 

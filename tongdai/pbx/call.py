@@ -32,6 +32,7 @@ LATE_S = 2  # how long after the end of Dial the end of a channel may come
 SILENT_S = 4
 FORGOTTEN_S = LONGEST_RING_S + 10  # click-to-call: the switch itself ends the ringing before
 Direction = Literal["inbound", "outbound", "local"]
+VisitKind = Literal["queue", "ring_group"]
 RecordingState = Literal["", "apart", "on", "off", "paused"]
 
 T = TypeVar("T")
@@ -200,6 +201,18 @@ class Transfer(msgspec.Struct, frozen=True):
     came_by: Committed[str] = ""
 
 
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit of a ring group or queue. `until`: when the call went elsewhere; None while it has
+    not.
+    """
+
+    kind: Committed[VisitKind]
+    number: Committed[str]
+    since: Committed[datetime]
+    service_level_s: Committed[int]
+    until: Committed[datetime | None] = None
+
+
 class Pause(msgspec.Struct, frozen=True):
     """A pause of the recording; `until` is None while it lasts."""
 
@@ -261,6 +274,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     presented_number: Committed[str] = ""  # caller id on the outbound leg
     trunk: Committed[str] = ""  # the name of the trunk that carries it, or was tried last
     receive_dest: Committed[str] = ""  # ring group or queue
+    visits: Committed[tuple[Visit, ...]] = ()  # of ring groups and queues
     # the reasons that led it elsewhere than to the first destination of a number, in order: of
     # pbx.inbound
     routed_by: Committed[tuple[str, ...]] = ()

@@ -483,6 +483,6 @@ def _blind_transfer(call: Call, signal: BlindTransferred, context: RoutingContex
         by=transferer,
     )
     if isinstance(signal, TransferredInFallback):
-        call = progress.followed(call, destination)
+        call = progress.followed(call, destination, context, signal.at)
         return Step(replace(call, attempt=call.attempt + 1, reconstructed=True))
     return progress.go(call, destination, context, signal.at)

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from tongdai.pbx import events, numbers
+from tongdai.pbx import events, numbers, visits
 from tongdai.pbx.call import Call, Leg, seconds
 from tongdai.pbx.causes import STATUSES, ReleaseCause, Status
 from tongdai.pbx.events import Application, Disposition
 from tongdai.pbx.recording import Recording
+from tongdai.pbx.visits import Part, PastVisit
 
 __all__ = ["DIRECTIONS", "STATUSES", "Cdr", "Status", "of"]
 
@@ -84,6 +85,8 @@ class Cdr(msgspec.Struct, frozen=True, kw_only=True):
     other_sip_call_ids: tuple[str, ...] = ()  # of other legs
     participants: tuple[Participant, ...] = ()  # further parties
     recording_pauses: tuple[RecordingPause, ...] = ()
+    visits: tuple[PastVisit, ...] = ()  # of ring groups and queues
+    parts: tuple[Part, ...] = ()  # of extensions
 
 
 def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
@@ -136,6 +139,8 @@ def of(call: Call, release: ReleaseCause, recording: Recording | None) -> Cdr:
             RecordingPause(each.since, max(each.since, each.until or ended_at))
             for each in call.pauses
         ),
+        visits=visits.past(call, release, ended_at),
+        parts=visits.parts(call, release, ended_at),
     )
 
 

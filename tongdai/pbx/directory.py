@@ -192,6 +192,10 @@ class Prompt(msgspec.Struct, frozen=True):
         return f"{self.prompt_uuid.hex}-{self.sha256[:16]}"
 
 
+SERVICE_LEVEL_S = 20
+"""Seconds within which an answer is in time, unless a queue says another time."""
+
+
 class RingGroup(msgspec.Struct, frozen=True):
     """Extensions that ring together or in turn. `next_member` is the first member of the next
     round robin.
@@ -222,6 +226,7 @@ class Queue(msgspec.Struct, frozen=True):
     timeout_s: int = 300
     overflow: str = ""
     moh_class: str = DEFAULT_MUSIC
+    service_level_s: int = SERVICE_LEVEL_S
 
 
 class Menu(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, fallback, forwarding, forwarding_reasons, menus, routing
+from tongdai.pbx import causes, fallback, forwarding, forwarding_reasons, menus, routing, visits
 from tongdai.pbx.actions import Ask, Configure, Confirm, Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Choosing, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
@@ -37,11 +37,11 @@ from tongdai.pbx.step import Step, ignored, with_leg
 
 def go(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Step:
     """The controlled leg goes to the destination."""
-    call = _routed(call, destination)
+    call = visits.left(_routed(call, destination), at)
     match destination:
         case Ring(steps=(), overflow=number, release=release, extension=extension):
             if not extension:
-                call = replace(call, receive_dest=destination.receive_dest)
+                call = _visiting(call, destination.receive_dest, context, at)
             return overflow(call, number, release, context, at, forwarder=extension)
         case Ring():
             return _ring(call, destination, context, at)
@@ -61,12 +61,12 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return replace(give_up(call, release, context, at), bar_reason=reason)
 
 
-def followed(call: Call, destination: Destination) -> Call:
+def followed(call: Call, destination: Destination, context: RoutingContext, at: datetime) -> Call:
     """The switch takes the controlled leg to the destination by itself; nothing follows."""
-    call = replace(_routed(call, destination), course=Ringing())
+    call = replace(visits.left(_routed(call, destination), at), course=Ringing())
     match destination:
         case Ring(receive_dest=number) | Enqueue(queue=number) if number:
-            return replace(call, receive_dest=number)
+            return visits.begun(call, number, context.directory, at)
         case CallOut(number=number, hotline=hotline, trunk_name=name):
             course = Ringing(outside=number, presented=hotline.number, trunk_name=name)
             return replace(call, course=course)
@@ -77,6 +77,13 @@ def followed(call: Call, destination: Destination) -> Call:
 def _routed(call: Call, destination: Destination) -> Call:
     by = destination.by
     return replace(call, routed_by=(*call.routed_by, *by)) if by else call
+
+
+def _visiting(call: Call, number: str, context: RoutingContext, at: datetime) -> Call:
+    """The call at that ring group or queue; "": at none."""
+    if number:
+        return visits.begun(call, number, context.directory, at)
+    return replace(call, receive_dest="")
 
 
 def _by_trunk(party: Party, presented: str, context: RoutingContext) -> HuntStep:
@@ -105,7 +112,7 @@ def _ring(call: Call, ring: Ring, context: RoutingContext, at: datetime) -> Step
         until=at + timedelta(seconds=ring.timeout_s),
         overflow=ring.overflow,
     )
-    call = replace(call, receive_dest=ring.receive_dest or call.receive_dest)
+    call = _visiting(call, ring.receive_dest, context, at) if ring.receive_dest else call
     timeout_s = min(first.timeout_s, ring.timeout_s)
     ringing = Ringing(then=hunt, forwarder=ring.extension)
     rung = _dial(call, ringing, first.parties, timeout_s, context)
@@ -120,7 +127,7 @@ def _enqueue(call: Call, number: str, context: RoutingContext, at: datetime) -> 
         until=at + timedelta(seconds=queue.timeout_s),
         overflow=queue.overflow,
     )
-    call = replace(call, course=waiting, receive_dest=number)
+    call = replace(visits.begun(call, number, context.directory, at), course=waiting)
     if (leg := call.controlled) and not leg.answered_at:
         call = with_leg(call, leg.channel, answered_at=at)
     return Step(call, (Wait(call.channel, context.directory.music(queue)),))

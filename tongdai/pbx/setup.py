@@ -55,7 +55,7 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
         call, destination = _from_phone(signal, caller, context)
     call = replace(call, recording_token=recording_token)
     if isinstance(signal, ArrivedInFallback):
-        return _in_fallback(call, destination, signal)
+        return _in_fallback(call, destination, signal, context)
     if isinstance(signal, ArrivedInForeignCall):
         over = _ended_at_once(call, signal, FOREIGN)
         return replace(over, actions=(HangUp(call.channel, FOREIGN.q850),))
@@ -69,11 +69,14 @@ def arrive(signal: Arrived, recording_token: str, context: RoutingContext) -> St
     return go(call, destination, context, signal.at)
 
 
-def _in_fallback(call: Call, destination: Destination, signal: ArrivedInFallback) -> Step:
+def _in_fallback(
+    call: Call, destination: Destination, signal: ArrivedInFallback, context: RoutingContext
+) -> Step:
     """The switch has routed the call already: only its events are left to make. It may have
     recorded the talk.
     """
-    call = replace(followed(call, destination), record=True, reconstructed=True)
+    call = followed(call, destination, context, signal.at)
+    call = replace(call, record=True, reconstructed=True)
     if call.direction != "outbound":
         return Step(call)
     call, ringing = publish(call, call.caller, "ringing", signal.at)

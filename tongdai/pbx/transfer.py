@@ -65,6 +65,7 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
         hangup_by="",
         ended_at=None,
         record=call.record or consultation.record,
+        visits=(*call.visits, *consultation.visits),
         joined=(*call.joined, *_callers(consultation), *consultation.joined),
     )
     if consultation.answered_at:

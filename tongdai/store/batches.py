@@ -4,7 +4,7 @@ long for the locks, and a crash leaves the rest for the next time.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -17,14 +17,14 @@ PAUSE_S = 0.02  # between two batches, for others
 
 class Rows(msgspec.Struct, frozen=True):
     """The rows of a table whose columns have the values in `of`. An index begins with these
-    columns, and continues with those of `key`. `older`: a column of time, and the moment before
-    which the rows are.
+    columns, and continues with those of `key`. `older`: a column of time, and the moment or day
+    before which the rows are.
     """
 
     table: str
     of: Mapping[str, Any]
     key: Sequence[str]
-    older: tuple[str, datetime] | None = None
+    older: tuple[str, date | datetime] | None = None
 
     def between(self, after: Sequence[Any], last: Sequence[Any]) -> tuple[str, list[Any]]:
         """The condition for the rows after the key `after`, up to the key `last`, and the values

@@ -1,5 +1,6 @@
-"""Counts of records by local day (`cdr_days`), counted anew when the time zone of a domain has
-changed, or the rules of that zone: they come with the package tzdata.
+"""Counts of records by local day (`cdr_days`), and those of reports (`report_counts`), counted
+anew when the time zone of a domain has changed, or the rules of that zone: they come with the
+package tzdata.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tongdai.store import batches, db, local_days
+from tongdai.store import batches, db, local_days, report_counts
 
 DAYS = 14  # of a batch
 # A moment's day is the same in all zones, or the one before or after.
@@ -21,6 +22,7 @@ async def recount_all(tx: db.Tx, domain_uuid: UUID, time_zone: str) -> None:
     """
     days = await _days(tx, domain_uuid)
     await tx.execute("DELETE FROM cdr_days WHERE domain_uuid = $1", domain_uuid, timeout=600)
+    await report_counts.forget(tx, domain_uuid)
     if days:
         await _count(tx, domain_uuid, ZoneInfo(time_zone), *days)
     await _note_rules(tx, domain_uuid, time_zone)
@@ -89,10 +91,11 @@ async def _forget(tx: db.Tx, domain_uuid: UUID, days: tuple[date, date] | None) 
         domain_uuid,
         days[0] if days else None,
     )
+    await report_counts.forget(tx, domain_uuid, until=days[0] if days else None)
 
 
 async def _count(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, since: date, until: date) -> None:
-    """`cdr_days` has the counts of the local days from `since` to before `until`."""
+    """The counts of the local days from `since` to before `until` are those of the records."""
     await tx.execute(
         "DELETE FROM cdr_days WHERE domain_uuid = $1 AND day >= $2 AND day < $3",
         domain_uuid,
@@ -102,6 +105,7 @@ async def _count(tx: db.Tx, domain_uuid: UUID, zone: ZoneInfo, since: date, unti
     )
     first, last = (datetime.combine(day, time(), UTC) for day in (since, until))
     spans = [*local_days.spans(zone, first - _DAY, last + _DAY)]
+    await report_counts.recount(tx, domain_uuid, spans, since, until)
     await tx.execute(
         """
         INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)

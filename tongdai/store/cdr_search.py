@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai import errors, ids
-from tongdai.pbx import cdr
+from tongdai.pbx import cdr, visits
 from tongdai.pbx.recording import Recording
 from tongdai.store import cdrs, db, recordings
 from tongdai.store.cdr_filter import FIRST, LAST, Filter, Position, Query
@@ -213,6 +213,8 @@ async def _with_keys(
     )
 
 
+_VISITS = msgspec.json.Decoder(tuple[visits.PastVisit, ...])
+_PARTS = msgspec.json.Decoder(tuple[visits.Part, ...])
 _PAUSES = msgspec.json.Decoder(tuple[cdr.RecordingPause, ...])
 _PARTICIPANTS = msgspec.json.Decoder(tuple[cdr.Participant, ...])
 _NOBODY = "[]"  # of almost all records
@@ -230,6 +232,8 @@ def _record(row: asyncpg.Record) -> cdr.Cdr:
     else:
         values["participants"] = _PARTICIPANTS.decode(values["participants"])
     values["recording_pauses"] = _PAUSES.decode(values["recording_pauses"])
+    values["visits"] = _VISITS.decode(values["visits"])
+    values["parts"] = _PARTS.decode(values["parts"])
     values["routed_by"] = tuple(values["routed_by"])
     stored = row[_OWN:]
     main = Recording(**dict(zip(recordings.STORED, stored, strict=True))) if stored[0] else None

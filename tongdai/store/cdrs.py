@@ -4,7 +4,7 @@ A record has a column for each field of `pbx.cdr.Cdr`, of the same name; its rec
 `recordings`, written with it. Of its other ids it has one SIP Call-ID itself, and its `call_id`,
 found by the time in it; `cdr_ids` and `cdr_sip_call_ids` have the rest. `cdr_days` counts records
 by local day of the domain's time zone, in the transaction that writes them, so that totals of
-large domains need no count of rows.
+large domains need no count of rows; so do the tables of `report_counts`, for reports.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import msgspec
 
 from tongdai import ids
 from tongdai.pbx import cdr
-from tongdai.store import db, local_days, recordings
+from tongdai.store import db, local_days, recordings, report_counts
 
 # characters; phones choose Call-IDs, and a longer one only takes space
 _LONGEST_ID = 512
@@ -39,7 +39,7 @@ _INSERT = """
       LEFT JOIN unnest($15::uuid[], $16::uuid[], $17::text[])
         AS other (domain_uuid, cdr_uuid, call_id) USING (domain_uuid, cdr_uuid)
       ON CONFLICT (domain_uuid, cdr_uuid) DO NOTHING
-      RETURNING domain_uuid, cdr_uuid, time_started, direction, status
+      RETURNING *
     ), named AS (
       INSERT INTO cdr_ids (domain_uuid, id, cdr_uuid)
       SELECT domain_uuid, leg.id, cdr_uuid
@@ -58,16 +58,23 @@ _INSERT = """
       JOIN written USING (domain_uuid, cdr_uuid)
     ), recorded AS (
       {recordings}
+    ), local AS (
+      SELECT written.*, day, hour
+      FROM written
+      JOIN unnest($8::uuid[], $9::uuid[], $10::date[], $18::smallint[])
+             AS known (domain_uuid, cdr_uuid, day, hour)
+        USING (domain_uuid, cdr_uuid)
     ), counted AS (
       INSERT INTO cdr_days (domain_uuid, day, direction, status, calls)
       SELECT domain_uuid, day, direction, status, count(*)
-      FROM written
-      JOIN unnest($8::uuid[], $9::uuid[], $10::date[]) AS known (domain_uuid, cdr_uuid, day)
-        USING (domain_uuid, cdr_uuid)
+      FROM local
       GROUP BY domain_uuid, day, direction, status
       ORDER BY domain_uuid, day, direction, status  -- transactions lock counts in one order
       ON CONFLICT (domain_uuid, day, direction, status)
         DO UPDATE SET calls = cdr_days.calls + excluded.calls
+    ), figures AS MATERIALIZED ({figures}
+    ), days AS ({days}
+    ), hours AS ({hours}
     )
     SELECT cdr_uuid FROM written
 """.format(  # noqa: S608 names of the struct's fields
@@ -75,6 +82,9 @@ _INSERT = """
     given=", ".join(f"given.{name}" for name in STORED),
     longest=_LONGEST_ID,
     recordings=recordings.upsert("$11"),
+    figures=report_counts.counted("local"),
+    days=report_counts.added("report_days", "figures"),
+    hours=report_counts.added("report_hours", "figures"),
 )
 
 
@@ -103,15 +113,17 @@ async def insert_many(tx: db.Tx, records: Sequence[cdr.Cdr]) -> set[UUID]:
     recorded = {
         each.recording.recording_uuid: each.recording for each in records if each.recording
     }
+    *days, hours = _columns(await _local(tx, records), 4)
     rows = await tx.fetch(
         _INSERT,
         msgspec.json.encode(records).decode(),
         *_columns(legs),
         *_columns(further),
-        *_columns(await _days(tx, records)),
+        *days,
         msgspec.json.encode(list(recorded.values())).decode(),
         *_columns(parties),
         *_columns(others),
+        hours,
     )
     return {row["cdr_uuid"] for row in rows}
 
@@ -130,9 +142,9 @@ def _other_sip_call_ids(record: cdr.Cdr) -> list[str]:
     return sorted(text for text in texts if len(text) <= _LONGEST_ID)
 
 
-async def _days(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID, date]]:
-    """The local day of each record, in the time zone of its domain; this transaction locks the
-    zone: meanwhile `domains.update` recounts no days.
+async def _local(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID, date, int]]:
+    """The local day and hour of each record, in the time zone of its domain; this transaction
+    locks the zone: meanwhile `domains.update` recounts no days.
     """
     rows = await tx.fetch(
         "SELECT domain_uuid, time_zone FROM domains WHERE domain_uuid = ANY($1) FOR KEY SHARE",
@@ -140,17 +152,22 @@ async def _days(tx: db.Tx, records: Sequence[cdr.Cdr]) -> list[tuple[UUID, UUID,
     )
     zones = {row["domain_uuid"]: ZoneInfo(row["time_zone"]) for row in rows}
     return [
-        (one.domain_uuid, one.cdr_uuid, local_days.day(one.time_started, zone))
+        (
+            one.domain_uuid,
+            one.cdr_uuid,
+            local_days.day(one.time_started, zone),
+            local_days.hour(one.time_started, zone),
+        )
         for one in {one.cdr_uuid: one for one in records}.values()
         if (zone := zones.get(one.domain_uuid))
     ]
 
 
 def _columns(
-    rows: Sequence[tuple[UUID, UUID, UUID | str | date]],
-) -> tuple[list[UUID | str | date], ...]:
-    """The three columns of the rows."""
-    return tuple([row[n] for row in rows] for n in range(3))
+    rows: Sequence[tuple[UUID | str | date | int, ...]], count: int = 3
+) -> tuple[list[UUID | str | date | int], ...]:
+    """The columns of the rows, `count` of them."""
+    return tuple([row[n] for row in rows] for n in range(count))
 
 
 async def talked_out(tx: db.Tx, domain_uuid: UUID, since: datetime) -> int:

@@ -112,7 +112,7 @@ TABLES = {
         ("number",),
         (
             "number name agents ring_timeout_s no_answer_delay_s wrap_up_s timeout_s overflow "
-            "moh_class"
+            "moh_class service_level_s"
         ),
         _OF_THE_ROW | _KIND,
     ),

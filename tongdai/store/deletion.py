@@ -26,6 +26,8 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cdr_participants", ("number", "time_started")),
     ("recordings", ("cdr_uuid", "recording_uuid")),
     ("cdr_days", ("day", "direction", "status")),
+    ("report_days", ("kind", "day", "name", "direction")),
+    ("report_hours", ("kind", "name", "day", "hour", "direction")),
     ("cdrs", ("cdr_uuid",)),
     ("commands", ("command_uuid",)),
     ("idempotency_keys", ("actor", "key")),

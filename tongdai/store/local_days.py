@@ -12,15 +12,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 _STEP = timedelta(days=1)
+_COUNTED = "days, reports"  # a change of this counts all records anew (cdr_days.outdated)
 _AGE = datetime(2000, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A time span in which a zone's clocks are not changed: from `since` to before `until`."""
+    """A time span in which a zone's clocks are not changed: from `since` to before `until`. Local
+    times before `again_until` are there a second time: clocks were set back.
+    """
 
     since: datetime
     until: datetime
     offset: timedelta  # local time is UTC plus this
+    again_until: datetime
 
 
 def day(moment: datetime, zone: ZoneInfo) -> date:
@@ -28,27 +32,35 @@ def day(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+def hour(moment: datetime, zone: ZoneInfo) -> int:
+    """The local hour of a moment, 0 to 23; one that comes a second time, as clocks were set back,
+    is 24 to 47.
+    """
+    local = moment.astimezone(zone)
+    return local.hour + 24 * local.fold
+
+
 def spans(zone: ZoneInfo, since: datetime, until: datetime) -> Iterator[Span]:
     """The spans between two moments, in order and without gaps."""
-    began, at = since, since
+    began, at, again_until = since, since, since
     while at < until:
         after = min(at + _STEP, until)
         if _offset(zone, at) != _offset(zone, after):
             change = _change(zone, at, after)
-            yield Span(began, change, _offset(zone, at))
-            began = change
+            yield Span(began, change, _offset(zone, at), again_until)
+            began, again_until = change, change + _offset(zone, at) - _offset(zone, after)
         at = after
-    yield Span(began, until, _offset(zone, began))
+    yield Span(began, until, _offset(zone, began), again_until)
 
 
 @lru_cache(maxsize=1024)
 def rules(name: str) -> str:
     """A digest of the zone's offsets from 2000 to 2037, by the time zone database of this
-    process.
+    process, and of what is counted by them.
     """
     zone = ZoneInfo(name)
     listed = [(span.since.isoformat(), span.offset.total_seconds()) for span in spans(zone, *_AGE)]
-    return sha256(repr(listed).encode()).hexdigest()[:16]
+    return sha256(repr([_COUNTED, *listed]).encode()).hexdigest()[:16]
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

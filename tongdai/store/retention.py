@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tongdai.store import batches, db, local_days
+from tongdai.store import batches, db, local_days, report_counts
 
 BATCH = 1_000  # records of a transaction, with everything that belongs to them
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,6 +118,25 @@ async def expire_cdrs(
             first_day,
         )
     return len(gone), max((one["time_started"] for one in gone), default=since)
+
+
+async def expire_reports(
+    database: db.Database, domain_uuid: UUID, days: int, pause_s: float = batches.PAUSE_S
+) -> None:
+    """Deletes what reports count of the domain's days before the last `days`, whose records have
+    expired. Reports show none of these days any longer (`reports.lines`).
+    """
+    async with database.connection() as tx:
+        row = await tx.fetchrow(
+            "SELECT time_zone, now() AS now FROM domains WHERE domain_uuid = $1", domain_uuid
+        )
+    if row is None:
+        return
+    first_day = local_days.day(row["now"], ZoneInfo(row["time_zone"])) - timedelta(days=days)
+    for table, key in report_counts.TABLES.items():
+        of = {"domain_uuid": domain_uuid}
+        rows = batches.Rows(table, of, key[1:], older=("day", first_day))
+        await batches.delete(database, rows, pause_s=pause_s)
 
 
 async def _count_down(tx: db.Tx, domain_uuid: UUID, gone: Counter[tuple[object, ...]]) -> None:

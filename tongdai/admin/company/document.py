@@ -154,6 +154,7 @@ class Queue(_Part, frozen=True):
     timeout_s: int = 300
     overflow: str = ""
     moh_class: str = "default"
+    service_level_s: int = 20
 
 
 class Menu(_Part, frozen=True):
