@@ -111,11 +111,15 @@ class Controller:
         """All that has happened in Asterisk has been taken in, and all that follows from it is
         done.
         """
+        await self.heard()
+        await until(self._is_idle)
+
+    async def heard(self) -> None:
+        """All that has happened in Asterisk has been taken in."""
         clock = asyncio.get_running_loop().time
         sent = clock()
         await self.asterisk.send({"type": "ChannelUserevent", "eventname": "quiet"})
         await until(lambda: self.engine.switch.heard_at >= sent)
-        await until(self._is_idle)
 
     async def has_nothing_left(self, company: Company) -> None:
         """Of calls that are over: in the database, in memory."""

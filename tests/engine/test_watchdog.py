@@ -11,8 +11,9 @@ from testbed.until import until
 from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import CUSTOMER, HOTLINE, Company
 from tests.engine.controllers import Controller
+from tongdai import errors
 from tongdai.engine import watchdog
-from tongdai.pbx.step import Step
+from tongdai.pbx.step import Declined, Step
 from tongdai.store import db
 
 ANSWERED = ["ringing 101", "answered 101", "hangup 101", "cdr 101"]
@@ -47,6 +48,51 @@ async def second(
 
 
 # --- calls that nobody heard of
+
+
+async def test_of_a_long_outage_no_more_calls_wait_in_memory_than_may(
+    database: db.Database,
+    asterisk: FakeAsterisk,
+    company: Company,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others are left to the dialplan, and get their records from the CEL log, once each."""
+    controller = Controller(database, asterisk, tmp_path, watching=IMPATIENT, most_waiting=2)
+    await controller.start()
+    engine = controller.engine
+    write, away = engine.group_commit._write, True
+
+    async def written(made: list[Step | Declined]) -> None:
+        if away:
+            raise errors.Unavailable
+        await write(made)
+
+    monkeypatch.setattr(engine.group_commit, "_write", written)
+    try:
+        callers = []
+        for n in range(7):
+            customer = await asterisk.arrives(company.trunk, HOTLINE, caller=f"090900011{n}")
+            callers.append(customer)
+            await controller.heard()
+            await until(lambda: engine.room == max(0, 1 - n))  # noqa: B023
+        assert len(engine.mailboxes) == 2
+        for customer in callers:
+            await asterisk.hangs_up(customer)
+        assert len(engine.mailboxes) == 2
+        away = False
+
+        async def all_have_one() -> bool:
+            return len(await company.cdrs()) == 7
+
+        await until(all_have_one, 30)
+        await controller.has_nothing_left(company)
+        cdrs = await company.cdrs()
+        assert {one["from_number"] for one in cdrs} == {f"090900011{n}" for n in range(7)}
+        assert len(cdrs) == 7
+        assert sum(one["reconstructed"] for one in cdrs) == 5
+    finally:
+        await controller.kill()
 
 
 async def test_a_call_that_came_and_went_while_we_were_dead(

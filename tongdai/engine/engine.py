@@ -89,6 +89,11 @@ _UNROUTED = prometheus_client.Counter(
 for _reason in Undecided:
     _UNROUTED.labels(_reason)
 
+_LEFT = prometheus_client.Counter(
+    "tongdai_calls_left_to_the_log_total",
+    "New calls that were not taken, as too many waited for the database; made from the CEL log.",
+)
+
 _ROUTE_NOTHING = (
     LegDialed,
     LegRinging,
@@ -102,6 +107,7 @@ _ROUTE_NOTHING = (
 )
 JUST_NOW = timedelta(seconds=1)
 LATE_S = 5.0
+MOST_WAITING = 2_000  # calls whose signal is being handled; each takes about 30 kB
 MERGED = 482
 """SIP status of a request that came by two ways."""
 
@@ -128,11 +134,13 @@ class Engine:
         published: Callable[[Collection[UUID]], None],
         *,
         late_s: float = LATE_S,
+        most_waiting: float = MOST_WAITING,
         retry_s: float = outage.RETRY_S,
         clock: WallClock = utc_now,
     ) -> None:
         self._database, self._config, self._health_probe = database, config, health_probe
         self._late_s, self.clock = late_s, clock
+        self._most_waiting, self._waiting = most_waiting, 0
         self._background, self._outage = Background(), Outage(database, retry_s)
         self.answers = Answers()
         self.directories = Directories(database)
@@ -204,11 +212,29 @@ class Engine:
 
     def signal(self, call_uuid: UUID, signal: Signal) -> None:
         """Puts the signal into its call's mailbox; a call's first signal opens one. Signals of
-        ended calls are dropped.
+        ended calls are dropped, and new calls while there is no `room`.
         """
         if isinstance(signal, Arrived) and not self.mailboxes.knows(call_uuid):
+            if not self.room:
+                self._leave_to_the_log(call_uuid)
+                return
             self.arrivals += signal.at > datetime.now(UTC) - JUST_NOW
         self.mailboxes.put(call_uuid, signal)
+
+    @property
+    def room(self) -> int:
+        """The number of new calls that may wait besides those that do: for the database, while
+        that is away.
+        """
+        return max(0, int(self._most_waiting) - self._waiting)
+
+    @staticmethod
+    def _leave_to_the_log(call_uuid: UUID) -> None:
+        """The caller is put through by the dialplan, which waits for us no longer than a moment;
+        the watchdog finds the call in the CEL log once there is room.
+        """
+        _LEFT.inc()
+        log.warning("call.left_to_the_log", call_id=str(call_uuid))
 
     def changed(self, domain_uuid: str) -> None:
         """A domain's directory has changed; "" means any."""
@@ -235,6 +261,7 @@ class Engine:
 
     async def _handled(self, mailbox: Mailbox, signal: Signal) -> bool:
         is_new = mailbox.call is None
+        self._waiting += 1
         try:
             return await self._decide_commit_act(mailbox, signal)
         except Unrouted as reason:
@@ -251,6 +278,8 @@ class Engine:
             if not is_new:
                 return False
             await self._send_away(signal, causes.FAILED, errors.TongdaiError.code)
+        finally:
+            self._waiting -= 1
         return True
 
     async def _decide_commit_act(self, mailbox: Mailbox, signal: Signal) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -119,11 +120,12 @@ class Watchdog:
         latest = asyncio.get_running_loop().time() - self._timing.grace_s
         if latest < self._linked_at:
             return
-        overdue = {
-            call_uuid: arrival
+        unknown = (
+            (call_uuid, arrival)
             for call_uuid, arrival in self._arrivals.items()
             if arrival.seen < latest and not self._engine.mailboxes.knows(call_uuid)
-        }
+        )
+        overdue = dict(islice(unknown, self._engine.room))
         if overdue:
             missed = await self._unrecorded(overdue)
             snapshot = await self._engine.switch.snapshot() if missed else None
@@ -133,13 +135,15 @@ class Watchdog:
                 for uuid, arrival in missed.items()
                 if arrival.signal.channel not in waiting and not self._engine.mailboxes.knows(uuid)
             }
+            begun = dict(islice(missed.items(), self._engine.room))  # it may have become less
+            later = missed.keys() - begun.keys()
             self._arrivals = {
                 uuid: arrival
                 for uuid, arrival in self._arrivals.items()
-                if uuid not in overdue or arrival.signal.channel in waiting
+                if uuid not in overdue or uuid in later or arrival.signal.channel in waiting
             }
-            if missed and snapshot:
-                self._begin(missed, snapshot)
+            if begun and snapshot:
+                self._begin(begun, snapshot)
 
     async def _unrecorded(self, arrivals: dict[UUID, Arrival]) -> dict[UUID, Arrival]:
         """Calls of our domains without a record."""
