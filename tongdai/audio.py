@@ -6,21 +6,18 @@ fail, whatever is in it, ends no call. This module is that process too (`python 
 
 import asyncio
 import io
-import os
-import resource
 import sys
 import wave
 from typing import Any
 
 import msgspec
 
-from tongdai import errors, messages
+from tongdai import errors, messages, sound_process
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_S = 600.0
 LOW_HZ, HIGH_HZ = 8_000, 16_000
 _PEAK = 32_767
-_MEMORY = 2 << 30  # address space in bytes, of which numpy takes most
 _CPU_S = 30
 _PATIENCE_S = 60.0
 _BLOCK = 65_536  # frames that are read at once
@@ -45,7 +42,7 @@ async def convert(content: bytes, field: str = "body") -> Converted:
     """
     try:
         async with _turns, asyncio.timeout(_PATIENCE_S):
-            answer = await _ask(content)
+            answer = await sound_process.ask("tongdai.audio", content=content)
     except TimeoutError as reason:
         raise errors.Invalid(messages.NOT_AUDIO, field=field) from reason
     try:
@@ -57,33 +54,12 @@ async def convert(content: bytes, field: str = "body") -> Converted:
     raise errors.Invalid(messages.NOT_AUDIO, field=field)
 
 
-async def _ask(content: bytes) -> bytes:
-    """The answer of the other process; b"" if that has failed."""
-    reader = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tongdai.audio"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        # the threads of OpenBLAS reserve memory; secrets of the environment stay here
-        env={"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
-    )
-    try:
-        answer, _ = await reader.communicate(content)
-    finally:
-        if reader.returncode is None:
-            reader.kill()
-            await reader.wait()
-    return answer if reader.returncode == 0 else b""
-
-
 # --- in that process
 
 
 def main() -> None:
     """Reads a file from standard input; writes a Converted or a _Refused to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sound_process.limit(_CPU_S)
     sys.stdout.buffer.write(msgspec.msgpack.encode(_converted(sys.stdin.buffer.read())))
 
 

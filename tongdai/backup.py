@@ -252,7 +252,7 @@ def _names_dsn(line: str) -> bool:
 
 def _put_recordings(folder: Path, data: Path, progress: Progress) -> None:
     source = folder / RECORDINGS
-    found = source.rglob("*.wav") if source.exists() else ()
+    found = (path for path in source.rglob("*.*") if path.is_file())  # none without the folder
     for count, path in enumerate(found, 1):
         target = data / RECORDINGS / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)

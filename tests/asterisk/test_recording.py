@@ -37,7 +37,10 @@ async def finish(
     """The recording's parts become the file `target`, in a folder of recordings two levels up."""
     folder = target.parent.parent
     key = str(target.relative_to(folder))
-    return await recording.finish(spool, call_uuids, LocalFolder(folder), key, closing_s=closing_s)
+    stored = await recording.finish(
+        spool, call_uuids, LocalFolder(folder), key, closing_s=closing_s
+    )
+    return stored.size if stored else 0
 
 
 def sound(level: int, frames: int = 800) -> bytes:
@@ -75,7 +78,6 @@ async def test_one_part_is_the_recording(spool: Path, target: Path) -> None:
     part(spool, "1795442305-asterisk-1795442305.0", sound(1))
     size = await finish(spool, [CALL], target)
     assert size == target.stat().st_size
-    assert recording.seconds(size) == 0.1
     assert played(target) == sound(1)
     assert list(spool.iterdir()) == []
     assert list(target.parent.iterdir()) == [target]

@@ -240,6 +240,8 @@ def full_directory(name: str) -> Full:
         webrtc=True,
         hold_music="Nhạc chờ",
         feature_codes=("pickup=*6",),
+        recording_format="opus",
+        recording_stereo=True,
     )
     extension = Extension(
         "101",

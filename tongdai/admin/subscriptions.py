@@ -16,6 +16,10 @@ def sample(subscription: subscriptions.Subscription, domain_name: str) -> events
         if name == wanted:
             given = samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
             return samples.sample(domain_uuid, domain_name, name, given)
+    for of_recording in events.OF_RECORDINGS:
+        if of_recording == wanted:
+            given = samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
+            return samples.of_recording(domain_uuid, domain_name, of_recording, given)
     if wanted == events.DISABLED:
         return samples.notice(
             domain_uuid,

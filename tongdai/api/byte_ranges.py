@@ -52,9 +52,11 @@ class InMemory:
         pass
 
 
-async def wav(asked: Conditions, name: str, file: OpenFile) -> ASGIApp:
-    """The WAV file, the requested range of it, or 304 without it, in the order of RFC 9110
-    §13.2.2. `name` is ASCII. Raises problems.RangeNotSatisfiable.
+async def sound(
+    asked: Conditions, name: str, file: OpenFile, media_type: str = "audio/wav"
+) -> ASGIApp:
+    """The file of that name, the requested range of it, or 304 without it, in the order of
+    RFC 9110 §13.2.2. `name` is ASCII. Raises problems.RangeNotSatisfiable.
     """
     etag = f'"{file.version}"'
     headers = HEADERS | {"ETag": etag}
@@ -62,8 +64,8 @@ async def wav(asked: Conditions, name: str, file: OpenFile) -> ASGIApp:
         await file.close()
         return Response(status_code=304, headers=headers)
     headers |= {
-        "Content-Type": "audio/wav",
-        "Content-Disposition": f'inline; filename="{name}.wav"',
+        "Content-Type": media_type,
+        "Content-Disposition": f'inline; filename="{name}"',
     }
     try:
         # If-Range compares strongly; we send no date that it could name (RFC 9110 §13.1.5)

@@ -48,6 +48,17 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     recording_days: Annotated[
         Limit | None, Meta(description="Days that recordings are kept; null: for ever.")
     ] = _DEFAULT.recording_days
+    recording_format: Annotated[
+        directory.RecordingFormat,
+        Meta(description="Of new recordings. opus and mp3 take a moment after long talks."),
+    ] = _DEFAULT.recording_format
+    recording_stereo: Annotated[
+        bool,
+        Meta(
+            description="Both sides apart in new recordings: the party outside (of internal calls "
+            "the caller) on the left, the extension on the right."
+        ),
+    ] = _DEFAULT.recording_stereo
     cdr_days: Annotated[
         Limit | None, Meta(description="Days that call records are kept; null: for ever.")
     ] = _DEFAULT.cdr_days

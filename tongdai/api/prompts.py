@@ -135,7 +135,7 @@ async def hear_prompt(
         known = await prompts.configured(tx, principal.domain_uuid, path.name)
         sound = await prompts.audio(tx, principal.domain_uuid, path.name)
     file = byte_ranges.InMemory(sound, known.sha256)
-    return await byte_ranges.wav(headers, "prompt", file)
+    return await byte_ranges.sound(headers, "prompt.wav", file)
 
 
 @operation(

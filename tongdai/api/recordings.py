@@ -15,15 +15,17 @@ from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.principals import Principal
 from tongdai.api.requests import Request
 from tongdai.pbx.recording import Recording
+from tongdai.recording_formats import MEDIA_TYPES
 from tongdai.store import recordings
 
-_TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.wav)?")
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.(wav|flac|opus|mp3))?")
 _RETRY_S = "2"
 
 
 class OfRecording(Struct, frozen=True):
     token: Annotated[
-        str, Meta(description="The last part of a recording_url, with or without .wav.")
+        str,
+        Meta(description="The last part of a recording_url, with or without a file's ending."),
     ]
 
 
@@ -49,7 +51,8 @@ async def get_recording(
 ) -> ASGIApp:
     """Play a recording.
 
-    WAV, both sides. Needs no token but the one in its URL. Its `ETag` never changes.
+    WAV; FLAC (`audio/flac`), Opus (`audio/ogg`) or MP3 (`audio/mpeg`) by the domain's
+    `recording_format`. Needs no token but the one in its URL. Its `ETag` never changes.
     """
     context, address = request.context, request.address
     context.wrong_recordings.check(address)
@@ -66,7 +69,8 @@ async def get_recording(
                 headers=byte_ranges.HEADERS | {"Retry-After": _RETRY_S},
             )
         case "ready" if file := await context.deps.recordings.open(found.file_key or ""):
-            return await byte_ranges.wav(headers, found.token, file)
+            name = f"{found.token}.{found.format}"
+            return await byte_ranges.sound(headers, name, file, MEDIA_TYPES[found.format])
         case "deleted":
             raise errors.Gone(messages.RECORDING_DELETED)
         case _:

@@ -366,7 +366,12 @@ class Switch:
         await self._all(call_uuid, action, [translate.hang_up(action)])
 
     async def _record(self, call_uuid: UUID, action: Record) -> None:
-        listen, record = translate.record(action, datetime.now(UTC))
+        for listen, record in translate.record(action, datetime.now(UTC)):
+            await self._record_one(call_uuid, action, listen, record)
+
+    async def _record_one(
+        self, call_uuid: UUID, action: Record, listen: Request, record: Request
+    ) -> None:
         link = self._connection.link
         answer = await ask(link, listen)
         if answer.is_ok:

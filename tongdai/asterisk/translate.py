@@ -243,13 +243,29 @@ def dial(action: Dial, targets: Targets) -> list[Request]:
     """Sets the dial string, then leaves Stasis for the dialplan's Dial()."""
     channel = f"channels/{action.channel}"
     outside = any(party.number for party in action.parties)
-    context = "dial-out" if outside else "dial-recorded" if action.record else "dial"
+    recorded = "dial-stereo" if action.stereo else "dial-recorded" if action.record else "dial"
+    context = "dial-out" if outside else recorded
     place = {"context": context, "extension": shown(action.caller_id), "priority": "1"}
-    variable = {"variable": "TD_DIAL", "value": dial_string(action, targets)}
+    values = {"TD_DIAL": dial_string(action, targets), **_sides(action)}
     return [
-        Request("POST", f"{channel}/variable", variable),
+        *(
+            Request("POST", f"{channel}/variable", {"variable": name, "value": value})
+            for name, value in values.items()
+        ),
         Request("POST", f"{channel}/continue", place),
     ]
+
+
+FAR_IN, FAR_OUT = "rt", "tr"
+"""TD_STEREO of a channel by which the party outside speaks, and of one that hears it."""
+
+
+def _sides(action: Dial) -> dict[str, str]:
+    """The variable of the dialling channel with which its recording has both sides apart."""
+    if not action.stereo:
+        return {}
+    is_outside = any(party.number for party in action.parties)
+    return {"TD_STEREO": FAR_OUT if is_outside else FAR_IN}
 
 
 def dial_string(action: Dial, targets: Targets) -> str:
@@ -258,7 +274,7 @@ def dial_string(action: Dial, targets: Targets) -> str:
     if action.music:
         options += f"m({_safe(_WORD, action.music)})"
     if action.record and any(party.number for party in action.parties):
-        options += "b(record^s^1)"
+        options += f"b(record^s^1({FAR_IN}))" if action.stereo else "b(record^s^1)"
     rung = chain.from_iterable(_of_party(party, targets) for party in action.parties)
     return f"{'&'.join(rung)},{action.timeout_s:d},{options}"
 
@@ -367,19 +383,31 @@ def hang_up(action: HangUp) -> Request:
     return Request("DELETE", f"channels/{action.channel}", {"reason_code": str(action.cause)})
 
 
-def record(action: Record, at: datetime) -> list[Request]:
-    """Snoops on both sides of the channel, and records beside MixMonitor's files, with names of
-    the same form.
+def record(action: Record, at: datetime) -> list[tuple[Request, Request]]:
+    """Snoops on the channel, and records beside MixMonitor's files, with names of the same form:
+    for each file the snoop channel, then what it records.
     """
     second = int(at.timestamp())
-    spy = f"spy-{action.call_uuid.hex}-{second}"
     name = f"{action.call_uuid.hex}-{second}-{action.channel}"
+    if not action.far:
+        return [_snoop(action, "both", f"spy-{action.call_uuid.hex}-{second}", name)]
     return [
-        Request(
-            "POST", f"channels/{action.channel}/snoop/{spy}", {"app": "tongdai", "spy": "both"}
-        ),
-        Request("POST", f"channels/{spy}/record", {"name": name, "format": "wav"}),
+        _snoop(
+            action,
+            spied,
+            f"spy-{action.call_uuid.hex}-{second}-{spied}",
+            f"{name}.{'far' if spied == action.far else 'near'}",
+        )
+        for spied in ("in", "out")
     ]
+
+
+def _snoop(action: Record, spied: str, spy: str, name: str) -> tuple[Request, Request]:
+    query = {"app": "tongdai", "spy": spied}
+    return (
+        Request("POST", f"channels/{action.channel}/snoop/{spy}", query),
+        Request("POST", f"channels/{spy}/record", {"name": name, "format": "wav"}),
+    )
 
 
 def adopt(action: Adopt, by: str) -> list[Request]:
@@ -441,6 +469,7 @@ def originate(action: Originate, contact: str, channel: str, targets: Targets) -
         "CHANNEL(accountcode)": action.call_uuid.hex,
         "TD_DIAL": dial_string(action.then, targets),
         "TD_SHOWN_NAME": name(action.then.caller_name),
+        **_sides(action.then),
         **(AUTO_ANSWER if action.auto_answer else {}),
     }
     if action.then.record and not any(party.number for party in action.then.parties):

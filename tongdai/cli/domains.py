@@ -34,6 +34,12 @@ RINGING_HANGUPS = typer.Option(
 )
 RECORDING = typer.Option("--recording/--no-recording", help="Record answered calls.")
 RECORDING_DAYS = typer.Option(min=0, help="Days that recordings stay; 0: for ever.")
+RECORDING_FORMAT = typer.Option(help="The format of new recordings.")
+RECORDING_STEREO = typer.Option(
+    "--recording-stereo/--recording-mono",
+    help="Both sides apart in new recordings: the party outside on the left, the extension on the "
+    "right.",
+)
 CDR_DAYS = typer.Option(
     min=0, help="Days that call records stay, with their recordings; 0: for ever."
 )
@@ -101,6 +107,10 @@ def create(
     ringing_hangups: Annotated[bool, RINGING_HANGUPS] = domains.NEW.ringing_hangups,
     recording: Annotated[bool, RECORDING] = domains.NEW.recording,
     recording_days: Annotated[int, RECORDING_DAYS] = domains.NEW.recording_days or 0,
+    recording_format: Annotated[directory.RecordingFormat, RECORDING_FORMAT] = (
+        domains.NEW.recording_format
+    ),
+    recording_stereo: Annotated[bool, RECORDING_STEREO] = domains.NEW.recording_stereo,
     cdr_days: Annotated[int, CDR_DAYS] = domains.NEW.cdr_days or 0,
     event_days: Annotated[int, EVENT_DAYS] = domains.NEW.event_days or 0,
     audit_days: Annotated[int, AUDIT_DAYS] = domains.NEW.audit_days or 0,
@@ -129,6 +139,8 @@ def create(
             ringing_hangups=ringing_hangups,
             recording=recording,
             recording_days=recording_days or None,
+            recording_format=recording_format,
+            recording_stereo=recording_stereo,
             cdr_days=cdr_days or None,
             event_days=event_days or None,
             audit_days=audit_days or None,
@@ -177,6 +189,8 @@ def update(
     ringing_hangups: Annotated[bool | None, RINGING_HANGUPS] = None,
     recording: Annotated[bool | None, RECORDING] = None,
     recording_days: Annotated[int | None, RECORDING_DAYS] = None,
+    recording_format: Annotated[directory.RecordingFormat | None, RECORDING_FORMAT] = None,
+    recording_stereo: Annotated[bool | None, RECORDING_STEREO] = None,
     cdr_days: Annotated[int | None, CDR_DAYS] = None,
     event_days: Annotated[int | None, EVENT_DAYS] = None,
     audit_days: Annotated[int | None, AUDIT_DAYS] = None,
@@ -205,6 +219,8 @@ def update(
         call_id_mode=call_id_mode,
         ringing_hangups=ringing_hangups,
         recording=recording,
+        recording_format=recording_format,
+        recording_stereo=recording_stereo,
         max_calls=max_calls,
         destinations=options.listed(destinations),
         enabled=enabled,

@@ -49,6 +49,30 @@ class CallEvent(msgspec.Struct, frozen=True):
     routed_by: tuple[str, ...] = ()  # why it went elsewhere than to the number's destination
 
 
+class RecordingEvent(msgspec.Struct, frozen=True):
+    """The body of the events of a recording. From `format` on, fields are of `recording.ready`,
+    else empty.
+    """
+
+    call_id: UUID  # as in the call's cdr event
+    state: events.RecordingEventName
+    domain: str
+    direction: Direction
+    from_number: str
+    to_number: str
+    hotline: str
+    extension: str
+    customer_id: str
+    conversation_id: UUID
+    recording_url: str
+    format: str  # wav, flac, opus or mp3
+    channels: int  # 2: both sides apart
+    duration_s: float
+    size: int  # bytes
+    sha256: str  # of the file, in hexadecimal digits
+    reason: Literal["", "no_sound", "lost"]  # of recording.failed
+
+
 class EndpointDisabled(msgspec.Struct, frozen=True):
     """The body of the event that a subscription was disabled."""
 
@@ -61,8 +85,10 @@ class EndpointDisabled(msgspec.Struct, frozen=True):
     disabled_at: Utc
 
 
-EVENTS: Mapping[str, type[CallEvent | EndpointDisabled]] = MappingProxyType(
-    dict.fromkeys(events.NAMES, CallEvent) | {events.DISABLED: EndpointDisabled}
+EVENTS: Mapping[str, type[CallEvent | RecordingEvent | EndpointDisabled]] = MappingProxyType(
+    dict.fromkeys(events.NAMES, CallEvent)
+    | dict.fromkeys(events.OF_RECORDINGS, RecordingEvent)
+    | {events.DISABLED: EndpointDisabled}
 )
 """The body of each event."""
 
@@ -174,10 +200,27 @@ class CallRecord(msgspec.Struct, frozen=True):
         tuple[RecordingPause, ...],
         Meta(description="When a command paused the recording, so that the talk is not in it."),
     ]
+    recording_format: Annotated[
+        str, Meta(description='wav, flac, opus or mp3; "" without one.', examples=["wav"])
+    ]
+    recording_channels: Annotated[
+        int,
+        Meta(
+            description="2: both sides apart, the party outside on the left; 1: together; 0: "
+            "without one, or from before this was kept.",
+            examples=[1],
+        ),
+    ]
+    recording_seconds: Annotated[float, Meta(description="Its length.", examples=[3.5])]
+    recording_sha256: Annotated[
+        str, Meta(description="Of its file, in hexadecimal digits; older ones have none.")
+    ]
 
 
-def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
+def event(name: str, facts: events.Facts) -> CallEvent | RecordingEvent | EndpointDisabled:
     """The body of the event."""
+    if isinstance(facts, events.RecordingFacts):
+        return _recording(name, facts)
     if isinstance(facts, events.SubscriptionFacts):
         return EndpointDisabled(
             state=events.DISABLED,
@@ -216,6 +259,28 @@ def event(name: str, facts: events.Facts) -> CallEvent | EndpointDisabled:
         trunk=facts.trunk,
         sip_status=facts.sip_status,
         routed_by=facts.routed_by,
+    )
+
+
+def _recording(name: str, facts: events.RecordingFacts) -> RecordingEvent:
+    return RecordingEvent(
+        call_id=facts.call_id,
+        state="recording.ready" if name == "recording.ready" else "recording.failed",
+        domain=facts.domain,
+        direction=facts.direction,
+        from_number=facts.from_number,
+        to_number=facts.to_number,
+        hotline=facts.hotline,
+        extension=facts.extension,
+        customer_id=facts.customer_id,
+        conversation_id=facts.conversation_id,
+        recording_url=facts.recording_url,
+        format=facts.format,
+        channels=facts.channels,
+        duration_s=facts.duration_s,
+        size=facts.size,
+        sha256=facts.sha256,
+        reason=facts.reason,
     )
 
 
@@ -265,4 +330,8 @@ def record(record: cdr.Cdr, view: View) -> CallRecord:
             RecordingPause(view.local(each.time_started), view.local(each.time_ended))
             for each in record.recording_pauses
         ),
+        recording_format=kept.format if kept and kept.status == "ready" else "",
+        recording_channels=kept.channels or 0 if kept else 0,
+        recording_seconds=kept.duration_s or 0.0 if kept else 0.0,
+        recording_sha256=kept.sha256 or "" if kept else "",
     )

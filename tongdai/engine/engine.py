@@ -163,7 +163,7 @@ class Engine:
         self.offers = Offers(
             self.mailboxes, self.live_calls, self.directories, self._background, self.agents
         )
-        self.recordings = Recordings(config, self.signal, self._background)
+        self.recordings = Recordings(config, self.directories, self.signal, self._background)
         self.jitter_buffers = JitterBuffers(self.switch, self.live_calls, config.jitter_buffer_ms)
         self.actor = Actor(
             database,

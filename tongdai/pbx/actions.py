@@ -30,6 +30,7 @@ class Dial(msgspec.Struct, frozen=True):
     caller_id: str
     caller_name: str = ""
     record: bool = False
+    stereo: bool = False  # of the recording: both sides apart
     music: str = ""
 
 
@@ -104,10 +105,14 @@ class PickUp(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Record the call on this channel from now on, no longer on the former one."""
+    """Record the call on this channel, of the party that stays, from now on, no longer on the
+    former one. `far`: both sides apart, the party outside is heard in that direction of the
+    channel ("in": it is that party); "": together.
+    """
 
     channel: str
     call_uuid: UUID
+    far: Literal["", "in", "out"] = ""
 
 
 class StopRecord(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from tongdai.pbx.causes import Rejection
 from tongdai.pbx.endpoint import Endpoint
 
 CallIdMode = Literal["leg", "conversation"]
+RecordingFormat = Literal["wav", "flac", "opus", "mp3"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
 MEMBER_RING_S = 3, 300  # least and most: of a member of a ring group, an agent of a queue
@@ -36,9 +37,10 @@ class Domain(msgspec.Struct, frozen=True):
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
     number that it will call, instead of its own; with `click2call_waits` the API answers it when
     the extension has. Whoever its phones hold hears the prompt `hold_music`; "": the switch's own
-    music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6".
-    Recordings, call records, events and the audit log go after so many days; None: the first
-    two stay for ever, the others as long as the settings of the installation say.
+    music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6". Recordings have
+    its `recording_format`, with `recording_stereo` the party outside on the left and its extension
+    on the right. Recordings, call records, events and the audit log go after so many days; None:
+    the first two stay for ever, the others as long as the settings of the installation say.
     """
 
     domain_uuid: UUID
@@ -66,6 +68,8 @@ class Domain(msgspec.Struct, frozen=True):
     click2call_waits: bool = False
     hold_music: str = ""
     feature_codes: tuple[str, ...] = ()
+    recording_format: RecordingFormat = "wav"
+    recording_stereo: bool = False
 
     @property
     def country(self) -> str:

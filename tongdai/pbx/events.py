@@ -16,6 +16,7 @@ from tongdai import ids
 from tongdai.pbx import causes
 from tongdai.pbx.call import Call, Direction, Joined, Leg, seconds
 from tongdai.pbx.causes import HangupReason, ReleaseCause, Status
+from tongdai.pbx.signals import RecordingFinished
 
 EventName = Literal["ringing", "answered", "hold", "unhold", "hangup", "cdr", "missed"]
 Application = Literal["dial", "click2call"]
@@ -31,8 +32,10 @@ NAMES: tuple[EventName, ...] = get_args(EventName)
 """Of calls."""
 AT_THE_END: frozenset[EventName] = frozenset(("hangup", "cdr", "missed"))
 """Events of an ended call, or of the end of a leg's talk: they have durations."""
+RecordingEventName = Literal["recording.ready", "recording.failed"]
+OF_RECORDINGS: tuple[RecordingEventName, ...] = get_args(RecordingEventName)
 DISABLED: Literal["endpoint.disabled"] = "endpoint.disabled"
-ALL: tuple[str, ...] = (*NAMES, DISABLED)
+ALL: tuple[str, ...] = (*NAMES, *OF_RECORDINGS, DISABLED)
 """All events that a client can subscribe to."""
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -43,6 +46,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "hangup": "The talk has ended, or the extension's phones stopped ringing.",
         "cdr": "The call's record is written, and its recording can be played.",
         "missed": "An inbound call ended without an answer.",
+        "recording.ready": "The recording can be played: its length, format and SHA-256.",
+        "recording.failed": "The call should have a recording, and has none.",
         DISABLED: "A subscription was disabled: its URL failed for too long, or answered 410.",
     }
 )
@@ -89,6 +94,31 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="about", ta
     routed_by: tuple[str, ...] = ()
 
 
+class RecordingFacts(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="recording"
+):
+    """A recording, as its record has it. From `format` on, fields are of recording.ready, else
+    empty; `reason` is of recording.failed. `channels` is 2 if both sides are apart.
+    """
+
+    domain: str
+    call_id: UUID
+    conversation_id: UUID
+    direction: Direction
+    from_number: str
+    to_number: str
+    hotline: str
+    extension: str
+    customer_id: str
+    recording_url: str
+    format: str = ""
+    channels: int = 0
+    duration_s: float = 0.0
+    size: int = 0
+    sha256: str = ""
+    reason: Literal["", "no_sound", "lost"] = ""
+
+
 class SubscriptionFacts(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="about", tag="subscription"
 ):
@@ -102,7 +132,7 @@ class SubscriptionFacts(
     disabled_at: datetime
 
 
-Facts: TypeAlias = CallFacts | SubscriptionFacts
+Facts: TypeAlias = CallFacts | RecordingFacts | SubscriptionFacts
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -172,6 +202,48 @@ def of_call(
             call.call_uuid,
             f"{name}:{leg.leg_uuid if leg else ''}" + f":{number}" * bool(number),
         ),
+        domain_uuid=call.domain_uuid,
+        order_key=call.call_uuid,
+        name=name,
+        facts=facts,
+        since=call.started_at,
+    )
+
+
+def of_recording(
+    call: Call,
+    finished: RecordingFinished,
+    format: str,
+    url: str,
+) -> Event:
+    """The event of the call's recording, which is finished or lost."""
+    name: RecordingEventName = "recording.ready" if finished.file else "recording.failed"
+    leg = call.published_leg
+    facts = RecordingFacts(
+        domain=call.domain,
+        call_id=call.published_id(leg),
+        conversation_id=call.call_uuid,
+        direction=call.direction,
+        from_number=_from(call, leg),
+        to_number=_to(call, leg),
+        hotline=call.hotline,
+        extension=_extension(call, leg),
+        customer_id=call.customer_id,
+        recording_url=url,
+    )
+    if finished.file:
+        facts = replace(
+            facts,
+            format=format,
+            channels=finished.channels,
+            duration_s=finished.duration_s,
+            size=finished.size,
+            sha256=finished.sha256,
+        )
+    else:
+        facts = replace(facts, reason="lost" if finished.failed else "no_sound")
+    return Event(
+        event_uuid=ids.derived(call.call_uuid, name),
         domain_uuid=call.domain_uuid,
         order_key=call.call_uuid,
         name=name,

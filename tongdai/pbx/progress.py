@@ -252,9 +252,16 @@ def _dial(
     record = context.directory.records(*rung, own_extension(call))
     course = replace(course, extensions=tuple(dict.fromkeys(rung)))
     call = replace(call, course=course, attempt=call.attempt + 1, record=call.record or record)
-    return Step(
-        call, (Dial(call.channel, parties, timeout_s, number, record=record, music=music),)
+    dial = Dial(
+        call.channel,
+        parties,
+        timeout_s,
+        number,
+        record=record,
+        stereo=record and context.directory.domain.recording_stereo,
+        music=music,
     )
+    return Step(call, (dial,))
 
 
 def own_extension(call: Call) -> str:

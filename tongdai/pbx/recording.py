@@ -1,7 +1,7 @@
 """Recordings: stored sound of a call. A call may have several; the first is its main one."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from tongdai import ids
 from tongdai.pbx.actions import Action, Record, StopRecord
 from tongdai.pbx.call import Call, Leg, Pause, Talking
+from tongdai.pbx.directory import RecordingFormat
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import RecordingFinished
 
+FORMATS: tuple[RecordingFormat, ...] = get_args(RecordingFormat)
 Status = Literal["none", "pending", "ready", "failed", "deleted"]
 
 
@@ -20,7 +22,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """`token` is the last part of its public URL. `status` "none": there was no sound.
 
     `file_key` is the name of its file in tongdai.recording_files, None without a file; `size` is
-    in bytes, `duration_s` in seconds, both None until the recording is ready. `started_at` is UTC.
+    in bytes, `duration_s` in seconds, `sha256` of the file in hexadecimal digits, `channels` 2 if
+    both sides are apart: None until the recording is ready, and where an earlier version made it.
+    `started_at` is UTC.
     """
 
     domain_uuid: UUID
@@ -32,6 +36,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     file_key: str | None = None
     duration_s: float | None = None
     size: int | None = None
+    channels: int | None = None
+    sha256: str | None = None
+
+    @property
+    def format(self) -> RecordingFormat:
+        """The format of its file."""
+        ending = (self.file_key or "").rpartition(".")[2]
+        return next((each for each in FORMATS if each == ending), "wav")
 
 
 def of_talk(call: Call, leg: Leg, context: RoutingContext) -> tuple[Call, tuple[Action, ...]]:
@@ -45,7 +57,9 @@ def of_talk(call: Call, leg: Leg, context: RoutingContext) -> tuple[Call, tuple[
     if context.directory.records(*extensions):
         course = Talking(recording="apart") if isinstance(call.course, Talking) else call.course
         call = replace(call, record=True, course=course)
-        return call, (Record(leg.channel, call.call_uuid),)
+        is_stereo = context.directory.domain.recording_stereo
+        far: Literal["", "in", "out"] = ("out" if leg.is_extension else "in") if is_stereo else ""
+        return call, (Record(leg.channel, call.call_uuid, far),)
     return call, (StopRecord(leg.channel, call.call_uuid),) if call.record else ()
 
 
@@ -85,6 +99,8 @@ def main(call: Call, status: Status, finished: RecordingFinished | None = None) 
         file_key=finished.file if finished and is_stored else None,
         duration_s=finished.duration_s if finished and is_stored else None,
         size=finished.size if finished and is_stored else None,
+        channels=finished.channels if finished and is_stored else None,
+        sha256=finished.sha256 if finished and is_stored else None,
     )
 
 

@@ -142,11 +142,15 @@ def originate_refused(call: Call, signal: Refused) -> Step:
 
 
 def recorded(call: Call, ended: Ended, signal: RecordingFinished, context: RoutingContext) -> Step:
-    """The recording is finished or lost: the record is updated, and its event is published."""
+    """The recording is finished or lost: the record is updated, and its events are published:
+    `cdr` is the last one.
+    """
     status: recording.Status = "failed" if signal.failed else "ready" if signal.file else "none"
     url = context.recording_url + call.recording_token if status == "ready" else ""
-    record = cdr.of(call, ended.release, recording.main(call, status, signal))
-    return Step(call, (), _cdr_events(call, ended.release, url), record, done=True)
+    kept = recording.main(call, status, signal)
+    record = cdr.of(call, ended.release, kept)
+    told = events.of_recording(call, signal, kept.format, url)
+    return Step(call, (), (told, *_cdr_events(call, ended.release, url)), record, done=True)
 
 
 def _cdr_events(call: Call, release: causes.ReleaseCause, url: str) -> tuple[Event, ...]:

@@ -75,6 +75,31 @@ def notice(
     return events.disabled(domain_uuid, facts)
 
 
+def of_recording(
+    domain_uuid: UUID, domain_name: str, name: events.RecordingEventName, given: Sample
+) -> events.Event:
+    """An event of the call's recording, which does not exist."""
+    is_ready = name == "recording.ready"
+    facts = events.RecordingFacts(
+        domain=domain_name,
+        call_id=given.call_uuid,
+        conversation_id=given.call_uuid,
+        direction=given.direction,
+        from_number=given.customer,
+        to_number=given.extension,
+        hotline=given.hotline,
+        extension=given.extension,
+        customer_id=given.customer_id,
+        recording_url="",
+        format="wav" if is_ready else "",
+        channels=int(is_ready),
+        duration_s=float(given.talk_s * is_ready),
+        reason="" if is_ready else "lost",
+    )
+    event_uuid = ids.derived(given.call_uuid, f"{name}:{given.at.isoformat()}")
+    return events.Event(event_uuid, domain_uuid, given.call_uuid, name, facts)
+
+
 def sample(
     domain_uuid: UUID, domain_name: str, name: events.EventName, given: Sample
 ) -> events.Event:

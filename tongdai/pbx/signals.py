@@ -218,7 +218,7 @@ class TimerFired(msgspec.Struct, frozen=True):
 
 class RecordingFinished(msgspec.Struct, frozen=True):
     """`file` is the key of the recording's file (tongdai.recording_files), "" if there was no
-    sound; `failed` if it was lost. `size` is in bytes.
+    sound; `failed` if it was lost. `size` is in bytes, `sha256` in hexadecimal digits.
     """
 
     channel: str
@@ -227,6 +227,8 @@ class RecordingFinished(msgspec.Struct, frozen=True):
     failed: bool = False
     size: int = 0
     duration_s: float = 0.0
+    channels: int = 1
+    sha256: str = ""
 
 
 class CommandAsked(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ SETTINGS = frozenset(
         *("recording", "recording_days", "call_id_mode", "ringing_hangups"),
         *("click2call_shows_callee", "click2call_waits", "hold_music"),
         "feature_codes",
+        *("recording_format", "recording_stereo"),
     }
 )
 """What a domain's own administrators may change of it."""
@@ -58,6 +59,8 @@ async def insert(
     click2call_waits: bool = NEW.click2call_waits,
     hold_music: str = NEW.hold_music,
     feature_codes: Sequence[str] = NEW.feature_codes,
+    recording_format: directory.RecordingFormat = NEW.recording_format,
+    recording_stereo: bool = NEW.recording_stereo,
 ) -> directory.Domain:
     """The new domain, which has no prompts yet. Raises errors.Conflict when the name is taken,
     errors.Invalid naming the field that is wrong.
@@ -72,10 +75,10 @@ async def insert(
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
           zone_rules, ringing_hangups, webrtc, click2call_shows_callee, cdr_days, event_days,
-          audit_days, click2call_waits, feature_codes)
+          audit_days, click2call_waits, feature_codes, recording_format, recording_stereo)
         VALUES (
           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-          $18, $19, $20, $21, $22, $23) RETURNING *
+          $18, $19, $20, $21, $22, $23, $24, $25) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -100,6 +103,8 @@ async def insert(
         audit_days,
         click2call_waits,
         checks.feature_codes(feature_codes),
+        recording_format,
+        recording_stereo,
     )
     return db.struct(row, directory.Domain)
 
@@ -176,7 +181,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            region = $13, ringing_hangups = $14, webrtc = $15,
                            click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
                            audit_days = $19, click2call_waits = $20, hold_music = $21,
-                           feature_codes = $22
+                           feature_codes = $22,
+                           recording_format = $23, recording_stereo = $24
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -201,6 +207,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         domain.click2call_waits,
         await prompts.require(tx, domain.domain_uuid, domain.hold_music, "hold_music"),
         checks.feature_codes(domain.feature_codes),
+        domain.recording_format,
+        domain.recording_stereo,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

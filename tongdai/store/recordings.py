@@ -43,7 +43,8 @@ def upsert(rows: str) -> str:
         SELECT {columns} FROM json_populate_recordset(NULL::recordings, {rows})
         ON CONFLICT (domain_uuid, cdr_uuid, recording_uuid) DO UPDATE
           SET status = excluded.status, file_key = excluded.file_key,
-              duration_s = excluded.duration_s, size = excluded.size
+              duration_s = excluded.duration_s, size = excluded.size,
+              channels = excluded.channels, sha256 = excluded.sha256
           WHERE recordings.status IN ('pending', 'failed', 'none')
     """  # noqa: S608 names of the struct's fields
 
@@ -55,7 +56,8 @@ async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
     rows = await tx.fetch(
         """
         WITH found AS (
-          SELECT place, final.status, final.file_key, final.duration_s, final.size
+          SELECT place, final.status, final.file_key, final.duration_s, final.size,
+                 final.channels, final.sha256
           FROM json_populate_recordset(NULL::recordings, $1) AS final CROSS JOIN LATERAL (
             SELECT ctid AS place FROM recordings  -- LIMIT: not a join with the whole table
             WHERE domain_uuid = final.domain_uuid AND cdr_uuid = final.cdr_uuid
@@ -63,7 +65,8 @@ async def finish_many(tx: db.Tx, recordings: Sequence[Recording]) -> set[UUID]:
           ) AS known
         )
         UPDATE recordings SET status = found.status, file_key = found.file_key,
-                              duration_s = found.duration_s, size = found.size
+                              duration_s = found.duration_s, size = found.size,
+                              channels = found.channels, sha256 = found.sha256
         FROM found WHERE recordings.ctid = place
         RETURNING cdr_uuid
         """,
