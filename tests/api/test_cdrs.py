@@ -144,6 +144,10 @@ async def test_one_record_is_the_documented_flat_object(
         "sip_status": 0,
         "routed_by": [],
         "recording_pauses": [],
+        "recording_format": "wav",
+        "recording_channels": 0,
+        "recording_seconds": 3.0,
+        "recording_sha256": "",
     } == answer
 
 

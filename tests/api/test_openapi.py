@@ -34,7 +34,10 @@ def published(name: str) -> Any:
     """The body of an event of that name, as subscribers get it."""
     domain = (ids.new(), "demo.example.vn")
     sample = samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
-    if name == events.DISABLED:
+    of_recording = next((known for known in events.OF_RECORDINGS if known == name), None)
+    if of_recording:
+        event = samples.of_recording(*domain, of_recording, sample)
+    elif name == events.DISABLED:
         url = "https://crm.example.vn/"
         event = samples.notice(*domain, ids.new(), url, datetime.now(UTC))
     else:

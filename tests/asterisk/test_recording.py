@@ -3,6 +3,7 @@ nothing left behind.
 """
 
 import asyncio
+import hashlib
 import os
 import struct
 import wave
@@ -13,7 +14,10 @@ from uuid import UUID
 import pytest
 
 from testbed.until import until
+from tongdai import recording_formats
 from tongdai.asterisk import recording
+from tongdai.asterisk.recording import Finished
+from tongdai.pbx.directory import RecordingFormat
 from tongdai.recording_files import LocalFolder
 
 CALL = UUID("01a208b1-61e0-76f4-b2eb-0404ab11662d")
@@ -245,3 +249,88 @@ async def test_of_a_call_that_nobody_answered_nothing_stays(spool: Path) -> None
     others = part(spool, "1-1", sound(1), call=OTHER)
     await recording.discard(spool, CALL)
     assert list(spool.iterdir()) == [others]
+
+
+def beside(left: bytes, right: bytes) -> bytes:
+    """Both as the two channels of one sound."""
+    pairs = zip(struct.iter_unpack("<h", left), struct.iter_unpack("<h", right), strict=True)
+    return b"".join(struct.pack("<hh", one, other) for (one,), (other,) in pairs)
+
+
+async def test_both_sides_apart_are_the_channels_of_one_file(spool: Path, target: Path) -> None:
+    part(spool, "1795442305-a.1.far", sound(1))
+    part(spool, "1795442305-a.1.near", sound(2))
+    stored = await recording.finish(spool, [CALL], LocalFolder(target.parent), "call.wav")
+
+    assert stored
+    assert (stored.channels, stored.duration_s) == (2, 0.1)
+    with wave.open(str(target.parent / "call.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 8000)
+        assert file.readframes(800) == beside(sound(1), sound(2))
+    assert list(spool.iterdir()) == []
+
+
+async def test_a_side_that_ends_early_is_silent_at_its_end(spool: Path, target: Path) -> None:
+    part(spool, "1795442305-a.1.far", sound(1, 10))
+    part(spool, "1795442305-a.1.near", sound(2, 30))
+    await recording.finish(spool, [CALL], LocalFolder(target.parent), "call.wav")
+
+    with wave.open(str(target.parent / "call.wav")) as file:
+        assert file.readframes(100) == beside(sound(1, 10) + sound(0, 20), sound(2, 30))
+
+
+async def test_a_part_with_both_sides_together_is_on_both(spool: Path, target: Path) -> None:
+    """As after an attended transfer while no engine responds."""
+    part(spool, "1795442305-a.1.far", sound(1))
+    part(spool, "1795442305-a.1.near", sound(2))
+    part(spool, "1795442307-a.2", sound(3))
+    await recording.finish(spool, [CALL], LocalFolder(target.parent), "call.wav")
+
+    with wave.open(str(target.parent / "call.wav")) as file:
+        assert file.readframes(1600) == beside(sound(1) + sound(3), sound(2) + sound(3))
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("flac", b"fLaC"), ("opus", b"OggS"), ("mp3", b"\xff")]
+)
+async def test_it_is_kept_in_the_format_of_the_domain(
+    spool: Path, target: Path, form: RecordingFormat, begins: bytes
+) -> None:
+    part(spool, "1795442305-a.1.far", sound(1, 8000))
+    part(spool, "1795442305-a.1.near", sound(2, 8000))
+    folder = LocalFolder(target.parent)
+    stored = await recording.finish(spool, [CALL], folder, "call.wav", form)
+
+    content = (target.parent / f"call.{form}").read_bytes()
+    assert stored == Finished(
+        f"call.{form}", len(content), 1.0, 2, hashlib.sha256(content).hexdigest()
+    )
+    assert content.startswith(begins)
+    assert list(spool.iterdir()) == []
+
+    again = await recording.finish(spool, [CALL], folder, "call.wav", form)
+    assert again
+    assert (again.key, again.sha256, again.channels) == (stored.key, stored.sha256, 2)
+    assert again.duration_s == pytest.approx(1.0, abs=0.2)
+
+
+async def test_a_conversion_that_fails_leaves_the_wav(
+    spool: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program that converts cannot be started."""
+    monkeypatch.setattr("sys.executable", str(spool / "no-such-program"))
+    part(spool, "1795442305-a.1", sound(1))
+    stored = await recording.finish(spool, [CALL], LocalFolder(target.parent), "call.wav", "opus")
+
+    assert stored
+    assert (stored.key, stored.channels) == ("call.wav", 1)
+    assert played(target.parent / "call.wav") == sound(1)
+    assert list(spool.iterdir()) == []
+
+
+async def test_what_cannot_be_converted_leaves_no_file(tmp_path: Path) -> None:
+    broken = tmp_path / "call.wav"
+    broken.write_bytes(b"no sound")
+
+    assert await recording_formats.convert(broken, "flac", 1.0) is None
+    assert list(tmp_path.iterdir()) == [broken]

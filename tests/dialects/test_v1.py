@@ -140,6 +140,10 @@ def test_a_record_has_the_keys_of_the_reference_in_its_order_and_then_ours() -> 
         ("sip_status", 0),
         ("routed_by", []),
         ("recording_pauses", []),
+        ("recording_format", ""),
+        ("recording_channels", 0),
+        ("recording_seconds", 0.0),
+        ("recording_sha256", ""),
     ]
 
 

@@ -1,11 +1,19 @@
 """Recordings: both sides, ready when the cdr event says so, public by their URL alone."""
 
+import hashlib
+import io
+from typing import Any
+
+import msgspec
+import soundfile
+
 from testbed import tones
 from testbed.company import HOTLINE, Answer, Company
 from testbed.hooks import Hook
-from testbed.phones import BOB_HZ, talk
+from testbed.phones import ALICE_HZ, BOB_HZ, CUSTOMER_HZ, talk
 from testbed.receivers import Received, receiving
 from testbed.until import until
+from tests.e2e.steering import CUSTOMER, control, shown_talking, talking
 
 
 async def test_it_plays_at_the_moment_the_cdr_event_arrives(company: Company) -> None:
@@ -107,12 +115,82 @@ async def a_talk(company: Company, seconds: float = 0.8) -> None:
         await ring.over()
 
 
-async def recorded(company: Company) -> dict[str, str]:
-    """The company's one record, once its recording is ready."""
+async def recorded(company: Company, calls: int = 1) -> dict[str, Any]:
+    """The company's newest record, once there are so many and its recording is ready."""
 
-    async def ready() -> dict[str, str] | None:
+    async def ready() -> dict[str, Any] | None:
         listed = (await company.api.get("/v1/cdr")).json["data"]
-        return listed[0] if listed and listed[0]["recording_status"] == "ready" else None
+        is_there = len(listed) == calls and listed[0]["recording_status"] == "ready"
+        return listed[0] if is_there else None
 
-    found: dict[str, str] = await until(ready, 15)
+    found: dict[str, Any] = await until(ready, 15)
     return found
+
+
+async def test_both_sides_are_apart_in_the_format_of_the_domain(company: Company) -> None:
+    """The customer on the left, the extension on the right, whoever calls; also after a pause."""
+    await company.change(recording_stereo=True, recording_format="flac")
+    async with company.phone("101") as alice, company.carrier() as carrier:
+        customer = await carrier.calls(HOTLINE, CUSTOMER)
+        ring = await alice.rings()
+        name = await talking(company, ring, customer)
+        assert await control(company, name, "recording", do="pause") == (200, "")
+        assert await control(company, name, "recording", do="resume") == (200, "")
+        await talk(ring, customer)
+        await customer.hang_up()
+        await ring.over()
+        await sides(company, calls=1)
+
+        call = await alice.calls(CUSTOMER)
+        called = await carrier.rings()
+        await called.answer()
+        await call.answered()
+        await talk(call, called)
+        name = await shown_talking(company)
+        assert await control(company, name, "recording", do="pause") == (200, "")
+        assert await control(company, name, "recording", do="resume") == (200, "")
+        await talk(call, called)
+        await call.hang_up()
+        await called.over()
+        await sides(company, calls=2)
+
+
+async def sides(company: Company, calls: int) -> None:
+    """The last recording has the customer on the left, and the extension on the right."""
+    record = await recorded(company, calls)
+    assert (record["recording_format"], record["recording_channels"]) == ("flac", 2)
+    played = await company.api.get(record["recording_url"])
+    assert played.headers["content-type"] == "audio/flac"
+    assert record["recording_sha256"] == hashlib.sha256(played.body).hexdigest()
+    samples, rate_hz = soundfile.read(io.BytesIO(played.body), dtype="int16")
+    assert (rate_hz, len(samples) / rate_hz) == (8_000, record["recording_seconds"])
+    left, right = samples[:, 0].tolist(), samples[:, 1].tolist()
+    assert tones.longest(left, CUSTOMER_HZ) > 0.9
+    assert tones.longest(left, ALICE_HZ) == 0
+    assert tones.longest(right, ALICE_HZ) > 0.9
+    assert tones.longest(right, CUSTOMER_HZ) == 0
+
+
+async def test_who_asks_for_it_is_told_of_a_recording(company: Company) -> None:
+    await company.change(recording_format="opus")
+    async with receiving() as receiver:
+        await Hook(receiver).subscribe(company.api, "recording.ready")
+        await a_talk(company)
+        await until(lambda: receiver.requests, 15)
+        told = msgspec.json.decode(receiver.requests[0].body)
+    record = await recorded(company)
+    played = await company.api.get(told["recording_url"])
+    assert played.headers["content-type"] == "audio/ogg"
+    assert (
+        told
+        | {
+            "state": "recording.ready",
+            "conversation_id": record["id"],
+            "format": "opus",
+            "channels": 1,
+            "size": len(played.body),
+            "sha256": hashlib.sha256(played.body).hexdigest(),
+            "reason": "",
+        }
+        == told
+    )

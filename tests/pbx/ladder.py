@@ -342,7 +342,10 @@ def _trunk(endpoint: str) -> str:
 def _lines(rung: Rung, step: Step) -> list[str]:
     stage = str(step.call.stage) + " done" * step.done + " unexpected" * step.unexpected
     actions = "; ".join(map(_action, step.actions))
-    told = [_event(step.call, event) for event in step.events]
+    # of a recording: beside each record with one (test_recordings.py)
+    told = [
+        _event(step.call, event) for event in step.events if isinstance(event.facts, CallFacts)
+    ]
     events = "; ".join([*told, *map(_answer, step.answers)])
     line = " ".join(f"{rung.said} | {stage} | {actions} | {events}".split()).rstrip(" |")
     return [line, _record(step.call, step.cdr)] if step.cdr else [line]
@@ -350,7 +353,7 @@ def _lines(rung: Rung, step: Step) -> list[str]:
 
 def _action(action: Action) -> str:  # noqa: C901 -- a case a kind
     match action:
-        case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music):
+        case Dial(channel, parties, timeout_s, caller_id, caller_name, record, music, stereo):
             rung = ",".join(
                 f"{party.number}@{_trunk(party.endpoint)}"
                 if party.number
@@ -360,6 +363,7 @@ def _action(action: Action) -> str:  # noqa: C901 -- a case a kind
             more = (
                 [f'"{caller_name}"'] * bool(caller_name)
                 + ["rec"] * record
+                + ["stereo"] * stereo
                 + [f"music={music}"] * bool(music)
             )
             return " ".join([f"Dial {channel}>{rung} {timeout_s}s as {caller_id}", *more])

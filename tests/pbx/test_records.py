@@ -57,7 +57,12 @@ class Told(msgspec.Struct, frozen=True):
 
 
 def told(steps: list[Step]) -> list[Told]:
-    return [_told(event) for step in steps for event in step.events]
+    return [
+        _told(event)
+        for step in steps
+        for event in step.events
+        if isinstance(event.facts, CallFacts)
+    ]
 
 
 def _told(event: Event) -> Told:
@@ -181,7 +186,13 @@ def test_the_record() -> None:
     assert pending.recording
     assert pending.recording.status == "pending"
     kept = msgspec.structs.replace(
-        pending.recording, status="ready", file_key="2026/a.wav", size=32_044, duration_s=2.0
+        pending.recording,
+        status="ready",
+        file_key="2026/a.wav",
+        size=32_044,
+        duration_s=2.0,
+        channels=1,
+        sha256="",
     )
     assert final == msgspec.structs.replace(pending, recording=kept)
     call_uuid = pending.cdr_uuid
@@ -217,6 +228,8 @@ def test_the_record() -> None:
             file_key="2026/a.wav",
             duration_s=2.0,
             size=32_044,
+            channels=1,
+            sha256="",
         ),
         time_ringing=ladder.NOON + timedelta(seconds=0.1),
         called_count=2,

@@ -30,8 +30,8 @@ class Dial(msgspec.Struct, frozen=True):
     caller_id: str
     caller_name: str = ""
     record: bool = False
-    stereo: bool = False  # of the recording: both sides apart
     music: str = ""
+    stereo: bool = False  # of the recording: both sides apart
 
 
 class Wait(msgspec.Struct, frozen=True):

@@ -258,8 +258,8 @@ def _dial(
         timeout_s,
         number,
         record=record,
-        stereo=record and context.directory.domain.recording_stereo,
         music=music,
+        stereo=record and context.directory.domain.recording_stereo,
     )
     return Step(call, (dial,))
 
