@@ -146,6 +146,8 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "click2call_shows_callee": False,
         "click2call_waits": False,
         "hold_music": "",
+        "recording_format": "wav",
+        "recording_stereo": False,
         "feature_codes": [],
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]

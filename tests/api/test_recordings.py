@@ -344,3 +344,14 @@ async def test_no_file_outside_the_folder_is_ever_sent(
             )
     finally:
         secret.unlink()
+
+
+async def test_it_is_sent_as_what_it_is(anybody: Client, shelf: Shelf) -> None:
+    call = await shelf.put(name="2026/a-call.opus")
+    for path in (path_of(call), f"{path_of(call)}.opus", f"{path_of(call)}.wav"):
+        answer = await anybody.get(path)
+        assert answer.body == SOUND
+        assert answer.headers["Content-Type"] == "audio/ogg"
+        named = f'inline; filename="{call.token}.opus"'
+        assert answer.headers["Content-Disposition"] == named
+    await anybody.get(f"{path_of(call)}.flac", expect=404)

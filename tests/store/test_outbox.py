@@ -16,6 +16,7 @@ from tests.webhooks import samples
 from tongdai import ids
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, events
+from tongdai.pbx import samples as pbx_samples
 from tongdai.store import db, deliveries, delivery_outcomes, feed, migrate, outbox, server
 
 
@@ -260,3 +261,22 @@ async def test_what_could_be_read_is_there_after_a_crash_of_postgresql(
         await tx.close()
     finally:
         await running.stop()
+
+
+async def test_a_recording_is_told_only_where_somebody_subscribes(
+    database: db.Database,
+    domain: directory.Domain,
+    other: directory.Domain,
+    master_key: MasterKey,
+) -> None:
+    def told(of: directory.Domain) -> events.Event:
+        given = pbx_samples.Sample(call_uuid=ids.new(), at=datetime.now(UTC))
+        return pbx_samples.of_recording(of.domain_uuid, of.name, "recording.ready", given)
+
+    await samples.subscribe(database, master_key, domain, "recording.ready", "http://crm/hook")
+    mine, theirs = told(domain), told(other)
+
+    assert await publish(database, [mine, theirs, samples.event(other)]) == 2
+    async with database.connection() as tx:
+        assert await seqs(tx, domain) == {mine.event_uuid: 1}
+        assert list((await seqs(tx, other)).values()) == [1], "no gap"

@@ -18,7 +18,7 @@ from tongdai.pbx.recording import Recording
 from tongdai.recording_formats import MEDIA_TYPES
 from tongdai.store import recordings
 
-_TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(\.(wav|flac|opus|mp3))?")
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{16,128})(?:\.(wav|flac|opus|mp3))?")
 _RETRY_S = "2"
 
 
@@ -103,11 +103,15 @@ async def delete_recording(request: Request, principal: Principal, path: OfRecor
 
 
 async def _by_token(context: Context, text: str) -> Recording:
+    """By its token, with or without an ending: .wav, which clients add themselves, or its own."""
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise errors.NotFound
     async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
-        return await recordings.by_token(tx, token[1])
+        found = await recordings.by_token(tx, token[1])
+    if token[2] not in (None, "wav", found.format):
+        raise errors.NotFound
+    return found
 
 
 OPERATIONS = (get_recording, delete_recording)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from tongdai.pbx.events import Event
+from tongdai.pbx.events import OF_RECORDINGS, Event
 from tongdai.store import db
 
 _SLACK = timedelta(days=1)  # clocks of machines differ
@@ -16,7 +16,8 @@ _SLACK = timedelta(days=1)  # clocks of machines differ
 async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
     """Writes each event once into its domain's log, with the next gap-free `seq`, and makes it due
     for every enabled subscription of its name. Returns the number of new events: one published
-    before (same event_uuid) changes nothing.
+    before (same event_uuid) changes nothing. Those of recordings are written only where there is a
+    subscription to them: clients that read all events know a call's from before.
 
     It searches for an earlier publication only from `since` on: over no more days than its call
     has lasted. It locks the rows of the domains until the transaction ends, so events become
@@ -46,7 +47,12 @@ async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
             WHERE events.event_uuid = given.event_uuid AND events.domain_uuid = given.domain_uuid
               AND events.created_at >= $6
             LIMIT 1
-          ) IS NULL
+          ) IS NULL AND (given.name <> ALL($7) OR (
+            SELECT true FROM subscriptions
+            WHERE subscriptions.domain_uuid = given.domain_uuid
+              AND subscriptions.event_name = given.name
+            LIMIT 1
+          ))
         ), advanced AS (
           UPDATE domains SET event_seq = event_seq + added.n
           FROM (SELECT domain_uuid, count(*) AS n FROM fresh GROUP BY domain_uuid) AS added
@@ -75,6 +81,7 @@ async def publish_many(tx: db.Tx, events: Sequence[Event]) -> int:
         [event.name for event in events],
         [msgspec.json.encode(event.facts).decode() for event in events],
         min(event.since for event in events) - _SLACK,
+        OF_RECORDINGS,
     )
     return published
 
