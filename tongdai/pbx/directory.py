@@ -271,6 +271,12 @@ class Directory(msgspec.Struct, frozen=True):
     queues: dict[str, Queue] = {}
     prompts: dict[str, Prompt] = {}  # by name
     menus: dict[str, Menu] = {}
+    # lengths of the patterns without the star: a caller is looked up by these alone
+    caller_lengths: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        lengths = frozenset(len(each) - 1 for each in self.callers if each != "*")
+        msgspec.structs.force_setattr(self, "caller_lengths", lengths)
 
     def prompt(self, name: str) -> Prompt | None:
         """The prompt of that name, with its accents written in any way."""

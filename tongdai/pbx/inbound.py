@@ -1,7 +1,7 @@
 """The first target of a call to a hotline: its destination, or another one for a reason."""
 
-from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 
@@ -56,23 +56,42 @@ def known(
     """
     if hotline is None or not (own or directory.callers):
         return None
-    found = (directory.callers.get(each) for each in _patterns(number, directory.domain.country))
-    for each in (own, *found):
+    found = _matching(number, directory) if directory.callers else []
+    for each in [own, *found]:
         if each and (not each.hotlines or hotline.canonical in each.hotlines):
             return each
     return None
 
 
-def _patterns(number: str, country: str) -> Iterator[str]:
-    """All that could stand for the number, those with the most of its digits first."""
+def _matching(number: str, directory: Directory) -> list[Caller]:
+    """The patterns that match the number, those with the most of its digits first. Each is a
+    beginning of the number as it is dialled in its country, or from abroad.
+    """
+    callers = directory.callers
+    rest = [callers["*"]] if "*" in callers else []
     if number == numbers.ANONYMOUS:
-        yield number
-    elif parsed := numbers.parse(number, country):
-        code, own = parsed.country_code, parsed.significant
-        prefix = parsed.national.removesuffix(own)  # 0, for numbers of the country
-        for digits in range(len(own), -1, -1):
-            if code:
-                yield f"+{code}{own[:digits]}*"
-            yield f"{prefix}{own[:digits]}*"
-        yield from (f"+{code[:digits]}*" for digits in range(len(code) - 1, 0, -1))
-    yield "*"
+        return [callers[number], *rest] if number in callers else rest
+    parsed = numbers.parse(number, directory.domain.country)
+    if parsed is None:
+        return rest
+    own, national, code = parsed.significant, parsed.national, parsed.country_code
+    # 1: the 0 of numbers of the country
+    found = _beginnings(national, len(national) - len(own), len(national) - len(own), directory)
+    if code:
+        found = _beginnings(f"+{code}{own}", len(code) + 1, 2, directory) + found
+    found.sort(key=itemgetter(0), reverse=True)
+    return [each for _, each in found] + rest
+
+
+def _beginnings(
+    text: str, head: int, least: int, directory: Directory
+) -> list[tuple[int, Caller]]:
+    """The patterns that are beginnings of the text, of `least` characters or more, with how many
+    they have after its `head`.
+    """
+    callers = directory.callers
+    return [
+        (length - head, each)
+        for length in directory.caller_lengths
+        if length >= least and (each := callers.get(f"{text[:length]}*"))
+    ]
