@@ -216,16 +216,18 @@ def _versions() -> dict[str, str]:
         "pjsua2": version("pjsua2-python"),
         "baresip": _debian("baresip-core"),
         "sipp": _debian("sip-tester"),
-        "kamailio": _debian("kamailio"),
+        "kamailio": _debian("kamailio", "+".join(kamailio.PACKAGES)),
         "jssip": f"{modules['jssip']}, Chromium {chromium}",
         "sipjs": f"{modules['sip.js']}, Chromium {chromium}",
         "aiortc": version("aiortc"),
     }
 
 
-def _debian(package: str) -> str:
-    """The version of a package in the cache, from its change log."""
-    folder = packages.default_cache() / package / "usr" / "share" / "doc" / package
+def _debian(package: str, root: str = "") -> str:
+    """The version of a package in the cache, from its change log. `root`: its folder there, where
+    that has another name.
+    """
+    folder = packages.default_cache() / (root or package) / "usr" / "share" / "doc" / package
     log = next(folder.glob("changelog.Debian*.gz"))
     first = gzip.decompress(log.read_bytes()).decode(errors="replace").partition("\n")[0]
     found = re.search(r"\((?:\d+:)?([^-)+~]+)", first)

@@ -7,8 +7,10 @@ import pytest
 
 from testbed import kamailio
 from testbed.company import HOTLINE, Company, Office
+from testbed.kamailio import Proxy
 from testbed.phones import CUSTOMER_HZ, PATIENCE_S
 from testbed.softphones import baresip, pjsua2
+from testbed.softphones.softphone import Transport
 from testbed.until import until
 from tests.softphones.preparing import HERTZ, Prepare, with_pjsua2
 
@@ -17,19 +19,23 @@ OTHER_HZ = 700
 
 
 @pytest.fixture
-async def proxy(office: Office, tmp_path: Path) -> AsyncIterator[str]:
-    async with kamailio.proxy(tmp_path, office.instance.sip) as address:
-        yield address
+async def proxy(office: Office, tmp_path: Path) -> AsyncIterator[Proxy]:
+    own = office.instance.settings
+    shown = own["sip_tls_cert"], own["sip_tls_key"]
+    async with kamailio.proxy(tmp_path, office.instance.sip, *shown) as made:
+        yield made
 
 
 @with_pjsua2
-@pytest.mark.shows("kamailio", "udp", "calls", "called", "hold", "keys", "blind")
+@pytest.mark.shows("kamailio", "{transport}", "calls", "called", "hold", "keys", "blind")
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 async def test_phones_behind_it_register_and_are_called_and_call(
-    proxy: str, prepare: Prepare, company: Company
+    proxy: Proxy, prepare: Prepare, company: Company, transport: Transport
 ) -> None:
+    server = proxy.tls if transport == "tls" else proxy.address
     async with (
-        pjsua2.opened(prepare(server=proxy)) as alice,
-        baresip.opened(prepare(server=proxy, user="102", hertz=OTHER_HZ)) as bob,
+        pjsua2.opened(prepare(transport, server=server)) as alice,
+        baresip.opened(prepare(transport, server=server, user="102", hertz=OTHER_HZ)) as bob,
         company.carrier() as carrier,
     ):
         await alice.registered()
