@@ -25,6 +25,7 @@ RESULTS = HERE / "softphones" / "results.json"
 CLIENTS = {
     "pjsua2": "pjsua2",
     "baresip": "baresip",
+    "linphone": "linphone",
     "sipp": "SIPp",
     "kamailio": "phones behind Kamailio",
     "jssip": "JsSIP in Chromium",
@@ -54,7 +55,8 @@ FEATURES = {
     "blf": "lamps of colleagues (BLF)",
 }
 NEVER = {
-    **{(client, feature): "no browser" for client in ("pjsua2", "baresip", "sipp", "kamailio")
+    **{(client, feature): "no browser"
+       for client in ("pjsua2", "baresip", "linphone", "sipp", "kamailio")
        for feature in ("websocket", "dtls", "ice restart")},
     **{(client, feature): "browsers use WebSocket and DTLS" for client in BROWSERS
        for feature in ("udp", "tcp", "tls", "srtp")},
@@ -92,8 +94,7 @@ Behind Kamailio: pjsua2 and baresip, with [kamailio.cfg](../deploy/kamailio/kama
 {reasons}
 - open, baresip 1.1 that is told to hold right after keys: who is held may hear no music; cause not
   found
-- open, no sound card on the test machine: Twinkle; tried by hand with an older version: linphone;
-  not tried: real handsets
+- open, no sound card on the test machine: Twinkle; not tried: real handsets
 
 This page is made by `python -m tests.compatibility`, which runs the tests.
 `make test ARGS="-m shows"` runs them alone.
@@ -215,6 +216,7 @@ def _versions() -> dict[str, str]:
         "Asterisk": _debian("asterisk"),
         "pjsua2": version("pjsua2-python"),
         "baresip": _debian("baresip-core"),
+        "linphone": _debian("linphone-cli"),
         "sipp": _debian("sip-tester"),
         "kamailio": _debian("kamailio", "+".join(kamailio.PACKAGES)),
         "jssip": f"{modules['jssip']}, Chromium {chromium}",

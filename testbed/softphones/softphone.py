@@ -149,9 +149,13 @@ async def process(
     command: list[str],
     folder: Path,
     heard: Callable[[bytes], None],
+    *,
+    prompts: bool = False,
     **environ: str,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program whose lines of standard output are given to `heard`; killed afterwards."""
+    """A program whose lines of standard output are given to `heard`; killed afterwards. Of one
+    that `prompts`, whatever has come.
+    """
     with (folder / f"{next(numbers)}.errors").open("wb") as errors:
         running = await asyncio.create_subprocess_exec(
             *command,
@@ -161,7 +165,7 @@ async def process(
             cwd=folder,
             env=environ or None,
         )
-    reading = asyncio.create_task(_read(running, heard))
+    reading = asyncio.create_task((_read_all if prompts else _read)(running, heard))
     try:
         yield running
     finally:
@@ -175,6 +179,12 @@ async def _read(running: asyncio.subprocess.Process, heard: Callable[[bytes], No
     assert running.stdout
     async for line in running.stdout:
         heard(line)
+
+
+async def _read_all(running: asyncio.subprocess.Process, heard: Callable[[bytes], None]) -> None:
+    assert running.stdout
+    while said := await running.stdout.read(4_096):
+        heard(said)
 
 
 async def sent(running: asyncio.subprocess.Process, line: bytes) -> None:

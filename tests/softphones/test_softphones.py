@@ -9,17 +9,21 @@ import pytest
 from testbed import tones
 from testbed.company import HOTLINE, Company, Office
 from testbed.phones import BOB_HZ, CUSTOMER_HZ, PATIENCE_S
-from testbed.softphones import baresip, pjsua2
+from testbed.softphones import baresip, linphone, pjsua2
 from testbed.softphones.softphone import Opened, Transport
 from testbed.until import until
 from tests.softphones.preparing import HERTZ, Prepare, with_pjsua2
 from tongdai.pbx.endpoint import DEFAULT
 from tongdai.store import devices
 
-CLIENTS: dict[str, Opened] = {"pjsua2": pjsua2.opened, "baresip": baresip.opened}
+CLIENTS: dict[str, Opened] = {
+    "pjsua2": pjsua2.opened,
+    "baresip": baresip.opened,
+    "linphone": linphone.opened,
+}
 pytestmark = pytest.mark.clients
 PJSUA2 = pytest.param("pjsua2", marks=with_pjsua2)
-every = pytest.mark.parametrize("client", [PJSUA2, "baresip"])
+every = pytest.mark.parametrize("client", [PJSUA2, "baresip", "linphone"])
 
 
 @pytest.mark.shows("{client}", "{transport}", "calls")
@@ -70,7 +74,7 @@ async def test_it_is_called_and_both_are_in_the_recording(
 
 # not baresip 1.1: told to resume, it ended now and then (docs/compatibility.md)
 @pytest.mark.shows("{client}", "hold")
-@pytest.mark.parametrize("client", [PJSUA2])
+@pytest.mark.parametrize("client", [PJSUA2, "linphone"])
 async def test_it_holds_and_resumes(client: str, prepare: Prepare, company: Company) -> None:
     async with CLIENTS[client](prepare()) as phone, company.carrier() as carrier:
         await phone.registered()
@@ -104,10 +108,10 @@ async def test_its_keys_arrive(client: str, prepare: Prepare, company: Company) 
         await call.over()
 
 
-@with_pjsua2
-@pytest.mark.shows("pjsua2", "keys heard")
-async def test_it_hears_keys(prepare: Prepare, company: Company) -> None:
-    async with pjsua2.opened(prepare()) as phone, company.carrier() as carrier:
+@pytest.mark.shows("{client}", "keys heard")
+@pytest.mark.parametrize("client", [PJSUA2, "linphone"])
+async def test_it_hears_keys(client: str, prepare: Prepare, company: Company) -> None:
+    async with CLIENTS[client](prepare()) as phone, company.carrier() as carrier:
         await phone.registered()
         call = await phone.calls("0909000111")
         customer = await carrier.rings()
@@ -144,11 +148,13 @@ async def test_it_transfers_blindly(client: str, prepare: Prepare, company: Comp
         await ring.over()
 
 
-@with_pjsua2
-@pytest.mark.shows("pjsua2", "attended")
-async def test_it_transfers_after_it_has_asked(prepare: Prepare, company: Company) -> None:
+@pytest.mark.shows("{client}", "attended")
+@pytest.mark.parametrize("client", [PJSUA2, "linphone"])
+async def test_it_transfers_after_it_has_asked(
+    client: str, prepare: Prepare, company: Company
+) -> None:
     async with (
-        pjsua2.opened(prepare()) as phone,
+        CLIENTS[client](prepare()) as phone,
         company.phone("102", hertz=BOB_HZ) as bob,
         company.carrier() as carrier,
     ):
@@ -209,7 +215,13 @@ async def test_its_srtp_is_taken_both_ways(
 @pytest.mark.shows("{client}", "{codec}")
 @pytest.mark.parametrize(
     ("client", "codec"),
-    [pytest.param("pjsua2", "G722", marks=with_pjsua2), ("baresip", "G722"), ("baresip", "opus")],
+    [
+        pytest.param("pjsua2", "G722", marks=with_pjsua2),
+        ("baresip", "G722"),
+        ("baresip", "opus"),
+        ("linphone", "G722"),
+        ("linphone", "opus"),
+    ],
 )
 async def test_it_speaks_another_codec(
     client: str, prepare: Prepare, company: Company, codec: str
