@@ -72,6 +72,7 @@ class Phone(Softphone):
         self.known: dict[int, Call] = {}
         self._registrations = 0
         self.errors: list[str] = []
+        self.shown: dict[str, str] = {}  # of colleagues that are watched
         self.program: asyncio.subprocess.Process
 
     @property
@@ -92,6 +93,10 @@ class Phone(Softphone):
     async def register(self) -> None:
         await self.do("register", True)  # noqa: FBT003 -- an argument of the program's command
 
+    async def watch(self, number: str) -> None:
+        """Subscribes to the presence of a colleague."""
+        await self.do("watch", number)
+
     async def do(self, *command: object) -> None:
         await sent(self.program, msgspec.json.encode(command) + b"\n")
 
@@ -104,6 +109,8 @@ class Phone(Softphone):
             self.errors.append(str(happened))
         elif "call" in happened:
             self._call(happened)
+        elif "colleague" in happened:
+            self.shown[happened["colleague"]] = happened["shown"]
         self.codecs.extend(happened.get("media", ()))
 
     def _call(self, happened: dict[str, Any]) -> None:

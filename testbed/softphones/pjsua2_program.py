@@ -56,10 +56,23 @@ class Call(pj.Call):  # type: ignore[misc]
             self.hangup(answered(200))
 
 
+class Colleague(pj.Buddy):  # type: ignore[misc]
+    """Somebody whose presence is watched."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__()
+        self.number = number
+
+    def onBuddyState(self) -> None:  # noqa: N802 -- the name that pjsua2 calls
+        info = self.getInfo()  # it owns what is read of it
+        say(colleague=self.number, shown=info.presStatus.statusText)
+
+
 class Phone(pj.Account):  # type: ignore[misc]
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__()
         self.calls: dict[int, Call] = {}
+        self.colleagues: list[Colleague] = []
         self.domain: str = settings["domain"]
         self.tone = pj.ToneGenerator()
         self.tone.createToneGenerator(RATE_HZ, 1)
@@ -86,8 +99,17 @@ class Phone(pj.Account):  # type: ignore[misc]
             self.calls[call.getId()] = call
         elif what == "register":
             self.setRegistration(bool(with_[0]))
+        elif what == "watch":
+            self.watch(with_[0])
         else:
             self.on_call(self.calls[with_[0]], what, *with_[1:])
+
+    def watch(self, number: str) -> None:
+        config = pj.BuddyConfig()
+        config.uri, config.subscribe = f"sip:{number}@{self.domain}", True
+        colleague = Colleague(number)
+        colleague.create(self, config)
+        self.colleagues.append(colleague)
 
     def on_call(self, call: Call, what: str, *with_: Any) -> None:
         if what == "answer":

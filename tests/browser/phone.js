@@ -39,6 +39,10 @@ class Ear {
   }
 }
 
+// What colleagues who are watched do (RFC 4235), by number.
+window.lamps = {};
+const show = (number, body) => (lamps[number] = /<state>(\w+)<\/state>/.exec(body ?? "")?.[1]);
+
 class JsSipPhone {
   constructor({ server, user, domain, password, hertz }) {
     this.calls = [];
@@ -84,6 +88,15 @@ class JsSipPhone {
     return new Promise((done) =>
       this.calls[at].renegotiate({ rtcOfferConstraints: { offerToReceiveAudio: true, iceRestart: true } }, () => done(true)));
   }
+  watch(number) {
+    const uri = `sip:${number}@${this.domain}`;
+    const lamp = this.ua.subscribe(uri, "dialog", "application/dialog-info+xml", { expires: 600 });
+    lamp.on("notify", (_isFinal, _request, body) => show(number, body));
+    lamp.on("terminated", () => (lamps[number] = "unwatched"));
+    lamp.subscribe();
+    this.lamp = lamp;
+  }
+  unwatch() { this.lamp.terminate(); }
   connection(at) { return this.calls[at].connection; }
   ice(at) { return this.connection(at).iceConnectionState; }
 }
@@ -147,6 +160,17 @@ class SipJsPhone {
     this.calls[at].sessionDescriptionHandlerOptionsReInvite = { hold: false, offerOptions: { iceRestart: true } };
     return new Promise((done) => this.calls[at].invite({ requestDelegate: { onAccept: () => done(true) } }));
   }
+  watch(number) {
+    this.lamp = new SIP.Subscriber(this.agent, this.target(number), "dialog", { expires: 600 });
+    this.lamp.delegate = {
+      onNotify: (notification) => notification.accept().then(() => show(number, notification.request.body)),
+    };
+    this.lamp.stateChange.addListener((state) => {
+      if (state === SIP.SubscriptionState.Terminated) lamps[number] = "unwatched";
+    });
+    this.lamp.subscribe();
+  }
+  unwatch() { this.lamp.unsubscribe(); }
   connection(at) { return this.calls[at].sessionDescriptionHandler.peerConnection; }
   ice(at) { return this.connection(at).iceConnectionState; }
 }

@@ -109,6 +109,14 @@ class Browser:
 
         await self._until(heard)
 
+    async def shows(self, number: str, state: str) -> None:
+        """The lamp of a colleague."""
+
+        async def shown() -> bool:
+            return bool(await self._page.run(f"lamps[{number!r}] === {state!r}"))
+
+        await self._until(shown)
+
     async def is_registered(self, times: int = 1) -> None:
         async def registered() -> bool:
             return bool(await self._page.run(f"phone.registrations >= {times}"))
@@ -214,6 +222,34 @@ def test_it_holds_and_presses_keys_and_transfers(
             await customer.voice.hears(BOB_HZ)
             await customer.hang_up()
             await ring.over()
+
+    lab.play(story, tmp_path)
+
+
+@pytest.mark.shows("{library}", "blf")
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_it_shows_who_is_on_the_phone(
+    lab: Lab, site: Site, tmp_path: Path, library: Library
+) -> None:
+    async def story(lab: Lab, company: Company) -> None:
+        async with (
+            registered(lab, company, site, tmp_path, library) as phone,
+            company.phone("102") as bob,
+            company.phone("103") as carol,
+        ):
+            await phone.do("watch", "102")
+            await phone.shows("102", "terminated")
+            call = await carol.calls("102")
+            ring = await bob.rings()
+            await phone.shows("102", "early")
+            await ring.answer()
+            await call.answered()
+            await phone.shows("102", "confirmed")
+            await call.hang_up()
+            await ring.over()
+            await phone.shows("102", "terminated")
+            await phone.do("unwatch")
+            await phone.shows("102", "unwatched")
 
     lab.play(story, tmp_path)
 

@@ -3,6 +3,7 @@ docs/compatibility.md (tests/compatibility.py).
 """
 
 import asyncio
+import re
 
 import pytest
 
@@ -177,6 +178,59 @@ async def test_it_transfers_after_it_has_asked(
         await asked.over()
         await customer.hang_up()
         await ring.over()
+
+
+@with_pjsua2
+async def test_an_update_names_who_is_on_after_a_transfer(
+    prepare: Prepare, company: Company
+) -> None:
+    async with (
+        company.phone("101") as alice,
+        pjsua2.opened(prepare(user="102")) as bob,
+        company.carrier() as carrier,
+    ):
+        await bob.registered()
+        customer = await carrier.calls(HOTLINE, "0909000111")
+        talk = await alice.rings()
+        await talk.answer()
+        await customer.answered()
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        await asked.answer()
+        await asking.answered()
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await customer.voice.hears(HERTZ)
+
+        def shown() -> bool:
+            updates = re.findall(r"\nUPDATE sip:(?:.+\n)+", bob.wire.replace("\r", ""))
+            return any("P-Asserted-Identity: <sip:0909000111@" in each for each in updates)
+
+        await until(shown, PATIENCE_S)
+        await customer.hang_up()
+        await asked.over()
+
+
+@with_pjsua2
+@pytest.mark.shows("pjsua2", "blf")
+async def test_it_shows_who_is_on_the_phone(prepare: Prepare, company: Company) -> None:
+    async with (
+        pjsua2.opened(prepare()) as phone,
+        company.phone("102") as bob,
+        company.phone("103") as carol,
+    ):
+        await phone.registered()
+        await phone.watch("102")
+        await until(lambda: phone.shown.get("102") == "Ready", PATIENCE_S)
+        call = await carol.calls("102")
+        ring = await bob.rings()
+        await until(lambda: phone.shown["102"] == "Ringing", PATIENCE_S)
+        await ring.answer()
+        await call.answered()
+        await until(lambda: phone.shown["102"] == "On the phone", PATIENCE_S)
+        await call.hang_up()
+        await ring.over()
+        await until(lambda: phone.shown["102"] == "Ready", PATIENCE_S)
 
 
 @pytest.mark.shows("{client}", "srtp")
