@@ -69,6 +69,7 @@ async def test_it_is_busy(company: Company, hook: Hook) -> None:
             "cause": "USER_BUSY",
             "extension": "101",
             "time_answered": "",
+            "hangup_by": "callee",
         }
 
 
@@ -81,7 +82,11 @@ async def test_it_is_rejected(company: Company, hook: Hook) -> None:
         assert await customer.refused() == 603
         cdr = await hook.over(missed=True)
         record = await company.api.cdr(cdr["conversation_id"])
-        assert record == record | {"status": "BUSY", "cause": "CALL_REJECTED"}
+        assert record == record | {
+            "status": "BUSY",
+            "cause": "CALL_REJECTED",
+            "hangup_by": "callee",
+        }
 
 
 async def test_nobody_answers(company: Company, hook: Hook) -> None:

@@ -42,6 +42,7 @@ async def test_a_lamp_follows_a_call_inside(company: Company, desk: Watcher) -> 
         call = await carol.calls("102")
         ring = await bob.rings()
         await lamp.shows(RINGING)
+        await callers.shows(TALKING)
         await ring.answer()
         await call.answered()
         await lamp.shows(TALKING)

@@ -10,7 +10,7 @@ import pytest
 from testbed import tones
 from testbed.company import HOTLINE, Company
 from testbed.hooks import Hook
-from testbed.phones import ALICE_HZ, CUSTOMER_HZ, Phone, Talk
+from testbed.phones import ALICE_HZ, CUSTOMER_HZ, PATIENCE_S, Phone, Talk
 from testbed.until import until
 
 BOB_HZ = 620
@@ -212,6 +212,37 @@ async def test_attended_transfer_of_a_customer(company: Company, hook: Hook) -> 
         assert await company.api.cdr(ringing["call_id"]) == record
         assert await company.api.cdr(asking.sip_call_id) == record
         await both_are_recorded(company, record, talk, asked, customer)
+
+
+async def test_displays_follow_a_transfer_and_the_carriers_does_not(company: Company) -> None:
+    """RFC 3325 in a re-INVITE: SIPp's phones do not say that they take UPDATE."""
+    async with (
+        company.phone("101") as alice,
+        company.phone("102", hertz=BOB_HZ) as bob,
+        company.carrier() as carrier,
+    ):
+        customer = await carrier.calls(HOTLINE, "0909000111")
+        talk = await alice.rings()
+        await talk.answer()
+        await customer.answered()
+        await talk.hold()
+        asking = await alice.calls("102")
+        asked = await bob.rings()
+        assert f"<sip:101@{company.name}>" in asked.invite.header("P-Asserted-Identity")
+        await asked.answer()
+        await asking.answered()
+        before = len(asked.received("INVITE"))
+        await talk.refer(f"<sip:102@{company.name}?Replaces={asking.replaces}>")
+        await both_talk(asked, customer)
+
+        def shown() -> list[str]:
+            within = asked.received("INVITE")[before:]
+            return [each.header("P-Asserted-Identity") for each in within]
+
+        await until(lambda: any("sip:0909000111@" in each for each in shown()), PATIENCE_S)
+        assert not [each for each in customer.messages if "sip:102@" in each.text]
+        await asked.hang_up()
+        await customer.over()
 
 
 async def test_attended_transfer_while_the_target_still_rings(
