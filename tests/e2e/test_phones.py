@@ -16,7 +16,7 @@ import pytest
 from testbed import wire
 from testbed.company import PASSWORD, Company, Office, operated
 from testbed.instance import Instance
-from testbed.phones import SippSetup, talk
+from testbed.phones import PATIENCE_S, SippSetup, talk
 from testbed.until import until
 from tongdai.pbx.endpoint import DEFAULT
 from tongdai.store import bans, devices
@@ -98,6 +98,34 @@ def offer(profile: str) -> list[str]:
     lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
     lines += [f"m=audio 4000 {profile} 8", "a=rtpmap:8 PCMA/8000"]
     return [*lines, *([key] if profile == "RTP/SAVP" else [])]
+
+
+async def test_a_phone_that_no_longer_refreshes_its_session(
+    company: Company, office: Office
+) -> None:
+    """RFC 4028: the switch ends the call a third of the interval before its end."""
+    async with wire.udp(office.instance.sip) as line, company.phone("102") as bob:
+        await wire.authenticated(line, "REGISTER", "101", company.name, PASSWORD)
+        calling = asyncio.create_task(
+            wire.authenticated(
+                line, "INVITE", "101", company.name, PASSWORD, to=f"102@{company.name}",
+                headers=["Supported: timer", "Session-Expires: 90;refresher=uac", "Min-SE: 90"],
+                body=offer("RTP/AVP"),
+            )
+        )  # fmt: skip
+        ring = await bob.rings()
+        await ring.answer()
+        answer = (await calling)[-1]
+        assert "refresher=uac" in answer
+        await wire.acknowledge(line, answer)
+        async with asyncio.timeout(90):
+            while not (message := (await line.receive()).decode()).startswith("BYE "):
+                pass
+        await wire.reply(line, message, "200 OK")
+        await ring.over()
+    await until(company.is_quiet, PATIENCE_S)
+    [record] = (await company.api.get("/v1/cdr")).json["data"]
+    assert record == record | {"status": "ANSWERED", "hangup_by": "system"}
 
 
 @pytest.mark.parametrize(
