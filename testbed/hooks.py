@@ -13,7 +13,7 @@ from tongdai.pbx import events
 
 APIKEY = "Bearer crm-key-3f0a"
 PATIENCE_S = 15.0
-COURSE = tuple(name for name in events.NAMES if name not in ("hold", "unhold"))
+COURSE = tuple(name for name in events.NAMES if name not in ("hold", "unhold", "parked"))
 
 
 class Hook:

@@ -149,6 +149,7 @@ def test_a_domain_is_made_listed_shown_changed_and_deleted(cli: Cli) -> None:
         "recording_format": "wav",
         "recording_stereo": False,
         "feature_codes": [],
+        "park_timeout_s": 120,
     }
     assert name in [domain["name"] for domain in cli.json("domain", "list")]
 

@@ -72,6 +72,7 @@ async def test_a_domains_admin_changes_its_settings_and_not_its_limits(tenant: T
         "click2call_waits": True,
         "hold_music": "Nhạc chờ",
         "feature_codes": ["pickup=*6"],
+        "park_timeout_s": 60,
     }
     sound = tones.wav(440)
     await client.ask("PUT", "/v1/admin/prompts/Nhạc chờ/audio", data=sound, expect=201)
@@ -105,7 +106,7 @@ async def test_every_field_of_a_domain_is_a_setting_or_a_limit(tenant: Tenant) -
     assert settings == {
         "recording", "recording_days", "call_id_mode", "ringing_hangups",
         "click2call_shows_callee", "click2call_waits", "hold_music",
-        "feature_codes",
+        "feature_codes", "park_timeout_s",
     }  # fmt: skip
 
 

@@ -203,10 +203,10 @@ async def test_certificates_are_pem(client: Client, pem: str) -> None:
 
 
 ONE_EVENT = {
-    "en": "one of ringing, answered, hold, unhold, hangup, cdr, missed, endpoint.disabled; "
-    "make one subscription for each event",
-    "vi": "một trong ringing, answered, hold, unhold, hangup, cdr, missed, endpoint.disabled; "
-    "hãy tạo một subscription cho từng sự kiện",
+    "en": "one of ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
+    "endpoint.disabled; make one subscription for each event",
+    "vi": "một trong ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
+    "endpoint.disabled; hãy tạo một subscription cho từng sự kiện",
 }
 
 
@@ -275,4 +275,7 @@ async def test_a_sample_is_of_one_event(client: Client) -> None:
     wrong = {"event": ["ringing", "cdr"]}
     refused = await client.post("/v1/event/trigger", wrong, expect=422)
     assert refused.json["field"] == "event"
-    assert "one of ringing, answered, hold, unhold, hangup, cdr, missed" in refused.json["message"]
+    assert (
+        "one of ringing, answered, hold, unhold, parked, hangup, cdr, missed"
+        in refused.json["message"]
+    )

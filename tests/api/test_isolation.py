@@ -911,6 +911,7 @@ async def asked_of(own: House, other: House, database: db.Database) -> int:
 
 CONTROLS: dict[str, dict[str, object]] = {
     "hold": {},
+    "park": {},
     "unhold": {},
     "recording": {"do": "pause"},
     "transfer": {"to": "102"},

@@ -57,7 +57,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     **{
         ("post", f"/v1/calls/{{id}}/{control}"): ("call:control", SUPERVISORS)
         for control in (
-            *("hold", "unhold", "recording", "transfer"),
+            *("hold", "unhold", "recording", "transfer", "park"),
             *("mute", "unmute", "dtmf", "play"),
         )
     },

@@ -27,14 +27,16 @@ Drawn from `tongdai/pbx` by running it: every call of `tests/pbx/ladders`, at ev
 life, met every signal. Do not edit it: `python -m tests.pbx.diagram` draws it anew, and a test
 fails when it is old.
 
-A call always has one of six courses (`pbx.call.Course`). A *signal* is what the switch, a queue or
-a timer reports of it; the code then says which course comes next, what the switch must do
+A call always has one of eight courses (`pbx.call.Course`). A *signal* is what the switch, a queue
+or a timer reports of it; the code then says which course comes next, what the switch must do
 (*actions*) and what is published to subscribers (*events*). The flows themselves, line by line,
 are in [`tests/pbx/ladders`](../tests/pbx/ladders).
 
 - **calling**: click-to-call, the extension's own phones ring
 - **ringing**: parties are being called
 - **waiting**: in a queue, with music
+- **choosing**: in a menu
+- **parked**: with music, until a phone takes the call back
 - **talking**: two parties are connected; the switch alone keeps them so
 - **leaving**: the caller, or transferee, is being released or has left; channels are left
 - **ended**: no channel is left; at most the recording is still being finished

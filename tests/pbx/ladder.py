@@ -38,9 +38,11 @@ from tongdai.pbx.actions import (
     Configure,
     Confirm,
     Dial,
+    Fetch,
     FinishRecording,
     HangUp,
     Originate,
+    Park,
     PickUp,
     Record,
     Rotate,
@@ -215,7 +217,7 @@ def _as_busy(context: RoutingContext, calls: dict[str, Call]) -> RoutingContext:
     return msgspec.structs.replace(context, talks=talks)
 
 
-def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:  # noqa: C901, PLR0912 -- a case a kind
+def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Signal:  # noqa: C901, PLR0912, PLR0915 -- a case a kind
     """The signal that the words mean; where they name no channel, it is the one whose way we
     decide.
     """
@@ -246,6 +248,10 @@ def _signal(kind: str, words: list[str], at: datetime, call: Call) -> signals.Si
             extension = _endpoint(channel).partition("@")[0]
             other = ids.derived(UUID(int=5), channel)
             made = signals.PickupAsked(channel, at, target, extension, other, f"sip-{channel}")
+        case "RetrievalAsked", (channel,):
+            extension = _endpoint(channel).partition("@")[0]
+            other = ids.derived(UUID(int=5), channel)
+            made = signals.RetrievalAsked(channel, at, extension, other, f"sip-{channel}")
         case "Chosen", keys:
             made = signals.Chosen(call.channel, at, "".join(keys))
         case "AgentsLeft", ():
@@ -383,6 +389,10 @@ def _action(action: Action) -> str:  # noqa: C901 -- a case a kind
         case Configure(channel, _, setting):
             changes = " ".join(f"{name}={value}" for name, value in setting.changes.items())
             return f"Configure {channel} {setting.name} {changes}"
+        case Park(channel, music, timeout_s, rest):
+            return f"Park {channel} {music} {timeout_s}s else {_action(rest)}"
+        case Fetch(channel, other, _, record, _):
+            return f"Fetch {channel} {other}" + " rec" * record
         case PickUp(channel, target):
             return f"PickUp {channel} {target}"
         case Confirm(what) | Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):

@@ -17,13 +17,14 @@ from tongdai.pbx.events import AT_THE_END, CallFacts
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.step import Step
 
-AGAIN = ("hold", "unhold")
+AGAIN = ("hold", "unhold", "parked")
 """Events that a leg has as often as it happens."""
 COMMANDS = (
     "hold",
     "unhold",
     *(f"record do={do}" for do in ("start", "stop", "pause", "resume")),
     *(f"transfer to={to}" for to in ("102", "600", "0912345678")),
+    "park",
     "mute is_muted=true",
     "dtmf digits=1",
 )
@@ -62,7 +63,7 @@ SIGNALS = (
     *(
         f"BlindTransferred {channel} {to}"
         for channel in CHANNELS
-        for to in ("103", "600", "700", "0912345678", "*9")
+        for to in ("103", "600", "700", "0912345678", "*9", "*70")
     ),
     *(
         f"PickupAsked {channel} {target}"
@@ -74,6 +75,7 @@ SIGNALS = (
         for channel in ("104", "105")
         for kind in ("LegAnswered", "HangupAsked")
     ),
+    *(f"RetrievalAsked {channel}" for channel in ("104", "105")),
     "Configured",
     "Configured refused",
     *(f"Chosen {keys}".strip() for keys in ("", "1", "9", "103", "#")),

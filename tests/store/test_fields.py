@@ -242,6 +242,7 @@ def full_directory(name: str) -> Full:
         feature_codes=("pickup=*6",),
         recording_format="opus",
         recording_stereo=True,
+        park_timeout_s=60,
     )
     extension = Extension(
         "101",

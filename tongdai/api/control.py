@@ -16,6 +16,7 @@ from tongdai.api.requests import Request
 from tongdai.pbx.commands import (
     HoldCall,
     MuteParty,
+    ParkCall,
     PlayPrompt,
     RecordCall,
     SendDigits,
@@ -61,6 +62,16 @@ class Transferred(Struct, frozen=True, forbid_unknown_fields=True):
     by: Annotated[
         str,
         Meta(description='The extension that leaves, whose limits apply; "": the only one in it.'),
+    ] = ""
+
+
+class ParkedBy(Struct, frozen=True, forbid_unknown_fields=True):
+    by: Annotated[
+        str,
+        Meta(
+            description='The extension that parks; "": the only one in it.',
+            examples=["101"],
+        ),
     ] = ""
 
 
@@ -173,6 +184,19 @@ async def transfer_call(
     return await _steered(request, principal, path, TransferCall, to=body.to, by=body.by)
 
 
+@_control("park", "The extension has left the talk.", errors.Invalid, errors.CallRefused)
+async def park_call(
+    request: Request, principal: Principal, path: OfCall, body: ParkedBy
+) -> ASGIApp:
+    """Park a talk.
+
+    The other party waits with music at a slot (`park_slot` of the live call), until an extension
+    dials the code for that with the slot (`*71` and `1`). After `park_timeout_s` of the domain it
+    comes back to the extension that parked it. Events: `parked`, and `answered` of who takes it.
+    """
+    return await _steered(request, principal, path, ParkCall, by=body.by)
+
+
 @_control("mute", "The other party does not hear it.", errors.Invalid)
 async def mute_call(request: Request, principal: Principal, path: OfCall, body: Party) -> ASGIApp:
     """Mute a party of a talk.
@@ -220,6 +244,7 @@ OPERATIONS = (
     unhold_call,
     record_call,
     transfer_call,
+    park_call,
     mute_call,
     unmute_call,
     send_digits,

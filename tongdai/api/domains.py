@@ -96,6 +96,14 @@ class NewDomain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             examples=[["pickup=*6", "do_not_disturb="]],
         ),
     ] = _DEFAULT.feature_codes
+    park_timeout_s: Annotated[
+        int,
+        Meta(
+            ge=directory.PARK_S[0],
+            le=directory.PARK_S[1],
+            description="Seconds until a parked call comes back to the extension that parked it.",
+        ),
+    ] = _DEFAULT.park_timeout_s
     webrtc: Annotated[bool, Meta(description="Browsers may register as its extensions.")] = (
         _DEFAULT.webrtc
     )

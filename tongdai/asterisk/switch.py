@@ -50,9 +50,11 @@ from tongdai.pbx.actions import (
     Confirm,
     Contact,
     Dial,
+    Fetch,
     HangUp,
     Mute,
     Originate,
+    Park,
     Part,
     PickUp,
     Play,
@@ -65,7 +67,14 @@ from tongdai.pbx.actions import (
     Wait,
 )
 from tongdai.pbx.jitter import Reception
-from tongdai.pbx.signals import NOT_ASKED, LegDialed, Refused, Signal, Unanswered
+from tongdai.pbx.signals import (
+    NOT_ASKED,
+    LegAnswered,
+    LegDialed,
+    Refused,
+    Signal,
+    Unanswered,
+)
 
 log = structlog.get_logger()
 
@@ -298,7 +307,9 @@ class Switch:
 
     # --- actions
 
-    async def act(self, call_uuid: UUID, action: SwitchAction) -> None:
+    async def act(  # noqa: C901 -- a case an action
+        self, call_uuid: UUID, action: SwitchAction
+    ) -> None:
         """The action is under way, or the call gets the signal Refused; of a channel that is gone
         it gets LegHungUp in any case.
 
@@ -313,6 +324,11 @@ class Switch:
                     await self._all(call_uuid, action, translate.sent_on(action))
                 case Ask():
                     await self._ask(call_uuid, action)
+                case Park():
+                    rest = fallback.rest(action.rest)
+                    await self._all(call_uuid, action, translate.park(action, rest))
+                case Fetch():
+                    await self._fetch(call_uuid, action)
                 case HangUp():
                     await self._hang_up(call_uuid, action)
                 case Record():
@@ -343,6 +359,13 @@ class Switch:
                 log.error("switch.prompt_missing", file=file, call_uuid=str(call_uuid))
         requests = translate.ask(action, files, fallback.rest(action.rest))
         await self._all(call_uuid, action, requests)
+
+    async def _fetch(self, call_uuid: UUID, action: Fetch) -> None:
+        """ARI tells nothing of the answer: the lines give it at once, and connect the two."""
+        link = self._connection.link
+        answers = await asyncio.gather(*(ask(link, one) for one in translate.fetch(action)))
+        if all(answer.is_ok for answer in answers):
+            self._on_signal(call_uuid, LegAnswered(action.channel, datetime.now(UTC)))
 
     async def _all(
         self, call_uuid: UUID, action: SwitchAction, requests: Sequence[Request]

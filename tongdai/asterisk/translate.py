@@ -27,8 +27,10 @@ from tongdai.pbx.actions import (
     Ask,
     Confirm,
     Dial,
+    Fetch,
     HangUp,
     Originate,
+    Park,
     Party,
     PickUp,
     Record,
@@ -355,18 +357,39 @@ def _pick_up(action: PickUp) -> list[Request]:
     """Leaves Stasis for the lines that take what rings at the target. The CEL log then has the
     channel in the call that it takes.
     """
-    channel = f"channels/{action.channel}"
     values = {
         "TD_TARGET": _safe(_CHANNEL, action.target),
         "CHANNEL(accountcode)": action.call_uuid.hex,
     }
-    return [
-        *(
-            Request("POST", f"{channel}/variable", {"variable": name, "value": value})
-            for name, value in values.items()
-        ),
-        _continue(action.channel, "pickup"),
-    ]
+    return _with(action.channel, values, "pickup")
+
+
+def park(action: Park, rest: str) -> list[Request]:
+    """Leaves Stasis for the lines that play the music. `rest` as in `ask`."""
+    values = {
+        "TD_MUSIC": _safe(_WORD, action.music),
+        "TD_WAIT": f"{action.timeout_s:d}",
+        "TD_REST": rest,
+    }
+    return _with(action.channel, values, "parked")
+
+
+def fetch(action: Fetch) -> list[Request]:
+    """Leaves Stasis for the lines that connect the channel with the parked one."""
+    values = {
+        "TD_WITH": _safe(_CHANNEL, action.other),
+        "TD_RECORD": "yes" if action.record else "",
+        "TD_STEREO": FAR_OUT if action.stereo else "",
+        "CHANNEL(accountcode)": action.call_uuid.hex,
+    }
+    return _with(action.channel, values, "fetch")
+
+
+def _with(channel: str, values: Mapping[str, str], context: str) -> list[Request]:
+    """The channel has these values, and leaves Stasis for the lines of the context."""
+    path = f"channels/{channel}/variable"
+    requests = (Request("POST", path, {"variable": n, "value": v}) for n, v in values.items())
+    return [*requests, _continue(channel, context)]
 
 
 def hang_up(action: HangUp) -> Request:

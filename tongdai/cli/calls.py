@@ -18,6 +18,7 @@ from tongdai.pbx.commands import (
     EndCall,
     HoldCall,
     MuteParty,
+    ParkCall,
     PlayPrompt,
     RecordCall,
     SendDigits,
@@ -149,6 +150,24 @@ def transfer(
     """
     asked = _asked(domain, id, lambda call: TransferCall(call_uuid=call, to=to, by=by))
     terminal.say(f"transferred to {to}: {asked}")
+
+
+@app.command()
+def park(
+    id: Id,
+    *,
+    by: Annotated[
+        str,
+        typer.Option(help="The extension that parks.", show_default="the only one in the talk"),
+    ] = "",
+    domain: options.Domain,
+) -> None:
+    """Park the other party of a talk: it waits with music at a slot, until it is taken back.
+
+    Example: tongdai calls park 01a2b3c4-d5e6-7890-abcd-ef0123456789 -d sales.example.vn
+    """
+    asked = _asked(domain, id, lambda call: ParkCall(call_uuid=call, by=by))
+    terminal.say(f"parked: {asked}")
 
 
 OfParty = Annotated[

@@ -79,6 +79,12 @@ FEATURE_CODES = typer.Option(
     "no code.",
     show_default=False,
 )
+PARK_TIMEOUT = typer.Option(
+    min=directory.PARK_S[0],
+    max=directory.PARK_S[1],
+    help="Seconds until a parked call comes back to the extension that parked it.",
+    show_default=False,
+)
 NODE = typer.Option(
     help="The switch that carries its calls, by its TONGDAI_NODE; default: this installation's.",
     show_default=False,
@@ -204,6 +210,7 @@ def update(
     click2call_waits: Annotated[bool | None, WAITS] = None,
     hold_music: Annotated[str | None, HOLD_MUSIC] = None,
     feature_codes: Annotated[str | None, FEATURE_CODES] = None,
+    park_timeout: Annotated[int | None, PARK_TIMEOUT] = None,
     unsuspend: Annotated[bool, options.UNSUSPEND] = False,
     enabled: Annotated[bool | None, options.ENABLED] = None,
     as_json: options.Json = False,
@@ -230,6 +237,7 @@ def update(
         click2call_waits=click2call_waits,
         hold_music=hold_music,
         feature_codes=options.listed(feature_codes),
+        park_timeout_s=park_timeout,
     )
     limits = options.given(
         recording_days=recording_days,

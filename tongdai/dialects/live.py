@@ -13,7 +13,9 @@ from tongdai.pbx.call import Direction
 from tongdai.pbx.cdr import Cdr, Status
 from tongdai.pbx.endpoint import Endpoint
 
-CallState = Literal["calling", "ringing", "waiting", "choosing", "talking", "leaving", "ended"]
+CallState = Literal[
+    "calling", "ringing", "waiting", "choosing", "parked", "talking", "leaving", "ended"
+]
 _DIRECTIONS: dict[int, Direction] = {1: "local", 2: "inbound", 3: "outbound"}
 
 
@@ -49,7 +51,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
         CallState,
         Meta(
             description="calling: a click-to-call rings its extension; waiting: in a queue; "
-            "choosing: it hears a menu; "
+            "choosing: it hears a menu; parked: it waits to be taken back; "
             "leaving: it is being released."
         ),
     ]
@@ -72,6 +74,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
         Utc | None,
         Meta(description="It is on hold by a command, until then at most; null: it is not."),
     ]
+    park_slot: Annotated[str, Meta(description='Its slot; "": it is not parked.')]
     is_recording_paused: Annotated[bool, Meta(description="By a command, until `resume`.")]
     legs: Annotated[
         tuple[LiveLeg, ...], Meta(description="Those in it now; none of an ended call.")
@@ -102,6 +105,7 @@ def call(view: live.LiveCall) -> LiveCall:
         time_started=view.started_at,
         time_answered=view.answered_at,
         held_until=view.held_until,
+        park_slot=view.park_slot,
         is_recording_paused=view.is_recording_paused,
         legs=tuple(map(_leg, view.legs)),
     )
@@ -127,6 +131,7 @@ def ended(record: Cdr, domain: str) -> LiveCall:
         time_started=record.time_started,
         time_answered=record.time_answered,
         held_until=None,
+        park_slot="",
         is_recording_paused=False,
         legs=(),
         time_ended=record.time_ended,

@@ -22,10 +22,12 @@ from tongdai.pbx.actions import (
     Configure,
     Confirm,
     Dial,
+    Fetch,
     FinishRecording,
     HangUp,
     Mute,
     Originate,
+    Park,
     Part,
     PickUp,
     Play,
@@ -84,7 +86,17 @@ class Actor:
                     await self._switch.act(call.call_uuid, action)
             case Configure():
                 await self._settings.store(call, action)
-            case Dial() | Wait() | Ask() | Confirm() | PickUp() | Originate() | Adopt():
+            case (
+                Dial()
+                | Wait()
+                | Ask()
+                | Confirm()
+                | PickUp()
+                | Park()
+                | Fetch()
+                | Originate()
+                | Adopt()
+            ):
                 await self.steer(call.call_uuid, action)
             case _:
                 assert_never(action)

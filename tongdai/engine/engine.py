@@ -38,7 +38,7 @@ from tongdai.engine.recordings import Recordings
 from tongdai.engine.replaced_legs import ReplacedLegs
 from tongdai.engine.settings_by_phone import SettingsByPhone
 from tongdai.engine.wall_clock import WallClock, utc_now
-from tongdai.pbx import call_flow, caller_identity, causes, pickup, replacement, setup
+from tongdai.pbx import call_flow, caller_identity, causes, parking, pickup, replacement, setup
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
@@ -66,6 +66,7 @@ from tongdai.pbx.signals import (
     PickupAsked,
     RecordingFinished,
     Refused,
+    RetrievalAsked,
     Signal,
     TalkFound,
 )
@@ -323,7 +324,10 @@ class Engine:
                     self.transfers.abandon(item)
                 case AgentOffered() if mailbox.call:
                     self.offers.handled(mailbox.call.domain_uuid, item)
-                case PickupAsked(channel=channel, other=other):
+                case (
+                    PickupAsked(channel=channel, other=other)
+                    | RetrievalAsked(channel=channel, other=other)
+                ):
                     self.mailboxes.merged.pop(other, None)
                     self.hang_up(other, HangUp(channel, causes.ABSENT.q850))
                 case AskedOfCall():
@@ -354,7 +358,7 @@ class Engine:
             if self.live_calls.has_caller(directory.domain.domain_uuid, signal):
                 raise _Merged
             context = await self.context(directory)
-            self._pick_up(signal, context)
+            self._take_over(signal, context)
             if signal.via == "trunk":
                 number = caller_identity.caller_number(signal, directory.domain.country)
                 caller = await self.directories.caller(directory, number)
@@ -374,10 +378,10 @@ class Engine:
             if isinstance(signal, AgentOffered):
                 self.offers.handled(call.domain_uuid, signal)
 
-    def _pick_up(self, signal: Arrived, context: RoutingContext) -> None:
-        """Raises _TakenOver if the phone dialled to pick up a call that rings."""
-        domain_uuid = context.directory.domain.domain_uuid
-        found = pickup.found(signal, self.live_calls.of(domain_uuid), context)
+    def _take_over(self, signal: Arrived, context: RoutingContext) -> None:
+        """Raises _TakenOver if the phone dialled to take a call that rings or is parked."""
+        live = self.live_calls.of(context.directory.domain.domain_uuid)
+        found = pickup.found(signal, live, context) or parking.found(signal, live, context)
         if isinstance(signal, ArrivedInFallback) or found is None:
             return
         call, asked = found

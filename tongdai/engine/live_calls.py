@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tongdai.pbx import queueing
 from tongdai.pbx.barring import Usage
-from tongdai.pbx.call import Call, Ended, Talking, Waiting
+from tongdai.pbx.call import Call, Ended, Parked, Talking, Waiting
 from tongdai.pbx.directory import Directory, Queue
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import Arrived
@@ -25,6 +25,7 @@ class LiveCalls:
         self._calls: defaultdict[UUID, dict[UUID, Call]] = defaultdict(dict)
         # of the calls, those in queues
         self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)
+        self._parked: defaultdict[UUID, dict[UUID, str]] = defaultdict(dict)  # slots
         self._talks: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
         self._by_trunk: Counter[str] = Counter()
         self._talked_until: dict[tuple[UUID, str], datetime] = {}
@@ -47,6 +48,9 @@ class LiveCalls:
             self._waiting[call.domain_uuid].add(call.call_uuid)
         else:
             self._waiting[call.domain_uuid].discard(call.call_uuid)
+        self._parked[call.domain_uuid].pop(call.call_uuid, None)
+        if isinstance(call.course, Parked):
+            self._parked[call.domain_uuid][call.call_uuid] = call.course.slot
         if is_over:
             domain.pop(call.call_uuid, None)
         else:
@@ -56,6 +60,7 @@ class LiveCalls:
         """The call became part of another."""
         self.changes[call.domain_uuid] += 1
         self._waiting[call.domain_uuid].discard(call.call_uuid)
+        self._parked[call.domain_uuid].pop(call.call_uuid, None)
         if before := self._calls[call.domain_uuid].pop(call.call_uuid, None):
             self._count(call.domain_uuid, before, None)
 
@@ -81,6 +86,7 @@ class LiveCalls:
             by_trunk={trunk: by_trunk[trunk] for trunk in trunks if trunk in by_trunk},
             usage=usage,
             absent=absent,
+            parked=frozenset(self._parked[domain_uuid].values()),
         )
 
     def of(self, domain_uuid: UUID) -> Iterable[Call]:

@@ -104,6 +104,29 @@ class PickUp(msgspec.Struct, frozen=True):
     call_uuid: UUID
 
 
+class Park(msgspec.Struct, frozen=True):
+    """Answer the channel and play it the music-on-hold class for `timeout_s`; then the signal
+    Chosen, without keys, tells so. `rest` rings if no engine takes the channel back.
+    """
+
+    channel: str
+    music: str
+    timeout_s: int
+    rest: Dial
+
+
+class Fetch(msgspec.Struct, frozen=True):
+    """Answer the channel, an extension's, and connect it with `other`, which is parked; then
+    signal LegAnswered. If `record`, the talk is recorded, if `stereo` both sides apart.
+    """
+
+    channel: str
+    other: str
+    call_uuid: UUID
+    record: bool
+    stereo: bool = False
+
+
 class Record(msgspec.Struct, frozen=True):
     """Record the call on this channel, of the party that stays, from now on, no longer on the
     former one. `far`: both sides apart, the party outside is heard in that direction of the
@@ -191,7 +214,18 @@ class Play(Steer, frozen=True):
 SteerAction = Part | Rejoin | Rerecord | SendAway | Mute | Press | Play
 
 SwitchAction = (
-    Dial | Wait | Ask | Confirm | PickUp | HangUp | Originate | Record | Adopt | SteerAction
+    Dial
+    | Wait
+    | Ask
+    | Confirm
+    | PickUp
+    | Park
+    | Fetch
+    | HangUp
+    | Originate
+    | Record
+    | Adopt
+    | SteerAction
 )
 """The actions that Asterisk executes (asterisk/switch.py)."""
 

@@ -53,6 +53,7 @@ class Stage(StrEnum):
     RINGING = "ringing"
     WAITING = "waiting"
     CHOOSING = "choosing"
+    PARKED = "parked"
     TALKING = "talking"
     LEAVING = "leaving"
     ENDED = "ended"
@@ -139,6 +140,13 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True, tag="choosing"):
     tries: Committed[int] = 0
 
 
+class Parked(msgspec.Struct, frozen=True, kw_only=True, tag="parked"):
+    """The controlled leg waits with music at a slot of the domain, until a phone takes it back."""
+
+    slot: Committed[str]
+    since: Committed[datetime]
+
+
 class Ringing(msgspec.Struct, frozen=True, kw_only=True, tag="ringing"):
     """Parties are being called for the controlled leg. `then` follows when none answers: the rest
     of the hunt, or waiting in the queue again.
@@ -186,7 +194,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     release: Committed[ReleaseCause]
 
 
-Course: TypeAlias = Calling | Ringing | Waiting | Choosing | Talking | Leaving | Ended
+Course: TypeAlias = Calling | Ringing | Waiting | Choosing | Parked | Talking | Leaving | Ended
 
 
 # --- the call
@@ -474,6 +482,7 @@ _STAGES: dict[type[Course], Stage] = {
     Ringing: Stage.RINGING,
     Waiting: Stage.WAITING,
     Choosing: Stage.CHOOSING,
+    Parked: Stage.PARKED,
     Talking: Stage.TALKING,
     Leaving: Stage.LEAVING,
     Ended: Stage.ENDED,
@@ -494,7 +503,7 @@ def due(call: Call) -> datetime | None:
             return min(forgotten_at, _silent_at(call) or forgotten_at)
         case Talking(held_until=until):
             return until
-        case Choosing() | Leaving() | Ended():
+        case Choosing() | Parked() | Leaving() | Ended():
             return None
         case _:
             assert_never(call.course)
@@ -505,7 +514,7 @@ def waits_in_stasis(course: Course) -> bool:
     match course:
         case Waiting():
             return True
-        case Calling() | Ringing() | Choosing() | Talking() | Leaving() | Ended():
+        case Calling() | Ringing() | Choosing() | Parked() | Talking() | Leaving() | Ended():
             return False
         case _:
             assert_never(course)

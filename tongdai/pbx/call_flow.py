@@ -20,6 +20,7 @@ from tongdai.pbx import (
     hangups,
     numbers,
     outcomes,
+    parking,
     pickup,
     progress,
     refusal,
@@ -37,6 +38,7 @@ from tongdai.pbx.call import (
     Hunt,
     Leaving,
     Leg,
+    Parked,
     Ringing,
     Talking,
     Transfer,
@@ -66,6 +68,7 @@ from tongdai.pbx.signals import (
     PickupAsked,
     RecordingFinished,
     Refused,
+    RetrievalAsked,
     Severed,
     Signal,
     TalkFound,
@@ -115,6 +118,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _answered(call, signal, context)
         case _, PickupAsked():
             return pickup.asked(call, signal)
+        case _, RetrievalAsked():
+            return parking.retrieve(call, signal, context)
         case Ringing(), Configured() if progress.is_back(call, signal):
             return progress.configured(call, signal, context)
         case _, HangupAsked():
@@ -135,6 +140,8 @@ def _step(call: Call, signal: Signal, context: RoutingContext) -> Step:
             return _blind_transfer(call, signal, context)
         case Choosing() as choosing, Chosen() if progress.is_back(call, signal):
             return progress.chosen(call, choosing, signal, context)
+        case Parked(), Chosen() if progress.is_back(call, signal):
+            return progress.parked_too_long(call, signal, context)
         case Waiting() as waiting, AgentOffered():
             return progress.offer(call, waiting, signal, context)
         case Waiting(overflow=number), AgentsLeft() if number:
@@ -167,7 +174,7 @@ def _timer_fired(call: Call, signal: TimerFired, context: RoutingContext) -> Ste
             return release.forgotten(call, signal)
         case Talking():
             return control.over_due(call, signal.at, context)
-        case Ringing() | Choosing() | Leaving() | Ended():
+        case Ringing() | Choosing() | Parked() | Leaving() | Ended():
             return ignored(call)
         case _:
             assert_never(call.course)
@@ -388,7 +395,9 @@ def _hung_up(call: Call, signal: LegHungUp, context: RoutingContext) -> Step:
         call = replace(call, hangup_by="system")
     if leg.channel == call.channel and leg.role == "caller" and not leg.answered_at:
         call = _answered_too_late(call, signal)
-    if leg.channel == call.channel and isinstance(call.course, Ringing | Waiting | Choosing):
+    if leg.channel == call.channel and isinstance(
+        call.course, Ringing | Waiting | Choosing | Parked
+    ):
         call = _left(call, signal)
     call, published = hangups.stopped(call)
     if call.live_legs:

@@ -123,6 +123,14 @@ class TransferCall(OfTalk, frozen=True, kw_only=True, tag="transfer"):
     by: str = ""
 
 
+class ParkCall(OfTalk, frozen=True, kw_only=True, tag="park"):
+    """The other party is parked, as if the extension `by` had transferred it to the code for that.
+    `by` may be "" where one extension alone is in the talk.
+    """
+
+    by: str = ""
+
+
 class MuteParty(OfTalk, frozen=True, kw_only=True, tag="mute"):
     """The other side does not hear this party any more, or hears it again. `party` is its number;
     "": that of the one extension in the talk.
@@ -147,7 +155,16 @@ class PlayPrompt(OfTalk, frozen=True, kw_only=True, tag="play"):
     prompt: str
 
 
-Control = HoldCall | UnholdCall | RecordCall | TransferCall | MuteParty | SendDigits | PlayPrompt
+Control = (
+    HoldCall
+    | UnholdCall
+    | RecordCall
+    | TransferCall
+    | ParkCall
+    | MuteParty
+    | SendDigits
+    | PlayPrompt
+)
 """Commands that steer a talk (pbx/control.py)."""
 
 Command = (

@@ -14,7 +14,15 @@ from tongdai.pbx import recording, steering
 from tongdai.pbx.actions import HangUp
 from tongdai.pbx.call import Call, Ended, Leg, Steering, Talking
 from tongdai.pbx.causes import ANSWERED
-from tongdai.pbx.commands import Answer, Control, HoldCall, Outcome, TransferCall, UnholdCall
+from tongdai.pbx.commands import (
+    Answer,
+    Control,
+    HoldCall,
+    Outcome,
+    ParkCall,
+    TransferCall,
+    UnholdCall,
+)
 from tongdai.pbx.routing import RoutingContext
 from tongdai.pbx.signals import ControlAsked, Executed, LegHeld, LegUnheld, TalkFound
 from tongdai.pbx.step import Step, ignored, with_leg
@@ -132,7 +140,7 @@ def _found_steered(
             is_done = signal.is_held
         case UnholdCall():
             is_done = not signal.is_held
-        case TransferCall():
+        case TransferCall() | ParkCall():
             is_done = _talk(call) is None
         case _:
             is_done = False

@@ -16,6 +16,7 @@ CallIdMode = Literal["leg", "conversation"]
 RecordingFormat = Literal["wav", "flac", "opus", "mp3"]
 Strategy = Literal["ring_all", "sequential", "round_robin"]
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300  # of an extension; the schema checks the same
+PARK_S = 10, 3600  # least and most that a party is parked
 MEMBER_RING_S = 3, 300  # least and most: of a member of a ring group, an agent of a queue
 GROUP_RING_S = 3, 3600  # until a ring group overflows
 CallerAction = Literal["block", "allow", "route"]
@@ -37,9 +38,9 @@ class Domain(msgspec.Struct, frozen=True):
     extensions (`webrtc`). With `click2call_shows_callee` a click-to-call shows its extension the
     number that it will call, instead of its own; with `click2call_waits` the API answers it when
     the extension has. Whoever its phones hold hears the prompt `hold_music`; "": the switch's own
-    music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6". Recordings have
-    its `recording_format`, with `recording_stereo` the party outside on the left and its extension
-    on the right. Recordings, call records, events and the audit log go after so many days; None:
+    music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6". A parked party
+    comes back after `park_timeout_s`. Recordings have its `recording_format`, with
+    `recording_stereo` the party outside on the left and its extension on the right. Recordings, call records, events and the audit log go after so many days; None:
     the first two stay for ever, the others as long as the settings of the installation say.
     """
 
@@ -70,6 +71,7 @@ class Domain(msgspec.Struct, frozen=True):
     feature_codes: tuple[str, ...] = ()
     recording_format: RecordingFormat = "wav"
     recording_stereo: bool = False
+    park_timeout_s: int = 120
 
     @property
     def country(self) -> str:

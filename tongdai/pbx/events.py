@@ -18,7 +18,7 @@ from tongdai.pbx.call import Call, Direction, Joined, Leg, seconds
 from tongdai.pbx.causes import HangupReason, ReleaseCause, Status
 from tongdai.pbx.signals import RecordingFinished
 
-EventName = Literal["ringing", "answered", "hold", "unhold", "hangup", "cdr", "missed"]
+EventName = Literal["ringing", "answered", "hold", "unhold", "parked", "hangup", "cdr", "missed"]
 Application = Literal["dial", "click2call"]
 Party = Literal["", "caller", "callee", "system"]
 Disposition = Literal[
@@ -43,6 +43,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "answered": "The call is answered: the parties talk.",
         "hold": "The talk is on hold: by the extension's phone, or by a command.",
         "unhold": "The parties talk again after a hold.",
+        "parked": "The call waits at a slot to be taken back: the last of `routed_by` names it.",
         "hangup": "The talk has ended, or the extension's phones stopped ringing.",
         "cdr": "The call's record is written, and its recording can be played.",
         "missed": "An inbound call ended without an answer.",

@@ -29,6 +29,7 @@ from tongdai.pbx.routing import (
     Destination,
     Enqueue,
     Enter,
+    ParkAt,
     Refuse,
     Ring,
     RoutingContext,
@@ -217,7 +218,7 @@ def _entry(
             rung, timeout_s = _agents(queue, context, caller), min(queue.timeout_s, QUEUE_S)
         case Enter(menu=number):
             return past_menu(number, context, caller, is_inbound=is_inbound)
-        case Change() | CallOut() | Refuse():
+        case Change() | ParkAt() | CallOut() | Refuse():
             return Entry()
         case _:
             assert_never(destination)

@@ -26,9 +26,11 @@ Feature = Literal[
     "hours_open",
     "hours_closed",
     "hours_by_plan",
+    "park",
+    "retrieve",
 ]
 FEATURES: tuple[Feature, ...] = get_args(Feature)
-Argument = Literal["", "extension", "number", "hotline"]
+Argument = Literal["", "extension", "number", "hotline", "slot"]
 """The kind of number that is dialled after the code."""
 
 
@@ -120,6 +122,23 @@ CODES: tuple[FeatureCode, ...] = (
         "The hours plan of the hotline is closed until changed.",
         "Đóng cửa: lịch làm việc của đầu số đóng cho đến khi đổi lại.",
     ),
+    _off(
+        "park",
+        "*70",
+        "Park: transfer a call here, and it waits with music at a slot.",
+        "Gửi cuộc gọi: chuyển cuộc gọi tới đây, người gọi chờ với nhạc ở một ô.",
+    ),
+    FeatureCode(
+        "retrieve",
+        "*71",
+        "slot",
+        needs=False,
+        meaning=Text(
+            "Take back the call that is parked at this slot; without one, the one that waits "
+            "longest.",
+            "Lấy lại cuộc gọi đang gửi ở ô này; không có số ô: cuộc gọi chờ lâu nhất.",
+        ),
+    ),
 )
 """All, with the codes that a domain has if it says nothing else."""
 
@@ -156,6 +175,11 @@ def dialled(number: str, own: Sequence[str]) -> Dialled | None:
     argument = number.removeprefix(found.code)
     is_right = bool(found.argument) if argument else not found.needs
     return Dialled(found.feature, argument) if is_right else None
+
+
+def code(feature: Feature, own: Sequence[str]) -> str:
+    """The code of the feature; "" for none."""
+    return next(each.code for each in listed(own) if each.feature == feature)
 
 
 def clashing(own: Sequence[str]) -> tuple[Feature, Feature] | None:

@@ -16,6 +16,7 @@ from tongdai.pbx.call import (
     Ended,
     Leaving,
     Leg,
+    Parked,
     Ringing,
     Stage,
     Talking,
@@ -47,7 +48,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that goes on. `from_number` and `to_number` are those that its record will have;
     `queue` is the one that the caller waits in, or that offers the call now; `since` is when its
     stage began, as far as the call shows it. `held_until`: by command its parties wait apart,
-    until then at most.
+    until then at most. `park_slot` is its slot, "" for a call that is not parked.
     """
 
     call_uuid: UUID
@@ -68,6 +69,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     answered_at: datetime | None
     held_until: datetime | None
+    park_slot: str
     is_recording_paused: bool
     legs: tuple[LiveLeg, ...]
 
@@ -95,6 +97,7 @@ def of(call: Call) -> LiveCall:
         started_at=call.started_at,
         answered_at=call.answered_at,
         held_until=talking.held_until,
+        park_slot=call.course.slot if isinstance(call.course, Parked) else "",
         is_recording_paused=talking.recording == "paused",
         legs=tuple(_leg(call, leg) for leg in call.live_legs),
     )
@@ -113,6 +116,8 @@ def is_named(call: Call, name: str) -> bool:
 def _since(call: Call) -> datetime:
     match call.course:
         case Waiting(since=since) | Ringing(then=Waiting(since=since)) | Choosing(since=since):
+            return since
+        case Parked(since=since):
             return since
         case Calling():
             return call.started_at

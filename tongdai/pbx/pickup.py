@@ -10,7 +10,7 @@ from tongdai.pbx.actions import HangUp, PickUp
 from tongdai.pbx.call import Call, Leg, Ringing
 from tongdai.pbx.directory import Directory
 from tongdai.pbx.endpoint import Endpoint
-from tongdai.pbx.routing import RoutingContext
+from tongdai.pbx.routing import RoutingContext, may_call
 from tongdai.pbx.signals import Arrived, PickupAsked
 from tongdai.pbx.step import Step, ignored, with_events
 
@@ -28,7 +28,7 @@ def found(
     if device is None or dialled is None or dialled.feature != "pickup":
         return None
     own = device.extension
-    if not _may_call(own, context):
+    if not may_call(own, context):
         return None
     others = {dialled.argument} if dialled.argument else colleagues(own, context.directory)
     ringing = [(call, leg) for call in calls for leg in _ringing(call, others - {own})]
@@ -53,12 +53,6 @@ def colleagues(extension: str, directory: Directory) -> set[str]:
         *(queue.agents for queue in directory.queues.values()),
     )
     return {each for members in groups if extension in members for each in members}
-
-
-def _may_call(extension: str, context: RoutingContext) -> bool:
-    known = context.directory.extensions.get(extension)
-    talks = context.talks.get(extension, 0)
-    return known is not None and known.enabled and talks < known.max_calls
 
 
 def _ringing(call: Call, extensions: set[str]) -> list[Leg]:

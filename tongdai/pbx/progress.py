@@ -8,7 +8,16 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from tongdai.pbx import causes, fallback, forwarding, forwarding_reasons, menus, routing, visits
+from tongdai.pbx import (
+    causes,
+    fallback,
+    forwarding,
+    forwarding_reasons,
+    menus,
+    parking,
+    routing,
+    visits,
+)
 from tongdai.pbx.actions import Ask, Configure, Confirm, Dial, HangUp, Party, Rotate, Wait
 from tongdai.pbx.call import Call, Choosing, Hunt, Leaving, Leg, Ringing, Talking, Waiting
 from tongdai.pbx.endpoint import Endpoint
@@ -19,6 +28,7 @@ from tongdai.pbx.routing import (
     Destination,
     Enqueue,
     Enter,
+    ParkAt,
     Refuse,
     Ring,
     RoutingContext,
@@ -51,6 +61,12 @@ def go(call: Call, destination: Destination, context: RoutingContext, at: dateti
             return _enter(call, number, context, at)
         case Change(setting=setting):
             return Step(call, (Configure(call.channel, own_extension(call), setting),))
+        case ParkAt():
+            slot = parking.free_slot(context.parked)
+            if call.transfer is None or not slot:
+                release = causes.CONGESTED if call.transfer else causes.ABSENT
+                return give_up(call, release, context, at)
+            return parking.park(call, slot, call.transfer.by, context, at)
         case CallOut(party=party, hotline=hotline, number=number, further=further):
             presented = call.presented_number or hotline.number
             first, *rest = (_by_trunk(each, presented, context) for each in (party, *further))
@@ -188,6 +204,11 @@ def chosen(call: Call, choosing: Choosing, signal: Chosen, context: RoutingConte
     if number in context.directory.extensions:
         call = replace(call, extension=call.extension or number)
     return go(call, destination, context, signal.at)
+
+
+def parked_too_long(call: Call, signal: Chosen, context: RoutingContext) -> Step:
+    """Nobody has taken the party back: it goes to the extension that has parked it."""
+    return give_up(replace(call, returned_at=signal.at), causes.NO_ANSWER, context, signal.at)
 
 
 def configured(call: Call, signal: Configured, context: RoutingContext) -> Step:

@@ -50,6 +50,7 @@ class RoutingContext(msgspec.Struct, frozen=True):
     by_trunk: Mapping[str, int] = MappingProxyType({})
     usage: barring.Usage = barring.Usage()
     absent: frozenset[str] = frozenset()  # agents of queues without a reachable phone
+    parked: frozenset[str] = frozenset()  # the slots at which calls of the domain are parked
     caller: Caller | None = None  # what is known of the number that calls from outside
 
 
@@ -90,6 +91,10 @@ class Change(_Routed, frozen=True):
     setting: Setting
 
 
+class ParkAt(_Routed, frozen=True):
+    """The call is parked, at a free slot of the domain."""
+
+
 class CallOut(_Routed, frozen=True):
     """A party outside, by a trunk of the hotline; `number` is the number as it was dialled.
     `further` are the same party by its next trunks, in order.
@@ -109,7 +114,7 @@ class Refuse(_Routed, frozen=True):
     reason: barring.BarReason | None = None
 
 
-Destination = Ring | Enqueue | Enter | Change | CallOut | Refuse
+Destination = Ring | Enqueue | Enter | Change | ParkAt | CallOut | Refuse
 
 
 def inside(number: str, context: RoutingContext, caller: str = "") -> Destination | None:
@@ -220,7 +225,9 @@ def from_phone(
     """
     own_codes = context.directory.domain.feature_codes
     if dialled := feature_codes.dialled(number, own_codes):
-        return Refuse(causes.UNALLOCATED) if by else _by_code(dialled, context, extension)
+        if by:
+            return ParkAt() if dialled.feature == "park" else Refuse(causes.UNALLOCATED)
+        return _by_code(dialled, context, extension)
     if known := inside(number, context, extension):
         return known
     return outside(number, context, extension=by or extension)
@@ -336,6 +343,13 @@ def _reachable(extension: str, context: RoutingContext) -> bool:
     others = context.talks.get(extension, 0) - (extension in context.own)
     is_free = known is not None and known.enabled and not known.do_not_disturb
     return known is not None and is_free and others < known.max_calls
+
+
+def may_call(extension: str, context: RoutingContext) -> bool:
+    """Whether the extension may begin one more call."""
+    known = context.directory.extensions.get(extension)
+    talks = context.talks.get(extension, 0)
+    return known is not None and known.enabled and talks < known.max_calls
 
 
 def _is_enabled(extension: str, context: RoutingContext) -> bool:

@@ -106,7 +106,7 @@ def sample(
     """An event of that name of the call. `missed` means that nobody answered, `answered`, `hold`
     and `unhold` that somebody did. Its ids are in no CDR.
     """
-    of_a_talk = name in ("answered", "hold", "unhold")
+    of_a_talk = name in ("answered", "hold", "unhold", "parked")
     if (of_a_talk or name == "missed") and (given.outcome == "answered") != of_a_talk:
         outcome: Outcome = "answered" if of_a_talk else "no_answer"
         given = replace(given, outcome=outcome)

@@ -26,7 +26,7 @@ def setting(dialled: Dialled, extension: str, directory: Directory) -> Setting |
         return Setting("extension", extension, {name: is_on})
     if name in SETTINGS:
         return Setting("extension", extension, {name: dialled.argument})
-    return causes.ABSENT  # a pick-up, and nothing rings
+    return causes.ABSENT  # it takes a call over, and there is none
 
 
 def _override(wanted: Override, hotline: str, directory: Directory) -> Setting | ReleaseCause:

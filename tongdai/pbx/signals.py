@@ -148,6 +148,18 @@ class PickupAsked(msgspec.Struct, frozen=True):
     sip_call_id: str = ""
 
 
+class RetrievalAsked(msgspec.Struct, frozen=True):
+    """A phone of the extension dialled to take back the party that is parked. Its own call
+    `other`, which has not begun otherwise, is part of this one from now on.
+    """
+
+    channel: str
+    at: datetime
+    extension: str
+    other: UUID
+    sip_call_id: str = ""
+
+
 class BlindTransferred(msgspec.Struct, frozen=True):
     """The channel's peer transferred it to `dialled` (REFER, RFC 3515); it waits to be routed."""
 
@@ -330,6 +342,7 @@ Signal = (
     | Chosen
     | Configured
     | PickupAsked
+    | RetrievalAsked
     | BlindTransferred
     | AttendedTransferred
     | LegReplaced

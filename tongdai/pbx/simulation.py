@@ -34,6 +34,7 @@ from tongdai.pbx.call import (
     Direction,
     Ended,
     Leaving,
+    Parked,
     Ringing,
     Talking,
     Waiting,
@@ -340,7 +341,7 @@ class _Walk:
                 ask = next(each for each in self._made.actions if isinstance(each, Ask))
                 over = self._at + timedelta(seconds=self._heard_s(ask))
                 return [Chosen(self.call.channel, over, "")]
-            case Calling() | Ringing() | Talking() | Leaving() | Ended():
+            case Calling() | Ringing() | Parked() | Talking() | Leaving() | Ended():
                 return []
             case _:
                 assert_never(self.call.course)

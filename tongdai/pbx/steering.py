@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tongdai import errors, messages
-from tongdai.pbx import events, numbers, outcomes, recording, routing
+from tongdai.pbx import events, feature_codes, numbers, outcomes, recording, routing
 from tongdai.pbx.actions import Mute, Part, Play, Press, Rejoin, Rerecord, SendAway, SteerAction
 from tongdai.pbx.call import HOLD_S, Call, Leg, Talking
 from tongdai.pbx.commands import (
@@ -18,6 +18,7 @@ from tongdai.pbx.commands import (
     HoldCall,
     MuteParty,
     Outcome,
+    ParkCall,
     PlayPrompt,
     RecordCall,
     SendDigits,
@@ -77,6 +78,8 @@ def action(talk: Talk, command: Control, context: RoutingContext) -> SteerAction
             return _rerecord(talk, do, context)
         case TransferCall():
             return _send_away(talk, command, context)
+        case ParkCall(by=by):
+            return _park(talk, by, context)
         case MuteParty():
             return _mute(talk, command)
         case SendDigits():
@@ -90,7 +93,7 @@ def action(talk: Talk, command: Control, context: RoutingContext) -> SteerAction
 def done(call: Call, command: Control, at: datetime) -> Step:
     """The call after the switch has carried out the command."""
     match command:
-        case TransferCall() | SendDigits() | PlayPrompt():
+        case TransferCall() | ParkCall() | SendDigits() | PlayPrompt():
             return Step(call)  # what comes of a transfer is a signal of its own
         case MuteParty(is_muted=is_muted, party=number):
             legs = [leg for leg in call.live_legs if leg.number == number]
@@ -199,6 +202,14 @@ def _send_away(talk: Talk, command: TransferCall, context: RoutingContext) -> Se
         *talk.about(stays),
         to=number,
     )
+
+
+def _park(talk: Talk, by: str, context: RoutingContext) -> SendAway | Outcome:
+    code = feature_codes.code("park", context.directory.domain.feature_codes)
+    if not code:
+        return Outcome(error=errors.SteeringRefused.code)
+    asked = TransferCall(call_uuid=talk.call.call_uuid, to=code, by=by)
+    return _send_away(talk, asked, context)
 
 
 # --- audio of one party

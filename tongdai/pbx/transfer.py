@@ -16,6 +16,7 @@ from tongdai.pbx.call import (
     Joined,
     Leaving,
     Leg,
+    Parked,
     Ringing,
     Talking,
     Transfer,
@@ -73,7 +74,7 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
     match consultation.course:
         case Calling() | Talking() | Ended():
             return merged
-        case Ringing() | Waiting() | Choosing() | Leaving():
+        case Ringing() | Waiting() | Choosing() | Parked() | Leaving():
             return _goes_on_as(consultation, merged, call.receive_dest)
         case _:
             assert_never(consultation.course)

@@ -44,7 +44,8 @@ TABLES = {
             "name enabled time_zone country_code region call_id_mode ringing_hangups recording "
             "recording_days recording_format recording_stereo cdr_days event_days "
             "audit_days max_calls destinations calls_per_minute minutes_per_day "
-            "node webrtc click2call_shows_callee click2call_waits hold_music feature_codes"
+            "node webrtc click2call_shows_callee click2call_waits hold_music feature_codes "
+            "park_timeout_s"
         ),
         _OF_THE_ROW
         | dict.fromkeys(

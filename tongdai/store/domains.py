@@ -18,7 +18,7 @@ SETTINGS = frozenset(
     {
         *("recording", "recording_days", "call_id_mode", "ringing_hangups"),
         *("click2call_shows_callee", "click2call_waits", "hold_music"),
-        "feature_codes",
+        *("feature_codes", "park_timeout_s"),
         *("recording_format", "recording_stereo"),
     }
 )
@@ -61,6 +61,7 @@ async def insert(
     feature_codes: Sequence[str] = NEW.feature_codes,
     recording_format: directory.RecordingFormat = NEW.recording_format,
     recording_stereo: bool = NEW.recording_stereo,
+    park_timeout_s: int = NEW.park_timeout_s,
 ) -> directory.Domain:
     """The new domain, which has no prompts yet. Raises errors.Conflict when the name is taken,
     errors.Invalid naming the field that is wrong.
@@ -75,10 +76,11 @@ async def insert(
           domain_uuid, name, time_zone, country_code, call_id_mode, recording, recording_days,
           max_calls, enabled, destinations, calls_per_minute, minutes_per_day, node, region,
           zone_rules, ringing_hangups, webrtc, click2call_shows_callee, cdr_days, event_days,
-          audit_days, click2call_waits, feature_codes, recording_format, recording_stereo)
+          audit_days, click2call_waits, feature_codes, recording_format, recording_stereo,
+          park_timeout_s)
         VALUES (
           $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-          $18, $19, $20, $21, $22, $23, $24, $25) RETURNING *
+          $18, $19, $20, $21, $22, $23, $24, $25, $26) RETURNING *
         """,
         ids.new(),
         checks.domain_name(name),
@@ -105,6 +107,7 @@ async def insert(
         checks.feature_codes(feature_codes),
         recording_format,
         recording_stereo,
+        park_timeout_s,
     )
     return db.struct(row, directory.Domain)
 
@@ -182,7 +185,8 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
                            click2call_shows_callee = $16, cdr_days = $17, event_days = $18,
                            audit_days = $19, click2call_waits = $20, hold_music = $21,
                            feature_codes = $22,
-                           recording_format = $23, recording_stereo = $24
+                           recording_format = $23, recording_stereo = $24,
+                           park_timeout_s = $25
         WHERE domain_uuid = $1
         """,
         domain.domain_uuid,
@@ -209,6 +213,7 @@ async def update(tx: db.Tx, domain: directory.Domain) -> None:
         checks.feature_codes(domain.feature_codes),
         domain.recording_format,
         domain.recording_stereo,
+        domain.park_timeout_s,
     )
     if domain.time_zone != before.time_zone:
         await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)

@@ -53,6 +53,7 @@ class Domain(_Part, frozen=True):
     click2call_waits: bool | UnsetType = UNSET
     hold_music: str | UnsetType = UNSET
     feature_codes: tuple[str, ...] | UnsetType = UNSET
+    park_timeout_s: int | UnsetType = UNSET
 
 
 class Trunk(_Part, frozen=True):

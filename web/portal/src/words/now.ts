@@ -35,6 +35,7 @@ export const now = {
   stateRinging: ["đổ chuông", "ringing"],
   stateWaiting: ["chờ", "waiting"],
   stateChoosing: ["nghe lời mời chọn phím", "in a menu"],
+  stateParked: ["đang gửi", "parked"],
   stateTalking: ["đàm thoại", "talking"],
   stateLeaving: ["kết thúc", "ending"],
   stateEnded: ["đã kết thúc", "ended"],
