@@ -40,8 +40,9 @@ class Domain(msgspec.Struct, frozen=True):
     the extension has. Whoever its phones hold hears the prompt `hold_music`; "": the switch's own
     music. `feature_codes` (pbx.feature_codes) are those that differ: "pickup=*6". A parked party
     comes back after `park_timeout_s`. Recordings have its `recording_format`, with
-    `recording_stereo` the party outside on the left and its extension on the right. Recordings, call records, events and the audit log go after so many days; None:
-    the first two stay for ever, the others as long as the settings of the installation say.
+    `recording_stereo` the party outside on the left and its extension on the right. Recordings,
+    call records, events and the audit log go after so many days; None: the first two stay for
+    ever, the others as long as the settings of the installation say.
     """
 
     domain_uuid: UUID
