@@ -204,9 +204,9 @@ async def test_certificates_are_pem(client: Client, pem: str) -> None:
 
 ONE_EVENT = {
     "en": "one of ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
-    "endpoint.disabled; make one subscription for each event",
+    "recording.ready, recording.failed, endpoint.disabled; make one subscription for each event",
     "vi": "một trong ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
-    "endpoint.disabled; hãy tạo một subscription cho từng sự kiện",
+    "recording.ready, recording.failed, endpoint.disabled; hãy tạo một subscription cho từng sự kiện",
 }
 
 
