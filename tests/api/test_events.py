@@ -206,7 +206,8 @@ ONE_EVENT = {
     "en": "one of ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
     "recording.ready, recording.failed, endpoint.disabled; make one subscription for each event",
     "vi": "một trong ringing, answered, hold, unhold, parked, hangup, cdr, missed, "
-    "recording.ready, recording.failed, endpoint.disabled; hãy tạo một subscription cho từng sự kiện",
+    "recording.ready, recording.failed, endpoint.disabled; "
+    "hãy tạo một subscription cho từng sự kiện",
 }
 
 
