@@ -491,6 +491,7 @@ TOO_DEEP = Text("nested too deeply", "lồng nhau quá sâu")
 # --- recordings, calls and parts that are away
 
 RECORDING_DELETED = Text("The recording was deleted.", "Bản ghi âm đã bị xoá.")
+RECORDING_LINK_EXPIRED = Text("The link has expired.", "Liên kết đã hết hạn.")
 RECORDING_LOST = Text("The recording was lost.", "Bản ghi âm đã bị mất.")
 PHONE_UNREACHABLE = Text(
     "The switch could not reach the extension's phone.",

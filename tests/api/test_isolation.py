@@ -1053,6 +1053,16 @@ async def recordings(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/recordings/{}", name)
 
 
+@row("get", "/v1/recording-link")
+async def recording_link(own: House, other: House, database: db.Database) -> None:
+    for name in (own.cdr, own.leg):
+        url = (await own.tenant.client.get(f"/v1/recording-link?id={name}")).json["url"]
+        assert own.recording not in url
+        await own.tenant.client.get(url.removeprefix("http://pbx.example.vn"))
+    for name in (other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/v1/recording-link?id={}", name)
+
+
 @row("delete", "/recordings/{token}")
 async def delete_recording(own: House, other: House, database: db.Database) -> None:
     """To hear it the token is enough; to delete it, it has to be one's own."""

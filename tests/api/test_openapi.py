@@ -76,7 +76,7 @@ def test_operations_have_these_names() -> None:
             "readLive",
         ),
         *("listPhoneCalls", "createPhoneCredentials", "createPhoneToken", "turn"),
-        *("getRecording", "deleteRecording"),
+        *("getRecording", "deleteRecording", "getRecordingLink"),
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
         *("showAccount", "signIn", "signOut"),
         *("listSessions", "signOutEverywhere", "endSession"),

@@ -49,6 +49,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/event/{id}/test"): ("event:write", EVERYBODY),
     ("get", "/v1/cdr"): ("cdr:read", EVERYBODY),
     ("get", "/v1/cdr/{id}"): ("cdr:read", EVERYBODY),
+    ("get", "/v1/recording-link"): ("cdr:read", EVERYBODY),
     ("get", "/v1/reports/{of}"): ("cdr:read", EVERYBODY),
     ("get", "/v1/calls"): ("call:read", EVERYBODY),
     ("get", "/v1/calls/{id}"): ("call:read", EVERYBODY),

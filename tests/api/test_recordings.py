@@ -1,6 +1,7 @@
 """Recordings by their public URL."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from yarl import URL
 from testbed.samples import recorded
 from tests.api.conftest import Client, Reply, Tenant, folder_of, serve
 from tongdai import api, ids
+from tongdai.api.recording_links import Link, RecordingLinks
 from tongdai.encryption import MasterKey
 from tongdai.pbx.recording import Recording
 from tongdai.store import cdrs, db, recordings, users
@@ -355,3 +357,44 @@ async def test_it_is_sent_as_what_it_is(anybody: Client, shelf: Shelf) -> None:
         named = f'inline; filename="{call.token}.opus"'
         assert answer.headers["Content-Disposition"] == named
     await anybody.get(f"{path_of(call)}.flac", expect=404)
+
+
+async def test_a_link_plays_until_it_expires_and_does_not_tell_the_token(
+    anybody: Client, client: Client, shelf: Shelf, master_key: MasterKey
+) -> None:
+    call = await shelf.put()
+    asked = datetime.now(UTC)
+    made = (await client.get(f"/v1/recording-link?id={call.cdr_uuid}&life_s=600")).json
+    path = urlsplit(made["url"]).path
+
+    lives_s = (datetime.fromisoformat(made["expires_at"]) - asked).total_seconds()
+    assert 590 < lives_s < 660
+    for each in (path, f"{path}.wav"):
+        answer = await anybody.get(each)
+        assert answer.body == SOUND
+        assert call.token not in f"{made} {answer.headers}"
+    await client.ask("DELETE", path, expect=404)
+
+    expired = Link(call.domain_uuid, call.cdr_uuid, asked - timedelta(seconds=1))
+    late = RecordingLinks(master_key).write(expired)
+    answer = await anybody.get(f"/recordings/{late}", expect=410)
+    assert answer.json["message"].endswith("The link has expired.")
+    longer = Link(call.domain_uuid, call.cdr_uuid, asked + timedelta(days=999))
+    foreign = RecordingLinks(MasterKey(bytes(32))).write(longer)
+    await anybody.get(f"/recordings/{foreign}", expect=404)
+
+    await client.ask("DELETE", path_of(call))
+    await anybody.get(path, expect=410)
+
+
+@pytest.mark.parametrize("query", ["", "?id=", "?id=x&life_s=0", "?id=x&life_s=2592001"])
+async def test_a_link_needs_a_call_and_a_life_of_a_month_at_most(
+    client: Client, query: str
+) -> None:
+    answer = await client.get(f"/v1/recording-link{query}", expect=None)
+    assert answer.status in (404, 422)
+
+
+async def test_a_call_without_a_recording_has_no_link(client: Client, shelf: Shelf) -> None:
+    call = await shelf.put("deleted")
+    await client.get(f"/v1/recording-link?id={call.cdr_uuid}", expect=404)

@@ -26,6 +26,7 @@ from tongdai.api.counts import Counts, of_process
 from tongdai.api.exports import Exports
 from tongdai.api.feeds import Feeds
 from tongdai.api.principals import Principals
+from tongdai.api.recording_links import RecordingLinks
 from tongdai.api.scrolls import Scrolls
 from tongdai.api.tokens import Tokens
 from tongdai.encryption import MasterKey
@@ -148,6 +149,7 @@ class Context:
         self.principals = Principals(deps.database, deps.tenants, self.tokens, deps.master_key)
         self.outcomes = commands.Outcomes(deps.tenants)
         self.scrolls = Scrolls(deps.master_key)
+        self.recording_links = RecordingLinks(deps.master_key)
         self.feeds = deps.feeds or Feeds(deps.database, deps.tenants)
         self.boards = Boards(deps.database, heartbeat_s=deps.timing.heartbeat_s)
         self.exports = Exports()

@@ -86,6 +86,21 @@ async def by_token(tx: db.Tx, token: str) -> Recording:
     )
 
 
+async def of_call(tx: db.Tx, domain_uuid: UUID, cdr_uuid: UUID) -> Recording:
+    """The main recording of the domain's record. Raises errors.NotFound."""
+    return db.struct(
+        await tx.fetchrow(
+            """
+            SELECT * FROM recordings WHERE domain_uuid = $1 AND cdr_uuid = $2
+            ORDER BY recording_uuid LIMIT 1
+            """,
+            domain_uuid,
+            cdr_uuid,
+        ),
+        Recording,
+    )
+
+
 async def delete(tx: db.Tx, domain_uuid: UUID, token: str) -> None:
     """The domain's recording cannot be played any more; housekeeping deletes its file.
 
