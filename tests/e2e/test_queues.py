@@ -101,6 +101,11 @@ async def test_the_second_agent_answers(company: Company, hook: Hook) -> None:
         await hook.over(call_id=second["call_id"], to_number="102")
         record = await company.api.cdr(first["conversation_id"])
         assert record == record | {"status": "ANSWERED", "extension": "102", "receive_dest": "700"}
+        assert await reported(company, "queue") == {"700": {"calls": 1, "answered": 1}}
+        assert await reported(company, "extension") == {
+            "101": {"calls": 1, "no_answer": 1},
+            "102": {"calls": 1, "answered": 1},
+        }
 
 
 async def test_the_wait_is_over_and_it_overflows(company: Company, hook: Hook) -> None:
@@ -161,6 +166,7 @@ async def test_the_customer_gives_up(company: Company, hook: Hook) -> None:
             "cause": "ORIGINATOR_CANCEL",
             "receive_dest": "700",
         }
+        assert await reported(company, "queue") == {"700": {"calls": 1, "abandoned": 1}}
 
 
 async def test_the_customer_gives_up_while_an_agent_rings(company: Company, hook: Hook) -> None:
@@ -183,3 +189,10 @@ async def test_the_customer_gives_up_while_an_agent_rings(company: Company, hook
 
 def caller(ring: Talk) -> str:
     return ring.invite.header("From").partition("sip:")[2].partition("@")[0]
+
+
+async def reported(company: Company, of: str) -> dict[str, dict[str, int]]:
+    """What today's calls came to, by name: their counts, where there are any."""
+    counts = ("calls", "answered", "abandoned", "no_answer", "overflowed")
+    lines = (await company.api.get(f"/v1/reports/{of}")).json["data"]
+    return {line["name"]: {each: line[each] for each in counts if line[each]} for line in lines}
