@@ -96,6 +96,29 @@ class Visitor:
         await self.sees(selector)
         await self.page.run(f"document.querySelector({json.dumps(selector)}).focus()")
 
+    async def focuses_field(self, label: str, dialog: str) -> None:
+        """The field with that label has the focus, in the dialog with that heading."""
+        wanted = [json.dumps(text) for text in (dialog, label)]
+        field = (
+            "[...document.querySelectorAll('dialog')]"
+            f".filter((one) => one.querySelector('h2').innerText.includes({wanted[0]}))"
+            ".flatMap((one) => [...one.querySelectorAll('label')])"
+            f".find((one) => one.innerText === {wanted[1]})?.control"
+        )
+        await self._until(f"{field}?.offsetParent")
+        await self.page.run(f"{field}.focus()")
+
+    async def presses_on(self, selector: str, text: str, *, last: bool = False) -> None:
+        """Enter is pressed on the first element with that text in it, or the last one."""
+        await self.sees(selector, text)
+        found = (
+            f"[...document.querySelectorAll({json.dumps(selector)})]"
+            f".filter((one) => one.innerText.includes({json.dumps(text)}))"
+            f".at({-1 if last else 0})"
+        )
+        await self.page.run(f"{found}.focus()")
+        await self.presses("Enter")
+
     async def types(self, text: str) -> None:
         """Into what has the focus, in place of what is there."""
         await self.page.run("document.activeElement.select?.()")

@@ -45,7 +45,12 @@ SHOTS = (
     Shot("calls", "/calls", sees="tbody tr"),
     Shot("calls-dark", "/calls", "en", "dark", sees="tbody tr"),
     Shot("people", "/people", sees="tbody tr"),
+    Shot("extension", "/people/101", sees="dialog tbody tr"),
+    Shot("users-dark", "/people?tab=users", "en", "dark", sees="tbody tr"),
     Shot("routing", "/routing", sees=".stop"),
+    Shot("routing-dark", "/routing", "en", "dark", sees=".stop"),
+    Shot("hours", "/routing?tab=hours", sees="tbody tr"),
+    Shot("callers", "/routing?tab=callers", "en", sees="tbody tr"),
     Shot("developers", "/developers", "en", sees="tbody tr"),
     Shot("audit", "/audit", sees="tbody tr"),
     Shot("account", "/account", "en", sees=".card li"),
@@ -89,6 +94,37 @@ async def furnish(ready: dict[str, Any], url: str) -> None:
     for customer in ("answers", "hangs_up"):
         await inbound(api, ready, customer, 300)
     await api.click("201", customers["answers"])
+    await route(api, ready)
+
+
+async def route(api: Api, ready: dict[str, Any]) -> None:
+    """Calls to the hotline hear a menu in office hours; some callers are blocked."""
+    made: list[tuple[str, dict[str, Any]]] = [
+        (
+            "hours-plans",
+            {
+                "name": "văn phòng",
+                "weekly": ["mon-fri 08:00-12:00", "mon-fri 13:30-17:30"],
+                "holidays": ["01-01", "04-30/05-01", "09-02"],
+            },
+        ),
+        (
+            "menus",
+            {
+                "number": "800",
+                "name": "Lời chào",
+                "keys": [f"1={ready['ring_group']}", f"2={ready['queue']}", "0=201"],
+                "overflow": "201",
+            },
+        ),
+        ("callers", {"caller": "0912*", "action": "block", "note": "quảng cáo"}),
+        ("callers", {"caller": "0903111222", "action": "route", "destination": "201"}),
+    ]
+    for noun, body in made:
+        assert (await api.post(f"/v1/admin/{noun}", **body)).status == 201, body
+    path = f"/v1/admin/hotlines/{ready['hotline']}"
+    wanted = {"destination": "800", "hours": "văn phòng", "closed_destination": "101"}
+    assert (await api.ask("PATCH", path, {}, wanted)).status == 200
 
 
 async def inbound(api: Api, ready: dict[str, Any], customer: str, talk_s: int) -> None:

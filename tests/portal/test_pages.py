@@ -68,7 +68,17 @@ async def test_each_page_is_without_barriers(visitor: Visitor, page: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/developers?tab=keys", "/developers?tab=tail", "/people/101", "/people/new"]
+    "path",
+    [
+        "/developers?tab=keys",
+        "/developers?tab=tail",
+        "/people/101",
+        "/people/new",
+        "/people?tab=users",
+        "/routing?tab=hours",
+        "/routing?tab=callers",
+        "/routing?tab=prompts",
+    ],
 )
 async def test_so_is_each_part_of_a_page(visitor: Visitor, path: str) -> None:
     await is_usable(visitor, path)
@@ -192,6 +202,50 @@ async def test_a_refused_form_keeps_what_was_typed_and_blames_the_field(
     await visitor.sees("dialog input[aria-invalid=true]")
     kept = "[...document.querySelectorAll('dialog form input')].slice(0, 2).map((i) => i.value)"
     assert await visitor.reads(kept) == ["9", "Nguyễn Thị Ánh"]
+
+
+async def test_a_device_is_made_by_keyboard_and_its_password_is_shown_once(
+    visitor: Visitor, api: Api
+) -> None:
+    await visitor.opens("/people/102")
+    await visitor.presses_on("dialog .card header button", "Add a device")
+    await visitor.sees("dialog h2", "Add a device")
+    await visitor.focuses_field("Name", "Add a device")
+    await visitor.types("Mobile phone")
+    await visitor.presses("Enter")
+    await visitor.sees("dialog .wrong")
+    await visitor.focuses_field("Name", "Add a device")
+    await visitor.types("mobile")
+    await visitor.presses("Enter")
+
+    await visitor.sees("dialog [role=status]", "102-mobile@")
+    assert await visitor.barriers() == []
+    await visitor.presses_on("dialog [role=status] button", "Done")
+    await visitor.sees("dialog tbody tr", "102-mobile")
+    assert (await api.get("/v1/admin/devices/102-mobile")).json["kind"] == "sip"
+
+
+async def test_the_flow_picture_is_edited_where_it_is_shown(
+    visitor: Visitor, api: Api, pbx: Instance
+) -> None:
+    menu = {"number": "8801", "name": "Welcome", "keys": [f"1={pbx.ready['queue']}", "2=101"]}
+    assert (await api.post("/v1/admin/menus", **menu)).status == 201
+    await visitor.opens("/routing")
+    await visitor.presses_on("button.stop", "8801")
+    await visitor.focuses_field("Keys", "8801")
+    await visitor.types("1=99999999")
+    await visitor.presses_on("dialog button.primary", "Save")
+    await visitor.sees("dialog .wrong")
+    await visitor.focuses_field("Keys", "8801")
+    await visitor.types("1=102")
+    await visitor.presses_on("dialog button.primary", "Save")
+
+    await visitor.sees_no("dialog")
+    assert (await api.get("/v1/admin/menus/8801")).json["keys"] == ["1=102"]
+    await visitor.presses_on("button.stop", "8801")
+    await visitor.presses_on("dialog .further button.danger", "Delete")
+    await visitor.presses_on("dialog .stack button.danger", "Delete", last=True)
+    await visitor.sees_no("button.stop", "8801")
 
 
 async def test_a_session_that_ended_asks_again_and_the_page_stays(

@@ -1,3 +1,4 @@
+import { t, type Word } from "../words/index.svelte";
 import { api, ended, scope, take, type Schemas } from "./api";
 
 export type Me = Schemas["Me"];
@@ -76,3 +77,11 @@ class Session {
 }
 
 export const session = new Session();
+
+const levels: { [level: string]: Word } = {
+  admin: "levelAdmin",
+  supervisor: "levelSupervisor",
+  agent: "levelAgent",
+  operator: "levelOperator",
+};
+export const levelText = (level: string) => (levels[level] ? t(levels[level]) : level);

@@ -62,4 +62,12 @@ export const common = {
   ago: ["{t} trước", "{t} ago"],
   justNow: ["vừa xong", "just now"],
   secretOnce: ["Chỉ hiện một lần: hãy chép lại ngay.", "It is shown this once: copy it now."],
+  removeAsk: ["Xoá {what}?", "Delete {what}?"],
+  removeHint: ["Không thể hoàn tác.", "It cannot be undone."],
+  byDefault: ["mặc định", "default"],
+  secretStays: ["Để trống: giữ nguyên.", "Empty: it stays as it is."],
+  signInName: ["Tài khoản", "Account"],
+  dateHint: ["ngày/tháng/năm", "day/month/year"],
+  momentHint: ["ngày/tháng/năm giờ:phút", "day/month/year hour:minute"],
+  calendar: ["Chọn ngày", "Choose a day"],
 } as const;
