@@ -532,8 +532,8 @@ def test_browsers_may_register_as_extensions(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("create", "101", "2nd"), "device: lower-case letters"),
-        (("create", "101", "a@b"), "device: lower-case letters"),
+        (("create", "101", "2nd"), "name: lower-case letters"),
+        (("create", "101", "a@b"), "name: lower-case letters"),
         (("create", "101", "default"), "device: the extension has a device of this name"),
         (("create", "999", "browser"), "gone"),
         (("delete", "101", "default"), "device: every extension has its default device"),

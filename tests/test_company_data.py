@@ -81,7 +81,15 @@ async def test_all_data_is_written_and_no_secret(
     assert len(found["cdrs"]) == 2_100
     assert found["cdrs"][0]["customer_id"] == "Ánh"
     full_tables = {table for table, _ in deletion.TABLES} - {"commands", "api_keys", "attempts"}
-    full_tables -= {"hotlines", "cdr_participants", "idempotency_keys", "sessions", "prompt_audio"}
+    full_tables -= {
+        "hotlines",
+        "cdr_participants",
+        "idempotency_keys",
+        "sessions",
+        "second_factors",
+        "saved_searches",
+        "prompt_audio",
+    }
     full_tables -= {"hours_plans", "callers"}
     assert {table for table, rows in found.items() if rows} >= full_tables
     [user], [trunk], [device] = found["users"], found["trunks"], found["devices"]

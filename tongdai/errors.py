@@ -6,7 +6,9 @@ TongdaiError
 │   ├── InvalidPhone          not a number that can be dialled
 │   └── InvalidExtension      no such extension in this domain
 ├── NotAuthenticated (401)    no token, a bad one, an expired one
-│   └── WrongCredentials      user name, password or API key
+│   ├── WrongCredentials      user name, password or API key
+│   ├── CodeNeeded            the account has a second factor
+│   └── WrongCode             not a code of it, or one that was taken before
 ├── Forbidden (403)           the user's level does not allow it
 ├── NotFound (404)            missing, or another domain's: the same answer
 ├── Gone (410)                it existed and was deleted
@@ -94,6 +96,22 @@ class WrongCredentials(NotAuthenticated):
     texts: ClassVar = {
         "en": "Unknown user, wrong password or wrong API key. {why}",
         "vi": "Sai tài khoản, mật khẩu hoặc API key. {why}",
+    }
+
+
+class CodeNeeded(NotAuthenticated):
+    code = "CODE_NEEDED"
+    texts: ClassVar = {
+        "en": "Give the code that your authenticator app shows, as code.",
+        "vi": "Hãy nhập mã đang hiện trong ứng dụng xác thực (code).",
+    }
+
+
+class WrongCode(NotAuthenticated):
+    code = "WRONG_CODE"
+    texts: ClassVar = {
+        "en": "Not the code that the authenticator app shows now, or used already.",
+        "vi": "Mã không đúng, đã hết hạn hoặc đã dùng rồi.",
     }
 
 

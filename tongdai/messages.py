@@ -434,6 +434,17 @@ ADDRESS_REFUSED = Text(
 TOKEN_INVALID = Text("The token is not valid.", "Token không hợp lệ.")
 TOKEN_EXPIRED = Text("The token has expired.", "Token đã hết hạn.")
 ACCOUNT_GONE = Text("The account is gone.", "Tài khoản không còn nữa.")
+HAS_SECOND_FACTOR = Text(
+    "the account has a second factor already", "tài khoản đã bật xác thực hai lớp"
+)
+WRONG_CODE = Text(
+    "not the code that the authenticator app shows now, or used already",
+    "mã không đúng, đã hết hạn hoặc đã dùng rồi",
+)
+NOT_OUR_SECRET = Text(
+    "not a secret that this API proposed", "không phải secret mà API này đã đề xuất"
+)
+SEARCHES_AT_MOST = Text("at most {most} saved searches", "lưu tối đa {most} bộ lọc")
 SESSION_ENDED = Text("Sign in again.", "Hãy đăng nhập lại.")
 NOT_OUR_PAGE = Text(
     "The cookie of a session counts only in requests of our own pages, with the header {header}.",

@@ -7,6 +7,7 @@ what never was.
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from testbed.until import until
 from tests.api.conftest import PASSWORD, Client, Reply, Tenant, folder_of, give_hotline, move_in
 from tests.webhooks import samples
 from tongdai import api, ids
+from tongdai.api import totp
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory, simulation
 from tongdai.pbx.call import Call, Ended
@@ -1148,6 +1150,65 @@ async def end_session(own: House, other: House, database: db.Database) -> None:
     ).json["data"]
 
     await same_as_nothing(own.tenant.client, "DELETE", "/v1/sessions/{}", foreign["id"])
+
+
+async def has_own_second_factor(
+    own: House, other: House, database: db.Database, *, method: str
+) -> None:
+    """What one does with it changes nothing of the other's, who is called the same."""
+    proposed = (await other.tenant.client.post("/v1/second-factor")).json["secret"]
+    given = {"secret": proposed, "code": totp.code(proposed, int(time.time()) // totp.STEP_S)}
+    await other.tenant.client.ask("PUT", "/v1/second-factor", json=given)
+
+    client, path = own.tenant.client, "/v1/second-factor"
+    if method == "GET":
+        assert (await client.get(path)).json["enabled"] is False
+    elif method == "POST":
+        assert (await client.post(path)).json["secret"] != proposed
+    elif method == "PUT":
+        await client.ask("PUT", path, json=given)
+    else:
+        await client.ask("DELETE", f"{path}?code={given['code']}", expect=404)
+    assert (await other.tenant.client.get(path)).json["enabled"] is True
+
+
+for _method in ("get", "post", "put", "delete"):
+    ROWS[_method, "/v1/second-factor"] = partial(has_own_second_factor, method=_method.upper())
+
+
+async def forgets_nobody_elses_factor(own: House, other: House, database: db.Database) -> None:
+    """The user of the same name in the other company keeps it."""
+    client = other.tenant.client
+    secret = (await client.post("/v1/second-factor")).json["secret"]
+    given = {"secret": secret, "code": totp.code(secret, int(time.time()) // totp.STEP_S)}
+    await client.ask("PUT", "/v1/second-factor", json=given)
+    path = "/v1/admin/users/foo/second-factor"
+    await own.tenant.client.ask("DELETE", path, expect=404)
+    assert (await client.get("/v1/second-factor")).json["enabled"] is True
+
+
+async def has_own_saved_searches(
+    own: House, other: House, database: db.Database, *, method: str
+) -> None:
+    """Searches of the same name are two, one in each company."""
+    path = "/v1/saved-searches/mine"
+    await other.tenant.client.ask("PUT", path, json={"query": "status=BUSY"})
+    client = own.tenant.client
+    if method == "GET":
+        assert (await client.get("/v1/saved-searches")).json["data"] == []
+    elif method == "PUT":
+        await client.ask("PUT", path, json={"query": "phone=1"})
+    else:
+        await client.ask("DELETE", path, expect=404)
+    [kept] = (await other.tenant.client.get("/v1/saved-searches")).json["data"]
+    assert kept["query"] == "status=BUSY"
+
+
+for _method, _path in (("get", ""), ("put", "/{name}"), ("delete", "/{name}")):
+    ROWS[_method, f"/v1/saved-searches{_path}"] = partial(
+        has_own_saved_searches, method=_method.upper()
+    )
+ROWS["delete", "/v1/admin/users/{name}/second-factor"] = forgets_nobody_elses_factor
 
 
 async def tells_of_nobody(own: House, other: House, database: db.Database, *, path: str) -> None:

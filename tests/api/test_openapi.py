@@ -78,6 +78,8 @@ def test_operations_have_these_names() -> None:
         *("listPhoneCalls", "createPhoneCredentials", "createPhoneToken", "turn"),
         *("getRecording", "deleteRecording", "getRecordingLink"),
         *("listExtensionsV3", "createExtensionV3", "getExtensionV3", "updateExtensionV3"),
+        *("showSecondFactor", "proposeSecondFactor", "setSecondFactor", "removeSecondFactor"),
+        *("forgetSecondFactor", "listSavedSearches", "saveSearch", "deleteSavedSearch"),
         *("showAccount", "signIn", "signOut"),
         *("listSessions", "signOutEverywhere", "endSession"),
         *("listApiKeys", "createApiKey", "getApiKey", "updateApiKey", "deleteApiKey"),

@@ -3,6 +3,7 @@ barriers; the main tasks by keyboard alone.
 """
 
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from testbed.instance import Instance
 from testbed.until import until
 from testbed.visitor import PHONE, WIDE, Theme, Visitor, visiting
 from tongdai import portal
+from tongdai.api import totp
 
 pytestmark = pytest.mark.browser
 OPERATOR, PASSWORD = "portal-operator", "correct horse battery"
@@ -123,6 +125,41 @@ async def test_who_signs_in_by_keyboard_is_where_the_link_led(
     assert await visitor.reads("document.querySelector('select').value") == "BUSY"
 
 
+async def test_a_second_factor_is_set_up_and_asked_for(visitor: Visitor, api: Api) -> None:
+    made = await api.post("/v1/admin/users", username="careful", level="agent")
+    name, password = "careful@demo.tongdai.local", made.json["password"]
+    await visitor.signs_in(name, password)
+    await visitor.opens("/account")
+    await visitor.presses_on("section.card header button", "Set up")
+    await visitor.sees("dialog code")
+    assert await visitor.barriers() == []
+    secret = await visitor.reads("document.querySelector('dialog code').innerText")
+    await visitor.focuses_field("Code", "Second factor")
+    await visitor.types("000000")
+    await visitor.presses("Enter")
+    await visitor.sees("dialog .wrong")
+    await visitor.focuses_field("Code", "Second factor")
+    await visitor.types(totp.code(secret, int(time.time()) // totp.STEP_S))
+    await visitor.presses("Enter")
+    await visitor.sees("dialog li")
+    recovery = await visitor.reads("document.querySelector('dialog li').innerText")
+
+    await visitor.signs_out()
+    await visitor.opens("/account")
+    await visitor.focuses("input[autocomplete=username]")
+    await visitor.types(name)
+    await visitor.focuses("input[autocomplete=current-password]")
+    await visitor.types(password)
+    await visitor.presses("Enter")
+    await visitor.sees("form .wrong")
+    await visitor.focuses("input[autocomplete=one-time-code]")
+    assert await visitor.barriers() == []
+    await visitor.types(recovery)
+    await visitor.presses("Enter")
+    await visitor.sees("h1", "Account")
+    await visitor.sees("section.card", "9 recovery codes left")
+
+
 async def test_the_command_palette_leads_anywhere_without_marks_of_the_letters(
     visitor: Visitor,
 ) -> None:
@@ -204,7 +241,7 @@ async def test_a_refused_form_keeps_what_was_typed_and_blames_the_field(
     assert await visitor.reads(kept) == ["9", "Nguyễn Thị Ánh"]
 
 
-async def test_a_device_is_made_by_keyboard_and_its_password_is_shown_once(
+async def test_a_device_is_made_by_keyboard_and_gets_a_link_for_its_app(
     visitor: Visitor, api: Api
 ) -> None:
     await visitor.opens("/people/102")
@@ -223,6 +260,14 @@ async def test_a_device_is_made_by_keyboard_and_its_password_is_shown_once(
     await visitor.presses_on("dialog [role=status] button", "Done")
     await visitor.sees("dialog tbody tr", "102-mobile")
     assert (await api.get("/v1/admin/devices/102-mobile")).json["kind"] == "sip"
+
+    await visitor.presses_on("dialog button.link", "mobile")
+    await visitor.presses_on("dialog button", "QR code for an app")
+    await visitor.sees("dialog li", "/provisioning/")
+    drawn = "[...document.querySelectorAll('dialog img')].every((one) => one.naturalWidth > 0)"
+    await until(lambda: visitor.reads(drawn), 20)
+    await visitor.sees("dialog", "not used yet")
+    assert await visitor.barriers() == []
 
 
 async def test_the_flow_picture_is_edited_where_it_is_shown(

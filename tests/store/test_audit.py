@@ -124,9 +124,13 @@ async def test_every_table_of_the_configuration_is_logged(database: db.Database)
     assert len(configured) > 5
     assert configured - NOT_LOGGED <= written
     nouns = {name.removesuffix("s") for name in written}
-    assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call", "phone"}
+    assert nouns == {*audit.NOUNS, "operator", "ban"} - {"call", "phone", "second_factor"}
     told = {row["relname"] for row in rows if "write_audit_log_of_command" in row["functions"]}
     assert told == {"commands"}
+    factors = [
+        row["relname"] for row in rows if "write_audit_log_of_second_factor" in row["functions"]
+    ]
+    assert factors == ["second_factors"]
 
 
 async def test_a_phone_that_is_signed_off_is_logged(

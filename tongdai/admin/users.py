@@ -5,9 +5,11 @@ from uuid import UUID
 
 import msgspec
 
+from tongdai import errors
 from tongdai.encryption import MasterKey
 from tongdai.permissions import Level
-from tongdai.store import db, operators, passwords, users
+from tongdai.store import db, operators, passwords, second_factors, users
+from tongdai.store.sessions import Holder
 
 LEVEL: Level = "admin"
 """The default level of a new user."""
@@ -42,6 +44,23 @@ async def update(
     changed = msgspec.structs.replace(await users.get(tx, domain_uuid, username), **changes)
     await users.update(tx, domain_uuid, changed, password)
     return changed
+
+
+async def forget_second_factor(tx: db.Tx, domain_uuid: UUID, username: str) -> None:
+    """The user signs in by password alone. Raises errors.NotFound, also where it did before."""
+    user = await users.get(tx, domain_uuid, username)
+    await _forget_second_factor(tx, Holder(domain_uuid, user.user_uuid))
+
+
+async def forget_second_factor_of_operator(tx: db.Tx, username: str) -> None:
+    """As `forget_second_factor`."""
+    operator = await operators.get(tx, username)
+    await _forget_second_factor(tx, Holder(None, operator.operator_uuid))
+
+
+async def _forget_second_factor(tx: db.Tx, holder: Holder) -> None:
+    if not await second_factors.delete(tx, holder):
+        raise errors.NotFound("this account has no second factor")
 
 
 async def create_operator(

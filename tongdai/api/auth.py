@@ -9,11 +9,11 @@ from msgspec import Meta, Struct, structs
 from starlette.types import ASGIApp
 
 from tongdai import errors, messages
-from tongdai.api import responses
+from tongdai.api import responses, second_step
 from tongdai.api.operations import PUBLIC, operation
 from tongdai.api.requests import Request
 from tongdai.encryption import MasterKey
-from tongdai.store import db, named_keys, operators, users
+from tongdai.store import db, named_keys, operators, sessions, users
 
 
 class Credentials(Struct, frozen=True):
@@ -27,6 +27,13 @@ class Credentials(Struct, frozen=True):
         ),
     ]
     password: Annotated[str, Meta(examples=["as the account shows it"])]
+    code: Annotated[
+        str,
+        Meta(
+            description="Of the authenticator app, or a recovery code, where the account has a "
+            "second factor."
+        ),
+    ] = ""
 
 
 class ApiKey(Struct, frozen=True):
@@ -81,7 +88,7 @@ class TokenGranted(Struct, frozen=True):
     may=PUBLIC,
     tag="Authentication",
     gives={200: ("The account.", AccountFound)},
-    fails=(errors.WrongCredentials, errors.Invalid),
+    fails=(errors.WrongCredentials, errors.CodeNeeded, errors.WrongCode, errors.Invalid),
 )
 async def login(request: Request, body: Credentials) -> ASGIApp:
     """Log in.
@@ -90,23 +97,26 @@ async def login(request: Request, body: Credentials) -> ASGIApp:
     from one address, or where so many log in that it would take longer than two seconds, the
     answer is 429, with `Retry-After`.
     """
-    account = await authenticated(request, body.username, body.password)
+    account = await authenticated(request, body)
     return responses.json(AccountFound(account), headers=responses.NO_STORE)
 
 
-async def authenticated(request: Request, username: str, password: str) -> Account:
-    """The account of that name and password. Raises errors.WrongCredentials, and
-    errors.TooManyRequests after five failures within a minute, or when others take too long.
+async def authenticated(request: Request, given: Credentials) -> Account:
+    """The account of that name, password and code. Raises errors.WrongCredentials,
+    errors.CodeNeeded, errors.WrongCode, and errors.TooManyRequests after five failures within a
+    minute, or when others take too long.
     """
-    context, username = request.context, username.strip()
+    context, username = request.context, given.username.strip()
     key = (username.lower(), request.address)
     context.wrong_logins.check(key)
     context.wrong_logins.count(key)  # before the check: attempts at the same time count too
     try:
         async with context.login_slot(), context.health_probe.while_healthy():
-            account = await _account(request, username, password)
-    except (errors.Unavailable, errors.TooManyRequests):
-        context.wrong_logins.forgive(key)  # the password was not checked
+            account = await _account(request, username, given.password)
+            holder = sessions.Holder(account.domain_uuid, account.user_uuid)
+            await second_step.check(context, holder, given.code)
+    except (errors.Unavailable, errors.TooManyRequests, errors.CodeNeeded):
+        context.wrong_logins.forgive(key)  # nothing wrong was given
         raise
     context.wrong_logins.forgive(key)
     return account
@@ -176,7 +186,7 @@ async def _token(request: Request, body: ApiKey) -> Token:
     return Token(expires, signed, holder.user_uuid)
 
 
-class Holder(Struct, frozen=True):
+class KeyHolder(Struct, frozen=True):
     """The holder of an API key; `domain_uuid` None: an operator. `api_key_uuid` None: its own key.
     `token_life_s` None: that of the installation.
     """
@@ -189,10 +199,10 @@ class Holder(Struct, frozen=True):
     expires_at: datetime | None = None
 
 
-async def _key_holder(tx: db.Tx, master_key: MasterKey, api_key: str) -> Holder:
+async def _key_holder(tx: db.Tx, master_key: MasterKey, api_key: str) -> KeyHolder:
     """The user, or operator, whose API key it is. Raises errors.WrongCredentials."""
     if user := await users.find_by_api_key(tx, master_key, api_key):
-        return Holder(
+        return KeyHolder(
             user.domain_uuid,
             user.user_uuid,
             user.api_key_version,
@@ -201,9 +211,9 @@ async def _key_holder(tx: db.Tx, master_key: MasterKey, api_key: str) -> Holder:
     if found := await named_keys.holder(tx, master_key, api_key):
         if found.expires_at and found.expires_at <= datetime.now(UTC):
             raise errors.WrongCredentials
-        return Holder(**structs.asdict(found))
+        return KeyHolder(**structs.asdict(found))
     operator = await operators.by_api_key(tx, master_key, api_key)
-    return Holder(None, operator.operator_uuid, operator.api_key_version)
+    return KeyHolder(None, operator.operator_uuid, operator.api_key_version)
 
 
 async def _account(request: Request, username: str, password: str) -> Account:

@@ -68,7 +68,13 @@ class SessionsEnded(Struct, frozen=True):
     may=PUBLIC,
     tag=TAG,
     gives={200: ("The account; the cookie is set.", Me)},
-    fails=(errors.WrongCredentials, errors.Forbidden, errors.Invalid),
+    fails=(
+        errors.WrongCredentials,
+        errors.CodeNeeded,
+        errors.WrongCode,
+        errors.Forbidden,
+        errors.Invalid,
+    ),
 )
 async def sign_in(request: Request, body: auth.Credentials) -> ASGIApp:
     """Sign in, by a cookie.
@@ -79,16 +85,16 @@ async def sign_in(request: Request, body: auth.Credentials) -> ASGIApp:
     """
     if not cookies.is_ours(request):
         raise errors.Forbidden(messages.NOT_OUR_PAGE(header=cookies.PROOF))
-    account = await auth.authenticated(request, body.username, body.password)
+    account = await auth.authenticated(request, body)
     secret = secrets.token_urlsafe(32)
     context = request.context
-    holder = sessions.Holder(account.domain_uuid, account.user_uuid)
+    owner = sessions.Holder(account.domain_uuid, account.user_uuid)
     async with context.deps.database.transaction() as tx:
-        kind = "user" if holder.domain_uuid else "operator"
+        kind = "user" if owner.domain_uuid else "operator"
         await audit.acting(tx, f"{kind}:{account.username}", request.address)
         await sessions.insert(
             tx,
-            holder,
+            owner,
             context.master_key.digest(secret),
             address=request.address,
             client=request.header(b"user-agent")[:_CLIENT],
@@ -135,7 +141,7 @@ async def list_sessions(request: Request, principal: Caller) -> ASGIApp:
     """
     context, own = request.context, principal.session
     async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
-        found = await sessions.list(tx, _holder(principal))
+        found = await sessions.list(tx, holder(principal))
     shown = [
         Session(
             one.session_uuid,
@@ -184,12 +190,13 @@ async def sign_out_everywhere(request: Request, principal: Caller) -> ASGIApp:
 async def _end(request: Request, principal: Caller, session_uuid: UUID | None = None) -> int:
     context = request.context
     async with context.health_probe.while_healthy(), context.deps.database.connection() as tx:
-        gone = await sessions.delete(tx, _holder(principal), session_uuid)
-    context.principals.forget(str(_holder(principal).domain_uuid or UUID(int=0)))
+        gone = await sessions.delete(tx, holder(principal), session_uuid)
+    context.principals.forget(str(holder(principal).domain_uuid or UUID(int=0)))
     return gone
 
 
-def _holder(principal: Caller) -> sessions.Holder:
+def holder(principal: Caller) -> sessions.Holder:
+    """The account that makes the request."""
     if isinstance(principal, Operator):
         return sessions.Holder(None, principal.key)
     domain_uuid = None if principal.is_operator else principal.domain_uuid
@@ -198,9 +205,9 @@ def _holder(principal: Caller) -> sessions.Holder:
 
 def _me(principal: Caller) -> Me:
     session = principal.session
-    username, level, domain, time_zone = _account(principal)
+    name, level, domain, time_zone = _account(principal)
     return Me(
-        username=username,
+        username=name,
         level=level,
         domain=domain,
         time_zone=time_zone,
@@ -208,6 +215,11 @@ def _me(principal: Caller) -> Me:
         session=session.session_uuid if session else None,
         expires_at=_end_of(session) if session else None,
     )
+
+
+def username(principal: Caller) -> str:
+    """As it logs in."""
+    return _account(principal)[0]
 
 
 def _account(principal: Caller) -> tuple[str, str, str, str]:

@@ -135,6 +135,21 @@ def update(
 
 
 @app.command()
+def forget_second_factor(who: Who, *, operator: IsOperator = False) -> None:
+    """Let a user who lost the authenticator app sign in by password alone.
+
+    Example: tongdai user forget-second-factor admin@sales.example.vn
+    """
+    if operator:
+        name = operator_name(who)
+        session.run(lambda tx: admin.forget_second_factor_of_operator(tx, name))
+    else:
+        username, domain = parts(who)
+        session.change(domain, admin.forget_second_factor, username)
+    terminal.say(f"{who} signs in by password alone.")
+
+
+@app.command()
 def delete(who: Who, *, operator: IsOperator = False) -> None:
     """Delete a user, with its API key."""
     if operator:

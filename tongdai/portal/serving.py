@@ -16,7 +16,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 FILES = Path(__file__).parent / "files"
-PAGES = frozenset({"", "account", "audit", "calls", "developers", "operator", "people", "routing"})
+PAGES = frozenset(
+    {"", "account", "audit", "calls", "developers", "operator", "people", "reports", "routing"}
+)
 """The first parts of the paths of pages, as in `web/portal/src/pages.ts`; "": `/` itself."""
 
 _INDEX = "index.html"

@@ -33,6 +33,7 @@ NOUNS = (
     "call",
     "phone",
     "session",
+    "second_factor",
     "phone_credential",
     "provisioning_link",
 )

@@ -88,9 +88,9 @@ async def insert(
     field that is wrong, errors.NotFound.
     """
     password = password or generated()
-    name = checks.device(device.name)
+    name = checks.device(device.name, "name")
     if name == endpoint.WEBRTC:
-        raise errors.Invalid(messages.WEBRTC_DEVICE, field="device")
+        raise errors.Invalid(messages.WEBRTC_DEVICE, field="name")
     known = await _digests(tx, domain_uuid, extension, name, password)
     await tx.execute(
         """

@@ -22,6 +22,7 @@ WITHHELD = {
     "calls": {"node"},
     "provisioning_links": {"secret_digest"},
     "phone_credentials": {"digest_md5", "digest_sha256"},
+    "second_factors": {"secret_encrypted", "last_step", "recovery_digests"},
     "devices": {"digest_md5", "digest_sha256", "digest_md5_full", "digest_sha256_full"},
     "trunks": {"password_encrypted"},
     "users": {"password_hash", "api_key_digest", "api_key_encrypted", "api_key_token_life_s"},

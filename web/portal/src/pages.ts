@@ -1,4 +1,5 @@
 import Activity from "@lucide/svelte/icons/activity";
+import ChartColumn from "@lucide/svelte/icons/chart-column";
 import CircleUser from "@lucide/svelte/icons/circle-user";
 import List from "@lucide/svelte/icons/list";
 import Route from "@lucide/svelte/icons/route";
@@ -37,6 +38,14 @@ export const pages: Page[] = [
     may: "cdr:read",
     ofDomain: true,
     load: () => import("./pages/Calls.svelte"),
+  },
+  {
+    path: "/reports",
+    title: "reports",
+    icon: ChartColumn,
+    may: "cdr:read",
+    ofDomain: true,
+    load: () => import("./pages/Reports.svelte"),
   },
   {
     path: "/people",

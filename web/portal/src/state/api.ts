@@ -64,7 +64,15 @@ export function problem(status: number, body: unknown): Problem {
   return new Problem(status, told.error ?? "ERROR", told.message ?? "", told.field ?? "");
 }
 
-/** The path with the domain that an operator looks at. */
-export function scoped(path: string): string {
-  return scope.domain ? `${path}?domain=${encodeURIComponent(scope.domain)}` : path;
+/** The query with the domain that an operator looks at. */
+export function within(query: URLSearchParams): URLSearchParams {
+  const all = new URLSearchParams(query);
+  if (scope.domain) all.set("domain", scope.domain);
+  return all;
+}
+
+/** The path with that query, and the domain that an operator looks at. */
+export function scoped(path: string, query = new URLSearchParams()): string {
+  const all = within(query);
+  return all.size ? `${path}?${all}` : path;
 }

@@ -79,6 +79,7 @@ export const device = noun<"NewDevice">({
       options: [["sip", "deviceSip"], ["browser", "deviceBrowser"]],
     },
     { name: "max_contacts", label: "maxContacts", kind: "number" },
+    { name: "mac", label: "mac", kind: "text", hint: "macHint" },
     { name: "password", label: "sipPassword", kind: "secret", hint: "sipPasswordHint" },
     { name: "srtp_required", label: "srtpRequired", kind: "check" },
   ],

@@ -23,9 +23,9 @@ class Session {
     await this.#is(found.data ?? null);
   }
 
-  async signIn(username: string, password: string): Promise<void> {
+  async signIn(username: string, password: string, code: string): Promise<void> {
     const before = this.me?.username;
-    const me = await take(api.POST("/v1/session", { body: { username, password } }));
+    const me = await take(api.POST("/v1/session", { body: { username, password, code } }));
     if (before && before !== me.username) location.reload();
     await this.#is(me);
     this.hasExpired = false;

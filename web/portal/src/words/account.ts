@@ -23,5 +23,31 @@ export const account = {
   sessionEnd: ["Kết thúc", "End"],
   sessionFrom: ["từ {address}", "from {address}"],
   sessionUsed: ["dùng lần cuối", "last used"],
+  secondFactor: ["Xác thực hai lớp", "Second factor"],
+  secondFactorHint: [
+    "Ngoài mật khẩu, đăng nhập cần thêm mã của ứng dụng xác thực.",
+    "Besides the password, signing in takes a code of an authenticator app.",
+  ],
+  secondFactorBegin: ["Bật", "Set up"],
+  secondFactorScan: [
+    "Quét mã này bằng ứng dụng xác thực, rồi nhập mã ứng dụng hiện ra.",
+    "Scan this with an authenticator app, then give the code that it shows.",
+  ],
+  qrCode: ["Mã QR cho ứng dụng xác thực", "QR code for the authenticator app"],
+  code: ["Mã xác thực", "Code"],
+  codeHint: ["6 chữ số trong ứng dụng xác thực, hoặc một mã dự phòng", "six digits of the authenticator app, or a recovery code"],
+  recoveryCodes: ["Mã dự phòng", "Recovery codes"],
+  recoveryHint: [
+    "Mỗi mã thay được một lần cho mã xác thực khi mất ứng dụng. Hãy cất ở nơi an toàn; mã chỉ hiện lần này.",
+    "Each serves once in place of a code, if the app is lost. Keep them safe: they are shown this once.",
+  ],
+  recoveryLeft: ["còn {n} mã dự phòng", "{n} recovery codes left"],
+  forgetFactor: ["Bỏ xác thực hai lớp", "Forget the second factor"],
+  forgetFactorHint: [
+    "Dành cho người đã mất ứng dụng: tài khoản đăng nhập lại chỉ bằng mật khẩu.",
+    "For a user who lost the app: the account signs in by password alone.",
+  ],
+  on: ["đang bật", "on"],
+  off: ["chưa bật", "off"],
   everywhere: ["Đăng xuất mọi nơi", "Sign out everywhere"],
 } as const;

@@ -26,4 +26,6 @@ export const audit = {
   nounCall: ["cuộc gọi", "call"],
   nounPhone: ["điện thoại", "phone"],
   nounSession: ["đăng nhập", "sign-in"],
+  nounPhoneCredential: ["điện thoại trong trình duyệt", "browser phone"],
+  nounProvisioningLink: ["link cấu hình", "provisioning link"],
 } as const;

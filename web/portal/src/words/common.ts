@@ -5,6 +5,7 @@ export const common = {
   help: ["Hướng dẫn", "Help"],
   now: ["Trực tiếp", "Now"],
   calls: ["Cuộc gọi", "Calls"],
+  reports: ["Báo cáo", "Reports"],
   people: ["Máy nhánh", "Extensions"],
   routing: ["Đầu số và định tuyến", "Numbers and routing"],
   developers: ["Tích hợp", "Developers"],

@@ -6,6 +6,7 @@ import { developers } from "./developers";
 import { now } from "./now";
 import { operator } from "./operator";
 import { people } from "./people";
+import { reports } from "./reports";
 import { routing } from "./routing";
 
 const texts = {
@@ -15,6 +16,7 @@ const texts = {
   ...calls,
   ...developers,
   ...people,
+  ...reports,
   ...routing,
   ...audit,
   ...operator,

@@ -48,5 +48,27 @@ export const people = {
   reachable: ["liên lạc được", "reachable"],
   unreachablePhone: ["không phản hồi", "unreachable"],
   unknownPhone: ["chưa rõ", "not known yet"],
+  mac: ["Địa chỉ MAC", "MAC address"],
+  macHint: ["của điện thoại bàn tự cấu hình", "of a desk phone that configures itself"],
+  phoneLink: ["Tự cấu hình", "Provisioning"],
+  linkSoftphone: ["Mã QR cho ứng dụng", "QR code for an app"],
+  linkPhone: ["Link cho điện thoại bàn", "Link for a desk phone"],
+  linkSoftphoneHint: [
+    "Mở ứng dụng và quét mã. Mã chỉ hiện lần này và dùng được một lần.",
+    "Scan it with the app. It is shown this once, and works once.",
+  ],
+  linkPhoneHint: [
+    "Nhập link làm máy chủ cấu hình của điện thoại. Link chỉ hiện lần này.",
+    "Give it to the phone as its provisioning server. It is shown this once.",
+  ],
+  linkHint: [
+    "Thiết bị nhận mật khẩu SIP mới: điện thoại đang dùng mật khẩu cũ sẽ bị ngắt.",
+    "The device gets a new SIP password: phones with the old one are signed off.",
+  ],
+  noLink: ["Chưa có link cấu hình.", "There is no link."],
+  linkFetched: ["được {from} tải lúc", "fetched by {from} at"],
+  linkUnused: ["chưa được dùng", "not used yet"],
+  linkRevoke: ["Huỷ link", "Revoke the link"],
+  qrOf: ["Mã QR cho {name}", "QR code for {name}"],
   openPhone: ["Điện thoại trong trình duyệt", "Phone in the browser"],
 } as const;
