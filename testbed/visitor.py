@@ -146,6 +146,10 @@ class Visitor:
         )
         return [" ".join(each) for each in found if each[0] in ("serious", "critical")]
 
+    async def saves_files_in(self, folder: Path) -> None:
+        """Files that the page offers are written there."""
+        await self.page.ask("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+
     async def picture(self, file: Path) -> None:
         """Writes what is on the screen, as WebP."""
         taken = await self.page.ask("Page.captureScreenshot", format="webp", quality=80)

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 GUIDES = (DOCS / "integration.en.md", DOCS / "integration.vi.md")
-OF_BOTH = ("events", "errors", "dialects", "live", "web-phone", "provisioning")
+OF_BOTH = ("events", "errors", "dialects", "live", "web-phone", "provisioning", "portal")
 TWINS = [
     (ROOT / "README.md", ROOT / "README.vi.md"),
     GUIDES,

@@ -20,6 +20,7 @@ CONTENTS = (
         {
             "docs/phones": "Điện thoại SIP",
             "docs/provisioning": "",
+            "docs/portal": "",
             "docs/web-phone": "",
             "docs/browser-phones": "SIP qua WebSocket",
             "docs/compatibility": "Các client đã thử",

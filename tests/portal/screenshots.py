@@ -44,6 +44,8 @@ SHOTS = (
     Shot("now-phone", "/", size=PHONE, sees="tbody tr"),
     Shot("calls", "/calls", sees="tbody tr"),
     Shot("calls-dark", "/calls", "en", "dark", sees="tbody tr"),
+    Shot("reports", "/reports?of=extension", sees="tbody tr"),
+    Shot("reports-dark", "/reports?of=queue", "en", "dark", sees="tbody tr"),
     Shot("people", "/people", sees="tbody tr"),
     Shot("extension", "/people/101", sees="dialog tbody tr"),
     Shot("users-dark", "/people?tab=users", "en", "dark", sees="tbody tr"),

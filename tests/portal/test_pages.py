@@ -133,6 +133,8 @@ async def test_a_second_factor_is_set_up_and_asked_for(visitor: Visitor, api: Ap
     await visitor.presses_on("section.card header button", "Set up")
     await visitor.sees("dialog code")
     assert await visitor.barriers() == []
+    drawn = "document.querySelector('dialog img').naturalWidth > 0"
+    await until(lambda: visitor.reads(drawn), 20)
     secret = await visitor.reads("document.querySelector('dialog code').innerText")
     await visitor.focuses_field("Code", "Second factor")
     await visitor.types("000000")
@@ -223,6 +225,56 @@ async def test_a_recording_is_drawn_and_played(visitor: Visitor, api: Api, pbx: 
     await visitor.focuses("dialog header button")
     await visitor.presses("Enter")
     await visitor.is_at("/calls")
+
+
+async def test_calls_are_written_into_a_file(visitor: Visitor, api: Api, tmp_path: Path) -> None:
+    await api.click("201", "999")  # at least one record
+    await until(lambda: _total(api), 30)
+    await visitor.saves_files_in(tmp_path)
+    await visitor.opens("/calls")
+    await visitor.presses_on("h1 ~ .row button", "CSV")
+
+    async def written() -> str:
+        file = tmp_path / "calls.csv"
+        return file.read_text("utf-8-sig") if file.exists() else ""
+
+    text = await until(written, 30)
+    assert text.startswith("id,")
+    assert text.count("\n") == 1 + await _total(api)
+
+
+async def _total(api: Api) -> int:
+    return int((await api.get("/v1/cdr", limit=1, page=1)).json["total"])
+
+
+async def test_a_search_is_saved_and_found_again(visitor: Visitor) -> None:
+    await visitor.opens("/calls?status=BUSY")
+    await visitor.presses_on("button", "Save this search")
+    await visitor.focuses_field("Name", "Save this search")
+    await visitor.types("Busy ones")
+    await visitor.presses("Enter")
+    await visitor.sees_no("dialog")
+    await visitor.opens("/calls")
+    await visitor.presses_on(".saved a", "Busy ones")
+
+    await visitor.is_at("/calls?status=BUSY")
+    await visitor.presses_on(".saved button", "")
+    await visitor.sees_no(".saved a", "Busy ones")
+
+
+async def test_reports_compare_periods_and_have_a_table_of_each_chart(visitor: Visitor) -> None:
+    await visitor.opens("/reports")
+    await visitor.focuses("form select")
+    await visitor.page.run(
+        "((one) => { one.value = 'extension';"
+        " one.dispatchEvent(new Event('change', {bubbles: true})) })"
+        "(document.querySelector('form select'))"
+    )
+    await visitor.sees("h2", "Details")
+    await visitor.sees("dl .card", "Answer rate")
+    assert await visitor.reads("document.querySelectorAll('tbody th[scope=row]').length") == 7
+    await visitor.presses_on("summary", "As a table")
+    assert await visitor.barriers() == []
 
 
 async def test_a_refused_form_keeps_what_was_typed_and_blames_the_field(
