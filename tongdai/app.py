@@ -490,7 +490,11 @@ async def _engine(
     measurements = Measurements(
         database, engine.live_calls, engine.switch.endpoint_states, config.node
     )
-    days = {"events": settings.event_days, "attempts": settings.delivery_log_days}
+    days = {
+        "events": settings.event_days,
+        "attempts": settings.delivery_log_days,
+        "timelines": settings.timeline_days,
+    }
     keeping = partial(
         housekeeping.run,
         database,

@@ -275,6 +275,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delivery_log_days: Annotated[
         int, _says("Days that the log of deliveries to webhooks is kept.")
     ] = 30
+    timeline_days: Annotated[int, _says("Days that the timelines of calls are kept.")] = 30
     audit_days: Annotated[
         int, _says("Days that the log of administrators' changes (audit log) is kept.")
     ] = 730
@@ -578,5 +579,6 @@ _CHECKS = {
     "token_life_s": _positive,
     "event_days": _a_week,
     "delivery_log_days": _positive,
+    "timeline_days": _positive,
     "audit_days": _positive,
 }

@@ -882,6 +882,16 @@ async def get_call(own: House, other: House, database: db.Database) -> None:
         await same_as_nothing(own.tenant.client, "GET", "/v1/calls/{}", name)
 
 
+@row("get", "/v1/calls/{id}/timeline")
+async def get_timeline(own: House, other: House, database: db.Database) -> None:
+    mine, theirs = await live_call(own, database), await live_call(other, database)
+    for name in (mine.call_uuid, own.cdr, own.leg, SIP_CALL_ID):
+        found = (await own.tenant.client.get(f"/v1/calls/{name}/timeline")).json
+        assert found["id"] in (str(mine.call_uuid), own.cdr)
+    for name in (str(theirs.call_uuid), other.cdr, other.leg):
+        await same_as_nothing(own.tenant.client, "GET", "/v1/calls/{}/timeline", name)
+
+
 @row("get", "/v1/live")
 async def read_live(own: House, other: House, database: db.Database) -> None:
     for house in (own, other):

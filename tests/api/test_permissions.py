@@ -53,6 +53,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("get", "/v1/reports/{of}"): ("cdr:read", EVERYBODY),
     ("get", "/v1/calls"): ("call:read", EVERYBODY),
     ("get", "/v1/calls/{id}"): ("call:read", EVERYBODY),
+    ("get", "/v1/calls/{id}/timeline"): ("call:read", EVERYBODY),
     ("get", "/v1/live"): ("call:read", EVERYBODY),
     ("delete", "/v1/calls/{id}"): ("call:control", SUPERVISORS),
     **{

@@ -51,6 +51,7 @@ from tongdai.api import (
     saved_searches,
     second_factors,
     sessions,
+    timelines,
     turn,
     users,
     v3_cdrs,
@@ -81,7 +82,8 @@ OPERATIONS: tuple[operations.Operation, ...] = (
     *cdrs.OPERATIONS,
     *reports.OPERATIONS,
     *click2call.OPERATIONS,
-    *control.OPERATIONS,  # before those of any id, which may have slashes
+    *timelines.OPERATIONS,  # before those of any id, which may have slashes
+    *control.OPERATIONS,
     *calls.OPERATIONS,
     *live.OPERATIONS,
     *auth.OPERATIONS,

@@ -38,7 +38,16 @@ from tongdai.engine.recordings import Recordings
 from tongdai.engine.replaced_legs import ReplacedLegs
 from tongdai.engine.settings_by_phone import SettingsByPhone
 from tongdai.engine.wall_clock import WallClock, utc_now
-from tongdai.pbx import call_flow, caller_identity, causes, parking, pickup, replacement, setup
+from tongdai.pbx import (
+    call_flow,
+    caller_identity,
+    causes,
+    parking,
+    pickup,
+    replacement,
+    setup,
+    timeline,
+)
 from tongdai.pbx.actions import Action, FinishRecording, HangUp, Originate
 from tongdai.pbx.barring import BarReason
 from tongdai.pbx.call import Call, Ended, is_worth_a_commit
@@ -290,6 +299,7 @@ class Engine:
         if isinstance(made, Declined):
             await self._decline(signal, made)
             return True
+        made = timeline.noted(before, signal, made)
         if made.unexpected:
             _UNEXPECTED.labels(type(signal).__name__, made.call.stage).inc()
         mailbox.call = made.call

@@ -21,7 +21,7 @@ from tongdai import errors
 from tongdai.pbx.cdr import Cdr
 from tongdai.pbx.commands import Answer
 from tongdai.pbx.step import Declined, Step
-from tongdai.store import calls, cdrs, commands, db, outbox, recordings
+from tongdai.store import calls, cdrs, commands, db, outbox, recordings, timelines
 
 log = structlog.get_logger()
 
@@ -152,6 +152,7 @@ class GroupCommit:
             await calls.save_many(tx, self._node, live, on_disk=not is_one_statement)
             await _record(tx, {step.cdr.cdr_uuid: step.cdr for step in steps if step.cdr})
             await outbox.publish_many(tx, events)
+            await timelines.save_many(tx, [step.call for step in last.values() if step.done])
             await calls.delete_many(tx, over)
             for answer in answers:
                 if answer.command_uuid:

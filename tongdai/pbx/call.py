@@ -239,6 +239,20 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
     command_uuid: Committed[UUID | None]
 
 
+class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A line of the call's timeline (pbx.timeline). `party` is a number, or several; `sip_status`
+    and `cause` (Q.850) are 0 where there is none. `event_uuid` is that of a published event.
+    """
+
+    at: Recovered[datetime]
+    what: Recovered[str]
+    party: Recovered[str] = ""
+    sip_status: Recovered[int] = 0
+    cause: Recovered[int] = 0
+    detail: Recovered[str] = ""
+    event_uuid: Recovered[UUID | None] = None
+
+
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
     """A caller of its own whose call an attended transfer made part of another one: what the
     `cdr` event of that call says. `call_id` is its leg's id in events.
@@ -291,6 +305,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     # of the command that made the call, until its outcome is known
     requester: Committed[Requester | None] = None
     steering: Committed[Steering | None] = None
+    acted: Committed[int] = 0  # the number of the last action on the talk
     steered: Committed[int] = 0  # how often so far: numbers of actions and events
     pauses: Committed[tuple[Pause, ...]] = ()  # of the recording, by command
     record: Committed[bool] = False
@@ -313,6 +328,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     joined: Committed[tuple[Joined, ...]] = ()  # of these, calls from outside
     # ids in events of legs that got a new one when they became part of this call
     former_ids: Committed[tuple[UUID, ...]] = ()
+    # nothing depends on them: those since the last commit are lost with us
+    notes: Recovered[tuple[Note, ...]] = ()
 
     @property
     def stage(self) -> Stage:

@@ -68,6 +68,7 @@ def _joined(call: Call, consultation: Call, signal: AttendedTransferred) -> Call
         record=call.record or consultation.record,
         visits=(*call.visits, *consultation.visits),
         joined=(*call.joined, *_callers(consultation), *consultation.joined),
+        notes=tuple(sorted((*call.notes, *consultation.notes), key=lambda note: note.at)),
     )
     if consultation.answered_at:
         return replace(merged, course=Talking(), answered_at=call.answered_at or signal.at)

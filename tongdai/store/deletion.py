@@ -21,6 +21,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("subscriptions", ("subscription_uuid",)),
     ("attempts", ("subscription_uuid", "seq", "at")),
     ("events", ("seq", "created_at")),
+    ("timelines", ("call_uuid", "written_at")),
     ("cdr_sip_call_ids", ("hash",)),
     ("cdr_ids", ("id", "cdr_uuid")),
     ("cdr_participants", ("number", "time_started")),

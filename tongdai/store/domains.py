@@ -286,7 +286,7 @@ async def delete(tx: db.Tx, domain_uuid: UUID) -> None:
     """
     await hold_without_calls(tx, domain_uuid)
     await tx.execute("DELETE FROM domains WHERE domain_uuid = $1", domain_uuid)
-    for table in ("deliveries", "events", "attempts"):  # no foreign keys
+    for table in ("deliveries", "events", "attempts", "timelines"):  # no foreign keys
         await tx.execute(f"DELETE FROM {table} WHERE domain_uuid = $1", domain_uuid)  # noqa: S608
 
 

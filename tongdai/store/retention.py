@@ -63,6 +63,9 @@ _EXPIRE = f"""
           SELECT ctid FROM cdr_participants
           WHERE domain_uuid = $1 AND cdr_uuid = gone.cdr_uuid OFFSET 0
         ) AS one))
+    ), timelines_of AS (
+      DELETE FROM timelines USING gone
+      WHERE timelines.domain_uuid = $1 AND timelines.call_uuid = gone.cdr_uuid
     ), recorded AS (
       SELECT one.* FROM gone CROSS JOIN LATERAL (
         SELECT ctid AS place, file_key IS NOT NULL AS has_file FROM recordings
