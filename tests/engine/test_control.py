@@ -9,7 +9,16 @@ from tests.asterisk.fake import FakeAsterisk
 from tests.engine.companies import HOTLINE, Company
 from tests.engine.controllers import Controllers
 from tongdai import errors
-from tongdai.pbx.commands import Control, HoldCall, Outcome, UnholdCall
+from tongdai.pbx.commands import (
+    Control,
+    HoldCall,
+    MuteParty,
+    Outcome,
+    RecordCall,
+    SendDigits,
+    TransferCall,
+    UnholdCall,
+)
 from tongdai.store import commands
 
 
@@ -145,3 +154,85 @@ async def test_who_waits_hangs_up_while_we_are_dead(talk: Talk) -> None:
     await talk.controllers.now.has_nothing_left(talk.company)
     cdr = await talk.company.cdr()
     assert (cdr["status"], cdr["hangup_by"]) == ("ANSWERED", "caller")
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_we_die_while_a_hold_ends(talk: Talk, is_done: bool) -> None:
+    await talk.hold()
+    talk.asterisk.is_steering = False
+    outcome = await talk.asks(UnholdCall(call_uuid=talk.id))
+    await talk.asterisk.expect("POST channels/do-.*-3")
+    await talk.controllers.kill()
+    if is_done:
+        talk.asterisk.place(talk.customer, talk.phone, "join")
+    await talk.controllers.start()
+    assert (await outcome()).error == ("" if is_done else errors.SteeringRefused.code)
+    talk.asterisk.is_steering = True
+    if not is_done:
+        assert (await talk.unhold()).error == "", "both wait on"
+    assert await talk.ends() == [*TOLD, "hold 101", "unhold 101", *OVER]
+
+
+async def test_we_die_while_a_recording_pauses(talk: Talk) -> None:
+    """Whether it was is unknown: it is asked for once more."""
+    talk.asterisk.is_steering = False
+    outcome = await talk.asks(RecordCall(call_uuid=talk.id, do="pause"))
+    await talk.asterisk.expect("POST channels/do-.*-1")
+    await talk.controllers.kill()
+    talk.asterisk.is_steering = True
+    await talk.controllers.start()
+    await until(lambda: talk.asterisk.count("POST channels/do-.*") == 2)
+    assert (await outcome()).error == ""
+    again = await (await talk.asks(RecordCall(call_uuid=talk.id, do="pause")))()
+    assert again.error == errors.NothingToChange.code
+    assert await talk.ends() == [*TOLD, *OVER]
+
+
+async def test_we_die_before_a_party_is_muted(talk: Talk) -> None:
+    talk.asterisk.may_answer.clear()
+    outcome = await talk.asks(MuteParty(call_uuid=talk.id, is_muted=True))
+    await talk.asterisk.expect("GET channels/do-.*-0")
+    await talk.controllers.kill()
+    talk.asterisk.may_answer.set()
+    await talk.controllers.start()
+    await talk.asterisk.expect("POST channels/tongdai-query/variable", value="on")
+    assert (await outcome()).error == ""
+    assert await talk.ends() == [*TOLD, *OVER]
+
+
+async def test_we_die_before_a_talk_is_transferred(talk: Talk) -> None:
+    """The talk goes on, and the command is refused."""
+    talk.asterisk.is_steering = False
+    outcome = await talk.asks(TransferCall(call_uuid=talk.id, to="102"))
+    await talk.asterisk.expect("POST channels/do-.*")
+    await talk.controllers.kill()
+    await talk.controllers.start()
+    assert (await outcome()).error == errors.SteeringRefused.code
+    assert await talk.ends() == [*TOLD, *OVER]
+
+
+async def test_we_die_while_keys_are_sent(talk: Talk) -> None:
+    """Nobody knows whether they were: they are not sent again."""
+    talk.asterisk.is_steering = False
+    outcome = await talk.asks(SendDigits(call_uuid=talk.id, digits="12"))
+    await talk.asterisk.expect("POST channels/do-.*")
+    await talk.controllers.kill()
+    talk.asterisk.is_steering = True
+    await talk.controllers.start()
+    assert (await outcome()).error == errors.SteeringRefused.code
+    assert talk.asterisk.count("POST channels/do-.*") == 1
+    assert await talk.ends() == [*TOLD, *OVER]
+
+
+async def test_an_action_waits_for_the_end_of_the_one_before(talk: Talk) -> None:
+    """Our channel for it still lives in the switch, as after a lost link."""
+    await talk.hold()
+    asked = await talk.asterisk.expect("POST channels/do-.*")
+    before = asked.what.rpartition("/")[2]
+    talk.asterisk.channels[before] = talk.asterisk.channels[talk.phone] | {"id": before}
+    outcome = await talk.asks(UnholdCall(call_uuid=talk.id))
+    await until(lambda: talk.asterisk.count(f"GET channels/{before}") > 2)
+    assert talk.asterisk.count("POST channels/do-.*") == 1
+    del talk.asterisk.channels[before]
+    assert (await outcome()).error == ""
+    assert await talk.ends() == [*TOLD, "hold 101", "unhold 101", *OVER]

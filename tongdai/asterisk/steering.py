@@ -31,7 +31,7 @@ class Steering:
         """Executed follows. The action begins once the one before it has wholly been done, as one
         may still be under way after a lost link. Raises errors.SwitchDown.
         """
-        await _until_gone(link, talks.channel(action.call_uuid, action.number - 1))
+        await _until_gone(link, talks.channel(action.call_uuid, action.after))
         found = await _found(link, action)
         match action:
             case Mute():

@@ -158,13 +158,15 @@ class Adopt(msgspec.Struct, frozen=True):
 class Steer(msgspec.Struct, frozen=True):
     """Base of actions on the two parties that talk, `channel` and `other`. The switch tells the
     outcome by the signal Executed with this `number`, which differs for each of a call; it does
-    nothing of it, or all.
+    nothing of it, or all. It begins once the action `after` of the call is over (0: there was
+    none).
     """
 
     channel: str
     other: str
     call_uuid: UUID
     number: int
+    after: int
 
 
 class Part(Steer, frozen=True):

@@ -60,7 +60,7 @@ def _steer(
         return made
     command = steering.named(talk, command)
     under_way = Steering(number=talk.number, at=at, command=command, command_uuid=command_uuid)
-    return Step(replace(call, steering=under_way, steered=talk.number), (made,))
+    return Step(replace(call, steering=under_way, steered=talk.number, acted=talk.number), (made,))
 
 
 def _talk(call: Call) -> steering.Talk | None:

@@ -52,9 +52,15 @@ class Talk(msgspec.Struct, frozen=True):
         """The other party."""
         return self.other if leg.channel == self.one.channel else self.one
 
-    def about(self, leg: Leg) -> tuple[str, str, UUID, int]:
+    def about(self, leg: Leg) -> tuple[str, str, UUID, int, int]:
         """The first fields of an action on that party."""
-        return leg.channel, self.peer(leg).channel, self.call.call_uuid, self.number
+        return (
+            leg.channel,
+            self.peer(leg).channel,
+            self.call.call_uuid,
+            self.number,
+            self.call.acted,
+        )
 
     def party(self, number: str) -> Leg | None:
         """The party of that number; "": the one extension in the talk. None: there is none, or
