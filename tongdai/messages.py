@@ -368,6 +368,14 @@ SEVERAL_TRUNKS = Text(
     "several shared trunks have this name; give the trunk's uuid",
     "có nhiều trunk dùng chung tên này; hãy cho uuid của trunk",
 )
+TRUNK_DISABLED = Text("the trunk is disabled", "trunk đang bị tắt")
+TRIAL_UNDER_WAY = Text(
+    "another test call by this trunk is under way", "trunk này đang có một cuộc gọi thử khác"
+)
+NO_EMERGENCY = Text(
+    "It is an emergency number: no test calls there.",
+    "Đây là số khẩn cấp: không gọi thử tới số này.",
+)
 NO_TRUNK = Text("no such trunk", "không có trunk này")
 TRUNK_BORROWED = Text(
     "other domains' hotlines use this trunk", "đầu số của domain khác đang dùng trunk này"

@@ -20,8 +20,16 @@ from tests.api.conftest import Tenant
 from tests.api.test_isolation import House, furnish
 from tongdai import api, ids
 from tongdai.encryption import MasterKey
-from tongdai.pbx import rehearsal, simulation
-from tongdai.pbx.commands import Command, DropPhones, FindRoute, ListPhones, Outcome, Rehearse
+from tongdai.pbx import rehearsal, simulation, trunk_trials
+from tongdai.pbx.commands import (
+    Command,
+    DropPhones,
+    FindRoute,
+    ListPhones,
+    Outcome,
+    Rehearse,
+    TryTrunk,
+)
 from tongdai.pbx.directory import NODE
 from tongdai.store import commands, db, live_state
 
@@ -71,6 +79,13 @@ def report(command: Command) -> str:
     match command:
         case ListPhones() | DropPhones():
             return "[]"
+        case TryTrunk():
+            course = trunk_trials.Course(ended_after_ms=20, sip_status=404, q850=1)
+            trial = trunk_trials.Trial(
+                trunk="carrier", number="0899888999", caller="", result="refused", course=course,
+                cause="UNALLOCATED_NUMBER",
+            )  # fmt: skip
+            return msgspec.json.encode(trial).decode()
         case FindRoute():
             return msgspec.json.encode(route).decode()
         case Rehearse():

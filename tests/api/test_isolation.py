@@ -736,6 +736,8 @@ for _method, _path in (
     ("PUT", "/v1/admin/company"),
     ("POST", "/v1/admin/company/plan"),
     ("POST", "/v1/admin/domains"),
+    ("POST", "/v1/admin/trunks/{name}/test"),
+    ("GET", "/v1/admin/live"),
     ("GET", "/v1/admin/bans"),
     ("GET", "/v1/admin/cdrs"),
     ("GET", "/v1/admin/failing-subscriptions"),

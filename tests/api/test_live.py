@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import msgspec
@@ -13,12 +14,13 @@ import pytest
 from msgspec.structs import replace
 
 from testbed.until import until
-from tests.api.conftest import PASSWORD, Client, Tenant, serve
+from tests.api.conftest import PASSWORD, Client, Tenant, move_in, serve
+from tests.api.test_admin_accounts import logged_in
 from tests.api.test_permissions import user
 from tongdai import api, errors, ids
 from tongdai.api import boards
 from tongdai.encryption import MasterKey
-from tongdai.store import db, live_state
+from tongdai.store import db, live_state, operators
 from tongdai.store.live_state import Key, Row
 
 __all__ = ["PASSWORD"]
@@ -87,10 +89,12 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(client: Client, last_id: str = "") -> AsyncIterator[Listener]:
+async def listening(
+    client: Client, last_id: str = "", path: str = "/v1/live"
+) -> AsyncIterator[Listener]:
     headers = {"Authorization": f"Bearer {client.token}", "Accept": "text/event-stream"}
     headers |= {"Last-Event-ID": last_id} if last_id else {}
-    async with client._session.get("/v1/live", headers=headers) as answer:
+    async with client._session.get(path, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         yield Listener(answer)
@@ -315,3 +319,61 @@ def test_an_engine_that_forgot_what_was_gone_says_so() -> None:
 
     assert b"event: state" in board.text(6)
     assert b"event: changes" in board.text(7)
+
+
+async def test_an_operator_sees_all_domains_in_one_stream(
+    tenant: Tenant, database: db.Database, master_key: MasterKey
+) -> None:
+    """Each event names its domain; a domain that no engine publishes is left out."""
+    session = tenant.client._session
+    second = await move_in(database, master_key, session)
+    await move_in(database, master_key, session)
+    await begin(database, tenant, a="ringing")
+    await begin(database, second, b="talking")
+    async with database.transaction() as tx:
+        made = await operators.insert(tx, master_key, f"o{ids.new().hex}", PASSWORD)
+    client = await logged_in(Client(session), made.api_key)
+    names = {tenant.domain.name: "a", second.domain.name: "b"}
+    published = [tenant.domain.domain_uuid, second.domain.domain_uuid]
+    touching = asyncio.create_task(touched(database, published))
+    try:
+        await _reads_all(client, names, database, second)
+        await tenant.client.get("/v1/admin/live", expect=403)
+        only = await client.get(f"/v1/admin/live?domain={second.domain.name}")
+        assert [one["domain"] for one in only.json["domains"]] == [second.domain.name]
+    finally:
+        touching.cancel()
+        await asyncio.gather(touching, return_exceptions=True)
+
+
+async def touched(database: db.Database, published: list[UUID]) -> None:
+    """Their engine confirms what it has published, until cancelled."""
+    while True:
+        async with database.transaction() as tx:
+            await live_state.touch(tx, published)
+        await asyncio.sleep(1)
+
+
+async def _reads_all(
+    client: Client, names: dict[str, str], database: db.Database, second: Tenant
+) -> None:
+    once = (await client.get("/v1/admin/live")).json["domains"]
+    told = {one["domain"]: one["calls"] for one in once}
+    assert {name: [call["id"] for call in told[name]] for name in names} == {
+        name: [id] for name, id in names.items()
+    }
+
+    async with listening(client, path="/v1/admin/live") as listener:
+        seen = set[str]()
+        while seen < names.keys():
+            name, state = await listener.event()
+            assert name == "state"
+            seen.add(state["domain"])
+        await change(database, second, "b", c="ringing")
+        while True:
+            name, changed = await listener.event()
+            if (name, changed["domain"]) == ("changes", second.domain.name):
+                break
+        assert changed["calls"] == [{"id": "c", "state": "ringing"}]
+        assert changed["gone"] == {"calls": ["b"]}
+        assert listener.last_id == "", "nobody goes on from one of many positions"

@@ -134,6 +134,8 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("post", "/v1/admin/extensions/csv"): ("extension:write", ADMIN),
     ("get", "/v1/admin/phones"): ("extension:read", ADMIN),
     ("delete", "/v1/admin/phones/{extension}"): ("extension:write", ADMIN),
+    ("get", "/v1/admin/live"): ("domain:operate", OPERATOR),
+    ("post", "/v1/admin/trunks/{name}/test"): ("trunk:write", OPERATOR),
     ("post", "/v1/admin/devices/{name}/link"): ("extension:write", ADMIN),
     ("get", "/v1/admin/devices/{name}/link"): ("extension:read", ADMIN),
     ("delete", "/v1/admin/devices/{name}/link"): ("extension:write", ADMIN),
@@ -156,6 +158,7 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 }
 # an operator need name no domain for these
 OF_ALL_DOMAINS = {
+    ("get", "/v1/admin/live"),
     ("get", "/v1/admin/hotlines"),
     ("get", "/v1/admin/trunks"),
     ("get", "/v1/calls"),

@@ -44,7 +44,7 @@ class Board:
         self.is_complete = asyncio.Event()
         self.news = asyncio.Event()
         self._gone: dict[Key, float] = {}
-        self._texts: dict[int, bytes] = {}  # by position, at the present seq
+        self._texts: dict[tuple[int, str], bytes] = {}  # by position, at the present seq
 
     def take(self, rows: Iterable[Row], now: float) -> None:
         """What has changed, in the order of seq."""
@@ -79,25 +79,33 @@ class Board:
             self.from_seq = max(self.from_seq, self.things.pop(key).seq)
             del self._gone[key]
 
-    def state(self) -> bytes:
-        """The whole state, as JSON of dialects.live.LiveState."""
+    def state(self, domain: str = "") -> bytes:
+        """The whole state, as JSON of dialects.live.LiveState; with the name of the domain, of
+        LiveStateOfDomain.
+        """
         bodies: dict[str, list[str]] = {kind: [] for kind in KINDS}
         for row in self.things.values():
             if row.body is not None:
                 bodies[row.kind].append(row.body)
-        return f'{{"seq":{self.seq},{_lists(bodies)}}}'.encode()
+        return f"{{{self._head(domain)},{_lists(bodies)}}}".encode()
 
-    def text(self, after: int) -> bytes:
+    def _head(self, domain: str) -> str:
+        named = f'"domain":{json.dumps(domain)},' if domain else ""
+        return f'{named}"seq":{self.seq}'
+
+    def text(self, after: int, domain: str = "") -> bytes:
         """The server-sent event that leads from that position to the present one. Listeners at the
-        same position share it.
+        same position share it. One that names its domain is of a stream of several: it has no id,
+        as none of them can be gone on from.
         """
-        if (known := self._texts.get(after)) is None:
-            known = self._texts[after] = self._text(after)
+        if (known := self._texts.get((after, domain))) is None:
+            known = self._texts[after, domain] = self._text(after, domain)
         return known
 
-    def _text(self, after: int) -> bytes:
+    def _text(self, after: int, domain: str) -> bytes:
+        id_ = b"" if domain else b"id: %d\n" % self.seq
         if not self.from_seq <= after <= self.seq:
-            return b"id: %d\nevent: state\ndata: %s\n\n" % (self.seq, self.state())
+            return b"%sevent: state\ndata: %s\n\n" % (id_, self.state(domain))
         changed: dict[str, list[str]] = {}
         gone: dict[str, list[str]] = {}
         for row in takewhile(lambda row: row.seq > after, reversed(self.things.values())):
@@ -105,9 +113,9 @@ class Board:
                 gone.setdefault(row.kind, []).append(json.dumps(row.id))
             else:
                 changed.setdefault(row.kind, []).append(row.body)
-        parts = [f'"seq":{self.seq}', *filter(None, (_lists(changed),))]
+        parts = [self._head(domain), *filter(None, (_lists(changed),))]
         parts += [f'"gone":{{{_lists(gone)}}}'] if gone else []
-        return f"id: {self.seq}\nevent: changes\ndata: {{{','.join(parts)}}}\n\n".encode()
+        return b"%sevent: changes\ndata: {%s}\n\n" % (id_, ",".join(parts).encode())
 
 
 class Boards:

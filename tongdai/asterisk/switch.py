@@ -44,6 +44,7 @@ from tongdai.asterisk.requests import (
     ask,
     ask_once_there,
 )
+from tongdai.asterisk.trunk_trials import Trials
 from tongdai.pbx.actions import (
     Adopt,
     Ask,
@@ -75,6 +76,7 @@ from tongdai.pbx.signals import (
     Signal,
     Unanswered,
 )
+from tongdai.pbx.trunk_trials import Course, TrialCall
 
 log = structlog.get_logger()
 
@@ -125,6 +127,7 @@ class Switch:
         self._steering = steering.Steering(on_signal, prompts)
         self._connection = Connection(address, APP, self._heard, timing)
         self.contacts = contacts or Contacts(APP)
+        self._trials = Trials()
         self._config = DynamicConfig(self.contacts.changed, Hints(hints, self._push_again))
         self._pushes: set[asyncio.Task[None]] = set()
         self._started_at: datetime | None = None
@@ -191,6 +194,8 @@ class Switch:
         for channel in msgspec.json.decode(answer.message_body, type=list[events.Channel]):
             if call_uuid := translate.call_id(channel):
                 channels[call_uuid] = (*channels.get(call_uuid, ()), channel)
+            elif self._trials.knows(channel.id):
+                pass
             elif channel.state == "Up" and provisioning.is_ours(channel.endpoint):
                 strays.append(channel)
         frames_at = tuple(self._connection.last_frames_at)
@@ -209,6 +214,7 @@ class Switch:
         except (msgspec.ValidationError, ValueError) as reason:
             log.warning("switch.odd_event", event_type=name, why=str(reason))
             return
+        self._trials.heard(event)
         if isinstance(event, events.ContactStatusChange):
             self.contacts.heard(event)
             self._on_contact(event.endpoint.resource)
@@ -288,6 +294,10 @@ class Switch:
         """The phone is not registered any more. Raises errors.NotFound, errors.SwitchDown."""
         await registrations.drop(self._connection.link, known.id)
         self.contacts.changed(known.endpoint)
+
+    async def try_trunk(self, call: TrialCall) -> Course:
+        """The course of a test call. Raises as Trials.run."""
+        return await self._trials.run(self._connection.link, call)
 
     # --- audio
 

@@ -54,6 +54,7 @@ from tongdai.pbx.signals import (
     LegUnheld,
     Signal,
 )
+from tongdai.pbx.trunk_trials import TrialCall
 
 
 class _Statistics(msgspec.Struct, frozen=True):
@@ -505,6 +506,20 @@ def originate(action: Originate, contact: str, channel: str, targets: Targets) -
         "callerId": f'"{name(action.caller_name)}" <{shown(action.caller_id)}>',
         "timeout": str(action.timeout_s),
     }
+    return Request("POST", f"channels/{channel}", query, {"variables": variables})
+
+
+def trial(call: TrialCall, channel: str) -> Request:
+    """A test call of a trunk; once answered it goes on in the context "trial"."""
+    query = {
+        "endpoint": f"PJSIP/{_safe(_NUMBER, call.number)}@{_safe(_WORD, call.trunk)}",
+        "context": "trial",
+        "extension": "s",
+        "priority": "1",
+        "callerId": f"<{shown(call.caller)}>",
+        "timeout": str(call.ring_s),
+    }
+    variables = {"TD_TALK": f"{call.talk_s:d}"}
     return Request("POST", f"channels/{channel}", query, {"variables": variables})
 
 

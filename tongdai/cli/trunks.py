@@ -6,11 +6,13 @@ from typing import Annotated
 import msgspec
 import typer
 
+from tongdai import errors, messages
 from tongdai.admin import trunks as admin
-from tongdai.cli import carriers, options, session, terminal
-from tongdai.pbx import directory
+from tongdai.cli import asking, carriers, options, session, terminal
+from tongdai.pbx import directory, trunk_trials
 from tongdai.pbx.carriers import CalledNumberIn
-from tongdai.store import trunk_registrations, trunks
+from tongdai.pbx.commands import TRIAL_RING_S, TRIAL_RINGS_S, TRIAL_TALK_S, TryTrunk
+from tongdai.store import db, domains, trunk_registrations, trunks
 from tongdai.store.trunk_registrations import Registration
 
 app = typer.Typer(no_args_is_help=True, help="Trunks: SIP links to carriers.")
@@ -219,6 +221,54 @@ def _remark(domain: str, trunk: trunks.Trunk) -> None:
     neighbours = session.call(domain, carriers.conflicts, trunk.trunk_uuid)
     for line in carriers.remarks(trunk, neighbours):
         terminal.aside(line)
+
+
+@app.command("test")
+def try_(
+    name: Name,
+    number: Annotated[
+        str,
+        typer.Argument(
+            metavar="NUMBER", help="The number to call, as a phone dials it.", show_default=False
+        ),
+    ],
+    *,
+    domain: options.Domain,
+    hotline: Annotated[
+        str, typer.Option(help="The number to present.", show_default="the first on the trunk")
+    ] = "",
+    ring: Annotated[
+        int,
+        typer.Option(min=TRIAL_RING_S[0], max=TRIAL_RING_S[1], help="Seconds that it may ring."),
+    ] = TRIAL_RINGS_S,
+    talk: Annotated[
+        int,
+        typer.Option(min=0, max=TRIAL_TALK_S, help="Seconds from the answer to the end."),
+    ] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Call a number by one trunk, and show what the carrier answered.
+
+    No phone rings, and there is no record of the call. It ends with 1 unless it was answered.
+
+    Example: tongdai trunk test viettel 0899888999 -d sales.example.vn
+    """
+    asked = TryTrunk(trunk=name, number=number, hotline=hotline, ring_s=ring, talk_s=talk)
+    trial = session.in_steps(lambda database: _tried(database, domain, asked))
+    terminal.fields(trunk_trials.flat(trial), as_json=as_json)
+    if trial.result != "answered":
+        raise typer.Exit(1)
+
+
+async def _tried(database: db.Database, domain: str, asked: TryTrunk) -> trunk_trials.Trial:
+    async with database.transaction() as tx:
+        known = await domains.by_name(tx, domain)
+    within_s = asked.ring_s + asked.talk_s + asking.ANSWER_S
+    outcome = await asking.outcome_of(database, known.domain_uuid, asked, within_s)
+    if outcome.error:
+        why = messages.by_key(outcome.why)
+        raise errors.by_code(outcome.error)(why, field=outcome.field)
+    return msgspec.json.decode(outcome.report, type=trunk_trials.Trial)
 
 
 @app.command()

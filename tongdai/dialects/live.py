@@ -235,6 +235,18 @@ class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     trunks: list[LiveTrunk]
 
 
+class LiveStateOfDomain(LiveState, frozen=True, kw_only=True):
+    """All that goes on in one of several domains."""
+
+    domain: str
+
+
+class LiveStates(msgspec.Struct, frozen=True):
+    """All that goes on, by domain. Domains whose switch cannot be reached are left out."""
+
+    domains: list[LiveStateOfDomain]
+
+
 KINDS = ("calls", "queues", "agents", "registrations", "trunks")
 """Kinds of things in live state, by their names in LiveState."""
 

@@ -18,6 +18,7 @@ from tongdai.engine.background import Background
 from tongdai.engine.engine import Engine
 from tongdai.engine.phones import Phones
 from tongdai.engine.rehearsals import Rehearsals
+from tongdai.engine.trunk_trials import TrunkTrials
 from tongdai.pbx.commands import (
     ClickToCall,
     DropPhones,
@@ -28,6 +29,7 @@ from tongdai.pbx.commands import (
     Outcome,
     ProvisionExtension,
     Rehearse,
+    TryTrunk,
 )
 from tongdai.pbx.signals import CommandAsked, ControlAsked, EndAsked
 from tongdai.store import commands, db
@@ -65,6 +67,7 @@ class CommandRunner:
         self._background = Background()
         self._rehearsals = Rehearsals(engine)
         self._phones = Phones(engine)
+        self._trunk_trials = TrunkTrials(engine)
         self._is_running = False
 
     @property
@@ -110,21 +113,26 @@ class CommandRunner:
             log.warning("commands.waiting", why=str(reason))
             return
         for each in taken:
-            match each.command:
-                case ClickToCall() as command:
-                    self._place(each, command)
-                case EndCall(call_uuid=call_uuid):
-                    self._put(each, call_uuid, EndAsked)
-                case OfTalk() as command:
-                    self._put(each, command.call_uuid, partial(ControlAsked, command=command))
-                case Rehearse() | FindRoute() as question:
-                    self._background.start(self._tell(each, question), "question")
-                case ListPhones() | DropPhones() as command:
-                    self._background.start(self._show(each, command), "phones")
-                case ProvisionExtension(extension=extension):
-                    self._background.start(self._hold(each, extension), "provision")
-                case _:
-                    assert_never(each.command)
+            self._carry_out(each)
+
+    def _carry_out(self, each: commands.Asked) -> None:
+        match each.command:
+            case ClickToCall() as command:
+                self._place(each, command)
+            case EndCall(call_uuid=call_uuid):
+                self._put(each, call_uuid, EndAsked)
+            case OfTalk() as command:
+                self._put(each, command.call_uuid, partial(ControlAsked, command=command))
+            case Rehearse() | FindRoute() as question:
+                self._background.start(self._tell(each, question), "question")
+            case ListPhones() | DropPhones() as command:
+                self._background.start(self._show(each, command), "phones")
+            case ProvisionExtension(extension=extension):
+                self._background.start(self._hold(each, extension), "provision")
+            case TryTrunk() as command:
+                self._background.start(self._try(each, command), "trunk trial")
+            case _:
+                assert_never(each.command)
 
     def _place(self, each: commands.Asked, command: ClickToCall) -> None:
         asked, is_new = self._ask(each.domain_uuid, command, each.traceparent, each.command_uuid)
@@ -191,6 +199,9 @@ class CommandRunner:
 
     async def _show(self, each: commands.Asked, command: ListPhones | DropPhones) -> None:
         await self._finish(each, await self._phones.outcome(each.domain_uuid, command))
+
+    async def _try(self, each: commands.Asked, command: TryTrunk) -> None:
+        await self._finish(each, await self._trunk_trials.outcome(each.domain_uuid, command))
 
     async def _hold(self, each: commands.Asked, extension: str) -> None:
         await self._provision(each.domain_uuid, extension)

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+TRIAL_RINGS_S, TRIAL_RING_S, TRIAL_TALK_S = 30, (5, 60), 30
+"""Seconds that a test call of a trunk rings: usually, and at least and at most; talks at most."""
 PhoneStatus = Literal["reachable", "unreachable", "unknown"]
 
 
@@ -82,6 +84,18 @@ class ProvisionExtension(msgspec.Struct, frozen=True, kw_only=True, tag="provisi
     extension: str
 
 
+class TryTrunk(msgspec.Struct, frozen=True, kw_only=True, tag="try_trunk"):
+    """Call the number by that trunk, and tell what the carrier answered. `trunk` is its name or
+    trunk_uuid; `hotline` the number presented, "": the first on the trunk.
+    """
+
+    trunk: str
+    number: str
+    hotline: str = ""
+    ring_s: int = TRIAL_RINGS_S
+    talk_s: int = 0
+
+
 class Phone(msgspec.Struct, frozen=True, kw_only=True):
     """A registered phone of a device. `since` is None if it was so before the engine began to
     look.
@@ -105,7 +119,7 @@ class Outcome(msgspec.Struct, frozen=True):
     error: str = ""
     why: str = ""
     field: str = ""
-    report: str = ""  # of a command that asks: JSON of the Rehearsal, the Route, the Phones
+    report: str = ""  # of a command that asks: JSON of the Rehearsal, the Route, ...
 
 
 class RecordCall(OfTalk, frozen=True, kw_only=True, tag="record"):
@@ -176,6 +190,7 @@ Command = (
     | ListPhones
     | DropPhones
     | ProvisionExtension
+    | TryTrunk
 )
 
 
