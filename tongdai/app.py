@@ -17,6 +17,7 @@ from uuid import UUID
 import aiohttp
 import msgspec
 import prometheus_client
+import structlog
 import uvicorn
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
@@ -69,6 +70,8 @@ from tongdai.webhooks import guard, metrics
 from tongdai.webhooks.client import Client
 from tongdai.webhooks.dispatcher import Dispatcher
 from tongdai.webhooks.trial import Trial
+
+log = structlog.get_logger()
 
 Role = Literal["api", "engine", "webhooks", "edge"]
 ROLES: tuple[Role, ...] = ("api", "engine", "webhooks", "edge")
@@ -261,6 +264,7 @@ async def _serve(
                 _http(settings, portal.create(api.create(deps)), feeds.close),
                 kept("readiness", partial(_tell_ready, instance, engine)),
             ]
+        log.info("roles.started", roles=", ".join(roles), version=__version__)
         async with asyncio.TaskGroup() as group:
             for work in running:
                 group.create_task(work)

@@ -86,10 +86,22 @@ async def opened(known: Access) -> AsyncIterator[aiohttp.ClientSession]:
         async with aiohttp.ClientSession(known.url, timeout=limit) as api:
             await log_in(api, known)
             yield api
+    except aiohttp.ClientConnectorCertificateError as reason:
+        why = reason.certificate_error
+        raise errors.Unavailable(untrusted(known.url, why)) from reason
     except aiohttp.ClientConnectionError as reason:
         raise errors.Unavailable(f"{known.url} does not answer.") from reason
     except TimeoutError as reason:
         raise errors.Unavailable(f"{known.url} does not answer in time.") from reason
+
+
+def untrusted(url: str, why: Exception) -> str:
+    """The words for a server whose certificate does not prove that it is that server."""
+    said = getattr(why, "verify_message", "") or why
+    return (
+        f"{url} answers, but its certificate is not trusted: {said}. Set SSL_CERT_FILE to the "
+        "certificate of its authority."
+    )
 
 
 async def log_in(api: aiohttp.ClientSession, known: Access) -> None:

@@ -7,15 +7,17 @@ import signal
 from collections.abc import Coroutine, Mapping
 from typing import Annotated, Any
 
+import structlog
 import typer
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from tongdai import app, logs, process, settings, settings_file
-from tongdai.cli import options, ready
+from tongdai import app, errors, logs, process, settings, settings_file
+from tongdai.cli import options, ready, terminal
 
 console = Console(stderr=True)
+log = structlog.get_logger()
 
 
 def up(
@@ -75,7 +77,7 @@ def up(
     given = options.given(data=data, http=http, sip=sip, rtp=rtp, workers=workers, sandbox=sandbox)
     chosen = _chosen(given)
     logs.configure(chosen)
-    _run(_up(chosen))
+    _run(_up(chosen), chosen)
 
 
 def serve(
@@ -104,7 +106,7 @@ def serve(
         raise typer.BadParameter(f"{wrong[0]}: not one of {', '.join(app.ROLES)}")
     chosen = _chosen(options.given(workers=workers))
     logs.configure(chosen)
-    _run(app.serve(chosen, roles))  # type: ignore[arg-type]  # checked above
+    _run(app.serve(chosen, roles), chosen)  # type: ignore[arg-type]  # checked above
 
 
 def _chosen(given: Mapping[str, object]) -> settings.Settings:
@@ -113,9 +115,17 @@ def _chosen(given: Mapping[str, object]) -> settings.Settings:
     return settings.load(settings_file.environment({**os.environ, **named}))
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, None], chosen: settings.Settings) -> None:
+    """Where log lines are JSON, a refusal is one too."""
     process.open_files()
-    uvloop.run(_until_signalled(work))
+    try:
+        uvloop.run(_until_signalled(work))
+    except errors.TongdaiError as reason:
+        if not chosen.log_json:
+            raise
+        # no traceback: it is a refusal
+        log.error("failed", code=reason.code, why=reason.text("en"))  # noqa: TRY400
+        raise typer.Exit(terminal.code_of(reason)) from reason
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
@@ -149,7 +159,9 @@ async def _up(chosen: settings.Settings) -> None:
         def progress(text: str, done: int, total: int) -> None:
             nonlocal said
             bar.update(task, description=text, completed=done, total=total or None)
-            if not console.is_terminal and text != said:
+            if text != said and chosen.log_json:
+                log.info("step", what=text)
+            elif text != said and not console.is_terminal:
                 console.print(text)
             said = text
 
@@ -170,4 +182,7 @@ async def _up(chosen: settings.Settings) -> None:
                 ready.remove(instance)
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
-                console.print("stopping")
+                if chosen.log_json:
+                    log.info("stopping")
+                else:
+                    console.print("stopping")

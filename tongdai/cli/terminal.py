@@ -89,6 +89,11 @@ def refused(refusal: errors.TongdaiError) -> int:
         refusal.why if isinstance(refusal, errors.NotFound) and refusal.why else refusal.text("en")
     )
     typer.echo(f"error: {' '.join(why.split())}", err=True)
+    return code_of(refusal)
+
+
+def code_of(refusal: errors.TongdaiError) -> int:
+    """The exit code of its kind."""
     if isinstance(refusal, errors.NotFound):
         return 3
     return 4 if isinstance(refusal, errors.Unavailable | errors.SetupError) else 1

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -60,6 +61,8 @@ class Api:
                 raise self._refused(reason) from None
         except (OSError, ValueError) as reason:
             why = getattr(reason, "reason", reason)
+            if isinstance(why, ssl.SSLCertVerificationError):
+                raise Refused(_untrusted(self._server, why), code=4) from reason
             raise Refused(f"{self._server} does not answer: {why}", code=4) from reason
 
     def _refused(self, answer: urllib.error.HTTPError) -> Refused:
@@ -68,6 +71,13 @@ class Api:
         except (OSError, ValueError, KeyError, TypeError):
             why = f"{self._server} answers {answer.code}: is tongdai there?"
         return Refused(why, code={404: 3, 429: 4, 503: 4}.get(answer.code, 1))
+
+
+def _untrusted(server: str, why: ssl.SSLCertVerificationError) -> str:
+    return (
+        f"{server} answers, but its certificate is not trusted: {why.verify_message}. Set "
+        "SSL_CERT_FILE to the certificate of its authority."
+    )
 
 
 def _decoded(answer: Any) -> Any:
