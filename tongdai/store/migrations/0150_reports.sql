@@ -1,5 +1,5 @@
 -- Reports: what calls came to, by local day and by local hour of the domain's time zone, counted in
--- the transaction that writes the record (tongdai/store/cdr_figures.py). Counters are in no index,
+-- the transaction that writes the record (tongdai/store/report_counts.py). Counters are in no index,
 -- and pages have room: updates are HOT.
 
 -- The ring groups and queues that the call came to: JSON [{"number": ..., "outcome": ...}].
@@ -13,7 +13,7 @@ ALTER TABLE queues
 
 CREATE TABLE report_days (
   domain_uuid  uuid NOT NULL REFERENCES domains ON DELETE CASCADE,
-  kind         smallint NOT NULL,            -- of the name: cdr_figures.KINDS
+  kind         smallint NOT NULL,            -- of the name: report_counts.KINDS
   day          date NOT NULL,
   name         text COLLATE "C" NOT NULL,    -- of a queue its number; '' of the domain itself
   direction    smallint NOT NULL,
