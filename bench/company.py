@@ -12,6 +12,8 @@ from testbed.registration import Phone
 from tongdai.pbx.directory import Domain, Extension
 from tongdai.store import domains, extensions, hotlines, subscriptions, trunks, users
 
+PASSWORD = "a password of the benchmarks"  # noqa: S105 loopback, gone afterwards
+"""Of the administrator of each."""
 EVENTS = ("ringing", "answered", "hangup", "cdr")
 FIRST_HOTLINE, FIRST_EXTENSION = 2471000000, 201  # 112 to 115 are emergency numbers
 
@@ -48,9 +50,7 @@ async def _found(
         domain = await domains.insert(
             tx, name, recording=recording, max_calls=10_000, calls_per_minute=None
         )
-        account = await users.insert(
-            tx, domain.domain_uuid, rig.master_key, "admin", "a password of the benchmarks"
-        )
+        account = await users.insert(tx, domain.domain_uuid, rig.master_key, "admin", PASSWORD)
         if trunk is None:
             shared = trunks.Trunk(
                 name="carrier",

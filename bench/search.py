@@ -18,6 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bench.report import table
+from tongdai.pbx.directory import Domain
 from tongdai.store import cdr_days, cdr_search, db, domains, migrate, server
 from tongdai.store.cdr_filter import Filter
 from tongdai.store.tenants import Tenants
@@ -90,16 +91,25 @@ async def _run(records: int) -> None:
 
 async def fill(dsn: str, records: int) -> UUID:
     """The domain with so many records. The database is migrated."""
-    database = db.Database(dsn, size=1, statement_s=3_600, is_busy=True)
+    database = db.Database(dsn, size=1)
     await database.open()
     async with database.transaction() as tx:
         domain = await domains.insert(tx, "bench.vn", time_zone=ZONE)
+    await database.close()
+    await add(dsn, domain, records)
+    return domain.domain_uuid
+
+
+async def add(dsn: str, domain: Domain, records: int) -> None:
+    """The domain has so many records more."""
+    database = db.Database(dsn, size=1, statement_s=3_600, is_busy=True)
+    await database.open()
+    async with database.transaction() as tx:
         await tx.execute(ROWS, domain.domain_uuid, records)
-        await cdr_days.recount_all(tx, domain.domain_uuid, ZONE)
+        await cdr_days.recount_all(tx, domain.domain_uuid, domain.time_zone)
     async with database.connection() as tx:
         await tx.execute("VACUUM ANALYZE")
     await database.close()
-    return domain.domain_uuid
 
 
 async def _measure(dsn: str, domain_uuid: UUID, records: int) -> None:
