@@ -88,6 +88,7 @@ async def test_all_data_is_written_and_no_secret(
         "sessions",
         "second_factors",
         "saved_searches",
+        "developer_links",
         "prompt_audio",
     }
     full_tables -= {"hours_plans", "callers", "timelines"}

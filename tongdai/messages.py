@@ -186,6 +186,10 @@ KEYS_LIMIT = Text(
     "the user has {most} API keys, and may have no more: delete those not needed",
     "tài khoản đã có {most} API key, là mức tối đa: hãy xoá những cái không cần nữa",
 )
+LINKS_LIMIT = Text(
+    "the domain has {most} links, and may have no more: revoke those not needed",
+    "domain đã có {most} link, là mức tối đa: hãy thu hồi những link không cần nữa",
+)
 KEY_NAME_EXISTS = Text(
     "the user has an API key of this name already", "tài khoản đã có API key tên này"
 )
@@ -454,6 +458,10 @@ NOT_OUR_SECRET = Text(
 )
 SEARCHES_AT_MOST = Text("at most {most} saved searches", "lưu tối đa {most} bộ lọc")
 SESSION_ENDED = Text("Sign in again.", "Hãy đăng nhập lại.")
+LINK_ENDED = Text(
+    "The link is wrong, has expired or was revoked: ask for a new one.",
+    "Link không đúng, đã hết hạn hoặc bị thu hồi: hãy xin link mới.",
+)
 NOT_OUR_PAGE = Text(
     "The cookie of a session counts only in requests of our own pages, with the header {header}.",
     "Cookie đăng nhập chỉ dùng được trong yêu cầu của chính trang này, có header {header}.",

@@ -79,6 +79,8 @@ def holders(permission: Permission) -> tuple[str, ...]:
     return levels or ("operator",)
 
 
+OF_DEVELOPERS: frozenset[Permission] = frozenset({"account:read", "event:read", "event:write"})
+"""Permissions of whoever opened a link for developers."""
 OF_PHONE_TOKENS: frozenset[Permission] = frozenset({"phone:use"})
 """Permissions of the token of one browser phone."""
 

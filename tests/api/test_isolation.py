@@ -1154,6 +1154,41 @@ async def sign_in(own: House, other: House, database: db.Database) -> None:
     assert [own.cdr] == [one["id"] for one in found.json["data"]]
 
 
+async def developer_link(house: House) -> dict[str, Any]:
+    path, wish = "/v1/admin/developer-links", {"name": "Minh"}
+    made = await house.tenant.client.post(path, wish, expect=201)
+    return made.json  # type: ignore[no-any-return]
+
+
+async def has_own_developer_links(
+    own: House, other: House, database: db.Database, *, method: str
+) -> None:
+    """Both have one of the same name; another's is as one that never was."""
+    mine, theirs = await developer_link(own), await developer_link(other)
+    path, client = "/v1/admin/developer-links", own.tenant.client
+    assert [mine["id"]] == [one["id"] for one in (await client.get(path)).json["data"]]
+    if method == "DELETE":
+        await same_as_nothing(client, method, path + "/{}", theirs["id"])
+        await client.ask(method, f"{path}/{mine['id']}")
+    kept = (await other.tenant.client.get(path)).json["data"]
+    assert [theirs["id"]] == [one["id"] for one in kept]
+
+
+for _method, _path in (("get", ""), ("post", ""), ("delete", "/{id}")):
+    ROWS[_method, f"/v1/admin/developer-links{_path}"] = partial(
+        has_own_developer_links, method=_method.upper()
+    )
+
+
+@row("post", "/v1/session/link")
+async def open_developer_link(own: House, other: House, database: db.Database) -> None:
+    """The secret says whose page is opened, whoever is signed in there already."""
+    secret = (await developer_link(other))["url"].rpartition("=")[2]
+    headers, anybody = await signed_in(own), Client(own.tenant.client._session)
+    made = await anybody.post("/v1/session/link", {"secret": secret}, headers=headers)
+    assert made.json["domain"] == other.tenant.domain.name
+
+
 @row("delete", "/v1/sessions/{id}")
 async def end_session(own: House, other: House, database: db.Database) -> None:
     strange = await signed_in(other)

@@ -110,6 +110,7 @@ async def test_all_but_the_public_ask_for_a_token(document: Any, anybody: Client
         ("post", "/v1/auth/token"),
         ("post", "/v3/auth/token"),
         ("post", "/v1/session"),
+        ("post", "/v1/session/link"),
         ("get", "/recordings/{token}"),
         ("get", "/provisioning/{form}/{secret}"),
         ("get", "/provisioning/{form}/{secret}/{file}"),

@@ -79,9 +79,12 @@ MATRIX: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("patch", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("delete", "/v1/admin/api-keys/{id}"): ("api_key:write", ADMIN),
     ("post", "/v1/admin/api-keys/{id}/rotate"): ("api_key:write", ADMIN),
+    ("get", "/v1/admin/developer-links"): ("api_key:read", ADMIN),
+    ("post", "/v1/admin/developer-links"): ("api_key:write", ADMIN),
+    ("delete", "/v1/admin/developer-links/{id}"): ("api_key:write", ADMIN),
     ("get", "/v1/turn"): ("call:create", EVERYBODY),
     ("get", "/v1/session"): ("account:read", EVERYBODY),
-    ("delete", "/v1/session"): ("account:write", EVERYBODY),
+    ("delete", "/v1/session"): ("account:read", EVERYBODY),
     ("get", "/v1/sessions"): ("account:read", EVERYBODY),
     ("delete", "/v1/sessions"): ("account:write", EVERYBODY),
     ("delete", "/v1/sessions/{id}"): ("account:write", EVERYBODY),
@@ -176,7 +179,7 @@ OF_ALL_DOMAINS = {
 }
 OPEN = {
     ("post", "/v1/auth"), ("post", "/v1/auth/token"), ("post", "/v3/auth/token"),
-    ("post", "/v1/session"),
+    ("post", "/v1/session"), ("post", "/v1/session/link"),
     ("get", "/recordings/{token}"),
     ("get", "/provisioning/{form}/{secret}"),
     ("get", "/provisioning/{form}/{secret}/{file}"),

@@ -74,6 +74,7 @@ async def test_each_page_is_without_barriers(visitor: Visitor, page: str) -> Non
     [
         "/developers?tab=keys",
         "/developers?tab=tail",
+        "/developers?tab=links",
         "/people/101",
         "/people/new",
         "/people?tab=users",
@@ -160,6 +161,37 @@ async def test_a_second_factor_is_set_up_and_asked_for(visitor: Visitor, api: Ap
     await visitor.presses("Enter")
     await visitor.sees("h1", "Account")
     await visitor.sees("section.card", "9 recovery codes left")
+
+
+async def test_an_outside_developer_opens_one_page_by_a_link(visitor: Visitor, api: Api) -> None:
+    await visitor.opens("/developers?tab=links")
+    await visitor.presses_on("section.card header button", "Create a link")
+    await visitor.focuses_field("For", "Create a link")
+    await visitor.types("Minh")
+    await visitor.presses("Enter")
+    await visitor.sees("dialog code", "#link=")
+    assert await visitor.barriers() == []
+    url = await visitor.reads("document.querySelector('dialog code').innerText")
+    await visitor.presses_on("dialog button", "Done")
+    await visitor.sees("tbody tr", "Minh")
+
+    await visitor.signs_out()
+    await visitor.page.ask("Page.navigate", url=url)
+    await visitor.sees("h1", "Developers")
+    assert await visitor.reads("location.hash") == ""
+    pages = "[...document.querySelectorAll('#nav nav a')].map((one) => one.innerText.trim())"
+    assert await visitor.reads(pages) == ["Developers"]
+    await visitor.sees(".who", "Minh")
+    await visitor.opens("/developers?tab=tail")
+    await visitor.reads("location.assign('/'), 1")
+    await visitor.is_at("/developers")
+    await visitor.reads("location.assign('/calls'), 1")
+    await visitor.sees("main", "There is no such page")
+
+    [link] = (await api.get("/v1/admin/developer-links")).json["data"]
+    await api.ask("DELETE", f"/v1/admin/developer-links/{link['id']}", {})
+    await visitor.page.ask("Page.navigate", url=url)
+    await visitor.sees("[role=alert]", "ask for a new one")
 
 
 async def test_the_command_palette_leads_anywhere_without_marks_of_the_letters(

@@ -162,7 +162,7 @@ async def create_api_key(
                     scopes=body.scopes,
                     token_life_s=body.token_life_s,
                     expires_at=_expiry(body.expires_at),
-                    limits=_limits(principal),
+                    limits=limits(principal),
                 )
             )
 
@@ -211,9 +211,7 @@ async def update_api_key(
         wanted["expires_at"] = _expiry(wanted["expires_at"])
     async with changes.transaction(request, principal) as tx:
         await _check(tx, principal, path, headers)
-        changed = await admin.update(
-            tx, principal.domain_uuid, path.id, wanted, _limits(principal)
-        )
+        changed = await admin.update(tx, principal.domain_uuid, path.id, wanted, limits(principal))
     return _one(changed)
 
 
@@ -232,13 +230,13 @@ async def rotate_api_key(
 
     The key before, and tokens made with it, are refused from now on.
     """
-    master_key, limits = request.context.master_key, _limits(principal)
+    master_key, within = request.context.master_key, limits(principal)
     asked = idempotency.asked(request, principal, headers, None)
     async with changes.transaction(request, principal) as tx:
 
         async def rotated() -> Response:
             return _one(
-                *await admin.rotate(tx, principal.domain_uuid, master_key, path.id, limits)
+                *await admin.rotate(tx, principal.domain_uuid, master_key, path.id, within)
             )
 
         return await idempotency.once(tx, master_key, asked, rotated)
@@ -261,11 +259,11 @@ async def delete_api_key(
     """
     async with changes.transaction(request, principal) as tx:
         await _check(tx, principal, path, headers)
-        await admin.delete(tx, principal.domain_uuid, path.id, _limits(principal))
+        await admin.delete(tx, principal.domain_uuid, path.id, limits(principal))
     return responses.json(DeletedApiKey(deleted=True))
 
 
-def _limits(principal: Principal) -> admin.Limits:
+def limits(principal: Principal) -> admin.Limits:
     """The limits of the principal's own API key and level."""
     user, permissions = principal.user, principal.permissions
     is_restricted = user.api_key_scopes is not None or not permissions >= OF_LEVEL["admin"]

@@ -14,7 +14,7 @@ from tongdai.api.tokens import Claims, Tokens
 from tongdai.encryption import MasterKey
 from tongdai.pbx import directory
 from tongdai.permissions import ACCOUNT, OF_PHONE_TOKENS, PERMISSIONS
-from tongdai.store import db, domains, named_keys, operators, sessions, users
+from tongdai.store import db, developer_links, domains, named_keys, operators, sessions, users
 from tongdai.store.sessions import Session
 from tongdai.store.tenants import Tenants
 from tongdai.windows import Clock
@@ -28,7 +28,8 @@ class Principal:
     scopes; or an operator in a domain, who has all permissions. It may be cached until that time
     of the cache's clock. `session`: the sign-in that it acts by; None: it acts by a token.
     `api_key_uuid` None: the key is the user's own. With `extension` it is the browser phone of
-    that extension, and no more.
+    that extension, and no more. `link_expires_at`: the session was made by a link for developers,
+    which expires then.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Principal:
     ) -> None:
         self.user, self.cached_until, self.is_operator = user, cached_until, is_operator
         self.session, self.api_key_uuid, self.extension = session, api_key_uuid, extension
-        kind = "operator" if is_operator else "user"
+        is_link = session is not None and session.is_link
+        self.link_expires_at = user.api_key_expires_at if is_link else None
+        kind = "developer" if is_link else "operator" if is_operator else "user"
         self.actor, self.api_key = f"{kind}:{user.username}", user.api_key_name  # of the audit log
         self.key = self.domain_uuid = user.domain_uuid
         self.permissions = frozenset(PERMISSIONS) if is_operator else user.permissions
-        self.permissions |= ACCOUNT if session else frozenset()
+        self.permissions |= ACCOUNT if session and not is_link else frozenset()
         if extension:
             grants = "phone:grant" in user.permissions
             self.permissions = OF_PHONE_TOKENS if grants else frozenset()
@@ -158,9 +161,13 @@ class Principals:
                 operator = await operators.by_uuid(tx, session.account_uuid)
                 _require(is_enabled=operator.enabled)
                 return Operator(operator, session)
-            user = await users.principal(tx, session.domain_uuid, session.account_uuid)
+            of = developer_links.principal if session.is_link else users.principal
+            user = await of(tx, session.domain_uuid, session.account_uuid)
         _require(is_enabled=user.enabled)
-        principal = Principal(user, self._clock() + _LOOK_AGAIN_S, session=session)
+        left_s = min(_LOOK_AGAIN_S, _expiry(user) - time.time())
+        if left_s <= 0:
+            raise errors.NotAuthenticated(messages.LINK_ENDED)
+        principal = Principal(user, self._clock() + left_s, session=session)
         self._remember(f"session {secret}", principal, changes)
         return principal
 

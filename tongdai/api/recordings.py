@@ -125,7 +125,7 @@ class RecordingLink(Struct, frozen=True):
     may="cdr:read",
     tag="Recordings",
     gives={200: ("The link.", RecordingLink)},
-    fails=(errors.NotFound,),
+    fails=(errors.NotFound, errors.Invalid),
 )
 async def get_recording_link(request: Request, principal: Principal, query: LinkQuery) -> ASGIApp:
     """Get a link to a recording that expires.

@@ -131,7 +131,7 @@ async def set_second_factor(request: Request, principal: Caller, body: FirstCode
     may="account:write",
     tag=sessions.TAG,
     gives={200: ("A log-in needs the password alone.", HasSecondFactor)},
-    fails=(errors.WrongCode, errors.NotFound, errors.TooManyRequests),
+    fails=(errors.WrongCode, errors.NotFound, errors.Invalid, errors.TooManyRequests),
 )
 async def remove_second_factor(request: Request, principal: Caller, query: LastCode) -> ASGIApp:
     """Give the second factor up, by a code of it.

@@ -13,11 +13,11 @@ from starlette.types import ASGIApp
 from tongdai import errors, messages
 from tongdai.api import auth, cookies, responses
 from tongdai.api.operations import PUBLIC, operation
-from tongdai.api.principals import Caller, Operator
+from tongdai.api.principals import Caller, Operator, Principal
 from tongdai.api.requests import Request
 from tongdai.dialects import Utc
 from tongdai.permissions import Permission
-from tongdai.store import audit, sessions
+from tongdai.store import audit, db, sessions
 
 TAG = "Sessions"
 _CLIENT = 300  # characters of a User-Agent that are kept
@@ -27,7 +27,9 @@ class Me(Struct, frozen=True, kw_only=True):
     """The account that makes the request, and what it may do."""
 
     username: Annotated[str, Meta(examples=["admin@demo.tongdai.local"])]
-    level: Annotated[str, Meta(description="admin, supervisor, agent; or operator.")]
+    level: Annotated[
+        str, Meta(description="admin, supervisor, agent; operator; or developer: by a link.")
+    ]
     domain: Annotated[str, Meta(description='"": an operator who names no domain.')]
     time_zone: Annotated[str, Meta(description="Of the domain.", examples=["Asia/Ho_Chi_Minh"])]
     permissions: list[Permission]
@@ -87,19 +89,28 @@ async def sign_in(request: Request, body: auth.Credentials) -> ASGIApp:
         raise errors.Forbidden(messages.NOT_OUR_PAGE(header=cookies.PROOF))
     account = await auth.authenticated(request, body)
     secret = secrets.token_urlsafe(32)
-    context = request.context
     owner = sessions.Holder(account.domain_uuid, account.user_uuid)
-    async with context.deps.database.transaction() as tx:
+    async with request.context.deps.database.transaction() as tx:
         kind = "user" if owner.domain_uuid else "operator"
         await audit.acting(tx, f"{kind}:{account.username}", request.address)
-        await sessions.insert(
-            tx,
-            owner,
-            context.master_key.digest(secret),
-            address=request.address,
-            client=request.header(b"user-agent")[:_CLIENT],
-        )
-    principal = await context.principals.of_session(secret)
+        await begin(tx, request, owner, secret)
+    return await begun(request, secret)
+
+
+async def begin(tx: db.Tx, request: Request, owner: sessions.Holder, secret: str) -> None:
+    """The browser that makes the request has a new session, by that secret."""
+    await sessions.insert(
+        tx,
+        owner,
+        request.context.master_key.digest(secret),
+        address=request.address,
+        client=request.header(b"user-agent")[:_CLIENT],
+    )
+
+
+async def begun(request: Request, secret: str) -> ASGIApp:
+    """The answer to who signed in, with the cookie of the session."""
+    principal = await request.context.principals.of_session(secret)
     headers = responses.NO_STORE | cookies.given(request, secret)
     return responses.json(_me(principal), headers=headers)
 
@@ -116,7 +127,7 @@ async def show_account(principal: Caller) -> ASGIApp:
 @operation(
     "DELETE",
     "/v1/session",
-    may="account:write",
+    may="account:read",
     tag=TAG,
     gives={200: ("It has ended; a token stays as it is.", SessionsEnded)},
 )
@@ -213,7 +224,7 @@ def _me(principal: Caller) -> Me:
         time_zone=time_zone,
         permissions=sorted(principal.permissions),
         session=session.session_uuid if session else None,
-        expires_at=_end_of(session) if session else None,
+        expires_at=_end_of(principal, session) if session else None,
     )
 
 
@@ -227,14 +238,19 @@ def _account(principal: Caller) -> tuple[str, str, str, str]:
     if isinstance(principal, Operator):
         return principal.operator.username, "operator", "", ""
     user = principal.user
+    if principal.link_expires_at:
+        return user.username, "developer", user.domain_name, user.time_zone
     if principal.is_operator:
         return user.username, "operator", user.domain_name, user.time_zone
     return f"{user.username}@{user.domain_name}", user.level, user.domain_name, user.time_zone
 
 
-def _end_of(session: sessions.Session) -> datetime:
+def _end_of(principal: Caller, session: sessions.Session) -> datetime:
     idle = session.used_at + timedelta(seconds=sessions.IDLE_S)
-    return min(idle, session.created_at + timedelta(seconds=sessions.LONGEST_S))
+    end = min(idle, session.created_at + timedelta(seconds=sessions.LONGEST_S))
+    if isinstance(principal, Principal) and principal.link_expires_at:
+        return min(end, principal.link_expires_at)
+    return end
 
 
 OPERATIONS = (

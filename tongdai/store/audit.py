@@ -36,16 +36,18 @@ NOUNS = (
     "second_factor",
     "phone_credential",
     "provisioning_link",
+    "developer_link",
 )
 """The nouns of a domain whose changes are logged; `operator` and `ban` are of the installation. A
 call is logged when somebody ends or steers it by a command, a phone when somebody signs it off, a
 session when somebody signs in, phone credentials when a page gets some, a provisioning link when
-it is made or ended.
+it is made or ended, as is a link for developers.
 """
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One change. `actor`: user:NAME, operator:NAME or cli:NAME; "": tongdai itself. `api_key`:
+    """One change. `actor`: user:NAME, operator:NAME, cli:NAME, or
+    developer:NAME for whoever opened the link of that name; "": tongdai itself. `api_key`:
     which key of the user, where it is not the user's own. `address`: the client's; "": this
     machine. `before` and `after` have the fields that changed, secrets and queries of URLs as
     "***"; None: they are erased.

@@ -158,6 +158,7 @@ WITHHELD_TABLES = {
     "api_keys": _SECRET,
     "callers": "as many as a company has customers",
     "phone_credentials": _SECRET,
+    "developer_links": _SECRET,
     "provisioning_links": _SECRET,
     "sessions": _SECRET,
     "commands": "requests about live calls",

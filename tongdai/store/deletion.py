@@ -41,6 +41,7 @@ TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("prompts", ("name",)),
     ("api_keys", ("api_key_uuid",)),
     ("sessions", ("user_uuid",)),
+    ("developer_links", ("link_uuid",)),
     ("second_factors", ("user_uuid",)),
     ("saved_searches", ("account_uuid", "name")),
     ("users", ("user_uuid",)),

@@ -25,10 +25,13 @@ used_at > now() - make_interval(secs => $1) AND created_at > now() - make_interv
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Whose session it is: a user's of a domain; of an operator if `domain_uuid` is None."""
+    """Whose session it is: a user's of a domain; of an operator if `domain_uuid` is None; of
+    whoever has a link for developers.
+    """
 
     domain_uuid: UUID | None
     account_uuid: UUID
+    is_link: bool = False
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -36,7 +39,8 @@ class Session(msgspec.Struct, frozen=True):
 
     session_uuid: UUID
     domain_uuid: UUID | None
-    account_uuid: UUID  # of the user, or operator
+    account_uuid: UUID  # of the user, the operator or the link
+    is_link: bool
     address: str
     client: str
     created_at: datetime
@@ -47,17 +51,20 @@ async def insert(
     tx: db.Tx, holder: Holder, secret_digest: bytes, *, address: str, client: str
 ) -> Session:
     """Stores a new session of the account."""
-    is_users = holder.domain_uuid is not None
+    account = holder.account_uuid
+    is_operators = holder.domain_uuid is None
     row = await tx.fetchrow(
         f"""
         INSERT INTO sessions (
-          session_uuid, domain_uuid, user_uuid, operator_uuid, secret_digest, address, client)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}
+          session_uuid, domain_uuid, user_uuid, operator_uuid, link_uuid, secret_digest, address,
+          client)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}
         """,  # noqa: S608 -- our own columns
         ids.new(),
         holder.domain_uuid,
-        holder.account_uuid if is_users else None,
-        None if is_users else holder.account_uuid,
+        None if is_operators or holder.is_link else account,
+        account if is_operators else None,
+        account if holder.is_link else None,
         secret_digest,
         address,
         client,
@@ -66,8 +73,8 @@ async def insert(
 
 
 _COLUMNS = """
-session_uuid, domain_uuid, coalesce(user_uuid, operator_uuid) AS account_uuid, address, client,
-created_at, used_at
+session_uuid, domain_uuid, coalesce(user_uuid, operator_uuid, link_uuid) AS account_uuid,
+link_uuid IS NOT NULL AS is_link, address, client, created_at, used_at
 """
 
 
@@ -98,7 +105,7 @@ async def list(tx: db.Tx, holder: Holder) -> Sequence[Session]:
         f"""
         SELECT {_COLUMNS} FROM sessions
         WHERE {_LASTS} AND domain_uuid IS NOT DISTINCT FROM $3
-          AND coalesce(user_uuid, operator_uuid) = $4
+          AND coalesce(user_uuid, operator_uuid, link_uuid) = $4
         ORDER BY used_at DESC, session_uuid
         """,  # noqa: S608 -- our own columns
         IDLE_S,
@@ -115,7 +122,8 @@ async def delete(tx: db.Tx, holder: Holder, session_uuid: UUID | None = None) ->
         """
         WITH gone AS (
           DELETE FROM sessions
-          WHERE domain_uuid IS NOT DISTINCT FROM $1 AND coalesce(user_uuid, operator_uuid) = $2
+          WHERE domain_uuid IS NOT DISTINCT FROM $1
+            AND coalesce(user_uuid, operator_uuid, link_uuid) = $2
             AND ($3::uuid IS NULL OR session_uuid = $3) RETURNING 1)
         SELECT count(*) FROM gone
         """,

@@ -20,6 +20,7 @@ ROLE = "tongdai_tenant"
 WITHHELD = {
     "api_keys": {"key_digest"},
     "calls": {"node"},
+    "developer_links": {"secret_digest"},
     "provisioning_links": {"secret_digest"},
     "phone_credentials": {"digest_md5", "digest_sha256"},
     "second_factors": {"secret_encrypted", "last_step", "recovery_digests"},

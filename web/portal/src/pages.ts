@@ -91,7 +91,7 @@ export const pages: Page[] = [
     path: "/account",
     title: "account",
     icon: CircleUser,
-    may: "account:read",
+    may: "account:write",
     ofDomain: false,
     load: () => import("./pages/Account.svelte"),
   },

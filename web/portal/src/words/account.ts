@@ -11,6 +11,7 @@ export const account = {
   levelAdmin: ["quản trị", "admin"],
   levelSupervisor: ["giám sát", "supervisor"],
   levelAgent: ["nhân viên", "agent"],
+  levelDeveloper: ["lập trình viên", "developer"],
   levelOperator: ["vận hành", "operator"],
   timeZone: ["Múi giờ", "Time zone"],
   display: ["Hiển thị", "Display"],

@@ -28,4 +28,5 @@ export const audit = {
   nounSession: ["đăng nhập", "sign-in"],
   nounPhoneCredential: ["điện thoại trong trình duyệt", "browser phone"],
   nounProvisioningLink: ["link cấu hình", "provisioning link"],
+  nounDeveloperLink: ["link cho lập trình viên", "link for a developer"],
 } as const;
