@@ -106,7 +106,7 @@ async def test_every_field_of_a_domain_is_a_setting_or_a_limit(tenant: Tenant) -
     assert settings == {
         "recording", "recording_days", "call_id_mode", "ringing_hangups",
         "click2call_shows_callee", "click2call_waits", "hold_music",
-        "feature_codes", "park_timeout_s",
+        "feature_codes", "park_timeout_s", "recording_format", "recording_stereo",
     }  # fmt: skip
 
 

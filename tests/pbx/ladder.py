@@ -398,7 +398,7 @@ def _action(action: Action) -> str:  # noqa: C901 -- a case a kind
         case Confirm(what) | Record(what) | StopRecord(what) | Adopt(what) | Rotate(what):
             return f"{type(action).__name__} {what}"
         case Steer(one, other, _, number):
-            fields = [getattr(action, name) for name in action.__struct_fields__[4:]]
+            fields = [getattr(action, name) for name in action.__struct_fields__[5:]]
             said = " ".join(map(str, (one, other, *fields)))
             return f"{type(action).__name__} {said} as {number}"
         case FinishRecording():

@@ -90,15 +90,16 @@ def nouns(document: Any) -> set[str]:
 
 
 def verbs_of(document: Any, noun: str) -> dict[str, Verb]:
-    """What can be done with the noun: what users may do of a verb is before what administrators
-    may.
+    """What can be done with the noun. Where users and operators have the same verb, that of
+    operators, over all domains, is `VERB-all`.
     """
     found: dict[str, Verb] = {}
     for base in (f"/v1/{noun}", f"/v1/admin/{noun}", f"/v1/admin/{noun}s", f"/v1/{noun}s"):
         for path, methods in document["paths"].items():
             if path == base or path.startswith(f"{base}/"):
                 for verb, made in _verbs(document, path, path[len(base) + 1 :], methods):
-                    found.setdefault(verb, made)
+                    is_taken = verb in found and base.startswith("/v1/admin/")
+                    found.setdefault(f"{verb}-all" if is_taken else verb, made)
     return found
 
 

@@ -160,6 +160,7 @@ WITHHELD_TABLES = {
     "phone_credentials": _SECRET,
     "developer_links": _SECRET,
     "provisioning_links": _SECRET,
+    "second_factors": _SECRET,
     "sessions": _SECRET,
     "commands": "requests about live calls",
     "prompts": "they are sound, which is uploaded; files name them",
