@@ -2,13 +2,16 @@
 barriers; the main tasks by keyboard alone.
 """
 
+import io
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from testbed.company import Api, log_in
 from testbed.instance import Instance
@@ -81,6 +84,7 @@ async def test_each_page_is_without_barriers(visitor: Visitor, page: str) -> Non
         "/routing?tab=hours",
         "/routing?tab=callers",
         "/routing?tab=prompts",
+        "/routing?tab=codes",
     ],
 )
 async def test_so_is_each_part_of_a_page(visitor: Visitor, path: str) -> None:
@@ -235,17 +239,14 @@ async def test_a_call_appears_and_is_hung_up_by_keyboard(
     await visitor.sees("tbody tr", caller)
 
 
-async def test_a_recording_is_drawn_and_played(visitor: Visitor, api: Api, pbx: Instance) -> None:
+async def test_a_recording_is_drawn_and_played_and_its_link_copied(
+    visitor: Visitor, api: Api, pbx: Instance
+) -> None:
     wanted = {"hotline": pbx.ready["hotline"], "customer": "answers", "talk_s": 2}
     called = await api.post("/v1/sandbox/inbound", **wanted)
     assert called.status == 200, called
 
-    async def recorded() -> str:
-        records = (await api.get("/v1/cdr", limit=10, page=1)).json["data"]
-        found = [one for one in records if one["recording_url"] and one["billsec"] > 0]
-        return str(found[0]["id"]) if found else ""
-
-    record = await until(recorded, 60)
+    record = await until(lambda: _recorded(api), 60)
     await visitor.opens(f"/calls/{record}")
     await visitor.sees("dialog .wave")
     await until(lambda: visitor.reads("document.querySelector('dialog input').max > 0"), 20)
@@ -254,9 +255,108 @@ async def test_a_recording_is_drawn_and_played(visitor: Visitor, api: Api, pbx: 
     await until(lambda: visitor.reads("document.querySelector('audio').currentTime > 0.2"), 20)
     await visitor.sees_no("[role=alert]", "cannot be played")
     assert await visitor.barriers() == []
+    await visitor.reads("navigator.clipboard.writeText = async (text) => { window.copied = text }")
+    await visitor.presses_on(".player button", "Copy a link")
+    await visitor.sees(".player button", "Copied")
+    assert (await api.get(await visitor.reads("window.copied"))).body[:4] == b"RIFF"
     await visitor.focuses("dialog header button")
     await visitor.presses("Enter")
     await visitor.is_at("/calls")
+
+
+async def _recorded(api: Api, channels: int = 1) -> str:
+    """The last call with a recording of so many channels; "": there is none yet."""
+    records = (await api.get("/v1/cdr", limit=10, page=1)).json["data"]
+    found = [
+        one["id"]
+        for one in records
+        if one["recording_status"] == "ready" and one["recording_channels"] == channels
+    ]
+    return str(found[0]) if found else ""
+
+
+TAP = """
+  (() => {
+    const connect = AudioNode.prototype.connect;
+    AudioNode.prototype.connect = function (to, ...rest) {
+      if (to instanceof AudioDestinationNode) {
+        window.tap ??= new AnalyserNode(this.context, {fftSize: 8192});
+        connect.call(this, window.tap);
+      }
+      return connect.call(this, to, ...rest);
+    };
+    window.loudest = () => {
+      if (!window.tap) return 0;
+      const bins = new Float32Array(window.tap.frequencyBinCount);
+      window.tap.getFloatFrequencyData(bins);
+      const most = Math.max(...bins);
+      return most < -70 ? 0 : bins.indexOf(most) * window.tap.context.sampleRate / 8192;
+    };
+  })()
+"""
+"""`loudest()` is the frequency, in Hz, that the page's audio has most of; 0 while it is silent."""
+
+
+async def test_one_side_of_a_recording_is_heard_alone(
+    visitor: Visitor, api: Api, pbx: Instance
+) -> None:
+    domain = f"/v1/admin/domains/{pbx.ready['admin']['username'].partition('@')[2]}"
+    await api.ask("PATCH", domain, {}, {"recording_stereo": True})
+    try:
+        wanted = {"hotline": pbx.ready["hotline"], "customer": "answers", "talk_s": 8}
+        called = await api.post("/v1/sandbox/inbound", **wanted)
+        assert called.status == 200, called
+        record = await until(lambda: _recorded(api, channels=2), 60)
+    finally:
+        await api.ask("PATCH", domain, {}, {"recording_stereo": False})
+    url = (await api.get("/v1/recording-link", id=record)).json["url"]
+    samples, rate = soundfile.read(io.BytesIO((await api.get(url)).body))
+    outside, inside = (_loudest_hz(samples[:, side], rate) for side in (0, 1))
+    assert abs(outside - inside) > 20
+    await visitor.opens(f"/calls/{record}")
+    await visitor.reads(TAP)
+    for place, wanted_hz in ((1, outside), (2, inside)):
+        await visitor.sees(".player select.side")
+        await visitor.reads(
+            f"(side => {{ side.selectedIndex = {place};"
+            "side.dispatchEvent(new Event('change', {bubbles: true})) })"
+            "(document.querySelector('.player select.side'))"
+        )
+        await visitor.reads("document.querySelector('audio').loop = true")
+        await visitor.reads("document.querySelector('audio').play()")
+
+        async def is_heard(hz: float = wanted_hz) -> bool:
+            return abs(float(await visitor.reads("loudest()")) - hz) < 12
+
+        await until(is_heard, 30)
+    assert await visitor.barriers() == []
+
+
+def _loudest_hz(samples: Any, rate: int) -> float:
+    sizes = np.abs(np.fft.rfft(samples))[1:]
+    return float(np.argmax(sizes) + 1) * rate / len(samples)
+
+
+async def test_a_talk_is_parked_by_keyboard(visitor: Visitor, api: Api, pbx: Instance) -> None:
+    await visitor.opens("/")
+    await visitor.sees("[role=status]", "Live")
+    await visitor.sees("section.calls", "No calls now")
+    wanted = {"hotline": pbx.ready["hotline"], "customer": "answers", "talk_s": 60}
+    assert (await api.post("/v1/sandbox/inbound", **wanted)).status == 200
+    await visitor.focuses("button.park")
+    await visitor.presses("Enter")
+    await visitor.sees("tbody tr", "parked")
+    await visitor.sees("tbody tr", "slot ")
+    await visitor.focuses("button.hang")
+    await visitor.presses("Enter")
+    await visitor.focuses("dialog button.danger")
+    await visitor.presses("Enter")
+    await visitor.sees("section.calls", "No calls now")
+
+
+async def test_the_feature_codes_are_listed(visitor: Visitor) -> None:
+    await visitor.opens("/routing?tab=codes")
+    await visitor.sees("tbody tr", "*8")
 
 
 async def test_calls_are_written_into_a_file(visitor: Visitor, api: Api, tmp_path: Path) -> None:

@@ -165,6 +165,7 @@ export const queue = noun<"NewQueue">({
     { name: "wrap_up_s", label: "wrapUp", kind: "number" },
     { name: "no_answer_delay_s", label: "noAnswerDelay", kind: "number" },
     { name: "moh_class", label: "holdMusic", kind: "text", hint: "holdMusicHint" },
+    { name: "service_level_s", label: "answeredWithin", kind: "number", hint: "answeredWithinHint" },
     { name: "timeout_s", label: "overflowAfter", kind: "number" },
     overflow,
   ],

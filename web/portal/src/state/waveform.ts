@@ -29,12 +29,14 @@ function peaks(samples: Float32Array, columns: number): Float32Array {
   return found;
 }
 
-/** Draws it, a band for each channel: what was played in one colour, the rest in another. */
+/** Draws it, a band for each channel: what was played in one colour, the rest in another. Only the
+ *  chosen channel is strong; null: all are. */
 export function draw(
   canvas: HTMLCanvasElement,
   wave: Waveform,
   played: number,
   colours: { played: string; rest: string },
+  chosen: number | null,
 ): void {
   const { width, height } = canvas;
   const context = canvas.getContext("2d")!;
@@ -42,6 +44,7 @@ export function draw(
   const band = height / wave.channels.length;
   const loudest = Math.max(0.05, ...wave.channels.map((one) => Math.max(...one)));
   wave.channels.forEach((channel, index) => {
+    context.globalAlpha = chosen === null || chosen === index ? 1 : 0.3;
     const step = width / channel.length;
     channel.forEach((value, column) => {
       const tall = Math.max(2, (value / loudest) * (band - 6));

@@ -69,4 +69,10 @@ export const calls = {
   statusNOTAVAILABLE: ["Không liên lạc được", "Not available"],
   statusINVALID: ["Số không đúng", "Invalid number"],
   statusCONGESTION: ["Nghẽn mạng", "Congestion"],
+  side: ["Nghe bên nào", "Which side"],
+  bothSides: ["Cả hai bên", "Both sides"],
+  outerSide: ["Bên ngoài", "Outside"],
+  innerSide: ["Máy nhánh", "Extension"],
+  copyLink: ["Sao chép link", "Copy a link"],
+  copyLinkHint: ["Link nghe được 7 ngày, không cần tài khoản.", "The link plays for 7 days, without an account."],
 } as const;

@@ -50,7 +50,7 @@ export const developers = {
   removeKeyHint: ["Chương trình dùng key này bị từ chối ngay.", "The program that uses it is refused at once."],
   tailWaits: ["Đang chờ sự kiện…", "Waiting for events…"],
   tailHint: ["Sự kiện hiện ra ngay khi được phát.", "Events appear as they are published."],
-  developerLinks: ["Link cho người ngoài", "Links for outsiders"],
+  developerLinks: ["Link cho lập trình viên", "Developer links"],
   developer: ["Cho ai", "For"],
   expires: ["Hết hạn", "Expires"],
   opened: ["Mở lần cuối", "Last opened"],

@@ -48,4 +48,6 @@ export const now = {
   inbound: ["Gọi vào", "Inbound"],
   outbound: ["Gọi ra", "Outbound"],
   local: ["Nội bộ", "Local"],
+  park: ["Gửi cuộc gọi (park)", "Park"],
+  slot: ["ô {n}", "slot {n}"],
 } as const;

@@ -107,4 +107,10 @@ export const routing = {
   upload: ["Tải lên", "Upload"],
   uploadPrompt: ["Tải lời thoại lên", "Upload a prompt"],
   soundFile: ["Tệp âm thanh", "Sound file"],
+  answeredWithin: ["Trả lời kịp nếu trong (giây)", "In time if answered within (seconds)"],
+  answeredWithinHint: ["Dùng cho mức phục vụ trong báo cáo.", "For the service level of reports."],
+  featureCodes: ["Mã dịch vụ", "Feature codes"],
+  featureCode: ["Mã bấm", "Code"],
+  featureMeaning: ["Dùng để", "What it does"],
+  noCode: ["không dùng", "none"],
 } as const;
