@@ -105,11 +105,13 @@ async def test_records_are_found_by_the_ids_that_they_were_written_with(
     async with upgraded.connection() as tx:
         rows = await tx.fetch(
             """
-            SELECT cdr_uuid, id::text AS id FROM cdr_ids UNION ALL
-            SELECT cdr_uuid, sip_call_id FROM cdr_sip_call_ids
+            SELECT cdr_uuid, id::text AS id FROM cdr_ids
+            UNION SELECT cdr_uuid, sip_call_id FROM cdr_sip_call_ids
+            UNION SELECT cdr_uuid, unnest(ARRAY[cdr_uuid::text, call_id::text, sip_call_id])
+              FROM cdrs
             """
         )
-        assert len(rows) >= 4
+        assert len(rows) >= 6
         for row in rows:
             found = await cdr_search.get(tx, own, row["id"])
             assert found.cdr_uuid == row["cdr_uuid"]
