@@ -17,4 +17,4 @@ def __getattr__(name: str) -> str:
     try:
         return version("tongdai")
     except PackageNotFoundError:  # run from a checkout
-        return "0.1.0"
+        return "0.2.0"
