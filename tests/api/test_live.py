@@ -5,6 +5,7 @@ an interruption, and for listeners that do not listen.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from tests.api.conftest import PASSWORD, Client, Tenant, move_in, serve
 from tests.api.test_admin_accounts import logged_in
 from tests.api.test_permissions import user
 from tongdai import api, errors, ids
-from tongdai.api import boards
+from tongdai.api import boards, live_overview
 from tongdai.encryption import MasterKey
 from tongdai.store import db, live_state, operators
 from tongdai.store.live_state import Key, Row
@@ -243,6 +244,21 @@ async def test_a_domain_has_so_many_listeners(deps: api.Deps, tenant: Tenant) ->
         pass
 
 
+async def test_an_overview_that_is_refused_leaves_no_listener(deps: api.Deps) -> None:
+    """One domain has as many as it may, the other one is not published yet."""
+    made = boards.Boards(deps.database, heartbeat_s=15, most=1)
+    full, silent = ids.new(), ids.new()
+    made._boards[full] = board = boards.Board()
+    board.is_complete.set()
+    request: Any = SimpleNamespace(context=SimpleNamespace(boards=made))
+    async with made.listening(full):
+        with pytest.raises(errors.TooManyRequests):
+            async with live_overview._boards(request, {"silent": silent, "full": full}):
+                pass
+        assert made._boards.keys() == {full}
+        assert board.listeners == 1
+
+
 async def test_a_reader_that_takes_nothing_is_cut(
     deps: api.Deps, tenant: Tenant, database: db.Database
 ) -> None:
@@ -325,6 +341,8 @@ async def test_an_operator_sees_all_domains_in_one_stream(
     tenant: Tenant, database: db.Database, master_key: MasterKey
 ) -> None:
     """Each event names its domain; a domain that no engine publishes is left out."""
+    async with database.connection() as tx:
+        await tx.execute("TRUNCATE live_state")  # what other tests have published
     session = tenant.client._session
     second = await move_in(database, master_key, session)
     await move_in(database, master_key, session)

@@ -140,8 +140,14 @@ async def _boards(request: Request, names: Mapping[str, UUID]) -> AsyncIterator[
             except errors.SwitchDown:
                 return None
 
-        found = await asyncio.gather(*map(listened, names.values()))
-        yield {name: board for name, board in zip(names, found, strict=True) if board}
+        try:
+            # one that is refused cancels the others: nobody listens any more
+            async with asyncio.TaskGroup() as group:
+                found = [group.create_task(listened(one)) for one in names.values()]
+        except ExceptionGroup as refused:
+            raise refused.exceptions[0] from refused
+        boards = zip(names, (one.result() for one in found), strict=True)
+        yield {name: board for name, board in boards if board}
 
 
 OPERATIONS = (read_live_of_all,)
